@@ -1,0 +1,28 @@
+"""Kinelab: human activity recognition in the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app(config: Any = None) -> Flask:
+    """Build the application: each line is a chapter, and the order matters only where a comment says so."""
+    from flask import Flask
+
+    from app import factory
+    from config import Config
+
+    config = config or Config()
+    app = Flask(__name__, instance_path=str(config.INSTANCE))
+    app.config.from_object(config)
+    factory.configure_database(app)
+    factory.configure_login(app)
+    factory.configure_security(app)
+    factory.configure_templates(app)
+    factory.register_blueprints(app)
+    factory.register_error_pages(app)
+    factory.register_commands(app)
+    return app

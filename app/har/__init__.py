@@ -1,0 +1,1 @@
+"""The recognition core: no web framework, no database, no global state."""

@@ -1,0 +1,27 @@
+"""Errors of the core. Each message says what was expected and what was found, for the person who brought the data."""
+
+from __future__ import annotations
+
+
+class HarError(Exception):
+    """Base of everything the core raises on purpose; its text is fit to be shown on a page."""
+
+
+class UnreadableData(HarError):
+    """A file or archive cannot be read as what it claims to be (truncated, binary, hostile, too large)."""
+
+
+class UnrecognisedData(UnreadableData):
+    """A file or folder is readable but in none of the layouts known here."""
+
+
+class UnusableRecording(HarError):
+    """A recording was read but a model cannot take it (too short, missing sensor, other units)."""
+
+
+class InsufficientData(HarError):
+    """A data set is too small for what was asked (one subject in a subject split, one activity, no window)."""
+
+
+class ModelIntegrityError(HarError):
+    """A stored model's files are missing, changed, or of another format."""

@@ -1,0 +1,134 @@
+"""Numbers that describe a stretch of signal, with their names, for whole windows and for the frames inside them.
+
+Resting and running differ by orders of magnitude, and the resting activities are told apart by tiny values; so spreads
+and powers enter as logarithms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft
+
+from app.har.types import FloatArray, WindowSet
+
+CHUNK = 512  # windows described at once: bounds the memory, and keeps the work inside the cache
+LAGS_S = (0.05, 0.1, 0.2, 0.4)
+FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
+MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own
+
+
+def triads(channels: Sequence[str]) -> dict[str, list[int]]:
+    """Group channels by sensor: ``{"watch.acc": [0, 1, 2], …}``; a channel without an axis stands alone."""
+    groups: dict[str, list[int]] = {}
+    for position, channel in enumerate(channels):
+        stem, _, axis = channel.rpartition("_")
+        groups.setdefault(stem if axis in {"x", "y", "z"} else channel, []).append(position)
+    return groups
+
+
+def band_edges(n_timesteps: int, sampling_rate_hz: float, n_bands: int) -> list[int]:
+    """Return increasing bins of the real FFT that bound at most ``n_bands`` geometric bands."""
+    last = 1 + min(n_timesteps // 2, int(MAX_HZ * n_timesteps / sampling_rate_hz))
+    return sorted({int(edge) for edge in np.geomspace(1, max(last, 2), n_bands + 1).round()})
+
+
+def describe(
+    slices: FloatArray, channels: Sequence[str], sampling_rate_hz: float, n_bands: int
+) -> tuple[FloatArray, list[str]]:
+    """Describe stretches of equal length.
+
+    Parameters
+    ----------
+    slices : (n, n_timesteps, n_channels)
+        Acceleration in m/s², rotation in rad/s.
+    n_bands
+        Geometric frequency bands between the slowest full cycle and ``MAX_HZ``; fewer where the length allows fewer.
+
+    Returns
+    -------
+    values : (n, n_features) float32
+    names
+        ``"acc_x log spread"`` and so on; ``acc`` alone is the magnitude of the three axes.
+    """
+    n, length, _ = slices.shape
+    groups = [(stem, members) for stem, members in triads(channels).items() if len(members) > 1]
+    signals = np.empty((n, len(channels) + 2 * len(groups), length), np.float32)
+    signals[:, : len(channels)] = slices.transpose(0, 2, 1)
+    names = list(channels)
+    offset = signals[:, : len(channels)].mean(axis=2, keepdims=True)
+    for stem, members in groups:
+        signals[:, len(names)] = np.sqrt(np.square(signals[:, members]).sum(axis=1))
+        signals[:, len(names) + 1] = np.sqrt(np.square(signals[:, members] - offset[:, members]).sum(axis=1))
+        names += [stem, f"{stem} moving"]
+
+    columns: list[FloatArray] = []
+    titles: list[str] = []
+
+    def add(values: FloatArray, title: str) -> None:
+        columns.append(values)
+        titles.extend(f"{name} {title}" for name in names)
+
+    mean = signals.mean(axis=2)
+    add(mean, "mean")
+    signals -= mean[:, :, None]
+    spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
+    add(np.log(spread), "log spread")
+    add(np.log(np.abs(np.diff(signals, axis=2)).mean(axis=2) * np.float32(sampling_rate_hz) + FLOOR), "log jerk")
+    add(np.log(signals.max(axis=2) + FLOOR), "log peak")
+    add(np.log(FLOOR - signals.min(axis=2)), "log trough")
+    ramp = np.linspace(-1, 1, length, dtype=np.float32)
+    add(signals @ ramp / length / spread, "trend")
+    for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
+        product = np.einsum("ijk,ijk->ij", signals[:, :, lag:], signals[:, :, :-lag]) / (length - lag)
+        add(product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s")
+
+    window = np.hanning(length + 2)[1:-1].astype(np.float32)
+    spectrum = fft.rfft(signals * window, axis=2, workers=2)
+    power = (spectrum.real**2 + spectrum.imag**2) / np.square(window).sum()
+    edges = band_edges(length, sampling_rate_hz, n_bands)
+    total = np.log(power[:, :, 1 : edges[-1]].mean(axis=2) + FLOOR**2)
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        band = np.log(power[:, :, low:high].mean(axis=2) + FLOOR**2)
+        title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
+        add(band, f"log power {title}")
+        add(band - total, f"relative power {title}")
+
+    pairs = [pair for _, members in groups for pair in combinations(members, 2)]
+    stems = [len(channels) + 2 * i for i in range(len(groups))]
+    pairs += list(combinations(stems, 2))
+    for a, b in pairs:
+        together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
+        columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
+        titles.append(f"{names[a]} × {names[b]} correlation")
+    return np.concatenate(columns, axis=1), titles
+
+
+def _chunks(windows: WindowSet) -> Iterator[FloatArray]:
+    for start in range(0, len(windows), CHUNK):
+        yield windows.X[start : start + CHUNK]
+
+
+def window_features(windows: WindowSet, n_bands: int = 32) -> tuple[FloatArray, list[str]]:
+    """Describe whole windows: ``(n_windows, n_features)`` and the names."""
+    parts = [describe(X, windows.channels, windows.sampling_rate_hz, n_bands) for X in _chunks(windows)]
+    return np.concatenate([values for values, _ in parts]), parts[0][1]
+
+
+def frame_features(
+    windows: WindowSet, frame_length_s: float = 1.0, frame_step_s: float = 0.25, n_bands: int = 10
+) -> tuple[FloatArray, list[str]]:
+    """Describe overlapping frames of each window: ``(n_windows, n_frames, n_features)`` and the names."""
+    n_timesteps = windows.X.shape[1]
+    length = min(n_timesteps, max(4, round(frame_length_s * windows.sampling_rate_hz)))
+    step = max(1, round(frame_step_s * windows.sampling_rate_hz))
+    parts = []
+    for X in _chunks(windows):
+        frames = sliding_window_view(X, length, axis=1)[:, ::step].transpose(0, 1, 3, 2)  # (n, frames, length, channels)
+        flat = frames.reshape(-1, length, X.shape[2])
+        values, names = describe(flat, windows.channels, windows.sampling_rate_hz, n_bands)
+        parts.append(values.reshape(len(X), -1, values.shape[1]))
+    return np.concatenate(parts), names

@@ -1,0 +1,187 @@
+"""The value objects that flow through the core.
+
+Arrays are channels last. Acceleration is in m/s², rotation in rad/s, time in float64 seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+TimeArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+Gravity = Literal["included", "removed"]
+Protocol = Literal["random", "subject"]
+
+UNLABELLED = -1
+MODALITY_CHANNELS: Mapping[str, tuple[str, str, str]] = {
+    "accelerometer": ("acc_x", "acc_y", "acc_z"),
+    "gyroscope": ("gyro_x", "gyro_y", "gyro_z"),
+}
+
+Event = dict[str, Any]
+"""One progress report: ``stage`` always; where it applies ``model``, ``epoch``, ``epochs``, ``loss``, ``accuracy``,
+``val_loss``, ``val_accuracy``, ``fraction`` (0–1 of the stage)."""
+OnEvent = Callable[[Event], None]
+
+
+def ignore_event(event: Event) -> None:
+    """Take a progress report and do nothing with it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file and what was done about it."""
+
+    source: str  # file, as the person named it, e.g. "14.Run/1101_O_3.csv"
+    kind: str  # short and stable: "clock gap", "duplicate recording", "corrupt rows", "low rate", …
+    detail: str  # what was found, with figures
+    action: str  # what was done about it
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One modality as recorded, on its own clock."""
+
+    modality: str  # "accelerometer", "gyroscope"; a device prefix where several are worn: "watch.accelerometer"
+    time_s: TimeArray  # (n,)
+    values: FloatArray  # (n, 3) in m/s² or rad/s
+    labels: IntArray | None = None  # (n,) index into Recording.activities, UNLABELLED where none
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        device, _, modality = self.modality.rpartition(".")
+        return tuple(f"{device}.{c}" if device else c for c in MODALITY_CHANNELS[modality])
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One continuous capture of one subject, with one stream per modality."""
+
+    recording_id: str
+    subject: str
+    streams: tuple[Stream, ...]
+    gravity: Gravity
+    activities: tuple[str, ...] = ()  # names behind the labels of the streams
+    activity: str | None = None  # when the whole recording is of one activity
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class SignalSet:
+    """Recordings resampled to one uniform rate, as gap-free stretches stored one after another.
+
+    ``signal[first[i] : first[i] + length[i]]`` is stretch i, of recording ``recording[i]``, its first sample at
+    ``start_s[i]`` on that recording's clock.
+    """
+
+    signal: FloatArray  # (n_samples, n_channels), may be a read-only memory map
+    labels: NDArray[np.int16]  # (n_samples,) index into activities, UNLABELLED where none
+    channels: tuple[str, ...]
+    sampling_rate_hz: float
+    gravity: Gravity
+    activities: tuple[str, ...]
+    recording_ids: tuple[str, ...]
+    subjects: tuple[str, ...]  # one per recording
+    first: IntArray  # (n_stretches,)
+    length: IntArray  # (n_stretches,)
+    recording: IntArray  # (n_stretches,)
+    start_s: TimeArray  # (n_stretches,)
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Fixed-length windows, the input of every model."""
+
+    X: FloatArray  # (n_windows, n_timesteps, n_channels)
+    y: IntArray  # (n_windows,) index into activities, UNLABELLED where none
+    activities: tuple[str, ...]
+    subjects: NDArray[np.str_]  # (n_windows,)
+    recordings: NDArray[np.str_]  # (n_windows,)
+    start_s: TimeArray  # (n_windows,)
+    channels: tuple[str, ...]
+    sampling_rate_hz: float
+    gravity: Gravity
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def window_length_s(self) -> float:
+        return self.X.shape[1] / self.sampling_rate_hz
+
+    def take(self, index: NDArray[Any]) -> WindowSet:
+        """Return the windows at these positions (integer or boolean index)."""
+        return WindowSet(
+            self.X[index], self.y[index], self.activities, self.subjects[index], self.recordings[index],
+            self.start_s[index], self.channels, self.sampling_rate_hz, self.gravity,
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the training and test windows, and how they were drawn."""
+
+    train: IntArray
+    test: IntArray
+    protocol: Protocol
+    seed: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ActivityMetrics:
+    """Precision, recall and F1 of one activity on the test windows."""
+
+    activity: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one model scored on the test windows; precision, recall and F1 are macro averages."""
+
+    accuracy: Interval
+    precision: Interval
+    recall: Interval
+    f1: Interval
+    calibration_error: float
+    per_activity: tuple[ActivityMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]  # rows: true activity, columns: recognised activity
+    fit_seconds: float
+    predict_windows_per_second: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, as written to metrics.json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training run besides the data."""
+
+    models: tuple[str, ...] = ("elm-gru-am", "random-forest", "lstm", "cnn")
+    protocol: Protocol = "subject"
+    seed: int = 0
+    epochs: int | None = None  # None: each model's own default
+    test_fraction: float = 0.2
+    window_length_s: float = 3.0
+    overlap: float = 0.0
+    model_options: Mapping[str, Any] = field(default_factory=dict)  # for ELM-GRU-AM, see classifier.ModelConfig

@@ -1,0 +1,32 @@
+"""Column types that several tables share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated, Any
+
+from sqlalchemy import JSON, DateTime
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+def now() -> datetime:
+    """Return the present moment, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, aware on every database (SQLite forgets the zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=timezone.utc) if value is not None and value.tzinfo is None else value
+
+
+Id = Annotated[int, mapped_column(primary_key=True)]
+Created = Annotated[datetime, mapped_column(UtcDateTime, default=now)]
+Moment = Annotated[datetime, mapped_column(UtcDateTime)]
+JsonDict = Annotated[dict[str, Any], mapped_column(JSON, default=dict)]

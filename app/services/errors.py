@@ -1,0 +1,42 @@
+"""What a use case refuses to do, in words for the person who asked."""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """A request that cannot be carried out; its text is fit to be shown on a page."""
+
+    status = 400
+    title = "This could not be done"
+
+
+class NotFound(ServiceError):
+    """It does not exist, or is not yours (the two look the same on purpose)."""
+
+    status = 404
+    title = "Not found"
+
+
+class Conflict(ServiceError):
+    """It clashes with what is there: a name that is taken, a training that runs already."""
+
+    status = 409
+    title = "Not now"
+
+
+class Forbidden(ServiceError):
+    """The account may not do this."""
+
+    status = 403
+    title = "Not allowed"
+
+
+class Invalid(ServiceError):
+    """An answer in a form is wrong; ``field`` says which."""
+
+    status = 422
+    title = "Please check what you entered"
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field

@@ -1,0 +1,1 @@
+"""One blueprint a screen: validate, one service call, catch named errors, redirect."""

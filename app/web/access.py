@@ -1,0 +1,48 @@
+"""Who may open a route. A route without a mark is refused, and a test walks the URL map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from flask import abort, current_app, request
+from flask_login import current_user
+
+from app.extensions import login_manager
+
+Access = Literal["public", "user", "admin"]
+View = TypeVar("View", bound=Callable[..., Any])
+PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' own assets
+
+
+def access(level: Access) -> Callable[[View], View]:
+    """Mark a view with who may open it: anyone, a logged-in user, or an administrator."""
+
+    def mark(view: View) -> View:
+        view.access = level  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def access_of(endpoint: str) -> Access | None:
+    """Return the mark of an endpoint's view, None when it has none."""
+    if endpoint in PUBLIC_ENDPOINTS:
+        return "public"
+    return getattr(current_app.view_functions[endpoint], "access", None)
+
+
+def enforce_access() -> Any:
+    """Let a request through only when its view's mark allows it."""
+    if request.endpoint is None:
+        return None  # no such page: 404 follows
+    level = access_of(request.endpoint)
+    if level == "public":
+        return None
+    if level is None:
+        abort(403)
+    if not current_user.is_authenticated:
+        return login_manager.unauthorized()
+    if level == "admin" and not current_user.is_admin:
+        abort(403, "This page is for administrators.")
+    return None

@@ -1,0 +1,3 @@
+from app.web.admin.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,3 @@
+from app.web.auth.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,3 @@
+from app.web.datasets.routes import bp
+
+__all__ = ["bp"]

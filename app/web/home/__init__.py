@@ -1,0 +1,3 @@
+from app.web.home.routes import bp
+
+__all__ = ["bp"]

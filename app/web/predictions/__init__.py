@@ -1,0 +1,3 @@
+from app.web.predictions.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,3 @@
+from app.web.training.routes import bp
+
+__all__ = ["bp"]

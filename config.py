@@ -1,0 +1,69 @@
+"""Settings of an installation: the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def _home() -> Path:
+    return Path(os.environ.get("HAR_HOME") or ROOT).expanduser().resolve()
+
+
+def _secret_key(instance: Path) -> str:
+    """Return the installation's own signing key, made at first start and readable by its owner alone."""
+    if from_environment := os.environ.get("SECRET_KEY"):
+        return from_environment
+    path = instance / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key := secrets.token_hex(32))
+    return key
+
+
+@dataclass
+class Config:
+    """What the application reads at start; ``app.config.from_object`` takes the upper-case names."""
+
+    HAR_HOME: Path = field(default_factory=_home)
+    HOST: str = field(default_factory=lambda: os.environ.get("HOST") or "127.0.0.1")
+    PORT: str = field(default_factory=lambda: os.environ.get("PORT") or "5000")
+    MAX_CONTENT_LENGTH: int = field(
+        default_factory=lambda: int(float(os.environ.get("MAX_UPLOAD_MB") or 2048) * 1024 * 1024)
+    )
+    SESSION_COOKIE_HTTPONLY: bool = True
+    SESSION_COOKIE_SAMESITE: str = "Lax"
+    # A lab serves plain http on its own machine by default; behind TLS this must be on.
+    SESSION_COOKIE_SECURE: bool = field(default_factory=lambda: os.environ.get("HTTPS", "") == "1")
+    SESSION_COOKIE_NAME: str = "kinelab_session"
+    REMEMBER_COOKIE_HTTPONLY: bool = True
+    REMEMBER_COOKIE_SAMESITE: str = "Lax"
+    BOOTSTRAP_SERVE_LOCAL: bool = True
+    RATELIMIT_STORAGE_URI: str = "memory://"
+    RATELIMIT_HEADERS_ENABLED: bool = True
+    WTF_CSRF_TIME_LIMIT: None = None  # as long as the session lives: a training page stays open for hours
+    SECRET_KEY: str = field(init=False, repr=False)
+    SQLALCHEMY_DATABASE_URI: str = field(init=False, repr=False)
+    INSTANCE: Path = field(init=False)
+    UPLOADS: Path = field(init=False)
+    MODEL_STORE: Path = field(init=False)
+    MIGRATIONS: Path = ROOT / "migrations"
+
+    def __post_init__(self) -> None:
+        self.INSTANCE = self.HAR_HOME / "instance"
+        self.UPLOADS = self.HAR_HOME / "uploads"
+        self.MODEL_STORE = self.HAR_HOME / "model_store"
+        for folder in (self.INSTANCE, self.UPLOADS, self.MODEL_STORE):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.REMEMBER_COOKIE_SECURE = self.SESSION_COOKIE_SECURE
+        self.SECRET_KEY = _secret_key(self.INSTANCE)
+        self.SQLALCHEMY_DATABASE_URI = (
+            os.environ.get("DATABASE_URL") or f"sqlite:///{(self.INSTANCE / 'kinelab.sqlite').as_posix()}"
+        )

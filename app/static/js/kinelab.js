@@ -1,0 +1,13 @@
+"use strict";
+
+// Moments are stored in UTC and shown on the reader's own clock.
+for (const element of document.querySelectorAll("time.moment")) {
+  element.title = element.textContent;
+  element.textContent = new Date(element.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+// Ask before a change that cannot be taken back.
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});

@@ -1,0 +1,86 @@
+"""What every template may use: filters for figures and moments, and the navigation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask, current_app, request, url_for
+from flask_login import current_user
+from markupsafe import Markup
+
+ABSENT = "–"
+PAGES = (  # endpoint, label, who sees it
+    ("home.index", "Home", "user"),
+    ("datasets.index", "Data sets", "admin"),
+    ("training.index", "Training", "admin"),
+    ("training.models", "Models", "admin"),
+    ("admin.users", "Users", "admin"),
+    ("auth.login", "Log in", "anonymous"),
+    ("auth.register", "Register", "anonymous"),
+)
+
+
+@dataclass(frozen=True)
+class NavigationItem:
+    label: str
+    url: str
+    current: bool
+
+
+def init_app(app: Flask) -> None:
+    """Register the filters and ``navigation()``."""
+    app.jinja_env.filters.update(
+        moment=moment, duration=duration, percent=percent, thousands=thousands, seconds=seconds
+    )
+    app.jinja_env.globals["navigation"] = navigation
+
+
+def navigation() -> list[NavigationItem]:
+    """Return the entries of the bar on top for the person who looks at it."""
+    if not current_user.is_authenticated:
+        levels = {"anonymous"}
+    else:
+        levels = {"user", "admin"} if current_user.is_admin else {"user"}
+    return [
+        NavigationItem(label, url_for(endpoint), request.endpoint == endpoint)
+        for endpoint, label, level in PAGES
+        if level in levels and endpoint in current_app.view_functions
+    ]
+
+
+def moment(value: datetime | None) -> str:
+    """Write a moment in UTC; ``kinelab.js`` turns it into the reader's own time."""
+    if value is None:
+        return ABSENT
+    return Markup('<time class="moment" datetime="{}">{}</time>').format(
+        value.isoformat(timespec="seconds"), value.strftime("%d %b %Y, %H:%M UTC")
+    )
+
+
+def duration(value: float | None) -> str:
+    """Write seconds as people say them: 42 s, 4 min 05 s, 1 h 02 min."""
+    if value is None:
+        return ABSENT
+    total = round(value)
+    if total < 60:
+        return f"{value:.1f} s" if 0 < value < 10 else f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    minutes = round(total / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Write a fraction as a percentage: 0.953 is 95.3 %."""
+    return ABSENT if value is None else f"{100 * value:.{digits}f} %"
+
+
+def thousands(value: float | None) -> str:
+    """Write a count with commas: 20,750."""
+    return ABSENT if value is None else f"{value:,.0f}"
+
+
+def seconds(value: float | None, digits: int = 1) -> str:
+    """Write seconds with their unit: 3.2 s."""
+    return ABSENT if value is None else f"{value:,.{digits}f} s"

@@ -1,5 +1,163 @@
+"""Train page, run page with its live progress, and the models page."""
+
 from __future__ import annotations
 
-from flask import Blueprint
+import threading
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.har.errors import HarError
+from app.services import datasets, model_versions, training
+from app.services.errors import Invalid, ServiceError
+from app.web.access import access
+from app.web.training.forms import MODEL_TITLES, PROTOCOLS, NotesForm, TrainForm
 
 bp = Blueprint("training", __name__)
+
+
+@bp.get("/training/")
+@access("admin")
+def index() -> str:
+    """Show the form and the runs so far."""
+    return _train_page(_form(dataset=request.args.get("dataset")))
+
+
+@bp.post("/training/")
+@access("admin")
+def start() -> Response | tuple[str, int]:
+    """Start a training and go to its page."""
+    form = _form()
+    if not form.validate():
+        return _train_page(form), 422
+    try:
+        trainer = training.start(form.dataset.data, form.config(), started_by_id=current_user.id)
+    except (ServiceError, HarError) as error:
+        field = getattr(form, error.field, None) if isinstance(error, Invalid) and error.field else None
+        if field is not None:
+            field.errors = [*field.errors, str(error)]
+        else:
+            flash(str(error), "danger")
+        return _train_page(form), getattr(error, "status", 422)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    threading.Thread(target=_follow, args=(app, trainer), name=f"training-{trainer.run_id}", daemon=True).start()
+    return redirect(url_for(".run", run_id=trainer.run_id))
+
+
+def _follow(app: Flask, trainer: training.Trainer) -> None:
+    with app.app_context():
+        training.follow(trainer)
+
+
+def _form(dataset: str | None = None) -> TrainForm:
+    form = TrainForm(dataset=dataset)
+    form.dataset.choices = [(d.name, d.name) for d in datasets.list_datasets()]
+    return form
+
+
+def _train_page(form: TrainForm) -> str:
+    return render_template(
+        "training/index.html",
+        form=form,
+        protocols=PROTOCOLS,
+        runs=training.list_runs(),
+        running=training.running(),
+        titles=MODEL_TITLES,
+    )
+
+
+@bp.get("/training/<int:run_id>")
+@access("admin")
+def run(run_id: int) -> str:
+    """Show a run: its progress while it goes on, then its results."""
+    run = training.get(run_id)
+    return render_template(
+        "training/run.html",
+        run=run,
+        titles=MODEL_TITLES,
+        protocols=PROTOCOLS,
+        versions=training.versions_of(run_id),
+        progress=training.progress(run_id),
+    )
+
+
+@bp.get("/training/<int:run_id>/progress")
+@access("admin")
+def progress(run_id: int) -> dict[str, Any]:
+    """Return the events from number `after` on, for the page's script."""
+    return training.progress(run_id, request.args.get("after", 0, type=int))
+
+
+@bp.post("/training/<int:run_id>/stop")
+@access("admin")
+def stop(run_id: int) -> Response:
+    """Ask a training to end."""
+    training.stop(run_id)
+    return redirect(url_for(".run", run_id=run_id))
+
+
+@bp.get("/training/<int:run_id>/files/<path:name>")
+@access("admin")
+def artefact(run_id: int, name: str) -> Response:
+    """Serve a plot or a table of a run; ``?download`` offers it as a file."""
+    path = training.artefact(run_id, name)
+    download_name = f"kinelab-run-{run_id}-{path.name}"
+    return send_file(path, as_attachment="download" in request.args, download_name=download_name)
+
+
+@bp.get("/models/")
+@access("admin")
+def models() -> str:
+    """List the model versions."""
+    return render_template("training/models.html", versions=model_versions.list_versions(), protocols=PROTOCOLS)
+
+
+@bp.get("/models/<int:version_id>")
+@access("admin")
+def model(version_id: int) -> str:
+    """Show one version: manifest, metrics, notes."""
+    version = model_versions.get(version_id)
+    return render_template(
+        "training/model.html",
+        version=version,
+        info=model_versions.info(version),
+        form=NotesForm(obj=version),
+        protocols=PROTOCOLS,
+    )
+
+
+@bp.post("/models/<int:version_id>/notes")
+@access("admin")
+def notes(version_id: int) -> Response | tuple[str, int]:
+    """Save notes."""
+    form = NotesForm()
+    if form.validate():
+        model_versions.set_notes(version_id, form.notes.data or "")
+        flash("Notes saved.", "success")
+    else:
+        flash("Notes can have at most 2,000 characters.", "danger")
+    return redirect(url_for(".model", version_id=version_id))
+
+
+@bp.post("/models/<int:version_id>/promote")
+@access("admin")
+def promote(version_id: int) -> Response:
+    """Make this version the one that users get."""
+    version = model_versions.promote(version_id)
+    flash(f"Users now get model {version.label}.", "success")
+    return redirect(url_for(".models"))
+
+
+@bp.post("/models/<int:version_id>/delete")
+@access("admin")
+def delete(version_id: int) -> Response:
+    """Delete a version and its files."""
+    label = model_versions.get(version_id).label
+    try:
+        model_versions.delete(version_id)
+        flash(f"Model {label} deleted.", "success")
+    except ServiceError as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".models"))

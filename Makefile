@@ -1,0 +1,52 @@
+# Kinelab. `make` or `make help` lists what can be done; CI runs these same targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
+export HOST PORT HAR_HOME HAR_DATA_DIR
+
+.PHONY: help setup run test lint bench migration lock
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Kinelab needs Python 3.10 to 3.13; found " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 " )'
+	@echo "Creating the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.txt | $(VENV)/.python
+	@echo "Installing the dependencies (a few minutes the first time; TensorFlow is large)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.python
+	@echo "Installing the dependencies and the tools for tests (a few minutes the first time)"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
+
+setup: $(VENV)/.run ## create the environment and install the dependencies
+
+run: setup ## start the site (HOST, PORT and HAR_HOME are respected)
+	@$(BIN)/python run.py
+
+test: $(VENV)/.dev ## run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --diff .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.dev ## measure what docs/BENCHMARKS.md quotes
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+migration: $(VENV)/.dev ## write a migration for changed tables: make migration M="what changed"
+	@HAR_HOME=$$(mktemp -d) bash -c '$(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(M)"'
+
+lock: $(VENV)/.dev ## pin requirements*.in again, with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt

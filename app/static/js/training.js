@@ -1,0 +1,79 @@
+// The live part of a training's page: asks for the events it has not seen, draws the curves, reloads at the end.
+"use strict";
+
+(() => {
+  const panel = document.getElementById("progress");
+  const byId = (id) => document.getElementById(id);
+  const TITLES = { "elm-gru-am": "ELM-GRU-AM", "random-forest": "Random Forest", lstm: "LSTM", cnn: "CNN" };
+  // Okabe and Ito's colours, told apart by colour-blind people; dashes carry the same difference a second time.
+  const COLOURS = { "elm-gru-am": "#0072B2", lstm: "#D55E00", cnn: "#009E73", "random-forest": "#CC79A7" };
+  const STAGES = {
+    starting: "starting", windows: "cutting windows", split: "splitting", fit: "preparing", features: "computing features",
+    selection: "ranking features by Random Forest", network: "training the network", head: "fitting the ELM head",
+    calibration: "calibrating the confidence", evaluation: "evaluating on the test windows", scored: "scored", writing: "drawing the plots",
+  };
+  const duration = (s) => (s < 90 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${String(Math.round(s % 60)).padStart(2, "0")} s`);
+  const epochs = {}; // model -> list of epoch events
+  let seen = 0;
+
+  function draw(id, title, metrics) {
+    const traces = [];
+    for (const [model, events] of Object.entries(epochs)) {
+      for (const [key, suffix, dash] of metrics) {
+        const points = events.filter((e) => e[key] !== undefined);
+        if (points.length) {
+          traces.push({
+            x: points.map((e) => e.epoch), y: points.map((e) => e[key]), mode: "lines+markers", marker: { size: 4 },
+            name: `${TITLES[model] || model}, ${suffix}`, line: { color: COLOURS[model] || "#555555", dash },
+          });
+        }
+      }
+    }
+    const layout = {
+      title: { text: title, font: { size: 14 } }, height: 280, margin: { l: 48, r: 12, t: 36, b: 40 },
+      xaxis: { title: { text: "Epoch" }, rangemode: "tozero" }, yaxis: { title: { text: title } },
+      showlegend: true, legend: { orientation: "h", y: -0.25, font: { size: 11 } },
+    };
+    Plotly.react(id, traces, layout, { displayModeBar: false, responsive: true });
+  }
+
+  function take(event) {
+    if (event.epoch !== undefined) {
+      (epochs[event.model] ||= []).push(event);
+    }
+    const parts = [TITLES[event.model] || event.model, STAGES[event.stage] || event.stage].filter(Boolean);
+    if (event.epoch !== undefined) parts.push(`epoch ${event.epoch} of at most ${event.epochs}`);
+    byId("stage").textContent = parts.join(": ");
+    if (event.stage === "scored") {
+      const item = document.createElement("li");
+      item.textContent = `${TITLES[event.model]}: accuracy ${(100 * event.accuracy).toFixed(1)} %, macro F1 ${event.f1.toFixed(3)}`;
+      byId("log").append(item);
+    }
+  }
+
+  async function poll() {
+    let next = 1000;
+    try {
+      const response = await fetch(`${panel.dataset.url}?after=${seen}`, { headers: { Accept: "application/json" } });
+      if (response.redirected) return location.reload(); // logged out meanwhile
+      const state = await response.json();
+      state.events.forEach(take);
+      seen = state.n_events;
+      const percent = Math.round(100 * state.fraction);
+      byId("bar").style.width = `${percent}%`;
+      byId("bar").parentElement.setAttribute("aria-valuenow", percent);
+      byId("elapsed").textContent = duration(state.elapsed_s);
+      byId("remaining").textContent = state.remaining_s === null ? "" : `, about ${duration(state.remaining_s)} remaining`;
+      if (state.events.some((e) => e.epoch !== undefined)) {
+        draw("loss-curve", "Loss", [["loss", "training", "solid"], ["val_loss", "validation", "dot"]]);
+        draw("accuracy-curve", "Accuracy", [["accuracy", "training", "solid"], ["val_accuracy", "validation", "dot"]]);
+      }
+      if (state.status !== "running") return location.reload();
+    } catch (error) {
+      byId("remaining").textContent = ", the server does not answer; trying again";
+      next = 3000;
+    }
+    setTimeout(poll, next);
+  }
+  poll();
+})();

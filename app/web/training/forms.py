@@ -1,0 +1,97 @@
+"""The train page's form (the paper's Fig. 6.2) and the small forms of the models page."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    DecimalField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    SubmitField,
+    TextAreaField,
+    widgets,
+)
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+
+from app.har.types import TrainConfig
+
+MODEL_TITLES = {
+    "elm-gru-am": "ELM-GRU-AM",
+    "random-forest": "Random Forest",
+    "lstm": "LSTM",
+    "cnn": "CNN",
+}
+PROTOCOLS = {
+    "subject": (
+        "By subject",
+        "Trained on some people, tested on others: what a person the model has never seen will get.",
+    ),
+    "random": (
+        "Random 80/20",
+        "The paper's protocol: windows of one recording may fall on both sides, so it flatters every model.",
+    ),
+}
+
+
+class TrainForm(FlaskForm):
+    """What decides a training run."""
+
+    dataset = SelectField("Data set", validators=[DataRequired()])
+    protocol = RadioField(
+        "How to test", choices=[(name, title) for name, (title, _) in PROTOCOLS.items()], default="subject"
+    )
+    models = SelectMultipleField(
+        "Models to compare",
+        choices=list(MODEL_TITLES.items()),
+        default=list(MODEL_TITLES),
+        option_widget=widgets.CheckboxInput(),
+        widget=widgets.ListWidget(prefix_label=False),
+        validators=[DataRequired("Choose at least one model.")],
+    )
+    epochs = IntegerField(
+        "Epochs at most",
+        validators=[Optional(), NumberRange(1, 1000)],
+        description="Training passes over the data. Leave empty for each network's own default; training ends earlier "
+        "when nothing is gained.",
+    )
+    window_length_s = DecimalField(
+        "Window length (s)",
+        places=None,
+        default=TrainConfig.window_length_s,
+        validators=[InputRequired(), NumberRange(0.5, 60)],
+        description="The stretch of signal that gets one answer.",
+    )
+    overlap = DecimalField(
+        "Overlap of windows (0 to 0.9)",
+        places=None,
+        default=TrainConfig.overlap,
+        validators=[InputRequired(), NumberRange(0, 0.9)],
+        description="More than 0 gives more windows to train on; only with the split by subject.",
+    )
+    seed = IntegerField(
+        "Seed",
+        default=TrainConfig.seed,
+        validators=[InputRequired(), NumberRange(0, 2**31 - 1)],
+        description="The same seed on the same data gives the same split and starting weights.",
+    )
+    submit = SubmitField("Start training")
+
+    def config(self) -> TrainConfig:
+        """Return the answers as the core takes them."""
+        return TrainConfig(
+            models=tuple(name for name in MODEL_TITLES if name in (self.models.data or [])),
+            protocol=self.protocol.data,
+            seed=int(self.seed.data or 0),
+            epochs=self.epochs.data,
+            window_length_s=float(self.window_length_s.data or 0),
+            overlap=float(self.overlap.data or 0),
+        )
+
+
+class NotesForm(FlaskForm):
+    """Notes on a model version."""
+
+    notes = TextAreaField("Notes", validators=[Length(max=2000)])
+    submit = SubmitField("Save notes")

@@ -1,0 +1,66 @@
+"""Migrate the database, prepare a first start, and serve: ``python run.py``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+
+from flask import Flask
+from flask_migrate import upgrade
+from waitress import serve
+
+from app import create_app
+from app.services import accounts, datasets, training
+from config import Config
+
+
+def listen(host: str, port: str) -> socket.socket:
+    """Return a bound socket, or end with a message that says what to do."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except ValueError:
+        sys.exit(f"PORT must be a number between 1 and 65535; found {port!r}.")
+    except (OSError, OverflowError) as error:
+        sys.exit(
+            f"Kinelab cannot listen on {host}:{port}: {error}. "
+            "If another program uses this port, choose one that is free, for example: make run PORT=5050"
+        )
+    return listener
+
+
+def prepare(app: Flask, address: str) -> None:
+    """Bring the database up to date, and on a first start add the example and print the set-up address."""
+    upgrade()
+    training.mark_interrupted()
+    datasets.prepare_at_start()
+    if accounts.setup_needed():
+        print(
+            "\nThis is the first start. Create the administrator's account at this address, which works once:\n\n"
+            f"    {address}/setup/{accounts.setup_token()}\n",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Run the site until it is stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    listener = listen(config.HOST, config.PORT)
+    app = create_app(config)
+    host = f"[{config.HOST}]" if ":" in config.HOST else config.HOST
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    with app.app_context():
+        prepare(app, address)
+    print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
+    serve(app, sockets=[listener], threads=12, ident=None, max_request_body_size=config.MAX_CONTENT_LENGTH)
+
+
+if __name__ == "__main__":
+    main()

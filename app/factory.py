@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def configure_database(app: Flask) -> None:
     """Bind SQLAlchemy and Alembic; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
-    import app.models  # noqa: F401  the tables must be known before Alembic looks
+    from app import models  # noqa: F401  the tables must be known before Alembic looks
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
     db.init_app(app)

@@ -26,7 +26,7 @@ class User(UserMixin, db.Model):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     contact_number: Mapped[str] = mapped_column(String(32))
     address: Mapped[str] = mapped_column(String(500))
-    password_hash: Mapped[str] = mapped_column(String(255), repr=False)
+    password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[Role] = mapped_column(default=Role.USER)
     disabled: Mapped[bool] = mapped_column(default=False)
     created: Mapped[Created]

@@ -1,0 +1,52 @@
+"""``flask users``: make and list accounts."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.output import json_option, print_json, reports_errors
+from app.services import accounts
+
+
+@click.group()
+def users() -> None:
+    """Make and list accounts."""
+
+
+@users.command("create")
+@click.option("--username", required=True)
+@click.option("--email", required=True)
+@click.option("--role", type=click.Choice(["admin", "user"]), default="user", show_default=True)
+@click.option("--contact-number", default="")
+@click.option("--address", default="")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking twice.")
+@reports_errors
+def create_user(
+    username: str, email: str, role: str, contact_number: str, address: str, password_stdin: bool
+) -> None:
+    """Make an account, for example the first administrator's."""
+    if password_stdin:
+        password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    user = accounts.register(username, password, contact_number, email, address, role)
+    click.echo(f"{user.username} may log in now, as {'an administrator' if user.is_admin else 'a user'}.")
+
+
+@users.command("list")
+@json_option
+@reports_errors
+def list_users(as_json: bool) -> None:
+    """List the accounts."""
+    everybody = accounts.all_users()
+    if as_json:
+        return print_json([
+            {
+                "username": user.username, "email": user.email, "role": user.role.value, "disabled": user.disabled,
+                "created": user.created.isoformat(),
+                "last_login": user.last_login.isoformat() if user.last_login else None,
+            }
+            for user in everybody
+        ])
+    for user in everybody:
+        click.echo(f"{user.username:<24} {user.email:<32} {user.role.value}{', disabled' if user.disabled else ''}")

@@ -1,0 +1,266 @@
+"""Accounts: registering, logging in, and what an administrator may do with them.
+
+Usernames and e-mail addresses are stored in lower case, so the database itself keeps two people from having the same
+one in different letters.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import secrets
+import unicodedata
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from email_validator import EmailNotValidError, validate_email
+from flask import current_app
+from flask_sqlalchemy.pagination import Pagination
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from app.extensions import db
+from app.models import Role, User
+from app.models._columns import now
+from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.transaction import transaction
+
+PASSWORD_MIN = 10
+PASSWORD_MAX = 200
+PASSWORD_RULE = (
+    f"At least {PASSWORD_MIN} characters; any characters, spaces too. A few unrelated words are easy to remember. "
+    "Not your username, and not one of the passwords that everybody tries first."
+)
+USERNAME_RULE = "3 to 64 letters, digits, dots, hyphens or underscores. Upper and lower case do not matter."
+# The long ones among the most used passwords (length alone stops the others), and what people would try here.
+COMMON_PASSWORDS = frozenset(
+    "1234567890 0123456789 0987654321 9876543210 12345678910 123456789a a123456789 1q2w3e4r5t 1qaz2wsx3edc q1w2e3r4t5 "
+    "qwertyuiop qwerty1234 qwerty12345 qwerty123456 asdfghjkl1 password12 password123 password1234 passw0rd123 "
+    "p@ssw0rd123 iloveyou123 welcome123 welcome1234 letmein123 letmein1234 administrator admin12345 admin123456 "
+    "changeme123 football123 princess123 sunshine123 superman123 trustno1trustno1 kinelab123 kinelab1234".split()
+)
+
+
+def clean_username(username: str) -> str:
+    """Return the form in which a username is stored."""
+    name = unicodedata.normalize("NFKC", username).strip().casefold()
+    if not re.fullmatch(r"[\w.-]{3,64}", name):
+        raise Invalid(f"This username cannot be used: {USERNAME_RULE}", "username")
+    return name
+
+
+def clean_email(email: str) -> str:
+    """Return the form in which an e-mail address is stored; nothing is looked up on the network."""
+    try:
+        # A clinic's own domain (ward.local) is as good as a public one.
+        address = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise Invalid(f"This e-mail address cannot be right: {error}", "email") from error
+    if "." not in address.domain:
+        raise Invalid("This e-mail address cannot be right: the part after the @ has no dot.", "email")
+    return address.normalized.casefold()
+
+
+def clean_contact_number(number: str) -> str:
+    """Return a telephone number with single spaces; it may be empty (the page asks for one, the command line need not)."""
+    number = " ".join(number.split())
+    if number and not re.fullmatch(r"(?=(\D*\d){5})\+?[0-9 ()./-]{5,31}", number):
+        raise Invalid("Write the number with at least 5 digits, for example +44 20 7946 0000.", "contact_number")
+    return number
+
+
+def clean_address(address: str) -> str:
+    """Return a postal address; it may be empty, like the number."""
+    address = address.strip()
+    if len(address) > 500:
+        raise Invalid(f"The address has {len(address)} characters; at most 500 are possible.", "address")
+    return address
+
+
+def check_new_password(password: str, username: str, email: str) -> None:
+    """Refuse a password that is easily guessed (after NIST SP 800-63B: length counts, composition rules do not)."""
+    secret = _canonical(password).casefold()
+    if len(secret) < PASSWORD_MIN:
+        raise Invalid(f"The password has {len(secret)} characters; it needs at least {PASSWORD_MIN}.", "password")
+    if len(secret) > PASSWORD_MAX:
+        raise Invalid(f"The password has {len(secret)} characters; at most {PASSWORD_MAX} are possible.", "password")
+    if secret in {username.casefold(), email.casefold(), email.casefold().partition("@")[0]}:
+        raise Invalid("The password may not be your username or e-mail address.", "password")
+    if secret in COMMON_PASSWORDS or len(set(secret)) < 4:
+        raise Invalid("This password is one of the first that anybody would try. Choose another.", "password")
+
+
+def register(
+    username: str, password: str, contact_number: str, email: str, address: str, role: str = "user"
+) -> User:
+    """Make an account.
+
+    Raises
+    ------
+    Invalid
+        One of the answers breaks its rule; ``field`` names it.
+    Conflict
+        The username or e-mail address is taken.
+    """
+    with transaction():
+        return _add_user(username, password, contact_number, email, address, Role(role))
+
+
+def _add_user(username: str, password: str, contact_number: str, email: str, address: str, role: Role) -> User:
+    user = User(
+        username=clean_username(username), email=clean_email(email), role=role,
+        contact_number=clean_contact_number(contact_number), address=clean_address(address),
+    )
+    check_new_password(password, user.username, user.email)
+    if _find(User.username == user.username):
+        raise Invalid("This username is taken.", "username")
+    if _find(User.email == user.email):
+        raise Invalid("There is an account with this e-mail address already.", "email")
+    user.set_password(_canonical(password))
+    db.session.add(user)
+    try:
+        db.session.flush()
+    except IntegrityError as error:  # somebody took it between the look and the write
+        raise Conflict("This username or e-mail address was taken just now.") from error
+    return user
+
+
+def authenticate(username: str, password: str) -> User:
+    """Return the account that this name and password open.
+
+    An unknown name, a wrong password and a disabled account give the same answer after the same work, so that nobody
+    learns which accounts exist.
+    """
+    user = _find(User.username == unicodedata.normalize("NFKC", username).strip().casefold())
+    right = check_password_hash(user.password_hash if user else _nobodys_hash(), _canonical(password))
+    if user is None or not right or user.disabled:
+        raise Invalid("The username or password is wrong, or the account is disabled.")
+    with transaction():
+        user.last_login = now()
+    return user
+
+
+def change_password(user_id: int, current: str, new: str) -> User:
+    """Set a new password; every session opened with the old one ends (``User.get_id``)."""
+    user = get(user_id)
+    if not user.check_password(_canonical(current)):
+        raise Invalid("This is not your current password.", "current")
+    if user.check_password(_canonical(new)):
+        raise Invalid("The new password is the same as the current one.", "password")
+    check_new_password(new, user.username, user.email)
+    with transaction():
+        user.set_password(_canonical(new))
+    return user
+
+
+def load_session_user(session_id: str) -> User | None:
+    """Return the account of a session, None when it is gone, disabled, or has another password by now."""
+    number, _, _ = session_id.partition(":")
+    user = db.session.get(User, int(number)) if number.isdigit() else None
+    valid = user is not None and not user.disabled and hmac.compare_digest(user.get_id(), session_id)
+    return user if valid else None
+
+
+def get(user_id: int) -> User:
+    """Return an account by its number."""
+    if (user := db.session.get(User, user_id)) is None:
+        raise NotFound("There is no such account.")
+    return user
+
+
+def all_users() -> list[User]:
+    """Return every account, by name."""
+    return list(db.session.scalars(select(User).order_by(User.username)))
+
+
+def list_users(page: int = 1, per_page: int = 25) -> Pagination:
+    """Return one page of the accounts, by name."""
+    return db.paginate(select(User).order_by(User.username), page=page, per_page=per_page, error_out=False)
+
+
+def set_role(actor_id: int, user_id: int, role: str) -> User:
+    """Make an account an administrator's (``admin``) or a user's (``user``)."""
+    return _administer(actor_id, user_id, role=Role(role))
+
+
+def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
+    """Disable an account, which ends its sessions at once, or enable it again."""
+    return _administer(actor_id, user_id, disabled=disabled)
+
+
+def _administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
+    if actor_id == user_id:
+        raise Forbidden("You cannot change your own role or disable your own account. Ask another administrator.")
+    with transaction():
+        user = get(user_id)
+        for name, value in changes.items():
+            setattr(user, name, value)
+        db.session.flush()
+        # Counted after the write, which locks the database: two administrators cannot demote each other at once.
+        if not _count(User.role == Role.ADMIN, User.disabled.is_(False)):
+            raise Conflict("This is the last active administrator. Make somebody else an administrator first.")
+    return user
+
+
+def setup_needed() -> bool:
+    """Tell whether the site still waits for its first administrator."""
+    return not _count(User.role == Role.ADMIN)
+
+
+def setup_token() -> str:
+    """Make the one-time token of the set-up address; an earlier one ends. Only its hash is stored."""
+    token = secrets.token_urlsafe(32)
+    path = _setup_path()
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+        file.write(_hash_token(token))
+    return token
+
+
+def check_setup_token(token: str) -> None:
+    """Refuse a set-up address that was used, replaced, or never printed."""
+    path = _setup_path()
+    stored = path.read_text(encoding="ascii") if path.exists() else ""
+    if not setup_needed() or not hmac.compare_digest(stored, _hash_token(token)):
+        raise NotFound("This set-up address is not valid: it works once, until the first administrator is there.")
+
+
+def set_up(token: str, username: str, password: str, contact_number: str, email: str, address: str) -> User:
+    """Make the first administrator, and end the set-up address."""
+    check_setup_token(token)
+    with transaction():
+        user = _add_user(username, password, contact_number, email, address, Role.ADMIN)
+        try:
+            _setup_path().unlink()  # who removes the file has the right: of two at once, one gets it
+        except FileNotFoundError as error:
+            raise NotFound("This set-up address was used just now.") from error
+    return user
+
+
+def _setup_path() -> Path:
+    return Path(current_app.instance_path) / "setup_token"
+
+
+def _hash_token(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _nobodys_hash() -> str:
+    return generate_password_hash(secrets.token_hex())
+
+
+def _canonical(password: str) -> str:
+    """Return the same characters for the same keys, whatever keyboard or phone composed them."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _find(condition: object) -> User | None:
+    return db.session.scalar(select(User).where(condition))  # type: ignore[arg-type]
+
+
+def _count(*conditions: object) -> int:
+    return db.session.scalar(select(func.count()).select_from(User).where(*conditions)) or 0  # type: ignore[arg-type]

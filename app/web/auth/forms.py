@@ -1,0 +1,90 @@
+"""What a person enters to get in. The rules are the service's; the forms only say where an answer breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import Field, Form, PasswordField, StringField, SubmitField, TextAreaField
+from wtforms.validators import DataRequired, EqualTo, Length, ValidationError
+
+from app.services import accounts
+from app.services.errors import Invalid
+
+
+def follows(rule: Callable[[str], Any]) -> Callable[[Form, Field], None]:
+    """Turn a rule of the service into a validator of a form."""
+
+    def validate(form: Form, field: Field) -> None:
+        try:
+            rule(field.data)
+        except Invalid as error:
+            raise ValidationError(str(error)) from error
+
+    return validate
+
+
+def _new_password(label: str) -> PasswordField:
+    return PasswordField(
+        label,
+        [DataRequired("Choose a password.")],
+        description=accounts.PASSWORD_RULE,
+        render_kw={"autocomplete": "new-password", "minlength": accounts.PASSWORD_MIN},
+    )
+
+
+def _repeated(label: str) -> PasswordField:
+    return PasswordField(
+        label,
+        [DataRequired("Enter the password again."), EqualTo("password", "The two passwords differ.")],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class LoginForm(FlaskForm):
+    username = StringField(
+        "Username", [DataRequired("Enter your username."), Length(max=254)],
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    password = PasswordField(
+        "Password", [DataRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}
+    )
+    submit = SubmitField("Log in")
+
+
+class RegisterForm(FlaskForm):
+    username = StringField(
+        "Username", [DataRequired("Choose a username."), follows(accounts.clean_username)],
+        description=accounts.USERNAME_RULE,
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    password = _new_password("Password")
+    password_again = _repeated("Password again")
+    contact_number = StringField(
+        "Contact number", [DataRequired("Enter a telephone number."), follows(accounts.clean_contact_number)],
+        render_kw={"type": "tel", "autocomplete": "tel"},
+    )
+    email = StringField(
+        "E-mail", [DataRequired("Enter your e-mail address."), follows(accounts.clean_email)],
+        render_kw={"type": "email", "autocomplete": "email"},
+    )
+    address = TextAreaField(
+        "Address", [DataRequired("Enter your address."), follows(accounts.clean_address)],
+        render_kw={"autocomplete": "street-address", "rows": 2},
+    )
+    submit = SubmitField("Create account")
+
+    def answers(self) -> dict[str, str]:
+        """Return what ``accounts.register`` and ``accounts.set_up`` take."""
+        return {name: self[name].data for name in ("username", "password", "contact_number", "email", "address")}
+
+
+class ChangePasswordForm(FlaskForm):
+    current = PasswordField(
+        "Current password", [DataRequired("Enter your current password.")],
+        render_kw={"autocomplete": "current-password"},
+    )
+    password = _new_password("New password")
+    password_again = _repeated("New password again")
+    submit = SubmitField("Change password")

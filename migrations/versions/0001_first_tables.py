@@ -1,6 +1,6 @@
 """accounts, data sets, training runs, models, recordings
 
-Revision ID: 1c9453c8bfbc
+Revision ID: 0001
 Revises: 
 Create Date: 2026-11-22 13:46:42.489370
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 
 # revision identifiers, used by Alembic.
-revision = '1c9453c8bfbc'
+revision = '0001'
 down_revision = None
 branch_labels = None
 depends_on = None

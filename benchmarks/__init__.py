@@ -1,0 +1,1 @@
+"""What produces each figure that docs/BENCHMARKS.md quotes."""

@@ -1,0 +1,131 @@
+"""The main job, end to end, in a real browser on the embedded example."""
+
+from __future__ import annotations
+
+import csv
+import re
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.site import Site, log_out, register, start_training
+
+pytestmark = pytest.mark.browser
+MINUTES = 60_000
+
+
+def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: Site, tmp_path: Path) -> None:
+    page = admin
+    page.goto(site.address + "/datasets/")
+    page.get_by_role("link", name="physiotherapy-example").first.click()
+    expect(page.locator("main")).to_contain_text("7")
+
+    start_training(page, site.address, models=("elm-gru-am", "random-forest"), epochs=6)
+    widths = set()
+    for _ in range(240):
+        if page.locator("#comparison").count():
+            break
+        if bar := page.locator("#bar").all():
+            widths.add(bar[0].evaluate("e => e.style.width"))
+        time.sleep(0.5)
+    assert len(widths) >= 3, f"progress was not seen moving: {widths}"
+    expect(page.locator("#comparison tbody tr")).to_have_count(2)
+    matrix = page.get_by_alt_text("Confusion matrix of ELM-GRU-AM, counts")
+    matrix.scroll_into_view_if_needed()
+    page.wait_for_function("e => e.complete && e.naturalWidth > 300", arg=matrix.element_handle())
+    with page.expect_download() as table:
+        page.get_by_role("link", name="metrics, CSV").click()
+    rows = list(csv.DictReader(Path(table.value.path()).open()))
+    assert [row["model"] for row in rows] == ["elm-gru-am", "random-forest"]
+    page.get_by_role("button", name="Promote").click()
+    expect(page.locator("main")).to_contain_text("promoted")
+
+    page.goto(site.address + "/datasets/physiotherapy-example")
+    recording = tmp_path / "my recording.csv"
+    recording.write_bytes(example_recording(page, site))
+
+    log_out(page)
+    register(page, site.address, "walker")
+    page.goto(site.address + "/")
+    page.set_input_files("input[type=file]", recording)
+    if page.get_by_role("button", name=re.compile("Upload|Recognise")).count():
+        page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
+    page.wait_for_url(re.compile(r"/predictions/\d+"))
+    expect(page.locator("h1")).to_contain_text("my recording.csv")
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    expect(page.locator("main")).to_contain_text(re.compile(r"\d+ of \d+"))
+    result_address = page.url
+    with page.expect_download() as windows:
+        page.get_by_role("link", name=re.compile("CSV")).first.click()
+    recognised = list(csv.DictReader(Path(windows.value.path()).open()))
+    assert recognised
+    assert {"activity", "confidence"} <= set(recognised[0])
+
+    for address in ("/admin/users", "/datasets/", "/training/", "/models/"):
+        response = page.goto(site.address + address)
+        assert response is not None
+        assert response.status == 403
+
+    other = page.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    register(other, site.address, "stranger")
+    response = other.goto(result_address)
+    assert response is not None
+    assert response.status == 404
+    other.context.close()
+
+    page.goto(result_address)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").first.click()
+    page.wait_for_url(re.compile(r"/$"))
+    expect(page.locator("main")).not_to_contain_text("my recording.csv", timeout=5000)
+    response = page.goto(result_address)
+    assert response is not None
+    assert response.status == 404
+    assert not list((site.home / "uploads").iterdir())
+
+
+def example_recording(page: Page, site: Site) -> bytes:
+    """Download the first recording of the embedded example, as a user would."""
+    response = page.request.get(site.address + "/predictions/example.csv")
+    assert response.ok
+    return response.body()
+
+
+def trainer_of(site: Site) -> psutil.Process:
+    """Return the site's trainer."""
+    (child,) = psutil.Process(site.process.pid).children(recursive=True)
+    return child
+
+
+def test_a_killed_trainer_leaves_a_failed_run_with_its_reason_and_the_site_goes_on(admin: Page, site: Site) -> None:
+    start_training(admin, site.address, models=("elm-gru-am",), epochs=500)
+    trainer_of(site).kill()
+    expect(admin.locator("#status")).to_contain_text("failed", timeout=MINUTES)
+    expect(admin.locator("#status")).to_contain_text("SIGKILL")
+    assert site.is_up()
+    start_training(admin, site.address, models=("elm-gru-am",), epochs=500)
+    admin.on("dialog", lambda dialog: dialog.accept())
+    admin.get_by_role("button", name="Stop training").click()
+    expect(admin.locator("#status")).to_contain_text("stopped", timeout=MINUTES)
+    assert not list((site.home / "model_store").iterdir())
+
+
+def test_a_restart_in_mid_run_leaves_an_interrupted_run_and_no_trainer_behind(
+    admin: Page, site: Site, browser: Browser
+) -> None:
+    start_training(admin, site.address, models=("elm-gru-am",), epochs=500)
+    trainer = trainer_of(site)
+    run_path = admin.url.removeprefix(site.address)
+    admin.goto("about:blank")
+    site.kill()
+    _, alive = psutil.wait_procs([trainer], timeout=10)
+    assert not alive, "the trainer outlived its server"
+    site.start()
+    assert site.setup_address is None or "setup" in site.setup_address
+    admin.goto(site.address + run_path)
+    expect(admin.locator("#status")).to_contain_text("interrupted")
+    start_training(admin, site.address, models=("random-forest",), epochs=1)
+    expect(admin.locator("#comparison")).to_be_visible(timeout=MINUTES)

@@ -1,0 +1,148 @@
+"""Training as a service: a real child process on the embedded example."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.har.types import Event, TrainConfig
+from app.models import TrainingRun
+from app.models.training_run import RunStatus
+from app.services import datasets, model_versions, training
+from app.services.errors import Conflict, Invalid, NotFound
+from app.services.transaction import transaction
+
+EXAMPLE = "physiotherapy-example"
+FOREST = TrainConfig(models=("random-forest",))
+ENDLESS = TrainConfig(models=("lstm",), epochs=1000)
+
+
+@pytest.fixture
+def example(app: Flask) -> Flask:
+    """Return an application that has the embedded example."""
+    datasets.ensure_embedded_example()
+    return app
+
+
+def test_a_training_returns_the_finished_run_with_metrics_files_and_events(example: Flask) -> None:
+    events: list[Event] = []
+    run = training.train(EXAMPLE, FOREST, on_event=events.append)
+    assert run.status is RunStatus.FINISHED, run.reason
+    metrics = run.result["models"]["random-forest"]
+    assert metrics["accuracy"]["low"] <= metrics["accuracy"]["value"] <= metrics["accuracy"]["high"]
+    matrix = metrics["confusion"]
+    assert sum(map(sum, matrix)) == run.result["split"]["test_windows"]
+    correct = sum(row[i] for i, row in enumerate(matrix))
+    assert metrics["accuracy"]["value"] == pytest.approx(correct / sum(map(sum, matrix)))
+    assert not set(run.result["split"]["subjects"]["train"]) & set(run.result["split"]["subjects"]["test"])
+    assert json.loads(training.artefact(run.id, "metrics.json").read_text())["models"] == run.result["models"]
+    for name in ("metrics.csv", "plots/confusion-random-forest-counts.svg", "plots/comparison.png"):
+        assert training.artefact(run.id, name).stat().st_size > 100
+    progress = training.progress(run.id)
+    assert progress["fraction"] == 1.0
+    assert [e["stage"] for e in progress["events"]] == [e["stage"] for e in events]
+    assert training.progress(run.id, after=progress["n_events"])["events"] == []
+    assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
+
+
+def test_elm_gru_am_becomes_a_version_whose_metrics_are_those_of_the_run(example: Flask) -> None:
+    run = training.train(EXAMPLE, TrainConfig(models=("elm-gru-am",), epochs=1))
+    assert run.status is RunStatus.FINISHED, run.reason
+    version = model_versions.get(run.result["model_version"])
+    assert version.label == f"{EXAMPLE}/1"
+    assert version.metrics == run.result["models"]["elm-gru-am"]
+    assert model_versions.info(version)["manifest"]["data"]["dataset"] == EXAMPLE
+    assert list(training.versions_of(run.id)) == [version]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_a_killed_trainer_is_a_failed_run_that_names_the_signal_and_frees_the_way(example: Flask) -> None:
+    trainer = training.start(EXAMPLE, ENDLESS)
+    trainer.process.send_signal(signal.SIGKILL)
+    run = training.follow(trainer)
+    assert run.status is RunStatus.FAILED
+    assert "SIGKILL" in run.reason
+    assert not (training.run_folder(run.id) / "output").exists()
+    assert training.train(EXAMPLE, FOREST).status is RunStatus.FINISHED
+
+
+def test_a_second_training_is_told_that_one_runs_and_a_stop_ends_the_first(example: Flask) -> None:
+    trainer = training.start(EXAMPLE, ENDLESS)
+    assert training.mark_interrupted() == 0, "a training that is followed is no orphan"
+    with pytest.raises(Conflict, match="Another training is running"):
+        training.start(EXAMPLE, FOREST)
+    timer = threading.Timer(2.0, (training.run_folder(trainer.run_id) / "stop").touch)
+    timer.start()
+    run = training.follow(trainer)
+    timer.join()
+    assert run.status is RunStatus.STOPPED
+    assert training.running() is None
+    assert not list(Path(example.config["MODEL_STORE"]).iterdir())
+
+
+def test_stop_touches_only_a_running_training(example: Flask) -> None:
+    run = training.train(EXAMPLE, FOREST)
+    training.stop(run.id)
+    assert not (training.run_folder(run.id) / "stop").exists()
+
+
+def test_runs_without_a_trainer_are_marked_interrupted_at_start(example: Flask) -> None:
+    with transaction() as session:
+        session.add(run := TrainingRun(config={"dataset": EXAMPLE, "models": ["cnn"]}, result={}))
+    assert training.mark_interrupted() == 1
+    assert training.get(run.id).status is RunStatus.INTERRUPTED
+    assert training.progress(run.id)["reason"]
+
+
+def test_an_error_of_the_core_reaches_the_run_in_its_own_words(example: Flask) -> None:
+    run = training.train(EXAMPLE, TrainConfig(models=("random-forest",), window_length_s=59.5))
+    assert run.status is RunStatus.FAILED
+    assert "Traceback" not in run.reason
+    assert "59.5" in run.reason or "window" in run.reason
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        (TrainConfig(models=()), "models"),
+        (TrainConfig(models=("svm2000",)), "models"),
+        (TrainConfig(epochs=0), "epochs"),
+        (TrainConfig(window_length_s=0.01), "window_length_s"),
+        (TrainConfig(overlap=0.95), "overlap"),
+        (TrainConfig(protocol="random", overlap=0.5), "overlap"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused_by_field(example: Flask, config: TrainConfig, field: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        training.start(EXAMPLE, config)
+    assert refusal.value.field == field
+    assert not training.list_runs()
+
+
+def test_unknown_data_sets_runs_and_files_are_not_found(example: Flask) -> None:
+    with pytest.raises(NotFound):
+        training.start("no-such-data", FOREST)
+    with pytest.raises(NotFound):
+        training.get(99)
+    run = training.train(EXAMPLE, FOREST)
+    for name in ("../events.jsonl", "../../../kinelab.sqlite", "plots", "nothing.png"):
+        with pytest.raises(NotFound):
+            training.artefact(run.id, name)
+
+
+def test_the_trainer_ends_when_its_parent_goes_away(example: Flask) -> None:
+    trainer = training.start(EXAMPLE, ENDLESS)
+    assert trainer.process.stdin is not None
+    trainer.process.stdin.close()  # what the system does to the pipe of a process that died
+    deadline = time.monotonic() + 20
+    while trainer.process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert trainer.process.poll() is not None
+    assert training.follow(trainer).status is RunStatus.FAILED

@@ -1,0 +1,98 @@
+"""Take the screenshots in docs/screenshots/ from the real site: ``python -m docs.screenshots``."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.site import Site, chromium, create_administrator, register, start_training
+
+FOLDER = Path(__file__).parent / "screenshots"
+WIDTHS = (1280, 390)
+MINUTES = 60_000
+
+
+class Camera:
+    """Photographs whole pages at both widths."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page, self.site = page, site
+
+    def shoot(self, name: str, path: str | None = None, ready: Callable[[], object] | None = None) -> None:
+        if path is not None:
+            self.page.goto(self.site.address + path)
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 900 if width > 500 else 844})
+            if ready is not None:
+                ready()
+            for image in self.page.locator("img[loading=lazy]").all():
+                if image.is_visible():
+                    image.scroll_into_view_if_needed()
+            self.page.wait_for_timeout(700)
+            self.page.evaluate("scrollTo(0, 0)")
+            self.page.screenshot(path=FOLDER / f"{name}-{width}.png", full_page=True)
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def photograph(browser: Browser, site: Site) -> None:
+    """Walk through every page, first as administrator, then as user."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    camera = Camera(page, site)
+    camera.shoot("landing-before-set-up", "/")
+    assert site.setup_address
+    camera.shoot("set-up", site.setup_address.removeprefix(site.address))
+    create_administrator(page, site.setup_address)
+    camera.shoot("home-administrator", "/")
+    camera.shoot("users", "/admin/users")
+    camera.shoot("data-sets", "/datasets/")
+    camera.shoot("add-data-set", "/datasets/add")
+    camera.shoot("data-set", "/datasets/physiotherapy-example")
+    camera.shoot("training", "/training/")
+    camera.shoot("models-empty", "/models/")
+    start_training(page, site.address, models=("elm-gru-am", "random-forest", "lstm", "cnn"), epochs=30)
+    page.wait_for_selector("#loss-curve .scatterlayer .trace", timeout=3 * MINUTES)
+    page.wait_for_timeout(4000)
+    run = page.url.removeprefix(site.address)
+    camera.shoot("training-running")
+    page.wait_for_selector("#comparison", timeout=10 * MINUTES)
+    camera.shoot("training-result", run)
+    page.get_by_role("button", name="Promote").click()
+    camera.shoot("models", "/models/")
+    page.get_by_role("link", name=re.compile(r"physiotherapy-example/\d+")).first.click()
+    camera.shoot("model")
+    camera.shoot("change-password", "/change-password")
+
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    camera = Camera(page, site)
+    camera.shoot("landing", "/")
+    camera.shoot("register", "/register")
+    camera.shoot("log-in", "/login")
+    register(page, site.address, "walker")
+    camera.shoot("home-user-empty", "/")
+    example = page.request.get(site.address + "/predictions/example.csv").body()
+    page.set_input_files("input[type=file]", {"name": "evening walk.csv", "mimeType": "text/csv", "buffer": example})
+    page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
+    page.wait_for_url(re.compile(r"/predictions/\d+"))
+    camera.shoot("prediction")
+    camera.shoot("home-user", "/")
+    camera.shoot("not-found", "/no-such-page")
+    page.set_input_files("input[type=file]", {"name": "notes.csv", "mimeType": "text/csv", "buffer": b"dear diary\n"})
+    page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
+    page.wait_for_timeout(1500)
+    camera.shoot("upload-refused")
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    site = Site(Path(tempfile.mkdtemp())).start()
+    with chromium() as browser:
+        photograph(browser, site)
+    site.stop()
+
+
+if __name__ == "__main__":
+    main()

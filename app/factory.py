@@ -6,8 +6,10 @@ import logging
 from typing import Any
 
 import flask_login
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_bootstrap import Bootstrap5
+from flask_wtf.csrf import CSRFError
 from sqlalchemy import Engine, event
 from werkzeug.exceptions import HTTPException
 
@@ -16,6 +18,26 @@ from app.har.errors import HarError
 from app.services.errors import ServiceError
 
 log = logging.getLogger(__name__)
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Scripts come from our own files only; plotly writes its own style elements.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+ERROR_TEXTS = {
+    403: ("Not allowed", "Your account may not open this page."),
+    404: ("Page not found", "There is nothing at this address. It may have been deleted, or the address is mistyped."),
+    405: ("Not possible here", "This address does not take this kind of request. Start again from the first page."),
+    413: ("The upload is too large", "Up to {limit} can be uploaded here. Send less at once, or ask an "
+          "administrator to raise MAX_UPLOAD_MB."),
+    429: ("Too many attempts", "To keep others from guessing passwords, please wait a few minutes and try again."),
+}
 
 
 def configure_database(app: Flask) -> None:
@@ -46,10 +68,17 @@ def configure_login(app: Flask) -> None:
     from app.services import accounts
 
     login_manager.init_app(app)
-    login_manager.login_view = "auth.login"
-    login_manager.login_message = "Log in to see this page."
-    login_manager.login_message_category = "info"
     login_manager.user_loader(accounts.load_session_user)
+
+    def ask_to_log_in() -> ResponseReturnValue:
+        if _wants_json():
+            return {"message": "Log in again: this session has ended."}, 401
+        flash("Log in to see this page.", "info")
+        # What was to be changed cannot be sent again after logging in; a page can be opened again.
+        target = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("auth.login", next=target))
+
+    login_manager.unauthorized_handler(ask_to_log_in)
 
 
 def configure_security(app: Flask) -> None:
@@ -63,16 +92,16 @@ def configure_security(app: Flask) -> None:
 
 
 def _security_headers(response: Response) -> Response:
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault(
-        "Content-Security-Policy",
-        # plotly writes its own style elements; scripts come from our own files only
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-    )
-    if flask_login.current_user.is_authenticated and request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
+    from app.web.access import PUBLIC_ENDPOINTS
+
+    response.headers.update(SECURITY_HEADERS)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    if request.endpoint not in PUBLIC_ENDPOINTS and flask_login.current_user.is_authenticated:
+        if response.mimetype == "text/html":
+            response.headers["Cache-Control"] = "no-store"  # nothing to see with the back button after logging out
+        else:
+            response.cache_control.private = True
     return response
 
 
@@ -97,29 +126,49 @@ def register_blueprints(app: Flask) -> None:
 
 
 def register_error_pages(app: Flask) -> None:
-    """A page for every error: what happened and what to do, never a traceback."""
+    """A page for every error: what happened and what to do, never a traceback. A script gets the same as JSON."""
 
-    def page(title: str, message: str, status: int) -> tuple[str, int]:
+    def page(title: str, message: str, status: int) -> ResponseReturnValue:
+        if _wants_json():
+            return {"message": message}, status
         return render_template("error.html", title=title, message=message, status=status), status
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> tuple[str, int] | HTTPException:
+    def http_error(error: HTTPException) -> ResponseReturnValue:
         if error.code is None or error.code < 400:
-            return error
-        return page(error.name, error.description or "", error.code)
+            return error.get_response()
+        title, message = ERROR_TEXTS.get(error.code, (error.name, error.description or ""))
+        message = message.replace("{limit}", f"{app.config['MAX_CONTENT_LENGTH'] / 2**20:,.0f} MB")
+        if error.code in {403, 404} and error.description != type(error).description:
+            message = error.description or message  # a view that refuses says why
+        return page(title, message, error.code)
+
+    @app.errorhandler(CSRFError)
+    def csrf_error(error: CSRFError) -> ResponseReturnValue:
+        return page(
+            "This page was open too long",
+            "The form no longer belongs to your session: you may have logged in or out meanwhile. "
+            "Go back, reload the page and try again. Nothing was changed.",
+            400,
+        )
 
     @app.errorhandler(ServiceError)
-    def service_error(error: ServiceError) -> tuple[str, int]:
+    def service_error(error: ServiceError) -> ResponseReturnValue:
         return page(error.title, str(error), error.status)
 
     @app.errorhandler(HarError)
-    def har_error(error: HarError) -> tuple[str, int]:
+    def har_error(error: HarError) -> ResponseReturnValue:
         return page("This data cannot be used", str(error), 422)
 
     @app.errorhandler(Exception)
-    def unexpected(error: Exception) -> tuple[str, int]:
+    def unexpected(error: Exception) -> ResponseReturnValue:
         log.exception("unexpected error at %s", request.endpoint)
+        db.session.rollback()  # the page itself asks the database who looks at it
         return page("Something went wrong here", "The error is in the server's log. Nothing you stored is lost.", 500)
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best == "application/json"
 
 
 def register_commands(app: Flask) -> None:
@@ -127,5 +176,3 @@ def register_commands(app: Flask) -> None:
     from app import cli
 
     cli.register(app)
-
-

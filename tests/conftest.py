@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import Context
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "correct horse battery"
+
+
+class ServerLikeClient(FlaskClient):
+    """Serve each request as the server does, in an application context of its own and not in the test's.
+
+    In a shared one flask-login would remember the first request's account for all that follow.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        from app.extensions import db
+
+        response = Context().run(super().open, *args, **kwargs)
+        db.session.expire_all()  # the test looks at the database afresh
+        return response
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +56,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     config.WTF_CSRF_ENABLED = False  # type: ignore[attr-defined]
     config.RATELIMIT_ENABLED = False  # type: ignore[attr-defined]
     app = create_app(config)
+    app.test_client_class = ServerLikeClient
     with app.app_context():
         db.create_all()
         yield app
@@ -49,3 +67,30 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def log_in(app: Flask) -> Callable[..., FlaskClient]:
+    """Return a maker of logged-in clients: ``log_in("ada")`` is a user, ``log_in("ada", role="admin")`` not only."""
+    from app.services import accounts
+
+    def make(username: str, role: str = "user") -> FlaskClient:
+        accounts.register(username, PASSWORD, "+44 20 7946 0000", f"{username}@example.org", "1 High Street", role)
+        client = app.test_client()
+        response = client.post("/login", data={"username": username, "password": PASSWORD})
+        assert response.status_code == 302
+        return client
+
+    return make
+
+
+@pytest.fixture
+def user_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
+    """Return a client of the user ``ursula``."""
+    return log_in("ursula")
+
+
+@pytest.fixture
+def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
+    """Return a client of the administrator ``adam``."""
+    return log_in("adam", role="admin")

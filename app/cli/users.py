@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from app.cli.output import json_option, print_json, reports_errors
@@ -26,7 +28,7 @@ def create_user(
 ) -> None:
     """Make an account, for example the first administrator's."""
     if password_stdin:
-        password = click.get_text_stream("stdin").readline().rstrip("\r\n")
+        password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     user = accounts.register(username, password, contact_number, email, address, role)
@@ -40,7 +42,7 @@ def list_users(as_json: bool) -> None:
     """List the accounts."""
     everybody = accounts.all_users()
     if as_json:
-        return print_json([
+        print_json([
             {
                 "username": user.username, "email": user.email, "role": user.role.value, "disabled": user.disabled,
                 "created": user.created.isoformat(),
@@ -48,5 +50,6 @@ def list_users(as_json: bool) -> None:
             }
             for user in everybody
         ])
+        return
     for user in everybody:
         click.echo(f"{user.username:<24} {user.email:<32} {user.role.value}{', disabled' if user.disabled else ''}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib.metadata import distribution, version
+from typing import Any
 
 from flask import Blueprint, Response, render_template, send_file
+from flask_login import current_user
 
+from app.services import accounts, model_versions, predictions
+from app.services.overview import overview
 from app.web.access import access
+from app.web.predictions.forms import UploadForm
 
 bp = Blueprint("home", __name__)
 
@@ -14,11 +19,28 @@ bp = Blueprint("home", __name__)
 @bp.get("/")
 @access("public")
 def index() -> str:
-    return render_template("home/landing.html")
+    """Say what this is, or show people their recordings and administrators the state of things as well."""
+    if not current_user.is_authenticated:
+        return render_template("home/landing.html", setup_needed=accounts.setup_needed())
+    return render_template(
+        "home/index.html",
+        recordings=predictions.list_recordings(current_user.id),
+        upload_form=UploadForm(),
+        promoted=model_versions.promoted(),
+        overview=overview() if current_user.is_admin else None,
+    )
 
 
 @bp.get("/plotly.min.js")
 @access("public")
 def plotly_js() -> Response:
-    """Serve plotly's bundle as installed: no network is needed, and it is fetched once a version."""
-    return send_file(str(files("plotly") / "package_data" / "plotly.min.js"), max_age=31_536_000)
+    """Serve plotly's bundle as it was installed; a browser fetches it once a version."""
+    bundle = distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
+    return send_file(str(bundle), max_age=31_536_000)
+
+
+@bp.app_url_defaults
+def add_plotly_version(endpoint: str, values: dict[str, Any]) -> None:
+    """Give another version of plotly another address, so that no browser keeps an old one."""
+    if endpoint == "home.plotly_js":
+        values["version"] = version("plotly")

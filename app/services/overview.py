@@ -1,0 +1,37 @@
+"""What an administrator sees first: how much there is of everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.models import Dataset, ModelVersion, TrainingRun, User
+from app.models.training_run import RunStatus
+
+
+@dataclass(frozen=True)
+class Overview:
+    datasets: int
+    runs: int
+    running_id: int | None  # the training that runs now
+    models: int
+    users: int
+    disabled: int
+
+
+def overview() -> Overview:
+    """Count data sets, training runs, models and users in one query."""
+    running = select(func.max(TrainingRun.id)).where(TrainingRun.status == RunStatus.RUNNING)
+    row = db.session.execute(
+        select(
+            select(func.count(Dataset.id)).scalar_subquery(),
+            select(func.count(TrainingRun.id)).scalar_subquery(),
+            running.scalar_subquery(),
+            select(func.count(ModelVersion.id)).scalar_subquery(),
+            select(func.count(User.id)).scalar_subquery(),
+            select(func.count(User.id)).where(User.disabled).scalar_subquery(),
+        )
+    ).one()
+    return Overview(*row)

@@ -1,0 +1,120 @@
+"""The train page, a run's page and the models page, through the browser's requests."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.services import datasets, model_versions, training
+
+ANSWERS = {
+    "dataset": "physiotherapy-example",
+    "protocol": "subject",
+    "models": ["random-forest"],
+    "seed": "0",
+    "window_length_s": "3",
+    "overlap": "0",
+}
+
+
+@pytest.fixture
+def example(app: Flask) -> Flask:
+    datasets.ensure_embedded_example()
+    return app
+
+
+def finish(client: FlaskClient, address: str) -> dict[str, object]:
+    """Poll a run's page until its training has ended."""
+    for _ in range(300):
+        state = client.get(address + "/progress").get_json()
+        if state["status"] != "running":
+            return state
+        time.sleep(0.2)
+    raise AssertionError("the training did not end")
+
+
+def test_the_train_page_says_what_to_do_when_there_is_no_data_set(admin_client: FlaskClient) -> None:
+    page = admin_client.get("/training/").get_data(as_text=True)
+    assert "Add a data set" in page
+    assert "Start training" not in page
+
+
+def test_a_training_started_from_the_page_shows_progress_then_table_and_downloads(
+    example: Flask, admin_client: FlaskClient
+) -> None:
+    response = admin_client.post("/training/", data=ANSWERS)
+    assert response.status_code == 302
+    address = response.location
+    page = admin_client.get(address).get_data(as_text=True)
+    assert 'id="progress"' in page or 'id="comparison"' in page
+    state = finish(admin_client, address)
+    assert state["status"] == "finished", state["reason"]
+    page = admin_client.get(address).get_data(as_text=True)
+    accuracy = training.get(1).result["models"]["random-forest"]["accuracy"]["value"]
+    assert f"{100 * accuracy:.1f}" in page
+    for name, kind in (
+        ("metrics.csv", "text/csv"),
+        ("metrics.json", "application/json"),
+        ("plots/comparison.png", "image/png"),
+        ("plots/confusion-random-forest-rows.svg", "image/svg+xml"),
+    ):
+        with admin_client.get(f"{address}/files/{name}?download=1") as response:
+            assert response.status_code == 200
+            assert response.content_type.startswith(kind)
+            assert "attachment" in response.headers["Content-Disposition"]
+    assert admin_client.get(f"{address}/files/../events.jsonl").status_code == 404
+    assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"models": []}, "at least one model"),
+        ({"models": ["svm2000"]}, "not valid"),
+        ({"dataset": "elsewhere"}, "Not a valid choice"),
+        ({"epochs": "0"}, "between 1 and 1000"),
+        ({"epochs": "many"}, "Not a valid integer"),
+        ({"window_length_s": "0.1"}, "between 0.5 and 60"),
+        ({"protocol": "random", "overlap": "0.5"}, "share samples"),
+        ({"seed": "-1"}, "between 0 and"),
+    ],
+)
+def test_a_wrong_answer_is_named_beside_its_field_and_nothing_starts(
+    example: Flask, admin_client: FlaskClient, answer: dict[str, object], message: str
+) -> None:
+    response = admin_client.post("/training/", data=ANSWERS | answer)
+    assert response.status_code == 422
+    assert message in response.get_data(as_text=True)
+    assert not training.list_runs()
+
+
+def test_a_second_training_is_told_that_one_runs(example: Flask, admin_client: FlaskClient) -> None:
+    first = admin_client.post("/training/", data=ANSWERS | {"models": ["lstm"], "epochs": "900"})
+    second = admin_client.post("/training/", data=ANSWERS)
+    assert second.status_code == 409
+    assert "Another training is running" in second.get_data(as_text=True)
+    assert admin_client.post(first.location + "/stop").status_code == 302
+    assert finish(admin_client, first.location)["status"] == "stopped"
+    assert "Stopped by a person" in admin_client.get(first.location).get_data(as_text=True)
+
+
+def test_models_are_listed_promoted_annotated_and_deleted(example: Flask, admin_client: FlaskClient) -> None:
+    assert "No model yet" in admin_client.get("/models/").get_data(as_text=True)
+    address = admin_client.post("/training/", data=ANSWERS | {"models": ["elm-gru-am"], "epochs": "1"}).location
+    assert finish(admin_client, address)["status"] == "finished"
+    label = "physiotherapy-example/1"
+    assert label in admin_client.get("/models/").get_data(as_text=True)
+    admin_client.post("/models/1/notes", data={"notes": "<b>first</b> try"})
+    page = admin_client.get("/models/1").get_data(as_text=True)
+    assert "&lt;b&gt;first" in page
+    assert "acc_x" in page
+    admin_client.post("/models/1/promote")
+    promoted = model_versions.promoted()
+    assert promoted is not None
+    assert promoted.label == label
+    admin_client.post("/models/1/delete")
+    assert model_versions.list_versions(), "the promoted model cannot be deleted"
+    assert admin_client.get("/models/7").status_code == 404

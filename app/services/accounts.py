@@ -160,8 +160,7 @@ def load_session_user(session_id: str) -> User | None:
     """Return the account of a session, None when it is gone, disabled, or has another password by now."""
     number, _, _ = session_id.partition(":")
     user = db.session.get(User, int(number)) if number.isdigit() else None
-    valid = user is not None and not user.disabled and hmac.compare_digest(user.get_id(), session_id)
-    return user if valid else None
+    return user if user is not None and not user.disabled and user.get_id() == session_id else None
 
 
 def get(user_id: int) -> User:

@@ -1,0 +1,217 @@
+"""Accounts: the rules, and what the service refuses."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.models import Role, User
+from app.services import accounts
+from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.conftest import PASSWORD
+
+ANSWERS = {
+    "username": "ada", "password": PASSWORD, "contact_number": "+44 20 7946 0000", "email": "ada@example.org",
+    "address": "1 High Street",
+}
+
+
+def register(username: str, role: str = "user", **answers: str) -> User:
+    return accounts.register(**(ANSWERS | {"username": username, "email": f"{username}@example.org"} | answers), role=role)
+
+
+def test_a_registered_account_logs_in_whatever_the_letters_of_its_name(app: Flask) -> None:
+    user = register("Ada.L")
+
+    assert (user.username, user.role, user.disabled) == ("ada.l", Role.USER, False)
+    assert PASSWORD not in user.password_hash
+    assert accounts.authenticate(" ADA.l ", PASSWORD) is user
+    assert user.last_login is not None
+
+
+def test_a_password_is_the_same_however_a_keyboard_composes_its_letters(app: Flask) -> None:
+    register("ada", password="motorra\u0308der fahren")
+    assert accounts.authenticate("ada", "motorr\u00e4der fahren").username == "ada"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("username", "ab", "3 to 64"),
+        ("username", "a" * 65, "3 to 64"),
+        ("username", "ada lovelace", "3 to 64"),
+        ("username", "<b>ada</b>", "3 to 64"),
+        ("username", "", "3 to 64"),
+        ("email", "ada", "@"),
+        ("email", "ada@", "@"),
+        ("email", "ada@ward", "no dot"),
+        ("email", "a" * 300 + "@example.org", "too long"),
+        ("contact_number", "call me", "at least 5 digits"),
+        ("contact_number", "1234", "at least 5 digits"),
+        ("contact_number", "1" * 40, "at least 5 digits"),
+        ("address", "x" * 501, "at most 500"),
+        ("password", "short", "at least 10"),
+        ("password", "x" * 201, "at most 200"),
+        ("password", "aaaaaaaaaaaa", "first that anybody"),
+        ("password", "Password1234", "first that anybody"),
+        ("password", "ADA.LOVELACE", "username"),
+        ("password", "ada.lovelace@example.org", "username"),
+    ],
+)
+def test_an_answer_that_breaks_its_rule_is_refused(app: Flask, field: str, value: str, says: str) -> None:
+    answers = ANSWERS | {"username": "ada.lovelace", "email": "ada.lovelace@example.org", field: value}
+    with pytest.raises(Invalid, match=says) as refusal:
+        accounts.register(**answers)
+    assert refusal.value.field == field
+    assert accounts.all_users() == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [({"username": "ADA", "email": "other@example.org"}, "username"), ({"username": "bob", "email": "Ada@Example.ORG"}, "email")],
+)
+def test_a_name_or_address_is_taken_in_any_letters(app: Flask, answers: dict[str, str], field: str) -> None:
+    register("ada")
+    with pytest.raises(Invalid) as refusal:
+        accounts.register(**(ANSWERS | answers))
+    assert refusal.value.field == field
+    assert len(accounts.all_users()) == 1
+
+
+def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_the_same_answer(app: Flask) -> None:
+    ada, admin = register("ada"), register("adam", "admin")
+    accounts.set_disabled(admin.id, ada.id, True)
+
+    refusals = set()
+    for username, password in (("nobody", PASSWORD), ("adam", "wrong password"), ("ada", PASSWORD), ("", "")):
+        with pytest.raises(Invalid) as refusal:
+            accounts.authenticate(username, password)
+        refusals.add((str(refusal.value), refusal.value.field))
+    assert len(refusals) == 1
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(app: Flask) -> None:
+    user = register("ada")
+    session = user.get_id()
+    assert accounts.load_session_user(session) is user
+
+    accounts.change_password(user.id, PASSWORD, "another good password")
+
+    assert accounts.load_session_user(session) is None
+    assert accounts.load_session_user(user.get_id()) is user
+    with pytest.raises(Invalid):
+        accounts.authenticate("ada", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "field"),
+    [("wrong", "another good password", "current"), (PASSWORD, PASSWORD, "password"), (PASSWORD, "short", "password")],
+)
+def test_a_password_change_that_breaks_a_rule_changes_nothing(app: Flask, current: str, new: str, field: str) -> None:
+    user = register("ada")
+    with pytest.raises(Invalid) as refusal:
+        accounts.change_password(user.id, current, new)
+    assert refusal.value.field == field
+    assert accounts.authenticate("ada", PASSWORD) is user
+
+
+@pytest.mark.parametrize("session_id", ["", ":", "x:y", "1", "1:", "999:abc"])
+def test_a_forged_session_belongs_to_nobody(app: Flask, session_id: str) -> None:
+    register("ada")
+    assert accounts.load_session_user(session_id) is None
+
+
+def test_a_disabled_account_loses_its_sessions_at_once(app: Flask) -> None:
+    ada, admin = register("ada"), register("adam", "admin")
+    accounts.set_disabled(admin.id, ada.id, True)
+    assert accounts.load_session_user(ada.get_id()) is None
+    accounts.set_disabled(admin.id, ada.id, False)
+    assert accounts.load_session_user(ada.get_id()) is ada
+
+
+def test_administrators_change_each_other_but_not_themselves(app: Flask) -> None:
+    adam, eve = register("adam", "admin"), register("eve")
+    accounts.set_role(adam.id, eve.id, "admin")
+    for change in (lambda: accounts.set_role(eve.id, eve.id, "user"), lambda: accounts.set_disabled(eve.id, eve.id, True)):
+        with pytest.raises(Forbidden):
+            change()
+    assert accounts.set_role(eve.id, adam.id, "user").role is Role.USER
+
+
+@pytest.mark.parametrize("change", ["demote", "disable"])
+def test_the_last_active_administrator_stays(app: Flask, change: str) -> None:
+    adam, eve = register("adam", "admin"), register("eve", "admin")
+    accounts.set_disabled(adam.id, eve.id, True)
+    with pytest.raises(Conflict, match="last active administrator"):  # asked by someone whose role was just taken
+        if change == "demote":
+            accounts.set_role(eve.id, adam.id, "user")
+        else:
+            accounts.set_disabled(eve.id, adam.id, True)
+    assert (adam.role, adam.disabled) == (Role.ADMIN, False)
+
+
+def test_an_account_that_is_not_there_is_not_found(app: Flask) -> None:
+    adam = register("adam", "admin")
+    with pytest.raises(NotFound):
+        accounts.set_role(adam.id, 99, "admin")
+
+
+def test_users_come_in_pages_by_name(app: Flask) -> None:
+    for name in ("cleo", "adam", "bea"):
+        register(name)
+    assert [user.username for user in accounts.list_users(1, per_page=2)] == ["adam", "bea"]
+    assert [user.username for user in accounts.list_users(2, per_page=2)] == ["cleo"]
+    assert list(accounts.list_users(9, per_page=2)) == []
+
+
+def test_the_set_up_address_makes_one_administrator_once(app: Flask) -> None:
+    assert accounts.setup_needed()
+    token = accounts.setup_token()
+
+    user = accounts.set_up(token, **ANSWERS)
+
+    assert user.role is Role.ADMIN
+    assert not accounts.setup_needed()
+    with pytest.raises(NotFound):
+        accounts.set_up(token, **(ANSWERS | {"username": "eve", "email": "eve@example.org"}))
+    assert len(accounts.all_users()) == 1
+
+
+def test_only_the_hash_of_the_set_up_token_is_stored_and_only_for_its_owner(app: Flask) -> None:
+    token = accounts.setup_token()
+    path = Path(app.instance_path) / "setup_token"
+    assert token not in path.read_text(encoding="ascii")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_wrong_answer_does_not_use_the_set_up_address_up(app: Flask) -> None:
+    token = accounts.setup_token()
+    with pytest.raises(Invalid):
+        accounts.set_up(token, **(ANSWERS | {"password": "short"}))
+    assert accounts.set_up(token, **ANSWERS).is_admin
+
+
+def test_a_new_set_up_token_ends_the_one_before(app: Flask) -> None:
+    old, new = accounts.setup_token(), accounts.setup_token()
+    with pytest.raises(NotFound):
+        accounts.check_setup_token(old)
+    accounts.check_setup_token(new)
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "a" * 5000])
+def test_a_guessed_set_up_token_is_not_found_with_or_without_a_real_one(app: Flask, token: str) -> None:
+    with pytest.raises(NotFound):
+        accounts.check_setup_token(token)
+    accounts.setup_token()
+    with pytest.raises(NotFound):
+        accounts.check_setup_token(token)
+
+
+def test_an_administrator_made_in_the_shell_ends_the_set_up_address(app: Flask) -> None:
+    token = accounts.setup_token()
+    register("adam", "admin")
+    with pytest.raises(NotFound):
+        accounts.set_up(token, **ANSWERS)

@@ -1,0 +1,75 @@
+"""``flask models``: list, look at and promote trained models."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from app.cli.output import json_option, print_json, reports_errors
+
+models = AppGroup("models", help="Trained models.")
+
+
+@models.command("list")
+@json_option
+@reports_errors
+def list_models(as_json: bool) -> None:
+    """List every model version, the newest first."""
+    from app.services import model_versions
+
+    versions = [{**model_versions.as_dict(v), **_scores(v.metrics)} for v in model_versions.list_versions()]
+    if as_json:
+        print_json(versions)
+        return
+    for version in versions:
+        mark = "  (promoted)" if version["promoted"] else ""
+        scores = "  ".join(f"{k} {version[k]:.3f}" for k in ("accuracy", "f1") if version[k] is not None)
+        click.echo(f"{version['label']:<24} {version['created']}  {scores}{mark}")
+    if not versions:
+        click.echo("No model yet: train one with `flask train --dataset NAME`.")
+
+
+@models.command("info")
+@click.argument("name")
+@json_option
+@reports_errors
+def show_model(name: str, as_json: bool) -> None:
+    """Show one model: NAME is name/version, or a name alone for its newest version."""
+    from app.services import model_versions
+
+    document = model_versions.info(model_versions.get(name))
+    if as_json:
+        print_json(document)
+        return
+    for key, value in document.items():
+        if not isinstance(value, dict):
+            click.echo(f"{key:<22} {value}")
+    for key, value in document["manifest"].items():
+        if isinstance(value, str | int | float) or (isinstance(value, list) and len(value) <= 30):
+            click.echo(f"{key:<22} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    for key, score in _scores(document["metrics"]).items():
+        click.echo(f"{key:<22} {'unknown' if score is None else f'{score:.3f}'}")
+
+
+@models.command("promote")
+@click.argument("name")
+@json_option
+@reports_errors
+def promote_model(name: str, as_json: bool) -> None:
+    """Make a model the one that users get."""
+    from app.services import model_versions
+
+    version = model_versions.promote(name)
+    if as_json:
+        print_json(model_versions.as_dict(version))
+        return
+    click.echo(f"Users now get {version.label}.")
+
+
+def _scores(metrics: dict[str, object]) -> dict[str, float | None]:
+    """Return the two headline figures without their intervals."""
+    scores: dict[str, float | None] = {}
+    for key in ("accuracy", "f1"):
+        interval = metrics.get(key)
+        scores[key] = float(interval["value"]) if isinstance(interval, dict) else None
+    return scores

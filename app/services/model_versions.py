@@ -1,0 +1,197 @@
+"""Versions of trained models: one row each, and one directory each under model_store/."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from sqlalchemy import func, select, update
+
+from app.extensions import db
+from app.har.errors import ModelIntegrityError
+from app.models import ModelVersion
+from app.services.errors import Conflict, Invalid, NotFound
+from app.services.transaction import transaction
+
+if TYPE_CHECKING:
+    from app.har.classifier import ActivityClassifier
+
+MAX_NOTES = 4000
+_loading = threading.Lock()
+
+
+def directory(version: ModelVersion) -> Path:
+    """Return where the files of a version are."""
+    return Path(current_app.config["MODEL_STORE"]) / version.name / str(version.version)
+
+
+def list_versions() -> list[ModelVersion]:
+    """Return every version, the newest first."""
+    return list(db.session.scalars(select(ModelVersion).order_by(ModelVersion.id.desc())))
+
+
+def promoted() -> ModelVersion | None:
+    """Return the version that users get, None before an administrator promoted one."""
+    return db.session.scalar(select(ModelVersion).where(ModelVersion.promoted))
+
+
+def get(key: int | str) -> ModelVersion:
+    """Return a version by its id, its label (``ku-har/3``), or a name alone (then the newest of that name)."""
+    query = select(ModelVersion)
+    if isinstance(key, int):
+        query = query.where(ModelVersion.id == key)
+    else:
+        name, _, number = key.partition("/")
+        query = query.where(ModelVersion.name == name).order_by(ModelVersion.version.desc()).limit(1)
+        if number:
+            query = query.where(ModelVersion.version == (int(number) if number.isdecimal() else None))
+    if (version := db.session.scalar(query)) is None:
+        known = ", ".join(v.label for v in list_versions()) or "none yet"
+        raise NotFound(f"There is no model {key!r}. Models here: {known}.")
+    return version
+
+
+def promote(key: int | str) -> ModelVersion:
+    """Make a version the one that users get, in place of the one before."""
+    version = get(key)
+    with transaction() as session:
+        session.execute(update(ModelVersion).values(promoted=False))
+        version.promoted = True
+    return version
+
+
+def set_notes(key: int | str, notes: str) -> ModelVersion:
+    """Keep what people want to remember about a version."""
+    if len(notes := notes.strip()) > MAX_NOTES:
+        raise Invalid(f"Notes may have {MAX_NOTES:,} characters; these have {len(notes):,}.", field="notes")
+    version = get(key)
+    with transaction():
+        version.notes = notes
+    return version
+
+
+def delete(key: int | str) -> None:
+    """Remove a version and its files; predictions made with it stay and keep its label."""
+    version = get(key)
+    if version.promoted:
+        raise Conflict(f"{version.label} is the model that users get. Promote another one first, then delete it.")
+    folder = directory(version)
+    with transaction() as session:
+        session.delete(version)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def register(
+    name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None
+) -> ModelVersion:
+    """Move a saved model into the store as the next version of its name.
+
+    ``metrics`` is ``har.types.Metrics.as_dict()``. When anything fails, neither a row nor a directory remains and
+    ``folder`` is where it was.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+        raise Invalid(f"A model's name has small letters, digits and hyphens; found {name!r}.", field="name")
+    target = None
+    try:
+        with transaction() as session:
+            version = ModelVersion(
+                name=name, version=_next_number(name), metrics=metrics, training_run_id=training_run_id
+            )
+            session.add(version)
+            session.flush()
+            target = directory(version)
+            shutil.move(folder, target)
+            (target.parent / ".last").write_text(str(version.version), encoding="ascii")
+    except BaseException:
+        if target is not None and target.exists() and not folder.exists():
+            shutil.move(target, folder)
+        raise
+    return version
+
+
+def _next_number(name: str) -> int:
+    """Return the next version number; that of a deleted version is never given again, results still name it."""
+    parent = Path(current_app.config["MODEL_STORE"]) / name
+    parent.mkdir(parents=True, exist_ok=True)
+    last = parent / ".last"
+    used = [int(p.name) for p in parent.iterdir() if p.name.isdecimal()]
+    used += [int(last.read_text(encoding="ascii"))] if last.exists() else []
+    newest = db.session.scalar(select(func.max(ModelVersion.version)).where(ModelVersion.name == name))
+    return 1 + max(newest or 0, *used, 0)
+
+
+def load(version: ModelVersion) -> ActivityClassifier:
+    """Return the model itself, from memory when it was used lately.
+
+    Raises
+    ------
+    ModelIntegrityError
+        Its files are missing or were changed.
+    """
+    folder = directory(version)
+    _manifest(folder)  # a clear message when the files are gone
+    state = tuple((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()))
+    with _loading:
+        return _load(folder, state)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(folder: Path, state: tuple[tuple[str, int, int], ...]) -> ActivityClassifier:
+    """Load once per state of the files: whatever changes on disk is read, and its hashes checked, again."""
+    from app.har.classifier import ActivityClassifier
+
+    return ActivityClassifier.load(folder)
+
+
+def info(version: ModelVersion) -> dict[str, Any]:
+    """Return all that is known of a version: its row, manifest and metrics."""
+    return {
+        **as_dict(version),
+        "manifest": json.loads(_manifest(directory(version))),
+        "metrics": version.metrics,
+    }
+
+
+def as_dict(version: ModelVersion) -> dict[str, Any]:
+    """Return a version's row as plain values."""
+    return {
+        "label": version.label,
+        "name": version.name,
+        "version": version.version,
+        "promoted": version.promoted,
+        "created": version.created.isoformat(timespec="seconds"),
+        "training_run": version.training_run_id,
+        "notes": version.notes,
+    }
+
+
+def accuracy_in_words(version: ModelVersion) -> str:
+    """Say in one sentence how often a model was right, and on whom that was measured."""
+    run, accuracy = version.training_run, version.metrics.get("accuracy")
+    if run is None or not accuracy:
+        return f"{version.label} has no record of how it was tested."
+    value, low, high = (f"{100 * accuracy[key]:.1f} %" for key in ("value", "low", "high"))
+    measured = f"was right in {value} of windows (95 % interval {low} to {high})"
+    if run.config.get("protocol") == "subject":
+        return f"{version.label} {measured} of people it had not been trained on."
+    return (
+        f"{version.label} {measured} of the people it was trained on; expect less for a person it has "
+        "never seen."
+    )
+
+
+def _manifest(folder: Path) -> bytes:
+    path = folder / "manifest.json"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelIntegrityError(
+            f"The model {folder.parent.name}/{folder.name} has no manifest.json: its files were moved or deleted. "
+            "Train it again, or promote another model."
+        ) from error

@@ -1,0 +1,284 @@
+"""Recordings that users upload, what was recognised in them, and nobody else's.
+
+``uploads/<folder>/`` holds of one recording: ``source`` (the file as uploaded), ``signal.npy`` and ``stretches.npz``
+(the signal as the first model saw it, for the timeline) and ``<prediction id>.npz`` (what a model recognised).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.extensions import db
+from app.har.types import FloatArray, OnEvent, Problem, SignalSet, ignore_event
+from app.models import ModelVersion, Prediction, StoredRecording
+from app.services import datasets, model_versions
+from app.services.errors import Conflict, NotFound
+from app.services.recognition import PredictionResult, recognise
+from app.services.transaction import transaction
+
+PREFIX = "recording-"
+
+
+def predict_file(
+    path: Path, name: str, version: int | str | None = None, on_event: OnEvent = ignore_event
+) -> PredictionResult:
+    """Recognise the activities in a file and store nothing; the promoted model unless another is named.
+
+    Raises
+    ------
+    Conflict
+        No model is promoted yet.
+    NotFound
+        There is no such model.
+    HarError
+        The file cannot be read or used.
+    """
+    model = _model(version)
+    return recognise(path, name, model_versions.load(model), model.label, on_event)[0]
+
+
+def _model(version: int | str | None) -> ModelVersion:
+    if version is not None:
+        return model_versions.get(version)
+    if (promoted := model_versions.promoted()) is None:
+        raise Conflict(
+            "There is no model to recognise activities with yet. An administrator has to train a model and promote it "
+            "first."
+        )
+    return promoted
+
+
+def upload(
+    user_id: int, filename: str, file: Path | BinaryIO, version: int | None = None, on_event: OnEvent = ignore_event
+) -> Prediction:
+    """Store a file of a user and what was recognised in it. When anything fails, nothing of it remains."""
+    model = _model(version)
+    name = _shown_name(filename)
+    folder = Path(current_app.config["UPLOADS"]) / f"{PREFIX}{uuid.uuid4().hex}"
+    folder.mkdir(mode=0o700)
+    try:
+        source = folder / "source"
+        if isinstance(file, Path):
+            shutil.copyfile(file, source)
+        else:
+            with source.open("wb") as target:
+                shutil.copyfileobj(file, target, 1024 * 1024)
+        result, signals = recognise(source, name, model_versions.load(model), model.label, on_event)
+        facts = _facts(source, signals)
+        if result.layout == "timeline":
+            _save_signal(folder, signals)
+        with transaction() as session:
+            recording = StoredRecording(user_id=user_id, filename=name, folder=folder.name, facts=facts)
+            session.add(recording)
+            return _add_prediction(recording, model, result)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def example() -> tuple[str, str]:
+    """Return name and text of one recording of the embedded example, preferably of a person left out of training."""
+    store = datasets.open_dataset(datasets.get(datasets.EXAMPLE_NAME))
+    recordings = list(zip(store.signals.recording_ids, store.signals.subjects, strict=True))
+    model = model_versions.promoted()
+    run = model.training_run if model and model.name == datasets.EXAMPLE_NAME else None
+    tested = run.result.get("split", {}).get("subjects", {}).get("test", []) if run else []
+    chosen = next((name for name, subject in recordings if subject in tested), recordings[0][0])
+    return f"example-{_shown_name(chosen)}.csv", "".join(store.recording_csv(chosen))
+
+
+def upload_example(user_id: int) -> Prediction:
+    """Upload one recording of the embedded example on a user's behalf."""
+    name, text = example()
+    return upload(user_id, name, io.BytesIO(text.encode()))
+
+
+def repredict(user_id: int, recording_id: int, version: int | str | None = None) -> Prediction:
+    """Let a model (again: the promoted one by default) recognise a stored recording; once per model is enough."""
+    recording, model = get(user_id, recording_id), _model(version)
+    if done := next((p for p in recording.predictions if p.model_version_id == model.id), None):
+        return done
+    source = _folder(recording) / "source"
+    result, _ = recognise(source, recording.filename, model_versions.load(model), model.label)
+    with transaction():
+        return _add_prediction(recording, model, result)
+
+
+def _add_prediction(recording: StoredRecording, model: ModelVersion, result: PredictionResult) -> Prediction:
+    prediction = Prediction(
+        recording=recording, model_version=model, model_label=model.label, summary=result.summary()
+    )
+    db.session.flush()
+    _save_result(_folder(recording) / f"{prediction.id}.npz", result)
+    return prediction
+
+
+def list_recordings(user_id: int) -> list[StoredRecording]:
+    """Return a user's recordings with their predictions, the newest first."""
+    query = select(StoredRecording).where(StoredRecording.user_id == user_id).order_by(StoredRecording.id.desc())
+    return list(db.session.scalars(query.options(selectinload(StoredRecording.predictions))))
+
+
+def get(user_id: int, recording_id: int) -> StoredRecording:
+    """Return a recording of this user; one of somebody else does not exist for them, whoever they are."""
+    recording = db.session.get(StoredRecording, recording_id)
+    if recording is None or recording.user_id != user_id:
+        raise NotFound("There is no such recording among yours.")
+    return recording
+
+
+def get_prediction(recording: StoredRecording, prediction_id: int | None = None) -> Prediction:
+    """Return one of a recording's predictions, by default the newest."""
+    for prediction in recording.predictions:
+        if prediction_id in (None, prediction.id):
+            return prediction
+    raise NotFound("There is no such prediction of this recording.")
+
+
+def result(prediction: Prediction) -> PredictionResult:
+    """Return what was recognised, window by window."""
+    return _load_result(_folder(prediction.recording) / f"{prediction.id}.npz")
+
+
+def delete(user_id: int, recording_id: int) -> None:
+    """Delete a recording of this user, its predictions and every file of it."""
+    recording = get(user_id, recording_id)
+    folder = _folder(recording)
+    with transaction() as session:
+        session.delete(recording)
+    shutil.rmtree(folder)
+
+
+def remove_orphans() -> int:
+    """At start: delete what an upload left that died in mid-way; return how many folders."""
+    known = set(db.session.scalars(select(StoredRecording.folder)))
+    folders = Path(current_app.config["UPLOADS"]).glob(f"{PREFIX}*")
+    orphans = [folder for folder in folders if folder.name not in known]
+    for folder in orphans:
+        shutil.rmtree(folder)
+    return len(orphans)
+
+
+def signal_view(
+    prediction: Prediction, part: int, start_s: float | None = None, end_s: float | None = None, points: int = 4000
+) -> list[dict[str, Any]]:
+    """Return one recording's signal for drawing, a trace a channel, thinned to ``points`` for each sensor.
+
+    Each trace has ``channel``, ``time_s`` and ``values``; a None among the values is a gap in the recording.
+    """
+    folder = _folder(prediction.recording)
+    if not (folder / "signal.npy").exists():
+        return []
+    signal = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)  # (n_channels, n_samples)
+    with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
+        stretches = dict(stored)
+    name = result(prediction).recording_ids[part]
+    mine = np.flatnonzero(stretches["recording_ids"][stretches["recording"]] == name)
+    rate = float(stretches["sampling_rate_hz"])
+    ranges = []  # (first sample, last sample + 1, time of the first) of each stretch in view
+    for first, length, start in zip(*(stretches[k][mine] for k in ("first", "length", "start_s")), strict=True):
+        a = 0 if start_s is None else max(0, int((start_s - start) * rate))
+        b = length if end_s is None else min(int(length), int((end_s - start) * rate) + 2)
+        if b > a:
+            ranges.append((int(first + a), int(first + b), float(start) + a / rate))
+    return [
+        {"channel": str(channel), **_thinned(row, ranges, rate, points // 3)}
+        for channel, row in zip(stretches["channels"], signal, strict=True)
+    ]
+
+
+def _thinned(row: FloatArray, ranges: list[tuple[int, int, float]], rate: float, points: int) -> dict[str, Any]:
+    """Thin one channel over all stretches at once, so that many short ones cannot add up to many points."""
+    from tsdownsample import MinMaxLTTBDownsampler
+
+    if not ranges:
+        return {"time_s": [], "values": []}
+    values = np.concatenate([row[a:b] for a, b, _ in ranges])
+    time_s = np.concatenate([start + np.arange(b - a) / rate for a, b, start in ranges])
+    stretch = np.repeat(np.arange(len(ranges)), [b - a for a, b, _ in ranges])
+    if len(values) > points:
+        kept = MinMaxLTTBDownsampler().downsample(np.ascontiguousarray(values), n_out=points)
+        values, time_s, stretch = values[kept], time_s[kept], stretch[kept]
+    breaks = np.flatnonzero(np.diff(stretch)) + 1
+    shown = np.insert(values.astype(np.float64), breaks, np.nan).round(4).tolist()
+    return {
+        "time_s": np.insert(time_s, breaks, time_s[breaks]).round(3).tolist(),
+        "values": [None if value != value else value for value in shown],
+    }
+
+
+def _folder(recording: StoredRecording) -> Path:
+    return Path(current_app.config["UPLOADS"]) / recording.folder
+
+
+def _shown_name(filename: str) -> str:
+    """Return what to call a file: the last part of what was sent, printable, of a length that fits."""
+    last = filename.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable()).strip()[-255:] or "recording"
+
+
+def _facts(source: Path, signals: SignalSet) -> dict[str, Any]:
+    return {
+        "bytes": source.stat().st_size,
+        "minutes": round(float(signals.length.sum()) / signals.sampling_rate_hz / 60, 3),
+        "recordings": len(signals.recording_ids),
+        "channels": list(signals.channels),
+    }
+
+
+def _save_signal(folder: Path, signals: SignalSet) -> None:
+    np.save(folder / "signal.npy", np.ascontiguousarray(signals.signal.T), allow_pickle=False)
+    np.savez(
+        folder / "stretches.npz",
+        first=signals.first,
+        length=signals.length,
+        recording=signals.recording,
+        start_s=signals.start_s,
+        recording_ids=np.array(signals.recording_ids),
+        channels=np.array(signals.channels),
+        sampling_rate_hz=np.array(signals.sampling_rate_hz),
+    )
+
+
+def _save_result(path: Path, result: PredictionResult) -> None:
+    names = {
+        "model": result.model,
+        "activities": result.activities,
+        "recording_ids": result.recording_ids,
+        "truth_activities": result.truth_activities,
+        "problems": [asdict(problem) for problem in result.problems],
+    }
+    np.savez_compressed(
+        path,
+        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
+        proba=result.proba.astype(np.float32),
+        start_s=result.start_s,
+        end_s=result.end_s,
+        recording=result.recording,
+        truth=result.truth,
+    )
+
+
+def _load_result(path: Path) -> PredictionResult:
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    names = json.loads(arrays.pop("names").tobytes())
+    return PredictionResult(
+        model=names["model"],
+        activities=tuple(names["activities"]),
+        recording_ids=tuple(names["recording_ids"]),
+        truth_activities=tuple(names["truth_activities"]),
+        problems=tuple(Problem(**problem) for problem in names["problems"]),
+        **arrays,
+    )

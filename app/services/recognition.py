@@ -1,0 +1,292 @@
+"""What a model recognises in a file: one pass from the file to windows, bouts and a summary. No database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import UnusableRecording
+from app.har.types import (
+    MODALITY_CHANNELS,
+    UNLABELLED,
+    FloatArray,
+    IntArray,
+    OnEvent,
+    Problem,
+    Recording,
+    SignalSet,
+    TimeArray,
+    WindowSet,
+    ignore_event,
+)
+
+if TYPE_CHECKING:
+    from app.har.classifier import ActivityClassifier
+
+Layout = Literal["timeline", "windows"]
+_predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
+
+
+@dataclass(frozen=True)
+class PredictionResult:
+    """What was recognised, as columns: a day of recording has 28,800 windows.
+
+    ``recording[i]`` is the position in ``recording_ids`` of window i; times are on that recording's own clock.
+    ``truth[i]`` is the position in ``truth_activities`` of the activity that the file itself names, or UNLABELLED.
+    """
+
+    model: str
+    activities: tuple[str, ...]
+    proba: FloatArray  # (n_windows, n_activities)
+    start_s: TimeArray  # (n_windows,)
+    end_s: TimeArray  # (n_windows,)
+    recording: IntArray  # (n_windows,)
+    recording_ids: tuple[str, ...]
+    truth: IntArray  # (n_windows,)
+    truth_activities: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.proba)
+
+    @cached_property
+    def ranked(self) -> IntArray:
+        """Positions in ``activities`` of the first and second choice of each window; (n_windows, 2)."""
+        return np.argsort(-self.proba, axis=1, kind="stable")[:, :2]
+
+    @cached_property
+    def confidence(self) -> FloatArray:
+        """Probability of the first and second choice of each window; (n_windows, 2)."""
+        return np.take_along_axis(self.proba, self.ranked, axis=1)
+
+    @cached_property
+    def right(self) -> IntArray:
+        """1 right, 0 wrong, UNLABELLED where the file names no activity or one that the model does not know."""
+        position = {name: i for i, name in enumerate(self.activities)}
+        as_model = np.array([position.get(name, UNLABELLED) for name in self.truth_activities] + [UNLABELLED])
+        truth = as_model[self.truth]  # UNLABELLED is -1: the last entry
+        return np.where(truth == UNLABELLED, UNLABELLED, (truth == self.ranked[:, 0]).astype(np.int64))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Say whether the windows follow each other in time, or are single windows without a common clock."""
+        return "windows" if len(self) == len(self.recording_ids) > 1 else "timeline"
+
+    @property
+    def all_activities(self) -> tuple[str, ...]:
+        """The model's activities, then those that only the file names."""
+        return self.activities + tuple(name for name in self.truth_activities if name not in self.activities)
+
+    def positions(self, part: int | None = None) -> IntArray:
+        """Return which windows are of one recording (None: all of them)."""
+        return np.flatnonzero(self.recording == part) if part is not None else np.arange(len(self))
+
+    def shown_activities(self, part: int | None = None) -> list[str]:
+        """Return the activities that occur among these windows, recognised or named by the file."""
+        index = self.positions(part)
+        named = {self.truth_activities[i] for i in np.unique(self.truth[index]) if i != UNLABELLED}
+        seen = named | {self.activities[i] for i in np.unique(self.ranked[index, 0])}
+        return [name for name in self.all_activities if name in seen]
+
+    def windows(self, index: Sequence[int] | IntArray | slice = slice(None)) -> list[dict[str, Any]]:
+        """Return these windows as plain rows."""
+        positions = np.arange(len(self))[index]
+        second = self.ranked.shape[1] > 1
+        return [
+            {
+                "window": int(i) + 1,
+                "recording": self.recording_ids[self.recording[i]],
+                "start_s": round(float(self.start_s[i]), 3),
+                "end_s": round(float(self.end_s[i]), 3),
+                "activity": self.activities[self.ranked[i, 0]],
+                "confidence": round(float(self.confidence[i, 0]), 4),
+                "second_activity": self.activities[self.ranked[i, 1]] if second else None,
+                "second_confidence": round(float(self.confidence[i, 1]), 4) if second else None,
+                "true_activity": None if self.truth[i] == UNLABELLED else self.truth_activities[self.truth[i]],
+                "right": None if self.right[i] == UNLABELLED else bool(self.right[i]),
+            }
+            for i in positions
+        ]
+
+    def bouts(self, part: int | None = None, *, truth: bool = False) -> list[dict[str, Any]]:
+        """Return stretches of one recognised activity: equal windows of one recording without a gap between them.
+
+        ``part`` keeps those of one recording; ``truth`` gives the activities that the file names instead.
+        """
+        names = self.truth_activities if truth else self.activities
+        chosen = self.truth if truth else self.ranked[:, 0]
+        keep = self.positions(part)
+        if not len(keep):
+            return []
+        chosen, start, end, owner = chosen[keep], self.start_s[keep], self.end_s[keep], self.recording[keep]
+        same = (chosen[1:] == chosen[:-1]) & (owner[1:] == owner[:-1]) & (np.abs(start[1:] - end[:-1]) < 1e-3)
+        first = np.flatnonzero(np.concatenate(([True], ~same)))
+        last = np.concatenate((first[1:], [len(keep)])) - 1
+        confidence = np.add.reduceat(self.confidence[keep, 0], first) / (last - first + 1)
+        return [
+            {
+                "recording": self.recording_ids[owner[a]],
+                "start_s": round(float(start[a]), 3),
+                "end_s": round(float(end[b]), 3),
+                "activity": names[chosen[a]],
+                "windows": int(b - a + 1),
+                "confidence": None if truth else round(float(mean), 4),
+            }
+            for a, b, mean in zip(first, last, confidence, strict=True)
+            if chosen[a] != UNLABELLED
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the whole in figures: minutes per activity (longest first), confidence, how many were right."""
+        minutes = np.bincount(
+            self.ranked[:, 0], weights=(self.end_s - self.start_s) / 60, minlength=len(self.activities)
+        )
+        count = np.bincount(self.ranked[:, 0], minlength=len(self.activities))
+        order = [i for i in np.argsort(-minutes, kind="stable") if count[i]]
+        compared = int((self.right != UNLABELLED).sum())
+        labelled = int((self.truth != UNLABELLED).sum())
+        return {
+            "model": self.model,
+            "layout": self.layout,
+            "windows": len(self),
+            "recordings": len(self.recording_ids),
+            "minutes": round(float(minutes.sum()), 3),
+            "minutes_per_activity": {self.activities[i]: round(float(minutes[i]), 3) for i in order},
+            "windows_per_activity": {self.activities[i]: int(count[i]) for i in order},
+            "mean_confidence": round(float(self.confidence[:, 0].mean()), 4),
+            "right": int((self.right == 1).sum()) if compared else None,
+            "compared": compared,
+            "labels_unknown_to_model": labelled - compared,
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return windows, bouts and summary as plain lists and figures."""
+        return {"windows": self.windows(), "bouts": self.bouts(), "summary": self.summary()}
+
+
+def recognise(
+    path: Path, name: str, classifier: ActivityClassifier, model: str, on_event: OnEvent = ignore_event
+) -> tuple[PredictionResult, SignalSet]:
+    """Read a file and recognise the activities in it; return the result and the signal that the model saw.
+
+    Parameters
+    ----------
+    path : Path
+        A file in any layout that is known.
+    name : str
+        What the person calls the file, for messages.
+    classifier : ActivityClassifier
+        The loaded model.
+    model : str
+        Its label.
+    on_event : callable
+        Receives progress events.
+
+    Raises
+    ------
+    UnreadableData, UnrecognisedData
+        The file.
+    UnusableRecording
+        A sensor is missing, the units or gravity differ from the model's, or no gap-free stretch is a window long.
+    """
+    from app.har.recordings import read_upload
+    from app.har.signal import check_units
+    from app.har.windows import make_windows
+
+    recordings = read_upload(path, name, on_event)
+    problems = tuple(problem for recording in recordings for problem in recording.problems)
+    on_event({"stage": "resampling"})
+    signals, left_out = _resampled(recordings, classifier.channels, classifier.sampling_rate_hz, name)
+    check_units(signals, classifier.gravity)
+    windows = make_windows(signals, classifier.window_length_s, by_label=False)
+    if not len(windows):
+        longest = signals.length.max(initial=0) / signals.sampling_rate_hz
+        raise UnusableRecording(
+            f"{name}: the longest stretch without a gap lasts {longest:.1f} s, and the model needs at least "
+            f"{classifier.window_length_s:g} s. Record for longer, or check the recording for pauses."
+        )
+    on_event({"stage": "recognising"})
+    with _predicting:
+        proba = classifier.predict_proba(windows)
+    return _result(windows, signals, proba, classifier.activities, model, problems + left_out), signals
+
+
+def _resampled(
+    recordings: list[Recording], channels: tuple[str, ...], rate: float, name: str
+) -> tuple[SignalSet, tuple[Problem, ...]]:
+    """Bring the recordings to the model's sensors and rate; leave those out that cannot be, unless none is left."""
+    from app.har.signal import StretchIndex, to_signal_set
+
+    needed = _modalities(channels)
+    left_out: list[Problem] = []
+    missing: set[str] = set()
+    signal: list[FloatArray] = []
+    labels: list[NDArray[np.int16]] = []
+    index = StretchIndex(signal.append, labels.append)
+    for recording in recordings:
+        lacking = set(needed) - {stream.modality for stream in recording.streams}
+        missing |= lacking
+        try:
+            index.append(to_signal_set([recording], rate, needed))
+        except UnusableRecording as error:
+            kind = "missing sensor" if lacking else "unusable recording"
+            left_out.append(Problem(recording.recording_id, kind, str(error), "left out"))
+    if signal:
+        return index.finish(np.concatenate(signal), np.concatenate(labels)), tuple(left_out)
+    if missing:
+        raise UnusableRecording(
+            f"{name}: the {_in_words(missing)} is missing; the model needs {_in_words(needed)}. Upload a file that has "
+            "both, or one zip file with the files of both sensors (for HHAR: Phones_accelerometer.csv and "
+            "Phones_gyroscope.csv)."
+        )
+    raise UnusableRecording(left_out[0].detail)
+
+
+def _modalities(channels: Sequence[str]) -> tuple[str, ...]:
+    """Return the sensors behind channels, in their order: ``watch.acc_x`` is of the ``watch.accelerometer``."""
+    sensor_of = {channel: modality for modality, names in MODALITY_CHANNELS.items() for channel in names}
+    parts = [channel.rpartition(".") for channel in channels]
+    return tuple(dict.fromkeys(device + dot + sensor_of[channel] for device, dot, channel in parts))
+
+
+def _in_words(modalities: Iterable[str]) -> str:
+    return " and ".join(name.replace(".", " ") for name in sorted(modalities))
+
+
+def _result(
+    windows: WindowSet,
+    signals: SignalSet,
+    proba: FloatArray,
+    activities: tuple[str, ...],
+    model: str,
+    problems: tuple[Problem, ...],
+) -> PredictionResult:
+    present = set(windows.recordings.tolist())
+    spelling = {name.casefold(): name for name in activities}  # one file's "walk" is another's "Walk"
+    ids = tuple(name for name in signals.recording_ids if name in present)
+    position = {name: i for i, name in enumerate(ids)}
+    too_short = tuple(
+        Problem(name, "too short", f"no gap-free stretch of {windows.window_length_s:g} s", "left out")
+        for name in signals.recording_ids
+        if name not in present
+    )
+    return PredictionResult(
+        model=model,
+        activities=activities,
+        proba=proba,
+        start_s=windows.start_s,
+        end_s=windows.start_s + windows.window_length_s,
+        recording=np.array([position[name] for name in windows.recordings.tolist()], dtype=np.int64),
+        recording_ids=ids,
+        truth=windows.y,
+        truth_activities=tuple(spelling.get(name.casefold(), name) for name in windows.activities),
+        problems=problems + too_short,
+    )

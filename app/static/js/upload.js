@@ -1,0 +1,85 @@
+// The upload box: drop a file, see how far it is, read what was wrong with it without losing the page.
+"use strict";
+
+(() => {
+  const form = document.getElementById("upload-form");
+  if (!form) return;
+  const byId = (id) => document.getElementById(id);
+  const input = form.querySelector("input[type=file]");
+  const zone = byId("drop-zone");
+  const [message, progress, button, cancel] = ["upload-message", "upload-progress", "upload-button", "upload-cancel"].map(byId);
+  const [bar, text] = [progress.querySelector(".progress"), progress.querySelector("p")];
+  let request = null;
+
+  form.querySelector(".drop-hint").hidden = false;
+  for (const name of ["dragenter", "dragover"]) {
+    zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
+  }
+  for (const name of ["dragleave", "drop"]) {
+    zone.addEventListener(name, () => zone.classList.remove("over"));
+  }
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (request || !event.dataTransfer.files.length) return;
+    if (event.dataTransfer.files.length > 1) return show("Drop one file; several files of one recording go into one zip.");
+    input.files = event.dataTransfer.files;
+    show("");
+  });
+  input.addEventListener("change", () => show(""));
+
+  function show(problem) {
+    message.textContent = problem;
+    message.hidden = !problem;
+  }
+
+  function busy(yes) {
+    progress.hidden = cancel.hidden = !yes;
+    button.disabled = input.disabled = yes;
+  }
+
+  function report(fraction) {
+    const percent = Math.round(100 * fraction);
+    const sent = fraction >= 1;
+    bar.setAttribute("aria-valuenow", percent);
+    bar.firstElementChild.style.width = `${percent}%`;
+    bar.firstElementChild.classList.toggle("progress-bar-striped", sent);
+    bar.firstElementChild.classList.toggle("progress-bar-animated", sent);
+    const phase = sent ? "Uploaded. Reading the file and recognising the activities …" : `Uploading: ${percent} %`;
+    if (text.textContent !== phase) text.textContent = phase;
+  }
+
+  function ended(problem) {
+    request = null;
+    busy(false);
+    show(problem);
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (request) return;
+    const data = new FormData(form); // before the field is disabled, which would leave it out
+    show("");
+    busy(true);
+    report(0);
+    request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (e) => report(e.lengthComputable ? e.loaded / e.total : 0));
+    request.addEventListener("load", () => {
+      const answer = request.response || {};
+      if (request.status === 200 && answer.url) return location.assign(answer.url);
+      const otherwise = {
+        400: "The page was open for too long. Reload it and try again.",
+        413: "The file is larger than this site accepts.",
+        429: "Too many uploads at once. Wait a minute and try again.",
+      };
+      if (!answer.message && request.status === 200) return location.reload(); // logged out meanwhile
+      ended(answer.message || otherwise[request.status] || "The server could not handle this file. Its log says why.");
+    });
+    request.addEventListener("error", () => ended("The connection was lost during the upload. Try again."));
+    request.addEventListener("abort", () => ended(""));
+    request.send(data);
+  });
+  cancel.addEventListener("click", () => request && request.abort());
+})();

@@ -1,8 +1,110 @@
+"""``flask datasets add|list|info|remove``."""
+
 from __future__ import annotations
 
+import sys
+
 import click
+from flask.cli import AppGroup
+
+from app.cli.output import json_option, print_json, reports_errors
+from app.har.types import Event
+from app.models import Dataset
+from app.services import datasets as service
+
+datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 
 
-@click.group()
-def datasets() -> None:
-    """The data sets."""
+@datasets.command()
+@click.argument("name")
+@click.argument("path")
+@json_option
+@reports_errors
+def add(name: str, path: str, as_json: bool) -> None:
+    """Add what is at PATH (a folder, a zip archive, a CSV file or the word embedded-example) as the data set NAME."""
+    dataset = service.add(name, service.path_from_text(path), source=path, on_event=_show_progress)
+    if as_json:
+        print_json(_document(dataset))
+    else:
+        click.echo(f"Added {name}: {_in_short(dataset)}.")
+        _print_problems(dataset)
+
+
+@datasets.command("list")
+@json_option
+@reports_errors
+def list_(as_json: bool) -> None:
+    """List the data sets."""
+    found = service.list_datasets()
+    if as_json:
+        print_json([_document(dataset) for dataset in found])
+    elif not found:
+        click.echo("No data set yet. Add one: flask datasets add NAME PATH")
+    else:
+        for dataset in found:
+            click.echo(f"{dataset.name}: {_in_short(dataset)}")
+
+
+@datasets.command()
+@click.argument("name")
+@json_option
+@reports_errors
+def info(name: str, as_json: bool) -> None:
+    """Show what is in the data set NAME and what was wrong with its files."""
+    dataset = service.get(name)
+    if as_json:
+        print_json(_document(dataset))
+        return
+    summary = dataset.summary
+    click.echo(f"{dataset.name}: {summary['format_title']}, {_in_short(dataset)}")
+    click.echo(f"from {dataset.source}, added {dataset.created:%Y-%m-%d %H:%M} UTC, sha256 {dataset.fingerprint}")
+    click.echo(f"{summary['sampling_rate_hz']:g} Hz, {', '.join(summary['channels'])}, gravity {summary['gravity']}")
+    for activity, windows in summary["activities"].items():
+        click.echo(f"  {activity}: {windows:,} windows")
+    _print_problems(dataset)
+
+
+@datasets.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@reports_errors
+def remove(name: str, yes: bool) -> None:
+    """Remove the data set NAME; models and results made from it stay."""
+    service.get(name)
+    if not yes:
+        click.confirm(f"Remove the data set {name}?", abort=True)
+    service.remove(name)
+    click.echo(f"Removed {name}.")
+
+
+def _document(dataset: Dataset) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "added": dataset.created.isoformat(timespec="seconds"),
+        **dataset.summary,
+    }
+
+
+def _in_short(dataset: Dataset) -> str:
+    summary = dataset.summary
+    return (
+        f"{summary['recordings']:,} recordings, {summary['subjects']:,} subjects, "
+        f"{len(summary['activities'])} activities, {summary['minutes']:,.0f} minutes, "
+        f"{len(summary['problems']):,} problems"
+    )
+
+
+def _print_problems(dataset: Dataset) -> None:
+    for problem in dataset.summary["problems"]:
+        click.echo(f"  {problem['source']}: {problem['kind']}: {problem['detail']} → {problem['action']}")
+
+
+def _show_progress(event: Event) -> None:
+    """Write progress to stderr: one line that renews itself on a terminal, one line a stage elsewhere."""
+    fraction = event.get("fraction")
+    if sys.stderr.isatty():
+        share = "" if fraction is None else f" {fraction:4.0%}"
+        click.echo(f"\r\033[K{event['stage']}{share}", nl=fraction == 1, err=True)
+    elif not fraction:
+        click.echo(event["stage"], err=True)

@@ -1,0 +1,101 @@
+"""``flask datasets``: names, keys and streams are a contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.datasets import small_zip
+
+CONTRACT = {"recordings", "subjects", "activities", "minutes", "problems"}
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    return str(small_zip(tmp_path / "small.zip"))
+
+
+def run(app: Flask, *arguments: str, status: int = 0, answer: str | None = None):
+    result = app.test_cli_runner().invoke(args=["datasets", *arguments], input=answer)
+    assert result.exit_code == status, result.output
+    return result
+
+
+def test_add_prints_one_json_document_on_stdout_and_progress_on_stderr(app: Flask, archive: str) -> None:
+    result = run(app, "add", "small", archive, "--json")
+    document = json.loads(result.stdout)
+    assert document.keys() >= CONTRACT
+    assert document["name"] == "small"
+    assert "reading" in result.stderr
+
+
+def test_info_has_the_keys_of_the_contract(app: Flask, archive: str) -> None:
+    run(app, "add", "small", archive)
+    document = json.loads(run(app, "info", "small", "--json").stdout)
+    assert document.keys() >= CONTRACT
+    assert (document["recordings"], document["subjects"]) == (6, 2)
+    assert document["activities"].keys() == {"Stand", "Walk", "Run"}
+    assert all(windows == 8 for windows in document["activities"].values())
+    assert document["minutes"] == pytest.approx(1.2, abs=0.05)
+    assert isinstance(document["problems"], list)
+
+
+def test_text_output_says_the_same(app: Flask, archive: str) -> None:
+    assert "Added small: 6 recordings, 2 subjects, 3 activities" in run(app, "add", "small", archive).stdout
+    assert "Walk: 8 windows" in run(app, "info", "small").stdout
+    assert run(app, "list").stdout.startswith("small: 6 recordings")
+
+
+def test_list_is_a_json_list(app: Flask, archive: str) -> None:
+    assert json.loads(run(app, "list", "--json").stdout) == []
+    assert "No data set yet" in run(app, "list").stdout
+    run(app, "add", "small", archive)
+    assert [each["name"] for each in json.loads(run(app, "list", "--json").stdout)] == ["small"]
+
+
+def test_remove_asks_unless_told_not_to(app: Flask, archive: str) -> None:
+    run(app, "add", "small", archive)
+    run(app, "remove", "small", answer="n\n", status=1)
+    run(app, "info", "small")
+    assert run(app, "remove", "small", "--yes").stdout == "Removed small.\n"
+    run(app, "info", "small", status=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["add", "Bad Name", "x"], "A name is 1 to 64"),
+        (["add", "gone", "/no/such/file.zip"], "no such file or folder"),
+        (["info", "gone"], "There is no data set called “gone”"),
+        (["remove", "gone", "--yes"], "There is no data set called “gone”"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr(app: Flask, arguments: list[str], message: str) -> None:
+    result = run(app, *arguments, status=1)
+    assert result.stdout == ""
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert message in last
+
+
+def test_the_embedded_example_has_a_word_of_its_own(app: Flask) -> None:
+    document = json.loads(run(app, "add", "physio", "embedded-example", "--json").stdout)
+    assert (document["recordings"], document["subjects"]) == (140, 10)
+    assert document["source"] == "embedded-example"
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_ku_har_is_what_its_notes_say(app: Flask, data_dir: Path) -> None:
+    archive = data_dir / "ku-har" / "1.Raw_time_domian_data.zip"
+    document = json.loads(run(app, "add", "ku-har", str(archive), "--json").stdout)
+    assert (document["recordings"], document["subjects"], len(document["activities"])) == (710, 80, 7)
+    found = [(problem["source"], problem["kind"]) for problem in document["problems"]]
+    for fragment, kind in [
+        ("1101_O_3", "gap"), ("1101_O_5", "gap"), ("1101_O_10", "gap"), ("1101_O_6", "gap"), ("1002_L_5", "gap"),
+        ("1101_O_11", ""), ("1101_O_", "duplicate recording"), ("", "low rate"),
+    ]:  # fmt: skip
+        assert any(fragment in source and kind in of_kind for source, of_kind in found), (fragment, kind, found)

@@ -7,12 +7,10 @@ import os
 import socket
 import sys
 
-from flask import Flask
-from flask_migrate import upgrade
 from waitress import serve
 
 from app import create_app
-from app.services import accounts, datasets, training
+from app.services import accounts, installation
 from config import Config
 
 
@@ -34,14 +32,11 @@ def listen(host: str, port: str) -> socket.socket:
     return listener
 
 
-def prepare(app: Flask, address: str) -> None:
-    """Bring the database up to date, and on a first start add the example and print the set-up address."""
-    upgrade()
-    training.mark_interrupted()
-    datasets.prepare_at_start()
+def print_setup_address(address: str) -> None:
+    """Say where the first administrator's account is made, as long as there is none."""
     if accounts.setup_needed():
         print(
-            "\nThis is the first start. Create the administrator's account at this address, which works once:\n\n"
+            "\nThere is no administrator yet. Create the account at this address, which works once:\n\n"
             f"    {address}/setup/{accounts.setup_token()}\n",
             flush=True,
         )
@@ -50,14 +45,14 @@ def prepare(app: Flask, address: str) -> None:
 def main() -> None:
     """Run the site until it is stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     listener = listen(config.HOST, config.PORT)
     app = create_app(config)
     host = f"[{config.HOST}]" if ":" in config.HOST else config.HOST
     address = f"http://{host}:{listener.getsockname()[1]}"
     with app.app_context():
-        prepare(app, address)
+        installation.prepare()
+        print_setup_address(address)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
     serve(app, sockets=[listener], threads=12, ident=None, max_request_body_size=config.MAX_CONTENT_LENGTH)
 

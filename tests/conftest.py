@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from pathlib import Path
@@ -42,8 +43,27 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty database as the migrations make it; each test gets a copy."""
+    from app import create_app
+    from app.extensions import db
+    from app.services import installation
+    from config import Config
+
+    home = tmp_path_factory.mktemp("migrated")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HAR_HOME", str(home))
+        environment.delenv("DATABASE_URL", raising=False)
+        with create_app(Config()).app_context():
+            installation.migrate()
+            db.session.remove()
+            db.engine.dispose()
+    return home / "instance" / "kinelab.sqlite"
+
+
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Return an application with its own empty home and database, without CSRF and rate limits."""
     monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -52,13 +72,13 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     from config import Config
 
     config = Config()
+    shutil.copy(migrated_database, config.INSTANCE)
     config.TESTING = True  # type: ignore[attr-defined]
     config.WTF_CSRF_ENABLED = False  # type: ignore[attr-defined]
     config.RATELIMIT_ENABLED = False  # type: ignore[attr-defined]
     app = create_app(config)
     app.test_client_class = ServerLikeClient
     with app.app_context():
-        db.create_all()
         yield app
         db.session.remove()
         db.engine.dispose()

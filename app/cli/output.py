@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from app.har.errors import HarError
+from app.services import installation
 from app.services.errors import ServiceError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -24,11 +25,12 @@ def print_json(document: Any) -> None:
 
 
 def reports_errors(command: Command) -> Command:
-    """Turn the errors that people can mend into one line on stderr."""
+    """Migrate the database first, and turn the errors that people can mend into one line on stderr."""
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
+            installation.migrate()
             return command(*args, **kwargs)
         except (HarError, ServiceError) as error:
             click.echo(f"Error: {error}", err=True)

@@ -1,0 +1,225 @@
+"""Sensor clocks as they really are, turned into one increasing time for each sample.
+
+What phones and watches deliver, all seen in public data sets: time in milliseconds or nanoseconds under a heading that
+says seconds, samples out of order, a clock that starts again in mid-file, samples handed over in batches that share one
+time stamp, and values that are repeated until the next update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import UnreadableData
+from app.har.types import Problem, Stream, TimeArray
+
+GAP_S = 0.5  # a hole of at least this, and of GAP_PERIODS samples, is never bridged
+GAP_PERIODS = 5
+RESTART_S = 0.3  # time that falls back further than this was restarted; less is disorder in delivery
+MAX_RESTARTS = 20  # more than that, and the rows are simply shuffled
+LOW_RATE_HZ = 10.0
+UNITS = ((1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds"))
+
+
+def sampling_rate(time_s: TimeArray) -> float:
+    """Return the nominal rate in Hz: the median, over the seconds that hold samples, of samples a second.
+
+    Holes and bursts fill few of the seconds, so they don't move it.
+    """
+    if len(time_s) < 2 or time_s[-1] <= time_s[0]:
+        return 0.0
+    second = np.floor(time_s - time_s[0])
+    starts = np.flatnonzero(np.diff(second, prepend=-1.0))
+    adjacent = np.diff(second[starts]) == 1
+    if adjacent.sum() < 2:
+        return float((len(time_s) - 1) / (time_s[-1] - time_s[0]))
+    return float(np.median(np.diff(starts)[adjacent] / np.diff(time_s[starts])[adjacent]))
+
+
+def gap_threshold(rate_hz: float) -> float:
+    """Return the length in seconds from which a hole between two samples is a gap."""
+    return max(GAP_S, GAP_PERIODS / rate_hz) if rate_hz > 0 else GAP_S
+
+
+def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[Problem]]:
+    """Scale time stamps to seconds; the unit is the one that makes a rate of 1 to 2,000 Hz.
+
+    Raises
+    ------
+    UnreadableData : no unit does, or time never advances.
+    """
+    if len(time) < 2:
+        raise UnreadableData(f"{source}: holds {len(time)} usable sample, expected a recording of some seconds.")
+    steps = np.abs(np.diff(time))
+    steps = steps[steps > 0]
+    if not len(steps):
+        raise UnreadableData(f"{source}: time never advances (every row says {time[0]:g}), expected a time for each row.")
+    # A batch shares a stamp, so count the samples too: the mean over the central steps, not the smallest step
+    step = float(np.median(steps)) * len(steps) / (len(time) - 1)
+    for scale, unit in UNITS:
+        if 1 / 2000 <= step * scale <= 1.0:
+            break
+    else:
+        raise UnreadableData(f"{source}: the typical step between two rows is {step:g}, in no unit of time a sensor's rate "
+                             "(1 to 2,000 Hz); expected seconds.")
+    if scale == 1.0:
+        return time, []
+    return time * scale, [Problem(source, "time unit", f"time is in {unit}: {step:g} between rows", "converted to seconds")]
+
+
+@dataclass
+class _Repair:
+    """The streams of one recording under repair, and what was found."""
+
+    source: str
+    streams: list[Stream]
+    problems: list[Problem]
+    restarts: TimeArray  # where a restarted clock was put on: holes there are not gaps
+
+    def note(self, kind: str, detail: str, action: str) -> None:
+        self.problems.append(Problem(self.source, kind, detail, action))
+
+
+def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], tuple[Problem, ...]]:
+    """Give every sample of a recording its own, increasing time.
+
+    Parameters
+    ----------
+    streams : the sensors as recorded, in file order, time in seconds.
+    source : the file's name, for the problems listed.
+
+    Returns
+    -------
+    streams, problems : strictly increasing clocks; holes are kept (they are cut at resampling) and listed.
+    """
+    job = _Repair(source, list(streams), [], np.empty(0))
+    _join_restarts(job)
+    for index, stream in enumerate(job.streams):
+        job.streams[index] = _in_order(job, stream)
+    _list_gaps(job)
+    _list_low_rate(job)
+    recovered = [_recover_batches(stream) for stream in job.streams]
+    batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
+    if batched:
+        job.note("batched time stamps", f"{', '.join(batched)}: samples were handed over in batches that share time stamps",
+                 "spread over the time since the batch before, at the sensor's own rate")
+    recovered = [_without_shared_stamps(job, stream) for stream in recovered]
+    job.streams = [_without_repeats(job, stream) for stream in recovered]
+    return tuple(job.streams), tuple(job.problems)
+
+
+def _join_restarts(job: _Repair) -> None:
+    """Put the pieces of a restarted clock one after another, the same for all sensors."""
+    jumps = [np.flatnonzero(np.diff(stream.time_s) < -RESTART_S) + 1 for stream in job.streams]
+    counts = [len(jump) for jump in jumps]
+    if not any(counts):
+        return
+    names = ", ".join(s.modality for s, count in zip(job.streams, counts, strict=True) if count)
+    sound = [s for s, count in zip(job.streams, counts, strict=True) if not count]
+    if sound and all(len(s.time_s) == len(sound[0].time_s) for s in job.streams):
+        # Sensors sampled row by row together: the sound clock serves both
+        job.streams = [replace(s, time_s=sound[0].time_s) if count else s
+                       for s, count in zip(job.streams, counts, strict=True)]
+        job.note("clock restart", f"the {names} clock falls back in mid-recording, the {sound[0].modality} clock does not",
+                 f"the rows take the {sound[0].modality} clock")
+        return
+    if len(set(counts)) > 1 or counts[0] > MAX_RESTARTS:
+        job.note("rows out of order", f"time falls back {max(counts):,} times", "rows sorted by time")
+        return
+    pieces = [np.split(stream.time_s, jump) for stream, jump in zip(job.streams, jumps, strict=True)]
+    starts = []
+    for number in range(1, counts[0] + 1):
+        end = max(float(own[number - 1].max()) for own in pieces)
+        start = min(float(own[number].min()) for own in pieces)
+        for own in pieces:
+            own[number] = own[number] - start + end + 2 * GAP_S
+        starts.append(end)
+    job.note("clock restart", f"the {names} clock starts again {counts[0]} time(s), by "
+             f"{np.abs(np.diff(job.streams[0].time_s)[jumps[0] - 1]).max():.3g} s", "cut there; the parts follow one another")
+    job.streams = [replace(s, time_s=np.concatenate(own)) for s, own in zip(job.streams, pieces, strict=True)]
+    job.restarts = np.array(starts)
+
+
+def _in_order(job: _Repair, stream: Stream) -> Stream:
+    """Sort by time (in public data the sorted signal is the smoother one) and drop rows that are there twice."""
+    back = np.diff(stream.time_s)
+    if (back < 0).any():
+        job.note("unordered time stamps",
+                 f"{stream.modality}: {(back < 0).sum():,} rows step back, by up to {-back.min():.3g} s", "sorted by time")
+        stream = _take(stream, np.argsort(stream.time_s, kind="stable"))
+    same = (np.diff(stream.time_s) == 0) & (np.diff(stream.values, axis=0) == 0).all(axis=1)
+    if same.any() and same.mean() < 0.1:  # more than that is a slow sensor, not copies
+        job.note("duplicate rows", f"{stream.modality}: {same.sum():,} rows repeat the row before", "dropped")
+        stream = _take(stream, np.flatnonzero(np.append(True, ~same)))
+    return stream
+
+
+def _list_gaps(job: _Repair) -> None:
+    gaps: list[tuple[float, float, list[str]]] = []
+    for stream in job.streams:
+        step = np.diff(stream.time_s)
+        for index in np.flatnonzero(step > gap_threshold(sampling_rate(stream.time_s))):
+            start, length = float(stream.time_s[index]), float(step[index])
+            if np.any(np.abs(job.restarts - start) < 2 * GAP_S):
+                continue
+            known = next((gap for gap in gaps if abs(gap[0] - start) < GAP_S and abs(gap[1] - length) < GAP_S), None)
+            if known:
+                known[2].append(stream.modality)
+            else:
+                gaps.append((start, length, [stream.modality]))
+    for start, length, modalities in gaps:
+        job.note("clock gap", f"{', '.join(modalities)}: {length:.1f} s without samples after "
+                 f"{start - job.streams[0].time_s[0]:.1f} s", "cut there; no window crosses it")
+
+
+def _list_low_rate(job: _Repair) -> None:
+    rates = {}
+    for stream in job.streams:
+        span = float(stream.time_s[-1] - stream.time_s[0])
+        stamps = 1 + int(np.count_nonzero(np.diff(stream.time_s)))
+        if span > 1.0 and stamps / span < LOW_RATE_HZ:
+            rates[stream.modality] = stamps / span
+    if rates:
+        found = ", ".join(f"{modality} {rate:.1f}" for modality, rate in rates.items())
+        job.note("low rate", f"distinct time stamps a second: {found}", "kept where the samples between can be placed")
+
+
+def _recover_batches(stream: Stream) -> Stream:
+    """Return the latest times that respect both delivery and the sensor's own period.
+
+    A sample was measured no later than its stamp and a period before the next one: t_i = min over j ≥ i of
+    stamp_j − (j − i) period. The period is taken 1 % short, so that an error in it does not add up over the recording.
+    """
+    time, rate = stream.time_s, sampling_rate(stream.time_s)
+    if rate == 0.0 or np.mean(np.diff(time) < 0.3 / rate) < 0.3:
+        return stream
+    offset = np.arange(len(time)) * (0.99 / rate)
+    return replace(stream, time_s=np.minimum.accumulate((time - offset)[::-1])[::-1] + offset)
+
+
+def _without_shared_stamps(job: _Repair, stream: Stream) -> Stream:
+    later = np.diff(stream.time_s, prepend=-np.inf) > 0
+    if later.all():
+        return stream
+    job.note("shared time stamps", f"{stream.modality}: {(~later).sum():,} rows have the time stamp of the row before", "dropped")
+    return _take(stream, np.flatnonzero(later))
+
+
+def _without_repeats(job: _Repair, stream: Stream) -> Stream:
+    """Keep the first of equal successive values where a slow sensor is repeated at a faster one's rate."""
+    fresh = np.append(True, (np.diff(stream.values, axis=0) != 0).any(axis=1))
+    index = np.flatnonzero(fresh)
+    if fresh.mean() > 0.6 or len(index) < 10 or np.diff(index).max() > 50 or np.median(np.diff(index)) < 2:
+        return stream
+    kept = _take(stream, index)
+    job.note("repeated values", f"{stream.modality}: each value is repeated {len(stream.time_s) / len(index):.1f} times, the "
+             f"sensor gives {sampling_rate(kept.time_s):.0f} a second", "repeats dropped, interpolated between")
+    return kept
+
+
+def _take(stream: Stream, index: NDArray[np.int64]) -> Stream:
+    labels = None if stream.labels is None else stream.labels[index]
+    return replace(stream, time_s=stream.time_s[index], values=stream.values[index], labels=labels)

@@ -1,0 +1,67 @@
+"""What a data set loader is, and what loaders share."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from app.har.recordings.files import Member
+from app.har.recordings.tables import Layout
+from app.har.types import Problem, Recording, SignalSet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+UNKNOWN_SUBJECT = "unknown"
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The next piece of a data set: a recording (or many, already at a uniform rate) and its rows as recorded."""
+
+    content: Recording | SignalSet | None
+    rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # by table name
+    problems: tuple[Problem, ...] = ()
+    fraction: float = 1.0  # of the data set, after this part
+
+
+class Loader(Protocol):
+    """One layout of a data set; the modules beside this one."""
+
+    FORMAT: str
+    TITLE: str
+    SHOW_RECORDING: bool  # whether the table of rows needs a column that names the recording
+
+    def matches(self, layout: Layout) -> bool:
+        """Tell whether files of this layout belong to such a data set."""
+        ...
+
+    def read(self, members: list[Member]) -> Iterator[Part]:
+        """Read the data set, a bounded part at a time."""
+        ...
+
+
+def ahead(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Iterator[T]:
+    """Apply work to items in order, a few items ahead of the consumer.
+
+    Decompression, parsing and hashing release the interpreter lock, so this hides them behind the resampling.
+    """
+    remaining = iter(items)
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[Future[T]] = deque(pool.submit(work, item) for item in islice(remaining, 2 * workers))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(work, item) for item in islice(remaining, 1))
+            yield result
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key in which 2 comes before 10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,55 @@
+"""KU-HAR, windows of 3 s: the 20,750 × 1803 CSV, whose rows name an activity and no subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead
+from app.har.errors import UnrecognisedData
+from app.har.recordings.files import Member
+from app.har.recordings.ku_har_windows import ACTIVITIES, N_TIMESTEPS, RATE_HZ, Block, matches, read_blocks
+from app.har.recordings.tables import open_table
+from app.har.types import MODALITY_CHANNELS, Problem, SignalSet
+
+FORMAT = "ku-har-windows"
+TITLE = "KU-HAR, time-domain subsamples (windows of 3 s)"
+SHOW_RECORDING = False
+
+__all__ = ["FORMAT", "SHOW_RECORDING", "TITLE", "matches", "read"]
+
+
+def read(members: list[Member]) -> Iterator[Part]:
+    """Read the file block by block; each row is a recording of its own."""
+    sources = [source for source in map(open_table, members) if matches(source.layout)]
+    if not sources:
+        raise UnrecognisedData("No file of KU-HAR subsamples among these.")
+    total, done, row = sum(source.member.size for source in sources) or 1, 0, 0
+    nobody = (Problem(sources[0].name, "no subjects", "the rows don't say who was recorded",
+                      "one unknown subject; only the random protocol can be used"),)
+    for source in sources:
+        for block in ahead(lambda block: block, read_blocks(source), workers=1):
+            done += block.size
+            yield Part(_signals(block, row), {"windows": block.frame}, block.problems + (nobody if row == 0 else ()), done / total)
+            row += len(block.X)
+
+
+def _signals(block: Block, row: int) -> SignalSet:
+    n = len(block.X)
+    used = np.unique(block.label)
+    first = np.arange(n, dtype=np.int64) * N_TIMESTEPS
+    return SignalSet(
+        signal=block.X.reshape(n * N_TIMESTEPS, -1),
+        labels=np.repeat(np.searchsorted(used, block.label), N_TIMESTEPS).astype(np.int16),
+        channels=tuple(channel for channels in MODALITY_CHANNELS.values() for channel in channels),
+        sampling_rate_hz=RATE_HZ,
+        gravity="removed",
+        activities=tuple(ACTIVITIES[label] for label in used),
+        recording_ids=tuple(f"row {row + number + 1}" for number in range(n)),
+        subjects=(UNKNOWN_SUBJECT,) * n,
+        first=first,
+        length=np.full(n, N_TIMESTEPS, np.int64),
+        recording=np.arange(n, dtype=np.int64),
+        start_s=np.zeros(n),
+    )

@@ -1,0 +1,144 @@
+"""The files that a person brings: a folder, a zip archive or a single file, behind one face.
+
+Nothing is ever extracted to disk: members of an archive are read in memory, after the archive's own table of contents
+was checked for names that leave the folder, links, encryption, member count and expansion.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from app.har.errors import UnreadableData
+
+MAX_MEMBERS = 50_000
+MAX_EXPANDED_BYTES = 16 * 2**30
+MAX_RATIO = 100  # sensor CSVs shrink 4 to 30 times
+RATIO_FREE_BYTES = 64 * 2**20  # a small archive of constant columns may shrink more
+HEAD_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file: its name as the person knows it, its size in bytes, and how to open it."""
+
+    name: str
+    size: int
+    opener: Callable[[], IO[bytes]]
+
+    def head(self) -> bytes:
+        """Return the first mebibyte."""
+        with reading(self.name), self.opener() as file:
+            return file.read(HEAD_BYTES)
+
+    def read(self) -> bytes:
+        """Return the whole content; an archive member that holds more than it declares is refused."""
+        with reading(self.name), self.opener() as file:
+            data = file.read(self.size + 1)
+        if len(data) != self.size:
+            raise UnreadableData(f"{self.name}: {self.size:,} bytes were declared, another number was found; "
+                                 "the file is damaged or still being written.")
+        return data
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what the standard library raises on damaged files into a message that names the file."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
+        raise UnreadableData(f"{name}: the compressed data are damaged or incomplete ({error}). "
+                             "Copy or download the archive again.") from error
+    except NotImplementedError as error:
+        raise UnreadableData(f"{name}: packed by a method that cannot be read here ({error}). "
+                             "Expected a plain zip archive.") from error
+    except OSError as error:
+        raise UnreadableData(f"{name}: cannot be read ({error.strerror or error}).") from error
+
+
+@contextmanager
+def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
+    """List the files at a path: a folder's, a zip archive's, or the one file itself.
+
+    Parameters
+    ----------
+    path : where the bytes are; whether they are an archive is decided by content.
+    name : what the person calls it, for messages; default the name of the path.
+
+    Raises
+    ------
+    UnreadableData : nothing there, or an archive that is damaged or hostile.
+    """
+    name = name or path.name
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+        yield [_on_disk(file, file.relative_to(path).as_posix()) for file in files
+               if wanted(file.relative_to(path).as_posix())]
+        return
+    if not path.is_file():
+        raise UnreadableData(f"{name}: there is no such file or folder.")
+    with reading(name), path.open("rb") as file:
+        magic = file.read(4)
+    if magic not in (b"PK\x03\x04", b"PK\x05\x06"):
+        yield [_on_disk(path, name)]
+        return
+    with reading(name):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        yield _checked_members(archive, name)
+
+
+def _on_disk(path: Path, name: str) -> Member:
+    return Member(name, path.stat().st_size, lambda: path.open("rb"))
+
+
+def wanted(name: str) -> bool:
+    """Tell whether a name is a person's file, not the litter of an operating system."""
+    return not any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db") for part in PurePosixPath(name).parts)
+
+
+def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    if len(members) > MAX_MEMBERS:
+        raise UnreadableData(f"{name}: holds {len(members):,} files; at most {MAX_MEMBERS:,} are read.")
+    if any(info.filename == "[Content_Types].xml" for info in members):
+        raise UnreadableData(f"{name}: is an Office document (a spreadsheet?), expected CSV text. "
+                             "Open it and save it as CSV.")
+    expanded = sum(info.file_size for info in members)
+    packed = max(sum(info.compress_size for info in members), 1)
+    if expanded > MAX_EXPANDED_BYTES or (expanded > RATIO_FREE_BYTES and expanded > MAX_RATIO * packed):
+        raise UnreadableData(f"{name}: would expand from {packed:,} to {expanded:,} bytes; "
+                             f"more than {MAX_RATIO} times or {MAX_EXPANDED_BYTES:,} bytes is refused.")
+    for info in members:
+        _check_member(info, name)
+    return [Member(info.filename, info.file_size, _opener(archive, info)) for info in members if wanted(info.filename)]
+
+
+def _check_member(info: zipfile.ZipInfo, name: str) -> None:
+    path = PurePosixPath(info.filename.replace("\\", "/"))
+    shown = info.filename[:100]
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise UnreadableData(f"{name}: the member {shown!r} points outside the archive; such an archive is refused.")
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise UnreadableData(f"{name}: the member {shown!r} is a link; such an archive is refused.")
+    if info.flag_bits & 0x1:
+        raise UnreadableData(f"{name}: the member {shown!r} is encrypted; expected an archive without a password.")
+    if path.suffix.lower() == ".zip":
+        raise UnreadableData(f"{name}: holds another archive, {shown!r}; unpack it first.")
+
+
+def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
+    return lambda: archive.open(info)
+
+
+def in_memory(name: str, data: bytes) -> Member:
+    """Wrap bytes that are already here."""
+    return Member(name, len(data), lambda: io.BytesIO(data))

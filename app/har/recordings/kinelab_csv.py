@@ -1,0 +1,84 @@
+"""Kinelab's own layout: `time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]` in seconds, m/s² and rad/s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.tables import Layout, Source, parse
+from app.har.types import MODALITY_CHANNELS, UNLABELLED, Recording, SignalSet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TIME, ACTIVITY = "time_s", "activity"
+DESCRIPTION = "Kinelab CSV: header time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]"
+CHUNK_ROWS = 20_000
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether the header names a time and all axes of at least one sensor."""
+    names = _names(layout)
+    return TIME in names and any(set(axes) <= set(names) for axes in MODALITY_CHANNELS.values())
+
+
+def _names(layout: Layout) -> list[str]:
+    return [name.strip().strip('"').lower() for name in layout.header or ()]
+
+
+def read_frame(source: Source) -> pl.DataFrame:
+    """Parse the columns; those unknown here stay text."""
+    import polars as pl
+
+    numbers = {TIME: pl.Float64, **{c: pl.Float32 for axes in MODALITY_CHANNELS.values() for c in axes}}
+    names = _names(source.layout)
+    names = [name if names.index(name) == i else f"{name}_{i}" for i, name in enumerate(names)]
+    names += [f"column_{i}" for i in range(len(names), source.layout.n_columns)]
+    return parse(source, {name: numbers.get(name, pl.String) for name in names})
+
+
+def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
+    """Make a recording of the parsed columns; gravity is told from the signal."""
+    labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
+    parts = [raw_stream(source, frame, modality, TIME, axes, labels)
+             for modality, axes in MODALITY_CHANNELS.items() if set(axes) <= set(frame.columns)]
+    return build_recording(source.name, recording_id, subject, parts, activities=activities)
+
+
+def read(sources: list[Source]) -> list[Recording]:
+    """Read uploaded files, a recording each."""
+    return [to_recording(source, read_frame(source), source.name, source.name) for source in sources]
+
+
+def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
+    """Yield a recording of a signal set as text in this layout.
+
+    Raises
+    ------
+    KeyError : no such recording.
+    """
+    if recording_id not in signals.recording_ids:
+        raise KeyError(f"no recording {recording_id!r}")
+    number = signals.recording_ids.index(recording_id)
+    labelled = bool(signals.activities)
+    yield ",".join([TIME, *signals.channels, *([ACTIVITY] if labelled else [])]) + "\n"
+    for stretch in np.flatnonzero(signals.recording == number):
+        first, length = int(signals.first[stretch]), int(signals.length[stretch])
+        for offset in range(0, length, CHUNK_ROWS):
+            rows = slice(first + offset, first + min(offset + CHUNK_ROWS, length))
+            time = signals.start_s[stretch] + (offset + np.arange(rows.stop - rows.start)) / signals.sampling_rate_hz
+            names = [_name(signals.activities, code) for code in signals.labels[rows].tolist()] if labelled else None
+            yield "".join(_lines(time.tolist(), np.asarray(signals.signal[rows]), names))
+
+
+def _name(activities: Sequence[str], code: int) -> str:
+    name = "" if code == UNLABELLED else activities[code]
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n\r') else name
+
+
+def _lines(time: list[float], values: np.ndarray, names: list[str] | None) -> Iterator[str]:  # type: ignore[type-arg]
+    for row, (t, cells) in enumerate(zip(time, values.astype(str), strict=True)):
+        yield f"{t:.6f},{','.join(cells)}" + (f",{names[row]}\n" if names else "\n")

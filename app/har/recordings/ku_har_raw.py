@@ -1,0 +1,55 @@
+"""One raw KU-HAR file: eight columns without header, accelerometer and gyroscope on clocks of their own.
+
+Format: Sikder & Nahid, KU-HAR: An open dataset for heterogeneous human activity recognition, Pattern Recognition
+Letters 146 (2021). Time in seconds, m/s² with gravity removed, rad/s.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from app.har.recordings.build import build_recording, raw_stream
+from app.har.recordings.tables import Layout, Source, parse
+from app.har.types import Recording
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS = ("t_acc", "ax", "ay", "az", "t_gyro", "gx", "gy", "gz")
+DESCRIPTION = "raw KU-HAR: 8 columns without header (t_acc, ax, ay, az, t_gyro, gx, gy, gz)"
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether a layout is that of a raw KU-HAR file: two clocks, in the first and the fifth column."""
+    if layout.header or layout.n_columns != len(COLUMNS) or not all(layout.numeric(i) for i in range(len(COLUMNS))):
+        return False
+    return all(_mostly_increasing(layout.column(i)) for i in (0, 4))
+
+
+def _mostly_increasing(cells: list[str]) -> bool:
+    try:
+        values = [float(cell.replace(",", ".")) for cell in cells if cell.strip()]
+    except ValueError:
+        return True  # damaged cells; their rows will be listed
+    steps = [after >= before for before, after in pairwise(values)]
+    return sum(steps) >= 0.8 * len(steps)
+
+
+def read_frame(source: Source) -> pl.DataFrame:
+    """Parse the file's own columns."""
+    import polars as pl
+
+    return parse(source, {name: pl.Float64 if name.startswith("t_") else pl.Float32 for name in COLUMNS})
+
+
+def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str, activity: str | None) -> Recording:
+    """Make a recording of the parsed columns."""
+    streams = [raw_stream(source, frame, "accelerometer", COLUMNS[0], COLUMNS[1:4]),
+               raw_stream(source, frame, "gyroscope", COLUMNS[4], COLUMNS[5:8])]
+    return build_recording(source.name, recording_id, subject, streams, gravity="removed", activity=activity)
+
+
+def read(sources: list[Source]) -> list[Recording]:
+    """Read uploaded files; each is a recording without activity."""
+    return [to_recording(source, read_frame(source), source.name, source.name, None) for source in sources]

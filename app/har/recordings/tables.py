@@ -1,0 +1,195 @@
+"""Delimited text: what it looks like (from its first lines) and how it is parsed.
+
+The layout is decided from content: encoding, separator, decimal comma, header. Parsing is polars' and never fails on a
+single bad cell: cells that are not what their column should be become null, and the importer lists the rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from app.har.errors import UnreadableData
+from app.har.recordings.files import HEAD_BYTES, Member, in_memory
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
+NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
+SEPARATORS = "\t;|,"
+SAMPLE_LINES = 50
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the first lines of a text tell."""
+
+    encoding: str
+    separator: str
+    decimal_comma: bool
+    header: tuple[str, ...] | None
+    n_columns: int
+    rows: tuple[tuple[str, ...], ...]  # the first data rows
+    first_data_line: int  # counted from 1
+    newline: str
+
+    def column(self, index: int) -> list[str]:
+        """Return the sampled cells of one column."""
+        return [row[index] for row in self.rows if index < len(row)]
+
+    def numeric(self, index: int) -> bool:
+        """Tell whether most sampled cells of a column are numbers."""
+        cells = [cell for cell in self.column(index) if cell.strip()]
+        return bool(cells) and sum(is_number(c) for c in cells) >= 0.5 * len(cells)
+
+    def describe(self) -> str:
+        """Describe the layout for a message."""
+        names = f"headed {', '.join(self.header)[:120]}" if self.header else "without header"
+        first = self.separator.join(self.rows[0])[:80] if self.rows else "no data row"
+        return f"{self.n_columns} columns {names}, first row {first!r}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file whose layout was recognised as delimited text."""
+
+    member: Member
+    layout: Layout
+
+    @property
+    def name(self) -> str:
+        return self.member.name
+
+    def line(self, row: int) -> int:
+        """Return the line number, from 1, of a data row."""
+        return self.layout.first_data_line + row
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number, the decimal comma and NaN included."""
+    return bool(NUMBER.match(cell)) or cell.strip().lower() in NOT_A_NUMBER
+
+
+def open_table(member: Member) -> Source:
+    """Look at a file's first lines.
+
+    Raises
+    ------
+    UnreadableData : empty, binary, or not a table.
+    """
+    if member.size > HEAD_BYTES:
+        return Source(member, sniff(member.head(), member.name, complete=False))
+    data = member.read()  # kept, so that a small member of an archive is decompressed once
+    return Source(in_memory(member.name, data), sniff(data, member.name))
+
+
+def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
+    """Decide the layout of delimited text from its first bytes."""
+    if not head.strip():
+        raise UnreadableData(f"{name}: is empty, expected a CSV file with sensor readings.")
+    encoding = _encoding(head, name)
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    newline = "\n" if "\n" in text else "\r"
+    lines = text.split(newline)
+    if not complete:
+        lines = lines[:-1]
+        if not lines:
+            raise UnreadableData(f"{name}, line 1: longer than {HEAD_BYTES:,} bytes, expected one row of readings a line.")
+    numbered = [(n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip()][:SAMPLE_LINES]
+    separator = _separator([line for _, line in numbered])
+    try:
+        cells = [tuple(row) for row in csv.reader([line for _, line in numbered], delimiter=separator)]
+    except csv.Error as error:
+        raise UnreadableData(f"{name}: is not delimited text ({error}), expected a CSV file.") from error
+    header = None if any(is_number(cell) for cell in cells[0]) else tuple(cell.strip() for cell in cells[0])
+    rows = tuple(cells[1:] if header else cells)
+    if not rows:
+        raise UnreadableData(f"{name}: holds a header ({', '.join(header or ())[:120]}) and no data row.")
+    return Layout(
+        encoding=encoding,
+        separator=separator,
+        decimal_comma=separator != "," and any(re.match(r"\s*-?\d+,\d+([eE][-+]?\d+)?\s*\Z", c) for r in rows for c in r),
+        header=header,
+        n_columns=max(len(header or ()), Counter(len(row) for row in rows).most_common(1)[0][0]),
+        rows=rows,
+        first_data_line=numbered[1 if header else 0][0],
+        newline=newline,
+    )
+
+
+def _encoding(head: bytes, name: str) -> str:
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if head.startswith(mark):
+            return encoding
+    if head[1::2].count(0) > 0.4 * len(head[1::2]):
+        return "utf-16-le"
+    if head[::2].count(0) > 0.4 * len(head[::2]):
+        return "utf-16-be"
+    strange = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\x0c")
+    if strange > 0.01 * len(head) or head.startswith((b"%PDF", b"\x1f\x8b", b"SQLite format")):
+        raise UnreadableData(f"{name}: is binary (it starts with {head[:8].hex(' ')}), expected CSV text.")
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return "utf-8" if error.start >= len(head) - 4 else "latin-1"
+    return "utf-8"
+
+
+def _separator(lines: list[str]) -> str:
+    for candidate in SEPARATORS:
+        counts = Counter(line.count(candidate) for line in lines)
+        (count, agreeing), = counts.most_common(1)
+        if count and agreeing >= 0.6 * len(lines):
+            return candidate
+    return " " if sum(" " in line.strip() for line in lines) > 0.6 * len(lines) else ","
+
+
+def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, *, first: bool = True) -> pl.DataFrame:
+    """Parse delimited text into the columns of a schema, in file order; what does not fit becomes null.
+
+    Parameters
+    ----------
+    schema : polars type by column name, one for each column of the file.
+    data : a part of the file's bytes that ends at a line end; default the whole file.
+    first : whether the part holds the file's first line.
+    """
+    import polars as pl
+
+    layout = source.layout
+    raw = source.member.read() if data is None else data
+    if raw.count(0) and not layout.encoding.startswith("utf-16"):
+        line = raw[: raw.index(0)].count(b"\n") + 1
+        raise UnreadableData(f"{source.name}, line {line}: holds NUL bytes, expected CSV text; the file is damaged.")
+    if layout.encoding not in ("utf-8", "utf-8-sig"):
+        raw = raw.decode(layout.encoding, errors="replace").lstrip("\ufeff").encode()
+    if layout.newline == "\r":
+        raw = raw.replace(b"\r", b"\n")
+    separator = layout.separator.encode()
+    if separator != b" " and any(cell[:1] == " " for row in layout.rows for cell in row):
+        raw = re.sub(b" *" + re.escape(separator) + b" *", separator, raw)
+    try:
+        return pl.read_csv(
+            raw, has_header=False, skip_lines=layout.first_data_line - 1 if first else 0, schema=dict(schema),
+            separator=layout.separator, decimal_comma=layout.decimal_comma, ignore_errors=True,
+            truncate_ragged_lines=True, null_values=["null", "NULL", "None", "NA"], raise_if_empty=False,
+        )
+    except pl.exceptions.PolarsError as error:
+        raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error
+
+
+def text_at(source: Source, row: int) -> str:
+    """Return a data row's text, shortened, for a message."""
+    text = source.member.read().decode(source.layout.encoding, errors="replace")
+    lines = text.split(source.layout.newline)
+    index = source.line(row) - 1
+    return lines[index].strip()[:80] if index < len(lines) else ""
+
+
+def renamed(source: Source, name: str) -> Source:
+    """Return the same file under another name."""
+    return replace(source, member=replace(source.member, name=name))

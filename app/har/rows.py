@@ -1,0 +1,188 @@
+"""The rows as recorded, on disk: one fixed-width record a row, memory-mapped, with a sort index a column made on demand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RECORDING = "recording"
+WIDE = 200  # from so many columns on, records are plain float32 matrices
+Row = tuple[Any, ...]
+
+
+@dataclass
+class RowWriter:
+    """Appends data frames to one table; text is stored as codes."""
+
+    folder: Path
+    name: str
+    show_recording: bool
+    rows: int = 0
+    ends: list[int] = field(default_factory=list)  # row after the last of each recording
+    recordings: list[str] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)  # column -> "float", "integer" or "text"
+    categories: dict[str, dict[str, int]] = field(default_factory=dict)
+    dtype: np.dtype[Any] | None = None
+    file: IO[bytes] | None = None
+
+    def append(self, frame: pl.DataFrame, recordings: Sequence[str]) -> None:
+        """Add rows; they belong to one recording, or row by row to as many recordings."""
+        if self.dtype is None:
+            self._begin(frame)
+        if not self.file or self.dtype is None:
+            raise ValueError(f"table {self.name} is closed")
+        own = len(frame) if len(recordings) == 1 else 1
+        self.ends.extend(range(self.rows + own, self.rows + len(frame) + 1, own))
+        self.recordings.extend(recordings)
+        self.rows += len(frame)
+        self._records(frame, len(self.recordings) - len(recordings), own).tofile(self.file)
+
+    def _begin(self, frame: pl.DataFrame) -> None:
+        import polars as pl
+
+        for name, kind in frame.schema.items():
+            self.kinds[name] = "text" if kind == pl.String else "integer" if kind.is_integer() else "float"
+            if kind == pl.String:
+                self.categories[name] = {}
+        wide = len(frame.columns) > WIDE
+        stored = {"text": "u4", "integer": "f4" if wide else "i8", "float": "f4"}
+        self.dtype = np.dtype([("#", "u4"), *(
+            (name, "f8" if kind == pl.Float64 and not wide else stored[self.kinds[name]])
+            for name, kind in frame.schema.items())])
+        self.file = (self.folder / f"{self.name}.rows").open("wb")
+
+    def _records(self, frame: pl.DataFrame, first_recording: int, own: int) -> NDArray[Any]:
+        import polars as pl
+
+        if self.dtype is None:
+            raise ValueError(f"table {self.name} is closed")
+        number = (first_recording + np.arange(len(frame)) // max(own, 1)).astype(np.uint32)
+        if len(frame.columns) > WIDE:
+            matrix = np.empty((len(frame), len(frame.columns) + 1), np.float32)
+            matrix[:, 0] = number.view(np.float32)
+            matrix[:, 1:] = frame.cast(pl.Float32).to_numpy()
+            return matrix.view(self.dtype)
+        records = np.empty(len(frame), self.dtype)
+        records["#"] = number
+        for name in frame.columns:
+            column = frame[name]
+            if self.kinds[name] == "text":
+                codes = self.categories[name]
+                for value in column.unique(maintain_order=True):
+                    codes.setdefault(value or "", len(codes))
+                records[name] = column.fill_null("").replace_strict(codes, return_dtype=pl.UInt32).to_numpy()
+            else:
+                records[name] = (column.fill_null(0) if self.kinds[name] == "integer" else column).to_numpy()
+        return records
+
+    def close(self) -> dict[str, Any]:
+        """Finish the file; return what RowTable needs to open it."""
+        if self.file:
+            self.file.close()
+        return {"name": self.name, "rows": self.rows, "ends": self.ends, "recordings": self.recordings, "kinds": self.kinds,
+                "categories": {name: list(codes) for name, codes in self.categories.items()},
+                "dtype": self.dtype.descr if self.dtype is not None else [], "show_recording": self.show_recording}
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """A table as recorded, paged and sorted without reading it whole."""
+
+    folder: Path
+    entry: dict[str, Any]
+
+    @property
+    def columns(self) -> list[str]:
+        """The file's own columns, after the recording where the file itself doesn't name it."""
+        return [RECORDING] * self.entry["show_recording"] + list(self.entry["kinds"])
+
+    @cached_property
+    def _records(self) -> NDArray[Any]:
+        dtype = np.dtype([(name, kind) for name, kind in self.entry["dtype"]])
+        return np.memmap(self.folder / f"{self.entry['name']}.rows", dtype, "r", shape=(self.entry["rows"],))
+
+    def page(self, *, offset: int = 0, limit: int = 50, sort: str | None = None, descending: bool = False,
+             recording: str | None = None, columns: Sequence[str] | None = None) -> tuple[int, list[Row]]:
+        """Return the number of rows there are and one page of them.
+
+        Raises
+        ------
+        KeyError : no such column or recording.
+        """
+        low, high = self._range(recording)
+        chosen = list(columns or self.columns)
+        unknown = [name for name in [*chosen, *([sort] if sort else [])] if name not in self.columns]
+        if unknown:
+            raise KeyError(f"no column {unknown[0]!r}; there are {', '.join(self.columns[:20])}")
+        total = high - low
+        offset, stop = max(offset, 0), min(max(offset, 0) + limit, total)
+        if sort is None or sort == RECORDING and recording:
+            index = np.arange(low + offset, low + stop)
+            index = total - 1 + 2 * low - index if descending and sort else index
+        else:
+            order, missing = self._order(sort)
+            if recording is not None:
+                inside = (order >= low) & (order < high)
+                missing = int(inside[len(order) - missing:].sum()) if missing else 0
+                order = order[inside]
+            if descending:  # empty cells stay last
+                order = np.concatenate([order[: total - missing][::-1], order[total - missing:]])
+            index = order[offset:stop]
+        return total, self._plain(np.asarray(self._records[index]), chosen)
+
+    def _range(self, recording: str | None) -> tuple[int, int]:
+        if recording is None:
+            return 0, self.entry["rows"]
+        try:
+            number = self.entry["recordings"].index(recording)
+        except ValueError:
+            raise KeyError(f"no recording {recording!r} in this table") from None
+        return (self.entry["ends"][number - 1] if number else 0), self.entry["ends"][number]
+
+    def _order(self, column: str) -> tuple[NDArray[np.uint32], int]:
+        """Return the rows in ascending order and how many empty cells are at its end; kept on disk after the first time."""
+        position = self.columns.index(column)
+        path = self.folder / f"{self.entry['name']}.{position}.order.npy"
+        if not path.exists():
+            values = self._sortable(column)
+            order = np.argsort(values, kind="stable").astype(np.uint32)
+            missing = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+            partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.npy")
+            np.save(partial, np.append(np.uint32(missing), order))
+            partial.replace(path)
+        stored = np.load(path, mmap_mode="r")
+        return stored[1:], int(stored[0])
+
+    def _sortable(self, column: str) -> NDArray[Any]:
+        values = np.ascontiguousarray(self._records["#" if column == RECORDING else column])
+        names = self.entry["recordings"] if column == RECORDING else self.entry["categories"].get(column)
+        if names is None:
+            return values
+        rank = np.empty(len(names), np.uint32)
+        rank[np.argsort(np.array(names))] = np.arange(len(names))
+        return rank[values]
+
+    def _plain(self, records: NDArray[Any], columns: Sequence[str]) -> list[Row]:
+        return list(zip(*(self._cells(records, name) for name in columns), strict=True))
+
+    def _cells(self, records: NDArray[Any], column: str) -> list[Any]:
+        values = records["#" if column == RECORDING else column]
+        if column == RECORDING:
+            return [self.entry["recordings"][code] for code in values.tolist()]
+        kind = self.entry["kinds"][column]
+        if kind == "text":
+            return [self.entry["categories"][column][code] for code in values.tolist()]
+        if kind == "integer":
+            return [int(value) for value in values.tolist()]
+        # The shortest text of a float32 is what the file said
+        return [None if value != value else float(str(value)) for value in values]

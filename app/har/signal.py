@@ -1,0 +1,248 @@
+"""From sensors on their own clocks to gap-free stretches at one uniform rate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.clocks import gap_threshold, sampling_rate
+from app.har.errors import InsufficientData, UnusableRecording
+from app.har.types import UNLABELLED, FloatArray, Gravity, Recording, SignalSet, Stream, TimeArray
+
+NICE_RATES_HZ = (5, 10, 12.5, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 400, 500, 512, 1000)
+MIN_STRETCH_S = 0.5
+ANTI_ALIAS_FROM = 1.05  # a source this much faster than the target is low-pass filtered first
+MAX_UPSAMPLING = 8.0  # a sensor slower than this part of the target says too little to be interpolated
+Interval = tuple[float, float]
+
+
+def common_rate(recordings: Sequence[Recording]) -> float:
+    """Return the rate for a set of recordings: the median of their fastest sensors, a usual one if within 5 %."""
+    rates = [max(sampling_rate(stream.time_s) for stream in recording.streams) for recording in recordings]
+    rates = [rate for rate in rates if rate > 0]
+    if not rates:
+        raise InsufficientData("No recording is long enough to tell its sampling rate; expected some seconds of data.")
+    rate = float(np.median(rates))
+    nearest = min(NICE_RATES_HZ, key=lambda nice: abs(nice - rate))
+    return float(nearest) if abs(nearest - rate) <= 0.05 * rate else float(round(rate, 1))
+
+
+def common_modalities(recordings: Sequence[Recording]) -> tuple[str, ...]:
+    """Return the sensors that most of the recordings hold."""
+    return Counter(tuple(s.modality for s in recording.streams) for recording in recordings).most_common(1)[0][0]
+
+
+def to_signal_set(recordings: Iterable[Recording], sampling_rate_hz: float | None = None,
+                  modalities: tuple[str, ...] | None = None) -> SignalSet:
+    """Resample recordings to one rate, cut at every gap of any sensor.
+
+    Each sensor is interpolated from its own time stamps by local cubics (Catmull–Rom slopes, which need no equal
+    spacing); where it is faster than the target, it is first brought to a multiple of the target rate and decimated by a
+    zero-phase FIR low-pass (`scipy.signal.resample_poly`).
+
+    Parameters
+    ----------
+    recordings : at least one.
+    sampling_rate_hz : the target; None takes it from the data.
+    modalities : the sensors wanted, in channel order; None takes those most recordings have.
+
+    Raises
+    ------
+    UnusableRecording : a sensor is missing, far too slow, or no stretch of half a second is left.
+    InsufficientData : no recording at all.
+    """
+    recordings = list(recordings)
+    if not recordings:
+        raise InsufficientData("No recording was found; expected at least one.")
+    rate = sampling_rate_hz or common_rate(recordings)
+    modalities = modalities or common_modalities(recordings)
+    signal: list[FloatArray] = []
+    labels: list[NDArray[np.int16]] = []
+    index = StretchIndex(signal.append, labels.append)
+    for recording in recordings:
+        index.append(_resampled(recording, rate, modalities))
+    return index.finish(np.concatenate(signal), np.concatenate(labels))
+
+
+@dataclass
+class StretchIndex:
+    """Joins signal sets: samples go to the two sinks, the index of stretches is kept here."""
+
+    write_signal: Callable[[FloatArray], object]
+    write_labels: Callable[[NDArray[np.int16]], object]
+    activities: dict[str, int] = field(default_factory=dict)
+    recording_ids: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    samples: int = 0
+    channels: tuple[str, ...] = ()
+    sampling_rate_hz: float = 0.0
+    gravity: Gravity = "removed"
+    _columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], TimeArray]] = field(default_factory=list)
+
+    def append(self, part: SignalSet) -> None:
+        """Add a signal set; its channels, rate and gravity must be those of the first."""
+        if not self.recording_ids:
+            self.channels, self.sampling_rate_hz, self.gravity = part.channels, part.sampling_rate_hz, part.gravity
+        elif (part.channels, part.sampling_rate_hz) != (self.channels, self.sampling_rate_hz):
+            raise UnusableRecording(f"{part.recording_ids[0]}: has the channels {', '.join(part.channels)}, the recordings "
+                                    f"before it {', '.join(self.channels)}.")
+        elif part.gravity != self.gravity:
+            raise UnusableRecording(f"{part.recording_ids[0]}: gravity is {part.gravity}, in the recordings before it "
+                                    f"{self.gravity}; both kinds can't be mixed.")
+        codes = [self.activities.setdefault(name, len(self.activities)) for name in part.activities]
+        labels = np.array([*codes, UNLABELLED], np.int16)[part.labels]  # UNLABELLED is -1, the last of the table
+        self._columns.append((part.first + self.samples, part.length, part.recording + len(self.recording_ids), part.start_s))
+        self.recording_ids.extend(part.recording_ids)
+        self.subjects.extend(part.subjects)
+        self.samples += len(part.signal)
+        self.write_signal(part.signal)
+        self.write_labels(labels)
+
+    def finish(self, signal: FloatArray, labels: NDArray[np.int16]) -> SignalSet:
+        """Return the joined set over the samples that the sinks collected."""
+        first, length, recording, start_s = (np.concatenate(column) for column in zip(*self._columns, strict=True))
+        return SignalSet(signal, labels, self.channels, self.sampling_rate_hz, self.gravity, tuple(self.activities),
+                         tuple(self.recording_ids), tuple(self.subjects), first, length, recording, start_s)
+
+
+def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...]) -> SignalSet:
+    streams = _chosen(recording, rate, modalities)
+    pieces: list[FloatArray] = []
+    labels: list[NDArray[np.int16]] = []
+    starts: list[float] = []
+    for start, end in _shared_intervals([_gap_free(stream) for stream in streams]):
+        n = int((end - start) * rate + 1e-6) + 1
+        if n < MIN_STRETCH_S * rate:
+            continue
+        grid = start + np.arange(n) / rate
+        pieces.append(np.concatenate([_interpolate(stream, grid, rate) for stream in streams], axis=1))
+        labels.append(_labels_at(recording, streams, grid))
+        starts.append(start)
+    if not pieces:
+        span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
+        raise UnusableRecording(f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
+                                "which all sensors ran together; record for longer.")
+    length = np.array([len(piece) for piece in pieces], np.int64)
+    activities = recording.activities if recording.activity is None else (recording.activity,)
+    return SignalSet(np.concatenate(pieces), np.concatenate(labels), tuple(c for s in streams for c in s.channels), rate,
+                     recording.gravity, activities, (recording.recording_id,), (recording.subject,),
+                     np.cumsum(length) - length, length, np.zeros(len(length), np.int64), np.array(starts))
+
+
+def _chosen(recording: Recording, rate: float, modalities: tuple[str, ...]) -> list[Stream]:
+    by_name = {stream.modality: stream for stream in recording.streams}
+    missing = [name for name in modalities if name not in by_name]
+    if missing:
+        raise UnusableRecording(f"{recording.recording_id}: no {' and no '.join(missing)} was recorded; expected "
+                                f"{' and '.join(modalities)}. Add the missing sensor's file.")
+    streams = [by_name[name] for name in modalities]
+    for stream in streams:
+        own = sampling_rate(stream.time_s)
+        if own * MAX_UPSAMPLING < rate:
+            raise UnusableRecording(f"{recording.recording_id}: the {stream.modality} gives {own:.1f} samples a second, too "
+                                    f"few for {rate:g} Hz; expected at least {rate / MAX_UPSAMPLING:.0f}.")
+    return streams
+
+
+def _gap_free(stream: Stream) -> list[Interval]:
+    time = stream.time_s
+    cuts = np.flatnonzero(np.diff(time) > gap_threshold(sampling_rate(time)))
+    return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
+
+
+def _shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
+    """Intersect the gap-free intervals of all sensors."""
+    shared = each[0]
+    for own in each[1:]:
+        pairs = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in product(shared, own))
+        shared = sorted(pair for pair in pairs if pair[1] > pair[0])
+    return shared
+
+
+def _interpolate(stream: Stream, grid: TimeArray, rate: float) -> FloatArray:
+    from scipy.signal import resample_poly
+
+    inside = slice(max(int(np.searchsorted(stream.time_s, grid[0])) - 8, 0),
+                   int(np.searchsorted(stream.time_s, grid[-1], side="right")) + 8)
+    time, values = stream.time_s[inside], stream.values[inside].astype(np.float64)
+    own = sampling_rate(stream.time_s)
+    if own <= ANTI_ALIAS_FROM * rate or len(grid) < 3:
+        return _cubic(time, values, grid).astype(np.float32)
+    factor = int(np.ceil(own / rate))
+    fine = grid[0] + np.arange((len(grid) - 1) * factor + 1) / (rate * factor)
+    decimated = resample_poly(_cubic(time, values, fine), 1, factor, axis=0, padtype="line")
+    return np.asarray(decimated[: len(grid)], np.float32)
+
+
+def _cubic(time: TimeArray, values: NDArray[np.float64], at: TimeArray) -> NDArray[np.float64]:
+    """Interpolate by cubic Hermite pieces with slopes across both neighbours; held constant beyond the ends."""
+    slope = np.empty_like(values)
+    slope[1:-1] = (values[2:] - values[:-2]) / (time[2:] - time[:-2])[:, None]
+    slope[[0, -1]] = (values[[1, -1]] - values[[0, -2]]) / (time[[1, -1]] - time[[0, -2]])[:, None]
+    left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
+    width = (time[left + 1] - time[left])[:, None]
+    u = np.clip((at - time[left])[:, None] / width, 0.0, 1.0)
+    rest = 1.0 - u
+    # The four Hermite basis functions; scipy's CubicHermiteSpline gives the same at three times the cost
+    return np.asarray(
+        (1 + 2 * u) * rest**2 * values[left] + u * rest**2 * width * slope[left]
+        + u**2 * (3 - 2 * u) * values[left + 1] - u**2 * rest * width * slope[left + 1])
+
+
+def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray) -> NDArray[np.int16]:
+    if recording.activity is not None:
+        return np.zeros(len(grid), np.int16)
+    for stream in streams:
+        if stream.labels is not None:
+            index = np.searchsorted(stream.time_s, grid, side="right") - 1
+            return stream.labels[np.maximum(index, 0)].astype(np.int16)
+    return np.full(len(grid), UNLABELLED, np.int16)
+
+
+def check_units(signals: SignalSet, expected_gravity: Gravity) -> None:
+    """Refuse a signal whose magnitudes show other units than m/s² and rad/s, or gravity where the model has none.
+
+    Raises
+    ------
+    UnusableRecording : what was found and what to do about it.
+    """
+    from app.har.recordings.build import mean_magnitude
+
+    window = max(1, round(signals.sampling_rate_hz))
+    for channel in (c for c in signals.channels if c.endswith("acc_x")):
+        device, column = channel.removesuffix("acc_x"), signals.channels.index(channel)
+        magnitude = mean_magnitude(signals.signal[:, column:column + 3], window)
+        problem = _acceleration_problem(magnitude, expected_gravity)
+        if problem:
+            raise UnusableRecording(f"{device}acceleration: {problem}")
+    for channel in (c for c in signals.channels if c.endswith("gyro_x")):
+        device, column = channel.removesuffix("gyro_x"), signals.channels.index(channel)
+        rotation = np.linalg.norm(signals.signal[:, column:column + 3], axis=1)
+        fast = float(np.percentile(rotation, 90))
+        if fast > 25.0:
+            raise UnusableRecording(f"{device}gyroscope: a tenth of the samples turns faster than {fast:.0f} rad/s, faster than a "
+                                    "body moves; the file seems to be in degrees per second. Multiply by 0.01745 (π/180) or "
+                                    "export rad/s.")
+
+
+def _acceleration_problem(magnitude: float, expected: Gravity) -> str | None:
+    """Compare the mean acceleration vector's length with the 9.81 m/s² (or 0) it should be."""
+    if 500 < magnitude:
+        return (f"the mean is {magnitude:.0f}, expected about {'9.8' if expected == 'included' else '0'} m/s²; the file seems to "
+                "be in thousandths of g. Multiply by 0.00980665.")
+    if magnitude > 20:
+        return f"the mean is {magnitude:.1f} m/s², more than twice gravity; expected m/s². Check the unit in the export settings."
+    if 0.8 < magnitude < 1.25 and expected == "included":
+        return f"the mean is {magnitude:.2f}, expected about 9.8 m/s²; the file seems to be in g. Multiply by 9.80665."
+    if expected == "included" and magnitude < 5:
+        return (f"the mean is {magnitude:.2f} m/s²: gravity was removed, but the model was trained with gravity. Upload the "
+                "plain accelerometer, not 'linear acceleration'.")
+    if expected == "removed" and magnitude > 5:
+        return (f"the mean is {magnitude:.2f} m/s²: gravity is included, but the model was trained without. Upload 'linear "
+                "acceleration', or choose a model trained with gravity.")
+    return None

@@ -1,0 +1,97 @@
+"""Fixed-length windows of a signal set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.types import UNLABELLED, IntArray, SignalSet, TimeArray, WindowSet
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Pieces of stretches with one label each, or whole stretches."""
+
+    first: IntArray  # (n_runs,) position in the signal
+    length: IntArray
+    stretch: IntArray
+    label: IntArray
+
+    def counts(self, n_timesteps: int, step: int) -> IntArray:
+        """Return how many windows fit in each run."""
+        return np.maximum((self.length - n_timesteps) // step + 1, 0)
+
+
+def label_runs(signals: SignalSet) -> Runs:
+    """Cut the stretches at every change of label."""
+    change = np.flatnonzero(np.diff(signals.labels)) + 1
+    first = np.union1d(signals.first, change).astype(np.int64)
+    length = np.diff(np.append(first, len(signals.labels)))
+    stretch = np.searchsorted(signals.first, first, side="right") - 1
+    return Runs(first, length, stretch.astype(np.int64), signals.labels[first].astype(np.int64))
+
+
+def make_windows(signals: SignalSet, window_length_s: float = 3.0, overlap: float = 0.0,
+                 by_label: bool = True) -> WindowSet:
+    """Cut a signal set into windows that never cross a gap.
+
+    Parameters
+    ----------
+    signals : uniform-rate stretches.
+    window_length_s : rounded to whole samples.
+    overlap : part of a window shared with the next, from 0 to below 1.
+    by_label : for training: cut at label changes too, drop unlabelled and byte-identical windows. Otherwise, for
+        prediction, windows run through label changes and have the label of most of their samples.
+
+    Raises
+    ------
+    ValueError : a window of fewer than two samples, or an overlap outside [0, 1).
+    """
+    n_timesteps = round(window_length_s * signals.sampling_rate_hz)
+    if n_timesteps < 2 or not 0 <= overlap < 1:
+        raise ValueError(f"a window of {n_timesteps} samples with overlap {overlap}: expected at least 2 samples and 0 ≤ overlap < 1")
+    step = max(1, round(n_timesteps * (1 - overlap)))
+    runs = label_runs(signals) if by_label else Runs(
+        signals.first, signals.length, np.arange(len(signals.first)), np.full(len(signals.first), UNLABELLED))
+    counts = runs.counts(n_timesteps, step)
+    if by_label:
+        counts = np.where(runs.label == UNLABELLED, 0, counts)
+    run = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start = runs.first[run] + within * step
+    samples = start[:, None] + np.arange(n_timesteps)  # (n_windows, n_timesteps)
+    stretch = runs.stretch[run]
+    recording = signals.recording[stretch]
+    windows = WindowSet(
+        X=np.asarray(signals.signal[samples], np.float32),
+        y=runs.label[run] if by_label else _majority(signals.labels[samples], len(signals.activities)),
+        activities=signals.activities,
+        subjects=np.array(signals.subjects, dtype=np.str_)[recording],
+        recordings=np.array(signals.recording_ids, dtype=np.str_)[recording],
+        start_s=_start(signals, start, stretch),
+        channels=signals.channels,
+        sampling_rate_hz=signals.sampling_rate_hz,
+        gravity=signals.gravity,
+    )
+    return windows.take(_first_of_equals(windows.X)) if by_label else windows
+
+
+def _start(signals: SignalSet, start: IntArray, stretch: IntArray) -> TimeArray:
+    return np.asarray(signals.start_s[stretch] + (start - signals.first[stretch]) / signals.sampling_rate_hz, np.float64)
+
+
+def _majority(labels: NDArray[np.int16], n_activities: int) -> IntArray:
+    """Return each row's most frequent label; on a tie the lower id, and UNLABELLED before any."""
+    votes = np.stack([(labels == label).sum(axis=1) for label in range(UNLABELLED, n_activities)], axis=1)
+    return np.asarray(votes.argmax(axis=1) + UNLABELLED, np.int64)
+
+
+def _first_of_equals(x: NDArray[np.float32]) -> IntArray:
+    """Return the positions of windows that no earlier window equals byte by byte."""
+    if len(x) == 0:
+        return np.empty(0, np.int64)
+    flat = np.ascontiguousarray(x).reshape(len(x), -1)
+    rows = flat.view(np.dtype((np.void, flat.shape[1] * flat.itemsize)))[:, 0]
+    return np.sort(np.unique(rows, return_index=True)[1]).astype(np.int64)

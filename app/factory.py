@@ -12,6 +12,7 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import Engine, event
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter
 
 from app.extensions import csrf, db, limiter, login_manager, migrate
 from app.har.errors import HarError
@@ -97,11 +98,10 @@ def _security_headers(response: Response) -> Response:
     response.headers.update(SECURITY_HEADERS)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    if request.endpoint not in PUBLIC_ENDPOINTS and flask_login.current_user.is_authenticated:
-        if response.mimetype == "text/html":
-            response.headers["Cache-Control"] = "no-store"  # nothing to see with the back button after logging out
-        else:
-            response.cache_control.private = True
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-store"  # nothing to see with the back button after logging out
+    elif request.endpoint not in PUBLIC_ENDPOINTS and flask_login.current_user.is_authenticated:
+        response.cache_control.private = True
     return response
 
 
@@ -113,10 +113,17 @@ def configure_templates(app: Flask) -> None:
     template_tools.init_app(app)
 
 
+class RowNumber(IntegerConverter):
+    """``<int:…>`` in an address, only as long as a database can hold: beyond it there is no page."""
+
+    regex = r"\d{1,9}"
+
+
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
     from app.web import admin, auth, datasets, home, predictions, training
 
+    app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
     app.register_blueprint(auth.bp)
     app.register_blueprint(admin.bp, url_prefix="/admin")

@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+
+if TYPE_CHECKING:
+    from tests.trained import Example
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery"
@@ -20,13 +23,14 @@ PASSWORD = "correct horse battery"
 class ServerLikeClient(FlaskClient):
     """Serve each request as the server does, in an application context of its own and not in the test's.
 
-    In a shared one flask-login would remember the first request's account for all that follow.
+    In a shared one flask-login would remember the first request's account for all that follow. The answer is read to
+    its end, so that a file that is sent is closed.
     """
 
-    def open(self, *args: Any, **kwargs: Any) -> Any:
+    def run_wsgi_app(self, environ: Any, buffered: bool = False) -> Any:
         from app.extensions import db
 
-        response = Context().run(super().open, *args, **kwargs)
+        response = Context().run(super().run_wsgi_app, environ, buffered=True)
         db.session.expire_all()  # the test looks at the database afresh
         return response
 
@@ -114,3 +118,11 @@ def user_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
 def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
     """Return a client of the administrator ``adam``."""
     return log_in("adam", role="admin")
+
+
+@pytest.fixture(scope="session")
+def example_model(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """Return the embedded example and a real model, trained on it once a session for a moment."""
+    from tests.trained import train_example
+
+    return train_example(tmp_path_factory.mktemp("example"))

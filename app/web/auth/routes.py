@@ -122,10 +122,10 @@ def _page(
 
 
 def _show(error: ServiceError, form: FlaskForm) -> int:
-    """Put an error at the field it names, or above the form."""
+    """Put an error at the field it names, or on top of the form."""
     field = form._fields.get(getattr(error, "field", None))
     if field is None:
-        flash(str(error), "danger")
+        form.form_errors.append(str(error))
     else:
         field.errors = [*field.errors, str(error)]
     return error.status

@@ -1,0 +1,79 @@
+"""Who may open what: a walk over every route there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import AnyConverter, BaseConverter, IntegerConverter
+
+from app.web.access import access_of
+
+CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+def example(converter: BaseConverter) -> str | int:
+    """Return a value that the variable of an address takes."""
+    if isinstance(converter, AnyConverter):
+        return min(converter.items)
+    return 1 if isinstance(converter, IntegerConverter) else "x"
+
+
+def routes(app: Flask, *levels: str) -> Iterator[tuple[str, str]]:
+    """Yield method and address of every route with these marks, with a value for each of its variables."""
+    for rule in app.url_map.iter_rules():
+        if access_of(rule.endpoint) not in levels:
+            continue
+        values = {name: example(converter) for name, converter in rule._converters.items()}
+        with app.test_request_context():
+            address = rule.build(values, append_unknown=False)[1]
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield method, address
+
+
+def test_every_route_says_who_may_open_it(app: Flask) -> None:
+    unmarked = [rule.endpoint for rule in app.url_map.iter_rules() if access_of(rule.endpoint) is None]
+    assert unmarked == []
+
+
+def test_the_walk_meets_the_pages_of_every_part(app: Flask) -> None:
+    met = {address.split("/")[1] for _, address in routes(app, "public", "user", "admin")}
+    assert met >= {"", "login", "password", "admin", "datasets", "training", "models", "predictions"}
+
+
+def test_whoever_is_not_logged_in_is_sent_to_log_in(app: Flask, client: FlaskClient) -> None:
+    answers = {(method, address): client.open(address, method=method) for method, address in routes(app, "user", "admin")}
+    wrong = {route: r.status for route, r in answers.items() if r.status_code != 302 or not r.location.startswith("/login")}
+    assert answers
+    assert wrong == {}
+
+
+def test_a_user_is_refused_on_every_page_for_administrators(app: Flask, user_client: FlaskClient) -> None:
+    statuses = {route: user_client.open(route[1], method=route[0]).status_code for route in routes(app, "admin")}
+    assert len(statuses) > 10
+    assert set(statuses.values()) == {403}, statuses
+
+
+def test_no_change_is_made_by_a_get(app: Flask) -> None:
+    """A page that only shows takes no POST, and a POST-only address takes no GET."""
+    mixed = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.methods & CHANGES and "GET" in rule.methods
+    }
+    forms = {"auth.login", "auth.register", "auth.setup", "auth.change_password", "datasets.add"}
+    assert mixed <= forms
+
+
+def test_a_route_without_a_mark_is_refused_even_to_an_administrator(app: Flask, admin_client: FlaskClient) -> None:
+    app.config["DEBUG"] = True
+    app._got_first_request = False  # Flask takes no new route once it has served one
+    app.add_url_rule("/forgotten", view_func=lambda: "secret")
+    assert admin_client.get("/forgotten").status_code == 403
+
+
+@pytest.mark.parametrize("address", ["/nothing", "/admin/nothing", "/static/nothing", "/static/../config.py", "/%00"])
+def test_what_is_not_there_is_not_found(client: FlaskClient, address: str) -> None:
+    assert client.get(address).status_code == 404

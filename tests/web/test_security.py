@@ -1,0 +1,197 @@
+"""CSRF, rate limits, cookies, headers, and the pages of errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask, abort
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.extensions import db, limiter
+from app.services import accounts
+from app.web.access import access
+from config import Config
+from tests.conftest import PASSWORD, ServerLikeClient
+
+
+@pytest.fixture
+def guarded(app: Flask) -> Iterator[Flask]:
+    """Return the application as it is served: with CSRF and rate limits. It shares the home of ``app``."""
+    config = Config()
+    config.RATELIMIT_ENABLED = True  # type: ignore[attr-defined]
+    config.SESSION_COOKIE_SECURE = True
+    config.MAX_CONTENT_LENGTH = 3 * 2**20
+    guarded = create_app(config)
+    guarded.test_client_class = ServerLikeClient
+
+    @guarded.get("/broken")
+    @access("public")
+    def broken() -> str:
+        raise RuntimeError("secret detail")
+
+    @guarded.get("/teapot")
+    @access("public")
+    def teapot() -> str:
+        abort(418, "no {coffee} here")
+
+    with guarded.app_context():
+        yield guarded
+        limiter.reset()
+        db.session.remove()
+        db.engine.dispose()
+
+
+def csrf_token(client: FlaskClient) -> str:
+    page = client.get("/login", base_url="https://localhost").text
+    return re.search(r'name="csrf_token" type="hidden" value="([^"]+)"', page)[1]
+
+
+def log_in(client: FlaskClient, **answers: str) -> int:
+    response = client.post(
+        "/login", base_url="https://localhost", headers={"Referer": "https://localhost/login"},
+        data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)} | answers,
+    )
+    return response.status_code
+
+
+@pytest.mark.parametrize("token", [None, "", "forged"])
+def test_a_form_without_its_token_changes_nothing_and_says_reload(guarded: Flask, token: str | None) -> None:
+    client = guarded.test_client()
+    csrf_token(client)
+    answers = {"username": "eve", "password": PASSWORD} | ({} if token is None else {"csrf_token": token})
+    response = client.post(
+        "/login", data=answers, base_url="https://localhost", headers={"Referer": "https://localhost/login"}
+    )
+    assert response.status_code == 400
+    assert "This page was open too long" in response.text
+    assert "reload" in response.text
+
+
+def test_another_sites_form_is_refused(guarded: Flask) -> None:
+    client = guarded.test_client()
+    response = client.post(
+        "/login", base_url="https://localhost", headers={"Referer": "https://evil.example/"},
+        data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
+    )
+    assert response.status_code == 400
+
+
+def test_guessing_at_one_account_is_slowed_down_and_others_still_get_in(guarded: Flask) -> None:
+    for name in ("ada", "bob"):
+        accounts.register(name, PASSWORD, "", f"{name}@example.org", "")
+    client = guarded.test_client()
+
+    statuses = [log_in(client, password=f"guess number {n}") for n in range(11)]
+
+    assert statuses == [422] * 10 + [429]
+    assert log_in(client) == 429, "the right password must not show through either"
+    assert log_in(client, username=" ADA ") == 429, "nor the same name in other letters"
+    assert log_in(client, username="bob") == 302
+
+
+def test_logging_in_rightly_is_never_slowed_down(guarded: Flask) -> None:
+    accounts.register("ada", PASSWORD, "", "ada@example.org", "")
+    assert {log_in(guarded.test_client()) for _ in range(12)} == {302}
+
+
+def test_the_page_of_too_many_attempts_says_to_wait(guarded: Flask) -> None:
+    client = guarded.test_client()
+    for n in range(10):
+        log_in(client, password=f"guess {n}")
+    response = client.post(
+        "/login", base_url="https://localhost", headers={"Referer": "https://localhost/login"},
+        data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
+    )
+    assert response.status_code == 429
+    assert "wait a few minutes" in response.text
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(guarded: Flask) -> None:
+    accounts.register("ada", PASSWORD, "", "ada@example.org", "")
+    client = guarded.test_client()
+    response = client.post(
+        "/login", base_url="https://localhost", headers={"Referer": "https://localhost/login"},
+        data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
+    )
+    cookie = response.headers["Set-Cookie"]
+    assert cookie.startswith("kinelab_session=")
+    assert {"HttpOnly", "Secure", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert response.headers["Strict-Transport-Security"]
+
+
+def test_every_answer_carries_the_protective_headers(client: FlaskClient) -> None:
+    for address in ("/", "/login", "/nothing", "/static/css/kinelab.css", "/plotly.min.js"):
+        headers = client.get(address).headers
+        assert "script-src" not in headers["Content-Security-Policy"]  # so default-src holds: no inline script
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert "Strict-Transport-Security" not in headers  # served in plain http
+
+
+def test_pages_have_no_inline_script_and_ask_no_other_host(admin_client: FlaskClient) -> None:
+    for address in ("/", "/password", "/admin/users", "/datasets/", "/training/", "/models/"):
+        text = admin_client.get(address).text
+        assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", text) == []
+        assert re.findall(r"\son[a-z]+=", text) == []
+        assert re.findall(r"(?:src|href|action)=[\"'](?:https?:)?//", text) == []
+
+
+def test_pages_are_not_kept_for_who_comes_next_at_this_machine(user_client: FlaskClient) -> None:
+    assert user_client.get("/").headers["Cache-Control"] == "no-store"
+
+
+def test_an_upload_over_the_limit_is_refused_with_the_limit(guarded: Flask) -> None:
+    client = guarded.test_client()
+    response = client.post("/login", data={"username": "a", "file": (b"x" * (3 * 2**20 + 1)).decode()})
+    assert response.status_code == 413
+    assert "Up to 3 MB" in response.text
+
+
+def test_an_unexpected_error_shows_a_page_and_no_detail(guarded: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    response = guarded.test_client().get("/broken")
+    assert response.status_code == 500
+    assert "Something went wrong here" in response.text
+    assert "secret detail" not in response.text
+    assert "secret detail" in caplog.text
+
+
+def test_a_script_gets_an_error_as_json(guarded: Flask) -> None:
+    response = guarded.test_client().get("/nothing", headers={"Accept": "application/json"})
+    assert (response.status_code, list(response.json)) == (404, ["message"])
+
+
+def test_an_error_of_another_kind_shows_its_own_words(guarded: Flask) -> None:
+    response = guarded.test_client().get("/teapot")
+    assert response.status_code == 418
+    assert "no {coffee} here" in response.text
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "says"),
+    [("/nothing", 404, "nothing at this address"), ("/logout", 405, "does not take this kind of request")],
+)
+def test_an_error_page_says_what_happened(client: FlaskClient, address: str, status: int, says: str) -> None:
+    response = client.get(address)
+    assert response.status_code == status
+    assert says in response.text
+    assert "Go to the first page" in response.text
+
+
+def test_a_user_on_a_page_for_administrators_is_told_so(user_client: FlaskClient) -> None:
+    response = user_client.get("/admin/users")
+    assert response.status_code == 403
+    assert "This page is for administrators." in response.text
+
+
+def test_the_signing_key_is_made_once_and_for_its_owner_alone(app: Flask) -> None:
+    path = app.config["INSTANCE"] / "secret_key"
+    assert path.stat().st_mode & 0o077 == 0
+    assert Config().SECRET_KEY == app.config["SECRET_KEY"] == path.read_text(encoding="ascii")
+    assert app.config["SECRET_KEY"] not in repr(Config())

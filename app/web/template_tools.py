@@ -64,7 +64,7 @@ def duration(value: float | None) -> str:
         return ABSENT
     total = round(value)
     if total < 60:
-        return f"{value:.1f} s" if 0 < value < 10 else f"{total} s"
+        return f"{value:.1f} s" if 0 < value < 9.95 else f"{total} s"
     if total < 3600:
         return f"{total // 60} min {total % 60:02d} s"
     minutes = round(total / 60)

@@ -1,0 +1,125 @@
+"""The first page, for everybody who may stand before it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.extensions import db
+from app.models import Dataset, ModelVersion, TrainingRun
+from app.services import accounts
+from app.web import template_tools
+from tests.conftest import PASSWORD
+
+
+def test_before_the_set_up_the_first_page_says_where_to_start(client: FlaskClient) -> None:
+    text = client.get("/").text
+    assert "Not set up yet" in text
+    assert "printed in the terminal" in text
+
+
+def test_after_the_set_up_the_first_page_offers_to_log_in(client: FlaskClient) -> None:
+    accounts.register("adam", PASSWORD, "", "adam@example.org", "", "admin")
+    text = client.get("/").text
+    assert "Not set up yet" not in text
+    assert 'href="/login"' in text
+    assert 'href="/register"' in text
+
+
+def test_the_bar_on_top_shows_each_person_their_pages(
+    client: FlaskClient, user_client: FlaskClient, admin_client: FlaskClient
+) -> None:
+    def bar(client: FlaskClient) -> list[str]:
+        return re.findall(r'class="nav-link[^"]*" href="([^"]+)"', client.get("/").text)
+
+    assert bar(client) == ["/login", "/register"]
+    assert bar(user_client) == ["/"]
+    assert bar(admin_client) == ["/", "/datasets/", "/training/", "/models/", "/admin/users"]
+
+
+def test_a_user_sees_uploads_and_nothing_of_administration(user_client: FlaskClient) -> None:
+    text = user_client.get("/").text
+    assert "Welcome, ursula" in text
+    assert "Your recordings" in text
+    assert "View users" not in text
+
+
+def next_step(client: FlaskClient) -> list[str]:
+    return re.findall(r'class="overview-card next" aria-labelledby="overview-(\w+)"', client.get("/").text)
+
+
+def test_an_administrator_sees_what_to_do_next(admin_client: FlaskClient) -> None:
+    assert next_step(admin_client) == ["datasets"]
+
+    db.session.add(Dataset(name="lab", folder="lab", source="lab.zip", fingerprint="f"))
+    db.session.commit()
+    assert next_step(admin_client) == ["training"]
+
+    version = ModelVersion(name="lab", version=1, metrics={}, promoted=False)
+    db.session.add(version)
+    db.session.commit()
+    assert next_step(admin_client) == ["models"]
+
+    version.promoted = True
+    db.session.commit()
+    assert next_step(admin_client) == []
+    assert "Users get lab/1." in admin_client.get("/").text
+
+
+def test_a_training_that_runs_can_be_watched_from_the_first_page(admin_client: FlaskClient) -> None:
+    run = TrainingRun(config={"dataset": "lab"}, result={})
+    db.session.add(run)
+    db.session.commit()
+    text = admin_client.get("/").text
+    assert "A training is running now." in text
+    assert f'href="/training/{run.id}"' in text
+
+
+def test_plotly_comes_from_its_package_under_an_address_of_its_version(app: Flask, client: FlaskClient) -> None:
+    with app.test_request_context():
+        address = app.url_for("home.plotly_js")
+    assert re.fullmatch(r"/plotly\.min\.js\?version=[\d.]+", address)
+    response = client.get(address)
+    assert response.mimetype in {"text/javascript", "application/javascript"}
+    assert len(response.data) > 1_000_000
+    assert response.cache_control.max_age == 31_536_000
+
+
+@pytest.mark.parametrize(
+    ("filter_name", "value", "text"),
+    [
+        ("duration", None, "–"),
+        ("duration", 0, "0 s"),
+        ("duration", 3.24, "3.2 s"),
+        ("duration", 9.99, "10 s"),
+        ("duration", 59.4, "59 s"),
+        ("duration", 59.6, "1 min 00 s"),
+        ("duration", 245, "4 min 05 s"),
+        ("duration", 3599.6, "1 h 00 min"),
+        ("duration", 3720, "1 h 02 min"),
+        ("duration", 360000, "100 h 00 min"),
+        ("percent", 0.953, "95.3 %"),
+        ("percent", 1, "100.0 %"),
+        ("percent", None, "–"),
+        ("thousands", 20750, "20,750"),
+        ("thousands", 0, "0"),
+        ("thousands", None, "–"),
+        ("seconds", 3.24, "3.2 s"),
+        ("seconds", 1234.5, "1,234.5 s"),
+        ("seconds", None, "–"),
+        ("moment", None, "–"),
+    ],
+)
+def test_figures_read_as_people_write_them(app: Flask, filter_name: str, value: float | None, text: str) -> None:
+    assert app.jinja_env.filters[filter_name](value) == text
+
+
+def test_a_moment_is_written_in_utc_for_the_browser_to_convert() -> None:
+    value = datetime(2024, 2, 9, 13, 5, 59, tzinfo=timezone.utc)
+    assert template_tools.moment(value) == (
+        '<time class="moment" datetime="2024-02-09T13:05:59+00:00">09 Feb 2024, 13:05 UTC</time>'
+    )

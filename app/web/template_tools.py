@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -45,7 +45,7 @@ def navigation() -> list[NavigationItem]:
     return [
         NavigationItem(label, url_for(endpoint), request.endpoint == endpoint)
         for endpoint, label, level in PAGES
-        if level in levels and endpoint in current_app.view_functions
+        if level in levels
     ]
 
 

@@ -56,18 +56,22 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     steps = np.abs(np.diff(time))
     steps = steps[steps > 0]
     if not len(steps):
-        raise UnreadableData(f"{source}: time never advances (every row says {time[0]:g}), expected a time for each row.")
+        raise UnreadableData(
+            f"{source}: time never advances (every row says {time[0]:g}), expected a time for each row."
+        )
     # A batch shares a stamp, so count the samples too: the mean over the central steps, not the smallest step
     step = float(np.median(steps)) * len(steps) / (len(time) - 1)
-    for scale, unit in UNITS:
-        if 1 / 2000 <= step * scale <= 1.0:
-            break
-    else:
-        raise UnreadableData(f"{source}: the typical step between two rows is {step:g}, in no unit of time a sensor's rate "
-                             "(1 to 2,000 Hz); expected seconds.")
+    scale, unit = next(((s, name) for s, name in UNITS if 1 / 2000 <= step * s <= 1.0), (0.0, ""))
+    if not scale:
+        raise UnreadableData(
+            f"{source}: the typical step between two rows is {step:g}, in no unit of time a sensor's rate "
+            "(1 to 2,000 Hz); expected seconds."
+        )
     if scale == 1.0:
         return time, []
-    return time * scale, [Problem(source, "time unit", f"time is in {unit}: {step:g} between rows", "converted to seconds")]
+    return time * scale, [
+        Problem(source, "time unit", f"time is in {unit}: {step:g} between rows", "converted to seconds")
+    ]
 
 
 @dataclass
@@ -104,8 +108,11 @@ def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], 
     recovered = [_recover_batches(stream) for stream in job.streams]
     batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
     if batched:
-        job.note("batched time stamps", f"{', '.join(batched)}: samples were handed over in batches that share time stamps",
-                 "spread over the time since the batch before, at the sensor's own rate")
+        job.note(
+            "batched time stamps",
+            f"{', '.join(batched)}: samples were handed over in batches that share time stamps",
+            "spread over the time since the batch before, at the sensor's own rate",
+        )
     recovered = [_without_shared_stamps(job, stream) for stream in recovered]
     job.streams = [_without_repeats(job, stream) for stream in recovered]
     return tuple(job.streams), tuple(job.problems)
@@ -121,10 +128,14 @@ def _join_restarts(job: _Repair) -> None:
     sound = [s for s, count in zip(job.streams, counts, strict=True) if not count]
     if sound and all(len(s.time_s) == len(sound[0].time_s) for s in job.streams):
         # Sensors sampled row by row together: the sound clock serves both
-        job.streams = [replace(s, time_s=sound[0].time_s) if count else s
-                       for s, count in zip(job.streams, counts, strict=True)]
-        job.note("clock restart", f"the {names} clock falls back in mid-recording, the {sound[0].modality} clock does not",
-                 f"the rows take the {sound[0].modality} clock")
+        job.streams = [
+            replace(s, time_s=sound[0].time_s) if count else s for s, count in zip(job.streams, counts, strict=True)
+        ]
+        job.note(
+            "clock restart",
+            f"the {names} clock falls back in mid-recording, the {sound[0].modality} clock does not",
+            f"the rows take the {sound[0].modality} clock",
+        )
         return
     if len(set(counts)) > 1 or counts[0] > MAX_RESTARTS:
         job.note("rows out of order", f"time falls back {max(counts):,} times", "rows sorted by time")
@@ -137,8 +148,12 @@ def _join_restarts(job: _Repair) -> None:
         for own in pieces:
             own[number] = own[number] - start + end + 2 * GAP_S
         starts.append(end)
-    job.note("clock restart", f"the {names} clock starts again {counts[0]} time(s), by "
-             f"{np.abs(np.diff(job.streams[0].time_s)[jumps[0] - 1]).max():.3g} s", "cut there; the parts follow one another")
+    job.note(
+        "clock restart",
+        f"the {names} clock starts again {counts[0]} time(s), by "
+        f"{np.abs(np.diff(job.streams[0].time_s)[jumps[0] - 1]).max():.3g} s",
+        "cut there; the parts follow one another",
+    )
     job.streams = [replace(s, time_s=np.concatenate(own)) for s, own in zip(job.streams, pieces, strict=True)]
     job.restarts = np.array(starts)
 
@@ -147,8 +162,11 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     """Sort by time (in public data the sorted signal is the smoother one) and drop rows that are there twice."""
     back = np.diff(stream.time_s)
     if (back < 0).any():
-        job.note("unordered time stamps",
-                 f"{stream.modality}: {(back < 0).sum():,} rows step back, by up to {-back.min():.3g} s", "sorted by time")
+        job.note(
+            "unordered time stamps",
+            f"{stream.modality}: {(back < 0).sum():,} rows step back, by up to {-back.min():.3g} s",
+            "sorted by time",
+        )
         stream = _take(stream, np.argsort(stream.time_s, kind="stable"))
     same = (np.diff(stream.time_s) == 0) & (np.diff(stream.values, axis=0) == 0).all(axis=1)
     if same.any() and same.mean() < 0.1:  # more than that is a slow sensor, not copies
@@ -171,8 +189,11 @@ def _list_gaps(job: _Repair) -> None:
             else:
                 gaps.append((start, length, [stream.modality]))
     for start, length, modalities in gaps:
-        job.note("clock gap", f"{', '.join(modalities)}: {length:.1f} s without samples after "
-                 f"{start - job.streams[0].time_s[0]:.1f} s", "cut there; no window crosses it")
+        job.note(
+            "clock gap",
+            f"{', '.join(modalities)}: {length:.1f} s without samples after {start - job.streams[0].time_s[0]:.1f} s",
+            "cut there; no window crosses it",
+        )
 
 
 def _list_low_rate(job: _Repair) -> None:
@@ -184,7 +205,11 @@ def _list_low_rate(job: _Repair) -> None:
             rates[stream.modality] = stamps / span
     if rates:
         found = ", ".join(f"{modality} {rate:.1f}" for modality, rate in rates.items())
-        job.note("low rate", f"distinct time stamps a second: {found}", "kept where the samples between can be placed")
+        job.note(
+            "low rate",
+            f"distinct time stamps a second, holes included: {found}",
+            "kept where the samples between can be placed",
+        )
 
 
 def _recover_batches(stream: Stream) -> Stream:
@@ -194,7 +219,8 @@ def _recover_batches(stream: Stream) -> Stream:
     stamp_j − (j − i) period. The period is taken 1 % short, so that an error in it does not add up over the recording.
     """
     time, rate = stream.time_s, sampling_rate(stream.time_s)
-    if rate == 0.0 or np.mean(np.diff(time) < 0.3 / rate) < 0.3:
+    step = np.diff(time)
+    if rate == 0.0 or (np.mean(step == 0) < 0.05 and np.mean(step < 0.3 / rate) < 0.3):
         return stream
     offset = np.arange(len(time)) * (0.99 / rate)
     return replace(stream, time_s=np.minimum.accumulate((time - offset)[::-1])[::-1] + offset)
@@ -204,7 +230,11 @@ def _without_shared_stamps(job: _Repair, stream: Stream) -> Stream:
     later = np.diff(stream.time_s, prepend=-np.inf) > 0
     if later.all():
         return stream
-    job.note("shared time stamps", f"{stream.modality}: {(~later).sum():,} rows have the time stamp of the row before", "dropped")
+    job.note(
+        "shared time stamps",
+        f"{stream.modality}: {(~later).sum():,} rows have the time stamp of the row before",
+        "dropped",
+    )
     return _take(stream, np.flatnonzero(later))
 
 
@@ -215,8 +245,12 @@ def _without_repeats(job: _Repair, stream: Stream) -> Stream:
     if fresh.mean() > 0.6 or len(index) < 10 or np.diff(index).max() > 50 or np.median(np.diff(index)) < 2:
         return stream
     kept = _take(stream, index)
-    job.note("repeated values", f"{stream.modality}: each value is repeated {len(stream.time_s) / len(index):.1f} times, the "
-             f"sensor gives {sampling_rate(kept.time_s):.0f} a second", "repeats dropped, interpolated between")
+    job.note(
+        "repeated values",
+        f"{stream.modality}: each value is repeated {len(stream.time_s) / len(index):.1f} times, the "
+        f"sensor gives {sampling_rate(kept.time_s):.0f} a second",
+        "repeats dropped, interpolated between",
+    )
     return kept
 
 

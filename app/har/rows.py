@@ -1,4 +1,4 @@
-"""The rows as recorded, on disk: one fixed-width record a row, memory-mapped, with a sort index a column made on demand."""
+"""The rows as recorded, on disk: fixed-width records, memory-mapped, with a sort index for a column made on demand."""
 
 from __future__ import annotations
 
@@ -56,9 +56,15 @@ class RowWriter:
                 self.categories[name] = {}
         wide = len(frame.columns) > WIDE
         stored = {"text": "u4", "integer": "f4" if wide else "i8", "float": "f4"}
-        self.dtype = np.dtype([("#", "u4"), *(
-            (name, "f8" if kind == pl.Float64 and not wide else stored[self.kinds[name]])
-            for name, kind in frame.schema.items())])
+        self.dtype = np.dtype(
+            [
+                ("#", "u4"),
+                *(
+                    (name, "f8" if kind == pl.Float64 and not wide else stored[self.kinds[name]])
+                    for name, kind in frame.schema.items()
+                ),
+            ]
+        )
         self.file = (self.folder / f"{self.name}.rows").open("wb")
 
     def _records(self, frame: pl.DataFrame, first_recording: int, own: int) -> NDArray[Any]:
@@ -89,9 +95,16 @@ class RowWriter:
         """Finish the file; return what RowTable needs to open it."""
         if self.file:
             self.file.close()
-        return {"name": self.name, "rows": self.rows, "ends": self.ends, "recordings": self.recordings, "kinds": self.kinds,
-                "categories": {name: list(codes) for name, codes in self.categories.items()},
-                "dtype": self.dtype.descr if self.dtype is not None else [], "show_recording": self.show_recording}
+        return {
+            "name": self.name,
+            "rows": self.rows,
+            "ends": self.ends,
+            "recordings": self.recordings,
+            "kinds": self.kinds,
+            "categories": {name: list(codes) for name, codes in self.categories.items()},
+            "dtype": self.dtype.descr if self.dtype is not None else [],
+            "show_recording": self.show_recording,
+        }
 
 
 @dataclass(frozen=True)
@@ -111,8 +124,16 @@ class RowTable:
         dtype = np.dtype([(name, kind) for name, kind in self.entry["dtype"]])
         return np.memmap(self.folder / f"{self.entry['name']}.rows", dtype, "r", shape=(self.entry["rows"],))
 
-    def page(self, *, offset: int = 0, limit: int = 50, sort: str | None = None, descending: bool = False,
-             recording: str | None = None, columns: Sequence[str] | None = None) -> tuple[int, list[Row]]:
+    def page(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        sort: str | None = None,
+        descending: bool = False,
+        recording: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> tuple[int, list[Row]]:
         """Return the number of rows there are and one page of them.
 
         Raises
@@ -126,17 +147,17 @@ class RowTable:
             raise KeyError(f"no column {unknown[0]!r}; there are {', '.join(self.columns[:20])}")
         total = high - low
         offset, stop = max(offset, 0), min(max(offset, 0) + limit, total)
-        if sort is None or sort == RECORDING and recording:
+        index: NDArray[Any]
+        if sort is None:
             index = np.arange(low + offset, low + stop)
-            index = total - 1 + 2 * low - index if descending and sort else index
         else:
             order, missing = self._order(sort)
             if recording is not None:
                 inside = (order >= low) & (order < high)
-                missing = int(inside[len(order) - missing:].sum()) if missing else 0
+                missing = int(inside[len(order) - missing :].sum()) if missing else 0
                 order = order[inside]
             if descending:  # empty cells stay last
-                order = np.concatenate([order[: total - missing][::-1], order[total - missing:]])
+                order = np.concatenate([order[: total - missing][::-1], order[total - missing :]])
             index = order[offset:stop]
         return total, self._plain(np.asarray(self._records[index]), chosen)
 
@@ -150,7 +171,7 @@ class RowTable:
         return (self.entry["ends"][number - 1] if number else 0), self.entry["ends"][number]
 
     def _order(self, column: str) -> tuple[NDArray[np.uint32], int]:
-        """Return the rows in ascending order and how many empty cells are at its end; kept on disk after the first time."""
+        """Return the rows in ascending order, and how many empty cells end it; kept on disk after the first time."""
         position = self.columns.index(column)
         path = self.folder / f"{self.entry['name']}.{position}.order.npy"
         if not path.exists():
@@ -170,7 +191,7 @@ class RowTable:
             return values
         rank = np.empty(len(names), np.uint32)
         rank[np.argsort(np.array(names))] = np.arange(len(names))
-        return rank[values]
+        return np.asarray(rank[values])
 
     def _plain(self, records: NDArray[Any], columns: Sequence[str]) -> list[Row]:
         return list(zip(*(self._cells(records, name) for name in columns), strict=True))

@@ -37,13 +37,14 @@ def common_modalities(recordings: Sequence[Recording]) -> tuple[str, ...]:
     return Counter(tuple(s.modality for s in recording.streams) for recording in recordings).most_common(1)[0][0]
 
 
-def to_signal_set(recordings: Iterable[Recording], sampling_rate_hz: float | None = None,
-                  modalities: tuple[str, ...] | None = None) -> SignalSet:
+def to_signal_set(
+    recordings: Iterable[Recording], sampling_rate_hz: float | None = None, modalities: tuple[str, ...] | None = None
+) -> SignalSet:
     """Resample recordings to one rate, cut at every gap of any sensor.
 
     Each sensor is interpolated from its own time stamps by local cubics (Catmull–Rom slopes, which need no equal
-    spacing); where it is faster than the target, it is first brought to a multiple of the target rate and decimated by a
-    zero-phase FIR low-pass (`scipy.signal.resample_poly`).
+    spacing); where it is faster than the target, it is first brought to a multiple of the target rate and decimated by
+    a zero-phase FIR low-pass (`scipy.signal.resample_poly`).
 
     Parameters
     ----------
@@ -82,21 +83,29 @@ class StretchIndex:
     channels: tuple[str, ...] = ()
     sampling_rate_hz: float = 0.0
     gravity: Gravity = "removed"
-    _columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], TimeArray]] = field(default_factory=list)
+    _columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], TimeArray]] = field(
+        default_factory=list
+    )
 
     def append(self, part: SignalSet) -> None:
         """Add a signal set; its channels, rate and gravity must be those of the first."""
         if not self.recording_ids:
             self.channels, self.sampling_rate_hz, self.gravity = part.channels, part.sampling_rate_hz, part.gravity
         elif (part.channels, part.sampling_rate_hz) != (self.channels, self.sampling_rate_hz):
-            raise UnusableRecording(f"{part.recording_ids[0]}: has the channels {', '.join(part.channels)}, the recordings "
-                                    f"before it {', '.join(self.channels)}.")
+            raise UnusableRecording(
+                f"{part.recording_ids[0]}: has the channels {', '.join(part.channels)}, the recordings "
+                f"before it {', '.join(self.channels)}."
+            )
         elif part.gravity != self.gravity:
-            raise UnusableRecording(f"{part.recording_ids[0]}: gravity is {part.gravity}, in the recordings before it "
-                                    f"{self.gravity}; both kinds can't be mixed.")
+            raise UnusableRecording(
+                f"{part.recording_ids[0]}: gravity is {part.gravity}, in the recordings before it "
+                f"{self.gravity}; both kinds can't be mixed."
+            )
         codes = [self.activities.setdefault(name, len(self.activities)) for name in part.activities]
         labels = np.array([*codes, UNLABELLED], np.int16)[part.labels]  # UNLABELLED is -1, the last of the table
-        self._columns.append((part.first + self.samples, part.length, part.recording + len(self.recording_ids), part.start_s))
+        self._columns.append(
+            (part.first + self.samples, part.length, part.recording + len(self.recording_ids), part.start_s)
+        )
         self.recording_ids.extend(part.recording_ids)
         self.subjects.extend(part.subjects)
         self.samples += len(part.signal)
@@ -106,52 +115,85 @@ class StretchIndex:
     def finish(self, signal: FloatArray, labels: NDArray[np.int16]) -> SignalSet:
         """Return the joined set over the samples that the sinks collected."""
         first, length, recording, start_s = (np.concatenate(column) for column in zip(*self._columns, strict=True))
-        return SignalSet(signal, labels, self.channels, self.sampling_rate_hz, self.gravity, tuple(self.activities),
-                         tuple(self.recording_ids), tuple(self.subjects), first, length, recording, start_s)
+        return SignalSet(
+            signal,
+            labels,
+            self.channels,
+            self.sampling_rate_hz,
+            self.gravity,
+            tuple(self.activities),
+            tuple(self.recording_ids),
+            tuple(self.subjects),
+            first,
+            length,
+            recording,
+            start_s,
+        )
 
 
 def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...]) -> SignalSet:
-    streams = _chosen(recording, rate, modalities)
+    streams = _chosen(recording, modalities)
+    rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
     pieces: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     starts: list[float] = []
-    for start, end in _shared_intervals([_gap_free(stream) for stream in streams]):
+    for start, end in _shared_intervals([_gap_free(stream, own) for stream, own in zip(streams, rates, strict=True)]):
         n = int((end - start) * rate + 1e-6) + 1
         if n < MIN_STRETCH_S * rate:
             continue
         grid = start + np.arange(n) / rate
-        pieces.append(np.concatenate([_interpolate(stream, grid, rate) for stream in streams], axis=1))
+        columns = [_interpolate(stream, own, grid, rate) for stream, own in zip(streams, rates, strict=True)]
+        pieces.append(np.concatenate(columns, axis=1))
         labels.append(_labels_at(recording, streams, grid))
         starts.append(start)
     if not pieces:
         span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
-        raise UnusableRecording(f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
-                                "which all sensors ran together; record for longer.")
+        raise UnusableRecording(
+            f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
+            "which all sensors ran together; record for longer."
+        )
     length = np.array([len(piece) for piece in pieces], np.int64)
     activities = recording.activities if recording.activity is None else (recording.activity,)
-    return SignalSet(np.concatenate(pieces), np.concatenate(labels), tuple(c for s in streams for c in s.channels), rate,
-                     recording.gravity, activities, (recording.recording_id,), (recording.subject,),
-                     np.cumsum(length) - length, length, np.zeros(len(length), np.int64), np.array(starts))
+    return SignalSet(
+        np.concatenate(pieces),
+        np.concatenate(labels),
+        tuple(c for s in streams for c in s.channels),
+        rate,
+        recording.gravity,
+        activities,
+        (recording.recording_id,),
+        (recording.subject,),
+        np.cumsum(length) - length,
+        length,
+        np.zeros(len(length), np.int64),
+        np.array(starts),
+    )
 
 
-def _chosen(recording: Recording, rate: float, modalities: tuple[str, ...]) -> list[Stream]:
+def _chosen(recording: Recording, modalities: tuple[str, ...]) -> list[Stream]:
     by_name = {stream.modality: stream for stream in recording.streams}
     missing = [name for name in modalities if name not in by_name]
     if missing:
-        raise UnusableRecording(f"{recording.recording_id}: no {' and no '.join(missing)} was recorded; expected "
-                                f"{' and '.join(modalities)}. Add the missing sensor's file.")
-    streams = [by_name[name] for name in modalities]
-    for stream in streams:
-        own = sampling_rate(stream.time_s)
-        if own * MAX_UPSAMPLING < rate:
-            raise UnusableRecording(f"{recording.recording_id}: the {stream.modality} gives {own:.1f} samples a second, too "
-                                    f"few for {rate:g} Hz; expected at least {rate / MAX_UPSAMPLING:.0f}.")
-    return streams
+        raise UnusableRecording(
+            f"{recording.recording_id}: no {' and no '.join(missing)} was recorded; expected "
+            f"{' and '.join(modalities)}. Add the missing sensor's file."
+        )
+    return [by_name[name] for name in modalities]
 
 
-def _gap_free(stream: Stream) -> list[Interval]:
+def _fast_enough(recording_id: str, stream: Stream, rate: float) -> float:
+    own = sampling_rate(stream.time_s)
+    if own * MAX_UPSAMPLING < rate:
+        raise UnusableRecording(
+            f"{recording_id}: the {stream.modality} gives {own:.1f} samples a second, too few for "
+            f"{rate:g} Hz; expected at least {rate / MAX_UPSAMPLING:.0f}."
+        )
+    return own
+
+
+def _gap_free(stream: Stream, own_rate: float) -> list[Interval]:
     time = stream.time_s
-    cuts = np.flatnonzero(np.diff(time) > gap_threshold(sampling_rate(time)))
+    cuts = np.flatnonzero(np.diff(time) > gap_threshold(own_rate))
     return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
 
 
@@ -164,13 +206,14 @@ def _shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
     return shared
 
 
-def _interpolate(stream: Stream, grid: TimeArray, rate: float) -> FloatArray:
+def _interpolate(stream: Stream, own: float, grid: TimeArray, rate: float) -> FloatArray:
     from scipy.signal import resample_poly
 
-    inside = slice(max(int(np.searchsorted(stream.time_s, grid[0])) - 8, 0),
-                   int(np.searchsorted(stream.time_s, grid[-1], side="right")) + 8)
+    inside = slice(
+        max(int(np.searchsorted(stream.time_s, grid[0])) - 8, 0),
+        int(np.searchsorted(stream.time_s, grid[-1], side="right")) + 8,
+    )
     time, values = stream.time_s[inside], stream.values[inside].astype(np.float64)
-    own = sampling_rate(stream.time_s)
     if own <= ANTI_ALIAS_FROM * rate or len(grid) < 3:
         return _cubic(time, values, grid).astype(np.float32)
     factor = int(np.ceil(own / rate))
@@ -190,8 +233,11 @@ def _cubic(time: TimeArray, values: NDArray[np.float64], at: TimeArray) -> NDArr
     rest = 1.0 - u
     # The four Hermite basis functions; scipy's CubicHermiteSpline gives the same at three times the cost
     return np.asarray(
-        (1 + 2 * u) * rest**2 * values[left] + u * rest**2 * width * slope[left]
-        + u**2 * (3 - 2 * u) * values[left + 1] - u**2 * rest * width * slope[left + 1])
+        (1 + 2 * u) * rest**2 * values[left]
+        + u * rest**2 * width * slope[left]
+        + u**2 * (3 - 2 * u) * values[left + 1]
+        - u**2 * rest * width * slope[left + 1]
+    )
 
 
 def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray) -> NDArray[np.int16]:
@@ -211,38 +257,51 @@ def check_units(signals: SignalSet, expected_gravity: Gravity) -> None:
     ------
     UnusableRecording : what was found and what to do about it.
     """
-    from app.har.recordings.build import mean_magnitude
-
     window = max(1, round(signals.sampling_rate_hz))
     for channel in (c for c in signals.channels if c.endswith("acc_x")):
         device, column = channel.removesuffix("acc_x"), signals.channels.index(channel)
-        magnitude = mean_magnitude(signals.signal[:, column:column + 3], window)
+        magnitude = mean_magnitude(signals.signal[:, column : column + 3], window)
         problem = _acceleration_problem(magnitude, expected_gravity)
         if problem:
             raise UnusableRecording(f"{device}acceleration: {problem}")
     for channel in (c for c in signals.channels if c.endswith("gyro_x")):
         device, column = channel.removesuffix("gyro_x"), signals.channels.index(channel)
-        rotation = np.linalg.norm(signals.signal[:, column:column + 3], axis=1)
+        rotation = np.linalg.norm(signals.signal[:, column : column + 3], axis=1)
         fast = float(np.percentile(rotation, 90))
         if fast > 25.0:
-            raise UnusableRecording(f"{device}gyroscope: a tenth of the samples turns faster than {fast:.0f} rad/s, faster than a "
-                                    "body moves; the file seems to be in degrees per second. Multiply by 0.01745 (π/180) or "
-                                    "export rad/s.")
+            raise UnusableRecording(
+                f"{device}gyroscope: a tenth of the samples turns faster than {fast:.0f} rad/s, faster than a "
+                "body moves; the file seems to be in degrees per second. Multiply by 0.01745 (π/180) or "
+                "export rad/s."
+            )
+
+
+def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:
+    """Return the median, over blocks, of the length of the mean vector: movement averages out, gravity does not."""
+    samples = min(samples, len(acceleration))
+    blocks = acceleration[: len(acceleration) // samples * samples].reshape(-1, samples, 3)
+    return float(np.median(np.linalg.norm(blocks.mean(axis=1, dtype=np.float64), axis=1)))
 
 
 def _acceleration_problem(magnitude: float, expected: Gravity) -> str | None:
     """Compare the mean acceleration vector's length with the 9.81 m/s² (or 0) it should be."""
-    if 500 < magnitude:
-        return (f"the mean is {magnitude:.0f}, expected about {'9.8' if expected == 'included' else '0'} m/s²; the file seems to "
-                "be in thousandths of g. Multiply by 0.00980665.")
+    if magnitude > 500:
+        return (
+            f"the mean is {magnitude:.0f}, expected about {'9.8' if expected == 'included' else '0'} m/s²; the file seems "
+            "to be in thousandths of g. Multiply by 0.00980665."
+        )
     if magnitude > 20:
-        return f"the mean is {magnitude:.1f} m/s², more than twice gravity; expected m/s². Check the unit in the export settings."
+        return f"the mean is {magnitude:.1f} m/s², more than twice gravity. Check the unit in the export settings."
     if 0.8 < magnitude < 1.25 and expected == "included":
         return f"the mean is {magnitude:.2f}, expected about 9.8 m/s²; the file seems to be in g. Multiply by 9.80665."
     if expected == "included" and magnitude < 5:
-        return (f"the mean is {magnitude:.2f} m/s²: gravity was removed, but the model was trained with gravity. Upload the "
-                "plain accelerometer, not 'linear acceleration'.")
+        return (
+            f"the mean is {magnitude:.2f} m/s²: gravity was removed, but the model was trained with gravity. Upload "
+            "the plain accelerometer, not 'linear acceleration'."
+        )
     if expected == "removed" and magnitude > 5:
-        return (f"the mean is {magnitude:.2f} m/s²: gravity is included, but the model was trained without. Upload 'linear "
-                "acceleration', or choose a model trained with gravity.")
+        return (
+            f"the mean is {magnitude:.2f} m/s²: gravity is included, but the model was trained without. Upload 'linear "
+            "acceleration', or choose a model trained with gravity."
+        )
     return None

@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.datasets import Loader, Part, actual_path, recognise
+from app.har.datasets import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
 from app.har.datasets.base import UNKNOWN_SUBJECT, natural
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.recordings.files import open_files, wanted
@@ -31,6 +31,8 @@ from app.har.rows import Row, RowTable, RowWriter
 from app.har.signal import StretchIndex, common_modalities, common_rate, to_signal_set
 from app.har.types import FloatArray, Gravity, OnEvent, Problem, Recording, SignalSet, TimeArray, ignore_event
 from app.har.windows import Runs, label_runs
+
+__all__ = ["EMBEDDED_EXAMPLE", "Store", "Summary", "convert", "open_store"]
 
 FORMAT_VERSION = 1
 SUMMARY_WINDOW_S = 3.0
@@ -61,7 +63,7 @@ class Summary:
         return asdict(self) | {"channels": list(self.channels), "problems": [asdict(p) for p in self.problems]}
 
 
-def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event) -> Summary:
+def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event, *, name: str | None = None) -> Summary:
     """Recognise, read and resample what is at a path, and write it as a store.
 
     Parameters
@@ -69,6 +71,7 @@ def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event) -> Summa
     path : a folder, a zip archive, a file, or `EMBEDDED_EXAMPLE`.
     folder : the store to be; must not exist yet.
     on_event : gets ``{"stage": "reading", "fraction": …}``.
+    name : what the person calls it, for messages; default the name of the path.
 
     Raises
     ------
@@ -76,11 +79,12 @@ def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event) -> Summa
     InsufficientData : nothing usable is left of it.
     """
     path = actual_path(path)
+    name = name or path.name
     if folder.exists():
         raise FileExistsError(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open_files(path) as members:
-        loader = recognise(members, path.name)
+    with open_files(path, name) as members:
+        loader = recognise(members, name)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             with ThreadPoolExecutor(1) as pool, _Writer(partial, loader) as writer:
@@ -88,7 +92,7 @@ def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event) -> Summa
                 for part in loader.read(members):
                     writer.add(part)
                     on_event({"stage": "reading", "fraction": part.fraction})
-                summary = writer.finish(path.name, fingerprint.result())
+                summary = writer.finish(name, fingerprint.result())
             partial.replace(folder)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -118,10 +122,13 @@ class _Writer:
         self.problems: list[Problem] = []
         self.tables: dict[str, RowWriter] = {}
         self._files = ExitStack()
-        signal, labels = (self._files.enter_context((folder / name).open("wb")) for name in ("signal.f32", "labels.i16"))
+        signal, labels = (
+            self._files.enter_context((folder / name).open("wb")) for name in ("signal.f32", "labels.i16")
+        )
         self.index = StretchIndex(lambda x: _append(signal, x), lambda x: _append(labels, x))
         self._waiting: list[Part] | None = []  # until the first recordings have told the rate
-        self._rate, self._modalities = 0.0, ()
+        self._rate = 0.0
+        self._modalities: tuple[str, ...] = ()
         self._seen: dict[bytes, str] = {}
 
     def __enter__(self) -> _Writer:
@@ -153,7 +160,9 @@ class _Writer:
         first = self._seen.setdefault(digest.digest(), recording.recording_id)
         if first == recording.recording_id:
             return False
-        self.problems.append(Problem(recording.recording_id, "duplicate recording", f"byte for byte {first}", "left out"))
+        self.problems.append(
+            Problem(recording.recording_id, "duplicate recording", f"byte for byte {first}", "left out")
+        )
         return True
 
     def _decide(self) -> None:
@@ -187,11 +196,22 @@ class _Writer:
         entries = [self.tables[table].close() for table in sorted(self.tables)]
         self._files.close()
         signals = self.index.finish(*_samples(self.folder, self.index.samples, len(self.index.channels)))
-        np.savez(self.folder / "stretches.npz", first=signals.first, length=signals.length, recording=signals.recording,
-                 start_s=signals.start_s)
+        np.savez(
+            self.folder / "stretches.npz",
+            first=signals.first,
+            length=signals.length,
+            recording=signals.recording,
+            start_s=signals.start_s,
+        )
         summary = _summary(signals, self.loader, entries, self.problems, fingerprint)
-        manifest = {"version": FORMAT_VERSION, "summary": summary.as_dict(), "tables": entries,
-                    "activities": signals.activities, "recording_ids": signals.recording_ids, "subjects": signals.subjects}
+        manifest = {
+            "version": FORMAT_VERSION,
+            "summary": summary.as_dict(),
+            "tables": entries,
+            "activities": signals.activities,
+            "recording_ids": signals.recording_ids,
+            "subjects": signals.subjects,
+        }
         (self.folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return summary
 
@@ -201,12 +221,15 @@ def _append(file: IO[bytes], values: NDArray[Any]) -> None:
 
 
 def _samples(folder: Path, samples: int, channels: int) -> tuple[FloatArray, NDArray[np.int16]]:
-    return (np.memmap(folder / "signal.f32", np.float32, "r", shape=(samples, channels)),
-            np.memmap(folder / "labels.i16", np.int16, "r", shape=(samples,)))
+    return (
+        np.memmap(folder / "signal.f32", np.float32, "r", shape=(samples, channels)),
+        np.memmap(folder / "labels.i16", np.int16, "r", shape=(samples,)),
+    )
 
 
-def _summary(signals: SignalSet, loader: Loader, tables: Sequence[dict[str, Any]], problems: Sequence[Problem],
-             fingerprint: str) -> Summary:
+def _summary(
+    signals: SignalSet, loader: Loader, tables: Sequence[dict[str, Any]], problems: Sequence[Problem], fingerprint: str
+) -> Summary:
     windows = {row["activity"]: row["windows"] for row in _per_activity(signals, label_runs(signals))}
     return Summary(
         format=loader.FORMAT,
@@ -225,16 +248,25 @@ def _summary(signals: SignalSet, loader: Loader, tables: Sequence[dict[str, Any]
 
 
 def _condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Tell a kind of problem that most files share in one line, the others one by one."""
-    counts = Counter(problem.kind for problem in problems)
-    for kind in counts:
-        own = [problem for problem in problems if problem.kind == kind]
-        sources = sorted({problem.source for problem in own}, key=natural)
-        if len(sources) <= LISTED_ONE_BY_ONE:
+    """Tell what many files share, or one file shows many times, in one line, and the rest one by one."""
+    files = Counter(kind for kind, _ in {(problem.kind, problem.source) for problem in problems})
+    groups: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        shared = files[problem.kind] > LISTED_ONE_BY_ONE
+        groups.setdefault((problem.kind, "" if shared else problem.source), []).append(problem)
+    for (kind, source), own in groups.items():
+        if len(own) <= LISTED_ONE_BY_ONE:
             yield from own
-        else:
-            yield Problem(f"{len(sources):,} files", kind, f"{len(own):,} times, first in {own[0].source}: {own[0].detail}. "
-                          f"All: {', '.join(sources[:200])}{' …' if len(sources) > 200 else ''}", own[0].action)
+            continue
+        names = sorted({problem.source for problem in own}, key=natural)
+        which = f" Files: {', '.join(names[:200])}{' …' if len(names) > 200 else ''}" if not source else ""
+        first = "" if source else f" in {own[0].source}"
+        yield Problem(
+            source or f"{len(names):,} files",
+            kind,
+            f"{len(own):,} times, first{first}: {own[0].detail}.{which}",
+            own[0].action,
+        )
 
 
 def _per_activity(signals: SignalSet, runs: Runs) -> list[dict[str, Any]]:
@@ -245,13 +277,15 @@ def _per_activity(signals: SignalSet, runs: Runs) -> list[dict[str, Any]]:
     rows = []
     for label, activity in enumerate(signals.activities):
         own = runs.label == label
-        rows.append({
-            "activity": activity,
-            "recordings": len(np.unique(recording[own])),
-            "subjects": len(set(subjects[own].tolist()) - {UNKNOWN_SUBJECT}),
-            "minutes": round(float(runs.length[own].sum()) / signals.sampling_rate_hz / 60, 2),
-            "windows": int(counts[own].sum()),
-        })
+        rows.append(
+            {
+                "activity": activity,
+                "recordings": len(np.unique(recording[own])),
+                "subjects": len(set(subjects[own].tolist()) - {UNKNOWN_SUBJECT}),
+                "minutes": round(float(runs.length[own].sum()) / signals.sampling_rate_hz / 60, 2),
+                "windows": int(counts[own].sum()),
+            }
+        )
     return rows
 
 
@@ -267,8 +301,10 @@ def open_store(folder: Path) -> Store:
     except (OSError, ValueError) as error:
         raise UnreadableData(f"{folder.name}: is not a stored data set ({error}). Add the data set again.") from error
     if manifest.get("version") != FORMAT_VERSION:
-        raise UnreadableData(f"{folder.name}: was stored in version {manifest.get('version')}, expected {FORMAT_VERSION}. "
-                             "Add the data set again.")
+        raise UnreadableData(
+            f"{folder.name}: was stored in version {manifest.get('version')}, expected {FORMAT_VERSION}. "
+            "Add the data set again."
+        )
     return Store(folder, manifest)
 
 
@@ -294,9 +330,17 @@ class Store:
             stretches = {name: index[name] for name in ("first", "length", "recording", "start_s")}
         samples = int(stretches["length"].sum())
         signal, labels = _samples(self.folder, samples, len(self.summary.channels))
-        return SignalSet(signal, labels, self.summary.channels, self.summary.sampling_rate_hz, self.summary.gravity,
-                         tuple(self.manifest["activities"]), tuple(self.manifest["recording_ids"]),
-                         tuple(self.manifest["subjects"]), **stretches)
+        return SignalSet(
+            signal,
+            labels,
+            self.summary.channels,
+            self.summary.sampling_rate_hz,
+            self.summary.gravity,
+            tuple(self.manifest["activities"]),
+            tuple(self.manifest["recording_ids"]),
+            tuple(self.manifest["subjects"]),
+            **stretches,
+        )
 
     @cached_property
     def _runs(self) -> Runs:
@@ -319,16 +363,26 @@ class Store:
         """Return the columns of a table, as the file names them."""
         return self._tables[table].columns
 
-    def rows(self, table: str, *, offset: int = 0, limit: int = 50, sort: str | None = None, descending: bool = False,
-             recording: str | None = None, columns: Sequence[str] | None = None) -> tuple[int, list[Row]]:
+    def rows(
+        self,
+        table: str,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        sort: str | None = None,
+        descending: bool = False,
+        recording: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> tuple[int, list[Row]]:
         """Return how many rows there are, and a page of them as recorded.
 
         Raises
         ------
         KeyError : no such table, column or recording.
         """
-        return self._tables[table].page(offset=offset, limit=limit, sort=sort, descending=descending, recording=recording,
-                                        columns=columns)
+        return self._tables[table].page(
+            offset=offset, limit=limit, sort=sort, descending=descending, recording=recording, columns=columns
+        )
 
     def preview(self, activity: str, seconds: float = 10.0) -> tuple[TimeArray, FloatArray, tuple[str, ...], str]:
         """Return time_s, values, channels and the recording of a stretch that is typical of an activity.
@@ -341,15 +395,24 @@ class Store:
         long = own[runs.length[own] >= wanted_length]
         candidates = long if len(long) else own[[runs.length[own].argmax()]]
         candidates = candidates[:: -(-len(candidates) // PREVIEW_CANDIDATES)]
-        middles = [slice(first, first + min(wanted_length, length)) for first, length in (
-            (int(runs.first[run]) + max(0, int(runs.length[run]) - wanted_length) // 2, int(runs.length[run]))
-            for run in candidates)]
+        middles = [
+            slice(first, first + min(wanted_length, length))
+            for first, length in (
+                (int(runs.first[run]) + max(0, int(runs.length[run]) - wanted_length) // 2, int(runs.length[run]))
+                for run in candidates
+            )
+        ]
         strength = [float(signals.signal[middle, :3].std(axis=0).sum()) for middle in middles]
         chosen = int(np.argsort(strength)[len(strength) // 2])
         middle, stretch = middles[chosen], int(runs.stretch[candidates[chosen]])
         start = signals.start_s[stretch] + (middle.start - signals.first[stretch]) / signals.sampling_rate_hz
         time = start + np.arange(middle.stop - middle.start) / signals.sampling_rate_hz
-        return time, np.array(signals.signal[middle]), signals.channels, signals.recording_ids[signals.recording[stretch]]
+        return (
+            time,
+            np.array(signals.signal[middle]),
+            signals.channels,
+            signals.recording_ids[signals.recording[stretch]],
+        )
 
     def recording_csv(self, recording_id: str) -> Iterator[str]:
         """Yield a recording as text in Kinelab's own layout, which can be uploaded again."""

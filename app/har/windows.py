@@ -33,8 +33,9 @@ def label_runs(signals: SignalSet) -> Runs:
     return Runs(first, length, stretch.astype(np.int64), signals.labels[first].astype(np.int64))
 
 
-def make_windows(signals: SignalSet, window_length_s: float = 3.0, overlap: float = 0.0,
-                 by_label: bool = True) -> WindowSet:
+def make_windows(
+    signals: SignalSet, window_length_s: float = 3.0, overlap: float = 0.0, by_label: bool = True
+) -> WindowSet:
     """Cut a signal set into windows that never cross a gap.
 
     Parameters
@@ -51,10 +52,15 @@ def make_windows(signals: SignalSet, window_length_s: float = 3.0, overlap: floa
     """
     n_timesteps = round(window_length_s * signals.sampling_rate_hz)
     if n_timesteps < 2 or not 0 <= overlap < 1:
-        raise ValueError(f"a window of {n_timesteps} samples with overlap {overlap}: expected at least 2 samples and 0 ≤ overlap < 1")
+        raise ValueError(
+            f"a window of {n_timesteps} samples with overlap {overlap}: expected at least 2 samples and 0 ≤ overlap < 1"
+        )
     step = max(1, round(n_timesteps * (1 - overlap)))
-    runs = label_runs(signals) if by_label else Runs(
-        signals.first, signals.length, np.arange(len(signals.first)), np.full(len(signals.first), UNLABELLED))
+    runs = (
+        label_runs(signals)
+        if by_label
+        else Runs(signals.first, signals.length, np.arange(len(signals.first)), np.full(len(signals.first), UNLABELLED))
+    )
     counts = runs.counts(n_timesteps, step)
     if by_label:
         counts = np.where(runs.label == UNLABELLED, 0, counts)
@@ -79,7 +85,9 @@ def make_windows(signals: SignalSet, window_length_s: float = 3.0, overlap: floa
 
 
 def _start(signals: SignalSet, start: IntArray, stretch: IntArray) -> TimeArray:
-    return np.asarray(signals.start_s[stretch] + (start - signals.first[stretch]) / signals.sampling_rate_hz, np.float64)
+    return np.asarray(
+        signals.start_s[stretch] + (start - signals.first[stretch]) / signals.sampling_rate_hz, np.float64
+    )
 
 
 def _majority(labels: NDArray[np.int16], n_activities: int) -> IntArray:

@@ -47,5 +47,7 @@ def recognise(members: list[Member], name: str) -> Loader:
             if loader.matches(layout):
                 return loader
         found.append(f"{member.name}: {layout.describe()}")
-    raise UnrecognisedData(f"{name}: in none of the layouts known here ({'; '.join(loader.TITLE for loader in LOADERS)}). "
-                           f"Found {found[0]}.")
+    raise UnrecognisedData(
+        f"{name}: in none of the layouts known here ({'; '.join(loader.TITLE for loader in LOADERS)}). "
+        f"Found {found[0]}."
+    )

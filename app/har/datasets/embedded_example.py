@@ -33,8 +33,13 @@ COLUMNS = ("ax", "ay", "az", "wx", "wy", "wz")
 RATE_HZ = 50.0
 STANDARD_GRAVITY = 9.80665
 NAMES = {
-    "PEN": "Pendulum", "ABD": "Abduction", "FEL": "Forward elevation", "IR": "Internal rotation", "ER": "External rotation",
-    "TRAP": "Trapezius extension", "ROW": "Upright row",
+    "PEN": "Pendulum",
+    "ABD": "Abduction",
+    "FEL": "Forward elevation",
+    "IR": "Internal rotation",
+    "ER": "External rotation",
+    "TRAP": "Trapezius extension",
+    "ROW": "Upright row",
 }
 MAGIC = b"\x93NUMPY"
 
@@ -51,7 +56,9 @@ def data_path() -> Path:
         path = Path(folder) / "data" / "watch_dataset.npy"
         if path.is_file():
             return path
-    raise UnreadableData("The embedded example is in the package seglearn, which is not installed. Install requirements.txt.")
+    raise UnreadableData(
+        "The embedded example is in the package seglearn, which is not installed. Install requirements.txt."
+    )
 
 
 def is_example(member: Member) -> bool:
@@ -75,10 +82,18 @@ def read(members: list[Member]) -> Iterator[Part]:
         name = f"recording {number + 1:03d}"
         time = np.arange(len(signal)) / RATE_HZ
         values = np.asarray(signal, np.float32)
-        streams = [Stream("accelerometer", time, values[:, :3] * np.float32(STANDARD_GRAVITY)),
-                   Stream("gyroscope", time, values[:, 3:])]
-        recording = build_recording(name, name, f"{int(subject):02d}", [(stream, []) for stream in streams],
-                                    gravity="included", activity=activities[int(activity)])
+        streams = [
+            Stream("accelerometer", time, values[:, :3] * np.float32(STANDARD_GRAVITY)),
+            Stream("gyroscope", time, values[:, 3:]),
+        ]
+        recording = build_recording(
+            name,
+            name,
+            f"{int(subject):02d}",
+            [(stream, []) for stream in streams],
+            gravity="included",
+            activity=activities[int(activity)],
+        )
         yield Part(recording, {"rows": pl.DataFrame(values, schema=COLUMNS)}, fraction=(number + 1) / total)
 
 
@@ -105,4 +120,6 @@ def _load(raw: bytes) -> dict[str, Any]:
         data = _ArraysOnly(file).load()
         return dict(data.item() if isinstance(data, np.ndarray) else data)
     except (pickle.UnpicklingError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise UnreadableData(f"The embedded example cannot be read ({error}). Reinstall the package seglearn.") from error
+        raise UnreadableData(
+            f"The embedded example cannot be read ({error}). Reinstall the package seglearn."
+        ) from error

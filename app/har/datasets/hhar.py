@@ -31,7 +31,9 @@ def read(members: list[Member]) -> Iterator[Part]:
                 tables.append(read_table(source))
                 yield Part(None, fraction=0.5 * done / total)
                 continue
-            problem = Problem(member.name, "other layout", f"{source.layout.describe()}; expected {DESCRIPTION}", "file skipped")
+            problem = Problem(
+                member.name, "other layout", f"{source.layout.describe()}; expected {DESCRIPTION}", "file skipped"
+            )
         except UnreadableData as error:
             problem = Problem(member.name, "unreadable file", str(error), "file skipped")
         yield Part(None, {}, (problem,), 0.5 * done / total)

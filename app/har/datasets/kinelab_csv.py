@@ -34,8 +34,18 @@ def _read_one(member: Member) -> Part:
     try:
         source = open_table(member)
         if not matches(source.layout):
-            return Part(None, {}, (Problem(member.name, "other layout", f"{source.layout.describe()}; expected {DESCRIPTION}",
-                                           "file skipped"),))
+            return Part(
+                None,
+                {},
+                (
+                    Problem(
+                        member.name,
+                        "other layout",
+                        f"{source.layout.describe()}; expected {DESCRIPTION}",
+                        "file skipped",
+                    ),
+                ),
+            )
         frame = read_frame(source)
         return Part(to_recording(source, frame, str(path.with_suffix("")), subject), {"rows": frame})
     except HarError as error:

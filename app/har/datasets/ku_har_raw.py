@@ -16,7 +16,6 @@ from app.har.types import Problem
 FORMAT = "ku-har-raw"
 TITLE = "KU-HAR, raw time-domain data"
 SHOW_RECORDING = True
-FOLDER = re.compile(r"(\d+)\.(.+)")
 FILE = re.compile(r"(\d+)_[A-Z]_\d+")
 
 matches = ku_har_raw.matches
@@ -35,22 +34,39 @@ def read(members: list[Member]) -> Iterator[Part]:
 def _read_one(member: Member) -> Part:
     path = PurePosixPath(member.name)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    folder, file = FOLDER.fullmatch(path.parent.name), FILE.fullmatch(path.stem)
+    activity, file = ku_har_raw.activity_of(member.name), FILE.fullmatch(path.stem)
     problems = []
-    if not folder:
+    if not activity:
         problems.append(Problem(name, "no activity", "the folder is not named <id>.<Activity>", "kept without label"))
     if not file:
-        problems.append(Problem(name, "no subject", "the file is not named <subject>_<letter>_<trial>.csv",
-                                f"subject {UNKNOWN_SUBJECT!r}"))
+        problems.append(
+            Problem(
+                name,
+                "no subject",
+                "the file is not named <subject>_<letter>_<trial>.csv",
+                f"subject {UNKNOWN_SUBJECT!r}",
+            )
+        )
     try:
         source = open_table(Member(name, member.size, member.opener))
         if not ku_har_raw.matches(source.layout):
-            problems.append(Problem(name, "other layout", f"{source.layout.describe()}; expected "
-                                    f"{ku_har_raw.DESCRIPTION}", "file skipped"))
+            problems.append(
+                Problem(
+                    name,
+                    "other layout",
+                    f"{source.layout.describe()}; expected {ku_har_raw.DESCRIPTION}",
+                    "file skipped",
+                )
+            )
             return Part(None, {}, tuple(problems))
         frame = ku_har_raw.read_frame(source)
-        recording = ku_har_raw.to_recording(source, frame, name.removesuffix(path.suffix),
-                                            file.group(1) if file else UNKNOWN_SUBJECT, folder.group(2) if folder else None)
+        recording = ku_har_raw.to_recording(
+            source,
+            frame,
+            name.removesuffix(path.suffix),
+            file.group(1) if file else UNKNOWN_SUBJECT,
+            activity,
+        )
     except HarError as error:
         return Part(None, {}, (*problems, Problem(name, "unreadable file", str(error), "file skipped")))
     return Part(recording, {"rows": frame}, tuple(problems))

@@ -26,12 +26,23 @@ def read(members: list[Member]) -> Iterator[Part]:
     if not sources:
         raise UnrecognisedData("No file of KU-HAR subsamples among these.")
     total, done, row = sum(source.member.size for source in sources) or 1, 0, 0
-    nobody = (Problem(sources[0].name, "no subjects", "the rows don't say who was recorded",
-                      "one unknown subject; only the random protocol can be used"),)
+    nobody = (
+        Problem(
+            sources[0].name,
+            "no subjects",
+            "the rows don't say who was recorded",
+            "one unknown subject; only the random protocol can be used",
+        ),
+    )
     for source in sources:
         for block in ahead(lambda block: block, read_blocks(source), workers=1):
             done += block.size
-            yield Part(_signals(block, row), {"windows": block.frame}, block.problems + (nobody if row == 0 else ()), done / total)
+            yield Part(
+                _signals(block, row),
+                {"windows": block.frame},
+                block.problems + (nobody if row == 0 else ()),
+                done / total,
+            )
             row += len(block.X)
 
 

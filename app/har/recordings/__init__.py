@@ -60,8 +60,10 @@ def read_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> list
             else:
                 groups.setdefault(importer, []).append(source)
         if not groups:
-            raise UnrecognisedData(f"{name}: in none of the layouts known here ({'; '.join(i.DESCRIPTION for i in IMPORTERS)}). "
-                                   f"Found {others[0] if others else 'no file'}.")
+            raise UnrecognisedData(
+                f"{name}: in none of the layouts known here ({'; '.join(i.DESCRIPTION for i in IMPORTERS)}). "
+                f"Found {others[0] if others else 'no file'}."
+            )
         recordings = [recording for number, sources in groups.items() for recording in IMPORTERS[number].read(sources)]
     on_event({"stage": "reading", "fraction": 1.0})
     return recordings

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.har.clocks import repair, to_seconds
 from app.har.errors import UnreadableData
 from app.har.recordings.tables import Source, text_at
+from app.har.signal import mean_magnitude
 from app.har.types import Gravity, IntArray, Problem, Recording, Stream
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it w
 GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
 
 
-def raw_stream(source: Source, frame: pl.DataFrame, modality: str, time: str, axes: Sequence[str],
-               labels: IntArray | None = None) -> tuple[Stream, list[Problem]]:
+def raw_stream(
+    source: Source, frame: pl.DataFrame, modality: str, time: str, axes: Sequence[str], labels: IntArray | None = None
+) -> tuple[Stream, list[Problem]]:
     """Take one sensor out of parsed columns; rows without a finite time and three finite values are dropped and listed.
 
     Raises
@@ -37,30 +39,55 @@ def raw_stream(source: Source, frame: pl.DataFrame, modality: str, time: str, ax
         bad = np.flatnonzero(~good)
         where = f"line {source.line(int(bad[0]))}: {text_at(source, int(bad[0]))!r}"
         if good.mean() < MIN_USABLE:
-            raise UnreadableData(f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable.")
+            raise UnreadableData(
+                f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable."
+            )
         empty = frame.select(time, *axes).null_count().sum_horizontal().item() == len(bad) * (1 + len(axes))
-        problems.append(Problem(source.name, "empty cells" if empty else "corrupt rows",
-                                f"{modality}: {len(bad):,} of {len(good):,} rows without {expected}, the first in {where}",
-                                "rows dropped"))
+        problems.append(
+            Problem(
+                source.name,
+                "empty cells" if empty else "corrupt rows",
+                f"{modality}: {len(bad):,} of {len(good):,} rows without {expected}, the first in {where}",
+                "rows dropped",
+            )
+        )
     if good.sum() < 2:
-        raise UnreadableData(f"{source.name}: holds {good.sum()} row(s) with {expected}, expected a recording of some seconds.")
+        raise UnreadableData(
+            f"{source.name}: holds {good.sum()} row(s) with {expected}, expected a recording of some seconds."
+        )
     seconds, unit_problems = to_seconds(stamps[good], f"{source.name} ({modality})")
     stream = Stream(modality, seconds, values[good], None if labels is None else labels[good])
     return stream, problems + unit_problems
 
 
-def build_recording(source: str, recording_id: str, subject: str, parts: Sequence[tuple[Stream, list[Problem]]], *,
-                    gravity: Gravity | None = None, activities: tuple[str, ...] = (), activity: str | None = None,
-                    problems: Sequence[Problem] = ()) -> Recording:
+def build_recording(
+    source: str,
+    recording_id: str,
+    subject: str,
+    parts: Sequence[tuple[Stream, list[Problem]]],
+    *,
+    gravity: Gravity | None = None,
+    activities: tuple[str, ...] = (),
+    activity: str | None = None,
+    problems: Sequence[Problem] = (),
+) -> Recording:
     """Repair the clocks and put a recording together; gravity is told from the signal where the format doesn't say."""
     streams, clock_problems = repair([stream for stream, _ in parts], source)
     found = [*problems, *(problem for _, own in parts for problem in own), *clock_problems]
     for stream in streams:
         if len(stream.values) > 1 and not np.ptp(stream.values, axis=0).any():
-            found.append(Problem(source, "constant signal", f"{stream.modality}: every sample is {stream.values[0].tolist()}",
-                                 "kept; the sensor seems dead"))
+            found.append(
+                Problem(
+                    source,
+                    "constant signal",
+                    f"{stream.modality}: every sample is {stream.values[0].tolist()}",
+                    "kept; the sensor seems dead",
+                )
+            )
     if gravity is None:
-        gravity = gravity_of(next((s.values for s in streams if s.modality.endswith("accelerometer")), np.zeros((1, 3))))
+        gravity = gravity_of(
+            next((s.values for s in streams if s.modality.endswith("accelerometer")), np.zeros((1, 3)))
+        )
     return Recording(recording_id, subject, streams, gravity, activities, activity, tuple(found))
 
 
@@ -69,19 +96,16 @@ def gravity_of(acceleration: NDArray[np.floating]) -> Gravity:
     return "included" if mean_magnitude(acceleration) > GRAVITY_MS2 else "removed"
 
 
-def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:
-    """Return the median, over blocks, of the length of the mean vector: movement averages out, gravity does not."""
-    samples = min(samples, len(acceleration))
-    blocks = acceleration[: len(acceleration) // samples * samples].reshape(-1, samples, 3)
-    return float(np.median(np.linalg.norm(blocks.mean(axis=1, dtype=np.float64), axis=1)))
-
-
-def label_codes(column: pl.Series, none: Sequence[str] = ("", "null", "none", "nan")) -> tuple[IntArray, tuple[str, ...]]:
+def label_codes(
+    column: pl.Series, none: Sequence[str] = ("", "null", "none", "nan")
+) -> tuple[IntArray, tuple[str, ...]]:
     """Turn a column of activity names into label ids and names, in order of appearance."""
+    import polars as pl
+
     names: dict[str, int] = {}
-    unique = column.cast(str).fill_null("").str.strip_chars()
+    unique = column.cast(pl.String).fill_null("").str.strip_chars()
     for name in unique.unique(maintain_order=True):
         if name.lower() not in none:
             names.setdefault(name, len(names))
-    codes = unique.replace_strict(names, default=-1, return_dtype=int).to_numpy().astype(np.int64)
+    codes = unique.replace_strict(names, default=-1, return_dtype=pl.Int64).to_numpy()
     return codes, tuple(names)

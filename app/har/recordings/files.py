@@ -44,8 +44,10 @@ class Member:
         with reading(self.name), self.opener() as file:
             data = file.read(self.size + 1)
         if len(data) != self.size:
-            raise UnreadableData(f"{self.name}: {self.size:,} bytes were declared, another number was found; "
-                                 "the file is damaged or still being written.")
+            raise UnreadableData(
+                f"{self.name}: {self.size:,} bytes were declared, another number was found; "
+                "the file is damaged or still being written."
+            )
         return data
 
 
@@ -55,11 +57,13 @@ def reading(name: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
-        raise UnreadableData(f"{name}: the compressed data are damaged or incomplete ({error}). "
-                             "Copy or download the archive again.") from error
+        raise UnreadableData(
+            f"{name}: the compressed data are damaged or incomplete ({error}). Copy or download the archive again."
+        ) from error
     except NotImplementedError as error:
-        raise UnreadableData(f"{name}: packed by a method that cannot be read here ({error}). "
-                             "Expected a plain zip archive.") from error
+        raise UnreadableData(
+            f"{name}: packed by a method that cannot be read here ({error}). Expected a plain zip archive."
+        ) from error
     except OSError as error:
         raise UnreadableData(f"{name}: cannot be read ({error.strerror or error}).") from error
 
@@ -80,8 +84,11 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
     name = name or path.name
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
-        yield [_on_disk(file, file.relative_to(path).as_posix()) for file in files
-               if wanted(file.relative_to(path).as_posix())]
+        yield [
+            _on_disk(file, file.relative_to(path).as_posix())
+            for file in files
+            if wanted(file.relative_to(path).as_posix())
+        ]
         return
     if not path.is_file():
         raise UnreadableData(f"{name}: there is no such file or folder.")
@@ -110,13 +117,16 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
     if len(members) > MAX_MEMBERS:
         raise UnreadableData(f"{name}: holds {len(members):,} files; at most {MAX_MEMBERS:,} are read.")
     if any(info.filename == "[Content_Types].xml" for info in members):
-        raise UnreadableData(f"{name}: is an Office document (a spreadsheet?), expected CSV text. "
-                             "Open it and save it as CSV.")
+        raise UnreadableData(
+            f"{name}: is an Office document (a spreadsheet?), expected CSV text. Open it and save it as CSV."
+        )
     expanded = sum(info.file_size for info in members)
     packed = max(sum(info.compress_size for info in members), 1)
     if expanded > MAX_EXPANDED_BYTES or (expanded > RATIO_FREE_BYTES and expanded > MAX_RATIO * packed):
-        raise UnreadableData(f"{name}: would expand from {packed:,} to {expanded:,} bytes; "
-                             f"more than {MAX_RATIO} times or {MAX_EXPANDED_BYTES:,} bytes is refused.")
+        raise UnreadableData(
+            f"{name}: would expand from {packed:,} to {expanded:,} bytes; "
+            f"more than {MAX_RATIO} times or {MAX_EXPANDED_BYTES:,} bytes is refused."
+        )
     for info in members:
         _check_member(info, name)
     return [Member(info.filename, info.file_size, _opener(archive, info)) for info in members if wanted(info.filename)]

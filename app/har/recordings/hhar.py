@@ -1,6 +1,6 @@
-"""HHAR: `Index,Arrival_Time,Creation_Time,x,y,z,User,Model,Device,gt`, one file a sensor, many people and devices in each.
+"""HHAR: `Index,Arrival_Time,Creation_Time,x,y,z,User,Model,Device,gt`, a file a sensor, many people and devices in each.
 
-Format: Stisen et al., Smart devices are different, SenSys 2015. Arrival_Time in ms since 1970, Creation_Time in ns on the
+Format: Stisen et al., Smart devices are different, SenSys 2015. Arrival_Time in ms since 1970, Creation_Time in ns on
 device's own clock, m/s² with gravity, rad/s.
 """
 
@@ -40,8 +40,11 @@ def matches(layout: Layout) -> bool:
     """Tell whether a layout is HHAR's, by its header or, without one, by its columns."""
     if layout.header:
         return tuple(name.lower() for name in layout.header) == tuple(name.lower() for name in COLUMNS)
-    return (layout.n_columns == len(COLUMNS) and all(layout.numeric(i) for i in range(6))
-            and not any(layout.numeric(i) for i in range(6, 9)))
+    return (
+        layout.n_columns == len(COLUMNS)
+        and all(layout.numeric(i) for i in range(6))
+        and not any(layout.numeric(i) for i in range(6, 9))
+    )
 
 
 def read_table(source: Source) -> Table:
@@ -49,17 +52,32 @@ def read_table(source: Source) -> Table:
     import polars as pl
 
     ruined = any("e" in cell.lower() for cell in source.layout.column(2))
-    types: dict[str, Any] = {"Index": pl.Int64, "Arrival_Time": pl.Int64, "Creation_Time": pl.Float64 if ruined else pl.Int64}
+    types: dict[str, Any] = {
+        "Index": pl.Int64,
+        "Arrival_Time": pl.Int64,
+        "Creation_Time": pl.Float64 if ruined else pl.Int64,
+    }
     schema = {name: types.get(name, pl.Float32 if name in "xyz" else pl.String) for name in COLUMNS}
-    frame = parse(source, schema).with_row_index("#")
-    # One clock for all: what is no integer there is a corrupt row later, not a failure now
+    frame = parse(source, schema)
     norm = np.linalg.norm(frame.select("x", "y", "z").to_numpy(), axis=1)
     norm = norm[np.isfinite(norm)]
     if not len(norm):
-        raise UnreadableData(f"{source.name}, line {source.line(0)}: expected numbers in x, y, z, found none in the file.")
+        raise UnreadableData(
+            f"{source.name}, line {source.line(0)}: expected numbers in x, y, z, found none in the file."
+        )
     sensor = SENSORS[0] if np.median(norm) > ACCELEROMETER_FROM else SENSORS[1]
-    problems = (Problem(source.name, "ruined time stamps", "Creation_Time is in a spreadsheet's notation "
-                        f"({source.layout.column(2)[0]})", "Arrival_Time is used instead"),) if ruined else ()
+    problems = (
+        (
+            Problem(
+                source.name,
+                "ruined time stamps",
+                f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})",
+                "Arrival_Time is used instead",
+            ),
+        )
+        if ruined
+        else ()
+    )
     return Table(source, sensor, frame, problems)
 
 
@@ -81,7 +99,7 @@ def read_pairs(tables: list[Table]) -> Iterator[tuple[Recording, dict[str, pl.Da
         problems = [p for table, _ in own.values() if table.source.name not in told for p in table.problems]
         told.update(table.source.name for table, _ in own.values())
         recording = _pair(user, device, own, problems)
-        yield recording, {sensor: rows.drop("#") for sensor, (_, rows) in own.items()}
+        yield recording, {sensor: rows for sensor, (_, rows) in own.items()}
 
 
 def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], problems: list[Problem]) -> Recording:
@@ -89,7 +107,11 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
     name = f"{user} {device}"
     missing = [sensor for sensor in SENSORS if sensor not in own]
     if missing:
-        problems.append(Problem(name, "missing sensor", f"no {missing[0]} rows for this user and device", f"kept without {missing[0]}"))
+        problems.append(
+            Problem(
+                name, "missing sensor", f"no {missing[0]} rows for this user and device", f"kept without {missing[0]}"
+            )
+        )
     # The device's own clock serves only if every sensor has it
     clock = "Creation_Time" if not any(table.problems for table, _ in own.values()) else "Arrival_Time"
     parts: list[tuple[Stream, list[Problem]]] = []

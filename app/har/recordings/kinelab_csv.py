@@ -9,7 +9,7 @@ import numpy as np
 
 from app.har.recordings.build import build_recording, label_codes, raw_stream
 from app.har.recordings.tables import Layout, Source, parse
-from app.har.types import MODALITY_CHANNELS, UNLABELLED, Recording, SignalSet
+from app.har.types import MODALITY_CHANNELS, UNLABELLED, FloatArray, Recording, SignalSet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,8 +43,11 @@ def read_frame(source: Source) -> pl.DataFrame:
 def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
     """Make a recording of the parsed columns; gravity is told from the signal."""
     labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
-    parts = [raw_stream(source, frame, modality, TIME, axes, labels)
-             for modality, axes in MODALITY_CHANNELS.items() if set(axes) <= set(frame.columns)]
+    parts = [
+        raw_stream(source, frame, modality, TIME, axes, labels)
+        for modality, axes in MODALITY_CHANNELS.items()
+        if set(axes) <= set(frame.columns)
+    ]
     return build_recording(source.name, recording_id, subject, parts, activities=activities)
 
 
@@ -79,6 +82,6 @@ def _name(activities: Sequence[str], code: int) -> str:
     return '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n\r') else name
 
 
-def _lines(time: list[float], values: np.ndarray, names: list[str] | None) -> Iterator[str]:  # type: ignore[type-arg]
+def _lines(time: list[float], values: FloatArray, names: list[str] | None) -> Iterator[str]:
     for row, (t, cells) in enumerate(zip(time, values.astype(str), strict=True)):
         yield f"{t:.6f},{','.join(cells)}" + (f",{names[row]}\n" if names else "\n")

@@ -6,7 +6,9 @@ Letters 146 (2021). Time in seconds, m/s² with gravity removed, rad/s.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from app.har.recordings.build import build_recording, raw_stream
@@ -16,8 +18,15 @@ from app.har.types import Recording
 if TYPE_CHECKING:
     import polars as pl
 
+FOLDER = re.compile(r"\d+\.(.+)")
 COLUMNS = ("t_acc", "ax", "ay", "az", "t_gyro", "gx", "gy", "gz")
 DESCRIPTION = "raw KU-HAR: 8 columns without header (t_acc, ax, ay, az, t_gyro, gx, gy, gz)"
+
+
+def activity_of(name: str) -> str | None:
+    """Return the activity that the folder `<id>.<Activity>` of a file names, if it does."""
+    folder = FOLDER.fullmatch(PurePosixPath(name).parent.name)
+    return folder.group(1) if folder else None
 
 
 def matches(layout: Layout) -> bool:
@@ -43,13 +52,20 @@ def read_frame(source: Source) -> pl.DataFrame:
     return parse(source, {name: pl.Float64 if name.startswith("t_") else pl.Float32 for name in COLUMNS})
 
 
-def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str, activity: str | None) -> Recording:
+def to_recording(
+    source: Source, frame: pl.DataFrame, recording_id: str, subject: str, activity: str | None
+) -> Recording:
     """Make a recording of the parsed columns."""
-    streams = [raw_stream(source, frame, "accelerometer", COLUMNS[0], COLUMNS[1:4]),
-               raw_stream(source, frame, "gyroscope", COLUMNS[4], COLUMNS[5:8])]
+    streams = [
+        raw_stream(source, frame, "accelerometer", COLUMNS[0], COLUMNS[1:4]),
+        raw_stream(source, frame, "gyroscope", COLUMNS[4], COLUMNS[5:8]),
+    ]
     return build_recording(source.name, recording_id, subject, streams, gravity="removed", activity=activity)
 
 
 def read(sources: list[Source]) -> list[Recording]:
-    """Read uploaded files; each is a recording without activity."""
-    return [to_recording(source, read_frame(source), source.name, source.name, None) for source in sources]
+    """Read uploaded files; the activity is known where a folder names it."""
+    return [
+        to_recording(source, read_frame(source), source.name, source.name, activity_of(source.name))
+        for source in sources
+    ]

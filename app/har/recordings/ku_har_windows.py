@@ -1,4 +1,4 @@
-"""Windows in KU-HAR's subsample layout: a row is 300 samples each of six channels, then class id, length, serial number."""
+"""Windows in KU-HAR's subsample layout: a row is 300 samples of each channel, then class id, length, serial number."""
 
 from __future__ import annotations
 
@@ -23,8 +23,26 @@ N_VALUES = N_TIMESTEPS * len(CHANNELS)
 CHUNK_BYTES = 64 * 2**20
 DESCRIPTION = f"KU-HAR subsamples: {N_VALUES + len(TAIL)} columns without header"
 # The names of the set's class folders, by class id
-ACTIVITIES = ("Stand", "Sit", "Talk-sit", "Talk-stand", "Stand-sit", "Lay", "Lay-stand", "Pick", "Jump", "Push-up", "Sit-up",
-              "Walk", "Walk-backwards", "Walk-circle", "Run", "Stair-up", "Stair-down", "Table-tennis")
+ACTIVITIES = (
+    "Stand",
+    "Sit",
+    "Talk-sit",
+    "Talk-stand",
+    "Stand-sit",
+    "Lay",
+    "Lay-stand",
+    "Pick",
+    "Jump",
+    "Push-up",
+    "Sit-up",
+    "Walk",
+    "Walk-backwards",
+    "Walk-circle",
+    "Run",
+    "Stair-up",
+    "Stair-down",
+    "Table-tennis",
+)
 
 
 def matches(layout: Layout) -> bool:
@@ -61,7 +79,9 @@ def read_blocks(source: Source) -> Iterator[Block]:
             cut = data.rfind(b"\n") + 1
             part, rest = (rest + data[:cut], data[cut:]) if cut else (b"", rest + data)
             if len(rest) > CHUNK_BYTES:
-                raise UnreadableData(f"{source.name}: a line longer than {CHUNK_BYTES:,} bytes, expected {DESCRIPTION}.")
+                raise UnreadableData(
+                    f"{source.name}: a line longer than {CHUNK_BYTES:,} bytes, expected {DESCRIPTION}."
+                )
             if part:
                 block = _block(source, parse(source, schema, part, first=row == 0), row, len(part))
                 row += block[1]
@@ -73,13 +93,22 @@ def read_blocks(source: Source) -> Iterator[Block]:
 def _block(source: Source, frame: pl.DataFrame, first_row: int, size: int) -> tuple[Block, int]:
     matrix = frame.to_numpy(order="c")  # (n, 1803) float32
     label = matrix[:, N_VALUES]
-    good = np.isfinite(matrix[:, : N_VALUES + 1].sum(axis=1)) & (label >= 0) & (label < len(ACTIVITIES)) & (label % 1 == 0)
+    good = (
+        np.isfinite(matrix[:, : N_VALUES + 1].sum(axis=1)) & (label >= 0) & (label < len(ACTIVITIES)) & (label % 1 == 0)
+    )
     problems = []
     if not good.all():
         bad = np.flatnonzero(~good)
-        problems.append(Problem(source.name, "corrupt rows", f"{len(bad):,} of {len(good):,} rows, the first in line "
-                                f"{source.line(first_row + int(bad[0]))}: expected {N_VALUES} numbers and a class id of 0 to "
-                                f"{len(ACTIVITIES) - 1}", "rows dropped"))
+        problems.append(
+            Problem(
+                source.name,
+                "corrupt rows",
+                f"{len(bad):,} of {len(good):,} rows, the first in line "
+                f"{source.line(first_row + int(bad[0]))}: expected {N_VALUES} numbers and a class id of 0 to "
+                f"{len(ACTIVITIES) - 1}",
+                "rows dropped",
+            )
+        )
         if good.mean() < 0.5:
             raise UnreadableData(f"{source.name}: {problems[0].detail}.")
         frame, matrix = frame.filter(good), matrix[good]
@@ -98,6 +127,14 @@ def read(sources: list[Source]) -> list[Recording]:
             for x, label in zip(block.X, block.label.tolist(), strict=True):
                 row += 1
                 streams = (Stream("accelerometer", time, x[:, :3]), Stream("gyroscope", time, x[:, 3:]))
-                recordings.append(Recording(f"row {row}", source.name, streams, "removed", activity=ACTIVITIES[label],
-                                            problems=block.problems if row == 1 else ()))
+                recordings.append(
+                    Recording(
+                        f"row {row}",
+                        source.name,
+                        streams,
+                        "removed",
+                        activity=ACTIVITIES[label],
+                        problems=block.problems if row == 1 else (),
+                    )
+                )
     return recordings

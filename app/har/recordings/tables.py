@@ -99,7 +99,9 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     if not complete:
         lines = lines[:-1]
         if not lines:
-            raise UnreadableData(f"{name}, line 1: longer than {HEAD_BYTES:,} bytes, expected one row of readings a line.")
+            raise UnreadableData(
+                f"{name}, line 1: longer than {HEAD_BYTES:,} bytes, expected one row of readings a line."
+            )
     numbered = [(n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip()][:SAMPLE_LINES]
     separator = _separator([line for _, line in numbered])
     try:
@@ -113,7 +115,8 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     return Layout(
         encoding=encoding,
         separator=separator,
-        decimal_comma=separator != "," and any(re.match(r"\s*-?\d+,\d+([eE][-+]?\d+)?\s*\Z", c) for r in rows for c in r),
+        decimal_comma=separator != ","
+        and any(re.match(r"\s*-?\d+,\d+([eE][-+]?\d+)?\s*\Z", c) for r in rows for c in r),
         header=header,
         n_columns=max(len(header or ()), Counter(len(row) for row in rows).most_common(1)[0][0]),
         rows=rows,
@@ -143,7 +146,7 @@ def _encoding(head: bytes, name: str) -> str:
 def _separator(lines: list[str]) -> str:
     for candidate in SEPARATORS:
         counts = Counter(line.count(candidate) for line in lines)
-        (count, agreeing), = counts.most_common(1)
+        ((count, agreeing),) = counts.most_common(1)
         if count and agreeing >= 0.6 * len(lines):
             return candidate
     return " " if sum(" " in line.strip() for line in lines) > 0.6 * len(lines) else ","
@@ -174,9 +177,16 @@ def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, 
         raw = re.sub(b" *" + re.escape(separator) + b" *", separator, raw)
     try:
         return pl.read_csv(
-            raw, has_header=False, skip_lines=layout.first_data_line - 1 if first else 0, schema=dict(schema),
-            separator=layout.separator, decimal_comma=layout.decimal_comma, ignore_errors=True,
-            truncate_ragged_lines=True, null_values=["null", "NULL", "None", "NA"], raise_if_empty=False,
+            raw,
+            has_header=False,
+            skip_lines=layout.first_data_line - 1 if first else 0,
+            schema=dict(schema),
+            separator=layout.separator,
+            decimal_comma=layout.decimal_comma,
+            ignore_errors=True,
+            truncate_ragged_lines=True,
+            null_values=["null", "NULL", "None", "NA"],
+            raise_if_empty=False,
         )
     except pl.exceptions.PolarsError as error:
         raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error

@@ -9,7 +9,7 @@ from filelock import FileLock
 from flask import current_app
 from flask_migrate import upgrade
 
-from app.services import datasets, training
+from app.services import datasets, predictions, training
 
 
 def migrate() -> None:
@@ -24,3 +24,4 @@ def prepare() -> None:
     migrate()
     training.mark_interrupted()
     datasets.prepare_at_start()
+    predictions.remove_orphans()

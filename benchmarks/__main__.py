@@ -1,0 +1,81 @@
+"""Run the benchmarks and write docs/BENCHMARKS.md: ``make bench`` or ``make bench ARGS="datasets web"``.
+
+Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document. The
+last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "benchmarks"
+NAMES = ["datasets", "model", "web"]
+LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
+
+
+def run(name: str) -> None:
+    """Run one benchmark and keep its result."""
+    print(f"benchmark {name} …", flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.bench_{name}"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    document = {
+        "when": datetime.now(timezone.utc).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "python": platform.python_version(),
+        "libraries": {library: version(library) for library in LIBRARIES},
+        "figures": json.loads(done.stdout),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def table(figures: Any, path: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Flatten a document into rows of what was measured and the figure."""
+    if isinstance(figures, dict):
+        return [row for key, value in figures.items() for row in table(value, (*path, str(key)))]
+    if isinstance(figures, float):
+        figures = f"{figures:.4g}" if abs(figures) < 1000 else f"{figures:,.0f}"
+    return [(" · ".join(path), str(figures))]
+
+
+def write_page() -> None:
+    """Write docs/BENCHMARKS.md from the kept results."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` from `docs/benchmarks/*.json`; do not edit. Times on a shared machine are noisy: compare the",
+        "figures of one run with each other. Data: KU-HAR raw (7 of 18 activities, 710 recordings, 80 subjects) unless named.",
+    ]
+    for name in NAMES:
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            continue
+        document = json.loads(path.read_text(encoding="utf-8"))
+        libraries = ", ".join(f"{library} {number}" for library, number in document["libraries"].items())
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            f"`python -m benchmarks.bench_{name}`, {document['when']}, {document['machine']}, Python {document['python']}, {libraries}.",
+            "",
+            "| what | figure |",
+            "|---|---:|",
+            *(f"| {what} | {figure} |" for what, figure in table(document["figures"])),
+        ]
+    (ROOT / "docs" / "BENCHMARKS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or NAMES:
+        run(chosen)
+    write_page()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from flask import Flask
 
+from app.extensions import db
 from app.models import Role, User
 from app.services import accounts
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
@@ -155,6 +158,44 @@ def test_the_last_active_administrator_stays(app: Flask) -> None:
     with pytest.raises(Conflict, match="last active administrator"):
         accounts.set_disabled(eve.id, adam.id, True)
     assert (adam.role, adam.disabled) == (Role.ADMIN, False)
+
+
+def test_two_administrators_cannot_demote_each_other_at_once(app: Flask) -> None:
+    adam, eve = register("adam", "admin").id, register("eve", "admin").id
+    together = Barrier(2)
+
+    def demote(actor: int, other: int) -> str:
+        with app.app_context():
+            together.wait()
+            try:
+                return accounts.set_role(actor, other, "user").role.value
+            except Conflict:
+                return "refused"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = sorted(pool.map(demote, (adam, eve), (eve, adam)))
+
+    assert outcomes == ["refused", "user"]
+    db.session.expire_all()
+    assert sorted(user.role.value for user in accounts.all_users()) == ["admin", "user"]
+
+
+def test_one_of_two_who_open_the_set_up_address_at_once_becomes_administrator(app: Flask) -> None:
+    token, together = accounts.setup_token(), Barrier(2)
+
+    def set_up(name: str) -> str:
+        with app.app_context():
+            together.wait()
+            try:
+                return accounts.set_up(token, **(ANSWERS | {"username": name, "email": f"{name}@example.org"})).username
+            except NotFound:
+                return "refused"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(set_up, ("ada", "eve")))
+
+    assert outcomes.count("refused") == 1
+    assert [user.username for user in accounts.all_users()] == [name for name in outcomes if name != "refused"]
 
 
 def test_an_account_that_is_not_there_is_not_found(app: Flask) -> None:

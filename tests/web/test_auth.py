@@ -33,7 +33,7 @@ def test_registering_opens_the_account_as_a_plain_user(client: FlaskClient) -> N
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("username", "", "Choose a username."),
+        ("username", "", "Choose a username: 3 to 64"),
         ("username", "a b", "3 to 64 letters"),
         ("password_again", "another one", "The two passwords differ."),
         ("contact_number", "", "Enter a telephone number."),

@@ -28,7 +28,7 @@ def follows(rule: Callable[[str], Any]) -> Callable[[Form, Field], None]:
 def _new_password(label: str) -> PasswordField:
     return PasswordField(
         label,
-        [DataRequired("Choose a password.")],
+        [DataRequired(f"Choose a password of at least {accounts.PASSWORD_MIN} characters.")],
         description=accounts.PASSWORD_RULE,
         render_kw={"autocomplete": "new-password", "minlength": accounts.PASSWORD_MIN},
     )
@@ -55,7 +55,7 @@ class LoginForm(FlaskForm):
 
 class RegisterForm(FlaskForm):
     username = StringField(
-        "Username", [DataRequired("Choose a username."), follows(accounts.clean_username)],
+        "Username", [DataRequired(f"Choose a username: {accounts.USERNAME_RULE}"), follows(accounts.clean_username)],
         description=accounts.USERNAME_RULE,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )

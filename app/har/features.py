@@ -37,7 +37,7 @@ def band_edges(n_timesteps: int, sampling_rate_hz: float, n_bands: int) -> list[
 
 
 def describe(
-    slices: FloatArray, channels: Sequence[str], sampling_rate_hz: float, n_bands: int
+    slices: FloatArray, channels: Sequence[str], sampling_rate_hz: float, n_bands: int, relative: bool = True
 ) -> tuple[FloatArray, list[str]]:
     """Describe stretches of equal length.
 
@@ -47,6 +47,9 @@ def describe(
         Acceleration in m/s², rotation in rad/s.
     n_bands
         Geometric frequency bands between the slowest full cycle and ``MAX_HZ``; fewer where the length allows fewer.
+
+    relative
+        Also give each band's power relative to the whole.
 
     Returns
     -------
@@ -95,7 +98,8 @@ def describe(
         band = np.log(power[:, :, low:high].mean(axis=2) + FLOOR**2)
         title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
         add(band, f"log power {title}")
-        add(band - total, f"relative power {title}")
+        if relative:
+            add(band - total, f"relative power {title}")
 
     pairs = [pair for _, members in groups for pair in combinations(members, 2)]
     stems = [len(channels) + 2 * i for i in range(len(groups))]
@@ -112,9 +116,9 @@ def _chunks(windows: WindowSet) -> Iterator[FloatArray]:
         yield windows.X[start : start + CHUNK]
 
 
-def window_features(windows: WindowSet, n_bands: int = 32) -> tuple[FloatArray, list[str]]:
+def window_features(windows: WindowSet, n_bands: int = 22, relative: bool = True) -> tuple[FloatArray, list[str]]:
     """Describe whole windows: ``(n_windows, n_features)`` and the names."""
-    parts = [describe(X, windows.channels, windows.sampling_rate_hz, n_bands) for X in _chunks(windows)]
+    parts = [describe(X, windows.channels, windows.sampling_rate_hz, n_bands, relative) for X in _chunks(windows)]
     return np.concatenate([values for values, _ in parts]), parts[0][1]
 
 

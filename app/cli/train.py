@@ -47,12 +47,11 @@ def train(
 ) -> None:
     """Train and compare models on a data set."""
     from app.har.experiment import METRIC_NAMES, flat_metrics
-    from app.models.training_run import RunStatus
     from app.services import model_versions, training
 
     config = TrainConfig(models=models, protocol=cast(Protocol, protocol), seed=seed, epochs=epochs)
     run = training.train(dataset, config, on_event=_show)
-    if run.status is not RunStatus.FINISHED:
+    if run.status.value != "finished":
         click.echo(f"Training run {run.id} {run.status.value}: {run.reason}", err=True)
         sys.exit(1)
     version = run.result.get("model_version")

@@ -114,7 +114,7 @@ class WindowSet:
 
     @property
     def window_length_s(self) -> float:
-        return self.X.shape[1] / self.sampling_rate_hz
+        return float(self.X.shape[1] / self.sampling_rate_hz)
 
     def take(self, index: NDArray[Any]) -> WindowSet:
         """Return the windows at these positions (integer or boolean index)."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db
+from app.extensions import Model
 from app.models._columns import Created, Id, JsonDict
 
 
-class Dataset(db.Model):
+class Dataset(Model):
     __tablename__ = "dataset"
 
     id: Mapped[Id]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import db
+from app.extensions import Model
 from app.models._columns import Created, Id, JsonDict
 from app.models.training_run import TrainingRun
 
 
-class ModelVersion(db.Model):
+class ModelVersion(Model):
     __tablename__ = "model_version"
     __table_args__ = (
         UniqueConstraint("name", "version", name="uq_model_version_name_version"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import db
+from app.extensions import Model
 from app.models._columns import Created, Id, JsonDict
 from app.models.model_version import ModelVersion
 from app.models.user import User
 
 
-class StoredRecording(db.Model):
+class StoredRecording(Model):
     """An uploaded file; ``uploads/<folder>/`` holds it and all that was made from it."""
 
     __tablename__ = "recording"
@@ -28,7 +28,7 @@ class StoredRecording(db.Model):
     )
 
 
-class Prediction(db.Model):
+class Prediction(Model):
     """What one model recognised in one recording; the windows themselves are in a file of the recording's folder."""
 
     __tablename__ = "prediction"

@@ -7,7 +7,7 @@ from enum import Enum
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import db
+from app.extensions import Model
 from app.models._columns import Created, Id, JsonDict, Moment
 from app.models.dataset import Dataset
 
@@ -20,7 +20,7 @@ class RunStatus(str, Enum):
     INTERRUPTED = "interrupted"  # the server went away in mid-run
 
 
-class TrainingRun(db.Model):
+class TrainingRun(Model):
     __tablename__ = "training_run"
 
     id: Mapped[Id]

@@ -10,18 +10,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from app.har import plots
+from app.har.baselines import make_classifier
+from app.har.classifier import ActivityClassifier, Classifier
+from app.har.evaluation import evaluate
+from app.har.splits import fold_windows, split_windows
 from app.har.types import Event, Metrics, OnEvent, SignalSet, Split, TrainConfig, WindowSet, ignore_event
+from app.har.windows import make_windows
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from app.har.baselines import Classifier
-
-PRODUCT = "elm-gru-am"  # the model that becomes a version users can get; the others are there to compare
+PRODUCT = ActivityClassifier.name  # the model that becomes a version users can get; the others are there to compare
 LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy", "scipy")
 METRIC_NAMES = ("accuracy", "precision", "recall", "f1")
 
@@ -60,8 +62,6 @@ def run_experiment(
     InsufficientData
         The data set cannot be split as asked.
     """
-    from app.har.splits import split_windows
-
     windows = _windows(signals, config, on_event)
     split = split_windows(windows, config.protocol, config.seed, config.test_fraction)
     described = describe_split(windows, split)
@@ -96,7 +96,8 @@ def run_experiment(
     _write(result, folder)
     np.savez_compressed(folder / "predictions.npz", y=test.y, subjects=test.subjects, index=split.test, **probabilities)
     _draw(windows, outcomes, fitted, history, folder / "plots")
-    if product := fitted.get(PRODUCT):
+    product = fitted.get(PRODUCT)
+    if isinstance(product, ActivityClassifier):
         extra = {key: result[key] for key in ("data", "split", "config")} | {"metrics": result["models"][PRODUCT]}
         product.save(folder / "model", extra=extra)
     return result
@@ -109,17 +110,17 @@ def cross_validate(
 
     Returns ``models``: name → ``folds`` (a list of metrics) and the mean and standard deviation of each metric.
     """
-    from app.har.splits import fold_windows
-
     windows = _windows(signals, config, on_event)
     splits = fold_windows(windows, config.protocol, folds, config.seed)
     models: dict[str, Any] = {name: {"folds": []} for name in config.models}
     for number, split in enumerate(splits, start=1):
         train, test = windows.take(split.train), windows.take(split.test)
         for name in config.models:
-            _, _, metrics = fit_and_score(
-                name, train, test, config, lambda e, n=name, f=number: on_event({**e, "model": n, "fold": f})
-            )
+
+            def report(event: Event, name: str = name, number: int = number) -> None:
+                on_event({**event, "model": name, "fold": number})
+
+            _, _, metrics = fit_and_score(name, train, test, config, report)
             models[name]["folds"].append(flat_metrics(metrics.as_dict()))
     for scores in models.values():
         for metric in METRIC_NAMES:
@@ -135,8 +136,6 @@ def cross_validate(
 
 
 def _windows(signals: SignalSet, config: TrainConfig, on_event: OnEvent) -> WindowSet:
-    from app.har.windows import make_windows
-
     on_event({"stage": "windows"})
     return make_windows(signals, config.window_length_s, config.overlap)
 
@@ -145,9 +144,6 @@ def fit_and_score(
     name: str, train: WindowSet, test: WindowSet, config: TrainConfig, on_event: OnEvent
 ) -> tuple[Classifier, Any, Metrics]:
     """Fit one model on the training windows, and look at the test windows once."""
-    from app.har.baselines import make_classifier
-    from app.har.evaluation import evaluate
-
     on_event({"stage": "fit"})
     classifier = make_classifier(name, config.model_options if name == PRODUCT else {})
     started = time.perf_counter()
@@ -211,8 +207,6 @@ def _draw(
     history: list[Event],
     folder: Path,
 ) -> None:
-    from app.har import plots
-
     folder.mkdir()
 
     def save(axes: Axes, stem: str) -> None:
@@ -225,5 +219,6 @@ def _draw(
             save(axes, f"confusion-{name}-{'rows' if normalise else 'counts'}")
         if epochs := [event for event in history if event["model"] == name]:
             save(plots.learning_curve(epochs, title=name), f"learning-{name}")
-    if product := fitted.get(PRODUCT):
+    product = fitted.get(PRODUCT)
+    if isinstance(product, ActivityClassifier):
         save(plots.importances(product.importances, product.selected_k), "importances")

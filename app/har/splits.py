@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from app.har.errors import InsufficientData
 from app.har.types import IntArray, Protocol, Split, WindowSet
@@ -37,6 +39,28 @@ def split_windows(windows: WindowSet, protocol: Protocol, seed: int = 0, test_fr
     else:
         raise ValueError(f"protocol must be random or subject, found {protocol!r}")
     return Split(np.sort(train), np.sort(test), protocol, seed)
+
+
+def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int = 0) -> list[Split]:
+    """Divide the windows into folds, each the test part once; by subject, a person is in one fold only.
+
+    Raises
+    ------
+    InsufficientData
+        When there are fewer subjects, or windows of an activity, than folds.
+    """
+    check_trainable(windows)
+    if protocol == "subject":
+        available, unit = len(set(windows.subjects)), "subjects"
+        folds: Any = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    else:
+        counts = np.bincount(windows.y)
+        available, unit = int(counts[counts > 0].min()), "windows of the rarest activity"
+        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    if available < n_folds:
+        raise InsufficientData(f"{n_folds} folds need at least as many {unit}; found {available}.")
+    parts = folds.split(windows.X[:, 0, 0], windows.y, windows.subjects)
+    return [Split(train, test, protocol, seed) for train, test in parts]
 
 
 def split_inner(windows: WindowSet, seed: int, fraction: float = 0.15) -> tuple[IntArray, IntArray]:

@@ -123,6 +123,7 @@ def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
 @pytest.fixture(scope="session")
 def example_model(tmp_path_factory: pytest.TempPathFactory) -> Example:
     """Return the embedded example and a real model, trained on it once a session for a moment."""
-    from tests.trained import train_example
+    from app.har.datasets import EMBEDDED_EXAMPLE
+    from tests.trained import train
 
-    return train_example(tmp_path_factory.mktemp("example"))
+    return train(EMBEDDED_EXAMPLE, tmp_path_factory.mktemp("example"))

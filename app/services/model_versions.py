@@ -137,8 +137,11 @@ def load(version: ModelVersion) -> ActivityClassifier:
     folder = directory(version)
     _manifest(folder)  # a clear message when the files are gone
     state = tuple((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()))
-    with _loading:
-        return _load(folder, state)
+    try:
+        with _loading:
+            return _load(folder, state)
+    except ModelIntegrityError as error:  # to people, the model has a label and no place on the server
+        raise ModelIntegrityError(str(error).replace(str(folder), version.label)) from error
 
 
 @functools.lru_cache(maxsize=2)

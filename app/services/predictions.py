@@ -119,7 +119,8 @@ def _add_prediction(recording: StoredRecording, model: ModelVersion, result: Pre
     prediction = Prediction(
         recording=recording, model_version=model, model_label=model.label, summary=result.summary()
     )
-    db.session.flush()
+    db.session.add(prediction)
+    db.session.flush()  # the id names the file
     _save_result(_folder(recording) / f"{prediction.id}.npz", result)
     return prediction
 
@@ -204,14 +205,16 @@ def _thinned(row: FloatArray, ranges: list[tuple[int, int, float]], rate: float,
 
     if not ranges:
         return {"time_s": [], "values": []}
-    values = np.concatenate([row[a:b] for a, b, _ in ranges])
-    time_s = np.concatenate([start + np.arange(b - a) / rate for a, b, start in ranges])
-    stretch = np.repeat(np.arange(len(ranges)), [b - a for a, b, _ in ranges])
+    values = row[ranges[0][0] : ranges[0][1]] if len(ranges) == 1 else np.concatenate([row[a:b] for a, b, _ in ranges])
+    kept = np.arange(len(values))
     if len(values) > points:
-        kept = MinMaxLTTBDownsampler().downsample(np.ascontiguousarray(values), n_out=points)
-        values, time_s, stretch = values[kept], time_s[kept], stretch[kept]
+        kept = MinMaxLTTBDownsampler().downsample(np.ascontiguousarray(values), n_out=points).astype(np.int64)
+    lengths = np.array([b - a for a, b, _ in ranges])
+    offsets = np.cumsum(lengths) - lengths
+    stretch = np.searchsorted(offsets, kept, side="right") - 1
+    time_s = np.array([start for _, _, start in ranges])[stretch] + (kept - offsets[stretch]) / rate
     breaks = np.flatnonzero(np.diff(stretch)) + 1
-    shown = np.insert(values.astype(np.float64), breaks, np.nan).round(4).tolist()
+    shown = np.insert(values[kept].astype(np.float64), breaks, np.nan).round(4).tolist()
     return {
         "time_s": np.insert(time_s, breaks, time_s[breaks]).round(3).tolist(),
         "values": [None if value != value else value for value in shown],

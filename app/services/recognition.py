@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -231,7 +232,7 @@ def _resampled(
     signal: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
-    for recording in recordings:
+    for recording in _told_apart(recordings):
         lacking = set(needed) - {stream.modality for stream in recording.streams}
         missing |= lacking
         try:
@@ -248,6 +249,15 @@ def _resampled(
             "Phones_gyroscope.csv)."
         )
     raise UnusableRecording(left_out[0].detail)
+
+
+def _told_apart(recordings: Iterable[Recording]) -> Iterator[Recording]:
+    """Number recordings that share a name: two files of a zip may each have a "row 1"."""
+    seen: Counter[str] = Counter()
+    for recording in recordings:
+        name = recording.recording_id
+        seen[name] += 1
+        yield recording if seen[name] == 1 else replace(recording, recording_id=f"{name} ({seen[name]})")
 
 
 def _modalities(channels: Sequence[str]) -> tuple[str, ...]:

@@ -6,9 +6,10 @@
   const part = document.getElementById("part");
   if (part) part.addEventListener("change", () => part.form.requestSubmit());
 
-  const LINES = ["#0b6770", "#b0721f", "#7a8790"]; // x, y, z: apart from each other, quieter than the activities
+  const LINES = ["#0b6770", "#b0721f", "#7a8790"]; // x, y, z, as in the legend of the page
   const SENSORS = { acc: "Acceleration (m/s²)", gyro: "Rotation (rad/s)" };
-  const toMs = (seconds) => 1000 * seconds; // the time axis counts from 1970, which gives it ticks of a clock
+  // The time axis counts from 1970, which gives it ticks of a clock; written out, for plotly takes small numbers for years.
+  const moment = (seconds) => new Date(1000 * seconds).toISOString().slice(0, -1);
   const percent = (p) => `${(100 * p).toFixed(1)} %`;
 
   function clock(seconds) {
@@ -22,7 +23,7 @@
     const [x, z, text] = [[], [], []];
     for (const cell of cells) {
       if (!x.length) x.push(cell.from);
-      if (cell.from > x.at(-1) + 1e-6) { z.push(null); text.push(""); x.push(cell.from); }
+      if (cell.from !== x.at(-1)) { z.push(null); text.push(""); x.push(cell.from); }
       z.push(names.indexOf(cell.activity)); text.push(cell.text); x.push(cell.to);
     }
     const steps = names.flatMap((name, i) => [[i / names.length, colours[name]], [(i + 1) / names.length, colours[name]]]);
@@ -34,7 +35,7 @@
 
   function boutCells(bouts) {
     return bouts.map((bout) => ({
-      from: toMs(bout.start_s), to: toMs(bout.end_s), activity: bout.activity,
+      from: moment(bout.start_s), to: moment(bout.end_s), activity: bout.activity,
       text: `<b>${escape(bout.activity)}</b><br>${clock(bout.start_s)} – ${clock(bout.end_s)}` +
         (bout.confidence === null ? "" : `<br>mean confidence ${percent(bout.confidence)}`),
     }));
@@ -73,7 +74,8 @@
     const height = shown.length * (stripHeight + 10) + groups.length * (panelHeight + space) + 50;
     const inner = height - 50;
     const layout = {
-      height, margin: { l: 92, r: 8, t: 4, b: 44 }, showlegend: false, hovermode: "closest", font: { family: "inherit", size: 12 },
+      height, margin: { l: 92, r: 8, t: 4, b: 44 }, showlegend: false, hovermode: "closest",
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page font: { family: "inherit", size: 12 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       xaxis: rows
         ? { title: { text: "Row of the file" }, zeroline: false, showgrid: false }
@@ -88,14 +90,14 @@
       return axis === 1 ? "y" : `y${axis}`;
     };
     for (const [title, cells] of shown) {
-      traces.push(strip(cells, names, data.colours, nextAxis(stripHeight, { tickvals: [0.5], ticktext: [title], ticks: "", showgrid: false, zeroline: false })));
+      traces.push(strip(cells, names, data.colours, nextAxis(stripHeight, { tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false, zeroline: false })));
       top -= stripHeight + 10;
     }
     for (const [title, channels] of groups) {
       top -= space - 10;
       const yaxis = nextAxis(panelHeight, { title: { text: title, standoff: 6 }, gridcolor: "#e6ecee", zerolinecolor: "#d4dde0", nticks: 5 });
       channels.forEach((trace, i) => traces.push({
-        x: trace.time_s.map(toMs), y: trace.values, yaxis, mode: "lines", line: { width: 1, color: LINES[i % 3] }, name: trace.channel.slice(-1),
+        x: trace.time_s.map(moment), y: trace.values, yaxis, mode: "lines", line: { width: 1, color: LINES[i % 3] }, opacity: 0.75, name: trace.channel.slice(-1),
         hovertemplate: `${escape(trace.channel)}: %{y:.2f}<extra></extra>`, connectgaps: false,
       }));
       top -= panelHeight + 10;
@@ -103,34 +105,32 @@
     layout.xaxis.anchor = axis === 1 ? "y" : `y${axis}`;
     const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"] };
     Plotly.newPlot(element, traces, layout, options);
-    if (!rows) element.on("plotly_relayout", closerLook(shown.length, data.signal.length));
+    if (!rows) element.on("plotly_relayout", closerLook(shown.length, data.signal));
   }
 
   // A recording that starts at nought counts as a stopwatch; one on a real clock shows its date.
   function timeFormat(bouts) {
     const [first, last] = [bouts[0].start_s, bouts.at(-1).end_s];
     if (first > 1e8) return undefined;
-    return last > 86400 ? "day %-d, %H:%M:%S" : "%H:%M:%S";
+    return last > 86400 ? "%H:%M:%S\nday %-d" : "%H:%M:%S";
   }
 
-  function closerLook(firstTrace, count) {
+  function closerLook(firstTrace, whole) {
     let timer = null;
+    const show = (signal) => Plotly.restyle(
+      element, { x: signal.map((t) => t.time_s.map(moment)), y: signal.map((t) => t.values) }, signal.map((_, i) => firstTrace + i),
+    );
     return (change) => {
+      clearTimeout(timer);
+      if (change["xaxis.autorange"]) return show(whole);
       const from = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0];
       const to = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
-      if (!count || (from === undefined && !change["xaxis.autorange"])) return;
-      const seconds = (moment) => Date.parse(`${String(moment).replace(" ", "T")}Z`) / 1000;
+      if (!whole.length || from === undefined) return;
+      const seconds = (text) => Date.parse(`${String(text).replace(" ", "T")}Z`) / 1000;
       const url = new URL(element.dataset.url, location);
-      if (from !== undefined) {
-        url.searchParams.set("from", seconds(from));
-        url.searchParams.set("to", seconds(to));
-      }
-      clearTimeout(timer);
-      timer = setTimeout(async () => {
-        const { signal } = await (await fetch(url)).json();
-        const traces = signal.map((_, i) => firstTrace + i);
-        Plotly.restyle(element, { x: signal.map((t) => t.time_s.map(toMs)), y: signal.map((t) => t.values) }, traces);
-      }, 150);
+      url.searchParams.set("from", seconds(from));
+      url.searchParams.set("to", seconds(to));
+      timer = setTimeout(async () => show((await (await fetch(url)).json()).signal), 150);
     };
   }
 

@@ -1,0 +1,72 @@
+"""``flask models``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.models import ModelVersion
+from app.services import model_versions
+from tests.trained import Example, register_model
+
+
+@pytest.fixture
+def versions(app: Flask, example_model: Example, tmp_path: Path) -> list[ModelVersion]:
+    return [register_model(example_model, tmp_path / name, name, promote=False) for name in ("lab", "clinic")]
+
+
+def test_models_list_prints_one_json_document(app: Flask, versions: list[ModelVersion]) -> None:
+    model_versions.promote("lab/1")
+    result = app.test_cli_runner().invoke(args=["models", "list", "--json"])
+    assert result.exit_code == 0
+    listed = json.loads(result.stdout)
+    assert [(m["label"], m["promoted"], m["accuracy"]) for m in listed] == [
+        ("clinic/1", False, 0.91),
+        ("lab/1", True, 0.91),
+    ]
+
+
+def test_models_list_is_readable(app: Flask, versions: list[ModelVersion]) -> None:
+    model_versions.promote("lab/1")
+    lines = app.test_cli_runner().invoke(args=["models", "list"]).stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("clinic/1")
+    assert lines[1].endswith("(promoted)")
+    assert "accuracy 0.910" in lines[1]
+
+
+def test_models_list_says_what_to_do_when_there_is_none(app: Flask) -> None:
+    assert "flask train" in app.test_cli_runner().invoke(args=["models", "list"]).stdout
+    assert json.loads(app.test_cli_runner().invoke(args=["models", "list", "--json"]).stdout) == []
+
+
+def test_models_info_tells_what_a_model_takes_and_scored(app: Flask, versions: list[ModelVersion]) -> None:
+    info = json.loads(app.test_cli_runner().invoke(args=["models", "info", "lab", "--json"]).stdout)
+    assert info["label"] == "lab/1"
+    assert info["manifest"]["sampling_rate_hz"] == 50
+    assert info["metrics"]["accuracy"]["value"] == 0.91
+    text = app.test_cli_runner().invoke(args=["models", "info", "lab/1"]).stdout
+    for words in ("lab/1", "acc_x", "0.910"):
+        assert words in text
+
+
+def test_models_promote_changes_the_one_that_users_get(app: Flask, versions: list[ModelVersion]) -> None:
+    result = app.test_cli_runner().invoke(args=["models", "promote", "clinic/1"])
+    assert result.stdout == "Users now get clinic/1.\n"
+    promoted = model_versions.promoted()
+    assert promoted is not None
+    assert promoted.label == "clinic/1"
+    document = json.loads(app.test_cli_runner().invoke(args=["models", "promote", "lab", "--json"]).stdout)
+    assert (document["label"], document["promoted"]) == ("lab/1", True)
+
+
+@pytest.mark.parametrize("command", ["info", "promote"])
+def test_a_model_that_does_not_exist_is_one_line_on_stderr(app: Flask, command: str) -> None:
+    result = app.test_cli_runner().invoke(args=["models", command, "nobody/7", "--json"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "There is no model 'nobody/7'" in result.stderr
+    assert "Traceback" not in result.stderr

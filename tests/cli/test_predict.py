@@ -1,0 +1,79 @@
+"""``flask predict``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.models import StoredRecording
+from tests.trained import Example, recording_csv, register_model
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "arm.csv"
+    path.write_bytes(recording_csv(16, gap_at_s=7.0))
+    return path
+
+
+@pytest.fixture
+def _models(app: Flask, example_model: Example, tmp_path: Path) -> None:
+    register_model(example_model, tmp_path / "a", "lab")
+    register_model(example_model, tmp_path / "b", "clinic", promote=False)
+
+
+@pytest.mark.usefixtures("_models")
+def test_predict_prints_windows_bouts_and_summary_as_one_json_document(app: Flask, file: Path) -> None:
+    result = app.test_cli_runner().invoke(args=["predict", str(file), "--json"])
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert set(document) == {"windows", "bouts", "summary"}
+    assert len(document["windows"]) == 5
+    assert {"start_s", "end_s", "activity", "confidence"} <= set(document["windows"][0])
+    assert all(w["end_s"] - w["start_s"] == pytest.approx(3) for w in document["windows"])
+    assert sum(b["windows"] for b in document["bouts"]) == 5
+    assert document["summary"]["model"] == "lab/1"
+    assert [p["kind"] for p in document["summary"]["problems"]]
+    assert not list(Path(app.config["UPLOADS"]).iterdir())
+    assert db.session.scalar(select(func.count()).select_from(StoredRecording)) == 0
+
+
+@pytest.mark.usefixtures("_models")
+def test_predict_is_readable_and_says_what_was_wrong_with_the_file(app: Flask, file: Path) -> None:
+    result = app.test_cli_runner().invoke(args=["predict", str(file)])
+    assert result.exit_code == 0
+    assert "5 windows recognised by lab/1" in result.stdout
+    assert "gap" in result.stderr
+
+
+@pytest.mark.usefixtures("_models")
+@pytest.mark.parametrize("model", ["clinic", "clinic/1"])
+def test_predict_takes_another_model_by_name(app: Flask, file: Path, model: str) -> None:
+    document = json.loads(app.test_cli_runner().invoke(args=["predict", str(file), "--model", model, "--json"]).stdout)
+    assert document["summary"]["model"] == "clinic/1"
+
+
+@pytest.mark.usefixtures("_models")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--model", "nobody"], "There is no model 'nobody'"), ([], "the gyroscope is missing")],
+    ids=["no such model", "no gyroscope"],
+)
+def test_predict_ends_with_one_line_on_stderr(app: Flask, file: Path, arguments: list[str], words: str) -> None:
+    file.write_bytes(recording_csv(channels=range(3)))
+    result = app.test_cli_runner().invoke(args=["predict", str(file), "--json", *arguments])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_predict_without_a_promoted_model_says_what_to_do(app: Flask, file: Path) -> None:
+    result = app.test_cli_runner().invoke(args=["predict", str(file)])
+    assert result.exit_code == 1
+    assert "train a model and promote it" in result.stderr

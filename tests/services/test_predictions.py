@@ -1,0 +1,296 @@
+"""From an uploaded file to what was recognised in it, with a real model, and nothing left behind."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
+from app.models import ModelVersion, Prediction, StoredRecording, User
+from app.services import accounts, model_versions, predictions
+from app.services.errors import Conflict, NotFound
+from tests.datasets import small_zip
+from tests.trained import Example, recording_csv, register_model, train
+
+
+@pytest.fixture
+def model(app: Flask, example_model: Example, tmp_path: Path) -> ModelVersion:
+    return register_model(example_model, tmp_path)
+
+
+@pytest.fixture
+def user(app: Flask) -> User:
+    return a_user("ursula")
+
+
+def a_user(name: str, role: str = "user") -> User:
+    accounts.register(name, "correct horse battery", "+44 20 7946 0000", f"{name}@example.org", "1 High Street", role)
+    return db.session.scalars(select(User).where(User.username == name)).one()
+
+
+def upload(user: User, content: bytes, name: str = "a.csv", **options: Any) -> Prediction:
+    return predictions.upload(user.id, name, io.BytesIO(content), **options)
+
+
+def uploads(app: Flask) -> list[Path]:
+    return list(Path(app.config["UPLOADS"]).iterdir())
+
+
+def count(table: type) -> int:
+    return db.session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def zipped(**files: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as target:
+        for name, content in files.items():
+            target.writestr(f"{name}.csv", content)
+    return archive.getvalue()
+
+
+def test_an_upload_is_stored_with_what_was_recognised_in_it(
+    app: Flask, user: User, model: ModelVersion, example_model: Example, tmp_path: Path
+) -> None:
+    content = example_model.csv()
+    stages: list[str] = []
+    prediction = upload(user, content, "mine.csv", on_event=lambda event: stages.append(event["stage"]))
+    recording = prediction.recording
+    assert (recording.user_id, recording.filename) == (user.id, "mine.csv")
+    assert prediction.model_label == "physiotherapy-example/1"
+    folder = Path(app.config["UPLOADS"]) / recording.folder
+    assert (folder / "source").read_bytes() == content
+    assert folder.stat().st_mode & 0o077 == 0
+    assert stages[0] == "reading"
+    assert stages[-1] == "recognising"
+
+    stored = predictions.result(prediction)
+    (tmp_path / "mine.csv").write_bytes(content)
+    direct = predictions.predict_file(tmp_path / "mine.csv", "mine.csv")
+    np.testing.assert_allclose(stored.proba, direct.proba, atol=1e-5)
+    assert stored.as_dict()["bouts"] == direct.as_dict()["bouts"]
+    assert prediction.summary["minutes_per_activity"] == direct.summary()["minutes_per_activity"]
+    seconds = content.count(b"\n") / 50
+    assert len(stored) == pytest.approx(seconds // 3, abs=1)
+    assert prediction.summary["compared"] == len(stored)
+
+
+def test_a_file_on_disk_can_be_uploaded_as_well_as_a_stream(
+    user: User, model: ModelVersion, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(recording_csv())
+    prediction = predictions.upload(user.id, "a.csv", tmp_path / "a.csv")
+    assert prediction.summary["windows"] == 4
+
+
+def test_windows_start_anew_after_a_gap_and_the_gap_is_told(user: User, model: ModelVersion) -> None:
+    result = predictions.result(upload(user, recording_csv(16, gap_at_s=7.0)))
+    starts = result.start_s - result.start_s[0]
+    assert len(starts) == 2 + 3
+    assert starts[:2] == pytest.approx([0, 3], abs=0.05)
+    assert starts[2] == pytest.approx(37, abs=0.1)
+    assert any("gap" in problem.kind for problem in result.problems)
+
+
+def test_the_rate_of_the_file_need_not_be_that_of_the_model(user: User, model: ModelVersion) -> None:
+    slow, fast = (predictions.result(upload(user, recording_csv(rate_hz=rate))) for rate in (25.0, 200.0))
+    assert len(slow) == len(fast) == 4
+    assert np.abs(slow.proba - fast.proba).max() < 0.5
+
+
+def test_labels_are_compared_whatever_their_case_and_unknown_ones_are_counted_apart(
+    user: User, model: ModelVersion
+) -> None:
+    known = model_versions.load(model).activities[0]
+    summary = upload(user, recording_csv(12.0, activities=[known.upper(), "juggling"])).summary
+    assert summary["windows"] == 4
+    assert (summary["compared"], summary["labels_unknown_to_model"]) == (2, 2)
+    assert summary["right"] in {0, 1, 2}
+
+
+def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_out(
+    user: User, model: ModelVersion
+) -> None:
+    content = zipped(one=recording_csv(12), two=recording_csv(9), armless=recording_csv(channels=range(3)))
+    result = predictions.result(upload(user, content, "both.zip"))
+    assert len(result.recording_ids) == 2
+    assert np.bincount(result.recording).tolist() == [4, 3]
+    (problem,) = [p for p in result.problems if p.kind == "missing sensor"]
+    assert "armless" in problem.source
+    assert "gyroscope" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        pytest.param(recording_csv(2.0), UnusableRecording, r"at least 3 s.*[Rr]ecord for longer", id="too short"),
+        pytest.param(recording_csv(channels=range(3)), UnusableRecording, "gyroscope.*zip", id="no gyroscope"),
+        pytest.param(recording_csv(channels=range(3, 6)), UnusableRecording, "accelerometer", id="no accelerometer"),
+        pytest.param(recording_csv(gravity=0.0), UnusableRecording, "gravity", id="gravity removed"),
+        pytest.param(recording_csv(scale=1 / 9.81), UnusableRecording, r"in g\b.*9\.80665", id="in g"),
+        pytest.param(recording_csv(scale=1000 / 9.81), HarError, "thousandths of g|m/s²", id="in thousandths of g"),
+        pytest.param(b"", UnreadableData, "empty", id="empty"),
+        pytest.param(b"\x00\x01\x02" * 500, UnreadableData, "a.csv", id="binary"),
+        pytest.param(b"name,age\nann,3\nbob,4\n", UnreadableData, "a.csv", id="another table"),
+    ],
+)
+def test_what_the_model_cannot_take_is_refused_in_words_and_nothing_of_it_remains(
+    app: Flask, user: User, model: ModelVersion, content: bytes, error: type[HarError], words: str
+) -> None:
+    with pytest.raises(error, match=f"(?s){words}"):
+        upload(user, content)
+    assert uploads(app) == []
+    assert count(StoredRecording) == count(Prediction) == 0
+
+
+def test_nothing_remains_when_the_last_step_fails(app: Flask, user: User, model: ModelVersion) -> None:
+    with pytest.raises(Exception, match="FOREIGN KEY"):
+        predictions.upload(user.id + 4711, "a.csv", io.BytesIO(recording_csv()))
+    assert uploads(app) == []
+    assert count(StoredRecording) == count(Prediction) == 0
+
+
+def test_without_a_promoted_model_nothing_is_read_and_the_way_out_is_told(
+    app: Flask, user: User, example_model: Example, tmp_path: Path
+) -> None:
+    register_model(example_model, tmp_path, promote=False)
+    with pytest.raises(Conflict, match="train a model and promote it"):
+        upload(user, recording_csv())
+    with pytest.raises(Conflict, match="administrator"):
+        predictions.predict_file(tmp_path / "nothing.csv", "nothing.csv")
+    assert uploads(app) == []
+
+
+def test_a_changed_model_refuses_to_recognise_anything(app: Flask, user: User, model: ModelVersion) -> None:
+    file = next(model_versions.directory(model).glob("*.npz"))
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ModelIntegrityError, match=file.name):
+        upload(user, recording_csv())
+    assert uploads(app) == []
+
+
+def test_another_users_recording_does_not_exist_not_even_for_an_administrator(
+    user: User, model: ModelVersion
+) -> None:
+    prediction = upload(user, recording_csv())
+    for stranger in (a_user("sam"), a_user("ada", "admin")):
+        assert predictions.list_recordings(stranger.id) == []
+        for use in (predictions.get, predictions.delete, predictions.repredict):
+            with pytest.raises(NotFound):
+                use(stranger.id, prediction.recording_id)
+    assert predictions.get(user.id, prediction.recording_id).filename == "a.csv"
+
+
+def test_a_prediction_of_another_recording_is_not_found_through_this_one(user: User, model: ModelVersion) -> None:
+    first, second = upload(user, recording_csv()), upload(user, recording_csv(15))
+    with pytest.raises(NotFound):
+        predictions.get_prediction(first.recording, second.id)
+
+
+def test_a_deleted_recording_leaves_nothing(app: Flask, user: User, model: ModelVersion) -> None:
+    gone, kept = upload(user, recording_csv()), upload(user, recording_csv(15), "kept.csv")
+    predictions.delete(user.id, gone.recording_id)
+    assert [p.name for p in uploads(app)] == [kept.recording.folder]
+    assert [r.filename for r in predictions.list_recordings(user.id)] == ["kept.csv"]
+    assert count(Prediction) == 1
+
+
+def test_what_a_dead_process_left_is_removed_at_start_and_nothing_else(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    kept = upload(user, recording_csv()).recording.folder
+    for name in ("recording-dead", "dataset-being-added"):
+        (Path(app.config["UPLOADS"]) / name).mkdir()
+        (Path(app.config["UPLOADS"]) / name / "source").write_text("half")
+    assert predictions.remove_orphans() == 1
+    assert {p.name for p in uploads(app)} == {kept, "dataset-being-added"}
+
+
+def test_another_model_can_be_asked_once_and_its_answer_outlives_it(
+    user: User, model: ModelVersion, example_model: Example, tmp_path: Path
+) -> None:
+    prediction = upload(user, recording_csv())
+    other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
+    second = predictions.repredict(user.id, prediction.recording_id, other.id)
+    assert second.model_label == "clinic/1"
+    assert predictions.repredict(user.id, prediction.recording_id, other.id) is second
+    assert predictions.repredict(user.id, prediction.recording_id) is prediction
+    assert count(Prediction) == 2
+    model_versions.delete(other.id)
+    db.session.expire_all()
+    assert second.model_version is None
+    assert second.model_label == "clinic/1"
+    assert len(predictions.result(second)) == 4
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\ann\\walk.csv", "walk.csv"),
+        ("walk\x00\x1b[2J\n.csv", "walk[2J.csv"),
+        ("", "recording"),
+        ("x" * 300 + ".csv", "x" * 251 + ".csv"),
+        ("Übung №3.csv", "Übung №3.csv"),
+    ],
+)
+def test_a_file_is_shown_by_its_name_and_never_stored_under_it(
+    app: Flask, user: User, model: ModelVersion, sent: str, shown: str
+) -> None:
+    recording = upload(user, recording_csv(), sent).recording
+    assert recording.filename == shown
+    assert recording.folder.startswith("recording-")
+    assert {p.name for p in uploads(app)} == {recording.folder}
+
+
+def test_the_signal_is_thinned_for_the_plot_and_a_gap_stays_a_gap(user: User, model: ModelVersion) -> None:
+    prediction = upload(user, recording_csv(200, gap_at_s=80.0))
+    traces = predictions.signal_view(prediction, 0)
+    assert [t["channel"] for t in traces] == ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
+    for trace in traces:
+        assert len(trace["time_s"]) == len(trace["values"])
+        assert trace["values"].count(None) == 1
+        assert trace["time_s"] == sorted(trace["time_s"])
+    assert 3000 < sum(len(t["values"]) for t in traces[:3]) <= 4003
+    inside = [t for t, v in zip(traces[0]["time_s"], traces[0]["values"], strict=True) if v is not None]
+    assert not [t for t in inside if 81 < t < 109]
+
+
+def test_a_closer_look_shows_every_sample_of_a_short_stretch(user: User, model: ModelVersion) -> None:
+    prediction = upload(user, recording_csv(200))
+    trace = predictions.signal_view(prediction, 0, 50.0, 52.0)[0]
+    assert len(trace["values"]) == pytest.approx(100, abs=2)
+    assert trace["time_s"][0] == pytest.approx(50, abs=0.03)
+    assert trace["time_s"][-1] == pytest.approx(52, abs=0.03)
+    assert predictions.signal_view(prediction, 0, 500.0, 600.0)[0] == {"channel": "acc_x", "time_s": [], "values": []}
+
+
+@pytest.mark.parametrize("file_format", ["png", "svg"])
+def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file_format: str) -> None:
+    prediction = upload(user, recording_csv(gap_at_s=6.0))
+    image = predictions.timeline_image(prediction, 0, file_format)
+    assert image.startswith(b"\x89PNG") if file_format == "png" else b"<svg" in image[:1000]
+    assert len(image) > 5000
+
+
+@pytest.mark.real_data
+def test_the_papers_test_file_gives_sixty_rows_of_their_own(
+    app: Flask, user: User, tmp_path: Path, data_dir: Path
+) -> None:
+    windows_file = data_dir / "ku-har" / "subsamples_60x1803.csv"
+    register_model(train(small_zip(tmp_path / "small.zip", subjects=6, seconds=30), tmp_path), tmp_path, "small")
+    prediction = predictions.upload(user.id, "subsamples.csv", windows_file)
+    result = predictions.result(prediction)
+    assert result.layout == "windows"
+    assert len(result.windows()) == len(result.bouts()) == 60
+    assert {row["activity"] for row in result.windows()} <= {"Stand", "Walk", "Run"}
+    # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down, of which the small model knows three
+    assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (30, 30)
+    assert predictions.signal_view(prediction, 0) == []

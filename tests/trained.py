@@ -1,0 +1,93 @@
+"""Real models, trained for a moment, and files to recognise activities in."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.store import Store, convert, open_store
+from app.har.windows import make_windows
+from app.models import ModelVersion
+
+NAME = "physiotherapy-example"
+ACCURACY = {"accuracy": {"value": 0.91, "low": 0.88, "high": 0.94}}
+HEADER = "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A data set's store and the folder of a model trained on it."""
+
+    store: Store
+    model: Path
+
+    def csv(self, recording: int = 0) -> bytes:
+        """Return one recording of the data set as a file that can be uploaded."""
+        return "".join(self.store.recording_csv(self.store.signals.recording_ids[recording])).encode()
+
+
+def train(data: Path, folder: Path) -> Example:
+    """Convert a data set and train a small model on part of it, for two epochs."""
+    from app.har.classifier import ActivityClassifier, ModelConfig
+
+    convert(data, folder / "store")
+    store = open_store(folder / "store")
+    windows = make_windows(store.signals)
+    some = windows.take(np.arange(0, len(windows), max(1, len(windows) // 400)))
+    ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2).save(folder / "model")
+    return Example(store, folder / "model")
+
+
+def register_model(example: Example, folder: Path, name: str = NAME, promote: bool = True) -> ModelVersion:
+    """Put a copy of the model into the store, as a training would, and promote it."""
+    from app.extensions import db
+    from app.models import TrainingRun
+    from app.models.training_run import RunStatus
+    from app.services import model_versions
+
+    run = TrainingRun(status=RunStatus.FINISHED, config={"protocol": "subject", "dataset": name}, result={})
+    db.session.add(run)
+    db.session.commit()
+    shutil.copytree(example.model, folder / "saved")
+    version = model_versions.register(name, folder / "saved", ACCURACY, run.id)
+    return model_versions.promote(version.id) if promote else version
+
+
+def recording_csv(
+    seconds: float = 12.0,
+    *,
+    rate_hz: float = 50.0,
+    gravity: float = 9.81,
+    scale: float = 1.0,
+    gap_at_s: float | None = None,
+    activities: Sequence[str] | None = None,
+    channels: Sequence[int] = range(6),
+) -> bytes:
+    """Make a file in Kinelab's own layout: an arm that swings. ``activities`` share its length evenly."""
+    n = int(seconds * rate_hz)
+    time_s = np.arange(n) / rate_hz
+    rng = np.random.default_rng(0)
+    swing = np.sin(2 * np.pi * 1.5 * time_s)[:, None] * np.array([2.0, 1.0, 0.5, 1.0, 0.5, 0.2])
+    values = swing + rng.normal(0, 0.05, (n, 6)) + np.array([0, 0, gravity, 0, 0, 0])
+    values[:, :3] *= scale
+    if gap_at_s is not None:
+        time_s = np.where(time_s < gap_at_s, time_s, time_s + 30)
+    return _text(time_s, values, channels, activities)
+
+
+def _text(
+    time_s: NDArray[np.float64], values: NDArray[np.float64], channels: Sequence[int], activities: Sequence[str] | None
+) -> bytes:
+    names = HEADER.split(",")
+    text = io.StringIO()
+    text.write(",".join(["time_s", *(names[1 + c] for c in channels), *(["activity"] if activities else [])]) + "\n")
+    for i, (moment, row) in enumerate(zip(time_s, values, strict=True)):
+        label = [activities[i * len(activities) // len(time_s)]] if activities else []
+        text.write(",".join([f"{moment:.4f}", *(f"{row[c]:.5f}" for c in channels), *label]) + "\n")
+    return text.getvalue().encode()

@@ -1,0 +1,235 @@
+"""The pages of an uploaded recording: what they show, to whom, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from app.extensions import db
+from app.models import ModelVersion, StoredRecording
+from app.services import datasets, model_versions
+from tests.trained import NAME, Example, recording_csv, register_model
+
+Json = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def model(app: Flask, example_model: Example, tmp_path: Path) -> ModelVersion:
+    return register_model(example_model, tmp_path)
+
+
+def post(client: FlaskClient, content: bytes, name: str = "walk.csv", **options: Any) -> TestResponse:
+    return client.post("/predictions/", data={"file": (io.BytesIO(content), name)}, **options)
+
+
+def uploaded(client: FlaskClient, content: bytes | None = None, name: str = "walk.csv") -> str:
+    """Upload a file and return the address of its page."""
+    response = post(client, content or recording_csv(), name)
+    assert response.status_code == 302
+    return str(response.location)
+
+
+def nothing_remains(app: Flask) -> bool:
+    rows = db.session.scalar(select(func.count()).select_from(StoredRecording))
+    return not rows and not list(Path(app.config["UPLOADS"]).iterdir())
+
+
+def test_an_upload_leads_to_its_page_with_every_part_of_the_answer(
+    user_client: FlaskClient, model: ModelVersion, example_model: Example
+) -> None:
+    page = user_client.get(uploaded(user_client, example_model.csv(), "arm.csv"))
+    assert page.status_code == 200
+    for words in ("arm.csv", "Timeline", "Time per activity", "Window by window", "Second choice", "Right?", " of "):
+        assert words in page.text
+    assert "was right in 91.0 % of windows" in page.text
+    assert "people it had not been trained on" in page.text
+    assert page.text.count("<tr>") > 5
+
+
+def test_the_script_gets_the_address_as_json(user_client: FlaskClient, model: ModelVersion) -> None:
+    response = post(user_client, recording_csv(), headers=Json)
+    assert response.status_code == 200
+    assert user_client.get(response.json["url"]).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [Json, {}], ids=["script", "form"])
+def test_a_file_that_does_not_do_is_refused_with_the_reason_and_not_kept(
+    app: Flask, user_client: FlaskClient, model: ModelVersion, headers: dict[str, str]
+) -> None:
+    response = post(user_client, recording_csv(channels=range(3)), "phone <1>.csv", headers=headers)
+    assert response.status_code == 422
+    message = response.json["message"] if headers else response.text
+    assert "the gyroscope is missing" in message
+    assert ("phone <1>.csv" if headers else "phone &lt;1&gt;.csv") in message
+    assert nothing_remains(app)
+
+
+@pytest.mark.parametrize("data", [{}, {"file": (io.BytesIO(b""), "")}], ids=["no field", "no file"])
+def test_a_form_without_a_file_says_so(user_client: FlaskClient, model: ModelVersion, data: dict[str, Any]) -> None:
+    response = user_client.post("/predictions/", data=data)
+    assert response.status_code == 422
+    assert "Choose a file first." in response.text
+
+
+@pytest.mark.parametrize("headers", [Json, {}], ids=["script", "form"])
+def test_without_a_promoted_model_an_upload_is_refused(
+    app: Flask, user_client: FlaskClient, headers: dict[str, str]
+) -> None:
+    response = post(user_client, recording_csv(), headers=headers)
+    assert response.status_code == 409
+    assert "train a model and promote it first" in response.text
+    assert nothing_remains(app)
+    assert "An administrator has to train a model" in user_client.get("/").text
+
+
+def test_the_home_page_lists_the_recordings_of_the_user_alone(
+    user_client: FlaskClient, log_in: Callable[..., FlaskClient], model: ModelVersion
+) -> None:
+    assert "Nothing uploaded yet" in user_client.get("/").text
+    uploaded(user_client, name="mine.csv")
+    assert "mine.csv" in user_client.get("/").text
+    assert "mine.csv" not in log_in("sam").get("/").text
+
+
+ADDRESSES = (
+    ("get", ""),
+    ("get", "/timeline.json"),
+    ("get", "/windows.csv"),
+    ("get", "/result.json"),
+    ("get", "/timeline.png"),
+    ("post", "/again"),
+    ("post", "/delete"),
+)
+
+
+@pytest.mark.parametrize("role", ["user", "admin"])
+@pytest.mark.parametrize(("method", "address"), ADDRESSES)
+def test_somebody_elses_recording_is_not_found(
+    user_client: FlaskClient,
+    log_in: Callable[..., FlaskClient],
+    model: ModelVersion,
+    method: str,
+    address: str,
+    role: str,
+) -> None:
+    url = uploaded(user_client)
+    stranger = log_in("stranger", role=role)
+    response = getattr(stranger, method)(url + address, data={"version": model.id} if method == "post" else None)
+    assert response.status_code == 404
+    assert "walk.csv" not in response.text
+    assert user_client.get(url).status_code == 200
+
+
+def test_the_name_of_a_file_is_shown_as_text(user_client: FlaskClient, model: ModelVersion) -> None:
+    url = uploaded(user_client, name='<img src=x onerror="alert(1)">.csv')
+    for page in (user_client.get(url), user_client.get("/")):
+        assert "<img src=x" not in page.text
+        assert "&lt;img src=x" in page.text
+
+
+def test_a_long_recording_is_shown_a_page_at_a_time(user_client: FlaskClient, model: ModelVersion) -> None:
+    url = uploaded(user_client, recording_csv(330))
+    first, second = user_client.get(url), user_client.get(url + "?page=2")
+    assert "0:00:00 – 0:00:03" in first.text
+    assert "0:05:00" not in first.text.partition('id="windows"')[2].replace("0:05:00</td>", "")
+    assert "0:05:00 – 0:05:03" in second.text
+    assert user_client.get(url + "?page=3").status_code == 404
+    assert user_client.get(url + "?page=x").status_code == 404
+
+
+def test_the_timeline_gets_signal_bouts_and_colours(user_client: FlaskClient, model: ModelVersion) -> None:
+    activities = model_versions.load(model).activities
+    url = uploaded(user_client, recording_csv(60, activities=[activities[0], activities[1]]))
+    data = user_client.get(url + "/timeline.json").json
+    assert data["layout"] == "timeline"
+    assert [t["channel"] for t in data["signal"]] == ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
+    assert [b["activity"] for b in data["labelled"]] == list(activities[:2])
+    assert {b["activity"] for b in data["recognised"]} <= set(data["colours"])
+    assert all(colour.startswith("#") for colour in data["colours"].values())
+    closer = user_client.get(url + "/timeline.json?from=3&to=5").json
+    assert set(closer) == {"signal"}
+    assert len(closer["signal"][0]["values"]) == pytest.approx(100, abs=2)
+
+
+def test_the_downloads_agree_with_each_other(user_client: FlaskClient, model: ModelVersion) -> None:
+    url = uploaded(user_client, recording_csv(60), "my walk.csv")
+    table, document = user_client.get(url + "/windows.csv"), user_client.get(url + "/result.json")
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    windows = json.loads(document.data)["windows"]
+    assert len(rows) == len(windows) == 20
+    assert [row["activity"] for row in rows] == [window["activity"] for window in windows]
+    assert [float(row["confidence"]) for row in rows] == [window["confidence"] for window in windows]
+    assert 'filename="my walk-activities.csv"' in table.headers["Content-Disposition"]
+    assert set(document.json) == {"file", "windows", "bouts", "summary"}
+
+
+@pytest.mark.parametrize(("extension", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_the_timeline_can_be_taken_away_as_a_picture(
+    user_client: FlaskClient, model: ModelVersion, extension: str, start: bytes
+) -> None:
+    response = user_client.get(f"{uploaded(user_client)}/timeline.{extension}")
+    assert response.status_code == 200
+    assert response.data.startswith(start)
+    assert user_client.get(f"{uploaded(user_client)}/timeline.pdf").status_code == 404
+
+
+def test_a_deleted_recording_is_gone_from_everywhere(app: Flask, user_client: FlaskClient, model: ModelVersion) -> None:
+    url = uploaded(user_client)
+    assert user_client.get(f"{url}/delete").status_code == 405
+    response = user_client.post(f"{url}/delete", follow_redirects=True)
+    assert "were deleted" in response.text
+    assert user_client.get(url).status_code == 404
+    assert nothing_remains(app)
+
+
+def test_another_version_recognises_the_same_recording_again(
+    user_client: FlaskClient, model: ModelVersion, example_model: Example, tmp_path: Path
+) -> None:
+    url = uploaded(user_client)
+    assert "Recognise again with" not in user_client.get(url).text
+    other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
+    assert "clinic/1" in user_client.get(url).text
+    page = user_client.post(f"{url}/again", data={"version": other.id}, follow_redirects=True)
+    assert "Recognised by <strong>clinic/1</strong>" in page.text
+    assert "physiotherapy-example/1" in page.text
+    refused = user_client.post(f"{url}/again", data={"version": 4711}, follow_redirects=True)
+    assert "Choose one of the models" in refused.text
+
+
+def test_a_result_stays_when_its_model_is_deleted(
+    user_client: FlaskClient, model: ModelVersion, example_model: Example, tmp_path: Path
+) -> None:
+    url = uploaded(user_client)
+    register_model(example_model, tmp_path / "new")
+    model_versions.delete(model.id)
+    page = user_client.get(url)
+    assert page.status_code == 200
+    assert "has been deleted since" in page.text
+
+
+def test_the_example_can_be_tried_with_one_press_or_downloaded(
+    app: Flask, user_client: FlaskClient, model: ModelVersion
+) -> None:
+    datasets.ensure_embedded_example()
+    assert "Try it with an example recording" in user_client.get("/").text
+    page = user_client.post("/predictions/example", follow_redirects=True)
+    assert page.status_code == 200
+    assert "Window by window" in page.text
+    text = user_client.get("/predictions/example.csv").text
+    assert text.startswith("time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z,activity\n")
+
+
+def test_there_is_no_example_where_its_data_set_was_removed(user_client: FlaskClient, model: ModelVersion) -> None:
+    response = user_client.get("/predictions/example.csv")
+    assert response.status_code == 404
+    assert NAME in response.text

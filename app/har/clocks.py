@@ -53,7 +53,7 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     """
     if len(time) < 2:
         raise UnreadableData(f"{source}: holds {len(time)} usable sample, expected a recording of some seconds.")
-    steps = np.abs(np.diff(time))
+    steps = np.diff(np.sort(time))
     steps = steps[steps > 0]
     if not len(steps):
         raise UnreadableData(

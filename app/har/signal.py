@@ -287,8 +287,8 @@ def _acceleration_problem(magnitude: float, expected: Gravity) -> str | None:
     """Compare the mean acceleration vector's length with the 9.81 m/s² (or 0) it should be."""
     if magnitude > 500:
         return (
-            f"the mean is {magnitude:.0f}, expected about {'9.8' if expected == 'included' else '0'} m/s²; the file seems "
-            "to be in thousandths of g. Multiply by 0.00980665."
+            f"the mean is {magnitude:.0f}, expected about {'9.8' if expected == 'included' else '0'} m/s²; the file "
+            "seems to be in thousandths of g. Multiply by 0.00980665."
         )
     if magnitude > 20:
         return f"the mean is {magnitude:.1f} m/s², more than twice gravity. Check the unit in the export settings."

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from app.har.errors import UnreadableData
 from app.har.recordings.files import Member
-from app.har.recordings.tables import Layout
+from app.har.recordings.tables import Layout, Source, open_table
 from app.har.types import Problem, Recording, SignalSet
 
 if TYPE_CHECKING:
@@ -60,6 +61,26 @@ def ahead(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Itera
             result = pending.popleft().result()
             pending.extend(pool.submit(work, item) for item in islice(remaining, 1))
             yield result
+
+
+def sorted_out(
+    members: Iterable[Member], matches: Callable[[Layout], bool], expected: str
+) -> tuple[list[Source], tuple[Problem, ...]]:
+    """Return the files of a layout, and a problem for each other one."""
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    for member in members:
+        try:
+            source = open_table(member)
+        except UnreadableData as error:
+            problems.append(Problem(member.name, "unreadable file", str(error), "file skipped"))
+            continue
+        if matches(source.layout):
+            sources.append(source)
+        else:
+            found = f"{source.layout.describe()}; expected {expected}"
+            problems.append(Problem(member.name, "other layout", found, "file skipped"))
+    return sources, tuple(problems)
 
 
 def natural(name: str) -> list[tuple[int, str]]:

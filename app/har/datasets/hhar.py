@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.har.datasets.base import Part
-from app.har.errors import UnreadableData
+from app.har.datasets.base import Part, sorted_out
 from app.har.recordings.files import Member
 from app.har.recordings.hhar import DESCRIPTION, matches, read_pairs, read_table
-from app.har.recordings.tables import open_table
-from app.har.types import Problem
 
 FORMAT = "hhar"
 TITLE = "HHAR, phones and watches"
@@ -20,23 +17,12 @@ __all__ = ["FORMAT", "SHOW_RECORDING", "TITLE", "matches", "read"]
 
 def read(members: list[Member]) -> Iterator[Part]:
     """Read one recording a user and device."""
+    sources, skipped = sorted_out(members, matches, DESCRIPTION)
+    yield Part(None, {}, skipped, 0.0)
     tables = []
-    total = sum(member.size for member in members) or 1
-    done = 0
-    for member in members:
-        done += member.size
-        try:
-            source = open_table(member)
-            if matches(source.layout):
-                tables.append(read_table(source))
-                yield Part(None, fraction=0.5 * done / total)
-                continue
-            problem = Problem(
-                member.name, "other layout", f"{source.layout.describe()}; expected {DESCRIPTION}", "file skipped"
-            )
-        except UnreadableData as error:
-            problem = Problem(member.name, "unreadable file", str(error), "file skipped")
-        yield Part(None, {}, (problem,), 0.5 * done / total)
+    for number, source in enumerate(sources, 1):
+        tables.append(read_table(source))
+        yield Part(None, fraction=0.5 * number / len(sources))
     rows = sum(len(table.frame) for table in tables) or 1
     done = 0
     for recording, frames in read_pairs(tables):

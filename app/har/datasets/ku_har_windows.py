@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead
-from app.har.errors import UnrecognisedData
+from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, sorted_out
 from app.har.recordings.files import Member
-from app.har.recordings.ku_har_windows import ACTIVITIES, N_TIMESTEPS, RATE_HZ, Block, matches, read_blocks
-from app.har.recordings.tables import open_table
+from app.har.recordings.ku_har_windows import ACTIVITIES, DESCRIPTION, N_TIMESTEPS, RATE_HZ, Block, matches, read_blocks
 from app.har.types import MODALITY_CHANNELS, Problem, SignalSet
 
 FORMAT = "ku-har-windows"
@@ -22,9 +20,8 @@ __all__ = ["FORMAT", "SHOW_RECORDING", "TITLE", "matches", "read"]
 
 def read(members: list[Member]) -> Iterator[Part]:
     """Read the file block by block; each row is a recording of its own."""
-    sources = [source for source in map(open_table, members) if matches(source.layout)]
-    if not sources:
-        raise UnrecognisedData("No file of KU-HAR subsamples among these.")
+    sources, skipped = sorted_out(members, matches, DESCRIPTION)
+    yield Part(None, {}, skipped, 0.0)
     total, done, row = sum(source.member.size for source in sources) or 1, 0, 0
     nobody = (
         Problem(

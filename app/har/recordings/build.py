@@ -42,7 +42,7 @@ def raw_stream(
             raise UnreadableData(
                 f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable."
             )
-        empty = frame.select(time, *axes).null_count().sum_horizontal().item() == len(bad) * (1 + len(axes))
+        empty = frame.select(axes).null_count().sum_horizontal().item() == len(bad) * len(axes)
         problems.append(
             Problem(
                 source.name,

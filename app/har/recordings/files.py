@@ -19,7 +19,7 @@ from typing import IO
 
 from app.har.errors import UnreadableData
 
-MAX_MEMBERS = 50_000
+MAX_MEMBERS = 20_000
 MAX_EXPANDED_BYTES = 16 * 2**30
 MAX_RATIO = 100  # sensor CSVs shrink 4 to 30 times
 RATIO_FREE_BYTES = 64 * 2**20  # a small archive of constant columns may shrink more

@@ -1,4 +1,4 @@
-"""HHAR: `Index,Arrival_Time,Creation_Time,x,y,z,User,Model,Device,gt`, a file a sensor, many people and devices in each.
+"""HHAR: `Index,Arrival_Time,Creation_Time,x,y,z,User,Model,Device,gt`, a file a sensor, many people in each.
 
 Format: Stisen et al., Smart devices are different, SenSys 2015. Arrival_Time in ms since 1970, Creation_Time in ns on
 device's own clock, m/s² with gravity, rad/s.

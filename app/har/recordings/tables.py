@@ -112,13 +112,20 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     rows = tuple(cells[1:] if header else cells)
     if not rows:
         raise UnreadableData(f"{name}: holds a header ({', '.join(header or ())[:120]}) and no data row.")
+    width = Counter(len(row) for row in rows).most_common(1)[0][0]
+    if header and width > len(header) and any(cell.strip() for row in rows for cell in row[len(header) :]):
+        line = numbered[1][0]
+        raise UnreadableData(
+            f"{name}, line {line}: has {width} cells, the header {len(header)}; expected a cell for each heading. "
+            "With decimal commas, separate the columns by semicolons."
+        )
     return Layout(
         encoding=encoding,
         separator=separator,
         decimal_comma=separator != ","
         and any(re.match(r"\s*-?\d+,\d+([eE][-+]?\d+)?\s*\Z", c) for r in rows for c in r),
         header=header,
-        n_columns=max(len(header or ()), Counter(len(row) for row in rows).most_common(1)[0][0]),
+        n_columns=max(len(header or ()), width),
         rows=rows,
         first_data_line=numbered[1 if header else 0][0],
         newline=newline,
@@ -129,10 +136,9 @@ def _encoding(head: bytes, name: str) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if head.startswith(mark):
             return encoding
-    if head[1::2].count(0) > 0.4 * len(head[1::2]):
-        return "utf-16-le"
-    if head[::2].count(0) > 0.4 * len(head[::2]):
-        return "utf-16-be"
+    even, odd = head[::2].count(0) / len(head), head[1::2].count(0) / len(head)
+    if max(even, odd) > 0.2 and min(even, odd) < 0.02:  # text with every other byte zero
+        return "utf-16-le" if odd > even else "utf-16-be"
     strange = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\x0c")
     if strange > 0.01 * len(head) or head.startswith((b"%PDF", b"\x1f\x8b", b"SQLite format")):
         raise UnreadableData(f"{name}: is binary (it starts with {head[:8].hex(' ')}), expected CSV text.")

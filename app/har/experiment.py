@@ -83,7 +83,7 @@ def run_experiment(
         fitted[name], probabilities[name], outcomes[name] = fit_and_score(name, train, test, config, report)
         report({"stage": "scored", "accuracy": outcomes[name].accuracy.value, "f1": outcomes[name].f1.value})
 
-    result = {
+    result: dict[str, Any] = {
         "models": {name: metrics.as_dict() for name, metrics in outcomes.items()},
         "split": described,
         "activities": list(windows.activities),
@@ -218,7 +218,7 @@ def _draw(
             axes = plots.confusion(np.array(metrics.confusion), windows.activities, normalise=normalise, title=name)
             save(axes, f"confusion-{name}-{'rows' if normalise else 'counts'}")
         if epochs := [event for event in history if event["model"] == name]:
-            save(plots.learning_curve(epochs, title=name), f"learning-{name}")
+            save(plots.learning_curve(epochs, title=name)[0], f"learning-{name}")
     product = fitted.get(PRODUCT)
     if isinstance(product, ActivityClassifier):
-        save(plots.importances(product.importances, product.selected_k), "importances")
+        save(plots.importances(product.importances, product.selected_k)[0], "importances")

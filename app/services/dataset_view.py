@@ -20,7 +20,7 @@ UNITS = {"acc": "m/s²", "gyro": "rad/s"}
 
 def activities(store: Store) -> list[dict[str, Any]]:
     """Return recordings, subjects, minutes, windows and colour of each activity."""
-    from app.har.plots import activity_colour
+    from app.har.colours import activity_colour
 
     names = store.signals.activities
     return [each | {"colour": activity_colour(each["activity"], names)} for each in store.per_activity()]
@@ -28,7 +28,7 @@ def activities(store: Store) -> list[dict[str, Any]]:
 
 def preview(store: Store, activity: str) -> dict[str, Any]:
     """Return a representative stretch of an activity, as the page's plot takes it."""
-    from app.har.plots import activity_colour
+    from app.har.colours import activity_colour
 
     names = store.signals.activities
     if activity not in names:

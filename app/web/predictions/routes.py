@@ -135,7 +135,7 @@ def _again_form(versions: list[Any]) -> AgainForm:
 
 
 def _colours(result: PredictionResult) -> dict[str, str]:
-    from app.har.plots import activity_colour
+    from app.har.colours import activity_colour
 
     return {name: activity_colour(name, result.all_activities) for name in result.all_activities}
 

@@ -1,0 +1,202 @@
+"""Figures: each function draws what it is given on ``ax`` (a new figure without one) and returns the axes.
+
+matplotlib is imported only when something is drawn, because the pages need nothing but the colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.har.types import Event, Metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+# Okabe & Ito's palette (without black), then hues of Paul Tol's muted and light schemes that differ from it.
+ACTIVITY_COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
+    "#332288", "#882255", "#44AA99", "#999933", "#CC6677", "#117733", "#AA4499",
+    "#BBCC33", "#EE8866", "#FFAABB", "#77AADD", "#661100", "#DDCC77",
+)  # fmt: skip
+UNLABELLED_COLOUR = "#BBBBBB"
+SELECTED_COLOUR, OTHER_COLOUR = ACTIVITY_COLOURS[0], UNLABELLED_COLOUR
+SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
+MODEL_TITLES = {"elm-gru-am": "ELM-GRU-AM", "random-forest": "Random Forest", "lstm": "LSTM", "cnn": "CNN"}
+
+
+def activity_colour(name: str, activities: Sequence[str]) -> str:
+    """Return the colour of an activity, the same wherever these activities are shown; grey for anything else."""
+    if name not in activities:
+        return UNLABELLED_COLOUR
+    return ACTIVITY_COLOURS[list(activities).index(name) % len(ACTIVITY_COLOURS)]
+
+
+def model_title(name: str) -> str:
+    """Return a model's name as one writes it."""
+    return MODEL_TITLES.get(name, name)
+
+
+def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
+    """Write ``stem.png`` and ``stem.svg``; equal figures give equal files."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    if not isinstance(figure, Figure):
+        raise TypeError("only a whole figure can be saved, not a part of one")
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "kinelab"}):
+        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
+
+
+def confusion(
+    counts: ArrayLike, activities: Sequence[str], *, normalise: bool = False, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw a confusion matrix, (n, n) windows with true activities in rows; ``normalise`` shows shares of each row."""
+    matrix = np.asarray(counts)
+    n = len(activities)
+    size = max(4.5, 0.55 * n + 2.5)
+    ax = ax or _axes(size + 0.8, size)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(n, n):
+        if matrix[row, column]:
+            text = f"{100 * shares[row, column]:.0f}" if normalise else f"{matrix[row, column]}"
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=8 if n < 12 else 6)
+    ax.set_xticks(range(n), activities, rotation=45, ha="right")
+    ax.set_yticks(range(n), activities)
+    what = "% of the true activity's windows" if normalise else "windows"
+    ax.set(xlabel="recognised activity", ylabel="true activity", title=_title(title, f"Confusion matrix, {what}"))
+    ax.figure.colorbar(image, ax=ax, label="share of the true activity's windows", shrink=0.8)
+    return ax
+
+
+def learning_curve(events: Iterable[Event], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw accuracy by epoch, on the windows learnt from and on those held out, from epoch events."""
+    epochs = [event for event in events if "epoch" in event]
+    ax = ax or _axes(6.4, 4)
+    numbers = [event["epoch"] for event in epochs]
+    for key, label, style in (("accuracy", "windows learnt from", "--"), ("val_accuracy", "windows held out", "-")):
+        ax.plot(numbers, [100 * event[key] for event in epochs], style, label=label, marker="o", markersize=3)
+    ax.set(xlabel="epoch", ylabel="accuracy (%)", title=_title(title, "Learning curve"))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
+
+
+def importances(
+    ranking: Sequence[tuple[str, float]], selected_k: int, *, n_named: int = 20, ax: Axes | None = None
+) -> Axes:
+    """Draw the most important features by name and, inset, how importance falls off over all of them."""
+    ax = ax or _axes(8, 6)
+    named = list(ranking)[:n_named]
+    colours = [SELECTED_COLOUR if i < selected_k else OTHER_COLOUR for i in range(len(named))]
+    ax.barh(range(len(named)), [100 * importance for _, importance in named], color=colours)
+    ax.set_yticks(range(len(named)), [name for name, _ in named], fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xlabel="share of the forest's importance (%)", title=f"The {len(named)} most important of {len(ranking)} features")
+    inset = ax.inset_axes((0.52, 0.08, 0.45, 0.42))
+    rank = np.arange(1, len(ranking) + 1)
+    inset.plot(rank, [100 * importance for _, importance in ranking], color="black", linewidth=1)
+    inset.axvspan(1, max(selected_k, 1), color=SELECTED_COLOUR, alpha=0.15)
+    inset.set_title(f"Fall-off; the first {selected_k} go on", fontsize=8)
+    inset.set_xlabel("rank", fontsize=8)
+    inset.set_ylabel("importance (%)", fontsize=8)
+    inset.tick_params(labelsize=7)
+    return ax
+
+
+def class_distribution(counts: Mapping[str, int], *, ax: Axes | None = None) -> Axes:
+    """Draw how many windows each activity has."""
+    names = list(counts)
+    ax = ax or _axes(6.4, max(2.5, 0.32 * len(names) + 1.2))
+    bars = ax.barh(range(len(names)), list(counts.values()), color=[activity_colour(name, names) for name in names])
+    ax.bar_label(bars, padding=3, fontsize=8)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.set(xlabel="windows", title="Windows per activity")
+    return ax
+
+
+def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Axes:
+    """Draw accuracy, precision, recall and F1 of several models side by side, with their 95 % intervals."""
+    ax = ax or _axes(max(6.4, 1.2 * len(outcomes) + 4), 4.2)
+    width = 0.8 / max(len(outcomes), 1)
+    lowest = 100.0
+    for i, (name, metrics) in enumerate(outcomes.items()):
+        intervals = [getattr(metrics, score) for score in SCORES]
+        values = np.array([100 * interval.value for interval in intervals])
+        ends = np.array([[100 * interval.low, 100 * interval.high] for interval in intervals])
+        errors = np.abs(ends - values[:, None]).T
+        x = np.arange(len(SCORES)) + (i - (len(outcomes) - 1) / 2) * width
+        colour = ACTIVITY_COLOURS[i % len(ACTIVITY_COLOURS)]
+        ax.bar(x, values, width * 0.92, yerr=errors, capsize=2, label=model_title(name), color=colour)
+        lowest = min(lowest, float(ends.min()))
+    ax.set_xticks(range(len(SCORES)), list(SCORES.values()))
+    ax.set_ylim(max(0.0, 10 * np.floor(lowest / 10) - 10), 100)
+    ax.set(ylabel="%", title="Scores on the test windows, with 95 % intervals")
+    ax.grid(axis="y", alpha=0.3)
+    ax.set_axisbelow(True)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return ax
+
+
+def signal_preview(
+    time_s: ArrayLike, values: ArrayLike, channels: Sequence[str], *, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw channels of one kind over time: values (n, n_channels) in m/s² (``acc_…``) or rad/s."""
+    ax = ax or _axes(8, 3)
+    signal = np.asarray(values)
+    for i, channel in enumerate(channels):
+        ax.plot(np.asarray(time_s), signal[:, i], linewidth=0.8, label=channel, color=ACTIVITY_COLOURS[i])
+    kinds = {"acceleration (m/s²)" if "acc" in channel else "rotation (rad/s)" for channel in channels}
+    ax.set(xlabel="time (s)", ylabel=", ".join(sorted(kinds)), title=title)
+    ax.margins(x=0)
+    ax.legend(loc="upper right", fontsize=8, ncols=3)
+    return ax
+
+
+def timeline(
+    time_s: ArrayLike,
+    values: ArrayLike,
+    bands: Iterable[tuple[float, float, str]],
+    activities: Sequence[str],
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a signal, (n,) or (n, n_channels), over bands of (start_s, end_s, activity) in their colours."""
+    from matplotlib.patches import Patch
+
+    ax = ax or _axes(10, 3.2)
+    shown: dict[str, str] = {}
+    for start, end, activity in bands:
+        shown[activity] = activity_colour(activity, activities)
+        ax.axvspan(start, end, color=shown[activity], alpha=0.35, linewidth=0)
+    signal: NDArray[np.float64] = np.asarray(values)
+    ax.plot(np.asarray(time_s), signal, linewidth=0.6, color="black", alpha=0.7)
+    ax.set(xlabel="time (s)", ylabel="acceleration (m/s²)", title=_title(title, "Recognised activities"))
+    ax.margins(x=0)
+    handles = [Patch(color=colour, alpha=0.5, label=name) for name, colour in shown.items()]
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    return ax
+
+
+def _title(model: str, what: str) -> str:
+    return f"{model_title(model)}: {what[0].lower()}{what[1:]}" if model else what
+
+
+def _axes(width: float, height: float) -> Axes:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()

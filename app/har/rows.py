@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 RECORDING = "recording"
 WIDE = 200  # from so many columns on, records are plain float32 matrices
+EMPTY = 2**63 - 1  # stands for an empty cell of whole numbers; sorts last, as NaN does
 Row = tuple[Any, ...]
 
 
@@ -88,7 +90,7 @@ class RowWriter:
                     codes.setdefault(value or "", len(codes))
                 records[name] = column.fill_null("").replace_strict(codes, return_dtype=pl.UInt32).to_numpy()
             else:
-                records[name] = (column.fill_null(0) if self.kinds[name] == "integer" else column).to_numpy()
+                records[name] = (column.fill_null(EMPTY) if self.kinds[name] == "integer" else column).to_numpy()
         return records
 
     def close(self) -> dict[str, Any]:
@@ -147,18 +149,14 @@ class RowTable:
             raise KeyError(f"no column {unknown[0]!r}; there are {', '.join(self.columns[:20])}")
         total = high - low
         offset, stop = max(offset, 0), min(max(offset, 0) + limit, total)
-        index: NDArray[Any]
+        index: NDArray[Any] = np.arange(offset, stop)
         if sort is None:
-            index = np.arange(low + offset, low + stop)
+            index = index + low
         else:
-            order, missing = self._order(sort)
-            if recording is not None:
-                inside = (order >= low) & (order < high)
-                missing = int(inside[len(order) - missing :].sum()) if missing else 0
-                order = order[inside]
+            order, missing = self._stored_order(sort) if recording is None else self._order(sort, low, high)
             if descending:  # empty cells stay last
-                order = np.concatenate([order[: total - missing][::-1], order[total - missing :]])
-            index = order[offset:stop]
+                index = np.where(index < total - missing, total - missing - 1 - index, index)
+            index = order[index]
         return total, self._plain(np.asarray(self._records[index]), chosen)
 
     def _range(self, recording: str | None) -> tuple[int, int]:
@@ -170,28 +168,27 @@ class RowTable:
             raise KeyError(f"no recording {recording!r} in this table") from None
         return (self.entry["ends"][number - 1] if number else 0), self.entry["ends"][number]
 
-    def _order(self, column: str) -> tuple[NDArray[np.uint32], int]:
-        """Return the rows in ascending order, and how many empty cells end it; kept on disk after the first time."""
-        position = self.columns.index(column)
-        path = self.folder / f"{self.entry['name']}.{position}.order.npy"
+    def _stored_order(self, column: str) -> tuple[NDArray[np.uint32], int]:
+        """Return the order of the whole table, kept on disk after the first time."""
+        path = self.folder / f"{self.entry['name']}.{self.columns.index(column)}.order.npy"
         if not path.exists():
-            values = self._sortable(column)
-            order = np.argsort(values, kind="stable").astype(np.uint32)
-            missing = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
-            partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.npy")
+            order, missing = self._order(column, 0, self.entry["rows"])
+            partial = path.with_name(f"{path.stem}.{os.getpid()}.{threading.get_ident()}.partial.npy")
             np.save(partial, np.append(np.uint32(missing), order))
             partial.replace(path)
         stored = np.load(path, mmap_mode="r")
         return stored[1:], int(stored[0])
 
-    def _sortable(self, column: str) -> NDArray[Any]:
-        values = np.ascontiguousarray(self._records["#" if column == RECORDING else column])
+    def _order(self, column: str, low: int, high: int) -> tuple[NDArray[np.uint32], int]:
+        """Return the rows from low to high in ascending order, and how many empty cells end it."""
+        values = np.ascontiguousarray(self._records["#" if column == RECORDING else column][low:high])
         names = self.entry["recordings"] if column == RECORDING else self.entry["categories"].get(column)
-        if names is None:
-            return values
-        rank = np.empty(len(names), np.uint32)
-        rank[np.argsort(np.array(names))] = np.arange(len(names))
-        return np.asarray(rank[values])
+        if names is not None:
+            rank = np.empty(len(names), np.uint32)
+            rank[np.argsort(np.array(names))] = np.arange(len(names))
+            values = rank[values]
+        missing = int((np.isnan(values) if values.dtype.kind == "f" else values == EMPTY).sum())
+        return (np.argsort(values, kind="stable") + low).astype(np.uint32), missing
 
     def _plain(self, records: NDArray[Any], columns: Sequence[str]) -> list[Row]:
         return list(zip(*(self._cells(records, name) for name in columns), strict=True))
@@ -204,6 +201,6 @@ class RowTable:
         if kind == "text":
             return [self.entry["categories"][column][code] for code in values.tolist()]
         if kind == "integer":
-            return [int(value) for value in values.tolist()]
+            return [None if value != value or value == EMPTY else int(value) for value in values.tolist()]
         # The shortest text of a float32 is what the file said
         return [None if value != value else float(str(value)) for value in values]

@@ -146,6 +146,17 @@ def test_hhar_keeps_a_table_a_sensor_with_the_files_own_columns(tmp_path: Path) 
     assert (row[0], row[1], row[6:]) == (799, 1424696633908 + 7990, ("b", "nexus4", "gear_1", "run"))
 
 
+def test_an_empty_cell_of_whole_numbers_is_shown_empty_and_sorted_last(tmp_path: Path) -> None:
+    lines = hhar_csv("accelerometer").splitlines()
+    lines[5] = "," + lines[5].partition(",")[2]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    convert(tmp_path / "a.csv", tmp_path / "store")
+    store = open_store(tmp_path / "store")
+    for descending in (False, True):
+        assert store.rows("accelerometer", sort="Index", descending=descending, offset=799)[1][0][0] is None
+        assert store.rows("accelerometer", sort="Index", descending=descending)[1][0][0] == (799 if descending else 0)
+
+
 def test_windows_of_three_seconds_come_back_as_they_were(tmp_path: Path) -> None:
     text = ku_har_windows_csv(7)
     (tmp_path / "w.csv").write_text(text)

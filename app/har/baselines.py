@@ -49,7 +49,8 @@ class RawNetwork(Classifier):
         X = windows.X
         stride = max(1, round(windows.sampling_rate_hz / self.stride_rate_hz)) if self.stride_rate_hz else 1
         n_steps = X.shape[1] // stride
-        return X[:, : n_steps * stride].reshape(len(X), n_steps, stride, X.shape[2]).mean(axis=2)
+        averaged: FloatArray = X[:, : n_steps * stride].reshape(len(X), n_steps, stride, X.shape[2]).mean(axis=2)
+        return averaged
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         fitted, held_out = split_inner(windows, seed)
@@ -87,7 +88,7 @@ class CNN(RawNetwork):
 
 
 MODELS: dict[str, type[Classifier]] = {
-    model.name: model for model in (ActivityClassifier, RandomForest, LSTM, CNN)  # type: ignore[type-abstract]
+    model.name: model for model in (ActivityClassifier, RandomForest, LSTM, CNN)
 }
 
 

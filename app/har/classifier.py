@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
@@ -299,7 +300,7 @@ def combine(log_p: FloatArray, scores: FloatArray, combination: tuple[float, flo
 def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple[float, float]:
     """Choose the two temperatures by the likelihood of held-out windows, (n, n_activities) each."""
 
-    def loss(weights: FloatArray) -> float:
+    def loss(weights: NDArray[np.float64]) -> float:
         log_q = log_softmax(weights[0] * log_p + weights[1] * scores, axis=1)
         return float(-log_q[np.arange(len(y)), y].mean())
 

@@ -68,7 +68,7 @@ class ExtremeLearningMachine:
             bias = BIAS_SCALE * random.standard_normal(self.n_nodes)
             self._hidden_layer = weights.astype(np.float32), bias.astype(np.float32)
         weights32, bias32 = self._hidden_layer
-        H = X @ weights32
+        H: FloatArray = X @ weights32
         H += bias32
         return np.maximum(H, 0, out=H)
 

@@ -7,7 +7,7 @@ and powers enter as logarithms.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -94,7 +94,7 @@ def describe(
     power = (spectrum.real**2 + spectrum.imag**2) / np.square(window).sum()
     edges = band_edges(length, sampling_rate_hz, n_bands)
     total = np.log(power[:, :, 1 : edges[-1]].mean(axis=2) + FLOOR**2)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         band = np.log(power[:, :, low:high].mean(axis=2) + FLOOR**2)
         title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
         add(band, f"log power {title}")
@@ -131,8 +131,8 @@ def frame_features(
     step = max(1, round(frame_step_s * windows.sampling_rate_hz))
     parts = []
     for X in _chunks(windows):
-        frames = sliding_window_view(X, length, axis=1)[:, ::step].transpose(0, 1, 3, 2)  # (n, frames, length, channels)
-        flat = frames.reshape(-1, length, X.shape[2])
+        frames = sliding_window_view(X, length, axis=1)[:, ::step]  # (n, frames, channels, length)
+        flat = frames.transpose(0, 1, 3, 2).reshape(-1, length, X.shape[2])
         values, names = describe(flat, windows.channels, windows.sampling_rate_hz, n_bands)
         parts.append(values.reshape(len(X), -1, values.shape[1]))
     return np.concatenate(parts), names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -40,7 +39,7 @@ def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArra
         document["manifest_sha256"] = _digest_of(document)
         (draft / MANIFEST).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
         draft.chmod(0o755)  # mkdtemp makes it private
-        os.replace(draft, folder)
+        draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -81,8 +80,8 @@ def _bytes(path: Path) -> bytes:
 def _compare(path: Path, expected: str | None, found: str) -> None:
     if found != expected:
         raise ModelIntegrityError(
-            f"{path} was changed after the model was saved: expected sha256 {str(expected)[:12]}…, found {found[:12]}…. "
-            "Restore the file, or train the model again."
+            f"{path} was changed after the model was saved: expected sha256 {str(expected)[:12]}…, "
+            f"found {found[:12]}…. Restore the file, or train the model again."
         )
 
 

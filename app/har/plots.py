@@ -1,6 +1,6 @@
-"""Figures: each function draws what it is given on ``ax`` (a new figure without one) and returns the axes.
+"""Figures: each function draws what it is given, on ``ax`` where one is given, and returns the axes it drew on.
 
-matplotlib is imported only when something is drawn, because the pages need nothing but the colours.
+matplotlib is imported only when something is drawn, and its global state is left alone.
 """
 
 from __future__ import annotations
@@ -12,29 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from app.har.colours import AXES, MISSING, PALETTE, activity_colour
 from app.har.types import Event, Metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-# Okabe & Ito's palette (without black), then hues of Paul Tol's muted and light schemes that differ from it.
-ACTIVITY_COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
-    "#332288", "#882255", "#44AA99", "#999933", "#CC6677", "#117733", "#AA4499",
-    "#BBCC33", "#EE8866", "#FFAABB", "#77AADD", "#661100", "#DDCC77",
-)  # fmt: skip
-UNLABELLED_COLOUR = "#BBBBBB"
-SELECTED_COLOUR, OTHER_COLOUR = ACTIVITY_COLOURS[0], UNLABELLED_COLOUR
 SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 MODEL_TITLES = {"elm-gru-am": "ELM-GRU-AM", "random-forest": "Random Forest", "lstm": "LSTM", "cnn": "CNN"}
-
-
-def activity_colour(name: str, activities: Sequence[str]) -> str:
-    """Return the colour of an activity, the same wherever these activities are shown; grey for anything else."""
-    if name not in activities:
-        return UNLABELLED_COLOUR
-    return ACTIVITY_COLOURS[list(activities).index(name) % len(ACTIVITY_COLOURS)]
 
 
 def model_title(name: str) -> str:
@@ -79,40 +65,47 @@ def confusion(
     return ax
 
 
-def learning_curve(events: Iterable[Event], *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw accuracy by epoch, on the windows learnt from and on those held out, from epoch events."""
+def learning_curve(events: Iterable[Event], *, title: str = "") -> tuple[Axes, Axes]:
+    """Draw accuracy and loss by epoch, on the windows learnt from and on those held out, from epoch events."""
+    from matplotlib.figure import Figure
+
     epochs = [event for event in events if "epoch" in event]
-    ax = ax or _axes(6.4, 4)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    accuracy, loss = figure.subplots(1, 2)
     numbers = [event["epoch"] for event in epochs]
-    for key, label, style in (("accuracy", "windows learnt from", "--"), ("val_accuracy", "windows held out", "-")):
-        ax.plot(numbers, [100 * event[key] for event in epochs], style, label=label, marker="o", markersize=3)
-    ax.set(xlabel="epoch", ylabel="accuracy (%)", title=_title(title, "Learning curve"))
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.3)
-    ax.legend()
-    return ax
+    for ax, key, factor, label in ((accuracy, "accuracy", 100, "accuracy (%)"), (loss, "loss", 1, "loss")):
+        for prefix, who, style in (("", "windows learnt from", "--"), ("val_", "windows held out", "-")):
+            values = [factor * event[prefix + key] for event in epochs]
+            ax.plot(numbers, values, style, label=who, marker="o", markersize=3)
+        ax.set(xlabel="epoch", ylabel=label)
+        ax.locator_params(axis="x", integer=True)
+        ax.grid(alpha=0.3)
+    accuracy.legend()
+    figure.suptitle(_title(title, "Learning curve"))
+    return accuracy, loss
 
 
 def importances(
     ranking: Sequence[tuple[str, float]], selected_k: int, *, n_named: int = 20, ax: Axes | None = None
-) -> Axes:
+) -> tuple[Axes, Axes]:
     """Draw the most important features by name and, inset, how importance falls off over all of them."""
     ax = ax or _axes(8, 6)
     named = list(ranking)[:n_named]
-    colours = [SELECTED_COLOUR if i < selected_k else OTHER_COLOUR for i in range(len(named))]
+    colours = [PALETTE[0] if i < selected_k else MISSING for i in range(len(named))]
     ax.barh(range(len(named)), [100 * importance for _, importance in named], color=colours)
     ax.set_yticks(range(len(named)), [name for name, _ in named], fontsize=8)
     ax.invert_yaxis()
-    ax.set(xlabel="share of the forest's importance (%)", title=f"The {len(named)} most important of {len(ranking)} features")
+    ax.set(xlabel="share of the forest's importance (%)")
+    ax.set_title(f"The {len(named)} most important of {len(ranking)} features")
     inset = ax.inset_axes((0.52, 0.08, 0.45, 0.42))
     rank = np.arange(1, len(ranking) + 1)
     inset.plot(rank, [100 * importance for _, importance in ranking], color="black", linewidth=1)
-    inset.axvspan(1, max(selected_k, 1), color=SELECTED_COLOUR, alpha=0.15)
+    inset.axvspan(1, max(selected_k, 1), color=PALETTE[0], alpha=0.15)
     inset.set_title(f"Fall-off; the first {selected_k} go on", fontsize=8)
     inset.set_xlabel("rank", fontsize=8)
     inset.set_ylabel("importance (%)", fontsize=8)
     inset.tick_params(labelsize=7)
-    return ax
+    return ax, inset
 
 
 def class_distribution(counts: Mapping[str, int], *, ax: Axes | None = None) -> Axes:
@@ -139,7 +132,7 @@ def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Ax
         ends = np.array([[100 * interval.low, 100 * interval.high] for interval in intervals])
         errors = np.abs(ends - values[:, None]).T
         x = np.arange(len(SCORES)) + (i - (len(outcomes) - 1) / 2) * width
-        colour = ACTIVITY_COLOURS[i % len(ACTIVITY_COLOURS)]
+        colour = PALETTE[i % len(PALETTE)]
         ax.bar(x, values, width * 0.92, yerr=errors, capsize=2, label=model_title(name), color=colour)
         lowest = min(lowest, float(ends.min()))
     ax.set_xticks(range(len(SCORES)), list(SCORES.values()))
@@ -158,7 +151,7 @@ def signal_preview(
     ax = ax or _axes(8, 3)
     signal = np.asarray(values)
     for i, channel in enumerate(channels):
-        ax.plot(np.asarray(time_s), signal[:, i], linewidth=0.8, label=channel, color=ACTIVITY_COLOURS[i])
+        ax.plot(np.asarray(time_s), signal[:, i], linewidth=0.8, label=channel, color=AXES[i % len(AXES)])
     kinds = {"acceleration (m/s²)" if "acc" in channel else "rotation (rad/s)" for channel in channels}
     ax.set(xlabel="time (s)", ylabel=", ".join(sorted(kinds)), title=title)
     ax.margins(x=0)
@@ -179,15 +172,19 @@ def timeline(
     from matplotlib.patches import Patch
 
     ax = ax or _axes(10, 3.2)
-    shown: dict[str, str] = {}
+    spans: dict[str, list[tuple[float, float]]] = {}
     for start, end, activity in bands:
-        shown[activity] = activity_colour(activity, activities)
-        ax.axvspan(start, end, color=shown[activity], alpha=0.35, linewidth=0)
+        spans.setdefault(activity, []).append((start, end - start))
+    colours = {activity: activity_colour(activity, activities) for activity in spans}
+    for activity, stretches in spans.items():  # one artist an activity: a day has thousands of bouts
+        ax.broken_barh(
+            stretches, (0, 1), transform=ax.get_xaxis_transform(), color=colours[activity], alpha=0.35, linewidth=0
+        )
     signal: NDArray[np.float64] = np.asarray(values)
     ax.plot(np.asarray(time_s), signal, linewidth=0.6, color="black", alpha=0.7)
     ax.set(xlabel="time (s)", ylabel="acceleration (m/s²)", title=_title(title, "Recognised activities"))
     ax.margins(x=0)
-    handles = [Patch(color=colour, alpha=0.5, label=name) for name, colour in shown.items()]
+    handles = [Patch(color=colour, alpha=0.5, label=name) for name, colour in colours.items()]
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     return ax
 

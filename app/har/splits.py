@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from app.har.errors import InsufficientData
 from app.har.types import IntArray, Protocol, Split, WindowSet
 
-DRAWS = 64  # of people for a test part, of which the one nearest to the wanted share of every activity is taken
+DRAWS = 64  # divisions of the people, of which the one nearest to the wanted share of every activity is taken
 
 
 def split_windows(windows: WindowSet, protocol: Protocol, seed: int = 0, test_fraction: float = 0.2) -> Split:
@@ -42,31 +40,39 @@ def split_windows(windows: WindowSet, protocol: Protocol, seed: int = 0, test_fr
 
 
 def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int = 0) -> list[Split]:
-    """Divide the windows into folds, each the test part once; by subject, a person is in one fold only.
+    """Divide the windows into folds, each the test part once; drawn as `split_windows` draws.
 
     Raises
     ------
     InsufficientData
-        When there are fewer subjects, or windows of an activity, than folds.
+        As `split_windows`, and when there are more folds than subjects (or, at random, than windows of an activity).
     """
     check_trainable(windows)
+    if n_folds < 2:
+        raise ValueError(f"at least 2 folds are needed, found {n_folds}")
+    everything = np.arange(len(windows))
     if protocol == "subject":
-        available, unit = len(set(windows.subjects)), "subjects"
-        folds: Any = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        n_subjects = len(set(windows.subjects))
+        if n_subjects < n_folds:
+            raise InsufficientData(f"{n_folds} folds by subject need at least as many subjects; found {n_subjects}.")
+        sizes = [len(part) for part in np.array_split(np.arange(n_subjects), n_folds)]
+        person, parts = _draw_people(windows, seed, sizes)
+        tests = [np.flatnonzero(np.isin(person, people)) for people in parts]
+    elif protocol == "random":
+        fewest = np.bincount(windows.y)[np.unique(windows.y)].min()
+        if fewest < n_folds:
+            raise InsufficientData(f"{n_folds} folds need {n_folds} windows of each activity; one has only {fewest}.")
+        drawn = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(everything, windows.y)
+        tests = [test for _, test in drawn]
     else:
-        counts = np.bincount(windows.y)
-        available, unit = int(counts[counts > 0].min()), "windows of the rarest activity"
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    if available < n_folds:
-        raise InsufficientData(f"{n_folds} folds need at least as many {unit}; found {available}.")
-    parts = folds.split(windows.X[:, 0, 0], windows.y, windows.subjects)
-    return [Split(train, test, protocol, seed) for train, test in parts]
+        raise ValueError(f"protocol must be random or subject, found {protocol!r}")
+    return [Split(np.setdiff1d(everything, test), test, protocol, seed) for test in tests]
 
 
 def split_inner(windows: WindowSet, seed: int, fraction: float = 0.15) -> tuple[IntArray, IntArray]:
     """Divide training windows into a part to fit and a part to hold out: whole subjects when there are at least 4.
 
-    The held-out part decides when to stop, and how sure the model may be. An activity of a single window is only fitted.
+    The held-out part decides when to stop and how sure the model may be. An activity of a single window is only fitted.
     """
     if len(set(windows.subjects)) >= 4:
         fit, held_out = _by_subject(windows, seed, fraction)
@@ -82,7 +88,7 @@ def split_inner(windows: WindowSet, seed: int, fraction: float = 0.15) -> tuple[
 def check_trainable(windows: WindowSet) -> None:
     """Raise `InsufficientData` unless there are two activities of two windows each, all of them labelled."""
     if not len(windows):
-        raise InsufficientData("There is no window to train on: every recording is shorter than one window or unlabelled.")
+        raise InsufficientData("There is no window to train on: all recordings are too short, or unlabelled.")
     if windows.y.min() < 0:
         raise InsufficientData(f"{(windows.y < 0).sum()} of {len(windows)} windows have no activity; leave them out.")
     counts = np.bincount(windows.y, minlength=len(windows.activities))
@@ -106,28 +112,34 @@ def _at_random(windows: WindowSet, seed: int, fraction: float) -> tuple[IntArray
 
 
 def _by_subject(windows: WindowSet, seed: int, fraction: float) -> tuple[IntArray, IntArray]:
-    """Draw whole subjects, many times, and keep the draw that is best balanced.
-
-    scikit-learn's StratifiedGroupKFold draws the same folds whatever its seed once people differ in size, and puts
-    a person who recorded most of an activity into a test part as readily as into training.
-    """
     n_subjects = len(set(windows.subjects))
     if n_subjects < 2:
         raise InsufficientData(
             f"A split by subject needs at least 2 subjects; all windows are of {windows.subjects[0]!r}. "
             "Use the random protocol."
         )
-    _, person = np.unique(windows.subjects, return_inverse=True)
-    counts = np.zeros((n_subjects, len(windows.activities)))
+    n_test = min(max(round(fraction * n_subjects), 1), n_subjects - 1)
+    person, (in_test, _) = _draw_people(windows, seed, [n_test, n_subjects - n_test])
+    return np.flatnonzero(~np.isin(person, in_test)), np.flatnonzero(np.isin(person, in_test))
+
+
+def _draw_people(windows: WindowSet, seed: int, sizes: list[int]) -> tuple[IntArray, list[IntArray]]:
+    """Divide subjects into parts of these sizes, many times, and return each window's person and the best division.
+
+    scikit-learn's StratifiedGroupKFold draws the same folds whatever its seed once people differ in size, and puts
+    a person who recorded most of an activity into a test part as readily as into training.
+    """
+    names, person = np.unique(windows.subjects, return_inverse=True)
+    counts = np.zeros((len(names), len(windows.activities)))
     np.add.at(counts, (person, windows.y), 1)
     counts = counts[:, counts.any(axis=0)]
+    share_wanted = np.array(sizes)[:, None] / len(names)
     rng = np.random.default_rng(seed)
-    n_test = min(max(round(fraction * n_subjects), 1), n_subjects - 1)
-    drawn = [rng.permutation(n_subjects)[:n_test] for _ in range(DRAWS)]
+    divisions = [np.split(rng.permutation(len(names)), np.cumsum(sizes)[:-1]) for _ in range(DRAWS)]
 
-    def badness(people: IntArray) -> tuple[int, int, float]:
-        share = counts[people].sum(axis=0) / counts.sum(axis=0)  # of each activity, in the test part
-        return int((share == 1).sum()), int((share == 0).sum()), float(np.abs(share - fraction).sum())
+    def badness(parts: list[IntArray]) -> tuple[int, int, float]:
+        share = np.array([counts[people].sum(axis=0) for people in parts]) / counts.sum(axis=0)  # (parts, activities)
+        whole = int((share == 1).sum())  # an activity that one part has all of cannot be both learnt and tested
+        return whole, int((share == 0).sum()), float(np.abs(share - share_wanted).sum())
 
-    in_test = np.isin(person, min(drawn, key=badness))
-    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    return person, min(divisions, key=badness)

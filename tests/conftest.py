@@ -127,3 +127,13 @@ def example_model(tmp_path_factory: pytest.TempPathFactory) -> Example:
     from tests.trained import train
 
     return train(EMBEDDED_EXAMPLE, tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="session")
+def walking_model(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """Return a small made-up data set in KU-HAR's layout (without gravity) and a real model, trained on it."""
+    from tests.synthetic import ku_har_zip
+    from tests.trained import train
+
+    folder = tmp_path_factory.mktemp("walking")
+    return train(ku_har_zip(folder / "walking.zip", subjects=5, seconds=15), folder)

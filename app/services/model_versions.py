@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
+import hashlib
 import json
 import re
 import shutil
 import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from app.har.classifier import ActivityClassifier
 
 MAX_NOTES = 4000
+KEPT_LOADED = 2
+_loaded: OrderedDict[bytes, ActivityClassifier] = OrderedDict()  # by the content of their files
 _loading = threading.Lock()
 
 
@@ -127,7 +130,7 @@ def _next_number(name: str) -> int:
 
 
 def load(version: ModelVersion) -> ActivityClassifier:
-    """Return the model itself, from memory when it was used lately.
+    """Return the model itself, from memory when these very bytes were used lately.
 
     Raises
     ------
@@ -136,20 +139,25 @@ def load(version: ModelVersion) -> ActivityClassifier:
     """
     folder = directory(version)
     _manifest(folder)  # a clear message when the files are gone
-    state = tuple((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()))
-    try:
-        with _loading:
-            return _load(folder, state)
-    except ModelIntegrityError as error:  # to people, the model has a label and no place on the server
-        raise ModelIntegrityError(str(error).replace(str(folder), version.label)) from error
+    content = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        content.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    with _loading:
+        if (key := content.digest()) not in _loaded:
+            _loaded[key] = _load(folder, version.label)
+            while len(_loaded) > KEPT_LOADED:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(key)
+        return _loaded[key]
 
 
-@functools.lru_cache(maxsize=2)
-def _load(folder: Path, state: tuple[tuple[str, int, int], ...]) -> ActivityClassifier:
-    """Load once per state of the files: whatever changes on disk is read, and its hashes checked, again."""
+def _load(folder: Path, label: str) -> ActivityClassifier:
     from app.har.classifier import ActivityClassifier
 
-    return ActivityClassifier.load(folder)
+    try:
+        return ActivityClassifier.load(folder)
+    except ModelIntegrityError as error:  # to people, the model has a label and no place on the server
+        raise ModelIntegrityError(str(error).replace(str(folder), label)) from error
 
 
 def info(version: ModelVersion) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import tempfile
 import uuid
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from flask import current_app
@@ -197,6 +198,27 @@ def signal_view(
         {"channel": str(channel), **_thinned(row, ranges, rate, points // 3)}
         for channel, row in zip(stretches["channels"], signal, strict=True)
     ]
+
+
+def timeline_image(prediction: Prediction, part: int | None, file_format: Literal["png", "svg"]) -> bytes:
+    """Return the timeline of one recording (None: the strip of a file of single windows) as a figure for a paper."""
+    from app.har import plots
+
+    recognised = result(prediction)
+    title = prediction.recording.filename
+    if part is None:
+        bands = [(row["window"] - 0.5, row["window"] + 0.5, row["activity"]) for row in recognised.windows()]
+        axes = plots.timeline([], [], bands, recognised.all_activities)
+        axes.set(title=title, xlabel="row of the file", ylabel="", yticks=[], xlim=(0.5, len(recognised) + 0.5))
+    else:
+        bands = [(bout["start_s"], bout["end_s"], bout["activity"]) for bout in recognised.bouts(part)]
+        trace = signal_view(prediction, part)[0]
+        values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
+        axes = plots.timeline(trace["time_s"], values, bands, recognised.all_activities)
+        axes.set(title=title, ylabel=f"{trace['channel']} (m/s²)")
+    with tempfile.TemporaryDirectory() as folder:
+        files = {path.suffix: path for path in plots.save(axes.figure, Path(folder) / "timeline")}
+        return files[f".{file_format}"].read_bytes()
 
 
 def _thinned(row: FloatArray, ranges: list[tuple[int, int, float]], rate: float, points: int) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from app.har.errors import HarError, ModelIntegrityError, UnreadableData, Unusab
 from app.models import ModelVersion, Prediction, StoredRecording, User
 from app.services import accounts, model_versions, predictions
 from app.services.errors import Conflict, NotFound
-from tests.datasets import small_zip
-from tests.trained import Example, recording_csv, register_model, train
+from tests.trained import Example, recording_csv, register_model
 
 
 @pytest.fixture
@@ -100,7 +99,7 @@ def test_windows_start_anew_after_a_gap_and_the_gap_is_told(user: User, model: M
 
 
 def test_the_rate_of_the_file_need_not_be_that_of_the_model(user: User, model: ModelVersion) -> None:
-    slow, fast = (predictions.result(upload(user, recording_csv(rate_hz=rate))) for rate in (25.0, 200.0))
+    slow, fast = (predictions.result(upload(user, recording_csv(12.5, rate_hz=rate))) for rate in (25.0, 200.0))
     assert len(slow) == len(fast) == 4
     assert np.abs(slow.proba - fast.proba).max() < 0.5
 
@@ -282,15 +281,16 @@ def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file
 
 @pytest.mark.real_data
 def test_the_papers_test_file_gives_sixty_rows_of_their_own(
-    app: Flask, user: User, tmp_path: Path, data_dir: Path
+    app: Flask, user: User, walking_model: Example, tmp_path: Path, data_dir: Path
 ) -> None:
     windows_file = data_dir / "ku-har" / "subsamples_60x1803.csv"
-    register_model(train(small_zip(tmp_path / "small.zip", subjects=6, seconds=30), tmp_path), tmp_path, "small")
+    register_model(walking_model, tmp_path, "walking")
     prediction = predictions.upload(user.id, "subsamples.csv", windows_file)
     result = predictions.result(prediction)
     assert result.layout == "windows"
     assert len(result.windows()) == len(result.bouts()) == 60
-    assert {row["activity"] for row in result.windows()} <= {"Stand", "Walk", "Run"}
-    # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down, of which the small model knows three
-    assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (30, 30)
+    assert {row["activity"] for row in result.windows()} <= {"Rest", "Walk", "Run"}
+    # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down, of which the small model knows two
+    assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (20, 40)
     assert predictions.signal_view(prediction, 0) == []
+    assert predictions.timeline_image(prediction, None, "png").startswith(b"\x89PNG")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.models import ModelVersion, StoredRecording
 from app.services import datasets, model_versions
+from tests.bad_inputs import BAD_INPUTS, BadInput
 from tests.trained import NAME, Example, recording_csv, register_model
 
 Json = {"Accept": "application/json"}
@@ -233,3 +235,32 @@ def test_there_is_no_example_where_its_data_set_was_removed(user_client: FlaskCl
     response = user_client.get("/predictions/example.csv")
     assert response.status_code == 404
     assert NAME in response.text
+
+
+@pytest.fixture
+def walking(app: Flask, walking_model: Example, tmp_path: Path) -> ModelVersion:
+    return register_model(walking_model, tmp_path, "walking")
+
+
+NOT_FOR_THIS_MODEL = {  # readable files that lack a sensor the model needs
+    "missing gyroscope file": "gyroscope is missing",
+    "ruined time stamps": "accelerometer is missing",
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUTS, ids=lambda case: case.title)
+def test_a_bad_file_is_refused_in_words_or_read_with_its_problems_listed(
+    app: Flask, user_client: FlaskClient, walking: ModelVersion, case: BadInput
+) -> None:
+    message = case.message or NOT_FOR_THIS_MODEL.get(case.title)
+    response = post(user_client, case.build(), case.name)
+    if message:
+        assert response.status_code == 422
+        assert message in html.unescape(response.text)
+        assert "<script>alert" not in response.text
+        assert nothing_remains(app)
+    else:
+        assert response.status_code == 302, html.unescape(response.text)
+        page = user_client.get(response.location)
+        assert page.status_code == 200
+        assert case.problem == "-" or case.problem in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -50,7 +51,8 @@ def upload() -> ResponseReturnValue:
         return _refused(form, str(next(iter(form.errors.values()))[0]), 422)
     file = form.file.data
     try:
-        prediction = predictions.upload(current_user.id, file.filename or "", file.stream)
+        with closing(file):
+            prediction = predictions.upload(current_user.id, file.filename or "", file.stream)
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), getattr(error, "status", 422))
     url = url_for(".show", recording_id=prediction.recording_id)

@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.output import json_option, print_json, reports_errors
-from app.har.types import Event
+from app.har.types import Event, OnEvent
 from app.models import Dataset
 from app.services import datasets as service
 
@@ -22,7 +22,7 @@ datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 @reports_errors
 def add(name: str, path: str, as_json: bool) -> None:
     """Add what is at PATH (a folder, a zip archive, a CSV file or the word embedded-example) as the data set NAME."""
-    dataset = service.add(name, service.path_from_text(path), source=path, on_event=_show_progress)
+    dataset = service.add(name, service.path_from_text(path), on_event=_progress())
     if as_json:
         print_json(_document(dataset))
     else:
@@ -100,11 +100,17 @@ def _print_problems(dataset: Dataset) -> None:
         click.echo(f"  {problem['source']}: {problem['kind']}: {problem['detail']} → {problem['action']}")
 
 
-def _show_progress(event: Event) -> None:
-    """Write progress to stderr: one line that renews itself on a terminal, one line a stage elsewhere."""
-    fraction = event.get("fraction")
-    if sys.stderr.isatty():
-        share = "" if fraction is None else f" {fraction:4.0%}"
-        click.echo(f"\r\033[K{event['stage']}{share}", nl=fraction == 1, err=True)
-    elif not fraction:
-        click.echo(event["stage"], err=True)
+def _progress() -> OnEvent:
+    """Return what writes progress to stderr: a line that renews itself on a terminal, a line a stage elsewhere."""
+    stages: list[str] = []
+
+    def show(event: Event) -> None:
+        stage, fraction = event["stage"], event.get("fraction")
+        if sys.stderr.isatty():
+            share = "" if fraction is None else f" {fraction:4.0%}"
+            click.echo(f"\r\033[K{stage}{share}", nl=fraction == 1, err=True)
+        elif stage not in stages:
+            stages.append(stage)
+            click.echo(stage, err=True)
+
+    return show

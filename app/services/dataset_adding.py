@@ -82,11 +82,11 @@ def start_adding(
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     adding = Adding(name, filename if upload else path, is_upload=upload is not None)
     received = _receive(upload, adding.token) if upload else None
+    location = received or datasets.path_from_text(path)
     with _lock:
         _addings[adding.token] = adding
         for old in [token for token, each in _addings.items() if each.done.is_set()][:-KEPT]:
             del _addings[old]
-    location = received or datasets.path_from_text(path)
     Thread(target=_work, args=(app, adding, location, received, added_by_id), daemon=True).start()
     return adding
 
@@ -122,9 +122,8 @@ def _work(app: Flask, adding: Adding, path: Path, received: Path | None, added_b
     outcome: tuple[str, int, str]
     with app.app_context():
         try:
-            datasets.add(
-                adding.name, path, source=adding.source, added_by_id=added_by_id, on_event=adding.on_event
-            )
+            source = adding.source if adding.is_upload else None
+            datasets.add(adding.name, path, source=source, added_by_id=added_by_id, on_event=adding.on_event)
             outcome = "finished", 200, ""
         except HarError as error:
             outcome = "failed", 422, str(error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,13 +66,12 @@ def add(
 ) -> Dataset:
     """Convert what is at ``path`` into the columnar store and register it under ``name``.
 
-    ``source`` is what the person called it, where that is not the path (an upload). One data set is converted at a
+    ``source`` is what the person called it, where the path does not say so (an upload). One data set is converted at a
     time on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
     """
+    check_name(name)
     from app.har.store import convert
 
-    check_name(name)
-    source = source or str(path)
     folder = _root() / uuid4().hex
     on_event({"stage": "waiting"})
     try:
@@ -81,7 +81,7 @@ def add(
             dataset = Dataset(
                 name=name,
                 folder=folder.name,
-                source=source[:500],
+                source=(source or str(path))[:500],
                 fingerprint=summary.fingerprint,
                 summary=summary.as_dict(),
                 added_by_id=added_by_id,
@@ -99,10 +99,14 @@ def add(
 
 def path_from_text(text: str) -> Path:
     """Return the place on this machine that a person typed; the embedded example has a word of its own."""
-    from app.har.store import EMBEDDED_EXAMPLE
+    from app.har.datasets import EMBEDDED_EXAMPLE
 
-    text = text.strip()
-    return EMBEDDED_EXAMPLE if text == EXAMPLE_PATH else Path(text).expanduser()
+    path = Path(text.strip())
+    if text.strip() == EXAMPLE_PATH:
+        return EMBEDDED_EXAMPLE
+    with suppress(RuntimeError):  # "~someone" without an account: there is no such file, and that is said later
+        path = path.expanduser()
+    return path
 
 
 def list_datasets() -> list[Dataset]:
@@ -178,13 +182,13 @@ def prepare_at_start() -> None:
 
 def ensure_embedded_example() -> None:
     """Register the embedded example once in an installation's life, so that a removed one stays removed."""
-    from app.har.store import EMBEDDED_EXAMPLE
+    from app.har.datasets import EMBEDDED_EXAMPLE
 
     marker = Path(current_app.config["INSTANCE"]) / "embedded_example_registered"
     if marker.exists():
         return
     try:
-        add(EXAMPLE_NAME, EMBEDDED_EXAMPLE, source=EXAMPLE_PATH)
+        add(EXAMPLE_NAME, EMBEDDED_EXAMPLE)
     except Conflict:
         pass  # someone has used the name already
     except HarError as error:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.datasets import small_zip
+from tests.synthetic import ku_har_zip
 
 CONTRACT = {"recordings", "subjects", "activities", "minutes", "problems"}
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> str:
-    return str(small_zip(tmp_path / "small.zip"))
+    return str(ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5))
 
 
 def run(app: Flask, *arguments: str, status: int = 0, answer: str | None = None):
@@ -37,9 +37,9 @@ def test_info_has_the_keys_of_the_contract(app: Flask, archive: str) -> None:
     document = json.loads(run(app, "info", "small", "--json").stdout)
     assert document.keys() >= CONTRACT
     assert (document["recordings"], document["subjects"]) == (6, 2)
-    assert document["activities"].keys() == {"Stand", "Walk", "Run"}
+    assert document["activities"].keys() == {"Rest", "Walk", "Run"}
     assert all(windows == 8 for windows in document["activities"].values())
-    assert document["minutes"] == pytest.approx(1.2, abs=0.05)
+    assert document["minutes"] == pytest.approx(1.25, abs=0.02)
     assert isinstance(document["problems"], list)
 
 

@@ -14,17 +14,18 @@ from flask import Flask
 
 from app.extensions import db
 from app.har.errors import HarError
+from app.har.types import Event
 from app.models import Dataset, TrainingRun
 from app.models.training_run import RunStatus
 from app.services import dataset_adding, dataset_view, datasets
 from app.services.dataset_view import RowQuery
 from app.services.errors import Conflict, Invalid, NotFound
-from tests.datasets import small_zip
+from tests.synthetic import ku_har_zip
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    return small_zip(tmp_path / "small.zip")
+    return ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5)
 
 
 @pytest.fixture
@@ -34,20 +35,23 @@ def small(app: Flask, archive: Path) -> Dataset:
 
 def stores(app: Flask) -> list[str]:
     """Return the names of the folders under instance/datasets/."""
-    return [entry.name for entry in (app.config["INSTANCE"] / "datasets").iterdir() if entry.is_dir()]
+    return [entry.name for entry in (app.config["INSTANCE"] / "datasets").glob("*") if entry.is_dir()]
 
 
 def test_a_data_set_is_added_with_its_figures_and_can_be_opened(app: Flask, archive: Path) -> None:
-    stages = []
-    dataset = datasets.add("small", archive, on_event=lambda event: stages.append(event["stage"]))
+    events: list[Event] = []
+    dataset = datasets.add("small", archive, on_event=events.append)
     assert datasets.get("small") is dataset
     assert datasets.list_datasets() == [dataset]
     assert dataset.source == str(archive)
     assert (dataset.summary["recordings"], dataset.summary["subjects"]) == (6, 2)
-    assert set(dataset.summary["activities"]) == {"Stand", "Walk", "Run"}
+    assert set(dataset.summary["activities"]) == {"Rest", "Walk", "Run"}
     assert datasets.open_dataset(dataset).summary.fingerprint == dataset.fingerprint
-    assert stages[0] == "waiting"
-    assert "reading" in stages
+    assert events[0] == {"stage": "waiting"}
+    fractions = [event["fraction"] for event in events if event["stage"] == "reading"]
+    assert fractions == sorted(set(fractions))
+    assert len(fractions) > 3
+    assert fractions[-1] == 1
     assert stores(app) == [dataset.folder]
 
 
@@ -80,7 +84,7 @@ def test_a_name_taken_during_the_conversion_leaves_no_second_store(app: Flask, a
 
 def test_what_cannot_be_read_leaves_nothing_in_the_database_nor_on_disk(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"\x00\xff" * 500)
-    with pytest.raises(HarError, match="bad.csv"):
+    with pytest.raises(HarError, match=r"bad\.csv"):
         datasets.add("bad", tmp_path / "bad.csv")
     assert datasets.list_datasets() == []
     assert stores(app) == []
@@ -134,7 +138,7 @@ def test_the_embedded_example_is_registered_once_and_stays_removed(app: Flask) -
 
 
 def test_a_conversion_that_was_killed_is_swept_at_the_next_start(app: Flask, tmp_path: Path) -> None:
-    archive = small_zip(tmp_path / "large.zip", subjects=40)
+    archive = ku_har_zip(tmp_path / "large.zip", subjects=10)
     converting = f"""
 import os, signal
 from pathlib import Path
@@ -155,7 +159,7 @@ with create_app().app_context():
     datasets.sweep_leftovers()
     assert stores(app) == []
     assert list(app.config["UPLOADS"].iterdir()) == [kept]
-    assert datasets.add("dying", archive).summary["subjects"] == 40
+    assert datasets.add("dying", archive).summary["subjects"] == 10
 
 
 def test_a_store_that_another_process_is_writing_is_not_swept(app: Flask) -> None:

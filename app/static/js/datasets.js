@@ -22,42 +22,6 @@ if (adding) {
   poll();
 }
 
-// Uploading: a large file takes its time, so show how much has arrived. Without a file the form is sent as usual.
-const form = document.querySelector("[data-upload-form]");
-form?.addEventListener("submit", (event) => {
-  if (!form.querySelector("input[type=file]").files.length) return;
-  event.preventDefault();
-  const state = form.querySelector("[data-upload-state]");
-  const button = form.querySelector("[type=submit]");
-  const request = new XMLHttpRequest();
-  request.upload.addEventListener("progress", (progress) => {
-    const percent = Math.floor((100 * progress.loaded) / progress.total);
-    state.querySelector(".progress-bar").style.width = `${percent}%`;
-    state.querySelector(".progress").setAttribute("aria-valuenow", percent);
-    state.querySelector("[data-upload-text]").textContent = percent < 100 ? `Uploading: ${percent} %` : "Reading the file…";
-  });
-  request.addEventListener("load", () => {
-    if (request.status < 400) return window.location.assign(JSON.parse(request.responseText).location);
-    const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    button.disabled = false;
-    state.hidden = true;
-    // The refusal is shown in place, so that the chosen file and the name stay.
-    const refusal = page.querySelector("[data-refusal]") ?? page.querySelector("main");
-    document.querySelector("[data-refusal]")?.remove();
-    form.before(refusal);
-    return refusal.focus();
-  });
-  request.addEventListener("error", () => {
-    button.disabled = false;
-    state.querySelector("[data-upload-text]").textContent = "The upload broke off. Check the connection and try again.";
-  });
-  button.disabled = true;
-  state.hidden = false;
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json");
-  request.send(new FormData(form));
-});
-
 // Rows: another page of the table is put in its place without loading the rest of the page again.
 const showRows = async (url, push) => {
   const answer = await fetch(url);

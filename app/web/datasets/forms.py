@@ -18,9 +18,7 @@ class AddForm(FlaskForm):
         render_kw={"pattern": NAME_PATTERN, "maxlength": 64, "autocomplete": "off", "autocapitalize": "none",
                    "spellcheck": "false", "placeholder": "ku-har"},
     )  # fmt: skip
-    file = FileField(
-        "A file from this computer", description="A zip archive or one CSV file; choose it or drop it here."
-    )
+    file = FileField("File", description="A zip archive or one CSV file.")
     path = StringField(
         "…or a path on the server",
         [Length(max=1000, message="A path has at most 1,000 characters.")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, send_file, url_for
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from app.har.store import Store
 
 bp = Blueprint("datasets", __name__)
-Page = str | tuple[str, int] | BaseResponse
+Page = str | tuple[str | BaseResponse, int] | BaseResponse
 
 PROBLEMS_SHOWN = 100  # of a kind
 SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answered without a progress page
@@ -30,39 +31,53 @@ SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answe
 @bp.get("/")
 @access("admin")
 def index() -> Page:
-    return render_template(
-        "datasets/index.html", datasets=datasets.list_datasets(), running=dataset_adding.running()
-    )
+    return render_template("datasets/index.html", datasets=datasets.list_datasets(), running=dataset_adding.running())
 
 
 @bp.route("/add", methods=["GET", "POST"])
 @access("admin")
 def add() -> Page:
     form = AddForm()
-    if not form.validate_on_submit():
-        return _add_page(form, 422 if form.is_submitted() else 200)
+    if not form.is_submitted():
+        return _add_page(form)
+    if not form.validate():
+        return _refusal(form, 422)
+    upload = form.file.data or None
     try:
         adding = dataset_adding.start_adding(
             form.name.data.strip(),
-            path=form.path.data.strip(),
-            upload=form.file.data.stream if form.file.data else None,
-            filename=form.file.data.filename if form.file.data else "",
+            path=(form.path.data or "").strip(),
+            upload=upload and upload.stream,
+            filename=upload.filename if upload else "",
             added_by_id=current_user.id,
         )
-    except Invalid as error:
-        if error.field not in form:
-            raise
-        form[error.field].errors = [str(error)]
-        return _add_page(form, error.status)
     except ServiceError as error:
-        return _add_page(form, error.status, str(error))
+        if isinstance(error, Invalid) and error.field in form:
+            form[error.field].errors = [str(error)]
+            return _refusal(form, error.status)
+        return _refusal(form, error.status, str(error))
     adding.done.wait(SMALL_FILE_S)
     if adding.status == "failed":
-        return _add_page(form, adding.http_status, adding.message)
-    location = url_for(".adding", token=adding.token)
-    if request.accept_mimetypes.best == "application/json":  # the page's own upload with a progress bar
-        return jsonify(location=location)
-    return redirect(location)
+        return _refusal(form, adding.http_status, adding.message)
+    url = url_for(".adding", token=adding.token)
+    return jsonify(url=url) if _asks_for_json() else redirect(url)
+
+
+def _asks_for_json() -> bool:
+    """Tell whether the page's own script sends the form, to show how much of a large file has arrived."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _refusal(form: AddForm, status: int, message: str = "") -> Page:
+    if _asks_for_json():
+        return jsonify(message=message or " ".join(chain.from_iterable(form.errors.values()))), status
+    return _add_page(form, message), status
+
+
+def _add_page(form: AddForm, message: str = "", source: str = "") -> str:
+    return render_template(
+        "datasets/add.html", form=form, message=message, source=source, example_path=datasets.EXAMPLE_PATH
+    )
 
 
 @bp.get("/add/<token>")
@@ -71,7 +86,7 @@ def adding(token: str) -> Page:
     adding = dataset_adding.get(token)
     if adding.status == "failed":
         form = AddForm(formdata=None, name=adding.name, path="" if adding.is_upload else adding.source)
-        return _add_page(form, adding.http_status, adding.message, adding.source)
+        return _add_page(form, adding.message, adding.source), adding.http_status
     if adding.status == "finished":
         flash(f"“{adding.name}” was added in {adding.elapsed_s:.0f} s.", "success")
         return redirect(url_for(".view", name=adding.name))
@@ -82,13 +97,6 @@ def adding(token: str) -> Page:
 @access("admin")
 def progress(token: str) -> dict[str, Any]:
     return dataset_adding.get(token).as_dict()
-
-
-def _add_page(form: AddForm, status: int, message: str = "", source: str = "") -> tuple[str, int]:
-    page = render_template(
-        "datasets/add.html", form=form, message=message, source=source, example_path=datasets.EXAMPLE_PATH
-    )
-    return page, status
 
 
 @bp.get("/<name>")

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from app.har.classifier import ActivityClassifier
 
 Layout = Literal["timeline", "windows"]
+WINDOW_COLUMNS = (
+    "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
+    "true_activity", "right",
+)  # fmt: skip
+RIGHT = {1: True, 0: False, UNLABELLED: None}
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
 
@@ -96,25 +101,25 @@ class PredictionResult:
         seen = named | {self.activities[i] for i in np.unique(self.ranked[index, 0])}
         return [name for name in self.all_activities if name in seen]
 
-    def windows(self, index: Sequence[int] | IntArray | slice = slice(None)) -> list[dict[str, Any]]:
+    def windows(self, index: IntArray | slice = slice(None)) -> list[dict[str, Any]]:
         """Return these windows as plain rows."""
-        positions = np.arange(len(self))[index]
-        second = self.ranked.shape[1] > 1
-        return [
-            {
-                "window": int(i) + 1,
-                "recording": self.recording_ids[self.recording[i]],
-                "start_s": round(float(self.start_s[i]), 3),
-                "end_s": round(float(self.end_s[i]), 3),
-                "activity": self.activities[self.ranked[i, 0]],
-                "confidence": round(float(self.confidence[i, 0]), 4),
-                "second_activity": self.activities[self.ranked[i, 1]] if second else None,
-                "second_confidence": round(float(self.confidence[i, 1]), 4) if second else None,
-                "true_activity": None if self.truth[i] == UNLABELLED else self.truth_activities[self.truth[i]],
-                "right": None if self.right[i] == UNLABELLED else bool(self.right[i]),
-            }
-            for i in positions
-        ]
+        first, *rest = (_named(self.activities, column[index]) for column in self.ranked.T)
+        first_p, *rest_p = (column[index].round(4).tolist() for column in self.confidence.T.astype(np.float64))
+        second, second_p = (rest[0], rest_p[0]) if rest else ([None] * len(first), [None] * len(first))
+        rows = zip(
+            (np.arange(len(self))[index] + 1).tolist(),
+            _named(self.recording_ids, self.recording[index]),
+            self.start_s[index].round(3).tolist(),
+            self.end_s[index].round(3).tolist(),
+            first,
+            first_p,
+            second,
+            second_p,
+            _named(self.truth_activities, self.truth[index]),
+            [RIGHT[right] for right in self.right[index].tolist()],
+            strict=True,
+        )
+        return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
 
     def bouts(self, part: int | None = None, *, truth: bool = False) -> list[dict[str, Any]]:
         """Return stretches of one recognised activity: equal windows of one recording without a gap between them.
@@ -130,19 +135,20 @@ class PredictionResult:
         same = (chosen[1:] == chosen[:-1]) & (owner[1:] == owner[:-1]) & (np.abs(start[1:] - end[:-1]) < 1e-3)
         first = np.flatnonzero(np.concatenate(([True], ~same)))
         last = np.concatenate((first[1:], [len(keep)])) - 1
-        confidence = np.add.reduceat(self.confidence[keep, 0], first) / (last - first + 1)
-        return [
-            {
-                "recording": self.recording_ids[owner[a]],
-                "start_s": round(float(start[a]), 3),
-                "end_s": round(float(end[b]), 3),
-                "activity": names[chosen[a]],
-                "windows": int(b - a + 1),
-                "confidence": None if truth else round(float(mean), 4),
-            }
-            for a, b, mean in zip(first, last, confidence, strict=True)
-            if chosen[a] != UNLABELLED
-        ]
+        n = last - first + 1
+        confidence = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) / n
+        rows = zip(
+            _named(self.recording_ids, owner[first]),
+            start[first].round(3).tolist(),
+            end[last].round(3).tolist(),
+            _named(names, chosen[first]),
+            n.tolist(),
+            [None] * len(first) if truth else confidence.round(4).tolist(),
+            strict=True,
+        )
+        columns = ("recording", "start_s", "end_s", "activity", "windows", "confidence")
+        bouts = (dict(zip(columns, row, strict=True)) for row in rows)
+        return [bout for bout in bouts if bout["activity"] is not None]
 
     def summary(self) -> dict[str, Any]:
         """Return the whole in figures: minutes per activity (longest first), confidence, how many were right."""
@@ -171,6 +177,11 @@ class PredictionResult:
     def as_dict(self) -> dict[str, Any]:
         """Return windows, bouts and summary as plain lists and figures."""
         return {"windows": self.windows(), "bouts": self.bouts(), "summary": self.summary()}
+
+
+def _named(names: Sequence[str], index: IntArray) -> list[str | None]:
+    """Return the names at these positions, None where there is none."""
+    return [names[i] if i != UNLABELLED else None for i in index.tolist()]
 
 
 def recognise(

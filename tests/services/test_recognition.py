@@ -31,7 +31,7 @@ def a_result(proba: np.ndarray = WALK_THEN_SIT, **changes: object) -> Prediction
 
 
 def test_a_window_has_its_two_best_activities_with_their_probabilities() -> None:
-    row = a_result().windows([1])[0]
+    row = a_result().windows()[1]
     assert (row["window"], row["start_s"], row["end_s"]) == (2, 3.0, 6.0)
     assert (row["activity"], row["confidence"]) == ("Walk", pytest.approx(0.7, abs=1e-4))
     assert (row["second_activity"], row["second_confidence"]) == ("Sit", pytest.approx(0.2, abs=1e-4))
@@ -75,7 +75,7 @@ def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
     assert result.right.tolist() == [1, 0, UNLABELLED, UNLABELLED]
     summary = result.summary()
     assert (summary["right"], summary["compared"], summary["labels_unknown_to_model"]) == (1, 2, 1)
-    assert result.windows([2])[0]["true_activity"] == "Bike"
+    assert result.windows()[2]["true_activity"] == "Bike"
     assert result.all_activities == ("Walk", "Sit", "Run", "Bike")
     assert result.shown_activities() == ["Walk", "Sit", "Bike"]
 

@@ -1,4 +1,4 @@
-// The upload box: drop a file, see how far it is, read what was wrong with it without losing the page.
+// A form with a file, here and on the page that adds a data set: drop a file, see how far it is, read what was wrong with it without losing the page.
 "use strict";
 
 (() => {
@@ -44,7 +44,7 @@
     bar.firstElementChild.style.width = `${percent}%`;
     bar.firstElementChild.classList.toggle("progress-bar-striped", sent);
     bar.firstElementChild.classList.toggle("progress-bar-animated", sent);
-    const phase = sent ? "Uploaded. Reading the file and recognising the activities …" : `Uploading: ${percent} %`;
+    const phase = sent ? form.dataset.sent : `Uploading: ${percent} %`;
     if (text.textContent !== phase) text.textContent = phase;
   }
 

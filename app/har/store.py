@@ -78,7 +78,8 @@ def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event, *, name:
     UnrecognisedData, UnreadableData : what is there can't be read; nothing is left on disk.
     InsufficientData : nothing usable is left of it.
     """
-    path = actual_path(path)
+    if path == EMBEDDED_EXAMPLE:
+        path, name = actual_path(path), None
     name = name or path.name
     if folder.exists():
         raise FileExistsError(folder)

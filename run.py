@@ -54,7 +54,8 @@ def main() -> None:
         installation.prepare()
         print_setup_address(address)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
-    serve(app, sockets=[listener], threads=12, ident=None, max_request_body_size=2 * config.MAX_CONTENT_LENGTH)  # Flask refuses first, with a page
+    # Flask refuses a body that is too large first, with a page that says so.
+    serve(app, sockets=[listener], threads=12, ident=None, max_request_body_size=2 * config.MAX_CONTENT_LENGTH)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Run the benchmarks and write docs/BENCHMARKS.md: ``make bench`` or ``make bench ARGS="datasets web"``.
 
-Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document. The
-last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them.
+Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document.
+The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def write_page() -> None:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` from `docs/benchmarks/*.json`; do not edit. Times on a shared machine are noisy: compare the",
-        "figures of one run with each other. Data: KU-HAR raw (7 of 18 activities, 710 recordings, 80 subjects) unless named.",
+        "Written by `make bench` from `docs/benchmarks/*.json`; do not edit. Times on a shared machine are noisy: compare",
+        "the figures of one run with each other. Data: KU-HAR raw (7 of 18 activities, 710 recordings, 80 subjects) unless named.",
     ]
     for name in NAMES:
         path = RESULTS / f"{name}.json"
@@ -66,7 +66,8 @@ def write_page() -> None:
             "",
             f"## {name}",
             "",
-            f"`python -m benchmarks.bench_{name}`, {document['when']}, {document['machine']}, Python {document['python']}, {libraries}.",
+            f"`python -m benchmarks.bench_{name}`, {document['when']}, {document['machine']}, "
+            f"Python {document['python']}, {libraries}.",
             "",
             "| what | figure |",
             "|---|---:|",

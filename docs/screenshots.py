@@ -43,9 +43,9 @@ def photograph(browser: Browser, site: Site) -> None:
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     camera = Camera(page, site)
     camera.shoot("landing-before-set-up", "/")
-    assert site.setup_address
-    camera.shoot("set-up", site.setup_address.removeprefix(site.address))
-    create_administrator(page, site.setup_address)
+    set_up = str(site.setup_address)
+    camera.shoot("set-up", set_up.removeprefix(site.address))
+    create_administrator(page, set_up)
     camera.shoot("home-administrator", "/")
     camera.shoot("users", "/admin/users")
     camera.shoot("data-sets", "/datasets/")

@@ -33,10 +33,16 @@ def _show(event: Event) -> None:
 
 @click.command()
 @click.option("--dataset", required=True, help="Name of a data set (flask datasets list).")
-@click.option("--protocol", type=click.Choice(["random", "subject"]), default="subject", show_default=True,
-              help="random: the paper's stratified 80/20; subject: tested on people never seen in training.")
-@click.option("--models", default="elm-gru-am,random-forest,lstm,cnn", show_default=True, callback=_names,
-              help=MODELS_HELP)
+@click.option(
+    "--protocol",
+    type=click.Choice(["random", "subject"]),
+    default="subject",
+    show_default=True,
+    help="random: the paper's stratified 80/20; subject: tested on people never seen in training.",
+)
+@click.option(
+    "--models", default="elm-gru-am,random-forest,lstm,cnn", show_default=True, callback=_names, help=MODELS_HELP
+)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="At most so many training passes of each network (default: its own).")
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the model that users get.")

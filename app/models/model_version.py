@@ -15,8 +15,13 @@ class ModelVersion(Model):
     __table_args__ = (
         UniqueConstraint("name", "version", name="uq_model_version_name_version"),
         # At most one model is the one users get.
-        Index("uq_model_version_promoted", "promoted", unique=True, sqlite_where=text("promoted"),
-              postgresql_where=text("promoted")),
+        Index(
+            "uq_model_version_promoted",
+            "promoted",
+            unique=True,
+            sqlite_where=text("promoted"),
+            postgresql_where=text("promoted"),
+        ),
     )
 
     id: Mapped[Id]

@@ -43,7 +43,12 @@ class Site:
         environment = os.environ | {"HAR_HOME": str(self.home), "PORT": "0", "HOST": "127.0.0.1"}
         environment.pop("DATABASE_URL", None)
         self.process = subprocess.Popen(
-            [sys.executable, "run.py"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "run.py"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert self.process.stdout is not None
         printed = []

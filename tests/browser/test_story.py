@@ -38,7 +38,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
     page.wait_for_function("e => e.complete && e.naturalWidth > 300", arg=matrix.element_handle())
     with page.expect_download() as table:
         page.get_by_role("link", name="metrics, CSV").click()
-    rows = list(csv.DictReader(Path(table.value.path()).open()))
+    rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
     assert [row["model"] for row in rows] == ["elm-gru-am", "random-forest"]
     page.get_by_role("button", name="Promote").click()
     expect(page.locator("main")).to_contain_text("promoted")
@@ -60,7 +60,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
     result_address = page.url
     with page.expect_download() as windows:
         page.get_by_role("link", name=re.compile("CSV")).first.click()
-    recognised = list(csv.DictReader(Path(windows.value.path()).open()))
+    recognised = list(csv.DictReader(Path(windows.value.path()).read_text().splitlines()))
     assert recognised
     assert {"activity", "confidence"} <= set(recognised[0])
 

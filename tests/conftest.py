@@ -31,6 +31,7 @@ class ServerLikeClient(FlaskClient):
         from app.extensions import db
 
         response = Context().run(super().run_wsgi_app, environ, buffered=True)
+        environ["wsgi.input"].close()  # a temporary file, where much is uploaded
         db.session.expire_all()  # the test looks at the database afresh
         return response
 

@@ -248,9 +248,8 @@ def _folder(recording: StoredRecording) -> Path:
 
 
 def _shown_name(filename: str) -> str:
-    """Return what to call a file: the last part of what was sent, printable, of a length that fits."""
-    last = filename.replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in last if c.isprintable()).strip()[-255:] or "recording"
+    """Return what to call a file: as the person named it, but printable and of a length that fits."""
+    return "".join(c for c in filename if c.isprintable()).strip()[-255:] or "recording"
 
 
 def _facts(source: Path, signals: SignalSet) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup
 
 from app.cli.output import json_option, print_json, reports_errors
 from app.har.types import Event, OnEvent
-from app.models import Dataset
 from app.services import datasets as service
+
+if TYPE_CHECKING:
+    from app.models import Dataset
 
 datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 

@@ -24,6 +24,7 @@ from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 
 log = logging.getLogger(__name__)
 
+STAGES = {"waiting": "waiting for its turn", "reading": "reading and resampling"}
 KEPT = 20  # finished or failed addings whose outcome can still be looked up
 MEBIBYTE = 1024 * 1024
 
@@ -40,7 +41,7 @@ class Adding:
     is_upload: bool
     token: str = field(default_factory=lambda: uuid4().hex)
     status: str = "running"  # then "finished" or "failed"
-    stage: str = "waiting"
+    stage: str = STAGES["waiting"]
     fraction: float | None = None
     message: str = ""  # why it failed
     http_status: int = 200  # what a page that shows it answers with
@@ -54,7 +55,8 @@ class Adding:
 
     def on_event(self, event: ProgressEvent) -> None:
         """Take a progress report of the conversion."""
-        self.stage = event["stage"]
+        stage = str(event["stage"])
+        self.stage = STAGES.get(stage, stage)
         self.fraction = event.get("fraction")
 
     def end(self, status: str, http_status: int, message: str = "") -> None:

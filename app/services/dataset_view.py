@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.har.store import Store
 
 PAGE_SIZES = (10, 25, 50, 100)
-COLUMNS_SHOWN = 12  # of a table with 1803 columns; HHAR's ten fit at once
+COLUMNS_SHOWN = 10  # of a table with 1803 columns; HHAR's ten are seen at once
 PREVIEW_S = 10.0
 PREVIEW_POINTS = 4000  # at most, per line
 UNITS = {"acc": "m/s²", "gyro": "rad/s"}

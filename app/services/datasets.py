@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAME_PATTERN = "[a-z0-9][a-z0-9-]{0,63}"
+NAME_PATTERN = r"[a-z0-9][a-z0-9\-]{0,63}"  # also what browsers check
 NAME_RULE = "1 to 64 lower-case letters, digits and hyphens, starting with a letter or digit"
 RESERVED_NAMES = frozenset({"add"})  # /datasets/add is a page
 EXAMPLE_NAME = "physiotherapy-example"

@@ -201,7 +201,7 @@ def test_a_second_adding_waits_and_the_same_name_is_refused_meanwhile(app: Flask
         adding = dataset_adding.start_adding("small", path=str(archive))
         assert dataset_adding.running() == [adding]
         time.sleep(0.2)
-        assert (adding.status, adding.stage) == ("running", "waiting")
+        assert (adding.status, adding.stage) == ("running", "waiting for its turn")
         with pytest.raises(Conflict, match="being added"):
             dataset_adding.start_adding("small", path=str(archive))
     assert finished(adding).status == "finished"

@@ -58,8 +58,9 @@ if (preview) {
     const data = await answer.json();
     const columns = plot.clientWidth < 640 ? 1 : 2;
     const half = Math.ceil(data.lines.length / columns);
+    plot.style.height = `${60 + 95 * half}px`;
     const layout = {
-      height: 60 + 95 * half, margin: { l: 52, r: 8, t: 18, b: 40 }, showlegend: false,
+      autosize: true, margin: { l: 52, r: 8, t: 18, b: 36 }, showlegend: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { size: 11, color: "#526169" },
       annotations: [],
     };
@@ -72,7 +73,7 @@ if (preview) {
       const right = (column + 1) / columns - (column < columns - 1 ? 0.03 : 0);
       layout[`xaxis${axis}`] = {
         domain: [left, right], anchor: `y${axis}`, matches: index ? "x" : undefined, showticklabels: isLast,
-        title: isLast ? { text: "Time (s)" } : undefined, gridcolor: "#eef2f4", zeroline: false,
+        title: isLast ? { text: "Time (s)", standoff: 6 } : undefined, gridcolor: "#eef2f4", zeroline: false,
       };
       layout[`yaxis${axis}`] = {
         domain: [1 - (row + 0.82) / half, 1 - row / half], anchor: `x${axis}`, nticks: 4, gridcolor: "#eef2f4",
@@ -87,9 +88,10 @@ if (preview) {
         line: { color: data.colour, width: 1.3 }, hovertemplate: `%{y:.3f} ${line.unit} at %{x:.2f} s`,
       };
     });
-    caption.textContent = `${data.activity}, recording ${data.recording}`;
+    caption.textContent = `${data.activity}: ${data.recording}`;
     await window.Plotly.react(plot, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false });
   };
   select.addEventListener("change", draw);
+  window.matchMedia("(max-width: 700px)").addEventListener("change", draw);
   draw();
 }

@@ -109,8 +109,8 @@ class PredictionResult:
         rows = zip(
             (np.arange(len(self))[index] + 1).tolist(),
             _named(self.recording_ids, self.recording[index]),
-            self.start_s[index].round(3).tolist(),
-            self.end_s[index].round(3).tolist(),
+            _milliseconds(self.start_s[index]),
+            _milliseconds(self.end_s[index]),
             first,
             first_p,
             second,
@@ -139,8 +139,8 @@ class PredictionResult:
         confidence = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) / n
         rows = zip(
             _named(self.recording_ids, owner[first]),
-            start[first].round(3).tolist(),
-            end[last].round(3).tolist(),
+            _milliseconds(start[first]),
+            _milliseconds(end[last]),
             _named(names, chosen[first]),
             n.tolist(),
             [None] * len(first) if truth else confidence.round(4).tolist(),
@@ -182,6 +182,11 @@ class PredictionResult:
 def _named(names: Sequence[str], index: IntArray) -> list[str | None]:
     """Return the names at these positions, None where there is none."""
     return [names[i] if i != UNLABELLED else None for i in index.tolist()]
+
+
+def _milliseconds(time_s: TimeArray) -> list[float]:
+    moments: list[float] = (time_s.round(3) + 0.0).tolist()  # never -0.0
+    return moments
 
 
 def recognise(

@@ -208,6 +208,28 @@ def test_another_version_recognises_the_same_recording_again(
     assert "Choose one of the models" in refused.text
 
 
+def test_the_model_can_be_chosen_where_there_are_several(
+    app: Flask, user_client: FlaskClient, model: ModelVersion, example_model: Example, tmp_path: Path
+) -> None:
+    assert "Recognise with" not in user_client.get("/").text
+    other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
+    home = user_client.get("/").text
+    assert "Recognise with" in home
+    assert f'<option selected value="{model.id}">physiotherapy-example/1 (the usual one)</option>' in home
+    file = (io.BytesIO(recording_csv()), "walk.csv")
+    page = user_client.post("/predictions/", data={"file": file, "version": other.id}, follow_redirects=True)
+    assert "Recognised by <strong>clinic/1</strong>" in page.text
+
+
+@pytest.mark.parametrize(("version", "status"), [("4711", 404), ("x", 422)])
+def test_a_model_that_does_not_exist_is_refused(
+    app: Flask, user_client: FlaskClient, model: ModelVersion, version: str, status: int
+) -> None:
+    file = (io.BytesIO(recording_csv()), "walk.csv")
+    assert user_client.post("/predictions/", data={"file": file, "version": version}).status_code == status
+    assert nothing_remains(app)
+
+
 def test_a_result_stays_when_its_model_is_deleted(
     user_client: FlaskClient, model: ModelVersion, example_model: Example, tmp_path: Path
 ) -> None:

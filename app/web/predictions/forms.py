@@ -5,6 +5,8 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField
 from wtforms.validators import InputRequired
 
+from app.services import model_versions
+
 
 class UploadForm(FlaskForm):
     file = FileField(
@@ -12,6 +14,15 @@ class UploadForm(FlaskForm):
         validators=[FileRequired("Choose a file first.")],
         description="A CSV file, or a zip of the CSV files of one recording.",
     )
+    version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
+
+    def __init__(self) -> None:
+        promoted = model_versions.promoted()
+        super().__init__(version=promoted.id if promoted else None)
+        self.version.choices = [
+            (version.id, f"{version.label} (the usual one)" if version.promoted else version.label)
+            for version in model_versions.list_versions()
+        ]
 
 
 class AgainForm(FlaskForm):

@@ -30,8 +30,7 @@ ROWS_A_CHUNK = 2000
 @bp.app_template_filter("clock")
 def clock(seconds: float) -> str:
     """Write a moment of a recording: 0:01:03, with tenths only where they are not zero."""
-    tenths = round(seconds * 10)
-    whole, tenth = divmod(tenths, 10)
+    whole, tenth = divmod(max(0, round(seconds * 10)), 10)
     text = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
     return f"{text}.{tenth}" if tenth else text
 
@@ -52,7 +51,7 @@ def upload() -> ResponseReturnValue:
     file = form.file.data
     try:
         with closing(file):
-            prediction = predictions.upload(current_user.id, file.filename or "", file.stream)
+            prediction = predictions.upload(current_user.id, file.filename or "", file.stream, form.version.data)
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), getattr(error, "status", 422))
     url = url_for(".show", recording_id=prediction.recording_id)

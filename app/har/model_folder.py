@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,9 @@ def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArra
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         np.savez_compressed(draft / ARRAYS, allow_pickle=False, **arrays)
-        network.save(draft / NETWORK)
+        with warnings.catch_warnings():  # Keras hands TensorFlow's variables to NumPy 2 in the old way
+            warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+            network.save(draft / NETWORK)
         document = {
             **manifest,
             "format": FORMAT,

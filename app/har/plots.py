@@ -75,8 +75,9 @@ def learning_curve(events: Iterable[Event], *, title: str = "") -> tuple[Axes, A
     numbers = [event["epoch"] for event in epochs]
     for ax, key, factor, label in ((accuracy, "accuracy", 100, "accuracy (%)"), (loss, "loss", 1, "loss")):
         for prefix, who, style in (("", "windows learnt from", "--"), ("val_", "windows held out", "-")):
-            values = [factor * event[prefix + key] for event in epochs]
-            ax.plot(numbers, values, style, label=who, marker="o", markersize=3)
+            values = [factor * event.get(prefix + key, np.nan) for event in epochs]  # not every epoch is checked
+            if not np.isnan(values).all():
+                ax.plot(numbers, values, style, label=who, marker="o", markersize=3)
         ax.set(xlabel="epoch", ylabel=label)
         ax.locator_params(axis="x", integer=True)
         ax.grid(alpha=0.3)

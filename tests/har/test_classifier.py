@@ -1,0 +1,219 @@
+"""The pipeline learns, says how sure it is, comes back from disk the same, and refuses what it cannot take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.har.classifier import ActivityClassifier, ModelConfig, combine, fit_combination
+from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
+from app.har.splits import fold_windows, split_windows
+from app.har.types import Event, WindowSet
+from tests import synthetic
+
+SMALL = ModelConfig(n_selected=40, units=16, epochs=12, elm_nodes=150, elm_ridge=1.0)
+
+
+@pytest.fixture(scope="module")
+def windows() -> WindowSet:
+    return synthetic.window_set(6)
+
+
+@pytest.fixture(scope="module")
+def model(windows: WindowSet) -> ActivityClassifier:
+    return ActivityClassifier(SMALL).fit(windows, seed=1)
+
+
+def test_it_recognises_people_it_has_not_seen(model: ActivityClassifier) -> None:
+    strangers = synthetic.window_set(12, seed=5)
+    strangers = strangers.take(np.isin(strangers.subjects.astype(int), range(7, 13)))
+    assert (model.predict_proba(strangers).argmax(axis=1) == strangers.y).mean() > 0.9
+
+
+def test_attention_is_a_share_of_every_frame_and_the_embedding_is_finite(
+    model: ActivityClassifier, windows: WindowSet
+) -> None:
+    attention, embedding = model.attention(windows), model.embed(windows)
+    assert attention.shape == (len(windows), 9)
+    assert (attention >= 0).all()
+    np.testing.assert_allclose(attention.sum(axis=1), 1, rtol=1e-4)
+    assert embedding.shape == (len(windows), SMALL.units)
+    assert np.isfinite(embedding).all()
+    assert embedding.std() > 0
+
+
+def test_the_ranking_covers_every_frame_feature_and_the_best_go_on(model: ActivityClassifier) -> None:
+    importances = [importance for _, importance in model.importances]
+    assert importances == sorted(importances, reverse=True)
+    assert np.isclose(sum(importances), 1)
+    assert len(importances) > model.selected_k == SMALL.n_selected
+
+
+def test_a_saved_model_predicts_the_same(model: ActivityClassifier, windows: WindowSet, tmp_path: Path) -> None:
+    model.save(tmp_path / "v1", extra={"data": {"name": "walkers"}})
+    loaded = ActivityClassifier.load(tmp_path / "v1")
+    np.testing.assert_array_equal(loaded.predict_proba(windows), model.predict_proba(windows))
+    np.testing.assert_array_equal(loaded.attention(windows), model.attention(windows))
+    for name in ("activities", "channels", "sampling_rate_hz", "window_length_s", "gravity", "config", "selected_k"):
+        assert getattr(loaded, name) == getattr(model, name)
+    assert loaded.importances == model.importances
+    manifest = json.loads((tmp_path / "v1" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["data"] == {"name": "walkers"}
+    assert set(manifest["files"]) == {p.name for p in (tmp_path / "v1").iterdir()} - {"manifest.json"}
+    assert manifest["libraries"]["keras"]
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda f: flip(f / "network.keras"), r"network\.keras was changed"),
+        (lambda f: flip(f / "arrays.npz"), r"arrays\.npz was changed"),
+        (lambda f: (f / "arrays.npz").unlink(), r"arrays\.npz cannot be read"),
+        (lambda f: (f / "manifest.json").unlink(), r"manifest\.json cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json is not the manifest"),
+        (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json is not the manifest"),
+        (lambda f: rewrite(f / "manifest.json", combination=[9, 9]), r"manifest\.json was changed"),
+        (lambda f: rewrite(f / "manifest.json", format=99), "format 99"),
+    ],
+)
+def test_a_model_with_a_changed_or_missing_file_is_refused(
+    model: ActivityClassifier, tmp_path: Path, harm: Callable[[Path], object], message: str
+) -> None:
+    model.save(tmp_path / "v1")
+    harm(tmp_path / "v1")
+    with pytest.raises(ModelIntegrityError, match=message):
+        ActivityClassifier.load(tmp_path / "v1")
+
+
+def test_a_save_that_fails_leaves_nothing(model: ActivityClassifier, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="JSON"):
+        model.save(tmp_path / "v1", extra={"what": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stored_model_is_never_overwritten(model: ActivityClassifier, tmp_path: Path) -> None:
+    model.save(tmp_path / "v1")
+    with pytest.raises(FileExistsError):
+        model.save(tmp_path / "v1")
+
+
+def test_stages_and_epochs_are_reported_with_their_figures(windows: WindowSet) -> None:
+    events: list[Event] = []
+    ActivityClassifier(SMALL).fit(windows, epochs=3, on_event=events.append)
+    stages = list(dict.fromkeys(event["stage"] for event in events))
+    assert stages == ["features", "selection", "head", "network", "calibration"]
+    epochs = [event for event in events if "epoch" in event]
+    assert [event["epoch"] for event in epochs] == list(range(1, epochs[0]["epochs"] + 1))
+    for event in epochs:
+        assert event["model"] == "elm-gru-am"
+        assert event["loss"] > 0
+        assert 0 <= event["accuracy"] <= 1
+    for event in epochs[:3]:
+        assert event["val_loss"] > 0
+        assert 0 <= event["val_accuracy"] <= 1
+    json.dumps(events)  # they travel between processes
+
+
+def test_whoever_listens_can_stop_the_training(windows: WindowSet) -> None:
+    def stop(event: Event) -> None:
+        if event.get("epoch") == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ActivityClassifier(SMALL).fit(windows, epochs=50, on_event=stop)
+
+
+def test_the_same_seed_gives_the_same_model(windows: WindowSet) -> None:
+    first, again = (ActivityClassifier(SMALL).fit(windows, epochs=2, seed=4).predict_proba(windows) for _ in range(2))
+    np.testing.assert_allclose(first, again, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": ("acc_x", "acc_y", "acc_z", "gyro_z", "gyro_y", "gyro_x")}, "expects the channels"),
+        ({"sampling_rate_hz": 100.0}, "at 50 Hz"),
+        ({"X": np.zeros((2, 100, 6), np.float32)}, "150 samples"),
+        ({"X": np.zeros((2, 150, 3), np.float32)}, "6 channels"),
+        ({"X": np.full((2, 150, 6), np.nan, np.float32)}, "missing or infinite"),
+        ({"gravity": "included"}, "gravity removed; here it is included"),
+    ],
+)
+def test_windows_of_another_kind_are_refused(
+    model: ActivityClassifier, windows: WindowSet, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UnusableRecording, match=message):
+        model.predict_proba(replace(windows, **change))  # type: ignore[arg-type]
+
+
+def test_one_activity_cannot_be_learnt(windows: WindowSet) -> None:
+    with pytest.raises(InsufficientData, match="at least 2 activities"):
+        ActivityClassifier(SMALL).fit(windows.take(windows.y == 0))
+
+
+def test_short_windows_at_a_low_rate_with_other_sensors_work() -> None:
+    windows = synthetic.window_set(3, seconds=10, window_length_s=1.0, rate_hz=20.0)
+    ours = replace(windows, X=windows.X[:, :, :4], channels=("watch.acc_x", "watch.acc_y", "watch.acc_z", "heart_rate"))
+    model = ActivityClassifier(SMALL).fit(ours, epochs=3)
+    assert model.attention(ours).shape[1] > 1
+    assert model.predict_proba(ours).shape == (len(ours), 3)
+
+
+def test_labels_that_only_identify_people_are_worth_nothing_by_subject() -> None:
+    """Everyone has a signature and one label drawn by lot: known people are recognised, new ones are guessed."""
+    rng = np.random.default_rng(3)
+    n_subjects, each = 30, 8
+    subject = np.repeat(np.arange(n_subjects), each)
+    signature = rng.normal(0, 1, (n_subjects, 1, 6)) + rng.normal(0, 1, (n_subjects, 60, 6))
+    X = (signature[subject] + rng.normal(0, 0.1, (len(subject), 60, 6))).astype(np.float32)
+    windows = synthetic.window_set(1, window_length_s=1.2)
+    names = np.array([f"s{s:02d}" for s in subject])
+    windows = replace(
+        windows, X=X, y=np.repeat(rng.permutation(n_subjects) % 2, each), activities=("a", "b"),
+        subjects=names, recordings=names, start_s=np.tile(np.arange(each, dtype=float), n_subjects),
+    )  # fmt: skip
+
+    def accuracy(train: np.ndarray, test: np.ndarray) -> float:  # type: ignore[type-arg]
+        model = ActivityClassifier(SMALL).fit(windows.take(train), epochs=6)
+        return float((model.predict_proba(windows.take(test)).argmax(axis=1) == windows.y[test]).mean())
+
+    known = split_windows(windows, "random")
+    assert accuracy(known.train, known.test) > 0.9
+    new = [accuracy(fold.train, fold.test) for fold in fold_windows(windows, "subject", 3)]
+    assert 0.25 < np.mean(new) < 0.75
+
+
+def test_the_combination_trusts_the_better_of_the_two_and_tempers_the_overconfident() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 2000)
+    noise = rng.normal(size=(2000, 3))
+    good = 2 * np.eye(3)[y] + rng.normal(size=(2000, 3))  # the true log odds
+    log_p = (10 * good).astype(np.float32)  # right as often, five times too sure
+    network, head = fit_combination(log_p, noise.astype(np.float32), y)
+    assert 0.15 < network < 0.25
+    assert head < 1.0
+    probabilities = combine(log_p, noise.astype(np.float32), (network, head))
+    confidence = probabilities.max(axis=1).mean()
+    assert confidence == pytest.approx((probabilities.argmax(axis=1) == y).mean(), abs=0.03)
+
+
+def test_a_handful_of_held_out_windows_makes_nobody_certain() -> None:
+    log_p = np.log(np.full((4, 2), 0.2) + 0.6 * np.eye(2)[[0, 1, 0, 1]]).astype(np.float32)
+    network, head = fit_combination(log_p, np.eye(2, dtype=np.float32)[[0, 1, 0, 1]], np.array([0, 1, 0, 1]))
+    assert network <= 3
+    assert head <= 20

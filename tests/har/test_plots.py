@@ -1,0 +1,116 @@
+"""Figures say what they show, and equal data gives equal files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from app.har import plots
+from app.har.colours import MISSING, PALETTE, activity_colour
+from app.har.types import Interval, Metrics
+
+ACTIVITIES = ("Sit", "Walk", "Run")
+EPOCHS = [
+    {"stage": "network", "epoch": i, "accuracy": 1 - 1 / i, "loss": 1 / i, "val_accuracy": 0.5, "val_loss": 0.7}
+    for i in range(1, 6)
+]
+
+
+def metrics(value: float) -> Metrics:
+    interval = Interval(value, value - 0.05, min(1.0, value + 0.02))
+    return Metrics(interval, interval, interval, interval, 0.01, (), ((5, 1), (0, 4)), 3.0, 1000.0)
+
+
+def waves() -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    time = np.arange(200) / 50
+    return time, np.stack([np.sin(time), np.cos(time), time], axis=1)
+
+
+DRAWN: dict[str, tuple[Callable[[], Axes], list[str]]] = {
+    "counts": (
+        lambda: plots.confusion([[5, 1, 0], [0, 7, 0], [2, 0, 0]], ACTIVITIES, title="elm-gru-am"),
+        ["recognised activity", "true activity", "Sit", "7", "ELM-GRU-AM"],
+    ),
+    "rows": (
+        lambda: plots.confusion([[3, 1, 0], [0, 7, 0], [0, 0, 0]], ACTIVITIES, normalise=True),
+        ["75", "25", "100"],
+    ),
+    "learning": (lambda: plots.learning_curve(EPOCHS, title="lstm")[0], ["LSTM", "epoch", "accuracy (%)", "loss"]),
+    "importances": (
+        lambda: plots.importances([(f"feature {i}", 0.5**i) for i in range(1, 40)], 12)[0],
+        ["feature 1", "feature 20", "importance", "the first 12 go on"],
+    ),
+    "distribution": (lambda: plots.class_distribution({"Sit": 30, "Walk": 1200}), ["Sit", "1200", "windows"]),
+    "comparison": (
+        lambda: plots.comparison({"elm-gru-am": metrics(0.95), "random-forest": metrics(0.9)}),
+        ["Accuracy", "Precision", "Recall", "F1", "ELM-GRU-AM", "Random Forest", "95 %"],
+    ),
+    "preview": (
+        lambda: plots.signal_preview(*waves(), ("acc_x", "acc_y", "acc_z"), title="Walk"),
+        ["acc_y", "time (s)", "acceleration (m/s²)", "Walk"],
+    ),
+    "timeline": (
+        lambda: plots.timeline(*waves(), [(0, 1, "Sit"), (1, 2, "Run"), (2, 4, "Sit")], ACTIVITIES),
+        ["Sit", "Run", "time (s)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_is_saved_twice_over_the_same_and_its_words_can_be_read(name: str, tmp_path: Path) -> None:
+    draw, words = DRAWN[name]
+    png, svg = plots.save(draw().figure, tmp_path / "first")
+    assert (png.name, svg.name) == ("first.png", "first.svg")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    text = svg.read_text(encoding="utf-8")
+    written = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", text))
+    for word in words:
+        assert word in written
+    assert "dc:date" not in text
+    assert plots.save(draw().figure, tmp_path / "again")[1].read_text(encoding="utf-8") == text
+
+
+def test_a_plot_is_drawn_on_the_axes_it_is_given() -> None:
+    ax = plots.class_distribution({"Sit": 1})
+    assert plots.class_distribution({"Walk": 2}, ax=ax) is ax
+
+
+def test_epochs_without_held_out_figures_leave_a_gap_and_without_any_no_line() -> None:
+    bare = [{"epoch": i, "accuracy": 0.9, "loss": 0.1} for i in (6, 7)]
+    held_out = plots.learning_curve([*EPOCHS, *bare])[0].lines[1]
+    assert np.isnan(held_out.get_ydata()[-2:].astype(float)).all()  # type: ignore[union-attr]
+    assert len(plots.learning_curve(bare)[0].lines) == 1
+
+
+def test_a_day_of_bouts_is_one_artist_an_activity() -> None:
+    bands = [(3.0 * i, 3.0 * i + 3, ACTIVITIES[i % 3]) for i in range(5000)]
+    assert len(plots.timeline([0, 15000], [0, 1], bands, ACTIVITIES).collections) == 3
+
+
+def test_interval_bars_have_the_intervals_ends() -> None:
+    ax = plots.comparison({"cnn": metrics(0.9)})
+    ends = {round(float(y), 6) for segment in ax.collections[0].get_segments() for y in segment[:, 1]}
+    assert ends == {85.0, 92.0}
+
+
+
+def test_eighteen_activities_have_eighteen_colours_and_anything_else_is_grey() -> None:
+    names = [f"activity {i}" for i in range(18)]
+    colours = [activity_colour(name, names) for name in names]
+    assert len(set(colours)) == 18
+    assert set(colours) <= set(PALETTE)
+    assert MISSING not in colours
+    assert activity_colour("unheard of", names) == MISSING
+    assert all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in (*PALETTE, MISSING))
+
+
+def test_only_a_whole_figure_can_be_saved(tmp_path: Path) -> None:
+    figure = plots.class_distribution({"Sit": 1}).get_figure(root=True)
+    assert figure is not None
+    with pytest.raises(TypeError, match="whole figure"):
+        plots.save(figure.subfigures(), tmp_path / "part")  # type: ignore[arg-type]

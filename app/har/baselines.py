@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from app.har import networks
 from app.har.classifier import ActivityClassifier, Classifier, ModelConfig, Scaler
 from app.har.features import window_features
-from app.har.splits import split_inner
 from app.har.types import FloatArray, OnEvent, WindowSet
 
 LSTM_RATE_HZ = 25.0  # the LSTM reads the signal averaged to about this rate: 300 steps would take it ten times as long
@@ -37,9 +35,9 @@ class RandomForest(Classifier):
 
 
 class RawNetwork(Classifier):
-    """A network that reads the raw signal, standardised by channel; stopped early on held-out training windows."""
+    """A network that reads the raw signal, standardised by channel, and is trained on all training windows."""
 
-    schedule = networks.Schedule()
+    epochs = 30
     stride_rate_hz: float | None = None  # average neighbouring samples down to about this rate first
 
     def _build(self, n_steps: int) -> Any:
@@ -53,15 +51,13 @@ class RawNetwork(Classifier):
         return averaged
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
-        fitted, held_out = split_inner(windows, seed)
         X = self._inputs(windows)
-        self._scaler = Scaler.of(X[fitted].reshape(-1, X.shape[2]))
-        X, y = self._scaler(X), windows.y
+        self._scaler = Scaler.of(X.reshape(-1, X.shape[2]))
         on_event({"stage": "network", "fraction": 0.0})
         networks.tensorflow_quietly().utils.set_random_seed(seed)
         model = self._build(X.shape[1])
-        schedule = replace(self.schedule, epochs=epochs or self.schedule.epochs)
-        networks.train(model, (X[fitted], y[fitted]), (X[held_out], y[held_out]), schedule, seed, on_event)
+        epochs = epochs or self.epochs
+        networks.Training(model, epochs, seed, on_event).run(self._scaler(X), windows.y, epochs)
         self._infer = networks.inference(model)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:

@@ -119,12 +119,12 @@ class ModelConfig:
     frame_step_s: float = 0.25
     n_selected: int = 192  # frame features that go on to the network, the Random Forest's best
     units: int = 64
-    epochs: int = 40
-    patience: int = 12
-    learning_rate: float = 2e-3
+    epochs: int = 30
+    closing_share: float = 0.25  # of as many epochs more, on all training windows once calibration has had its part
+    learning_rate: float = networks.LEARNING_RATE
     elm_nodes: int = 4000
     elm_ridge: float = 100.0
-    held_out_fraction: float = 0.15  # of the training windows: early stopping, and how sure to be
+    held_out_fraction: float = 0.15  # of the training windows: how to combine, and how sure to be
 
 
 @dataclass(frozen=True)
@@ -212,15 +212,20 @@ class ActivityClassifier(Classifier):
 
         on_event({"stage": "network", "fraction": 0.4})
         self.network = self._build(frames.shape[1], seed)
-        schedule = networks.Schedule(epochs or config.epochs, config.patience, config.learning_rate)
-        networks.train(
-            self.network, (frames[fitted], y[fitted]), (frames[held_out], y[held_out]), schedule, seed, on_event
+        epochs = epochs or config.epochs
+        closing = max(1, round(config.closing_share * epochs))
+        training = networks.Training(self.network, epochs + closing, seed, on_event)
+        training.run(
+            frames[fitted], y[fitted], epochs, config.learning_rate, held_out=(frames[held_out], y[held_out])
         )
         self._infer = networks.inference(self.network)
 
-        on_event({"stage": "calibration", "fraction": 0.95})
+        on_event({"stage": "calibration", "fraction": 0.8})
         log_p = np.log(self._infer(frames[held_out])["activity"] + 1e-7)
         self.combination = fit_combination(log_p, scores, y[held_out])
+
+        # The people held out are people too: the network gets to know them last, as the head did above.
+        training.run(frames, y, closing, config.learning_rate / 2)
 
     def _build(self, n_frames: int, seed: int) -> Any:
         networks.tensorflow_quietly().utils.set_random_seed(seed)

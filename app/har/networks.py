@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,26 @@ if TYPE_CHECKING:
 
 BATCH = 128
 PREDICT_BATCH = 1024
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 1e-3
+LABEL_SMOOTHING = 0.05
 
 
 def tensorflow_quietly() -> Any:
-    """Import keras on TensorFlow without its banner, and return it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    """Import keras on TensorFlow without the start-up noise that its C++ parts write to stderr; return keras."""
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        stderr = os.dup(2)
+        try:
+            with open(os.devnull, "w") as nowhere:  # noqa: PTH123  a device
+                os.dup2(nowhere.fileno(), 2)
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")  # what it has to say about devices, it says now
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
     import keras
 
     return keras
@@ -38,7 +52,7 @@ def gru_attention(n_frames: int, n_features: int, n_activities: int, units: int 
     x = layers.Dropout(0.2)(frames)
     x = layers.Dense(2 * units, activation="relu")(x)
     x = layers.Dropout(0.2)(x)
-    steps = layers.Bidirectional(layers.GRU(units, return_sequences=True, unroll=n_frames <= 32))(x)  # (n, frames, 2u)
+    steps = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x)  # (n, frames, 2u)
     score = layers.Dense(1, use_bias=False)(layers.Dense(units, activation="tanh")(steps))  # (n, frames, 1)
     attention = layers.Softmax(name="attention")(layers.Flatten()(score))  # (n, frames)
     pooled = layers.Dot(axes=1)([attention, steps])  # (n, 2u)
@@ -75,55 +89,67 @@ def cnn(n_steps: int, n_channels: int, n_activities: int, filters: int = 48) -> 
     return keras.Model(signal, {"activity": layers.Dense(n_activities, activation="softmax", name="activity")(x)})
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How a network is trained."""
+class Training:
+    """The training of a network's ``activity`` output, in one stage or several; compiled once, which takes seconds.
 
-    epochs: int = 40
-    patience: int = 12  # epochs without a lower held-out loss before training ends
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-3
-    label_smoothing: float = 0.05
+    In each stage the learning rate rises in the first epoch and then falls along a cosine to nothing. Training to the
+    end of that beats stopping at the lowest held-out loss: the loss rises early, when the network grows too sure of
+    people it has not seen, while its accuracy on them still improves. How sure it may be is settled by calibration.
 
+    Parameters
+    ----------
+    model
+        With an output named ``activity``; trained in place.
+    epochs
+        Of all stages together, for the progress reports.
+    """
 
-def train(
-    model: keras.Model,
-    fitted: tuple[FloatArray, IntArray],
-    held_out: tuple[FloatArray, IntArray],
-    schedule: Schedule,
-    seed: int,
-    on_event: OnEvent,
-) -> None:
-    """Train the ``activity`` output and leave the weights of the epoch with the lowest held-out loss."""
-    keras = tensorflow_quietly()
-    keras.utils.set_random_seed(seed)
-    X, y = fitted
-    n_activities = model.output["activity"].shape[-1]
-    batch = int(np.clip(len(X) // 32, 16, BATCH))  # small data sets still get some steps an epoch
-    steps = schedule.epochs * -(-len(X) // batch)
-    rate = keras.optimizers.schedules.CosineDecay(
-        schedule.learning_rate / 20, steps, alpha=0.01, warmup_target=schedule.learning_rate, warmup_steps=steps // 10
-    )
-    trained = keras.Model(model.input, model.output["activity"])
-    trained.compile(
-        keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay),
-        keras.losses.CategoricalCrossentropy(label_smoothing=schedule.label_smoothing),
-        metrics=["accuracy"],
-    )
+    def __init__(self, model: keras.Model, epochs: int, seed: int, on_event: OnEvent) -> None:
+        self._keras = tensorflow_quietly()
+        self._keras.utils.set_random_seed(seed)
+        self._epochs, self._done, self._on_event = epochs, 0, on_event
+        self._one_hot = np.eye(model.output["activity"].shape[-1], dtype=np.float32)
+        self._trained = self._keras.Model(model.input, model.output["activity"])
+        self._trained.compile(
+            self._keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY),
+            self._keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+            metrics=["accuracy"],
+        )
 
-    def report(epoch: int, logs: dict[str, Any]) -> None:
-        figures = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        on_event({"stage": "network", "epoch": epoch + 1, "epochs": schedule.epochs, **figures})
+    def run(
+        self,
+        X: FloatArray,
+        y: IntArray,
+        epochs: int,
+        learning_rate: float = LEARNING_RATE,
+        held_out: tuple[FloatArray, IntArray] | None = None,
+    ) -> None:
+        """Train one stage on inputs X (n, …) and activities y (n,).
 
-    one_hot = np.eye(n_activities, dtype=np.float32)
-    trained.fit(
-        X, one_hot[y], batch_size=batch, epochs=schedule.epochs, verbose=0,
-        validation_data=(held_out[0], one_hot[held_out[1]]), validation_batch_size=PREDICT_BATCH,
-        callbacks=[
-            keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience, restore_best_weights=True),
-            keras.callbacks.LambdaCallback(on_epoch_end=report),
-        ],
-    )
+        The loss and accuracy on ``held_out`` inputs and activities are reported; nothing is decided by them.
+        """
+
+        def rate(epoch: int, _: float) -> float:
+            return learning_rate * (0.3 if epoch == 0 else 0.5 * (1 + np.cos(np.pi * epoch / epochs)))
+
+        self._trained.fit(
+            X,
+            self._one_hot[y],
+            batch_size=int(np.clip(len(X) // 32, 16, BATCH)),  # small data sets still get some steps an epoch
+            epochs=epochs,
+            verbose=0,
+            validation_data=(held_out[0], self._one_hot[held_out[1]]) if held_out else None,
+            validation_batch_size=PREDICT_BATCH,
+            callbacks=[
+                self._keras.callbacks.LearningRateScheduler(rate),
+                self._keras.callbacks.LambdaCallback(on_epoch_end=self._report),
+            ],
+        )
+
+    def _report(self, _: int, logs: dict[str, Any]) -> None:
+        self._done += 1
+        figures = {name: float(value) for name, value in logs.items() if name.endswith(("loss", "accuracy"))}
+        self._on_event({"stage": "network", "epoch": self._done, "epochs": self._epochs, **figures})
 
 
 def inference(model: keras.Model) -> Callable[[FloatArray], dict[str, FloatArray]]:

@@ -44,7 +44,7 @@ def _show(event: Event) -> None:
     "--models", default="elm-gru-am,random-forest,lstm,cnn", show_default=True, callback=_names, help=MODELS_HELP
 )
 @click.option("--seed", default=0, show_default=True)
-@click.option("--epochs", type=int, help="At most so many training passes of each network (default: its own).")
+@click.option("--epochs", type=int, help="Training passes of each network (default: its own).")
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the model that users get.")
 @json_option
 @reports_errors
@@ -96,7 +96,7 @@ def _print_table(scores: dict[str, Any]) -> None:
 @click.option("--protocol", type=click.Choice(["random", "subject"]), default="subject", show_default=True)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 20))
 @click.option("--seed", default=0, show_default=True)
-@click.option("--epochs", type=int, help="At most so many training passes of each network.")
+@click.option("--epochs", type=int, help="Training passes of each network.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the JSON to this file.")
 @reports_errors

@@ -32,9 +32,12 @@ def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
     """Write ``stem.png`` and ``stem.svg``; equal figures give equal files."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     if not isinstance(figure, Figure):
         raise TypeError("only a whole figure can be saved, not a part of one")
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # an activity may be called "$x$"; its name is not a formula
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "kinelab"}):
         figure.savefig(paths[0], dpi=150)

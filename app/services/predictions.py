@@ -205,17 +205,20 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
     from app.har import plots
 
     recognised = result(prediction)
-    title = prediction.recording.filename
     if part is None:
         bands = [(row["window"] - 0.5, row["window"] + 0.5, row["activity"]) for row in recognised.windows()]
         axes = plots.timeline([], [], bands, recognised.all_activities)
-        axes.set(title=title, xlabel="row of the file", ylabel="", yticks=[], xlim=(0.5, len(recognised) + 0.5))
+        axes.set(xlabel="row of the file", ylabel="", yticks=[], xlim=(0.5, len(recognised) + 0.5))
     else:
         bands = [(bout["start_s"], bout["end_s"], bout["activity"]) for bout in recognised.bouts(part)]
         trace = signal_view(prediction, part)[0]
         values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
         axes = plots.timeline(trace["time_s"], values, bands, recognised.all_activities)
-        axes.set(title=title, ylabel=f"{trace['channel']} (m/s²)")
+        axes.set(ylabel=f"{trace['channel']} (m/s²)")
+    title = prediction.recording.filename
+    if part is not None and len(recognised.recording_ids) > 1:
+        title += f": {recognised.recording_ids[part]}"
+    axes.set_title(title, parse_math=False)  # a dollar sign in a name is just that
     with tempfile.TemporaryDirectory() as folder:
         files = {path.suffix: path for path in plots.save(axes.figure, Path(folder) / "timeline")}
         return files[f".{file_format}"].read_bytes()

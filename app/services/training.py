@@ -39,6 +39,7 @@ MODEL_NAMES = ("elm-gru-am", "random-forest", "lstm", "cnn")
 PRODUCT = "elm-gru-am"
 # Measured shares of the time of a comparison, for the progress bar alone.
 RELATIVE_COST = {"elm-gru-am": 1.0, "random-forest": 0.4, "lstm": 1.0, "cnn": 0.6}
+PREPARING = 0.3  # of a model's time: features, selection, head
 
 
 @dataclass
@@ -236,10 +237,13 @@ def _fraction(events: Sequence[dict[str, Any]], models: Sequence[str]) -> float:
     if last is None:
         return 0.0
     index = last["model_index"]
-    within = 1.0 if last["stage"] == "scored" else 0.0
-    if not within:
-        epoch = next((e for e in reversed(events) if e.get("model_index") == index and "epoch" in e), None)
-        within = 0.05 + 0.9 * epoch["epoch"] / epoch["epochs"] if epoch else 0.05
+    epoch = next((e for e in reversed(events) if e.get("model_index") == index and "epoch" in e), None)
+    if last["stage"] == "scored":
+        within = 1.0
+    elif epoch:
+        within = PREPARING + (0.95 - PREPARING) * epoch["epoch"] / epoch["epochs"]
+    else:
+        within = PREPARING * last.get("fraction", 0.0)
     return float(sum(costs[:index]) + costs[index] * within) / sum(costs)
 
 

@@ -17,6 +17,7 @@ from app.har.types import Gravity, IntArray, Problem, Recording, Stream
 if TYPE_CHECKING:
     import polars as pl
 
+MAX_NAME = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
 GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
 
@@ -88,7 +89,20 @@ def build_recording(
         gravity = gravity_of(
             next((s.values for s in streams if s.modality.endswith("accelerometer")), np.zeros((1, 3)))
         )
-    return Recording(recording_id, subject, streams, gravity, activities, activity, tuple(found))
+    return Recording(
+        printable(recording_id),
+        printable(subject),
+        streams,
+        gravity,
+        tuple(map(printable, activities)),
+        activity and printable(activity),
+        tuple(found),
+    )
+
+
+def printable(name: str) -> str:
+    """Return a name from a file without control characters, which break what it is written into, and not too long."""
+    return "".join(c for c in name if c.isprintable())[:MAX_NAME]
 
 
 def gravity_of(acceleration: NDArray[np.floating]) -> Gravity:

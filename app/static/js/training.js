@@ -9,7 +9,7 @@
   const COLOURS = { "elm-gru-am": "#0072B2", lstm: "#D55E00", cnn: "#009E73", "random-forest": "#CC79A7" };
   const STAGES = {
     starting: "starting", windows: "cutting windows", split: "splitting", fit: "preparing", features: "computing features",
-    selection: "ranking features by Random Forest", network: "training the network", head: "fitting the ELM head",
+    selection: "ranking features by Random Forest", forest: "growing the forest", network: "training the network", head: "fitting the ELM head",
     calibration: "calibrating the confidence", evaluation: "evaluating on the test windows", scored: "scored", writing: "drawing the plots",
   };
   const duration = (s) => (s < 90 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${String(Math.round(s % 60)).padStart(2, "0")} s`);
@@ -42,7 +42,7 @@
       (epochs[event.model] ||= []).push(event);
     }
     const parts = [TITLES[event.model] || event.model, STAGES[event.stage] || event.stage].filter(Boolean);
-    if (event.epoch !== undefined) parts.push(`epoch ${event.epoch} of at most ${event.epochs}`);
+    if (event.epoch !== undefined) parts.push(`epoch ${event.epoch} of ${event.epochs}`);
     byId("stage").textContent = parts.join(": ");
     if (event.stage === "scored") {
       const item = document.createElement("li");

@@ -51,10 +51,9 @@ class TrainForm(FlaskForm):
         validators=[DataRequired("Choose at least one model.")],
     )
     epochs = IntegerField(
-        "Epochs at most",
+        "Epochs",
         validators=[Optional(), NumberRange(1, 1000)],
-        description="Training passes over the data. Leave empty for each network's own default; training ends earlier "
-        "when nothing is gained.",
+        description="Training passes over the data. Leave empty for each network's own default.",
     )
     window_length_s = DecimalField(
         "Window length (s)",

@@ -90,9 +90,7 @@ def delete(key: int | str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def register(
-    name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None
-) -> ModelVersion:
+def register(name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None) -> ModelVersion:
     """Move a saved model into the store as the next version of its name.
 
     ``metrics`` is ``har.types.Metrics.as_dict()``. When anything fails, neither a row nor a directory remains and
@@ -191,10 +189,7 @@ def accuracy_in_words(version: ModelVersion) -> str:
     measured = f"was right in {value} of windows (95 % interval {low} to {high})"
     if run.config.get("protocol") == "subject":
         return f"{version.label} {measured} of people it had not been trained on."
-    return (
-        f"{version.label} {measured} of the people it was trained on; expect less for a person it has "
-        "never seen."
-    )
+    return f"{version.label} {measured} of the people it was trained on; expect less for a person it has never seen."
 
 
 def _manifest(folder: Path) -> bytes:

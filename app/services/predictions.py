@@ -117,9 +117,7 @@ def repredict(user_id: int, recording_id: int, version: int | str | None = None)
 
 
 def _add_prediction(recording: StoredRecording, model: ModelVersion, result: PredictionResult) -> Prediction:
-    prediction = Prediction(
-        recording=recording, model_version=model, model_label=model.label, summary=result.summary()
-    )
+    prediction = Prediction(recording=recording, model_version=model, model_label=model.label, summary=result.summary())
     db.session.add(prediction)
     db.session.flush()  # the id names the file
     _save_result(_folder(recording) / f"{prediction.id}.npz", result)
@@ -214,7 +212,7 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
         trace = signal_view(prediction, part)[0]
         values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
         axes = plots.timeline(trace["time_s"], values, bands, recognised.all_activities)
-        axes.set(ylabel=f"{trace['channel']} (m/s²)")
+        axes.set(ylabel=f"{trace['channel']} ({'rad/s' if 'gyro' in trace['channel'] else 'm/s²'})")
     title = prediction.recording.filename
     if part is not None and len(recognised.recording_ids) > 1:
         title += f": {recognised.recording_ids[part]}"

@@ -81,9 +81,7 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
     assert prediction.summary["compared"] == len(stored)
 
 
-def test_a_file_on_disk_can_be_uploaded_as_well_as_a_stream(
-    user: User, model: ModelVersion, tmp_path: Path
-) -> None:
+def test_a_file_on_disk_can_be_uploaded_as_well_as_a_stream(user: User, model: ModelVersion, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(recording_csv())
     prediction = predictions.upload(user.id, "a.csv", tmp_path / "a.csv")
     assert prediction.summary["windows"] == 4
@@ -175,9 +173,7 @@ def test_a_changed_model_refuses_to_recognise_anything(app: Flask, user: User, m
     assert uploads(app) == []
 
 
-def test_another_users_recording_does_not_exist_not_even_for_an_administrator(
-    user: User, model: ModelVersion
-) -> None:
+def test_another_users_recording_does_not_exist_not_even_for_an_administrator(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv())
     for stranger in (a_user("sam"), a_user("ada", "admin")):
         assert predictions.list_recordings(stranger.id) == []
@@ -273,7 +269,7 @@ def test_a_closer_look_shows_every_sample_of_a_short_stretch(user: User, model: 
 
 @pytest.mark.parametrize("file_format", ["png", "svg"])
 def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file_format: str) -> None:
-    prediction = upload(user, recording_csv(gap_at_s=6.0))
+    prediction = upload(user, recording_csv(gap_at_s=6.0), "5$ walk_{$.csv")
     image = predictions.timeline_image(prediction, 0, file_format)
     assert image.startswith(b"\x89PNG") if file_format == "png" else b"<svg" in image[:1000]
     assert len(image) > 5000

@@ -183,9 +183,7 @@ def _csv_chunks(result: PredictionResult) -> Iterator[str]:
 def result_json(recording_id: int) -> ResponseReturnValue:
     recording, _, result = _requested(recording_id)
     response = jsonify({"file": recording.filename, **result.as_dict()})
-    response.headers.set(
-        "Content-Disposition", "attachment", filename=_download_name(recording.filename, "json")
-    )
+    response.headers.set("Content-Disposition", "attachment", filename=_download_name(recording.filename, "json"))
     return response
 
 

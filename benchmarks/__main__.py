@@ -53,8 +53,9 @@ def write_page() -> None:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` from `docs/benchmarks/*.json`; do not edit. Times on a shared machine are noisy: compare",
-        "the figures of one run with each other. Data: KU-HAR raw (7 of 18 activities, 710 recordings, 80 subjects) unless named.",
+        "Written by `make bench` from `docs/benchmarks/*.json`; do not edit. Times on a shared machine are noisy:",
+        "compare the figures of one run with each other. Data: KU-HAR raw (7 of its 18 activities, 710 recordings,",
+        "80 subjects) unless named.",
     ]
     for name in NAMES:
         path = RESULTS / f"{name}.json"

@@ -97,9 +97,12 @@ def test_windows_start_anew_after_a_gap_and_the_gap_is_told(user: User, model: M
 
 
 def test_the_rate_of_the_file_need_not_be_that_of_the_model(user: User, model: ModelVersion) -> None:
-    slow, fast = (predictions.result(upload(user, recording_csv(12.5, rate_hz=rate))) for rate in (25.0, 200.0))
-    assert len(slow) == len(fast) == 4
-    assert np.abs(slow.proba - fast.proba).max() < 0.5
+    slow, fast = (upload(user, recording_csv(12.5, rate_hz=rate)) for rate in (25.0, 200.0))
+    assert len(predictions.result(slow)) == len(predictions.result(fast)) == 4
+    views = [predictions.signal_view(prediction, 0, 2.0, 4.0)[0] for prediction in (slow, fast)]
+    assert views[0]["time_s"] == pytest.approx(views[1]["time_s"])
+    assert len(views[0]["time_s"]) == pytest.approx(100, abs=2)  # the model's 50 Hz
+    assert np.corrcoef(views[0]["values"], views[1]["values"])[0, 1] > 0.99
 
 
 def test_labels_are_compared_whatever_their_case_and_unknown_ones_are_counted_apart(

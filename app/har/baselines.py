@@ -37,7 +37,7 @@ class RandomForest(Classifier):
 class RawNetwork(Classifier):
     """A network that reads the raw signal, standardised by channel, and is trained on all training windows."""
 
-    epochs = 30
+    epochs = 20
     stride_rate_hz: float | None = None  # average neighbouring samples down to about this rate first
 
     def _build(self, n_steps: int) -> Any:

@@ -16,17 +16,21 @@ from config import Config
 
 def listen(host: str, port: str) -> socket.socket:
     """Return a bound socket, or end with a message that says what to do."""
+    if not port.isdecimal() or int(port) > 65535:
+        sys.exit(f"PORT must be a number between 1 and 65535; found {port!r}.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        sys.exit(f"HOST must be an address of this machine; found {host!r} ({error}).")
+    listener = socket.socket(family, kind, protocol)
+    try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except ValueError:
-        sys.exit(f"PORT must be a number between 1 and 65535; found {port!r}.")
-    except (OSError, OverflowError) as error:
+    except OSError as error:
+        listener.close()
         sys.exit(
-            f"Kinelab cannot listen on {host}:{port}: {error}. "
+            f"Kinelab cannot listen on {host}:{port}: {error.strerror}. "
             "If another program uses this port, choose one that is free, for example: make run PORT=5050"
         )
     return listener

@@ -1,0 +1,56 @@
+"""Every page can be used with a keyboard, a screen reader and a phone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.site import Site, log_out, register
+
+pytestmark = pytest.mark.browser
+PUBLIC = ["/", "/login", "/register", "/no-such-page"]
+ADMIN = [
+    "/",
+    "/admin/users",
+    "/datasets/",
+    "/datasets/add",
+    "/datasets/physiotherapy-example",
+    "/training/",
+    "/models/",
+]
+USER = ["/", "/change-password"]
+
+
+def check(page: Page, address: str) -> None:
+    """Fail on an accessibility violation, or when a phone would have to scroll sideways."""
+    page.goto(address)
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
+    assert not found.response["violations"], f"{address}\n{found.generate_report()}"
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert wide <= 390, f"{address} is {wide} pixels wide on a phone"
+
+
+def test_pages_are_accessible_and_fit_a_phone(admin: Page, site: Site) -> None:
+    for path in ADMIN:
+        check(admin, site.address + path)
+    log_out(admin)
+    for path in PUBLIC:
+        check(admin, site.address + path)
+    register(admin, site.address, "walker")
+    for path in USER:
+        check(admin, site.address + path)
+
+
+def test_a_page_asks_nothing_of_other_hosts(admin: Page, site: Site) -> None:
+    asked: list[str] = []
+    admin.on("request", lambda request: asked.append(request.url))
+    for path in ADMIN:
+        admin.goto(site.address + path)
+        admin.wait_for_load_state("networkidle")
+    assert asked
+    assert not [url for url in asked if not re.match(re.escape(site.address) + "|data:|blob:", url)]

@@ -1,0 +1,73 @@
+"""``flask train`` and ``flask evaluate``: their names and keys are a contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.services import datasets, model_versions
+
+EXAMPLE = "physiotherapy-example"
+FIGURES = {"accuracy", "precision", "recall", "f1", "fit_seconds", "predict_windows_per_second"}
+
+
+@pytest.fixture
+def example(app: Flask) -> Flask:
+    datasets.ensure_embedded_example()
+    return app
+
+
+def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
+    result = example.test_cli_runner().invoke(
+        args=f"train --dataset {EXAMPLE} --protocol random --models elm-gru-am,random-forest --seed 0 --epochs 1 "
+        "--promote --json"
+    )
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert list(document["models"]) == ["elm-gru-am", "random-forest"]
+    for figures in document["models"].values():
+        assert set(figures) >= FIGURES
+        assert 0 < figures["accuracy"] <= 1
+        assert figures["predict_windows_per_second"] > 0
+    assert document["split"]["protocol"] == "random"
+    assert document["split"]["train_windows"] > document["split"]["test_windows"] > 0
+    assert document["model_version"] == f"{EXAMPLE}/1"
+    promoted = model_versions.promoted()
+    assert promoted is not None
+    assert promoted.label == document["model_version"]
+    assert "random-forest" in result.stderr  # progress goes there
+
+
+def test_evaluate_scores_every_fold_of_people(example: Flask, tmp_path: Path) -> None:
+    output = tmp_path / "folds.json"
+    result = example.test_cli_runner().invoke(
+        args=f"evaluate --dataset {EXAMPLE} --models random-forest --folds 2 --json --output '{output}'"
+    )
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document == json.loads(output.read_text())
+    forest = document["models"]["random-forest"]
+    assert forest["f1"] == pytest.approx(sum(fold["f1"] for fold in forest["folds"]) / 2)
+    tested = [set(fold["subjects"]["test"]) for fold in document["folds"]]
+    assert not tested[0] & tested[1]
+    assert len(tested[0] | tested[1]) == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "no-such-data"], "no-such-data"),
+        (["--dataset", EXAMPLE, "--models", "svm2000"], "svm2000"),
+        (["--dataset", EXAMPLE, "--models", ""], "Choose models"),
+        (["--dataset", EXAMPLE, "--epochs", "0"], "between 1 and 1000"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line_on_stderr(example: Flask, arguments: list[str], message: str) -> None:
+    result = example.test_cli_runner().invoke(args=["train", "--json", *arguments])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,36 @@
+"""The start of the server: where it listens, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from run import listen
+
+
+def test_a_port_in_use_is_a_clear_message() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"cannot listen on 127.0.0.1:{port}.*make run PORT="):
+            listen("127.0.0.1", str(port))
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "message"),
+    [
+        ("127.0.0.1", "many", "PORT must be a number"),
+        ("127.0.0.1", "99999", "PORT must be a number"),
+        ("no-such-host.invalid", "0", "HOST must be an address"),
+    ],
+)
+def test_a_wrong_host_or_port_is_a_clear_message(host: str, port: str, message: str) -> None:
+    with pytest.raises(SystemExit, match=message):
+        listen(host, port)
+
+
+def test_port_0_takes_a_free_port() -> None:
+    with listen("127.0.0.1", "0") as listener:
+        assert listener.getsockname()[1] > 0

@@ -27,6 +27,7 @@ def listen(host: str, port: str) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()  # from here on a browser waits instead of being refused
     except OSError as error:
         listener.close()
         sys.exit(

@@ -61,7 +61,8 @@ class Site:
                 break
         assert self.address, "the server did not start:\n" + "".join(printed)
         self.output = printed
-        threading.Thread(target=self._drain, daemon=True).start()
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
         return self
 
     def _drain(self) -> None:
@@ -71,12 +72,18 @@ class Site:
     def kill(self) -> None:
         """End the server at once, as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self._wait()
 
     def stop(self) -> None:
         """End the server politely."""
         self.process.terminate()
+        self._wait()
+
+    def _wait(self) -> None:
         self.process.wait(timeout=20)
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def is_up(self) -> bool:
         """Tell whether the site answers."""
@@ -99,7 +106,7 @@ def create_administrator(page: Page, setup_address: str) -> None:
     """Open the one-time address and make the first account."""
     page.goto(setup_address)
     fill_account(page, "chief")
-    page.locator("main form button[type=submit]").click()
+    page.locator("main form [type=submit]").click()
     page.wait_for_url(re.compile(r"/$"))
 
 
@@ -107,7 +114,7 @@ def register(page: Page, address: str, username: str) -> None:
     """Register an account as a user would, and log in with it where the site does not do so by itself."""
     page.goto(address + "/register")
     fill_account(page, username)
-    page.locator("main form button[type=submit]").click()
+    page.locator("main form [type=submit]").click()
     if "/login" in page.url:
         log_in(page, address, username)
 
@@ -125,7 +132,7 @@ def log_in(page: Page, address: str, username: str) -> None:
     page.goto(address + "/login")
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", PASSWORD)
-    page.locator("main form button[type=submit]").click()
+    page.locator("main form [type=submit]").click()
     page.wait_for_url(re.compile(r"/$"))
 
 

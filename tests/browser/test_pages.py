@@ -27,9 +27,11 @@ USER = ["/", "/change-password"]
 def check(page: Page, address: str) -> None:
     """Fail on an accessibility violation, or when a phone would have to scroll sideways."""
     page.goto(address)
+    page.wait_for_load_state("networkidle")
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
     assert not found.response["violations"], f"{address}\n{found.generate_report()}"
     page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(500)  # plots follow the width a moment later
     wide = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size({"width": 1280, "height": 900})
     assert wide <= 390, f"{address} is {wide} pixels wide on a phone"

@@ -35,8 +35,10 @@ ERROR_TEXTS = {
     403: ("Not allowed", "Your account may not open this page."),
     404: ("Page not found", "There is nothing at this address. It may have been deleted, or the address is mistyped."),
     405: ("Not possible here", "This address does not take this kind of request. Start again from the first page."),
-    413: ("The upload is too large", "Up to {limit} can be uploaded here. Send less at once, or ask an "
-          "administrator to raise MAX_UPLOAD_MB."),
+    413: (
+        "The upload is too large",
+        "Up to {limit} can be uploaded here. Send less at once, or ask an administrator to raise MAX_UPLOAD_MB.",
+    ),
     429: ("Too many attempts", "To keep others from guessing passwords, please wait a few minutes and try again."),
 }
 

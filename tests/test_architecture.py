@@ -62,7 +62,11 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
     environment.pop("DATABASE_URL", None)
     result = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return set(result.stderr.split())
@@ -131,7 +135,8 @@ except SystemExit as end:
 
 
 @pytest.mark.parametrize(
-    "code", ["import app", "from app import create_app; create_app()", FIRST_PAGES, HELP],
+    "code",
+    ["import app", "from app import create_app; create_app()", FIRST_PAGES, HELP],
     ids=["import", "create_app", "first pages", "flask --help"],
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(code: str, tmp_path: Path) -> None:

@@ -23,9 +23,7 @@ def users() -> None:
 @click.option("--address", default="")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking twice.")
 @reports_errors
-def create_user(
-    username: str, email: str, role: str, contact_number: str, address: str, password_stdin: bool
-) -> None:
+def create_user(username: str, email: str, role: str, contact_number: str, address: str, password_stdin: bool) -> None:
     """Make an account, for example the first administrator's."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -42,14 +40,19 @@ def list_users(as_json: bool) -> None:
     """List the accounts."""
     everybody = accounts.all_users()
     if as_json:
-        print_json([
-            {
-                "username": user.username, "email": user.email, "role": user.role.value, "disabled": user.disabled,
-                "created": user.created.isoformat(),
-                "last_login": user.last_login.isoformat() if user.last_login else None,
-            }
-            for user in everybody
-        ])
+        print_json(
+            [
+                {
+                    "username": user.username,
+                    "email": user.email,
+                    "role": user.role.value,
+                    "disabled": user.disabled,
+                    "created": user.created.isoformat(),
+                    "last_login": user.last_login.isoformat() if user.last_login else None,
+                }
+                for user in everybody
+            ]
+        )
         return
     for user in everybody:
         click.echo(f"{user.username:<24} {user.email:<32} {user.role.value}{', disabled' if user.disabled else ''}")

@@ -83,9 +83,7 @@ class CNN(RawNetwork):
         return networks.cnn(n_steps, len(self.channels), len(self.activities))
 
 
-MODELS: dict[str, type[Classifier]] = {
-    model.name: model for model in (ActivityClassifier, RandomForest, LSTM, CNN)
-}
+MODELS: dict[str, type[Classifier]] = {model.name: model for model in (ActivityClassifier, RandomForest, LSTM, CNN)}
 
 
 def make_classifier(name: str, options: Mapping[str, Any] | None = None) -> Classifier:

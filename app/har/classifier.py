@@ -96,7 +96,8 @@ class Classifier(ABC):
                 f"The model expects the channels {', '.join(self.channels)}; found {', '.join(windows.channels)}."
             )
         if windows.sampling_rate_hz != self.sampling_rate_hz or windows.X.shape[1:] != (
-            self.n_timesteps, len(self.channels)
+            self.n_timesteps,
+            len(self.channels),
         ):
             raise UnusableRecording(
                 f"The model expects windows of {self.n_timesteps} samples at {self.sampling_rate_hz:g} Hz "
@@ -215,9 +216,7 @@ class ActivityClassifier(Classifier):
         epochs = epochs or config.epochs
         closing = max(1, round(config.closing_share * epochs))
         training = networks.Training(self.network, epochs + closing, seed, on_event)
-        training.run(
-            frames[fitted], y[fitted], epochs, config.learning_rate, held_out=(frames[held_out], y[held_out])
-        )
+        training.run(frames[fitted], y[fitted], epochs, config.learning_rate, held_out=(frames[held_out], y[held_out]))
         self._infer = networks.inference(self.network)
 
         on_event({"stage": "calibration", "fraction": 0.8})

@@ -37,9 +37,7 @@ def evaluate(
     confusion = confusion_matrix(windows_test.y, found, n)
     value = macro_scores(confusion[None])[0]
     low, high = np.nanpercentile(macro_scores(draws), (2.5, 97.5), axis=0)
-    accuracy, precision, recall, f1 = (
-        Interval(float(value[i]), float(low[i]), float(high[i])) for i in range(4)
-    )
+    accuracy, precision, recall, f1 = (Interval(float(value[i]), float(low[i]), float(high[i])) for i in range(4))
     per_precision, per_recall, per_f1 = class_scores(confusion)
     return Metrics(
         accuracy=accuracy,

@@ -105,9 +105,7 @@ def check_trainable(windows: WindowSet) -> None:
 def _at_random(windows: WindowSet, seed: int, fraction: float) -> tuple[IntArray, IntArray]:
     n_activities = len(set(windows.y.tolist()))
     n_test = min(max(round(fraction * len(windows)), n_activities), len(windows) - n_activities)
-    train, test = train_test_split(
-        np.arange(len(windows)), test_size=n_test, random_state=seed, stratify=windows.y
-    )
+    train, test = train_test_split(np.arange(len(windows)), test_size=n_test, random_state=seed, stratify=windows.y)
     return train, test
 
 

@@ -119,8 +119,15 @@ class WindowSet:
     def take(self, index: NDArray[Any]) -> WindowSet:
         """Return the windows at these positions (integer or boolean index)."""
         return WindowSet(
-            self.X[index], self.y[index], self.activities, self.subjects[index], self.recordings[index],
-            self.start_s[index], self.channels, self.sampling_rate_hz, self.gravity,
+            self.X[index],
+            self.y[index],
+            self.activities,
+            self.subjects[index],
+            self.recordings[index],
+            self.start_s[index],
+            self.channels,
+            self.sampling_rate_hz,
+            self.gravity,
         )
 
 

@@ -93,9 +93,7 @@ def check_new_password(password: str, username: str, email: str) -> None:
         raise Invalid("This password is one of the first that anybody would try. Choose another.", "password")
 
 
-def register(
-    username: str, password: str, contact_number: str, email: str, address: str, role: str = "user"
-) -> User:
+def register(username: str, password: str, contact_number: str, email: str, address: str, role: str = "user") -> User:
     """Make an account.
 
     Raises
@@ -111,8 +109,11 @@ def register(
 
 def _add_user(username: str, password: str, contact_number: str, email: str, address: str, role: Role) -> User:
     user = User(
-        username=clean_username(username), email=clean_email(email), role=role,
-        contact_number=clean_contact_number(contact_number), address=clean_address(address),
+        username=clean_username(username),
+        email=clean_email(email),
+        role=role,
+        contact_number=clean_contact_number(contact_number),
+        address=clean_address(address),
     )
     check_new_password(password, user.username, user.email)
     if _find(User.username == user.username):

@@ -10,6 +10,7 @@ import pytest
 from app.har.baselines import MODELS, make_classifier
 from app.har.classifier import ActivityClassifier
 from app.har.errors import InsufficientData, UnusableRecording
+from app.har.splits import fold_windows, split_windows
 from app.har.types import Event, WindowSet
 from tests import synthetic
 
@@ -56,6 +57,30 @@ def test_every_model_learns_reports_predicts_and_refuses(name: str, windows: Win
         make_classifier(name).fit(windows.take(windows.y == 1))
     with pytest.raises(ValueError, match="fit the model first"):
         make_classifier(name).predict_proba(windows)
+
+
+def test_labels_that_only_identify_people_are_worth_nothing_by_subject() -> None:
+    """Everyone has a signature and one label drawn by lot: known people are recognised, new ones are guessed."""
+    rng = np.random.default_rng(3)
+    n_subjects, each = 60, 6
+    subject = np.repeat(np.arange(n_subjects), each)
+    signature = rng.normal(0, 1, (n_subjects, 1, 6)) + rng.normal(0, 1, (n_subjects, 60, 6))
+    X = (signature[subject] + rng.normal(0, 0.1, (len(subject), 60, 6))).astype(np.float32)
+    windows = synthetic.window_set(1, window_length_s=1.2)
+    names = np.array([f"s{s:02d}" for s in subject])
+    windows = replace(
+        windows, X=X, y=np.repeat(rng.permutation(n_subjects) % 2, each), activities=("a", "b"),
+        subjects=names, recordings=names, start_s=np.tile(np.arange(each, dtype=float), n_subjects),
+    )  # fmt: skip
+
+    def accuracy(train: np.ndarray, test: np.ndarray) -> float:  # type: ignore[type-arg]
+        model = make_classifier("random-forest").fit(windows.take(train))
+        return float((model.predict_proba(windows.take(test)).argmax(axis=1) == windows.y[test]).mean())
+
+    known = split_windows(windows, "random")
+    assert accuracy(known.train, known.test) > 0.9
+    new = [accuracy(fold.train, fold.test) for fold in fold_windows(windows, "subject", 5)]
+    assert 0.25 < np.mean(new) < 0.75
 
 
 def test_options_reach_the_model() -> None:

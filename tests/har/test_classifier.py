@@ -12,7 +12,6 @@ import pytest
 
 from app.har.classifier import ActivityClassifier, ModelConfig, combine, fit_combination
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
-from app.har.splits import fold_windows, split_windows
 from app.har.types import Event, WindowSet
 from tests import synthetic
 
@@ -138,9 +137,9 @@ def test_whoever_listens_can_stop_the_training(windows: WindowSet) -> None:
         ActivityClassifier(SMALL).fit(windows, epochs=50, on_event=stop)
 
 
-def test_the_same_seed_gives_the_same_model(windows: WindowSet) -> None:
-    first, again = (ActivityClassifier(SMALL).fit(windows, epochs=2, seed=4).predict_proba(windows) for _ in range(2))
-    np.testing.assert_allclose(first, again, atol=1e-4)
+def test_the_same_seed_gives_the_same_model(model: ActivityClassifier, windows: WindowSet) -> None:
+    again = ActivityClassifier(SMALL).fit(windows, seed=1)
+    np.testing.assert_allclose(again.predict_proba(windows), model.predict_proba(windows), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -172,30 +171,6 @@ def test_short_windows_at_a_low_rate_with_other_sensors_work() -> None:
     model = ActivityClassifier(SMALL).fit(ours, epochs=3)
     assert model.attention(ours).shape[1] > 1
     assert model.predict_proba(ours).shape == (len(ours), 3)
-
-
-def test_labels_that_only_identify_people_are_worth_nothing_by_subject() -> None:
-    """Everyone has a signature and one label drawn by lot: known people are recognised, new ones are guessed."""
-    rng = np.random.default_rng(3)
-    n_subjects, each = 30, 8
-    subject = np.repeat(np.arange(n_subjects), each)
-    signature = rng.normal(0, 1, (n_subjects, 1, 6)) + rng.normal(0, 1, (n_subjects, 60, 6))
-    X = (signature[subject] + rng.normal(0, 0.1, (len(subject), 60, 6))).astype(np.float32)
-    windows = synthetic.window_set(1, window_length_s=1.2)
-    names = np.array([f"s{s:02d}" for s in subject])
-    windows = replace(
-        windows, X=X, y=np.repeat(rng.permutation(n_subjects) % 2, each), activities=("a", "b"),
-        subjects=names, recordings=names, start_s=np.tile(np.arange(each, dtype=float), n_subjects),
-    )  # fmt: skip
-
-    def accuracy(train: np.ndarray, test: np.ndarray) -> float:  # type: ignore[type-arg]
-        model = ActivityClassifier(SMALL).fit(windows.take(train), epochs=6)
-        return float((model.predict_proba(windows.take(test)).argmax(axis=1) == windows.y[test]).mean())
-
-    known = split_windows(windows, "random")
-    assert accuracy(known.train, known.test) > 0.9
-    new = [accuracy(fold.train, fold.test) for fold in fold_windows(windows, "subject", 3)]
-    assert 0.25 < np.mean(new) < 0.75
 
 
 def test_the_combination_trusts_the_better_of_the_two_and_tempers_the_overconfident() -> None:

@@ -98,7 +98,6 @@ def test_interval_bars_have_the_intervals_ends() -> None:
     assert ends == {85.0, 92.0}
 
 
-
 def test_eighteen_activities_have_eighteen_colours_and_anything_else_is_grey() -> None:
     names = [f"activity {i}" for i in range(18)]
     colours = [activity_colour(name, names) for name in names]

@@ -17,7 +17,10 @@ from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.conftest import PASSWORD
 
 ANSWERS = {
-    "username": "ada", "password": PASSWORD, "contact_number": "+44 20 7946 0000", "email": "ada@example.org",
+    "username": "ada",
+    "password": PASSWORD,
+    "contact_number": "+44 20 7946 0000",
+    "email": "ada@example.org",
     "address": "1 High Street",
 }
 

@@ -59,11 +59,7 @@ def test_a_user_is_refused_on_every_page_for_administrators(app: Flask, user_cli
 
 def test_no_change_is_made_by_a_get(app: Flask) -> None:
     """A page that only shows takes no POST, and a POST-only address takes no GET."""
-    mixed = {
-        rule.endpoint
-        for rule in app.url_map.iter_rules()
-        if rule.methods & CHANGES and "GET" in rule.methods
-    }
+    mixed = {rule.endpoint for rule in app.url_map.iter_rules() if rule.methods & CHANGES and "GET" in rule.methods}
     forms = {"auth.login", "auth.register", "auth.setup", "auth.change_password", "datasets.add"}
     assert mixed <= forms
 

@@ -12,8 +12,12 @@ from app.services import accounts
 from tests.conftest import PASSWORD
 
 ANSWERS = {
-    "username": "ada", "password": PASSWORD, "password_again": PASSWORD, "contact_number": "+44 20 7946 0000",
-    "email": "ada@example.org", "address": "1 High Street",
+    "username": "ada",
+    "password": PASSWORD,
+    "password_again": PASSWORD,
+    "contact_number": "+44 20 7946 0000",
+    "email": "ada@example.org",
+    "address": "1 High Street",
 }
 LogIn = Callable[..., FlaskClient]
 
@@ -87,9 +91,7 @@ def test_what_people_enter_is_shown_escaped(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("username", "password"), [("nobody", PASSWORD), ("ada", "wrong password"), ("disabled", PASSWORD)]
 )
-def test_every_failed_log_in_reads_the_same(
-    client: FlaskClient, username: str, password: str
-) -> None:
+def test_every_failed_log_in_reads_the_same(client: FlaskClient, username: str, password: str) -> None:
     accounts.register("ada", PASSWORD, "", "ada@example.org", "")
     disabled = accounts.register("disabled", PASSWORD, "", "disabled@example.org", "")
     admin = accounts.register("adam", PASSWORD, "", "adam@example.org", "", "admin")
@@ -124,9 +126,7 @@ def test_logging_in_goes_on_to_a_page_of_this_site_only(
     client: FlaskClient, log_in: LogIn, asked_for: str, goes_to: str
 ) -> None:
     log_in("ada")
-    response = client.post(
-        "/login", query_string={"next": asked_for}, data={"username": "ada", "password": PASSWORD}
-    )
+    response = client.post("/login", query_string={"next": asked_for}, data={"username": "ada", "password": PASSWORD})
     assert response.status_code == 302
     assert response.location == goes_to
 

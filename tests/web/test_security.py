@@ -51,7 +51,9 @@ def csrf_token(client: FlaskClient) -> str:
 
 def log_in(client: FlaskClient, **answers: str) -> int:
     response = client.post(
-        "/login", base_url="https://localhost", headers={"Referer": "https://localhost/login"},
+        "/login",
+        base_url="https://localhost",
+        headers={"Referer": "https://localhost/login"},
         data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)} | answers,
     )
     return response.status_code
@@ -73,7 +75,9 @@ def test_a_form_without_its_token_changes_nothing_and_says_reload(guarded: Flask
 def test_another_sites_form_is_refused(guarded: Flask) -> None:
     client = guarded.test_client()
     response = client.post(
-        "/login", base_url="https://localhost", headers={"Referer": "https://evil.example/"},
+        "/login",
+        base_url="https://localhost",
+        headers={"Referer": "https://evil.example/"},
         data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
     )
     assert response.status_code == 400
@@ -102,7 +106,9 @@ def test_the_page_of_too_many_attempts_says_to_wait(guarded: Flask) -> None:
     for n in range(10):
         log_in(client, password=f"guess {n}")
     response = client.post(
-        "/login", base_url="https://localhost", headers={"Referer": "https://localhost/login"},
+        "/login",
+        base_url="https://localhost",
+        headers={"Referer": "https://localhost/login"},
         data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
     )
     assert response.status_code == 429
@@ -114,7 +120,9 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_htt
     accounts.register("ada", PASSWORD, "", "ada@example.org", "")
     client = guarded.test_client()
     response = client.post(
-        "/login", base_url="https://localhost", headers={"Referer": "https://localhost/login"},
+        "/login",
+        base_url="https://localhost",
+        headers={"Referer": "https://localhost/login"},
         data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
     )
     cookie = response.headers["Set-Cookie"]

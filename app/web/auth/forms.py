@@ -44,7 +44,8 @@ def _repeated(label: str) -> PasswordField:
 
 class LoginForm(FlaskForm):
     username = StringField(
-        "Username", [DataRequired("Enter your username."), Length(max=254)],
+        "Username",
+        [DataRequired("Enter your username."), Length(max=254)],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(
@@ -55,22 +56,26 @@ class LoginForm(FlaskForm):
 
 class RegisterForm(FlaskForm):
     username = StringField(
-        "Username", [DataRequired(f"Choose a username: {accounts.USERNAME_RULE}"), follows(accounts.clean_username)],
+        "Username",
+        [DataRequired(f"Choose a username: {accounts.USERNAME_RULE}"), follows(accounts.clean_username)],
         description=accounts.USERNAME_RULE,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = _new_password("Password")
     password_again = _repeated("Password again")
     contact_number = StringField(
-        "Contact number", [DataRequired("Enter a telephone number."), follows(accounts.clean_contact_number)],
+        "Contact number",
+        [DataRequired("Enter a telephone number."), follows(accounts.clean_contact_number)],
         render_kw={"type": "tel", "autocomplete": "tel"},
     )
     email = StringField(
-        "E-mail", [DataRequired("Enter your e-mail address."), follows(accounts.clean_email)],
+        "E-mail",
+        [DataRequired("Enter your e-mail address."), follows(accounts.clean_email)],
         render_kw={"type": "email", "autocomplete": "email"},
     )
     address = TextAreaField(
-        "Address", [DataRequired("Enter your address."), follows(accounts.clean_address)],
+        "Address",
+        [DataRequired("Enter your address."), follows(accounts.clean_address)],
         render_kw={"autocomplete": "street-address", "rows": 2},
     )
     submit = SubmitField("Create account")
@@ -82,7 +87,8 @@ class RegisterForm(FlaskForm):
 
 class ChangePasswordForm(FlaskForm):
     current = PasswordField(
-        "Current password", [DataRequired("Enter your current password.")],
+        "Current password",
+        [DataRequired("Enter your current password.")],
         render_kw={"autocomplete": "current-password"},
     )
     password = _new_password("New password")

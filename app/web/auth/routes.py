@@ -87,8 +87,10 @@ def change_password() -> ResponseReturnValue:
     form = ChangePasswordForm()
     message = "Your password is changed. Wherever else you were logged in, you are logged out."
     return _page(
-        "auth/change_password.html", form,
-        lambda: accounts.change_password(current_user.id, form.current.data, form.password.data), message,
+        "auth/change_password.html",
+        form,
+        lambda: accounts.change_password(current_user.id, form.current.data, form.password.data),
+        message,
     )
 
 

@@ -10,7 +10,6 @@ PALETTE = (
     "#882255", "#999933", "#117733", "#AA4499", "#88CCEE", "#CC6677", "#661100", "#DDCC77", "#6699CC",
 )  # fmt: skip
 MISSING = "#BBBBBB"  # no label, no signal, or a name that is not in the list
-AXES = ("#0072B2", "#D55E00", "#009E73")  # x, y, z of a sensor
 
 
 def activity_colour(name: str, activities: Sequence[str]) -> str:

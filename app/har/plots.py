@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.har.colours import AXES, MISSING, PALETTE, activity_colour
+from app.har.colours import MISSING, PALETTE, activity_colour
 from app.har.types import Event, Metrics
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Ax
         errors = np.abs(ends - values[:, None]).T
         x = np.arange(len(SCORES)) + (i - (len(outcomes) - 1) / 2) * width
         colour = PALETTE[i % len(PALETTE)]
-        ax.bar(x, values, width * 0.92, yerr=errors, capsize=2, label=model_title(name), color=colour)
+        # Points, not bars: the axis does not start at nought, and a cut bar misleads.
+        marker = "os^Dv"[i % 5]
+        ax.errorbar(x, values, errors, fmt=marker, capsize=4, markersize=7, label=model_title(name), color=colour)
         lowest = min(lowest, float(ends.min()))
     ax.set_xticks(range(len(SCORES)), list(SCORES.values()))
     ax.set_ylim(max(0.0, 10 * np.floor(lowest / 10) - 10), 100)
@@ -145,21 +147,6 @@ def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Ax
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return ax
-
-
-def signal_preview(
-    time_s: ArrayLike, values: ArrayLike, channels: Sequence[str], *, title: str = "", ax: Axes | None = None
-) -> Axes:
-    """Draw channels of one kind over time: values (n, n_channels) in m/s² (``acc_…``) or rad/s."""
-    ax = ax or _axes(8, 3)
-    signal = np.asarray(values)
-    for i, channel in enumerate(channels):
-        ax.plot(np.asarray(time_s), signal[:, i], linewidth=0.8, label=channel, color=AXES[i % len(AXES)])
-    kinds = {"acceleration (m/s²)" if "acc" in channel else "rotation (rad/s)" for channel in channels}
-    ax.set(xlabel="time (s)", ylabel=", ".join(sorted(kinds)), title=title)
-    ax.margins(x=0)
-    ax.legend(loc="upper right", fontsize=8, ncols=3)
     return ax
 
 

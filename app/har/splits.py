@@ -113,7 +113,7 @@ def _by_subject(windows: WindowSet, seed: int, fraction: float) -> tuple[IntArra
     n_subjects = len(set(windows.subjects))
     if n_subjects < 2:
         raise InsufficientData(
-            f"A split by subject needs at least 2 subjects; all windows are of {windows.subjects[0]!r}. "
+            f"A split by subject needs at least 2 subjects; all windows are of {str(windows.subjects[0])!r}. "
             "Use the random protocol."
         )
     n_test = min(max(round(fraction * n_subjects), 1), n_subjects - 1)

@@ -188,7 +188,9 @@ def accuracy_in_words(version: ModelVersion) -> str:
     value, low, high = (f"{100 * accuracy[key]:.1f} %" for key in ("value", "low", "high"))
     measured = f"was right in {value} of windows (95 % interval {low} to {high})"
     if run.config.get("protocol") == "subject":
-        return f"{version.label} {measured} of people it had not been trained on."
+        people = run.result.get("split", {}).get("test_subjects", 0)
+        few = "; so few people say little of how people differ" if 0 < people < 3 else ""
+        return f"{version.label} {measured} of {people or 'some'} people it had not been trained on{few}."
     return f"{version.label} {measured} of the people it was trained on; expect less for a person it has never seen."
 
 

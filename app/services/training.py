@@ -70,7 +70,7 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
         The configuration or the data set.
     """
     _validate(config)
-    dataset = datasets.get(dataset_name)
+    dataset = _usable(datasets.get(dataset_name), config)
     lock = _lock()
     try:
         lock.acquire(timeout=0)
@@ -106,12 +106,25 @@ def _validate(config: TrainConfig) -> None:
         raise Invalid(f"A window must be 0.5 to 60 seconds long; found {config.window_length_s}.", "window_length_s")
     if not 0 <= config.overlap <= 0.9:
         raise Invalid(f"The overlap must be between 0 and 0.9; found {config.overlap}.", "overlap")
+    if not 0 <= config.seed < 2**31:
+        raise Invalid(f"The seed must be between 0 and {2**31 - 1}; found {config.seed}.", "seed")
     if config.protocol == "random" and config.overlap:
         raise Invalid(
             "Overlapping windows share samples, so a random split would test on what was trained on. "
             "Set the overlap to 0 or split by subject.",
             "overlap",
         )
+
+
+def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:
+    """Refuse at once what the trainer would find out after seconds."""
+    subjects = dataset.summary["subjects"]
+    if config.protocol == "subject" and subjects < 2:
+        known = "does not say who was recorded" if subjects == 0 else "is of one subject only"
+        raise Invalid(
+            f"The data set {dataset.name} {known}, so it cannot be split by subject. Choose random.", "protocol"
+        )
+    return dataset
 
 
 def _launch(dataset: Dataset, config: TrainConfig, folder: Path) -> subprocess.Popen[str]:
@@ -195,7 +208,8 @@ def evaluate(dataset_name: str, config: TrainConfig, folds: int, on_event: OnEve
     from app.har.experiment import cross_validate
 
     _validate(config)
-    return cross_validate(datasets.open_dataset(datasets.get(dataset_name)).signals, config, folds, on_event)
+    dataset = _usable(datasets.get(dataset_name), config)
+    return cross_validate(datasets.open_dataset(dataset).signals, config, folds, on_event)
 
 
 def stop(run_id: int) -> None:
@@ -210,7 +224,8 @@ def progress(run_id: int, after: int = 0) -> dict[str, Any]:
     events = list(_events(run_id))
     elapsed = ((run.finished or now()) - run.created).total_seconds()
     fraction = 1.0 if run.status is RunStatus.FINISHED else _fraction(events, run.config["models"])
-    known = run.status is RunStatus.RUNNING and fraction > 0.02
+    begun = any("epoch" in event or event["stage"] == "scored" for event in events)  # before, any guess is far off
+    known = run.status is RunStatus.RUNNING and begun
     return {
         "status": run.status.value,
         "reason": run.reason,

@@ -50,10 +50,6 @@ DRAWN: dict[str, tuple[Callable[[], Axes], list[str]]] = {
         lambda: plots.comparison({"elm-gru-am": metrics(0.95), "random-forest": metrics(0.9)}),
         ["Accuracy", "Precision", "Recall", "F1", "ELM-GRU-AM", "Random Forest", "95 %"],
     ),
-    "preview": (
-        lambda: plots.signal_preview(*waves(), ("acc_x", "acc_y", "acc_z"), title="Walk"),
-        ["acc_y", "time (s)", "acceleration (m/s²)", "Walk"],
-    ),
     "timeline": (
         lambda: plots.timeline(*waves(), [(0, 1, "Sit"), (1, 2, "Run"), (2, 4, "Sit")], ACTIVITIES),
         ["Sit", "Run", "time (s)"],

@@ -116,6 +116,7 @@ def test_an_error_of_the_core_reaches_the_run_in_its_own_words(example: Flask) -
         (TrainConfig(epochs=0), "epochs"),
         (TrainConfig(window_length_s=0.01), "window_length_s"),
         (TrainConfig(overlap=0.95), "overlap"),
+        (TrainConfig(seed=-1), "seed"),
         (TrainConfig(protocol="random", overlap=0.5), "overlap"),
     ],
 )

@@ -73,13 +73,14 @@ def test_a_training_started_from_the_page_shows_progress_then_table_and_download
     ("answer", "message"),
     [
         ({"models": []}, "at least one model"),
-        ({"models": ["svm2000"]}, "not valid"),
+        ({"models": ["svm2000"]}, "not a valid choice"),
         ({"dataset": "elsewhere"}, "Not a valid choice"),
         ({"epochs": "0"}, "between 1 and 1000"),
         ({"epochs": "many"}, "Not a valid integer"),
         ({"window_length_s": "0.1"}, "between 0.5 and 60"),
         ({"protocol": "random", "overlap": "0.5"}, "share samples"),
         ({"seed": "-1"}, "between 0 and"),
+        ({"epochs": "2001"}, "between 1 and 1000"),
     ],
 )
 def test_a_wrong_answer_is_named_beside_its_field_and_nothing_starts(

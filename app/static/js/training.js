@@ -30,9 +30,9 @@
       }
     }
     const layout = {
-      title: { text: title, font: { size: 14 } }, height: 280, margin: { l: 48, r: 12, t: 36, b: 40 },
-      xaxis: { title: { text: "Epoch" }, rangemode: "tozero" }, yaxis: { title: { text: title } },
-      showlegend: true, legend: { orientation: "h", y: -0.25, font: { size: 11 } },
+      title: { text: title, font: { size: 14 } }, height: 300, margin: { l: 52, r: 12, t: 36, b: 84 },
+      xaxis: { title: { text: "Epoch" }, rangemode: "tozero", tickformat: "d", nticks: 8 }, yaxis: { title: { text: title } },
+      showlegend: true, legend: { orientation: "h", y: -0.32, font: { size: 11 } },
     };
     Plotly.react(id, traces, layout, { displayModeBar: false, responsive: true });
   }

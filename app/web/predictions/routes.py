@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import PurePath
@@ -141,13 +142,20 @@ def _colours(result: PredictionResult) -> dict[str, str]:
     return {name: activity_colour(name, result.all_activities) for name in result.all_activities}
 
 
+def _finite(text: str) -> float:
+    """Read a moment in seconds; "nan" and "inf" are numbers to Python, and no moments."""
+    if not math.isfinite(seconds := float(text)):
+        raise ValueError(text)
+    return seconds
+
+
 @bp.get("/<int:recording_id>/timeline.json")
 @access("user")
 def timeline_json(recording_id: int) -> ResponseReturnValue:
     """Return what the timeline draws; ``from`` and ``to`` (seconds) thin the signal anew for a closer look."""
     _, prediction, result = _requested(recording_id)
     part = _part(result)
-    start_s, end_s = (request.args.get(key, type=float) for key in ("from", "to"))
+    start_s, end_s = (request.args.get(key, type=_finite) for key in ("from", "to"))
     signal = [] if part is None else predictions.signal_view(prediction, part, start_s, end_s)
     if start_s is not None or end_s is not None:
         return jsonify(signal=signal)

@@ -16,6 +16,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.har.types import TrainConfig
+from app.services import model_versions
 
 MODEL_TITLES = {
     "elm-gru-am": "ELM-GRU-AM",
@@ -92,5 +93,5 @@ class TrainForm(FlaskForm):
 class NotesForm(FlaskForm):
     """Notes on a model version."""
 
-    notes = TextAreaField("Notes", validators=[Length(max=2000)])
+    notes = TextAreaField("Notes", validators=[Length(max=model_versions.MAX_NOTES)])
     submit = SubmitField("Save notes")

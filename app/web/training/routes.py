@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask_login import current_user
@@ -14,6 +14,9 @@ from app.services import datasets, model_versions, training
 from app.services.errors import Invalid, ServiceError
 from app.web.access import access
 from app.web.training.forms import MODEL_TITLES, PROTOCOLS, NotesForm, TrainForm
+
+if TYPE_CHECKING:
+    from app.models import ModelVersion
 
 bp = Blueprint("training", __name__)
 
@@ -119,11 +122,15 @@ def models() -> str:
 def model(version_id: int) -> str:
     """Show one version: manifest, metrics, notes."""
     version = model_versions.get(version_id)
+    return _model_page(version, NotesForm(obj=version))
+
+
+def _model_page(version: ModelVersion, form: NotesForm) -> str:
     return render_template(
         "training/model.html",
         version=version,
         info=model_versions.info(version),
-        form=NotesForm(obj=version),
+        form=form,
         protocols=PROTOCOLS,
     )
 
@@ -133,11 +140,10 @@ def model(version_id: int) -> str:
 def notes(version_id: int) -> Response | tuple[str, int]:
     """Save notes."""
     form = NotesForm()
-    if form.validate():
-        model_versions.set_notes(version_id, form.notes.data or "")
-        flash("Notes saved.", "success")
-    else:
-        flash("Notes can have at most 2,000 characters.", "danger")
+    if not form.validate():
+        return _model_page(model_versions.get(version_id), form), 422
+    model_versions.set_notes(version_id, form.notes.data or "")
+    flash("Notes saved.", "success")
     return redirect(url_for(".model", version_id=version_id))
 
 

@@ -27,7 +27,7 @@ PAGES = [
     "/training/",
     "/models/",
     "/admin/users",
-    "/change-password",
+    "/password",
 ]
 
 
@@ -68,10 +68,10 @@ def main() -> None:
     account = {
         "username": "chief",
         "email": "chief@example.org",
-        "contact_number": "1",
-        "address": "a",
+        "contact_number": "+44 20 7946 0000",
+        "address": "1 High Street",
         "password": PASSWORD,
-        "confirm": PASSWORD,
+        "password_again": PASSWORD,
     }
     assert post(session, site.setup_address, site.setup_address, **account).ok
     zip_path = DATA / "ku-har" / "1.Raw_time_domian_data.zip"

@@ -64,7 +64,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("models", "/models/")
     page.get_by_role("link", name="physiotherapy-example/1").first.click()
     camera.shoot("model")
-    camera.shoot("change-password", "/change-password")
+    camera.shoot("change-password", "/password")
 
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     camera = Camera(page, site)

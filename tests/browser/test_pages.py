@@ -21,12 +21,14 @@ ADMIN = [
     "/training/",
     "/models/",
 ]
-USER = ["/", "/change-password"]
+USER = ["/", "/password"]
 
 
 def check(page: Page, address: str) -> None:
     """Fail on an accessibility violation, or when a phone would have to scroll sideways."""
-    page.goto(address)
+    response = page.goto(address)
+    assert response is not None
+    assert response.status == (404 if "no-such" in address else 200), address
     page.wait_for_load_state("networkidle")
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
     assert not found.response["violations"], f"{address}\n{found.generate_report()}"

@@ -20,7 +20,7 @@ from app.extensions import db
 from app.models import ModelVersion, StoredRecording
 from app.services import datasets, model_versions
 from tests.bad_inputs import BAD_INPUTS, BadInput
-from tests.trained import NAME, Example, recording_csv, register_model
+from tests.trained import Example, recording_csv, register_model
 
 Json = {"Accept": "application/json"}
 

@@ -120,10 +120,10 @@ class ModelConfig:
     frame_step_s: float = 0.25
     n_selected: int = 192  # frame features that go on to the network, the Random Forest's best
     units: int = 64
-    epochs: int = 30
+    epochs: int = 20
     closing_share: float = 0.25  # of as many epochs more, on all training windows once calibration has had its part
     learning_rate: float = networks.LEARNING_RATE
-    elm_nodes: int = 4000
+    elm_nodes: int = 3000
     elm_ridge: float = 100.0
     held_out_fraction: float = 0.15  # of the training windows: how to combine, and how sure to be
 

@@ -6,7 +6,9 @@ and powers enter as logarithms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -15,7 +17,7 @@ from scipy import fft
 
 from app.har.types import FloatArray, WindowSet
 
-CHUNK = 512  # windows described at once: bounds the memory, and keeps the work inside the cache
+CHUNK = 256  # windows described at once: bounds the memory, and keeps the work inside the cache
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own
@@ -75,12 +77,15 @@ def describe(
         columns.append(values)
         titles.extend(f"{name} {title}" for name in names)
 
-    mean = signals.mean(axis=2)
+    mean = signals @ np.full(length, 1 / length, np.float32)
     add(mean, "mean")
     signals -= mean[:, :, None]
     spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
     add(np.log(spread), "log spread")
-    add(np.log(np.abs(np.diff(signals, axis=2)).mean(axis=2) * np.float32(sampling_rate_hz) + FLOOR), "log jerk")
+    steps = signals[:, :, 1:] - signals[:, :, :-1]
+    np.abs(steps, out=steps)
+    per_second = np.full(length - 1, sampling_rate_hz / (length - 1), np.float32)
+    add(np.log(steps @ per_second + FLOOR), "log jerk")
     add(np.log(signals.max(axis=2) + FLOOR), "log peak")
     add(np.log(FLOOR - signals.min(axis=2)), "log trough")
     ramp = np.linspace(-1, 1, length, dtype=np.float32)
@@ -90,16 +95,20 @@ def describe(
         add(product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s")
 
     window = np.hanning(length + 2)[1:-1].astype(np.float32)
-    spectrum = fft.rfft(signals * window, axis=2, workers=2)
+    spectrum = fft.rfft(signals * window, axis=2)
     power = (spectrum.real**2 + spectrum.imag**2) / np.square(window).sum()
     edges = band_edges(length, sampling_rate_hz, n_bands)
-    total = np.log(power[:, :, 1 : edges[-1]].mean(axis=2) + FLOOR**2)
-    for low, high in pairwise(edges):
-        band = np.log(power[:, :, low:high].mean(axis=2) + FLOOR**2)
+    # One product gives the mean power of every band and, last, of all: reductions over short axes are slow in numpy.
+    bands = [*pairwise(edges), (1, edges[-1])]
+    average = np.zeros((power.shape[2], len(bands)), np.float32)
+    for column, (low, high) in enumerate(bands):
+        average[low:high, column] = 1 / (high - low)
+    log_power = np.log(power @ average + FLOOR**2)  # (n, n_signals, n_bands + 1)
+    for column, (low, high) in enumerate(bands[:-1]):
         title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
-        add(band, f"log power {title}")
+        add(log_power[:, :, column], f"log power {title}")
         if relative:
-            add(band - total, f"relative power {title}")
+            add(log_power[:, :, column] - log_power[:, :, -1], f"relative power {title}")
 
     pairs = [pair for _, members in groups for pair in combinations(members, 2)]
     stems = [len(channels) + 2 * i for i in range(len(groups))]
@@ -111,28 +120,35 @@ def describe(
     return np.concatenate(columns, axis=1), titles
 
 
-def _chunks(windows: WindowSet) -> Iterator[FloatArray]:
-    for start in range(0, len(windows), CHUNK):
-        yield windows.X[start : start + CHUNK]
+def _per_chunk(
+    windows: WindowSet, function: Callable[[FloatArray], tuple[FloatArray, list[str]]]
+) -> tuple[FloatArray, list[str]]:
+    """Describe the windows chunk by chunk, on every core: numpy lets go of the interpreter while it computes."""
+    chunks = [windows.X[start : start + CHUNK] for start in range(0, len(windows), CHUNK)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(function, chunks))
+    return np.concatenate([values for values, _ in parts]), parts[0][1]
 
 
 def window_features(windows: WindowSet, n_bands: int = 22, relative: bool = True) -> tuple[FloatArray, list[str]]:
     """Describe whole windows: ``(n_windows, n_features)`` and the names."""
-    parts = [describe(X, windows.channels, windows.sampling_rate_hz, n_bands, relative) for X in _chunks(windows)]
-    return np.concatenate([values for values, _ in parts]), parts[0][1]
+    return _per_chunk(windows, lambda X: describe(X, windows.channels, windows.sampling_rate_hz, n_bands, relative))
 
 
 def frame_features(
     windows: WindowSet, frame_length_s: float = 1.0, frame_step_s: float = 0.25, n_bands: int = 10
 ) -> tuple[FloatArray, list[str]]:
     """Describe overlapping frames of each window: ``(n_windows, n_frames, n_features)`` and the names."""
-    n_timesteps = windows.X.shape[1]
-    length = min(n_timesteps, max(4, round(frame_length_s * windows.sampling_rate_hz)))
+    length = min(windows.X.shape[1], max(4, round(frame_length_s * windows.sampling_rate_hz)))
     step = max(1, round(frame_step_s * windows.sampling_rate_hz))
-    parts = []
-    for X in _chunks(windows):
-        frames = sliding_window_view(X, length, axis=1)[:, ::step]  # (n, frames, channels, length)
-        flat = frames.transpose(0, 1, 3, 2).reshape(-1, length, X.shape[2])
-        values, names = describe(flat, windows.channels, windows.sampling_rate_hz, n_bands)
-        parts.append(values.reshape(len(X), -1, values.shape[1]))
-    return np.concatenate(parts), names
+
+    def of(X: FloatArray) -> tuple[FloatArray, list[str]]:
+        frames = sliding_window_view(X, length, axis=1)[:, ::step].transpose(
+            0, 1, 3, 2
+        )  # (n, frames, length, channels)
+        values, names = describe(
+            frames.reshape(-1, length, X.shape[2]), windows.channels, windows.sampling_rate_hz, n_bands
+        )
+        return values.reshape(len(X), -1, values.shape[1]), names
+
+    return _per_chunk(windows, of)

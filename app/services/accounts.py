@@ -15,7 +15,6 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy import func, select
@@ -54,6 +53,8 @@ def clean_username(username: str) -> str:
 
 def clean_email(email: str) -> str:
     """Return the form in which an e-mail address is stored; nothing is looked up on the network."""
+    from email_validator import EmailNotValidError, validate_email  # a twentieth of the start's time
+
     try:
         # A clinic's own domain (ward.local) is as good as a public one.
         address = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
-NAMES = ["datasets", "model", "web"]
+NAMES = ["datasets", "train", "model", "web"]
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
 
 
@@ -28,12 +28,17 @@ def run(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.bench_{name}"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
+    keep(name, json.loads(done.stdout))
+
+
+def keep(name: str, figures: Any) -> None:
+    """Write down the figures of a benchmark, and what they were measured with."""
     document = {
         "when": datetime.now(timezone.utc).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "python": platform.python_version(),
         "libraries": {library: version(library) for library in LIBRARIES},
-        "figures": json.loads(done.stdout),
+        "figures": figures,
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

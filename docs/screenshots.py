@@ -53,7 +53,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("data-set", "/datasets/physiotherapy-example")
     camera.shoot("training", "/training/")
     camera.shoot("models-empty", "/models/")
-    start_training(page, site.address, models=("elm-gru-am", "random-forest", "lstm", "cnn"), epochs=15)
+    start_training(page, site.address, models=("elm-gru-am", "random-forest", "cnn"), epochs=12)
     page.wait_for_selector("#loss-curve .scatterlayer .trace", timeout=3 * MINUTES)
     page.wait_for_timeout(4000)
     run = page.url.removeprefix(site.address)

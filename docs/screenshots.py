@@ -80,6 +80,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("prediction")
     camera.shoot("home-user", "/")
     camera.shoot("not-found", "/no-such-page")
+    page.goto(site.address + "/")
     page.set_input_files("input[type=file]", {"name": "notes.csv", "mimeType": "text/csv", "buffer": b"dear diary\n"})
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_timeout(1500)

@@ -75,7 +75,8 @@
     const inner = height - 50;
     const layout = {
       height, margin: { l: 92, r: 8, t: 4, b: 44 }, showlegend: false, hovermode: "closest",
-      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page font: { family: "inherit", size: 12 },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
+      font: { family: "inherit", size: 12 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       xaxis: rows
         ? { title: { text: "Row of the file" }, zeroline: false, showgrid: false }
@@ -104,6 +105,7 @@
     }
     layout.xaxis.anchor = axis === 1 ? "y" : `y${axis}`;
     const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"] };
+    element.style.height = `${height}px`; // plotly's own height gives way when the window is resized
     Plotly.newPlot(element, traces, layout, options);
     if (!rows) element.on("plotly_relayout", closerLook(shown.length, data.signal));
   }

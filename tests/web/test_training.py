@@ -28,7 +28,7 @@ def example(app: Flask) -> Flask:
 
 def finish(client: FlaskClient, address: str) -> dict[str, object]:
     """Poll a run's page until its training has ended."""
-    for _ in range(300):
+    for _ in range(1200):
         state = client.get(address + "/progress").get_json()
         if state["status"] != "running":
             return state

@@ -45,7 +45,7 @@ bench: $(VENV)/.dev ## measure what docs/BENCHMARKS.md quotes
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 migration: $(VENV)/.dev ## write a migration for changed tables: make migration M="what changed"
-	@HAR_HOME=$$(mktemp -d) bash -c '$(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(M)"'
+	@HAR_HOME=$$(mktemp -d) bash -c '$(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(M)" --rev-id $$(printf %04d $$(( $$(ls migrations/versions/*.py | wc -l) + 1 )))'
 
 lock: $(VENV)/.dev ## pin requirements*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements.in -o requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import click
 import flask_login
 from flask import Flask, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +15,7 @@ from sqlalchemy import Engine, event
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter
 
-from app.extensions import csrf, db, limiter, login_manager, migrate
+from app.extensions import csrf, db, limiter, login_manager
 from app.har.errors import HarError
 from app.services.errors import ServiceError
 
@@ -44,12 +45,14 @@ ERROR_TEXTS = {
 
 
 def configure_database(app: Flask) -> None:
-    """Bind SQLAlchemy and Alembic; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
+    """Bind SQLAlchemy; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
     from app import models  # noqa: F401  the tables must be known before Alembic looks
+    from app.services import installation
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]))
+    if click.get_current_context(silent=True):  # ``flask db …`` expects it; a server rarely needs it
+        installation.bind_alembic(app)
     if app_uri.startswith("sqlite"):
         with app.app_context():
             _set_sqlite_pragmas(db.engine)

@@ -134,7 +134,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=20_750)
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "PATH"))
     options = parser.parse_args()
     if options.child:

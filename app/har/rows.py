@@ -13,13 +13,25 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.types import FloatArray
+
 if TYPE_CHECKING:
     import polars as pl
 
 RECORDING = "recording"
-WIDE = 200  # from so many columns on, records are plain float32 matrices
 EMPTY = 2**63 - 1  # stands for an empty cell of whole numbers; sorts last, as NaN does
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of numbers of one kind, as many columns as there may be."""
+
+    columns: tuple[str, ...]
+    values: FloatArray  # (rows, columns)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 @dataclass
@@ -37,50 +49,44 @@ class RowWriter:
     dtype: np.dtype[Any] | None = None
     file: IO[bytes] | None = None
 
-    def append(self, frame: pl.DataFrame, recordings: Sequence[str]) -> None:
+    def append(self, frame: pl.DataFrame | Matrix, recordings: Sequence[str]) -> None:
         """Add rows; they belong to one recording, or row by row to as many recordings."""
         if self.dtype is None:
             self._begin(frame)
         if not self.file or self.dtype is None:
             raise ValueError(f"table {self.name} is closed")
         own = len(frame) if len(recordings) == 1 else 1
+        number = (len(self.recordings) + np.arange(len(frame)) // max(own, 1)).astype(np.uint32)
         self.ends.extend(range(self.rows + own, self.rows + len(frame) + 1, own))
         self.recordings.extend(recordings)
         self.rows += len(frame)
-        self._records(frame, len(self.recordings) - len(recordings), own).tofile(self.file)
+        if isinstance(frame, Matrix):
+            records = np.column_stack((number.view(np.float32), frame.values)).view(self.dtype)
+        else:
+            records = self._records(frame, number, self.dtype)
+        self.file.write(records.data)
 
-    def _begin(self, frame: pl.DataFrame) -> None:
+    def _begin(self, frame: pl.DataFrame | Matrix) -> None:
         import polars as pl
 
-        for name, kind in frame.schema.items():
+        columns = dict.fromkeys(frame.columns, pl.Float32()) if isinstance(frame, Matrix) else frame.schema
+        for name, kind in columns.items():
             self.kinds[name] = "text" if kind == pl.String else "integer" if kind.is_integer() else "float"
             if kind == pl.String:
                 self.categories[name] = {}
-        wide = len(frame.columns) > WIDE
-        stored = {"text": "u4", "integer": "f4" if wide else "i8", "float": "f4"}
+        stored = {"text": "u4", "integer": "i8", "float": "f4"}
         self.dtype = np.dtype(
             [
                 ("#", "u4"),
-                *(
-                    (name, "f8" if kind == pl.Float64 and not wide else stored[self.kinds[name]])
-                    for name, kind in frame.schema.items()
-                ),
+                *((name, "f8" if kind == pl.Float64 else stored[self.kinds[name]]) for name, kind in columns.items()),
             ]
         )
         self.file = (self.folder / f"{self.name}.rows").open("wb")
 
-    def _records(self, frame: pl.DataFrame, first_recording: int, own: int) -> NDArray[Any]:
+    def _records(self, frame: pl.DataFrame, number: NDArray[np.uint32], dtype: np.dtype[Any]) -> NDArray[Any]:
         import polars as pl
 
-        if self.dtype is None:
-            raise ValueError(f"table {self.name} is closed")
-        number = (first_recording + np.arange(len(frame)) // max(own, 1)).astype(np.uint32)
-        if len(frame.columns) > WIDE:
-            matrix = np.empty((len(frame), len(frame.columns) + 1), np.float32)
-            matrix[:, 0] = number.view(np.float32)
-            matrix[:, 1:] = frame.cast(pl.Float32).to_numpy()
-            return matrix.view(self.dtype)
-        records = np.empty(len(frame), self.dtype)
+        records = np.empty(len(frame), dtype)
         records["#"] = number
         for name in frame.columns:
             column = frame[name]

@@ -37,7 +37,8 @@ def _revision() -> str | None:
     if not inspect(db.engine).has_table("alembic_version"):
         return None
     with db.engine.connect() as connection:
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _latest_revision() -> str:

@@ -18,6 +18,8 @@ from app.har.types import Problem, Recording, SignalSet
 if TYPE_CHECKING:
     import polars as pl
 
+    from app.har.rows import Matrix
+
 UNKNOWN_SUBJECT = "unknown"
 T = TypeVar("T")
 S = TypeVar("S")
@@ -28,7 +30,7 @@ class Part:
     """The next piece of a data set: a recording (or many, already at a uniform rate) and its rows as recorded."""
 
     content: Recording | SignalSet | None
-    rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # by table name
+    rows: Mapping[str, pl.DataFrame | Matrix] = field(default_factory=dict)  # by table name
     problems: tuple[Problem, ...] = ()
     fraction: float = 1.0  # of the data set, after this part
 

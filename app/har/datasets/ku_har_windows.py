@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, sorted_out
 from app.har.recordings.files import Member
-from app.har.recordings.ku_har_windows import ACTIVITIES, DESCRIPTION, N_TIMESTEPS, RATE_HZ, Block, matches, read_blocks
+from app.har.recordings.ku_har_windows import (
+    ACTIVITIES,
+    COLUMNS,
+    DESCRIPTION,
+    N_TIMESTEPS,
+    RATE_HZ,
+    Block,
+    block,
+    chunks,
+    matches,
+)
+from app.har.rows import Matrix
 from app.har.types import MODALITY_CHANNELS, Problem, SignalSet
 
 FORMAT = "ku-har-windows"
@@ -32,15 +44,15 @@ def read(members: list[Member]) -> Iterator[Part]:
         ),
     )
     for source in sources:
-        for block in ahead(lambda block: block, read_blocks(source), workers=1):
-            done += block.size
+        for read in ahead(partial(block, source), chunks(source), workers=1):
+            done += read.size
             yield Part(
-                _signals(block, row),
-                {"windows": block.frame},
-                block.problems + (nobody if row == 0 else ()),
+                _signals(read, row),
+                {"windows": Matrix(COLUMNS, read.rows)},
+                read.problems + (nobody if row == 0 else ()),
                 done / total,
             )
-            row += len(block.X)
+            row += len(read.X)
 
 
 def _signals(block: Block, row: int) -> SignalSet:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.har.errors import UnreadableData
@@ -171,8 +172,9 @@ def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, 
 
     layout = source.layout
     raw = source.member.read() if data is None else data
-    if raw.count(0) and not layout.encoding.startswith("utf-16"):
-        line = raw[: raw.index(0)].count(b"\n") + 1
+    nul = raw.find(0)
+    if nul >= 0 and not layout.encoding.startswith("utf-16"):
+        line = raw[:nul].count(b"\n") + 1
         raise UnreadableData(f"{source.name}, line {line}: holds NUL bytes, expected CSV text; the file is damaged.")
     if layout.encoding not in ("utf-8", "utf-8-sig"):
         raw = raw.decode(layout.encoding, errors="replace").lstrip("\ufeff").encode()
@@ -181,19 +183,23 @@ def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, 
     separator = layout.separator.encode()
     if separator != b" " and any(cell[:1] == " " for row in layout.rows for cell in row):
         raw = re.sub(b" *" + re.escape(separator) + b" *", separator, raw)
+    read = partial(
+        pl.read_csv,
+        raw,
+        has_header=False,
+        skip_lines=layout.first_data_line - 1 if first else 0,
+        schema=dict(schema),
+        separator=layout.separator,
+        decimal_comma=layout.decimal_comma,
+        # in columns of numbers these are errors, which become null below
+        null_values=["null", "NULL", "None", "NA"] if pl.String in schema.values() else None,
+        raise_if_empty=False,
+    )
     try:
-        return pl.read_csv(
-            raw,
-            has_header=False,
-            skip_lines=layout.first_data_line - 1 if first else 0,
-            schema=dict(schema),
-            separator=layout.separator,
-            decimal_comma=layout.decimal_comma,
-            ignore_errors=True,
-            truncate_ragged_lines=True,
-            null_values=["null", "NULL", "None", "NA"],
-            raise_if_empty=False,
-        )
+        try:
+            return read()
+        except pl.exceptions.PolarsError:  # a third slower, so only where something is wrong
+            return read(ignore_errors=True, truncate_ragged_lines=True)
     except pl.exceptions.PolarsError as error:
         raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error
 

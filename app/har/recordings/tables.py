@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from app.har.errors import UnreadableData
@@ -24,6 +25,7 @@ NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
 NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
 SEPARATORS = "\t;|,"
 SAMPLE_LINES = 50
+CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
             raise UnreadableData(
                 f"{name}, line 1: longer than {HEAD_BYTES:,} bytes, expected one row of readings a line."
             )
-    numbered = [(n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip()][:SAMPLE_LINES]
+    filled = ((n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip())
+    numbered = list(islice(filled, SAMPLE_LINES))
     separator = _separator([line for _, line in numbered])
     try:
         cells = [tuple(row) for row in csv.reader([line for _, line in numbered], delimiter=separator)]
@@ -140,7 +143,7 @@ def _encoding(head: bytes, name: str) -> str:
     even, odd = head[::2].count(0) / len(head), head[1::2].count(0) / len(head)
     if max(even, odd) > 0.2 and min(even, odd) < 0.02:  # text with every other byte zero
         return "utf-16-le" if odd > even else "utf-16-be"
-    strange = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\x0c")
+    strange = len(head) - len(head.translate(None, CONTROL))
     if strange > 0.01 * len(head) or head.startswith((b"%PDF", b"\x1f\x8b", b"SQLite format")):
         raise UnreadableData(f"{name}: is binary (it starts with {head[:8].hex(' ')}), expected CSV text.")
     try:

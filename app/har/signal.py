@@ -101,7 +101,11 @@ class StretchIndex:
                 f"{part.recording_ids[0]}: gravity is {part.gravity}, in the recordings before it "
                 f"{self.gravity}; both kinds can't be mixed."
             )
-        codes = [self.activities.setdefault(name, len(self.activities)) for name in part.activities]
+        used = set(np.unique(part.labels).tolist())  # a file may name activities of which no sample is left
+        codes = [
+            self.activities.setdefault(name, len(self.activities)) if code in used else UNLABELLED
+            for code, name in enumerate(part.activities)
+        ]
         labels = np.array([*codes, UNLABELLED], np.int16)[part.labels]  # UNLABELLED is -1, the last of the table
         self._columns.append(
             (part.first + self.samples, part.length, part.recording + len(self.recording_ids), part.start_s)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.har.datasets import embedded_example, hhar, kinelab_csv, ku_har_raw, ku_har_windows
+from app.har.datasets import embedded_example, hapt, hhar, kinelab_csv, ku_har_raw, ku_har_windows, sp_sw_har
 from app.har.datasets.base import Loader, Part
 from app.har.errors import UnreadableData, UnrecognisedData
 from app.har.recordings.files import Member
 from app.har.recordings.tables import open_table
 
 EMBEDDED_EXAMPLE = embedded_example.PATH
-LOADERS: tuple[Loader, ...] = (ku_har_raw, ku_har_windows, hhar, kinelab_csv)
+LOADERS: tuple[Loader, ...] = (ku_har_raw, ku_har_windows, hhar, sp_sw_har, hapt, kinelab_csv)
 LOOKED_AT = 20  # files of a data set that are tried before it is called unknown
 
 __all__ = ["EMBEDDED_EXAMPLE", "LOADERS", "Loader", "Part", "actual_path", "recognise"]
@@ -23,7 +23,7 @@ def actual_path(path: Path) -> Path:
 
 
 def recognise(members: list[Member], name: str) -> Loader:
-    """Return the loader for these files, from the content of the first of them.
+    """Return the loader for these files, from the content of the first of them, or of some together.
 
     Raises
     ------
@@ -32,6 +32,8 @@ def recognise(members: list[Member], name: str) -> Loader:
     """
     if not members:
         raise UnrecognisedData(f"{name}: holds no file, expected CSV recordings.")
+    if hapt.is_set(members):
+        return hapt
     found: list[str] = []
     for member in members[:LOOKED_AT]:
         if embedded_example.is_example(member):

@@ -20,7 +20,7 @@ import numpy as np
 
 from app.har.datasets.base import Part
 from app.har.errors import UnreadableData
-from app.har.recordings.build import build_recording
+from app.har.recordings.build import STANDARD_GRAVITY, build_recording
 from app.har.recordings.files import Member
 from app.har.recordings.tables import Layout
 from app.har.types import Stream
@@ -31,7 +31,6 @@ TITLE = "Embedded example: shoulder exercises with a smartwatch"
 SHOW_RECORDING = True
 COLUMNS = ("ax", "ay", "az", "wx", "wy", "wz")
 RATE_HZ = 50.0
-STANDARD_GRAVITY = 9.80665
 NAMES = {
     "PEN": "Pendulum",
     "ABD": "Abduction",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.har.errors import UnreadableData, UnrecognisedData
-from app.har.recordings import hhar, kinelab_csv, ku_har_raw, ku_har_windows
+from app.har.recordings import hhar, kinelab_csv, ku_har_raw, ku_har_windows, sp_sw_har
 from app.har.recordings.files import open_files
 from app.har.recordings.tables import Layout, Source, open_table
 from app.har.types import OnEvent, Recording, ignore_event
@@ -26,7 +26,7 @@ class Importer(Protocol):
         ...
 
 
-IMPORTERS: tuple[Importer, ...] = (kinelab_csv, ku_har_windows, ku_har_raw, hhar)
+IMPORTERS: tuple[Importer, ...] = (kinelab_csv, ku_har_windows, ku_har_raw, hhar, sp_sw_har)
 
 
 def read_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> list[Recording]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_NAME = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
+STANDARD_GRAVITY = 9.80665  # m/s² in a g
 GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
 
 

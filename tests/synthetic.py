@@ -148,3 +148,59 @@ def hhar_csv(
         stamps = f"{1424696633908 + round(t * 1e3)},{1424696631913000000 + round(t * 1e9)}"
         lines.append(f"{number},{stamps},{','.join(f'{v:.6f}' for v in xyz)},{user},nexus4,{device},{activity.lower()}")
     return "\n".join(lines) + "\n"
+
+
+def sp_sw_csv(
+    device: str = "sp",
+    bouts: Sequence[str] = ("Rest", "Walk", "Rest"),
+    subject: int = 1,
+    seconds: float = 4.0,
+    *,
+    offset_s: float = 0.0,
+) -> str:
+    """Return an execution as one device of SP-SW-HAR sees it; the watch ("sw") turns its axes and starts later."""
+    start_ms = 1657533977800 + round(1e3 * offset_s) + (37 if device == "sw" else 0)
+    lines = ["x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label"]
+    for number, activity in enumerate(bouts):
+        time, values = signal(activity, subject, seconds, 100.0, seed=number + round(offset_s), gravity="included")
+        values = values[:, [2, 0, 1, 5, 3, 4]] if device == "sw" else values
+        for t, cells in zip(start_ms + np.round(1e3 * (number * seconds + time)), values, strict=True):
+            lines.append(f"{','.join(f'{v:.9f}' for v in cells)},{t:.0f},{activity.upper()}")
+    return "\n".join(lines) + "\n"
+
+
+def sp_sw_files(subjects: int = 2, executions: int = 2) -> dict[str, str]:
+    """Return a small data set in the layout of SP-SW-HAR, the tables about it included."""
+    files = {
+        "README.md": "# Smartphone and smartwatch\n",
+        "DATA/subjects_info.csv": "subject_id,age,gender\ns01,54,M\ns02,31,F\n",
+        "DATA/executions_info.csv": "execution_id,orientation,first_turn\ns01_01,back,l\n",
+    }
+    for subject in range(1, subjects + 1):
+        for execution in range(1, executions + 1):
+            for device in ("sp", "sw"):
+                name = f"DATA/s{subject:02d}/s{subject:02d}_{execution:02d}_{device}.csv"
+                files[name] = sp_sw_csv(device, subject=subject, offset_s=60.0 * execution)
+    return files
+
+
+def hapt_files(users: int = 2, seconds: float = 10.0) -> dict[str, str]:
+    """Return a small data set in the layout of HAPT: each user stands, sits down, sits and walks; 1 s is unlabelled."""
+    files = {
+        "HAPT Data Set/README.txt": "Postural transitions\n" + "=" * 40 + "\n",
+        "HAPT Data Set/features.txt": "tBodyAcc-Mean-1\ntBodyAcc-Mean-2\n",
+        "HAPT Data Set/Train/X_train.txt": "  0.1 -0.2 0.3\n  0.2 -0.3 0.4\n",
+        "HAPT Data Set/activity_labels.txt": "1 WALKING\n2 WALKING_UPSTAIRS\n",
+    }
+    labels = []
+    for user in range(1, users + 1):
+        parts = [signal(a, user, seconds, gravity="included")[1] for a in ("Rest", "Walk", "Rest", "Walk")]
+        values, bout = np.concatenate(parts), round(50 * seconds)
+        name = f"exp{user:02d}_user{user:02d}.txt"
+        files[f"HAPT Data Set/RawData/acc_{name}"] = text(values[:, :3] / 9.80665, separator=" ")
+        files[f"HAPT Data Set/RawData/gyro_{name}"] = text(values[:, 3:], separator=" ")
+        for number, activity in enumerate((5, 7, 4, 1)):
+            first, last = number * bout + (51 if number == 0 else 1), (number + 1) * bout
+            labels.append(f"{user} {user} {activity} {first} {last}")
+    files["HAPT Data Set/RawData/labels.txt"] = "\n".join(labels) + "\n"
+    return files

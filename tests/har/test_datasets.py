@@ -25,6 +25,7 @@ from tests import synthetic
         ("a.csv", synthetic.ku_har_windows_csv(), "ku-har-windows"),
         ("a.csv", synthetic.hhar_csv("gyroscope"), "hhar"),
         ("11.Walk/1001_L_1.csv", synthetic.ku_har_csv(), "ku-har-raw"),
+        ("s01_01_sp.csv", synthetic.sp_sw_csv(), "sp-sw-har"),
     ],
 )
 @pytest.mark.parametrize("kind", ["folder", "zip"])

@@ -21,6 +21,8 @@ LAYOUTS = {
     "ku-har windows": synthetic.ku_har_windows_csv(),
     "hhar": synthetic.hhar_csv("accelerometer"),
     "hhar without header": synthetic.hhar_csv("gyroscope", header=False),
+    "sp-sw-har": synthetic.sp_sw_csv(),
+    "kinelab with devices": synthetic.kinelab_csv().replace("acc_", "watch.acc_").replace("gyro_", "watch.gyro_"),
     "hhar with tabs": synthetic.hhar_csv("gyroscope").replace(",", "\t"),
 }
 

@@ -1,4 +1,7 @@
-"""Kinelab's own layout: `time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]` in seconds, m/s² and rad/s."""
+"""Kinelab's own layout: `time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]` in seconds, m/s² and rad/s.
+
+Where several devices are worn, their names stand before those of the channels: `watch.acc_x`.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,30 @@ CHUNK_ROWS = 20_000
 def matches(layout: Layout) -> bool:
     """Tell whether the header names a time and all axes of at least one sensor."""
     names = _names(layout)
-    return TIME in names and any(set(axes) <= set(names) for axes in MODALITY_CHANNELS.values())
+    return TIME in names and bool(_sensors(names))
 
 
 def _names(layout: Layout) -> list[str]:
     return [name.strip().strip('"').lower() for name in layout.header or ()]
 
 
+def _sensors(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each sensor whose axes are all there, by modality: `watch.accelerometer`."""
+    devices = dict.fromkeys(device + dot for device, dot, _ in (name.rpartition(".") for name in names))
+    found = {
+        device + modality: tuple(device + axis for axis in axes)
+        for device in devices
+        for modality, axes in MODALITY_CHANNELS.items()
+    }
+    return {modality: columns for modality, columns in found.items() if set(columns) <= set(names)}
+
+
 def read_frame(source: Source) -> pl.DataFrame:
     """Parse the columns; those unknown here stay text."""
     import polars as pl
 
-    numbers = {TIME: pl.Float64, **{c: pl.Float32 for axes in MODALITY_CHANNELS.values() for c in axes}}
     names = _names(source.layout)
+    numbers = {TIME: pl.Float64, **{axis: pl.Float32 for axes in _sensors(names).values() for axis in axes}}
     names = [name if names.index(name) == i else f"{name}_{i}" for i, name in enumerate(names)]
     names += [f"column_{i}" for i in range(len(names), source.layout.n_columns)]
     return parse(source, {name: numbers.get(name, pl.String) for name in names})
@@ -44,9 +58,7 @@ def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject
     """Make a recording of the parsed columns; gravity is told from the signal."""
     labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
     parts = [
-        raw_stream(source, frame, modality, TIME, axes, labels)
-        for modality, axes in MODALITY_CHANNELS.items()
-        if set(axes) <= set(frame.columns)
+        raw_stream(source, frame, modality, TIME, axes, labels) for modality, axes in _sensors(frame.columns).items()
     ]
     return build_recording(source.name, recording_id, subject, parts, activities=activities)
 

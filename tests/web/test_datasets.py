@@ -15,8 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.services import dataset_adding, datasets
-from tests.bad_inputs import BAD_INPUTS, BadInput
-from tests.synthetic import ku_har_zip
+from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
+from tests.synthetic import ku_har_zip, sp_sw_files
 
 NAME = "<img src=x onerror=alert(1)>"
 
@@ -240,6 +240,21 @@ def test_a_recording_that_is_not_there_is_not_found_and_its_name_escaped(admin_c
         page = admin_client.get(address, query_string={"recording": NAME})
         assert page.status_code == 404
         assert NAME not in page.text
+
+
+def test_a_data_set_of_two_devices_is_shown(app: Flask, admin_client: FlaskClient, tmp_path: Path) -> None:
+    (tmp_path / "both.zip").write_bytes(zipped(sp_sw_files()))
+    datasets.add("both", tmp_path / "both.zip")
+    page = admin_client.get("/datasets/both?table=watch&recording=s02_01&sort=x_gyro")
+    assert (page.status_code, "SP-SW-HAR" in page.text) == (200, True)
+    lines = admin_client.get("/datasets/both/preview.json?activity=WALK").json["lines"]
+    assert [(lines[i]["channel"], lines[i]["unit"]) for i in (0, 11)] == [
+        ("phone.acc_x", "m/s²"),
+        ("watch.gyro_z", "rad/s"),
+    ]
+    assert admin_client.get("/datasets/both/distribution.png").status_code == 200
+    csv = admin_client.get("/datasets/both/recording.csv?recording=s01_01").text
+    assert csv.startswith("time_s,phone.acc_x,")
 
 
 def test_the_preview_is_json_of_one_activity(admin_client: FlaskClient, small: str) -> None:

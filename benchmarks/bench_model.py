@@ -1,7 +1,8 @@
 """What every model scores on KU-HAR by both protocols, how long it learns and how fast it answers; JSON on stdout.
 
 python -m benchmarks.bench_model [--models elm-gru-am,random-forest,lstm,cnn] [--protocols random,subject] [--seed 0];
-the real recordings are looked for in HAR_DATA_DIR.
+the real recordings are looked for in HAR_DATA_DIR. Where benchmarks/requirements.txt is installed, minirocket and
+multirocket-hydra are models too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from app.har.baselines import MODELS
 from app.har.classifier import ActivityClassifier, Classifier
 from app.har.experiment import describe_split, fit_and_score
 from app.har.splits import split_windows
 from app.har.store import convert, open_store
 from app.har.types import Event, Protocol, TrainConfig, WindowSet
 from app.har.windows import make_windows
+from benchmarks import aeon_models
 
 ROOT = Path(__file__).resolve().parent.parent
 KU_HAR = Path("ku-har") / "1.Raw_time_domian_data.zip"
@@ -80,6 +83,7 @@ def main() -> None:
     parser.add_argument("--protocols", default="random,subject")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    MODELS.update(aeon_models.MODELS)
     data = Path(os.environ.get("HAR_DATA_DIR") or ROOT.parent / "shared" / "data")
     with tempfile.TemporaryDirectory() as folder:
         convert(data / KU_HAR, Path(folder) / "store")

@@ -10,9 +10,11 @@ from typing import Any, cast
 import click
 
 from app.cli.output import json_option, print_json, reports_errors
+from app.har.catalogue import CATALOGUE
 from app.har.types import Event, Protocol, TrainConfig
 
-MODELS_HELP = "Comma-separated: elm-gru-am, random-forest, lstm, cnn."
+MODELS_HELP = "Comma-separated; the models are listed below."
+MODELS_LIST = "\b\nModels:\n" + "\n".join(f"  {name:<22}{info.about}" for name, info in CATALOGUE.items())
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -31,7 +33,7 @@ def _show(event: Event) -> None:
     click.echo(" · ".join(part for part in parts if part), err=True)
 
 
-@click.command()
+@click.command(epilog=MODELS_LIST)
 @click.option("--dataset", required=True, help="Name of a data set (flask datasets list).")
 @click.option(
     "--protocol",
@@ -40,9 +42,7 @@ def _show(event: Event) -> None:
     show_default=True,
     help="random: the paper's stratified 80/20; subject: tested on people never seen in training.",
 )
-@click.option(
-    "--models", default="elm-gru-am,random-forest,lstm,cnn", show_default=True, callback=_names, help=MODELS_HELP
-)
+@click.option("--models", default=",".join(TrainConfig.models), show_default=True, callback=_names, help=MODELS_HELP)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Training passes of each network (default: its own).")
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the model that users get.")
@@ -84,13 +84,13 @@ def train(
 
 
 def _print_table(scores: dict[str, Any]) -> None:
-    click.echo(f"{'model':<16}{'accuracy':>10}{'precision':>10}{'recall':>10}{'macro F1':>10}{'fit s':>8}")
+    click.echo(f"{'model':<22}{'accuracy':>10}{'precision':>10}{'recall':>10}{'macro F1':>10}{'fit s':>8}")
     for name, score in scores.items():
         figures = "".join(f"{score[metric]:>10.4f}" for metric in ("accuracy", "precision", "recall", "f1"))
-        click.echo(f"{name:<16}{figures}{score.get('fit_seconds', 0):>8.1f}")
+        click.echo(f"{name:<22}{figures}{score.get('fit_seconds', 0):>8.1f}")
 
 
-@click.command()
+@click.command(epilog=MODELS_LIST)
 @click.option("--dataset", required=True, help="Name of a data set.")
 @click.option("--models", default="elm-gru-am,random-forest", show_default=True, callback=_names, help=MODELS_HELP)
 @click.option("--protocol", type=click.Choice(["random", "subject"]), default="subject", show_default=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from app.har.catalogue import CATALOGUE
 from app.har.colours import MISSING, PALETTE, activity_colour
 from app.har.types import Event, Metrics
 
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
-MODEL_TITLES = {"elm-gru-am": "ELM-GRU-AM", "random-forest": "Random Forest", "lstm": "LSTM", "cnn": "CNN"}
 
 
 def model_title(name: str) -> str:
     """Return a model's name as one writes it."""
-    return MODEL_TITLES.get(name, name)
+    return CATALOGUE[name].title if name in CATALOGUE else name
 
 
 def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:

@@ -24,6 +24,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.catalogue import CATALOGUE
 from app.har.types import OnEvent, TrainConfig, ignore_event
 from app.models import Dataset, ModelVersion, TrainingRun
 from app.models._columns import now
@@ -35,10 +36,7 @@ from app.services.transaction import transaction
 
 log = logging.getLogger(__name__)
 
-MODEL_NAMES = ("elm-gru-am", "random-forest", "lstm", "cnn")
 PRODUCT = "elm-gru-am"
-# Measured shares of the time of a comparison, for the progress bar alone.
-RELATIVE_COST = {"elm-gru-am": 1.0, "random-forest": 0.4, "lstm": 1.0, "cnn": 0.6}
 PREPARING = 0.3  # of a model's time: features, selection, head
 
 
@@ -96,10 +94,10 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
 
 
 def _validate(config: TrainConfig) -> None:
-    unknown = [name for name in config.models if name not in MODEL_NAMES]
+    unknown = [name for name in config.models if name not in CATALOGUE]
     if unknown or not config.models:
         found = ", ".join(unknown) or "none"
-        raise Invalid(f"Choose models among {', '.join(MODEL_NAMES)}; found {found}.", "models")
+        raise Invalid(f"Choose models among {', '.join(CATALOGUE)}; found {found}.", "models")
     if config.epochs is not None and not 1 <= config.epochs <= 1000:
         raise Invalid(f"Epochs must be between 1 and 1000; found {config.epochs}.", "epochs")
     if not 0.5 <= config.window_length_s <= 60:
@@ -247,7 +245,7 @@ def _events(run_id: int) -> Iterator[dict[str, Any]]:
 
 def _fraction(events: Sequence[dict[str, Any]], models: Sequence[str]) -> float:
     """Estimate how much of the whole is done, each model weighted by what it usually costs."""
-    costs = [RELATIVE_COST.get(name, 1.0) for name in models]
+    costs = [CATALOGUE[name].relative_cost if name in CATALOGUE else 1.0 for name in models]
     last = next((event for event in reversed(events) if "model_index" in event), None)
     if last is None:
         return 0.0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from app.har.catalogue import CATALOGUE
 from app.services import datasets, model_versions
 
 EXAMPLE = "physiotherapy-example"
@@ -54,6 +56,13 @@ def test_evaluate_scores_every_fold_of_people(example: Flask, tmp_path: Path) ->
     tested = [set(fold["subjects"]["test"]) for fold in document["folds"]]
     assert not tested[0] & tested[1]
     assert len(tested[0] | tested[1]) == 10
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_the_help_says_what_each_model_is(app: Flask, command: str) -> None:
+    text = app.test_cli_runner().invoke(args=[command, "--help"]).stdout
+    for name, info in CATALOGUE.items():
+        assert re.search(rf"^ *{name} +{re.escape(info.about)}$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.har import catalogue, networks
 from app.har.baselines import MODELS, make_classifier
+from app.har.catalogue import CATALOGUE, families
 from app.har.classifier import ActivityClassifier
 from app.har.errors import InsufficientData, UnusableRecording
+from app.har.rivals.on_features import fit_sharpness
 from app.har.splits import fold_windows, split_windows
-from app.har.types import Event, WindowSet
+from app.har.types import Event, TrainConfig, WindowSet
 from tests import synthetic
 
 SMALL = {"n_selected": 40, "units": 16, "elm_nodes": 150, "elm_ridge": 1.0}
-STAGES = {"random-forest": {"features", "forest"}, "lstm": {"network"}, "cnn": {"network"}}
+STAGES = {
+    catalogue.OWN: {"features", "selection", "head", "network"},
+    catalogue.FEATURES: {"features", "learning"},
+    catalogue.NETWORKS: {"network"},
+}
+EPOCHS = {"public-recipe": 60}  # twelve suffice for the others
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +32,11 @@ def windows() -> WindowSet:
     return replace(windows, activities=(*windows.activities, "Never seen"))
 
 
-def test_the_registry_has_the_four_models_of_the_comparison() -> None:
-    assert list(MODELS) == ["elm-gru-am", "random-forest", "lstm", "cnn"]
+def test_every_model_is_in_the_catalogue_and_a_run_compares_four_unless_told_otherwise() -> None:
+    assert list(MODELS) == list(CATALOGUE)
     assert all(name == model.name for name, model in MODELS.items())
+    assert [name for group in families().values() for name in group] == list(CATALOGUE)
+    assert TrainConfig().models == ("elm-gru-am", "random-forest", "lstm", "cnn")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -34,7 +44,7 @@ def test_every_model_learns_reports_predicts_and_refuses(name: str, windows: Win
     events: list[Event] = []
     model = make_classifier(name, SMALL if name == "elm-gru-am" else {})
     new = windows.subjects == "6"
-    assert model.fit(windows.take(~new), epochs=12, seed=0, on_event=events.append) is model
+    assert model.fit(windows.take(~new), epochs=EPOCHS.get(name, 12), seed=0, on_event=events.append) is model
 
     proba = model.predict_proba(windows)
     assert proba.shape == (len(windows), 4)
@@ -46,10 +56,10 @@ def test_every_model_learns_reports_predicts_and_refuses(name: str, windows: Win
     assert model.predict_proba(windows.take(np.zeros(len(windows), bool))).shape == (0, 4)
 
     assert {event["model"] for event in events} == {name}
-    assert {event["stage"] for event in events} >= STAGES.get(name, {"features", "selection", "head", "network"})
+    assert {event["stage"] for event in events} >= STAGES[CATALOGUE[name].family]
     epochs = [event["epoch"] for event in events if "epoch" in event]
     assert epochs == list(range(1, len(epochs) + 1))
-    assert (len(epochs) == 0) == (name == "random-forest")
+    assert (len(epochs) == 0) == (CATALOGUE[name].family == catalogue.FEATURES)
 
     with pytest.raises(UnusableRecording, match="expects the channels"):
         model.predict_proba(replace(windows, channels=tuple("abcdef")))
@@ -81,6 +91,34 @@ def test_labels_that_only_identify_people_are_worth_nothing_by_subject() -> None
     assert accuracy(known.train, known.test) > 0.9
     new = [accuracy(fold.train, fold.test) for fold in fold_windows(windows, "subject", 5)]
     assert 0.25 < np.mean(new) < 0.75
+
+
+@pytest.mark.parametrize("name", ["svm", "plain-elm", "naive-bayes"])
+def test_two_activities_are_told_apart_too(name: str, windows: WindowSet) -> None:
+    two = windows.take(windows.y != 1)
+    proba = make_classifier(name).fit(two).predict_proba(two)
+    assert (proba.argmax(axis=1) == two.y).mean() > 0.9
+    assert not proba[:, [1, 3]].any()
+
+
+def test_the_random_features_of_the_public_recipe_are_drawn_by_the_seed_and_not_trained() -> None:
+    keras = networks.tensorflow_quietly()
+    drawn = []
+    for seed in (0, 0, 1):
+        keras.utils.set_random_seed(seed)
+        (layer,) = (layer for layer in networks.public_recipe(60, 6, 3).layers if layer.weights and not layer.trainable)
+        drawn.append(layer.get_weights()[0])
+    assert drawn[0].shape == (360, 100)
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+
+
+def test_scores_are_sharpened_as_far_as_they_are_right() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 500)
+    told = np.where(rng.random(500) < 0.7, y, rng.integers(0, 3, 500))  # right four times in five
+    sharpness = fit_sharpness(np.eye(3, dtype=np.float32)[told], y)
+    assert np.exp(sharpness) / (np.exp(sharpness) + 2) == pytest.approx((told == y).mean(), abs=0.01)
 
 
 def test_options_reach_the_model() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from markupsafe import escape
 
+from app.har.catalogue import CATALOGUE
+from app.har.types import TrainConfig
 from app.services import datasets, model_versions, training
 
 ANSWERS = {
@@ -40,6 +44,15 @@ def test_the_train_page_says_what_to_do_when_there_is_no_data_set(admin_client: 
     page = admin_client.get("/training/").get_data(as_text=True)
     assert "Add a data set" in page
     assert "Start training" not in page
+
+
+def test_every_model_can_be_chosen_and_four_are_at_first(example: Flask, admin_client: FlaskClient) -> None:
+    page = admin_client.get("/training/").get_data(as_text=True)
+    boxes = re.findall(r'<input[^>]*name="models"[^>]*>', page)
+    values = {re.search('value="([^"]*)"', box)[1]: "checked" in box for box in boxes}  # type: ignore[index]
+    assert list(values) == list(CATALOGUE)
+    assert tuple(name for name, checked in values.items() if checked) == TrainConfig().models
+    assert all(escape(info.title) in page and escape(info.about) in page for info in CATALOGUE.values())
 
 
 def test_a_training_started_from_the_page_shows_progress_then_table_and_downloads(

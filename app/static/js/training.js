@@ -4,12 +4,12 @@
 (() => {
   const panel = document.getElementById("progress");
   const byId = (id) => document.getElementById(id);
-  const TITLES = { "elm-gru-am": "ELM-GRU-AM", "random-forest": "Random Forest", lstm: "LSTM", cnn: "CNN" };
-  // Okabe and Ito's colours, told apart by colour-blind people; dashes carry the same difference a second time.
-  const COLOURS = { "elm-gru-am": "#0072B2", lstm: "#D55E00", cnn: "#009E73", "random-forest": "#CC79A7" };
+  const TITLES = JSON.parse(panel.dataset.titles);
+  // Okabe and Ito's colours, told apart by colour-blind people, in the order in which the models are trained.
+  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
   const STAGES = {
     starting: "starting", windows: "cutting windows", split: "splitting", fit: "preparing", features: "computing features",
-    selection: "ranking features by Random Forest", forest: "growing the forest", network: "training the network", head: "fitting the ELM head",
+    selection: "ranking features by Random Forest", learning: "learning from the features", network: "training the network", head: "fitting the ELM head",
     calibration: "calibrating the confidence", evaluation: "evaluating on the test windows", scored: "scored", writing: "drawing the plots",
   };
   const duration = (s) => (s < 90 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${String(Math.round(s % 60)).padStart(2, "0")} s`);
@@ -18,13 +18,13 @@
 
   function draw(id, title, metrics) {
     const traces = [];
-    for (const [model, events] of Object.entries(epochs)) {
+    for (const [index, [model, events]] of Object.entries(epochs).entries()) {
       for (const [key, suffix, dash] of metrics) {
         const points = events.filter((e) => e[key] !== undefined);
         if (points.length) {
           traces.push({
             x: points.map((e) => e.epoch), y: points.map((e) => e[key]), mode: "lines+markers", marker: { size: 4 },
-            name: `${TITLES[model] || model}, ${suffix}`, line: { color: COLOURS[model] || "#555555", dash },
+            name: `${TITLES[model] || model}, ${suffix}`, line: { color: COLOURS[index % COLOURS.length], dash },
           });
         }
       }

@@ -15,15 +15,10 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
+from app.har.catalogue import CATALOGUE
 from app.har.types import TrainConfig
 from app.services import model_versions
 
-MODEL_TITLES = {
-    "elm-gru-am": "ELM-GRU-AM",
-    "random-forest": "Random Forest",
-    "lstm": "LSTM",
-    "cnn": "CNN",
-}
 PROTOCOLS = {
     "subject": (
         "By subject",
@@ -45,8 +40,8 @@ class TrainForm(FlaskForm):
     )
     models = SelectMultipleField(
         "Models to compare",
-        choices=list(MODEL_TITLES.items()),
-        default=list(MODEL_TITLES),
+        choices=[(name, info.title) for name, info in CATALOGUE.items()],
+        default=list(TrainConfig.models),
         option_widget=widgets.CheckboxInput(),
         widget=widgets.ListWidget(prefix_label=False),
         validators=[DataRequired("Choose at least one model.")],
@@ -81,7 +76,7 @@ class TrainForm(FlaskForm):
     def config(self) -> TrainConfig:
         """Return the answers as the core takes them."""
         return TrainConfig(
-            models=tuple(name for name in MODEL_TITLES if name in (self.models.data or [])),
+            models=tuple(name for name in CATALOGUE if name in (self.models.data or [])),
             protocol=self.protocol.data,
             seed=int(self.seed.data or 0),
             epochs=self.epochs.data,

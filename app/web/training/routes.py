@@ -9,11 +9,12 @@ from flask import Blueprint, Flask, current_app, flash, redirect, render_templat
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from app.har.catalogue import CATALOGUE, families
 from app.har.errors import HarError
 from app.services import datasets, model_versions, training
 from app.services.errors import Invalid, ServiceError
 from app.web.access import access
-from app.web.training.forms import MODEL_TITLES, PROTOCOLS, NotesForm, TrainForm
+from app.web.training.forms import PROTOCOLS, NotesForm, TrainForm
 
 if TYPE_CHECKING:
     from app.models import ModelVersion
@@ -67,7 +68,7 @@ def _train_page(form: TrainForm) -> str:
         protocols=PROTOCOLS,
         runs=training.list_runs(),
         running=training.running(),
-        titles=MODEL_TITLES,
+        families=families(),
     )
 
 
@@ -79,7 +80,7 @@ def run(run_id: int) -> str:
     return render_template(
         "training/run.html",
         run=run,
-        titles=MODEL_TITLES,
+        titles={name: info.title for name, info in CATALOGUE.items()},
         protocols=PROTOCOLS,
         versions=training.versions_of(run_id),
         progress=training.progress(run_id),

@@ -1,0 +1,50 @@
+"""What every model is called and is, for pages and the command line; the models themselves are in `baselines`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OWN = "Kinelab's own"
+FEATURES = "On features of the window: seconds"
+NETWORKS = "Networks on the raw signal: minutes"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as people see it."""
+
+    title: str
+    about: str  # one short sentence: it stands under a check box
+    family: str
+    relative_cost: float  # measured share of the time of a comparison, for the progress bar alone
+
+
+CATALOGUE = {
+    "elm-gru-am": ModelInfo(
+        "ELM-GRU-AM", "Selected features, GRU, attention and extreme learning machine: the one users get.", OWN, 1.0
+    ),
+    "random-forest": ModelInfo("Random Forest", "300 trees that vote.", FEATURES, 0.4),
+    "svm": ModelInfo("SVM", "Support vectors with a Gaussian kernel.", FEATURES, 0.05),
+    "k-nearest-neighbours": ModelInfo("k-nearest neighbours", "The five windows most alike decide.", FEATURES, 0.02),
+    "decision-tree": ModelInfo("Decision tree", "One tree of yes-or-no questions.", FEATURES, 0.02),
+    "naive-bayes": ModelInfo("Naive Bayes", "Takes every feature for independent of the others.", FEATURES, 0.02),
+    "plain-elm": ModelInfo("Plain ELM", "An extreme learning machine alone.", FEATURES, 0.2),
+    "lstm": ModelInfo("LSTM", "Two recurrent layers at about 25 Hz.", NETWORKS, 1.0),
+    "cnn": ModelInfo("CNN", "Three blocks of convolution.", NETWORKS, 0.6),
+    "bilstm": ModelInfo("BiLSTM", "Reads the window forwards and backwards at about 25 Hz.", NETWORKS, 2.0),
+    "deepconvlstm": ModelInfo(
+        "DeepConvLSTM", "Four layers of convolution, then two of LSTM (Ordóñez and Roggen 2016).", NETWORKS, 4.0
+    ),
+    "transformer": ModelInfo("Transformer", "A small encoder over patches of a tenth of a second.", NETWORKS, 0.6),
+    "public-recipe": ModelInfo(
+        "Public ELM-GRU-AM", "A public program's recipe, scored without the labels it copies.", NETWORKS, 0.5
+    ),
+}
+
+
+def families() -> dict[str, dict[str, ModelInfo]]:
+    """Group the models by family: family → name → what it is."""
+    return {
+        family: {name: info for name, info in CATALOGUE.items() if info.family == family}
+        for family in dict.fromkeys(info.family for info in CATALOGUE.values())
+    }

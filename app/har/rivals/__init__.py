@@ -1,0 +1,1 @@
+"""The models that ELM-GRU-AM is compared with, by what they read."""

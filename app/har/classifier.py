@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -16,12 +17,15 @@ from scipy.special import log_softmax, softmax
 from app.har import model_folder, networks
 from app.har.elm import ExtremeLearningMachine
 from app.har.errors import UnusableRecording
-from app.har.features import frame_features, window_features
+from app.har.familiarity import Familiarity
+from app.har.features import frame_features, sensor_columns, triads, window_features
 from app.har.selection import rank_features
 from app.har.splits import check_trainable, split_inner
 from app.har.types import Event, FloatArray, Gravity, IntArray, OnEvent, WindowSet, ignore_event
 
 CLIP = 5.0  # standard deviations: what lies beyond says no more
+RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
+FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
 C = TypeVar("C", bound="Classifier")
 
 
@@ -108,8 +112,14 @@ class Classifier(ABC):
             raise UnusableRecording(
                 f"The model was trained on acceleration with gravity {self.gravity}; here it is {windows.gravity}."
             )
+        self._check_values(windows)
+
+    def _check_values(self, windows: WindowSet) -> None:
         if not np.isfinite(windows.X).all():
             raise UnusableRecording("The signal has missing or infinite values; cut the recording there.")
+
+
+PARTS = ("selection", "logarithms", "raw", "gru", "time attention", "sensor attention", "head")
 
 
 @dataclass(frozen=True)
@@ -120,12 +130,15 @@ class ModelConfig:
     frame_step_s: float = 0.25
     n_selected: int = 192  # frame features that go on to the network, the Random Forest's best
     units: int = 64
+    filters: int = 16  # of the first convolution over the raw signal
     epochs: int = 20
     closing_share: float = 0.25  # of as many epochs more, on all training windows once calibration has had its part
     learning_rate: float = networks.LEARNING_RATE
+    sensor_dropout: float = 0.1  # share of training windows that lose a sensor, where there are several
     elm_nodes: int = 3000
     elm_ridge: float = 100.0
     held_out_fraction: float = 0.15  # of the training windows: how to combine, and how sure to be
+    without: tuple[str, ...] = ()  # of PARTS; only to see what they are worth
 
 
 @dataclass(frozen=True)
@@ -139,17 +152,66 @@ class Scaler:
     def of(cls, rows: FloatArray) -> Scaler:
         return cls(rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-6))
 
-    def __call__(self, values: FloatArray) -> FloatArray:
-        scaled: FloatArray = np.clip((values - self.mean) / self.deviation, -CLIP, CLIP)
+    def __call__(self, values: FloatArray, clip: float = CLIP) -> FloatArray:
+        scaled: FloatArray = np.clip((values - self.mean) / self.deviation, -clip, clip)
         return scaled
+
+
+@dataclass(frozen=True)
+class Compander:
+    """Brings the raw signal of rest and of running to one size: asinh in units of what quiet windows move by."""
+
+    centre: FloatArray  # (n_channels,)
+    quiet: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, raw: FloatArray) -> Compander:
+        """Learn from training windows (n, n_steps, n_channels)."""
+        centre = np.median(raw, axis=(0, 1)).astype(np.float32)
+        quiet = np.quantile(raw.std(axis=1), 0.1, axis=0).astype(np.float32) + np.float32(1e-3)
+        scale = np.arcsinh((raw - centre) / quiet).std(axis=(0, 1)).astype(np.float32) + np.float32(1e-6)
+        return cls(centre, quiet, scale)
+
+    def __call__(self, raw: FloatArray) -> FloatArray:
+        companded: FloatArray = np.arcsinh((raw - self.centre) / self.quiet)
+        return companded / self.scale
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What the model says of windows, and what it said it from."""
+
+    probabilities: FloatArray  # (n, n_activities)
+    time_attention: FloatArray  # (n, n_frames), rows sum to 1
+    sensor_attention: FloatArray  # (n, n_sensors), rows sum to 1; 0 for what was not listened to
+    embedding: FloatArray  # (n, units)
+    strangeness: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
+
+    @property
+    def unfamiliar(self) -> NDArray[np.bool_]:
+        """Return the windows of which no sensor is like what was seen in training."""
+        return np.asarray((self.strangeness > 1).all(axis=1))
+
+
+@dataclass(frozen=True)
+class _Description:
+    """Features of windows."""
+
+    frames: FloatArray  # (n, n_frames, n_features)
+    whole: FloatArray  # (n, n_features)
+    names: list[str]  # of the frames' features
+    columns: list[IntArray]  # of each sensor in `whole`
 
 
 class ActivityClassifier(Classifier):
     """ELM-GRU-AM.
 
-    Frames of a window, described by the features a Random Forest ranked best, go through a GRU whose steps an attention
-    over time weighs. An extreme learning machine sees what the network does not: the spectrum of the whole window. Both
-    answers are combined on held-out subjects, which also calibrates the result.
+    Each sensor's frames, described by the features a Random Forest ranked best and by a small convolution of the raw
+    signal, are weighed by an attention over sensors, go through a GRU, and are weighed by an attention over time. An
+    extreme learning machine sees what the network does not: the spectrum of the whole window. Both answers are combined
+    on held-out subjects, which also calibrates the result. A sensor that is missing, or whose signal is unlike anything
+    seen in training while another's is not, is left out of both.
 
     Parameters
     ----------
@@ -167,73 +229,185 @@ class ActivityClassifier(Classifier):
     @property
     def selected_k(self) -> int:
         """Return how many of the ranked features the network reads."""
-        return min(self.config.n_selected, len(self.importances))
+        return len(self.importances) if self._lacks("selection") else min(self.config.n_selected, len(self.importances))
 
-    def attention(self, windows: WindowSet) -> FloatArray:
-        """Return how much each frame counted, (n_windows, n_frames); rows sum to 1."""
-        return self._network_outputs(windows)["attention"]
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Return the sensors that can be attended to, by the stem of their channels: ``"acc"``, ``"watch.gyro"``."""
+        return tuple(triads(self.channels))
 
-    def embed(self, windows: WindowSet) -> FloatArray:
-        """Return the network's last hidden layer, (n_windows, units)."""
-        return self._network_outputs(windows)["embedding"]
+    def recognise(self, windows: WindowSet) -> Recognition:
+        """Return the probabilities and what they were made from.
 
-    def _network_outputs(self, windows: WindowSet) -> dict[str, FloatArray]:
+        A sensor that is missing is NaN in all of its channels, all through the window.
+        """
         self._check(windows)
-        return self._infer(self._frame_scaler(self._describe(windows)[0][:, :, self._selected]))
+        missing = self._missing(windows)
+        described = self._describe(windows)
+        scaled = self._window_scaler(described.whole, np.inf)
+        strangeness = np.stack(
+            [
+                np.where(missing[:, number], np.inf, own.strange(scaled[:, columns]))
+                for number, (own, columns) in enumerate(zip(self._familiarity, described.columns, strict=True))
+            ],
+            axis=1,
+        ).astype(np.float32)
+        present: NDArray[np.bool_] = strangeness <= 1
+        present = (
+            present | ~present.any(axis=1, keepdims=True) & ~missing
+        )  # where all are strange, all that there are count
+        outputs = self._infer(self._inputs(windows, described, present))
+        log_p = np.log(outputs["activity"] + 1e-7)
+        scores = self.elm.predict(np.clip(scaled, -CLIP, CLIP), present)
+        return Recognition(
+            combine(log_p, np.zeros_like(scores) if self._lacks("head") else scores, self.combination),
+            outputs["attention"],
+            outputs["sensor_attention"],
+            outputs["embedding"],
+            strangeness,
+        )
 
-    def _describe(self, windows: WindowSet) -> tuple[FloatArray, FloatArray, list[str]]:
-        """Return features of frames (n, n_frames, …), of windows (n, …), and the names of the former."""
-        config = self.config
+    def _predict_proba(self, windows: WindowSet) -> FloatArray:
+        return self.recognise(windows).probabilities
+
+    def _lacks(self, part: str) -> bool:
+        return part in self.config.without
+
+    def _check_values(self, windows: WindowSet) -> None:
+        missing = self._missing(windows)
+        if not missing.any() or missing.all(axis=1).any():
+            super()._check_values(windows)
+            return
+        super()._check_values(replace(windows, X=_filled(windows.X, missing, self._channels_of_sensors)))
+
+    def _missing(self, windows: WindowSet) -> NDArray[np.bool_]:
+        gone = np.asarray(np.isnan(windows.X).all(axis=1))  # (n, n_channels)
+        return np.stack([gone[:, channels].all(axis=1) for channels in self._channels_of_sensors], axis=1)
+
+    @property
+    def _channels_of_sensors(self) -> list[list[int]]:
+        return list(triads(self.channels).values())
+
+    def _describe(self, windows: WindowSet) -> _Description:
+        config, logarithms = self.config, not self._lacks("logarithms")
+        filled = replace(windows, X=_filled(windows.X, self._missing(windows), self._channels_of_sensors))
         length_s = min(config.frame_length_s, windows.window_length_s / 2)
-        frames, names = frame_features(windows, length_s, config.frame_step_s)
-        whole, _ = window_features(windows, relative=False)
+        frames, names = frame_features(filled, length_s, config.frame_step_s, logarithms=logarithms)
+        whole, whole_names = window_features(filled, relative=False, logarithms=logarithms)
         absolute = ["relative" not in name for name in names]
-        return frames, np.concatenate([whole, frames[:, :, absolute].mean(axis=1)], axis=1), names
+        whole = np.concatenate([whole, frames[:, :, absolute].mean(axis=1)], axis=1)
+        whole_names += [name for name in names if "relative" not in name]
+        return _Description(frames, whole, names, list(sensor_columns(whole_names, self.sensors).values()))
+
+    def _raw(self, windows: WindowSet) -> FloatArray:
+        """Return the signal at about `RAW_RATE_HZ`, cut to a multiple of the convolutions' stride."""
+        average = max(1, round(windows.sampling_rate_hz / RAW_RATE_HZ))
+        n, length, n_channels = windows.X.shape
+        n_steps = max(length // average // networks.STRIDE, 1) * networks.STRIDE
+        X = np.pad(windows.X, ((0, 0), (0, max(0, n_steps * average - length)), (0, 0)), mode="edge")
+        raw: FloatArray = X[:, : n_steps * average].reshape(n, n_steps, average, n_channels).mean(axis=2)
+        return raw
+
+    def _pooling(self, n_steps: int, n_frames: int) -> FloatArray:
+        """Return the weight of each step after the convolutions in each frame, (n_steps, n_frames)."""
+        middle_s = (np.arange(n_steps) + 0.5) * self.window_length_s / n_steps
+        length_s = min(self.config.frame_length_s, self.window_length_s / 2)
+        start_s = np.arange(n_frames) * self.config.frame_step_s
+        distance = np.abs(middle_s[:, None] - start_s - length_s / 2)
+        inside = (distance <= length_s / 2) | (distance == distance.min(axis=0))
+        share: FloatArray = (inside / inside.sum(axis=0)).astype(np.float32)
+        return share
+
+    def _inputs(self, windows: WindowSet, described: _Description, present: NDArray[np.bool_]) -> dict[str, FloatArray]:
+        """Return what the network reads; a sensor that is not present is silent."""
+        frames = self._frame_scaler(described.frames[:, :, self._selected])
+        inputs = {
+            f"{sensor} frames": frames[:, :, columns] for sensor, columns in self._selected_columns(described.names)
+        }
+        if not self._lacks("raw"):
+            raw = np.nan_to_num(self._compander(self._raw(windows)))
+            for sensor, channels in triads(self.channels).items():
+                inputs[f"{sensor} raw"] = raw[:, :, channels]
+        inputs["present"] = present.astype(np.float32)
+        return inputs
+
+    def _selected_columns(self, names: list[str]) -> Iterable[tuple[str, IntArray]]:
+        return sensor_columns([names[i] for i in self._selected], self.sensors).items()
+
+    def _select(self, names: list[str]) -> IntArray:
+        """Return the positions of the best features; of a sensor that has too few among them, its own best."""
+        position = {name: i for i, name in enumerate(names)}
+        ranked = [position[name] for name, _ in self.importances]
+        chosen = ranked[: self.selected_k]
+        for own in sensor_columns(names, self.sensors).values():
+            best = [i for i in ranked if i in set(own.tolist())][:FEWEST_OF_A_SENSOR]
+            chosen += [i for i in best if i not in chosen]
+        return np.array(chosen)
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         config, y, n_activities = self.config, windows.y, len(windows.activities)
         on_event({"stage": "features", "fraction": 0.0})
-        frames, whole, names = self._describe(windows)
+        described = self._describe(windows)
         fitted, held_out = split_inner(windows, seed, config.held_out_fraction)
 
         on_event({"stage": "selection", "fraction": 0.2})
-        self.importances = rank_features(frames[fitted], y[fitted], names, seed)
-        position = {name: i for i, name in enumerate(names)}
-        self._selected = np.array([position[name] for name, _ in self.importances[: self.selected_k]])
-        frames = frames[:, :, self._selected]
-        self._frame_scaler = Scaler.of(frames[fitted].reshape(-1, self.selected_k))
-        self._window_scaler = Scaler.of(whole[fitted])
-        frames, whole = self._frame_scaler(frames), self._window_scaler(whole)
+        self.importances = rank_features(described.frames[fitted], y[fitted], described.names, seed)
+        self._selected = self._select(described.names)
+        self._frame_scaler = Scaler.of(described.frames[fitted][:, :, self._selected].reshape(-1, len(self._selected)))
+        self._window_scaler = Scaler.of(described.whole[fitted])
+        scaled = self._window_scaler(described.whole, np.inf)
+        self._familiarity = [
+            Familiarity.of(scaled[fitted][:, columns], y[fitted]).with_limit(scaled[held_out][:, columns])
+            for columns in described.columns
+        ]
 
         on_event({"stage": "head", "fraction": 0.3})
-        self.elm = ExtremeLearningMachine(config.elm_nodes, config.elm_ridge, seed)
+        whole = np.clip(scaled, -CLIP, CLIP)
+        self._window_columns = described.columns
+        self.elm = ExtremeLearningMachine(config.elm_nodes, config.elm_ridge, seed, described.columns)
         self.elm.fit(whole[fitted], y[fitted], n_activities)
         scores = self.elm.predict(whole[held_out])
         self.elm.partial_fit(whole[held_out], y[held_out], n_activities)
+        for combination in self._combinations():
+            self.elm.solve(combination)
 
         on_event({"stage": "network", "fraction": 0.4})
-        self.network = self._build(frames.shape[1], seed)
+        self._compander = Compander.of(self._raw(windows)[fitted])
+        inputs = self._inputs(windows, described, np.ones((len(windows), len(self.sensors)), bool))
+        of_fitted, of_held_out = ({name: x[rows] for name, x in inputs.items()} for rows in (fitted, held_out))
+        self.network = self._build(described, seed)
         epochs = epochs or config.epochs
         closing = max(1, round(config.closing_share * epochs))
-        training = networks.Training(self.network, epochs + closing, seed, on_event)
-        training.run(frames[fitted], y[fitted], epochs, config.learning_rate, held_out=(frames[held_out], y[held_out]))
+        dropout = config.sensor_dropout if len(self.sensors) > 1 else 0.0
+        training = networks.Training(self.network, epochs + closing, seed, on_event, dropout)
+        training.run(of_fitted, y[fitted], epochs, config.learning_rate, held_out=(of_held_out, y[held_out]))
         self._infer = networks.inference(self.network)
 
         on_event({"stage": "calibration", "fraction": 0.8})
-        log_p = np.log(self._infer(frames[held_out])["activity"] + 1e-7)
+        log_p = np.log(self._infer(of_held_out)["activity"] + 1e-7)
+        if self._lacks("head"):
+            scores = np.zeros_like(scores)
         self.combination = fit_combination(log_p, scores, y[held_out])
 
         # The people held out are people too: the network gets to know them last, as the head did above.
-        training.run(frames, y, closing, config.learning_rate / 2)
+        training.run(inputs, y, closing, config.learning_rate / 2)
 
-    def _build(self, n_frames: int, seed: int) -> Any:
+    def _combinations(self) -> Iterable[tuple[bool, ...]]:
+        """Return what the head is to do with: any of up to 4 sensors; of more, all but one or two, and one alone."""
+        n = len(self.sensors)
+        for present in product((True, False), repeat=n):
+            if any(present) and (n <= 4 or n - sum(present) <= 2 or sum(present) == 1):
+                yield present
+
+    def _build(self, described: _Description, seed: int) -> Any:
         networks.tensorflow_quietly().utils.set_random_seed(seed)
-        return networks.gru_attention(n_frames, self.selected_k, len(self.activities), self.config.units)
-
-    def _predict_proba(self, windows: WindowSet) -> FloatArray:
-        frames, whole, _ = self._describe(windows)
-        log_p = np.log(self._infer(self._frame_scaler(frames[:, :, self._selected]))["activity"] + 1e-7)
-        return combine(log_p, self.elm.predict(self._window_scaler(whole)), self.combination)
+        channels = triads(self.channels)
+        sensors = {sensor: (len(own), len(channels[sensor])) for sensor, own in self._selected_columns(described.names)}
+        n_steps = max(self.n_timesteps // max(1, round(self.sampling_rate_hz / RAW_RATE_HZ)) // networks.STRIDE, 1)
+        pooling = self._pooling(n_steps, described.frames.shape[1])
+        return networks.gru_attention(
+            sensors, pooling, len(self.activities), self.config.units, self.config.filters, self.config.without
+        )
 
     def save(self, folder: Path, extra: Mapping[str, Any] | None = None) -> None:
         """Write the model into a new folder, whole or not at all.
@@ -245,7 +419,7 @@ class ActivityClassifier(Classifier):
         extra
             More for the manifest: the name and fingerprint of the data, the split.
         """
-        if self.elm.beta is None:
+        if not self.activities:
             raise ValueError("fit the model first")
         manifest = {
             **(extra or {}),
@@ -260,12 +434,19 @@ class ActivityClassifier(Classifier):
             "importances": self.importances,
             "combination": list(self.combination),
             "elm_seed": self.elm.seed,
+            "elm_combinations": [list(combination) for combination in self.elm.betas],
+            "familiar_limits": [own.limit for own in self._familiarity],
         }
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "selected": self._selected,
             "frame_mean": self._frame_scaler.mean, "frame_deviation": self._frame_scaler.deviation,
             "window_mean": self._window_scaler.mean, "window_deviation": self._window_scaler.deviation,
-            "beta": self.elm.beta,
+            "raw_centre": self._compander.centre, "raw_quiet": self._compander.quiet,
+            "raw_scale": self._compander.scale,
+            **{f"columns_{number}": columns for number, columns in enumerate(self._window_columns)},
+            **{f"beta_{number}": beta for number, beta in enumerate(self.elm.betas.values())},
+            **{f"whitening_{number}": own.whitening for number, own in enumerate(self._familiarity)},
+            **{f"centres_{number}": own.centres for number, own in enumerate(self._familiarity)},
         }  # fmt: skip
         model_folder.write(folder, manifest, arrays, self.network)
 
@@ -279,7 +460,7 @@ class ActivityClassifier(Classifier):
             When a file is missing, was changed, or is of another format.
         """
         manifest, arrays, network = model_folder.read(folder)
-        model = cls(ModelConfig(**manifest["model_config"]))
+        model = cls(ModelConfig(**{**manifest["model_config"], "without": tuple(manifest["model_config"]["without"])}))
         model.activities, model.channels = tuple(manifest["activities"]), tuple(manifest["channels"])
         model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
         model.gravity = manifest["gravity"]
@@ -289,10 +470,31 @@ class ActivityClassifier(Classifier):
         model._selected = arrays["selected"]
         model._frame_scaler = Scaler(arrays["frame_mean"], arrays["frame_deviation"])
         model._window_scaler = Scaler(arrays["window_mean"], arrays["window_deviation"])
-        model.elm = ExtremeLearningMachine(model.config.elm_nodes, model.config.elm_ridge, manifest["elm_seed"])
-        model.elm.beta = arrays["beta"]
+        model._compander = Compander(arrays["raw_centre"], arrays["raw_quiet"], arrays["raw_scale"])
+        model._familiarity = [
+            Familiarity(arrays[f"whitening_{number}"], arrays[f"centres_{number}"], limit)
+            for number, limit in enumerate(manifest["familiar_limits"])
+        ]
+        columns = model._window_columns = [arrays[f"columns_{number}"] for number in range(len(model.sensors))]
+        model.elm = ExtremeLearningMachine(
+            model.config.elm_nodes, model.config.elm_ridge, manifest["elm_seed"], columns
+        )
+        for number, combination in enumerate(manifest["elm_combinations"]):
+            model.elm.betas[tuple(combination)] = arrays[f"beta_{number}"]
         model.network, model._infer = network, networks.inference(network)
         return model
+
+
+def _filled(X: FloatArray, missing: NDArray[np.bool_], channels_of_sensors: list[list[int]]) -> FloatArray:
+    """Return the windows with zeros where a sensor is missing."""
+    if not missing.any():
+        return X
+    filled = X.copy()
+    for gone, channels in zip(missing.T, channels_of_sensors, strict=True):
+        rows = np.flatnonzero(gone)
+        for channel in channels:
+            filled[rows, :, channel] = 0
+    return filled
 
 
 def combine(log_p: FloatArray, scores: FloatArray, combination: tuple[float, float]) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
@@ -15,29 +17,41 @@ BIAS_SCALE = 0.5
 class ExtremeLearningMachine:
     """Single hidden layer of fixed random ReLU nodes; β = (HᵀH + λI)⁻¹HᵀT.
 
-    Only HᵀH and HᵀT are kept of the rows seen, so that more rows can be learnt later, and the result is the same in
-    whatever order and portions they came.
+    The nodes come in blocks, each of which reads columns of its own: one block a sensor. Only HᵀH and HᵀT are kept of
+    the rows seen. From them come the output weights for all blocks and, exactly as if it had never been there, without
+    any of them; and more rows can be learnt later, with the same result in whatever order and portions they came.
 
     Parameters
     ----------
     n_nodes
-        Hidden nodes.
+        Hidden nodes, divided evenly among the blocks.
     ridge
         λ, in units of a hidden node's squared output summed over rows.
     seed
         Draws the hidden layer; it is never stored.
+    blocks
+        The columns that each block of nodes reads; default one block that reads all.
 
     References
     ----------
     Huang, Zhu, Siew (2006), Extreme learning machine: theory and applications, Neurocomputing 70.
     """
 
-    def __init__(self, n_nodes: int = 4000, ridge: float = 100.0, seed: int = 0) -> None:
-        self.n_nodes, self.ridge, self.seed = n_nodes, ridge, seed
-        self.beta: FloatArray | None = None  # (n_nodes, n_outputs)
-        self._hidden_layer: tuple[FloatArray, FloatArray] | None = None
+    def __init__(
+        self, n_nodes: int = 4000, ridge: float = 100.0, seed: int = 0, blocks: Sequence[IntArray | slice] | None = None
+    ) -> None:
+        self.ridge, self.seed, self.blocks = ridge, seed, blocks or [slice(None)]
+        self.n_blocks = len(self.blocks)
+        self.n_per_block = n_nodes // self.n_blocks
+        self.betas: dict[tuple[bool, ...], FloatArray] = {}  # present blocks -> (their nodes, n_outputs)
+        self._hidden_layer: list[tuple[FloatArray, FloatArray]] = []
         self._gram: NDArray[np.float64] | None = None  # HᵀH
         self._moment: NDArray[np.float64] | None = None  # HᵀT
+
+    @property
+    def n_nodes(self) -> int:
+        """Return the number of hidden nodes."""
+        return self.n_blocks * self.n_per_block
 
     def fit(self, X: FloatArray, y: IntArray, n_outputs: int) -> ExtremeLearningMachine:
         """Forget what was seen and learn from these rows: X (n, n_features) scaled, y (n,) in 0 … n_outputs - 1."""
@@ -53,29 +67,56 @@ class ExtremeLearningMachine:
             H = self.hidden(X[start : start + CHUNK]).astype(np.float64)
             self._gram += H.T @ H
             self._moment += H.T @ np.eye(n_outputs)[y[start : start + CHUNK]]
-        regularised = self._gram.copy()
-        regularised[np.diag_indices(self.n_nodes)] += self.ridge
-        beta = linalg.solve(regularised, self._moment, assume_a="pos", overwrite_a=True, check_finite=False)
-        self.beta = beta.astype(np.float32)
+        self.betas = {}
+        self.solve((True,) * self.n_blocks)
         return self
+
+    def solve(self, present: tuple[bool, ...]) -> None:
+        """Find the output weights of these blocks alone; afterwards `predict` takes rows that have no others."""
+        if self._gram is None or self._moment is None:
+            raise ValueError("fit the extreme learning machine first")
+        nodes = np.flatnonzero(np.repeat(present, self.n_per_block))
+        regularised = self._gram[np.ix_(nodes, nodes)]
+        regularised[np.diag_indices(len(nodes))] += self.ridge
+        beta = linalg.solve(regularised, self._moment[nodes], assume_a="pos", overwrite_a=True, check_finite=False)
+        self.betas[present] = beta.astype(np.float32)
 
     def hidden(self, X: FloatArray) -> FloatArray:
         """Return H, the outputs of the hidden layer: (n, n_nodes), float32, not negative."""
-        if self._hidden_layer is None or len(self._hidden_layer[0]) != X.shape[1]:
+        return np.concatenate([self._block(X, number) for number in range(self.n_blocks)], axis=1)
+
+    def _block(self, X: FloatArray, number: int) -> FloatArray:
+        if not self._hidden_layer:
             # RandomState, because its stream is frozen for good (NEP 19): a stored model draws the same layer again.
             random = np.random.RandomState(self.seed)
-            weights = random.standard_normal((X.shape[1], self.n_nodes)) / np.sqrt(X.shape[1])
-            bias = BIAS_SCALE * random.standard_normal(self.n_nodes)
-            self._hidden_layer = weights.astype(np.float32), bias.astype(np.float32)
-        weights32, bias32 = self._hidden_layer
-        H: FloatArray = X @ weights32
+            for columns in self.blocks:
+                read = X[:1, columns].shape[1]
+                weights = random.standard_normal((read, self.n_per_block)) / np.sqrt(read)
+                bias = BIAS_SCALE * random.standard_normal(self.n_per_block)
+                self._hidden_layer.append((weights.astype(np.float32), bias.astype(np.float32)))
+        weights32, bias32 = self._hidden_layer[number]
+        H: FloatArray = X[:, self.blocks[number]] @ weights32
         H += bias32
         return np.maximum(H, 0, out=H)
 
-    def predict(self, X: FloatArray) -> FloatArray:
-        """Return the score of every output, (n, n_outputs): near 1 for the learnt one, near 0 for the others."""
-        if self.beta is None:
+    def predict(self, X: FloatArray, present: NDArray[np.bool_] | None = None) -> FloatArray:
+        """Return the score of every output, (n, n_outputs): near 1 for the learnt one, near 0 for the others.
+
+        Parameters
+        ----------
+        present : (n, n_blocks)
+            Which blocks each row has; default all. A row of a combination that was never solved scores 0 throughout.
+        """
+        if not self.betas:
             raise ValueError("fit the extreme learning machine first")
-        return np.concatenate(
-            [self.hidden(X[start : start + CHUNK]) @ self.beta for start in range(0, max(len(X), 1), CHUNK)]
-        )
+        everything = (True,) * self.n_blocks
+        scores = np.zeros((len(X), self.betas[everything].shape[1]), np.float32)
+        if present is None:
+            present = np.ones((len(X), self.n_blocks), bool)
+        for combination, beta in self.betas.items():
+            rows = np.flatnonzero((present == combination).all(axis=1))
+            for start in range(0, len(rows), CHUNK):
+                chunk = rows[start : start + CHUNK]
+                blocks = [self._block(X[chunk], number) for number, there in enumerate(combination) if there]
+                scores[chunk] = np.concatenate(blocks, axis=1) @ beta
+        return scores

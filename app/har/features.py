@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
 
-from app.har.types import FloatArray, WindowSet
+from app.har.types import FloatArray, IntArray, WindowSet
 
 CHUNK = 256  # windows described at once: bounds the memory, and keeps the work inside the cache
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
@@ -32,6 +32,15 @@ def triads(channels: Sequence[str]) -> dict[str, list[int]]:
     return groups
 
 
+def sensor_columns(names: Sequence[str], sensors: Sequence[str]) -> dict[str, IntArray]:
+    """Return the positions of each sensor's features, by their names: ``{"acc": [0, 1, …], …}``."""
+    own = [name.split(" ")[0] for name in names]
+    return {
+        sensor: np.array([i for i, stem in enumerate(own) if stem == sensor or stem.startswith(f"{sensor}_")])
+        for sensor in sensors
+    }
+
+
 def band_edges(n_timesteps: int, sampling_rate_hz: float, n_bands: int) -> list[int]:
     """Return increasing bins of the real FFT that bound at most ``n_bands`` geometric bands."""
     last = 1 + min(n_timesteps // 2, int(MAX_HZ * n_timesteps / sampling_rate_hz))
@@ -39,7 +48,12 @@ def band_edges(n_timesteps: int, sampling_rate_hz: float, n_bands: int) -> list[
 
 
 def describe(
-    slices: FloatArray, channels: Sequence[str], sampling_rate_hz: float, n_bands: int, relative: bool = True
+    slices: FloatArray,
+    channels: Sequence[str],
+    sampling_rate_hz: float,
+    n_bands: int,
+    relative: bool = True,
+    logarithms: bool = True,
 ) -> tuple[FloatArray, list[str]]:
     """Describe stretches of equal length.
 
@@ -49,9 +63,10 @@ def describe(
         Acceleration in m/s², rotation in rad/s.
     n_bands
         Geometric frequency bands between the slowest full cycle and ``MAX_HZ``; fewer where the length allows fewer.
-
     relative
         Also give each band's power relative to the whole.
+    logarithms
+        Of spreads and powers; without them only to see what they are worth.
 
     Returns
     -------
@@ -59,6 +74,7 @@ def describe(
     names
         ``"acc_x log spread"`` and so on; ``acc`` alone is the magnitude of the three axes.
     """
+    log = np.log if logarithms else np.asarray
     n, length, _ = slices.shape
     groups = [(stem, members) for stem, members in triads(channels).items() if len(members) > 1]
     signals = np.empty((n, len(channels) + 2 * len(groups), length), np.float32)
@@ -81,13 +97,13 @@ def describe(
     add(mean, "mean")
     signals -= mean[:, :, None]
     spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
-    add(np.log(spread), "log spread")
+    add(log(spread), "log spread")
     steps = signals[:, :, 1:] - signals[:, :, :-1]
     np.abs(steps, out=steps)
     per_second = np.full(length - 1, sampling_rate_hz / (length - 1), np.float32)
-    add(np.log(steps @ per_second + FLOOR), "log jerk")
-    add(np.log(signals.max(axis=2) + FLOOR), "log peak")
-    add(np.log(FLOOR - signals.min(axis=2)), "log trough")
+    add(log(steps @ per_second + FLOOR), "log jerk")
+    add(log(signals.max(axis=2) + FLOOR), "log peak")
+    add(log(FLOOR - signals.min(axis=2)), "log trough")
     ramp = np.linspace(-1, 1, length, dtype=np.float32)
     add(signals @ ramp / length / spread, "trend")
     for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
@@ -103,7 +119,7 @@ def describe(
     average = np.zeros((power.shape[2], len(bands)), np.float32)
     for column, (low, high) in enumerate(bands):
         average[low:high, column] = 1 / (high - low)
-    log_power = np.log(power @ average + FLOOR**2)  # (n, n_signals, n_bands + 1)
+    log_power = log(power @ average + FLOOR**2)  # (n, n_signals, n_bands + 1)
     for column, (low, high) in enumerate(bands[:-1]):
         title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
         add(log_power[:, :, column], f"log power {title}")
@@ -111,8 +127,6 @@ def describe(
             add(log_power[:, :, column] - log_power[:, :, -1], f"relative power {title}")
 
     pairs = [pair for _, members in groups for pair in combinations(members, 2)]
-    stems = [len(channels) + 2 * i for i in range(len(groups))]
-    pairs += list(combinations(stems, 2))
     for a, b in pairs:
         together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
         columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
@@ -130,13 +144,22 @@ def _per_chunk(
     return np.concatenate([values for values, _ in parts]), parts[0][1]
 
 
-def window_features(windows: WindowSet, n_bands: int = 22, relative: bool = True) -> tuple[FloatArray, list[str]]:
+def window_features(
+    windows: WindowSet, n_bands: int = 22, relative: bool = True, logarithms: bool = True
+) -> tuple[FloatArray, list[str]]:
     """Describe whole windows: ``(n_windows, n_features)`` and the names."""
-    return _per_chunk(windows, lambda X: describe(X, windows.channels, windows.sampling_rate_hz, n_bands, relative))
+    return _per_chunk(
+        windows,
+        lambda X: describe(X, windows.channels, windows.sampling_rate_hz, n_bands, relative, logarithms),
+    )
 
 
 def frame_features(
-    windows: WindowSet, frame_length_s: float = 1.0, frame_step_s: float = 0.25, n_bands: int = 10
+    windows: WindowSet,
+    frame_length_s: float = 1.0,
+    frame_step_s: float = 0.25,
+    n_bands: int = 10,
+    logarithms: bool = True,
 ) -> tuple[FloatArray, list[str]]:
     """Describe overlapping frames of each window: ``(n_windows, n_frames, n_features)`` and the names."""
     length = min(windows.X.shape[1], max(4, round(frame_length_s * windows.sampling_rate_hz)))
@@ -147,7 +170,11 @@ def frame_features(
             0, 1, 3, 2
         )  # (n, frames, length, channels)
         values, names = describe(
-            frames.reshape(-1, length, X.shape[2]), windows.channels, windows.sampling_rate_hz, n_bands
+            frames.reshape(-1, length, X.shape[2]),
+            windows.channels,
+            windows.sampling_rate_hz,
+            n_bands,
+            logarithms=logarithms,
         )
         return values.reshape(len(X), -1, values.shape[1]), names
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +14,14 @@ from app.har.types import FloatArray, IntArray, OnEvent
 if TYPE_CHECKING:
     import keras
 
+Inputs = FloatArray | Mapping[str, FloatArray]
+
 BATCH = 128
 PREDICT_BATCH = 1024
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
 LABEL_SMOOTHING = 0.05
+STRIDE = 4  # of the convolutions over the raw signal together
 
 
 def tensorflow_quietly() -> Any:
@@ -41,26 +44,80 @@ def tensorflow_quietly() -> Any:
     return keras
 
 
-def gru_attention(n_frames: int, n_features: int, n_activities: int, units: int = 64) -> keras.Model:
-    """Build frames → bidirectional GRU → attention over time → embedding → activity.
+def gru_attention(
+    sensors: Mapping[str, tuple[int, int]],
+    pooling: FloatArray,
+    n_activities: int,
+    units: int = 64,
+    filters: int = 16,
+    without: Collection[str] = (),
+) -> keras.Model:
+    """Build sensor encoders → attention over sensors → bidirectional GRU → attention over time → activity.
 
-    The model has three outputs, ``activity`` (n, n_activities), ``attention`` (n, n_frames) and ``embedding``.
+    Parameters
+    ----------
+    sensors
+        By name: how many features of a frame, and how many channels of the raw signal, it has.
+    pooling : (n_steps, n_frames)
+        Weight of each step of the raw signal, after `STRIDE`, in each frame.
+    without
+        Parts to leave out, for the ablation: "raw", "gru", "time attention", "sensor attention".
+
+    Returns
+    -------
+    keras.Model
+        Inputs ``"<sensor> frames"`` (n, n_frames, features), ``"<sensor> raw"`` (n, n_steps · STRIDE, channels) and
+        ``"present"`` (n, n_sensors), 1 where a sensor is to be listened to. Outputs ``activity`` (n, n_activities),
+        ``attention`` (n, n_frames), ``sensor_attention`` (n, n_sensors) and ``embedding`` (n, units).
     """
     keras = tensorflow_quietly()
     layers = keras.layers
-    frames = keras.Input((n_frames, n_features), name="frames")
-    x = layers.Dropout(0.2)(frames)
-    x = layers.Dense(2 * units, activation="relu")(x)
-    x = layers.Dropout(0.2)(x)
-    steps = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x)  # (n, frames, 2u)
-    score = layers.Dense(1, use_bias=False)(layers.Dense(units, activation="tanh")(steps))  # (n, frames, 1)
-    attention = layers.Softmax(name="attention")(layers.Flatten()(score))  # (n, frames)
-    pooled = layers.Dot(axes=1)([attention, steps])  # (n, 2u)
-    x = layers.Dropout(0.3)(pooled)
+    n_steps, n_frames = pooling.shape
+    inputs: dict[str, Any] = {}
+    encoded, scores = [], []
+    for sensor, (n_features, n_channels) in sensors.items():
+        frames = inputs[f"{sensor} frames"] = keras.Input((n_frames, n_features), name=f"{sensor} frames")
+        x = layers.Dropout(0.2)(frames)
+        if "raw" not in without:
+            raw = keras.Input((n_steps * STRIDE, n_channels), name=f"{sensor} raw")
+            inputs[f"{sensor} raw"] = raw
+            shape = raw
+            for width, kernel in ((filters, 9), (2 * filters, 5)):  # (n, n_steps, 2 filters) in the end
+                shape = layers.Conv1D(width, kernel, strides=2, padding="same", use_bias=False)(shape)
+                shape = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(shape))
+            pooled = layers.Dense(n_frames, use_bias=False, trainable=False, name=f"{sensor}-pooling")
+            shape = layers.Permute((2, 1))(pooled(layers.Permute((2, 1))(shape)))  # (n, n_frames, 2 filters)
+            pooled.set_weights([pooling])
+            x = layers.Concatenate()([x, layers.Dropout(0.2)(shape)])
+        x = layers.Dense(2 * units, activation="relu")(x)  # (n, n_frames, 2u)
+        encoded.append(layers.Dropout(0.2)(x))
+        scores.append(layers.Dense(1)(layers.Dense(units // 2, activation="tanh")(x)))  # (n, n_frames, 1)
+    present = inputs["present"] = keras.Input((len(sensors),), name="present")
+    silence = layers.Reshape((1, len(sensors)))(layers.Rescaling(1e4, offset=-1e4)(present))  # 0, or -10⁴ if absent
+    score = layers.Concatenate()(scores) if len(scores) > 1 else scores[0]
+    if "sensor attention" in without:
+        score = layers.Rescaling(0.0)(score)
+    weight = layers.Softmax()(layers.Add()([score, silence]))  # (n, n_frames, n_sensors)
+    stacked = layers.Concatenate(axis=2)([layers.Reshape((n_frames, 1, 2 * units))(x) for x in encoded])
+    weighted = layers.Multiply()([stacked, layers.Reshape((n_frames, len(sensors), 1))(weight)])
+    fused = layers.Reshape((n_frames, 2 * units))(layers.AveragePooling2D((1, len(sensors)))(weighted))
+    steps = layers.Rescaling(float(len(sensors)))(fused)  # (n, n_frames, 2u): the sensors' weighted sum
+    if "gru" not in without:
+        steps = layers.Bidirectional(layers.GRU(units, return_sequences=True))(steps)
+    score = layers.Dense(1, use_bias=False)(layers.Dense(units, activation="tanh")(steps))  # (n, n_frames, 1)
+    if "time attention" in without:
+        score = layers.Rescaling(0.0)(score)
+    attention = layers.Softmax(name="attention")(layers.Flatten()(score))  # (n, n_frames)
+    x = layers.Dropout(0.3)(layers.Dot(axes=1)([attention, steps]))  # (n, 2u)
     embedding = layers.Dense(units, activation="relu", name="embedding")(x)
     x = layers.Dropout(0.3)(embedding)
-    activity = layers.Dense(n_activities, activation="softmax", name="activity")(x)
-    return keras.Model(frames, {"activity": activity, "attention": attention, "embedding": embedding})
+    outputs = {
+        "activity": layers.Dense(n_activities, activation="softmax", name="activity")(x),
+        "attention": attention,
+        "sensor_attention": layers.Dot(axes=1, name="sensor_attention")([attention, weight]),  # (n, n_sensors)
+        "embedding": embedding,
+    }
+    return keras.Model(inputs, outputs)
 
 
 def lstm(n_steps: int, n_channels: int, n_activities: int, units: int = 96) -> keras.Model:
@@ -163,27 +220,31 @@ class Training:
         With an output named ``activity``; trained in place.
     epochs
         Of all stages together, for the progress reports.
+    dropout
+        Share of the windows from which a sensor is taken away in training, through the model's input ``present``.
     """
 
-    def __init__(self, model: keras.Model, epochs: int, seed: int, on_event: OnEvent) -> None:
-        self._keras = tensorflow_quietly()
-        self._keras.utils.set_random_seed(seed)
+    def __init__(self, model: keras.Model, epochs: int, seed: int, on_event: OnEvent, dropout: float = 0.0) -> None:
+        self._keras = keras = tensorflow_quietly()
+        keras.utils.set_random_seed(seed)
         self._epochs, self._done, self._on_event = epochs, 0, on_event
         self._one_hot = np.eye(model.output["activity"].shape[-1], dtype=np.float32)
-        self._trained = self._keras.Model(model.input, model.output["activity"])
+        inputs = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:], name=x.name), model.input)
+        taken = {**inputs, "present": _sensor_dropout(dropout)(inputs["present"])} if dropout else inputs
+        self._trained = keras.Model(inputs, model(taken)["activity"])
         self._trained.compile(
-            self._keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY),
-            self._keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+            keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY),
+            keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
             metrics=["accuracy"],
         )
 
     def run(
         self,
-        X: FloatArray,
+        X: Inputs,
         y: IntArray,
         epochs: int,
         learning_rate: float = LEARNING_RATE,
-        held_out: tuple[FloatArray, IntArray] | None = None,
+        held_out: tuple[Inputs, IntArray] | None = None,
     ) -> None:
         """Train one stage on inputs X (n, …) and activities y (n,).
 
@@ -196,7 +257,7 @@ class Training:
         self._trained.fit(
             X,
             self._one_hot[y],
-            batch_size=int(np.clip(len(X) // 32, 16, BATCH)),  # small data sets still get some steps an epoch
+            batch_size=int(np.clip(len(y) // 32, 16, BATCH)),  # small data sets still get some steps an epoch
             epochs=epochs,
             verbose=0,
             validation_data=(held_out[0], self._one_hot[held_out[1]]) if held_out else None,
@@ -213,17 +274,44 @@ class Training:
         self._on_event({"stage": "network", "epoch": self._done, "epochs": self._epochs, **figures})
 
 
-def inference(model: keras.Model) -> Callable[[FloatArray], dict[str, FloatArray]]:
+def _sensor_dropout(rate: float) -> keras.Layer:
+    keras = tensorflow_quietly()
+
+    class SensorDropout(keras.layers.Layer):  # type: ignore[name-defined]
+        """Takes sensors away at random, but never the last one; it is not part of the model that is kept."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seed_generator = keras.random.SeedGenerator()
+
+        def call(self, present: Any, training: bool = False) -> Any:
+            if not training:
+                return present
+            drawn = keras.random.uniform(keras.ops.shape(present), seed=self.seed_generator)
+            kept = present * keras.ops.cast(drawn >= rate, present.dtype)
+            return keras.ops.where(keras.ops.any(kept > 0, axis=1, keepdims=True), kept, present)
+
+    return SensorDropout()
+
+
+def inference(model: keras.Model) -> Callable[[Inputs], dict[str, FloatArray]]:
     """Return a compiled function from inputs (n, …) to every output of the model, for any n."""
     import tensorflow as tf
 
+    def described(x: Any) -> Any:
+        return tf.TensorSpec((None, *x.shape[1:]), tf.float32)
+
     compiled = tf.function(
         lambda inputs: model(inputs, training=False),
-        input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)],
+        input_signature=[tf.nest.map_structure(described, model.input)],
     )
 
-    def infer(X: FloatArray) -> dict[str, FloatArray]:
-        parts = [compiled(X[start : start + PREDICT_BATCH]) for start in range(0, len(X), PREDICT_BATCH)]
+    def infer(X: Inputs) -> dict[str, FloatArray]:
+        n = len(tf.nest.flatten(X)[0])
+        parts = [
+            compiled(tf.nest.map_structure(lambda x: tf.constant(x[start : start + PREDICT_BATCH]), X))  # noqa: B023
+            for start in range(0, n, PREDICT_BATCH)
+        ]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
     return infer

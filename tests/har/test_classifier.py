@@ -37,13 +37,40 @@ def test_it_recognises_people_it_has_not_seen(model: ActivityClassifier) -> None
 def test_attention_is_a_share_of_every_frame_and_the_embedding_is_finite(
     model: ActivityClassifier, windows: WindowSet
 ) -> None:
-    attention, embedding = model.attention(windows), model.embed(windows)
-    assert attention.shape == (len(windows), 9)
-    assert (attention >= 0).all()
-    np.testing.assert_allclose(attention.sum(axis=1), 1, rtol=1e-4)
+    recognition = model.recognise(windows)
+    assert recognition.time_attention.shape == (len(windows), 9)
+    assert recognition.sensor_attention.shape == (len(windows), 2)
+    for attention in (recognition.time_attention, recognition.sensor_attention):
+        assert (attention >= 0).all()
+        np.testing.assert_allclose(attention.sum(axis=1), 1, rtol=1e-4)
+    embedding = recognition.embedding
     assert embedding.shape == (len(windows), SMALL.units)
     assert np.isfinite(embedding).all()
     assert embedding.std() > 0
+
+
+@pytest.mark.parametrize("sensor", [0, 1])
+@pytest.mark.parametrize("harm", ["missing", "constant", "noise", "other unit"])
+def test_a_sensor_that_fails_is_not_listened_to_and_the_other_is_enough(
+    model: ActivityClassifier, sensor: int, harm: str
+) -> None:
+    strangers = synthetic.window_set(12, seed=5)
+    strangers = strangers.take(np.isin(strangers.subjects.astype(int), range(7, 13)))
+    X = strangers.X.copy()
+    own = X[:, :, 3 * sensor : 3 * sensor + 3]
+    noise = np.random.default_rng(0).normal(0, 20, own.shape)
+    own[:] = {"missing": np.nan, "constant": 0.3, "noise": noise, "other unit": 100 * own}[harm]
+    recognition = model.recognise(replace(strangers, X=X))
+    assert recognition.sensor_attention[:, sensor].max() < 1e-3
+    assert (recognition.strangeness[:, sensor] > 1).all()
+    assert not recognition.unfamiliar.any()
+    assert (recognition.probabilities.argmax(axis=1) == strangers.y).mean() > 0.8
+
+
+def test_a_signal_unlike_all_of_training_is_told(model: ActivityClassifier, windows: WindowSet) -> None:
+    assert model.recognise(windows).unfamiliar.mean() < 0.02
+    strange = replace(windows, X=np.random.default_rng(0).normal(0, 20, windows.X.shape).astype(np.float32))
+    assert model.recognise(strange).unfamiliar.mean() > 0.9
 
 
 def test_the_ranking_covers_every_frame_feature_and_the_best_go_on(model: ActivityClassifier) -> None:
@@ -57,7 +84,12 @@ def test_a_saved_model_predicts_the_same(model: ActivityClassifier, windows: Win
     model.save(tmp_path / "v1", extra={"data": {"name": "walkers"}})
     loaded = ActivityClassifier.load(tmp_path / "v1")
     np.testing.assert_array_equal(loaded.predict_proba(windows), model.predict_proba(windows))
-    np.testing.assert_array_equal(loaded.attention(windows), model.attention(windows))
+    same, before = loaded.recognise(windows), model.recognise(windows)
+    np.testing.assert_array_equal(same.time_attention, before.time_attention)
+    np.testing.assert_array_equal(same.strangeness, before.strangeness)
+    no_gyroscope = replace(windows, X=windows.X.copy())
+    no_gyroscope.X[:, :, 3:] = np.nan
+    np.testing.assert_array_equal(loaded.predict_proba(no_gyroscope), model.predict_proba(no_gyroscope))
     for name in ("activities", "channels", "sampling_rate_hz", "window_length_s", "gravity", "config", "selected_k"):
         assert getattr(loaded, name) == getattr(model, name)
     assert loaded.importances == model.importances
@@ -150,6 +182,8 @@ def test_the_same_seed_gives_the_same_model(model: ActivityClassifier, windows: 
         ({"X": np.zeros((2, 100, 6), np.float32)}, "150 samples"),
         ({"X": np.zeros((2, 150, 3), np.float32)}, "6 channels"),
         ({"X": np.full((2, 150, 6), np.nan, np.float32)}, "missing or infinite"),
+        ({"X": np.where(np.arange(6) == 4, np.nan, np.zeros((2, 150, 6), np.float32))}, "missing or infinite"),
+        ({"X": np.full((2, 150, 6), np.inf, np.float32)}, "missing or infinite"),
         ({"gravity": "included"}, "gravity removed; here it is included"),
     ],
 )
@@ -169,7 +203,7 @@ def test_short_windows_at_a_low_rate_with_other_sensors_work() -> None:
     windows = synthetic.window_set(3, seconds=10, window_length_s=1.0, rate_hz=20.0)
     ours = replace(windows, X=windows.X[:, :, :4], channels=("watch.acc_x", "watch.acc_y", "watch.acc_z", "heart_rate"))
     model = ActivityClassifier(SMALL).fit(ours, epochs=3)
-    assert model.attention(ours).shape[1] > 1
+    assert model.recognise(ours).time_attention.shape[1] > 1
     assert model.predict_proba(ours).shape == (len(ours), 3)
 
 

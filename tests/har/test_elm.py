@@ -21,8 +21,7 @@ def test_output_weights_are_the_ridge_regression_that_least_squares_finds() -> N
     H = elm.hidden(X).astype(np.float64)
     augmented = np.vstack([H, np.sqrt(3.0) * np.eye(60)])
     expected, *_ = np.linalg.lstsq(augmented, np.vstack([np.eye(3)[y], np.zeros((60, 3))]), rcond=None)
-    assert elm.beta is not None
-    np.testing.assert_allclose(elm.beta, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(elm.betas[True,], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_learning_in_portions_is_learning_at_once() -> None:
@@ -53,6 +52,23 @@ def test_the_hidden_layer_is_drawn_from_the_seed_alone_and_never_changes() -> No
     assert not np.array_equal(first, other)
     # Stored models count on these very numbers in every later version
     np.testing.assert_allclose(first[0], [1.670613, 0.0, 0.0, 1.218294, 0.0], rtol=1e-5)
+
+
+def test_without_a_block_it_is_the_machine_that_never_had_it() -> None:
+    X, y = rows()
+    blocks = [np.arange(3), np.arange(3, 8)]
+    elm = ExtremeLearningMachine(60, ridge=3.0, seed=1, blocks=blocks).fit(X, y, 3)
+    elm.solve((False, True))
+    H = elm.hidden(X)[:, 30:].astype(np.float64)
+    expected = np.linalg.solve(H.T @ H + 3.0 * np.eye(30), H.T @ np.eye(3)[y])
+    present = np.ones((len(X), 2), bool)
+    present[::2, 0] = False
+    broken = X.copy()
+    broken[::2, :3] = 99.0
+    scores = elm.predict(broken, present)
+    np.testing.assert_allclose(scores[::2], (H @ expected)[::2], atol=1e-4)
+    np.testing.assert_allclose(scores[1::2], elm.predict(X)[1::2], atol=1e-5)
+    assert not elm.predict(X[:2], np.array([[True, False]] * 2)).any()  # never solved
 
 
 def test_no_rows_give_no_scores() -> None:

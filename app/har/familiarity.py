@@ -1,0 +1,56 @@
+"""How unlike anything seen in training a sensor's signal is: another unit, another place on the body, a dead sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.har.types import FloatArray, IntArray
+
+FAR = 30.0  # deviations: what lies beyond is as strange as can be
+QUANTILE, MARGIN = 0.995, 1.5  # of the distances of held-out people; beyond so many times that is strange
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Mahalanobis distance to the nearest activity, with one covariance for all activities.
+
+    References
+    ----------
+    Lee, Lee, Lee, Shin (2018), A simple unified framework for detecting out-of-distribution samples, NeurIPS; the
+    covariance is shrunk as Ledoit and Wolf (2004) say.
+    """
+
+    whitening: FloatArray  # (n_features, n_features)
+    centres: FloatArray  # (n_activities, n_features), whitened
+    limit: float = np.inf
+
+    @classmethod
+    def of(cls, rows: FloatArray, y: IntArray) -> Familiarity:
+        """Learn from scaled features (n, n_features) of training windows and their activities (n,)."""
+        from sklearn.covariance import LedoitWolf
+
+        present = np.unique(y)
+        rows = np.clip(rows, -FAR, FAR)
+        centres = np.stack([rows[y == label].mean(axis=0) for label in present])
+        centred = rows - centres[np.searchsorted(present, y)]
+        precision = LedoitWolf(assume_centered=True).fit(centred.astype(np.float64)).precision_
+        values, vectors = np.linalg.eigh(precision)
+        whitening = (vectors * np.sqrt(np.maximum(values, 0) / len(values))).astype(np.float32)
+        return cls(whitening, centres @ whitening)
+
+    def with_limit(self, held_out: FloatArray) -> Familiarity:
+        """Return the same with the limit that scaled features of people not learnt from lead to."""
+        return Familiarity(self.whitening, self.centres, MARGIN * float(np.quantile(self.distance(held_out), QUANTILE)))
+
+    def distance(self, rows: FloatArray) -> FloatArray:
+        """Return the distance of scaled features (n, n_features), root mean square per feature: about 1 is usual."""
+        z = np.clip(rows, -FAR, FAR) @ self.whitening
+        square = (z**2).sum(axis=1)[:, None] - 2 * z @ self.centres.T + (self.centres**2).sum(axis=1)
+        nearest: FloatArray = np.sqrt(np.maximum(square.min(axis=1), 0))
+        return nearest
+
+    def strange(self, rows: FloatArray) -> FloatArray:
+        """Return the distance in units of the limit: above 1 is unlike anything seen in training."""
+        return self.distance(rows) / np.float32(self.limit)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.har.errors import ModelIntegrityError
 from app.har.networks import tensorflow_quietly
 
-FORMAT = 1
+FORMAT = 2
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "tensorflow", "keras")
 MANIFEST, ARRAYS, NETWORK = "manifest.json", "arrays.npz", "network.keras"
 
@@ -63,7 +63,9 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelIntegrityError(f"{folder / MANIFEST} is not the manifest of a model.") from error
     if found_format != FORMAT:
-        raise ModelIntegrityError(f"{folder / MANIFEST} is of format {found_format}; this version reads {FORMAT}.")
+        raise ModelIntegrityError(
+            f"{folder / MANIFEST} is of format {found_format}; this version reads {FORMAT}. Train the model again."
+        )
     _compare(folder / MANIFEST, expected, _digest_of(manifest))
     for name in (ARRAYS, NETWORK):
         _compare(folder / name, files.get(name), _digest(_bytes(folder / name)))

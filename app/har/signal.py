@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from app.har.clocks import gap_threshold, sampling_rate
 from app.har.errors import InsufficientData, UnusableRecording
-from app.har.types import UNLABELLED, FloatArray, Gravity, Recording, SignalSet, Stream, TimeArray
+from app.har.types import (
+    UNLABELLED,
+    FloatArray,
+    Gravity,
+    Recording,
+    SignalSet,
+    Stream,
+    TimeArray,
+    channels_of,
+)
 
 NICE_RATES_HZ = (5, 10, 12.5, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 400, 500, 512, 1000)
 MIN_STRETCH_S = 0.5
@@ -38,7 +47,11 @@ def common_modalities(recordings: Sequence[Recording]) -> tuple[str, ...]:
 
 
 def to_signal_set(
-    recordings: Iterable[Recording], sampling_rate_hz: float | None = None, modalities: tuple[str, ...] | None = None
+    recordings: Iterable[Recording],
+    sampling_rate_hz: float | None = None,
+    modalities: tuple[str, ...] | None = None,
+    *,
+    allow_missing: bool = False,
 ) -> SignalSet:
     """Resample recordings to one rate, cut at every gap of any sensor.
 
@@ -51,6 +64,7 @@ def to_signal_set(
     recordings : at least one.
     sampling_rate_hz : the target; None takes it from the data.
     modalities : the sensors wanted, in channel order; None takes those most recordings have.
+    allow_missing : a sensor that a recording lacks becomes NaN, as long as it has another of them.
 
     Raises
     ------
@@ -66,7 +80,7 @@ def to_signal_set(
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
     for recording in recordings:
-        index.append(_resampled(recording, rate, modalities))
+        index.append(_resampled(recording, rate, modalities, allow_missing))
     return index.finish(np.concatenate(signal), np.concatenate(labels))
 
 
@@ -135,8 +149,8 @@ class StretchIndex:
         )
 
 
-def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...]) -> SignalSet:
-    streams = _chosen(recording, modalities)
+def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...], allow_missing: bool) -> SignalSet:
+    streams = _chosen(recording, modalities, allow_missing)
     rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
     pieces: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
@@ -146,8 +160,9 @@ def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...]) -
         if n < MIN_STRETCH_S * rate:
             continue
         grid = start + np.arange(n) / rate
-        columns = [_interpolate(stream, own, grid, rate) for stream, own in zip(streams, rates, strict=True)]
-        pieces.append(np.concatenate(columns, axis=1))
+        columns = {s.modality: _interpolate(s, own, grid, rate) for s, own in zip(streams, rates, strict=True)}
+        missing = {name: np.full((n, len(channels_of(name))), np.nan, np.float32) for name in modalities}
+        pieces.append(np.concatenate([(missing | columns)[name] for name in modalities], axis=1))
         labels.append(_labels_at(recording, streams, grid))
         starts.append(start)
     if not pieces:
@@ -161,7 +176,7 @@ def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...]) -
     return SignalSet(
         np.concatenate(pieces),
         np.concatenate(labels),
-        tuple(c for s in streams for c in s.channels),
+        tuple(channel for name in modalities for channel in channels_of(name)),
         rate,
         recording.gravity,
         activities,
@@ -174,15 +189,15 @@ def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...]) -
     )
 
 
-def _chosen(recording: Recording, modalities: tuple[str, ...]) -> list[Stream]:
+def _chosen(recording: Recording, modalities: tuple[str, ...], allow_missing: bool) -> list[Stream]:
     by_name = {stream.modality: stream for stream in recording.streams}
     missing = [name for name in modalities if name not in by_name]
-    if missing:
+    if len(missing) > (len(modalities) - 1 if allow_missing else 0):
         raise UnusableRecording(
             f"{recording.recording_id}: no {' and no '.join(missing)} was recorded; expected "
             f"{' and '.join(modalities)}. Add the missing sensor's file."
         )
-    return [by_name[name] for name in modalities]
+    return [by_name[name] for name in modalities if name in by_name]
 
 
 def _fast_enough(recording_id: str, stream: Stream, rate: float) -> float:
@@ -266,14 +281,14 @@ def check_units(signals: SignalSet, expected_gravity: Gravity) -> None:
     window = max(1, round(signals.sampling_rate_hz))
     for channel in (c for c in signals.channels if c.endswith("acc_x")):
         device, column = channel.removesuffix("acc_x"), signals.channels.index(channel)
-        magnitude = mean_magnitude(signals.signal[:, column : column + 3], window)
-        problem = _acceleration_problem(magnitude, expected_gravity)
+        magnitude = mean_magnitude(_there(signals.signal[:, column : column + 3]), window)
+        problem = None if np.isnan(magnitude) else _acceleration_problem(magnitude, expected_gravity)
         if problem:
             raise UnusableRecording(f"{device}acceleration: {problem}")
     for channel in (c for c in signals.channels if c.endswith("gyro_x")):
         device, column = channel.removesuffix("gyro_x"), signals.channels.index(channel)
-        rotation = np.linalg.norm(signals.signal[:, column : column + 3], axis=1)
-        fast = float(np.percentile(rotation, 90))
+        rotation = np.linalg.norm(_there(signals.signal[:, column : column + 3]), axis=1)
+        fast = float(np.percentile(rotation, 90)) if len(rotation) else 0.0
         if fast > 25.0:
             raise UnusableRecording(
                 f"{device}gyroscope: a tenth of the samples turns faster than {fast:.0f} rad/s, faster than a "
@@ -282,8 +297,15 @@ def check_units(signals: SignalSet, expected_gravity: Gravity) -> None:
             )
 
 
+def _there(signal: FloatArray) -> FloatArray:
+    """Return the samples at which the sensor was not missing."""
+    return signal[~np.isnan(signal[:, 0])]
+
+
 def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:
     """Return the median, over blocks, of the length of the mean vector: movement averages out, gravity does not."""
+    if not len(acceleration):
+        return float("nan")
     samples = min(samples, len(acceleration))
     blocks = acceleration[: len(acceleration) // samples * samples].reshape(-1, samples, 3)
     return float(np.median(np.linalg.norm(blocks.mean(axis=1, dtype=np.float64), axis=1)))

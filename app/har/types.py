@@ -25,6 +25,13 @@ MODALITY_CHANNELS: Mapping[str, tuple[str, str, str]] = {
     "gyroscope": ("gyro_x", "gyro_y", "gyro_z"),
 }
 
+
+def channels_of(modality: str) -> tuple[str, ...]:
+    """Return the channels of a modality: of ``watch.accelerometer`` ``watch.acc_x`` and so on."""
+    device, dot, kind = modality.rpartition(".")
+    return tuple(device + dot + channel for channel in MODALITY_CHANNELS[kind])
+
+
 Event = dict[str, Any]
 """One progress report: ``stage`` always; where it applies ``model``, ``epoch``, ``epochs``, ``loss``, ``accuracy``,
 ``val_loss``, ``val_accuracy``, ``fraction`` (0–1 of the stage)."""
@@ -56,8 +63,7 @@ class Stream:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        device, _, modality = self.modality.rpartition(".")
-        return tuple(f"{device}.{c}" if device else c for c in MODALITY_CHANNELS[modality])
+        return channels_of(self.modality)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class SignalSet:
 class WindowSet:
     """Fixed-length windows, the input of every model."""
 
-    X: FloatArray  # (n_windows, n_timesteps, n_channels)
+    X: FloatArray  # (n_windows, n_timesteps, n_channels); NaN throughout where a sensor is missing
     y: IntArray  # (n_windows,) index into activities, UNLABELLED where none
     activities: tuple[str, ...]
     subjects: NDArray[np.str_]  # (n_windows,)

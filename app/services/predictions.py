@@ -199,6 +199,7 @@ def signal_view(
     return [
         {"channel": str(channel), **_thinned(row, ranges, rate, points // 3)}
         for channel, row in zip(stretches["channels"], signal, strict=True)
+        if not (ranges and np.isnan(row[ranges[0][0]]))  # a sensor that the recording lacks
     ]
 
 
@@ -286,6 +287,7 @@ def _save_result(path: Path, result: PredictionResult) -> None:
         "activities": result.activities,
         "recording_ids": result.recording_ids,
         "truth_activities": result.truth_activities,
+        "sensors": result.sensors,
         "problems": [asdict(problem) for problem in result.problems],
     }
     np.savez_compressed(
@@ -296,18 +298,23 @@ def _save_result(path: Path, result: PredictionResult) -> None:
         end_s=result.end_s,
         recording=result.recording,
         truth=result.truth,
+        sensor_attention=result.sensor_attention.astype(np.float32),
+        unfamiliar=result.unfamiliar,
     )
 
 
 def _load_result(path: Path) -> PredictionResult:
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    names = json.loads(arrays.pop("names").tobytes())
+    names = {"sensors": [], **json.loads(arrays.pop("names").tobytes())}
+    n = len(arrays["proba"])  # results of the first version don't say what the model listened to
+    arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
     return PredictionResult(
         model=names["model"],
         activities=tuple(names["activities"]),
         recording_ids=tuple(names["recording_ids"]),
         truth_activities=tuple(names["truth_activities"]),
+        sensors=tuple(names["sensors"]),
         problems=tuple(Problem(**problem) for problem in names["problems"]),
         **arrays,
     )

@@ -29,13 +29,14 @@ from app.har.types import (
 )
 
 if TYPE_CHECKING:
-    from app.har.classifier import ActivityClassifier
+    from app.har.classifier import ActivityClassifier, Recognition
 
 Layout = Literal["timeline", "windows"]
 WINDOW_COLUMNS = (
     "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
-    "true_activity", "right",
+    "true_activity", "right", "unfamiliar",
 )  # fmt: skip
+SILENT = 1e-3  # attention below which a sensor was not listened to
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
@@ -57,6 +58,9 @@ class PredictionResult:
     recording_ids: tuple[str, ...]
     truth: IntArray  # (n_windows,)
     truth_activities: tuple[str, ...]
+    sensors: tuple[str, ...]  # modalities that the model can listen to
+    sensor_attention: FloatArray  # (n_windows, n_sensors), rows sum to 1; 0 where it did not listen
+    unfamiliar: NDArray[np.bool_]  # (n_windows,): unlike anything the model was trained on
     problems: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
@@ -117,6 +121,7 @@ class PredictionResult:
             second_p,
             _named(self.truth_activities, self.truth[index]),
             [RIGHT[right] for right in self.right[index].tolist()],
+            self.unfamiliar[index].tolist(),
             strict=True,
         )
         return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
@@ -171,6 +176,15 @@ class PredictionResult:
             "right": int((self.right == 1).sum()) if compared else None,
             "compared": compared,
             "labels_unknown_to_model": labelled - compared,
+            "sensors": [
+                {
+                    "sensor": _in_words([sensor]),
+                    "weight": round(float(weights.mean()), 4),
+                    "not_listened_to": round(float((weights < SILENT).mean()), 4),
+                }
+                for sensor, weights in zip(self.sensors, self.sensor_attention.T, strict=True)
+            ],
+            "unfamiliar": int(self.unfamiliar.sum()),
             "problems": [asdict(problem) for problem in self.problems],
         }
 
@@ -212,7 +226,7 @@ def recognise(
     UnreadableData, UnrecognisedData
         The file.
     UnusableRecording
-        A sensor is missing, the units or gravity differ from the model's, or no gap-free stretch is a window long.
+        All sensors are missing, the units or gravity differ from the model's, or no gap-free stretch is a window long.
     """
     from app.har.recordings import read_upload
     from app.har.signal import check_units
@@ -222,6 +236,9 @@ def recognise(
     problems = tuple(problem for recording in recordings for problem in recording.problems)
     on_event({"stage": "resampling"})
     signals, left_out = _resampled(recordings, classifier.channels, classifier.sampling_rate_hz, name)
+    acceleration = [i for i, channel in enumerate(signals.channels) if "acc_" in channel]
+    if np.isnan(signals.signal[:, acceleration]).all():  # without it, gravity makes no difference
+        signals = replace(signals, gravity=classifier.gravity)
     check_units(signals, classifier.gravity)
     windows = make_windows(signals, classifier.window_length_s, by_label=False)
     if not len(windows):
@@ -232,8 +249,8 @@ def recognise(
         )
     on_event({"stage": "recognising"})
     with _predicting:
-        proba = classifier.predict_proba(windows)
-    return _result(windows, signals, proba, classifier.activities, model, problems + left_out), signals
+        recognition = classifier.recognise(windows)
+    return _result(windows, signals, recognition, classifier, model, problems + left_out), signals
 
 
 def _resampled(
@@ -243,28 +260,24 @@ def _resampled(
     from app.har.signal import StretchIndex, to_signal_set
 
     needed = _modalities(channels)
-    left_out: list[Problem] = []
-    missing: set[str] = set()
+    problems: list[Problem] = []
     signal: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
     for recording in _told_apart(recordings):
         lacking = set(needed) - {stream.modality for stream in recording.streams}
-        missing |= lacking
         try:
-            index.append(to_signal_set([recording], rate, needed))
+            index.append(to_signal_set([recording], rate, needed, allow_missing=True))
         except UnusableRecording as error:
-            kind = "missing sensor" if lacking else "unusable recording"
-            left_out.append(Problem(recording.recording_id, kind, str(error), "left out"))
-    if signal:
-        return index.finish(np.concatenate(signal), np.concatenate(labels)), tuple(left_out)
-    if missing:
-        raise UnusableRecording(
-            f"{name}: the {_in_words(missing)} is missing; the model needs {_in_words(needed)}. Upload a file that has "
-            "both, or one zip file with the files of both sensors (for HHAR: Phones_accelerometer.csv and "
-            "Phones_gyroscope.csv)."
-        )
-    raise UnusableRecording(left_out[0].detail)
+            problems.append(Problem(recording.recording_id, "unusable recording", str(error), "left out"))
+            continue
+        if lacking:
+            detail = f"the {_in_words(lacking)} is missing; the model was trained on {_in_words(needed)}"
+            action = "recognised without it. Upload one zip file with the files of all sensors for a surer answer"
+            problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
+    if not signal:
+        raise UnusableRecording(f"{name}: {problems[0].detail}")
+    return index.finish(np.concatenate(signal), np.concatenate(labels)), tuple(problems)
 
 
 def _told_apart(recordings: Iterable[Recording]) -> Iterator[Recording]:
@@ -290,13 +303,13 @@ def _in_words(modalities: Iterable[str]) -> str:
 def _result(
     windows: WindowSet,
     signals: SignalSet,
-    proba: FloatArray,
-    activities: tuple[str, ...],
+    recognition: Recognition,
+    classifier: ActivityClassifier,
     model: str,
     problems: tuple[Problem, ...],
 ) -> PredictionResult:
     present = set(windows.recordings.tolist())
-    spelling = {name.casefold(): name for name in activities}  # one file's "walk" is another's "Walk"
+    spelling = {name.casefold(): name for name in classifier.activities}  # one file's "walk" is another's "Walk"
     ids = tuple(name for name in signals.recording_ids if name in present)
     position = {name: i for i, name in enumerate(ids)}
     too_short = tuple(
@@ -306,13 +319,16 @@ def _result(
     )
     return PredictionResult(
         model=model,
-        activities=activities,
-        proba=proba,
+        activities=classifier.activities,
+        proba=recognition.probabilities,
         start_s=windows.start_s,
         end_s=windows.start_s + windows.window_length_s,
         recording=np.array([position[name] for name in windows.recordings.tolist()], dtype=np.int64),
         recording_ids=ids,
         truth=windows.y,
         truth_activities=tuple(spelling.get(name.casefold(), name) for name in windows.activities),
+        sensors=_modalities(classifier.channels),
+        sensor_attention=recognition.sensor_attention,
+        unfamiliar=recognition.unfamiliar,
         problems=problems + too_short,
     )

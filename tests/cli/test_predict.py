@@ -61,11 +61,11 @@ def test_predict_takes_another_model_by_name(app: Flask, file: Path, model: str)
 @pytest.mark.usefixtures("_models")
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--model", "nobody"], "There is no model 'nobody'"), ([], "the gyroscope is missing")],
-    ids=["no such model", "no gyroscope"],
+    [(["--model", "nobody"], "There is no model 'nobody'"), ([], "Record for longer")],
+    ids=["no such model", "too short"],
 )
 def test_predict_ends_with_one_line_on_stderr(app: Flask, file: Path, arguments: list[str], words: str) -> None:
-    file.write_bytes(recording_csv(channels=range(3)))
+    file.write_bytes(recording_csv(1.0))
     result = app.test_cli_runner().invoke(args=["predict", str(file), "--json", *arguments])
     assert result.exit_code == 1
     assert result.stdout == ""

@@ -120,19 +120,27 @@ def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_o
 ) -> None:
     content = zipped(one=recording_csv(12), two=recording_csv(9), armless=recording_csv(channels=range(3)))
     result = predictions.result(upload(user, content, "both.zip"))
-    assert len(result.recording_ids) == 2
-    assert np.bincount(result.recording).tolist() == [4, 3]
+    assert len(result.recording_ids) == 3
+    assert np.bincount(result.recording).tolist() == [4, 3, 4]
     (problem,) = [p for p in result.problems if p.kind == "missing sensor"]
     assert "armless" in problem.source
     assert "gyroscope" in problem.detail
+    armless = result.recording == result.recording_ids.index(problem.source)
+    assert (result.sensor_attention[armless, 1] < 1e-3).all()
+    assert (result.sensor_attention[~armless, 1] > 1e-3).any()
+
+
+def test_a_sensor_that_a_recording_lacks_is_not_drawn(user: User, model: ModelVersion) -> None:
+    prediction = upload(user, recording_csv(channels=range(3)), "no_gyroscope.csv")
+    traces = predictions.signal_view(prediction, 0)
+    assert [trace["channel"] for trace in traces] == ["acc_x", "acc_y", "acc_z"]
+    assert None not in traces[0]["values"]
 
 
 @pytest.mark.parametrize(
     ("content", "error", "words"),
     [
         pytest.param(recording_csv(2.0), UnusableRecording, r"at least 3 s.*[Rr]ecord for longer", id="too short"),
-        pytest.param(recording_csv(channels=range(3)), UnusableRecording, "gyroscope.*zip", id="no gyroscope"),
-        pytest.param(recording_csv(channels=range(3, 6)), UnusableRecording, "accelerometer", id="no accelerometer"),
         pytest.param(recording_csv(gravity=0.0), UnusableRecording, "gravity", id="gravity removed"),
         pytest.param(recording_csv(scale=1 / 9.81), UnusableRecording, r"in g\b.*9\.80665", id="in g"),
         pytest.param(recording_csv(scale=1000 / 9.81), HarError, "thousandths of g|m/s²", id="in thousandths of g"),

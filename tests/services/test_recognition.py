@@ -26,6 +26,9 @@ def a_result(proba: np.ndarray = WALK_THEN_SIT, **changes: object) -> Prediction
         recording_ids=("a.csv",),
         truth=np.full(n, UNLABELLED),
         truth_activities=(),
+        sensors=("accelerometer", "watch.gyroscope"),
+        sensor_attention=np.tile(np.array([[0.75, 0.25]], np.float32), (n, 1)),
+        unfamiliar=np.zeros(n, dtype=bool),
     )
     return replace(result, **changes)  # type: ignore[arg-type]
 
@@ -52,6 +55,16 @@ def test_equal_windows_in_a_row_make_one_bout_with_their_mean_confidence() -> No
         ("Sit", 6.0, 12.0, 2),
     ]
     assert bouts[0]["confidence"] == pytest.approx(0.8, abs=1e-4)
+
+
+def test_the_summary_says_what_was_listened_to_and_how_much_was_unfamiliar() -> None:
+    attention = np.array([[0.6, 0.4], [1.0, 0.0], [1.0, 0.0], [0.8, 0.2]], np.float32)
+    summary = a_result(sensor_attention=attention, unfamiliar=np.array([False, True, False, False])).summary()
+    assert summary["unfamiliar"] == 1
+    assert summary["sensors"] == [
+        {"sensor": "accelerometer", "weight": pytest.approx(0.85), "not_listened_to": 0.0},
+        {"sensor": "watch gyroscope", "weight": pytest.approx(0.15), "not_listened_to": 0.5},
+    ]
 
 
 def test_a_gap_ends_a_bout() -> None:

@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,10 @@ def test_the_script_gets_the_address_as_json(user_client: FlaskClient, model: Mo
 def test_a_file_that_does_not_do_is_refused_with_the_reason_and_not_kept(
     app: Flask, user_client: FlaskClient, model: ModelVersion, headers: dict[str, str]
 ) -> None:
-    response = post(user_client, recording_csv(channels=range(3)), "phone <1>.csv", headers=headers)
+    response = post(user_client, recording_csv(1.0), "phone <1>.csv", headers=headers)
     assert response.status_code == 422
     message = response.json["message"] if headers else response.text
-    assert "the gyroscope is missing" in message
+    assert "Record for longer" in message
     assert ("phone <1>.csv" if headers else "phone &lt;1&gt;.csv") in message
     assert nothing_remains(app)
 
@@ -259,15 +260,18 @@ def test_there_is_no_example_where_its_data_set_was_removed(user_client: FlaskCl
     assert "removed by an administrator" in response.text
 
 
+def test_a_missing_sensor_is_told_at_the_top_and_has_no_weight(user_client: FlaskClient, model: ModelVersion) -> None:
+    page = user_client.get(post(user_client, recording_csv(channels=range(3))).location)
+    assert "The gyroscope is missing; the model was trained on accelerometer and gyroscope" in page.text
+    assert re.search(r"Gyroscope</th>\s*<td[^>]*>.*?0\.0 %\s*<span[^>]*>\(not at all in 100\.0 %", page.text, re.DOTALL)
+
+
 @pytest.fixture
 def walking(app: Flask, walking_model: Example, tmp_path: Path) -> ModelVersion:
     return register_model(walking_model, tmp_path, "walking")
 
 
-NOT_FOR_THIS_MODEL = {  # readable files that lack a sensor the model needs
-    "missing gyroscope file": "gyroscope is missing",
-    "ruined time stamps": "accelerometer is missing",
-}
+NOT_FOR_THIS_MODEL = {"missing gyroscope file": "gravity is included"}  # readable, but of another kind
 
 
 @pytest.mark.parametrize("case", BAD_INPUTS, ids=lambda case: case.title)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable
+from typing import IO, Any, cast
 
 import click
 
@@ -21,6 +21,13 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+def _window_options(command: Callable[..., None]) -> Callable[..., None]:
+    length = click.option(
+        "--window-length", default=TrainConfig.window_length_s, show_default=True, help="Seconds that get one answer."
+    )
+    return length(click.option("--overlap", default=TrainConfig.overlap, help="Of windows, 0 to 0.9.")(command))
+
+
 def _show(event: Event) -> None:
     parts = [str(event.get("model", "")), event["stage"]]
     if "fold" in event:
@@ -28,7 +35,7 @@ def _show(event: Event) -> None:
     if "epoch" in event:
         parts.append(f"epoch {event['epoch']}/{event['epochs']}")
         parts += [f"{key} {event[key]:.3f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in event]
-    elif event["stage"] == "scored":
+    elif event["stage"] in ("scored", "fold scored"):
         parts.append(f"accuracy {event['accuracy']:.4f} macro F1 {event['f1']:.4f}")
     click.echo(" · ".join(part for part in parts if part), err=True)
 
@@ -45,21 +52,28 @@ def _show(event: Event) -> None:
 @click.option("--models", default=",".join(TrainConfig.models), show_default=True, callback=_names, help=MODELS_HELP)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Training passes of each network (default: its own).")
+@_window_options
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the model that users get.")
 @json_option
 @reports_errors
 def train(
-    dataset: str, protocol: str, models: tuple[str, ...], seed: int, epochs: int | None, promote: bool, as_json: bool
+    dataset: str,
+    protocol: str,
+    models: tuple[str, ...],
+    seed: int,
+    epochs: int | None,
+    window_length: float,
+    overlap: float,
+    promote: bool,
+    as_json: bool,
 ) -> None:
     """Train and compare models on a data set."""
     from app.har.experiment import METRIC_NAMES, flat_metrics
     from app.services import model_versions, training
 
-    config = TrainConfig(models=models, protocol=cast(Protocol, protocol), seed=seed, epochs=epochs)
+    config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, window_length_s=window_length, overlap=overlap)
     run = training.train(dataset, config, on_event=_show)
-    if run.status.value != "finished":
-        click.echo(f"Training run {run.id} {run.status.value}: {run.reason}", err=True)
-        sys.exit(1)
+    _end_unless_finished(run)
     version = run.result.get("model_version")
     if promote and version:
         model_versions.promote(model_versions.get(version).id)
@@ -83,6 +97,12 @@ def train(
         click.echo(f"Stored as model {version}" + (", promoted." if document["promoted"] else "."))
 
 
+def _end_unless_finished(run: Any) -> None:
+    if run.status.value != "finished":
+        click.echo(f"Training run {run.id} {run.status.value}: {run.reason}", err=True)
+        sys.exit(1)
+
+
 def _print_table(scores: dict[str, Any]) -> None:
     click.echo(f"{'model':<22}{'accuracy':>10}{'precision':>10}{'recall':>10}{'macro F1':>10}{'fit s':>8}")
     for name, score in scores.items():
@@ -97,8 +117,8 @@ def _print_table(scores: dict[str, Any]) -> None:
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 20))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Training passes of each network.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the JSON to this file.")
+@_window_options
+@click.option("--json", "file", type=click.File("w", encoding="utf-8"), help="Write all of it here; - is stdout.")
 @reports_errors
 def evaluate(
     dataset: str,
@@ -107,17 +127,31 @@ def evaluate(
     folds: int,
     seed: int,
     epochs: int | None,
-    as_json: bool,
-    output: Path | None,
+    window_length: float,
+    overlap: float,
+    file: IO[str] | None,
 ) -> None:
-    """Cross-validate models on a data set; nothing is stored as a model."""
+    """Cross-validate models on a data set, the first against the others; nothing is stored as a model."""
+    from app.har.experiment import over_folds
     from app.services import training
 
-    config = TrainConfig(models=models, protocol=cast(Protocol, protocol), seed=seed, epochs=epochs)
-    document = training.evaluate(dataset, config, folds, on_event=_show)
-    if output:
-        output.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    if as_json:
-        print_json(document)
-    else:
-        _print_table(document["models"])
+    config = TrainConfig(
+        models, cast(Protocol, protocol), seed, epochs, folds=folds, window_length_s=window_length, overlap=overlap
+    )
+    run = training.train(dataset, config, on_event=_show)
+    _end_unless_finished(run)
+    scores = over_folds(run.result)
+    shared = ("comparisons", "folds", "activities", "config", "data", "environment")
+    document = {"run": run.id, "models": scores, **{key: run.result[key] for key in shared}}
+    if file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+        if file.name in ("-", "<stdout>"):
+            return
+    _print_table(scores)
+    for pair in run.result["comparisons"]:
+        difference = pair["f1"]
+        click.echo(
+            f"{pair['model']} − {pair['against']}: macro F1 {difference['value']:+.4f} "
+            f"({difference['low']:+.4f} to {difference['high']:+.4f})"
+        )

@@ -381,7 +381,7 @@ class ActivityClassifier(Classifier):
         dropout = config.sensor_dropout if len(self.sensors) > 1 else 0.0
         training = networks.Training(self.network, epochs + closing, seed, on_event, dropout)
         training.run(of_fitted, y[fitted], epochs, config.learning_rate, held_out=(of_held_out, y[held_out]))
-        self._infer = networks.inference(self.network)
+        self._infer = training.infer
 
         on_event({"stage": "calibration", "fraction": 0.8})
         log_p = np.log(self._infer(of_held_out)["activity"] + 1e-7)

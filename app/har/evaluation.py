@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import ActivityMetrics, FloatArray, IntArray, Interval, Metrics, WindowSet
+from app.har.types import (
+    ActivityMetrics,
+    Comparison,
+    Confidence,
+    Coverage,
+    FloatArray,
+    IntArray,
+    Interval,
+    Metrics,
+    SubjectMetrics,
+    WindowSet,
+)
 
 BINS = 15
 DRAWS = 1000
+THRESHOLDS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of confidence
 MIN_SUBJECTS = 3  # with fewer, subjects cannot be drawn again and windows are: the interval is then too narrow
 
 
@@ -29,15 +43,9 @@ def evaluate(
     if proba.shape != (len(windows_test), n):
         raise ValueError(f"expected probabilities of shape {(len(windows_test), n)}, found {proba.shape}")
     found = proba.argmax(axis=1)
-    unit_names = windows_test.subjects
-    if len(set(unit_names)) < MIN_SUBJECTS:
-        unit_names = np.arange(len(windows_test)).astype(str)
-    _, unit = np.unique(unit_names, return_inverse=True)
-    draws = _bootstrap(windows_test.y, found, unit, n, seed)
+    draws = macro_scores(_bootstrap(windows_test, found, seed))
     confusion = confusion_matrix(windows_test.y, found, n)
-    value = macro_scores(confusion[None])[0]
-    low, high = np.nanpercentile(macro_scores(draws), (2.5, 97.5), axis=0)
-    accuracy, precision, recall, f1 = (Interval(float(value[i]), float(low[i]), float(high[i])) for i in range(4))
+    accuracy, precision, recall, f1 = _intervals(macro_scores(confusion[None])[0], draws)
     per_precision, per_recall, per_f1 = class_scores(confusion)
     return Metrics(
         accuracy=accuracy,
@@ -52,6 +60,9 @@ def evaluate(
             for i, name in enumerate(windows_test.activities)
         ),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
+        per_subject=_per_subject(windows_test, found),
+        reliability=reliability(proba, windows_test.y),
+        coverage=coverage(proba, windows_test.y),
         fit_seconds=fit_seconds,
         predict_windows_per_second=len(windows_test) / max(predict_seconds, 1e-9),
     )
@@ -80,6 +91,39 @@ def macro_scores(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.stack([accuracy, *macro], axis=-1)
 
 
+def compare(windows_test: WindowSet, probabilities: Mapping[str, FloatArray], seed: int = 0) -> tuple[Comparison, ...]:
+    """Compare the first model with each other one: differences, with intervals from the same draws of subjects.
+
+    Parameters
+    ----------
+    probabilities
+        By model, (n_windows, n_activities) each, of the same windows.
+    """
+    n = len(windows_test.activities)
+    scores = {}
+    for name, proba in probabilities.items():
+        found = proba.argmax(axis=1)
+        value = macro_scores(confusion_matrix(windows_test.y, found, n)[None])[0]
+        scores[name] = value, macro_scores(_bootstrap(windows_test, found, seed))
+    first, *others = scores
+    comparisons = []
+    for other in others:
+        (value, draws), (other_value, other_draws) = scores[first], scores[other]
+        accuracy, _, _, f1 = _intervals(value - other_value, draws - other_draws)
+        comparisons.append(Comparison(first, other, accuracy, f1))
+    return tuple(comparisons)
+
+
+def reliability(proba: FloatArray, y: IntArray, n_bins: int = BINS) -> tuple[Confidence, ...]:
+    """Group windows by the confidence of their answer, in bins of equal width; empty bins are left out."""
+    confidence, right = proba.max(axis=1).astype(np.float64), proba.argmax(axis=1) == y
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    return tuple(
+        Confidence(float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum()))
+        for b in np.unique(bins)
+    )
+
+
 def calibration_error(proba: FloatArray, y: IntArray, n_bins: int = BINS) -> float:
     """Return the expected calibration error: mean gap between confidence and accuracy, in bins of equal width.
 
@@ -87,16 +131,43 @@ def calibration_error(proba: FloatArray, y: IntArray, n_bins: int = BINS) -> flo
     ----------
     Guo et al. (2017), On calibration of modern neural networks, ICML.
     """
+    bins = reliability(proba, y, n_bins)
+    return sum(abs(own.accuracy - own.confidence) * own.windows for own in bins) / len(y)
+
+
+def coverage(proba: FloatArray, y: IntArray) -> tuple[Coverage, ...]:
+    """Return what is answered, and how well, when answers below each of `THRESHOLDS` are withheld."""
     confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    gaps = np.bincount(bins, right - confidence.astype(np.float64), minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(y))
+    rows = []
+    for threshold in THRESHOLDS:
+        answered = confidence >= threshold
+        if answered.any():
+            rows.append(Coverage(threshold, float(answered.mean()), float(right[answered].mean())))
+    return tuple(rows)
 
 
-def _bootstrap(y: IntArray, found: IntArray, unit: IntArray, n_activities: int, seed: int) -> NDArray[np.int64]:
-    """Return the confusion matrices of ``DRAWS`` draws of units with replacement: (DRAWS, n, n)."""
+def _per_subject(windows: WindowSet, found: IntArray) -> tuple[SubjectMetrics, ...]:
+    n, rows = len(windows.activities), []
+    for subject in np.unique(windows.subjects):
+        own = windows.subjects == subject
+        accuracy, _, _, f1 = macro_scores(confusion_matrix(windows.y[own], found[own], n)[None])[0]
+        rows.append(SubjectMetrics(str(subject), float(accuracy), float(f1), int(own.sum())))
+    return tuple(sorted(rows, key=lambda row: row.accuracy))
+
+
+def _intervals(value: NDArray[np.float64], draws: NDArray[np.float64]) -> list[Interval]:
+    low, high = np.nanpercentile(draws, (2.5, 97.5), axis=0)
+    return [Interval(*map(float, ends)) for ends in zip(value, low, high, strict=True)]
+
+
+def _bootstrap(windows: WindowSet, found: IntArray, seed: int) -> NDArray[np.int64]:
+    """Return the confusion matrices of ``DRAWS`` draws of subjects with replacement: (DRAWS, n, n)."""
+    n, units = len(windows.activities), windows.subjects
+    if len(set(units)) < MIN_SUBJECTS:
+        units = np.arange(len(windows)).astype(str)
+    _, unit = np.unique(units, return_inverse=True)
     n_units = int(unit.max()) + 1
-    cells = np.zeros((n_units, n_activities**2), np.int64)
-    np.add.at(cells, (unit, y * n_activities + found), 1)
+    cells = np.zeros((n_units, n**2), np.int64)
+    np.add.at(cells, (unit, windows.y * n + found), 1)
     times_drawn = np.random.default_rng(seed).multinomial(n_units, np.full(n_units, 1 / n_units), size=DRAWS)
-    return (times_drawn @ cells).reshape(DRAWS, n_activities, n_activities)
+    return (times_drawn @ cells).reshape(DRAWS, n, n)

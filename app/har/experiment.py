@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy.special import stdtrit
 
 from app.har import plots
 from app.har.baselines import make_classifier
 from app.har.classifier import ActivityClassifier, Classifier
-from app.har.evaluation import evaluate
+from app.har.evaluation import compare, evaluate
 from app.har.splits import fold_windows, split_windows
-from app.har.types import Event, Metrics, OnEvent, SignalSet, Split, TrainConfig, WindowSet, ignore_event
+from app.har.types import Event, FloatArray, Metrics, OnEvent, SignalSet, Split, TrainConfig, WindowSet, ignore_event
 from app.har.windows import make_windows
 
 PRODUCT = ActivityClassifier.name  # the model that becomes a version users can get; the others are there to compare
@@ -36,17 +37,17 @@ def run_experiment(
     data: Mapping[str, Any],
     on_event: OnEvent = ignore_event,
 ) -> dict[str, Any]:
-    """Train and compare ``config.models`` on one split and write everything under `folder`.
+    """Train and compare ``config.models`` on one split, or on folds, and write everything under `folder`.
 
     Parameters
     ----------
     signals : SignalSet
         The data set at its uniform rate.
     config : TrainConfig
-        Models, protocol, seed, epochs, window length.
+        Models, protocol, seed, epochs, window length, folds.
     folder : Path
-        An existing, empty folder. Gets ``metrics.json``, ``metrics.csv``, ``predictions.npz`` (test part only),
-        ``plots/*.png|svg`` and, when ELM-GRU-AM is among the models, ``model/``.
+        An existing, empty folder. Gets ``metrics.json``, ``metrics.csv``, ``predictions.npz`` (test parts only),
+        ``plots/*.png|svg`` and, when ELM-GRU-AM is trained on one split, ``model/``.
     data : mapping
         Name and fingerprint of the data set, written into the result and the model's manifest.
     on_event : callable
@@ -55,37 +56,62 @@ def run_experiment(
     Returns
     -------
     dict
-        ``models`` (name → metrics), ``split``, ``activities``, ``config``, ``data``, ``environment``.
+        ``models`` (name → metrics of all test windows, and ``folds``, those of each part), ``comparisons``, ``split``,
+        ``folds`` (the splits), ``activities``, ``config``, ``data``, ``environment``.
 
     Raises
     ------
     InsufficientData
         The data set cannot be split as asked.
     """
-    windows = _windows(signals, config, on_event)
-    split = split_windows(windows, config.protocol, config.seed, config.test_fraction)
-    described = describe_split(windows, split)
+    on_event({"stage": "windows"})
+    windows = make_windows(signals, config.window_length_s, config.overlap)
+    if config.folds:
+        splits = fold_windows(windows, config.protocol, config.folds, config.seed)
+    else:
+        splits = [split_windows(windows, config.protocol, config.seed, config.test_fraction)]
+    described = _describe_all(windows, splits)
     on_event({"stage": "split", **{k: v for k, v in described.items() if k != "subjects"}})
-    train, test = windows.take(split.train), windows.take(split.test)
+    test = np.concatenate([split.test for split in splits])
 
     history: list[Event] = []
     outcomes: dict[str, Metrics] = {}
+    by_fold: dict[str, list[dict[str, Any]]] = {name: [] for name in config.models}
     probabilities: dict[str, Any] = {}
     fitted: dict[str, Classifier] = {}
     for index, name in enumerate(config.models):
+        parts: list[FloatArray] = []
+        for number, split in enumerate(splits, start=1):
 
-        def report(event: Event, name: str = name, index: int = index) -> None:
-            event = {**event, "model": name, "model_index": index, "n_models": len(config.models)}
-            if "epoch" in event:
-                history.append(event)
-            on_event(event)
+            def report(event: Event, name: str = name, index: int = index, number: int = number) -> None:
+                event = {**event, "model": name, "model_index": index, "n_models": len(config.models)}
+                event |= {"fold": number, "folds": len(splits)} if config.folds else {}
+                if "epoch" in event:
+                    history.append(event)
+                on_event(event)
 
-        fitted[name], probabilities[name], outcomes[name] = fit_and_score(name, train, test, config, report)
+            train_part, test_part = windows.take(split.train), windows.take(split.test)
+            fitted[name], proba, metrics = fit_and_score(name, train_part, test_part, config, report)
+            parts.append(proba)
+            by_fold[name].append(flat_metrics(metrics.as_dict()))
+            if config.folds:
+                report({"stage": "fold scored", "accuracy": metrics.accuracy.value, "f1": metrics.f1.value})
+        probabilities[name] = np.concatenate(parts)
+        speed = float(np.mean([fold["predict_windows_per_second"] for fold in by_fold[name]]))
+        outcomes[name] = evaluate(
+            windows.take(test),
+            probabilities[name],
+            fit_seconds=float(np.mean([fold["fit_seconds"] for fold in by_fold[name]])),
+            predict_seconds=len(test) / speed,
+            seed=config.seed,
+        )
         report({"stage": "scored", "accuracy": outcomes[name].accuracy.value, "f1": outcomes[name].f1.value})
 
     result: dict[str, Any] = {
-        "models": {name: metrics.as_dict() for name, metrics in outcomes.items()},
+        "models": {name: {**metrics.as_dict(), "folds": by_fold[name]} for name, metrics in outcomes.items()},
+        "comparisons": [asdict(own) for own in compare(windows.take(test), probabilities, config.seed)],
         "split": described,
+        "folds": [describe_split(windows, split) for split in splits] if config.folds else [],
         "activities": list(windows.activities),
         "config": {**asdict(config), "model_options": dict(config.model_options)},
         "data": dict(data),
@@ -94,50 +120,33 @@ def run_experiment(
     }
     on_event({"stage": "writing"})
     _write(result, folder)
-    np.savez_compressed(folder / "predictions.npz", y=test.y, subjects=test.subjects, index=split.test, **probabilities)
+    of_test = windows.take(test)
+    np.savez_compressed(folder / "predictions.npz", y=of_test.y, subjects=of_test.subjects, index=test, **probabilities)
     _draw(windows, outcomes, fitted, history, folder / "plots")
     product = fitted.get(PRODUCT)
-    if isinstance(product, ActivityClassifier):
+    if isinstance(product, ActivityClassifier) and not config.folds:
         extra = {key: result[key] for key in ("data", "split", "config")} | {"metrics": result["models"][PRODUCT]}
         product.save(folder / "model", extra=extra)
     return result
 
 
-def cross_validate(
-    signals: SignalSet, config: TrainConfig, folds: int, on_event: OnEvent = ignore_event
-) -> dict[str, Any]:
-    """Fit and score every model on each of `folds` folds; the folds are the same for all models.
-
-    Returns ``models``: name → ``folds`` (a list of metrics) and the mean and standard deviation of each metric.
-    """
-    windows = _windows(signals, config, on_event)
-    splits = fold_windows(windows, config.protocol, folds, config.seed)
-    models: dict[str, Any] = {name: {"folds": []} for name in config.models}
-    for number, split in enumerate(splits, start=1):
-        train, test = windows.take(split.train), windows.take(split.test)
-        for name in config.models:
-
-            def report(event: Event, name: str = name, number: int = number) -> None:
-                on_event({**event, "model": name, "fold": number})
-
-            _, _, metrics = fit_and_score(name, train, test, config, report)
-            models[name]["folds"].append(flat_metrics(metrics.as_dict()))
-    for scores in models.values():
+def over_folds(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return of each model the mean of each metric over the folds, its deviation, and a 95 % t interval."""
+    summary: dict[str, dict[str, Any]] = {}
+    for name, metrics in result["models"].items():
+        summary[name] = {"folds": metrics["folds"]}
         for metric in METRIC_NAMES:
-            values = [fold[metric] for fold in scores["folds"]]
-            scores[metric], scores[f"{metric}_std"] = float(np.mean(values)), float(np.std(values, ddof=1))
-    return {
-        "models": models,
-        "protocol": config.protocol,
-        "seed": config.seed,
-        "folds": [describe_split(windows, split) for split in splits],
-        "environment": environment(),
-    }
-
-
-def _windows(signals: SignalSet, config: TrainConfig, on_event: OnEvent) -> WindowSet:
-    on_event({"stage": "windows"})
-    return make_windows(signals, config.window_length_s, config.overlap)
+            values = np.array([fold[metric] for fold in metrics["folds"]])
+            half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
+            summary[name] |= {
+                metric: float(values.mean()),
+                f"{metric}_std": float(values.std(ddof=1)),
+                f"{metric}_interval": [float(values.mean() - half), float(values.mean() + half)],
+                f"{metric}_by_subjects": [metrics[metric]["low"], metrics[metric]["high"]],
+            }
+        rest = ("calibration_error", "fit_seconds", "predict_windows_per_second", "per_activity", "per_subject")
+        summary[name] |= {key: metrics[key] for key in (*rest, "reliability", "coverage", "confusion")}
+    return summary
 
 
 def fit_and_score(
@@ -169,6 +178,22 @@ def describe_split(windows: WindowSet, split: Split) -> dict[str, Any]:
         "train_subjects": len(train),
         "test_subjects": len(test),
         "subjects": {"train": train.tolist(), "test": test.tolist()},
+    }
+
+
+def _describe_all(windows: WindowSet, splits: list[Split]) -> dict[str, Any]:
+    """Describe one split, or sum up folds: their usual training part and, tested part by part, everything."""
+    each = [describe_split(windows, split) for split in splits]
+    if len(each) == 1:
+        return each[0]
+    everybody = np.unique(windows.subjects).tolist()
+    return {
+        **each[0],
+        "folds": len(each),
+        "train_windows": round(float(np.mean([one["train_windows"] for one in each]))),
+        "test_windows": sum(one["test_windows"] for one in each),
+        "test_subjects": len(everybody),
+        "subjects": {"train": everybody, "test": everybody},
     }
 
 
@@ -217,7 +242,8 @@ def _draw(
         for normalise in (False, True):
             axes = plots.confusion(np.array(metrics.confusion), windows.activities, normalise=normalise, title=name)
             save(axes, f"confusion-{name}-{'rows' if normalise else 'counts'}")
-        if epochs := [event for event in history if event["model"] == name]:
+        save(plots.reliability(metrics, title=name)[0], f"reliability-{name}")
+        if epochs := [event for event in history if event["model"] == name and event.get("fold", 1) == 1]:
             save(plots.learning_curve(epochs, title=name)[0], f"learning-{name}")
     product = fitted.get(PRODUCT)
     if isinstance(product, ActivityClassifier):

@@ -225,18 +225,33 @@ class Training:
     """
 
     def __init__(self, model: keras.Model, epochs: int, seed: int, on_event: OnEvent, dropout: float = 0.0) -> None:
-        self._keras = keras = tensorflow_quietly()
+        keras = tensorflow_quietly()
+        import tensorflow as tf
+
         keras.utils.set_random_seed(seed)
+        self._order = np.random.default_rng(seed)
         self._epochs, self._done, self._on_event = epochs, 0, on_event
         self._one_hot = np.eye(model.output["activity"].shape[-1], dtype=np.float32)
-        inputs = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:], name=x.name), model.input)
-        taken = {**inputs, "present": _sensor_dropout(dropout)(inputs["present"])} if dropout else inputs
-        self._trained = keras.Model(inputs, model(taken)["activity"])
-        self._trained.compile(
-            keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY),
-            keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
-            metrics=["accuracy"],
-        )
+        self._optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY)
+        self._optimizer.build(model.trainable_variables)
+        self.infer = inference(model)
+        smooth = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
+
+        def step(X: Any, y: Any) -> Any:
+            if dropout:
+                kept = X["present"] * tf.cast(tf.random.uniform(tf.shape(X["present"])) >= dropout, tf.float32)
+                some = tf.reduce_any(kept > 0, axis=1, keepdims=True)  # never the last one
+                X = {**X, "present": tf.where(some, kept, X["present"])}
+            with tf.GradientTape() as tape:
+                probabilities = model(X, training=True)["activity"]
+                loss = smooth(y, probabilities)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            self._optimizer.apply(gradients, model.trainable_variables)
+            return loss, _share_right(probabilities, y)
+
+        # Keras's own `fit` traces a step twice, which takes longer than many of our trainings.
+        signature = [_specification(model.input), tf.TensorSpec((None, len(self._one_hot)), tf.float32)]
+        self._step = tf.function(step, input_signature=signature, autograph=False)
 
     def run(
         self,
@@ -250,68 +265,52 @@ class Training:
 
         The loss and accuracy on ``held_out`` inputs and activities are reported; nothing is decided by them.
         """
-
-        def rate(epoch: int, _: float) -> float:
-            return learning_rate * (0.3 if epoch == 0 else 0.5 * (1 + np.cos(np.pi * epoch / epochs)))
-
-        self._trained.fit(
-            X,
-            self._one_hot[y],
-            batch_size=int(np.clip(len(y) // 32, 16, BATCH)),  # small data sets still get some steps an epoch
-            epochs=epochs,
-            verbose=0,
-            validation_data=(held_out[0], self._one_hot[held_out[1]]) if held_out else None,
-            validation_batch_size=PREDICT_BATCH,
-            callbacks=[
-                self._keras.callbacks.LearningRateScheduler(rate),
-                self._keras.callbacks.LambdaCallback(on_epoch_end=self._report),
-            ],
-        )
-
-    def _report(self, _: int, logs: dict[str, Any]) -> None:
-        self._done += 1
-        figures = {name: float(value) for name, value in logs.items() if name.endswith(("loss", "accuracy"))}
-        self._on_event({"stage": "network", "epoch": self._done, "epochs": self._epochs, **figures})
+        batch = int(np.clip(len(y) // 32, 16, BATCH))  # small data sets still get some steps an epoch
+        for epoch in range(epochs):
+            falling = 0.3 if epoch == 0 else 0.5 * (1 + np.cos(np.pi * epoch / epochs))
+            self._optimizer.learning_rate = learning_rate * falling
+            order = self._order.permutation(len(y))
+            rows = [order[start : start + batch] for start in range(0, len(y), batch)]
+            steps = np.array([[float(x) for x in self._step(_rows(X, own), self._one_hot[y[own]])] for own in rows])
+            loss, accuracy = np.average(steps, axis=0, weights=[len(own) for own in rows])
+            figures = {"loss": loss, "accuracy": accuracy}
+            if held_out:
+                probabilities = self.infer(held_out[0])["activity"]
+                likelihood = probabilities[np.arange(len(held_out[1])), held_out[1]]
+                figures["val_loss"] = -np.log(likelihood + 1e-7).mean()
+                figures["val_accuracy"] = (probabilities.argmax(axis=1) == held_out[1]).mean()
+            self._done += 1
+            rounded = {name: float(value) for name, value in figures.items()}
+            self._on_event({"stage": "network", "epoch": self._done, "epochs": self._epochs, **rounded})
 
 
-def _sensor_dropout(rate: float) -> keras.Layer:
-    keras = tensorflow_quietly()
+def _share_right(probabilities: Any, one_hot: Any) -> Any:
+    import tensorflow as tf
 
-    class SensorDropout(keras.layers.Layer):  # type: ignore[name-defined]
-        """Takes sensors away at random, but never the last one; it is not part of the model that is kept."""
+    return tf.reduce_mean(tf.cast(tf.argmax(probabilities, axis=1) == tf.argmax(one_hot, axis=1), tf.float32))
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.seed_generator = keras.random.SeedGenerator()
 
-        def call(self, present: Any, training: bool = False) -> Any:
-            if not training:
-                return present
-            drawn = keras.random.uniform(keras.ops.shape(present), seed=self.seed_generator)
-            kept = present * keras.ops.cast(drawn >= rate, present.dtype)
-            return keras.ops.where(keras.ops.any(kept > 0, axis=1, keepdims=True), kept, present)
+def _specification(inputs: Any) -> Any:
+    import tensorflow as tf
 
-    return SensorDropout()
+    return tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), tf.float32), inputs)
+
+
+def _rows(X: Inputs, index: IntArray | slice) -> Any:
+    return {name: x[index] for name, x in X.items()} if isinstance(X, Mapping) else X[index]
 
 
 def inference(model: keras.Model) -> Callable[[Inputs], dict[str, FloatArray]]:
     """Return a compiled function from inputs (n, …) to every output of the model, for any n."""
     import tensorflow as tf
 
-    def described(x: Any) -> Any:
-        return tf.TensorSpec((None, *x.shape[1:]), tf.float32)
-
     compiled = tf.function(
-        lambda inputs: model(inputs, training=False),
-        input_signature=[tf.nest.map_structure(described, model.input)],
+        lambda inputs: model(inputs, training=False), input_signature=[_specification(model.input)], autograph=False
     )
 
     def infer(X: Inputs) -> dict[str, FloatArray]:
-        n = len(tf.nest.flatten(X)[0])
-        parts = [
-            compiled(tf.nest.map_structure(lambda x: tf.constant(x[start : start + PREDICT_BATCH]), X))  # noqa: B023
-            for start in range(0, n, PREDICT_BATCH)
-        ]
+        n = len(next(iter(X.values())) if isinstance(X, Mapping) else X)
+        parts = [compiled(_rows(X, slice(start, start + PREDICT_BATCH))) for start in range(0, n, PREDICT_BATCH)]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
     return infer

@@ -168,6 +168,44 @@ class ActivityMetrics:
 
 
 @dataclass(frozen=True)
+class SubjectMetrics:
+    """Accuracy on the test windows of one subject, and macro F1 over the activities that the subject did."""
+
+    subject: str
+    accuracy: float
+    f1: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Answers of about one confidence: their mean confidence, the share of them that is right, how many they are."""
+
+    confidence: float
+    accuracy: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What comes of answering "uncertain" below a threshold: the share still answered, and its accuracy."""
+
+    threshold: float
+    share: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """By how much one model scored more than another on the same windows, with paired intervals."""
+
+    model: str
+    against: str
+    accuracy: Interval
+    f1: Interval
+
+
+@dataclass(frozen=True)
 class Metrics:
     """What one model scored on the test windows; precision, recall and F1 are macro averages."""
 
@@ -178,6 +216,9 @@ class Metrics:
     calibration_error: float
     per_activity: tuple[ActivityMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]  # rows: true activity, columns: recognised activity
+    per_subject: tuple[SubjectMetrics, ...]  # worst first
+    reliability: tuple[Confidence, ...]
+    coverage: tuple[Coverage, ...]
     fit_seconds: float
     predict_windows_per_second: float
 
@@ -195,6 +236,7 @@ class TrainConfig:
     seed: int = 0
     epochs: int | None = None  # None: each model's own default
     test_fraction: float = 0.2
+    folds: int | None = None  # test on every window once, in so many folds, instead of on one part
     window_length_s: float = 3.0
     overlap: float = 0.0
     model_options: Mapping[str, Any] = field(default_factory=dict)  # for ELM-GRU-AM, see classifier.ModelConfig

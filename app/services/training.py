@@ -104,6 +104,8 @@ def _validate(config: TrainConfig) -> None:
         raise Invalid(f"A window must be 0.5 to 60 seconds long; found {config.window_length_s}.", "window_length_s")
     if not 0 <= config.overlap <= 0.9:
         raise Invalid(f"The overlap must be between 0 and 0.9; found {config.overlap}.", "overlap")
+    if config.folds is not None and not 2 <= config.folds <= 20:
+        raise Invalid(f"There must be 2 to 20 folds, or none; found {config.folds}.", "folds")
     if not 0 <= config.seed < 2**31:
         raise Invalid(f"The seed must be between 0 and {2**31 - 1}; found {config.seed}.", "seed")
     if config.protocol == "random" and config.overlap:
@@ -117,6 +119,8 @@ def _validate(config: TrainConfig) -> None:
 def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:
     """Refuse at once what the trainer would find out after seconds."""
     subjects = dataset.summary["subjects"]
+    if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
+        raise Invalid(f"{config.folds} folds by subject need as many subjects; {dataset.name} has {subjects}.", "folds")
     if config.protocol == "subject" and subjects < 2:
         known = "does not say who was recorded" if subjects == 0 else "is of one subject only"
         raise Invalid(
@@ -201,15 +205,6 @@ def _exit_reason(exit_status: int) -> str:
     return f"The trainer ended with status {exit_status} and gave no reason; see trainer.log in the run's folder."
 
 
-def evaluate(dataset_name: str, config: TrainConfig, folds: int, on_event: OnEvent = ignore_event) -> dict[str, Any]:
-    """Cross-validate models in this process; for the command line, which may take its time."""
-    from app.har.experiment import cross_validate
-
-    _validate(config)
-    dataset = _usable(datasets.get(dataset_name), config)
-    return cross_validate(datasets.open_dataset(dataset).signals, config, folds, on_event)
-
-
 def stop(run_id: int) -> None:
     """Ask a running training to end; its child sees the file within a fraction of a second."""
     if get(run_id).status is RunStatus.RUNNING:
@@ -249,15 +244,16 @@ def _fraction(events: Sequence[dict[str, Any]], models: Sequence[str]) -> float:
     last = next((event for event in reversed(events) if "model_index" in event), None)
     if last is None:
         return 0.0
-    index = last["model_index"]
-    epoch = next((e for e in reversed(events) if e.get("model_index") == index and "epoch" in e), None)
-    if last["stage"] == "scored":
+    index, fold, folds = last["model_index"], last.get("fold", 1), last.get("folds", 1)
+    same = (e for e in reversed(events) if e.get("model_index") == index and e.get("fold", 1) == fold)
+    epoch = next((e for e in same if "epoch" in e), None)
+    if last["stage"] in ("scored", "fold scored"):
         within = 1.0
     elif epoch:
         within = PREPARING + (0.95 - PREPARING) * epoch["epoch"] / epoch["epochs"]
     else:
         within = PREPARING * last.get("fraction", 0.0)
-    return float(sum(costs[:index]) + costs[index] * within) / sum(costs)
+    return float(sum(costs[:index]) + costs[index] * (fold - 1 + within) / folds) / sum(costs)
 
 
 def list_runs() -> Sequence[TrainingRun]:

@@ -45,17 +45,23 @@ def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
 
 def test_evaluate_scores_every_fold_of_people(example: Flask, tmp_path: Path) -> None:
     output = tmp_path / "folds.json"
-    result = example.test_cli_runner().invoke(
-        args=f"evaluate --dataset {EXAMPLE} --models random-forest --folds 2 --json --output '{output}'"
-    )
+    arguments = f"evaluate --dataset {EXAMPLE} --models random-forest,naive-bayes --folds 2 --json".split()
+    result = example.test_cli_runner().invoke(args=[*arguments, str(output)])
     assert result.exit_code == 0, result.stderr
-    document = json.loads(result.stdout)
-    assert document == json.loads(output.read_text())
+    assert "macro F1" in result.stdout
+    document = json.loads(output.read_text())
     forest = document["models"]["random-forest"]
     assert forest["f1"] == pytest.approx(sum(fold["f1"] for fold in forest["folds"]) / 2)
+    assert forest["f1_interval"][0] < forest["f1"] < forest["f1_interval"][1]
+    assert len(forest["per_subject"]) == 10
+    (pair,) = document["comparisons"]
+    assert (pair["model"], pair["against"]) == ("random-forest", "naive-bayes")
     tested = [set(fold["subjects"]["test"]) for fold in document["folds"]]
     assert not tested[0] & tested[1]
     assert len(tested[0] | tested[1]) == 10
+    assert model_versions.list_versions() == []
+    alone = example.test_cli_runner().invoke(args=[*arguments, "-"])
+    assert json.loads(alone.stdout)["models"]["random-forest"]["f1"] == forest["f1"]
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from app.har.evaluation import calibration_error, evaluate
+from app.har.evaluation import calibration_error, compare, evaluate
 from app.har.types import FloatArray, IntArray, Metrics, WindowSet
 
 ACTIVITIES = ("Sit", "Walk", "Run", "Jump")
@@ -104,3 +104,31 @@ def test_probabilities_of_another_shape_are_refused() -> None:
     y, proba = answers()
     with pytest.raises(ValueError, match="shape"):
         score(y, proba[:, :3])
+
+
+def test_a_better_model_is_better_beyond_chance_and_an_equal_one_is_not() -> None:
+    rng = np.random.default_rng(0)
+    y = np.tile(np.arange(4), 150)
+    windows = windows_of(y, 12)
+    good, equal, bad = (np.where(rng.random(len(y)) < p, y, (y + 1) % 4) for p in (0.95, 0.95, 0.8))
+    given = {name: np.eye(4, dtype=np.float32)[found] for name, found in (("a", good), ("b", equal), ("c", bad))}
+    same, better = compare(windows, given)
+    assert (same.model, same.against, better.against) == ("a", "b", "c")
+    assert abs(same.f1.value) < 0.03
+    assert better.f1.low > 0.05
+    assert better.accuracy.value == pytest.approx((good == y).mean() - (bad == y).mean())
+
+
+def test_subjects_come_worst_first_and_withholding_doubtful_answers_helps() -> None:
+    y = np.tile(np.arange(4), 60)
+    windows = windows_of(y, 6)
+    found = np.where(windows.subjects == windows.subjects[0], (y + 1) % 4, y)
+    proba = np.where(np.arange(4) == found[:, None], np.where(found == y, 0.9, 0.55)[:, None], 0).astype(np.float32)
+    metrics = evaluate(windows, proba, fit_seconds=1, predict_seconds=1)
+    worst = metrics.per_subject[0]
+    assert (worst.subject, worst.accuracy, worst.windows) == (windows.subjects[0], 0.0, 40)
+    assert [row.accuracy for row in metrics.per_subject[1:]] == [1.0] * 5
+    assert [(round(b.confidence, 2), b.accuracy) for b in metrics.reliability] == [(0.55, 0.0), (0.9, 1.0)]
+    everything, withheld = metrics.coverage[0], metrics.coverage[-1]
+    assert (everything.share, everything.accuracy) == (1.0, pytest.approx(5 / 6))
+    assert (withheld.threshold, withheld.share, withheld.accuracy) == (0.9, pytest.approx(5 / 6), 1.0)

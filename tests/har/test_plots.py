@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from app.har import plots
 from app.har.colours import MISSING, PALETTE, activity_colour
-from app.har.types import Interval, Metrics
+from app.har.types import Confidence, Coverage, Interval, Metrics, SubjectMetrics
 
 ACTIVITIES = ("Sit", "Walk", "Run")
 EPOCHS = [
@@ -23,7 +23,13 @@ EPOCHS = [
 
 def metrics(value: float) -> Metrics:
     interval = Interval(value, value - 0.05, min(1.0, value + 0.02))
-    return Metrics(interval, interval, interval, interval, 0.01, (), ((5, 1), (0, 4)), 3.0, 1000.0)
+    return Metrics(
+        interval, interval, interval, interval, 0.01, (), ((5, 1), (0, 4)),
+        (SubjectMetrics("s1", value, value, 10),),
+        (Confidence(0.6, 0.5, 4), Confidence(0.95, 1.0, 6)),
+        (Coverage(0.0, 1.0, value), Coverage(0.9, 0.6, 1.0)),
+        3.0, 1000.0,
+    )  # fmt: skip
 
 
 def waves() -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]

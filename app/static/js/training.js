@@ -10,13 +10,17 @@
   const STAGES = {
     starting: "starting", windows: "cutting windows", split: "splitting", fit: "preparing", features: "computing features",
     selection: "ranking features by Random Forest", learning: "learning from the features", network: "training the network", head: "fitting the ELM head",
-    calibration: "calibrating the confidence", evaluation: "evaluating on the test windows", scored: "scored", writing: "drawing the plots",
+    calibration: "calibrating the confidence", evaluation: "evaluating on the test windows", "fold scored": "fold scored", scored: "scored", writing: "drawing the plots",
   };
   const duration = (s) => (s < 90 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${String(Math.round(s % 60)).padStart(2, "0")} s`);
+  const title = (curve) => {
+    const [model, fold] = curve.split("\n");
+    return (TITLES[model] || model) + (fold ? `, fold ${fold}` : "");
+  };
   const epochs = {}; // model -> list of epoch events
   let seen = 0;
 
-  function draw(id, title, metrics) {
+  function draw(id, heading, metrics) {
     const traces = [];
     for (const [index, [model, events]] of Object.entries(epochs).entries()) {
       for (const [key, suffix, dash] of metrics) {
@@ -24,14 +28,14 @@
         if (points.length) {
           traces.push({
             x: points.map((e) => e.epoch), y: points.map((e) => e[key]), mode: "lines+markers", marker: { size: 4 },
-            name: `${TITLES[model] || model}, ${suffix}`, line: { color: COLOURS[index % COLOURS.length], dash },
+            name: `${title(model)}, ${suffix}`, line: { color: COLOURS[index % COLOURS.length], dash },
           });
         }
       }
     }
     const layout = {
-      title: { text: title, font: { size: 14 } }, height: 300, margin: { l: 52, r: 12, t: 36, b: 84 },
-      xaxis: { title: { text: "Epoch" }, rangemode: "tozero", tickformat: "d", nticks: 8 }, yaxis: { title: { text: title } },
+      title: { text: heading, font: { size: 14 } }, height: 300, margin: { l: 52, r: 12, t: 36, b: 84 },
+      xaxis: { title: { text: "Epoch" }, rangemode: "tozero", tickformat: "d", nticks: 8 }, yaxis: { title: { text: heading } },
       showlegend: true, legend: { orientation: "h", y: -0.32, font: { size: 11 } },
     };
     Plotly.react(id, traces, layout, { displayModeBar: false, responsive: true });
@@ -39,14 +43,17 @@
 
   function take(event) {
     if (event.epoch !== undefined) {
-      (epochs[event.model] ||= []).push(event);
+      const curve = event.folds ? `${event.model}\n${event.fold}` : event.model;
+      (epochs[curve] ||= []).push(event);
     }
     const parts = [TITLES[event.model] || event.model, STAGES[event.stage] || event.stage].filter(Boolean);
+    if (event.folds) parts.push(`fold ${event.fold} of ${event.folds}`);
     if (event.epoch !== undefined) parts.push(`epoch ${event.epoch} of ${event.epochs}`);
     byId("stage").textContent = parts.join(": ");
-    if (event.stage === "scored") {
+    if (event.stage === "scored" || event.stage === "fold scored") {
       const item = document.createElement("li");
-      item.textContent = `${TITLES[event.model]}: accuracy ${(100 * event.accuracy).toFixed(1)} %, macro F1 ${event.f1.toFixed(3)}`;
+      const what = event.stage === "scored" ? TITLES[event.model] : title(`${event.model}\n${event.fold}`);
+      item.textContent = `${what}: accuracy ${(100 * event.accuracy).toFixed(1)} %, macro F1 ${event.f1.toFixed(3)}`;
       byId("log").append(item);
     }
   }

@@ -25,8 +25,8 @@ PROTOCOLS = {
         "Trained on some people, tested on others: what a person the model has never seen will get.",
     ),
     "random": (
-        "Random 80/20",
-        "The paper's protocol: windows of one recording may fall on both sides, so it flatters every model.",
+        "Random",
+        "The paper's protocol, 80/20: windows of one recording may fall on both sides, so it flatters every model.",
     ),
 }
 
@@ -37,6 +37,16 @@ class TrainForm(FlaskForm):
     dataset = SelectField("Data set", validators=[DataRequired()])
     protocol = RadioField(
         "How to test", choices=[(name, title) for name, (title, _) in PROTOCOLS.items()], default="subject"
+    )
+    folds = SelectField(
+        "How much to test",
+        choices=[
+            ("", "One part: train once on 80 %, test on the rest, and keep the model"),
+            ("5", "Everything, in 5 folds: five trainings, no model is kept"),
+            ("10", "Everything, in 10 folds: ten trainings, no model is kept"),
+        ],
+        default="",
+        description="Folds test every window once, so the figures are surer and each person has a score.",
     )
     models = SelectMultipleField(
         "Models to compare",
@@ -82,6 +92,7 @@ class TrainForm(FlaskForm):
             epochs=self.epochs.data,
             window_length_s=float(self.window_length_s.data or 0),
             overlap=float(self.overlap.data or 0),
+            folds=int(self.folds.data) if self.folds.data else None,
         )
 
 

@@ -82,6 +82,26 @@ def test_a_training_started_from_the_page_shows_progress_then_table_and_download
     assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
 
 
+def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_no_model(
+    example: Flask, admin_client: FlaskClient
+) -> None:
+    answers = {**ANSWERS, "folds": "5", "models": ["naive-bayes", "decision-tree"]}
+    address = admin_client.post("/training/", data=answers).location
+    state = finish(admin_client, address)
+    assert state["status"] == "finished", state["reason"]
+    page = admin_client.get(address).get_data(as_text=True)
+    for words in (
+        "By subject, 5 folds",
+        'id="differences"',
+        "Naive Bayes − Decision tree",
+        "Fold by fold",
+        "the worst, ",
+    ):
+        assert words in page
+    assert admin_client.get(f"{address}/files/plots/reliability-naive-bayes.png").status_code == 200
+    assert model_versions.list_versions() == []
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

@@ -1,0 +1,45 @@
+"""The windows that the model benchmarks are run on: one setting a data set, the same for every model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from app.har.datasets.hapt import TRANSITIONS
+from app.har.store import EMBEDDED_EXAMPLE, convert, open_store
+from app.har.types import WindowSet
+from app.har.windows import make_windows
+
+DATA = Path(os.environ.get("HAR_DATA_DIR") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
+SETS = {  # path, window length (s), overlap
+    "ku-har": (DATA / "ku-har" / "1.Raw_time_domian_data.zip", 3.0, 0.0),
+    "hapt": (DATA / "hapt" / "HAPT Data Set.zip", 2.56, 0.0),
+    "sp-sw-har": (DATA / "sp-sw-har" / "sp-sw-har.zip", 1.0, 0.5),
+    "physiotherapy": (EMBEDDED_EXAMPLE, 3.0, 0.0),
+}
+
+
+def windows_of(name: str) -> WindowSet:
+    """Read a data set anew and cut it into windows; HAPT without its postural transitions."""
+    path, length_s, overlap = SETS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        convert(path, Path(folder) / "store")
+        windows = make_windows(open_store(Path(folder) / "store").signals, length_s, overlap)
+    return without_activities(windows, TRANSITIONS) if name == "hapt" else windows
+
+
+def without_activities(windows: WindowSet, left_out: tuple[str, ...]) -> WindowSet:
+    """Leave activities out."""
+    kept = [i for i, activity in enumerate(windows.activities) if activity not in left_out]
+    windows = windows.take(np.isin(windows.y, kept))
+    return replace(windows, y=np.searchsorted(kept, windows.y), activities=tuple(windows.activities[i] for i in kept))
+
+
+def with_channels(windows: WindowSet, sensors: tuple[str, ...]) -> WindowSet:
+    """Keep the channels of some sensors, by their stems."""
+    kept = [i for i, channel in enumerate(windows.channels) if channel.rpartition("_")[0] in sensors]
+    return replace(windows, X=windows.X[:, :, kept], channels=tuple(windows.channels[i] for i in kept))

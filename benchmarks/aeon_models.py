@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from app.har.classifier import Classifier
+from app.har.base import Classifier
 from app.har.types import FloatArray, OnEvent, WindowSet
 
 N_JOBS = 2

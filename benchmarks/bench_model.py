@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from app.har.base import Classifier
 from app.har.baselines import MODELS
-from app.har.classifier import ActivityClassifier, Classifier
+from app.har.classifier import ActivityClassifier
 from app.har.experiment import describe_split, fit_and_score
 from app.har.splits import split_windows
 from app.har.store import convert, open_store

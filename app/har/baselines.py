@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.har.classifier import ActivityClassifier, Classifier, ModelConfig
+from app.har.base import Classifier
+from app.har.classifier import ActivityClassifier, ModelConfig
 from app.har.rivals import on_features, raw_networks
 
 MODELS: dict[str, type[Classifier]] = {  # in the order of `catalogue`, which says what each is

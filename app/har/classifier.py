@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,110 +14,17 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from app.har import model_folder, networks
+from app.har.base import Classifier
 from app.har.elm import ExtremeLearningMachine
-from app.har.errors import UnusableRecording
 from app.har.familiarity import Familiarity
 from app.har.features import frame_features, sensor_columns, triads, window_features
+from app.har.scaling import CLIP, Compander, Scaler
 from app.har.selection import rank_features
-from app.har.splits import check_trainable, split_inner
-from app.har.types import Event, FloatArray, Gravity, IntArray, OnEvent, WindowSet, ignore_event
+from app.har.splits import split_inner
+from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 
-CLIP = 5.0  # standard deviations: what lies beyond says no more
 RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
-C = TypeVar("C", bound="Classifier")
-
-
-class Classifier(ABC):
-    """What every model is to the rest: it learns from windows and gives each window's activity a probability."""
-
-    name: ClassVar[str]
-    activities: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    sampling_rate_hz: float = 0.0
-    n_timesteps: int = 0
-    gravity: Gravity = "removed"
-
-    @property
-    def window_length_s(self) -> float:
-        """Return the length of the windows learnt from."""
-        return self.n_timesteps / self.sampling_rate_hz
-
-    def fit(
-        self: C, windows: WindowSet, *, epochs: int | None = None, seed: int = 0, on_event: OnEvent = ignore_event
-    ) -> C:
-        """Learn from these windows, and these only.
-
-        Parameters
-        ----------
-        epochs
-            Most passes over the data; None leaves it to the model, and a model without epochs takes no notice.
-        on_event
-            Gets the stages as they begin and, of networks, every epoch's figures.
-
-        Raises
-        ------
-        InsufficientData
-            When there is one activity, or an activity of one window.
-        """
-        check_trainable(windows)
-        self.activities, self.channels = windows.activities, windows.channels
-        self.sampling_rate_hz, self.n_timesteps = windows.sampling_rate_hz, windows.X.shape[1]
-        self.gravity = windows.gravity
-        self._check(windows)
-
-        def report(event: Event) -> None:
-            on_event({"model": self.name, **event})
-
-        self._fit(windows, epochs, seed, report)
-        return self
-
-    def predict_proba(self, windows: WindowSet) -> FloatArray:
-        """Return (n_windows, n_activities) probabilities, columns in the order of ``activities``.
-
-        Raises
-        ------
-        UnusableRecording
-            When the windows have other channels, another rate, length or handling of gravity than those learnt from.
-        """
-        self._check(windows)
-        if not len(windows):
-            return np.zeros((0, len(self.activities)), np.float32)
-        return self._predict_proba(windows).astype(np.float32)
-
-    @abstractmethod
-    def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None: ...
-
-    @abstractmethod
-    def _predict_proba(self, windows: WindowSet) -> FloatArray: ...
-
-    def _check(self, windows: WindowSet) -> None:
-        if not self.activities:
-            raise ValueError("fit the model first")
-        if windows.channels != self.channels:
-            raise UnusableRecording(
-                f"The model expects the channels {', '.join(self.channels)}; found {', '.join(windows.channels)}."
-            )
-        if windows.sampling_rate_hz != self.sampling_rate_hz or windows.X.shape[1:] != (
-            self.n_timesteps,
-            len(self.channels),
-        ):
-            raise UnusableRecording(
-                f"The model expects windows of {self.n_timesteps} samples at {self.sampling_rate_hz:g} Hz "
-                f"({self.window_length_s:g} s) and {len(self.channels)} channels; found an array of shape "
-                f"{windows.X.shape} at {windows.sampling_rate_hz:g} Hz."
-            )
-        if windows.gravity != self.gravity:
-            raise UnusableRecording(
-                f"The model was trained on acceleration with gravity {self.gravity}; here it is {windows.gravity}."
-            )
-        self._check_values(windows)
-
-    def _check_values(self, windows: WindowSet) -> None:
-        if not np.isfinite(windows.X).all():
-            raise UnusableRecording("The signal has missing or infinite values; cut the recording there.")
-
-
 PARTS = ("selection", "logarithms", "raw", "gru", "time attention", "sensor attention", "head")
 
 
@@ -139,43 +45,6 @@ class ModelConfig:
     elm_ridge: float = 100.0
     held_out_fraction: float = 0.15  # of the training windows: how to combine, and how sure to be
     without: tuple[str, ...] = ()  # of PARTS; only to see what they are worth
-
-
-@dataclass(frozen=True)
-class Scaler:
-    """Mean and deviation per feature, learnt from training rows."""
-
-    mean: FloatArray
-    deviation: FloatArray
-
-    @classmethod
-    def of(cls, rows: FloatArray) -> Scaler:
-        return cls(rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-6))
-
-    def __call__(self, values: FloatArray, clip: float = CLIP) -> FloatArray:
-        scaled: FloatArray = np.clip((values - self.mean) / self.deviation, -clip, clip)
-        return scaled
-
-
-@dataclass(frozen=True)
-class Compander:
-    """Brings the raw signal of rest and of running to one size: asinh in units of what quiet windows move by."""
-
-    centre: FloatArray  # (n_channels,)
-    quiet: FloatArray
-    scale: FloatArray
-
-    @classmethod
-    def of(cls, raw: FloatArray) -> Compander:
-        """Learn from training windows (n, n_steps, n_channels)."""
-        centre = np.median(raw, axis=(0, 1)).astype(np.float32)
-        quiet = np.quantile(raw.std(axis=1), 0.1, axis=0).astype(np.float32) + np.float32(1e-3)
-        scale = np.arcsinh((raw - centre) / quiet).std(axis=(0, 1)).astype(np.float32) + np.float32(1e-6)
-        return cls(centre, quiet, scale)
-
-    def __call__(self, raw: FloatArray) -> FloatArray:
-        companded: FloatArray = np.arcsinh((raw - self.centre) / self.quiet)
-        return companded / self.scale
 
 
 @dataclass(frozen=True)

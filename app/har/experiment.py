@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from scipy.special import stdtrit
 
 from app.har import plots
+from app.har.base import Classifier
 from app.har.baselines import make_classifier
-from app.har.classifier import ActivityClassifier, Classifier
+from app.har.classifier import ActivityClassifier
 from app.har.evaluation import compare, evaluate
 from app.har.splits import fold_windows, split_windows
 from app.har.types import Event, FloatArray, Metrics, OnEvent, SignalSet, Split, TrainConfig, WindowSet, ignore_event

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from app.har.classifier import Classifier, Scaler
+from app.har.base import Classifier
 from app.har.elm import ExtremeLearningMachine
 from app.har.features import window_features
+from app.har.scaling import Scaler
 from app.har.splits import split_inner
 from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 

@@ -6,7 +6,8 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from app.har import networks
-from app.har.classifier import Classifier, Scaler
+from app.har.base import Classifier
+from app.har.scaling import Scaler
 from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 
 LSTM_RATE_HZ = 25.0  # an LSTM reads the signal averaged to about this rate: 300 steps would take it ten times as long

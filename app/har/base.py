@@ -1,0 +1,104 @@
+"""What every model is to the rest of the program."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, TypeVar
+
+import numpy as np
+
+from app.har.errors import UnusableRecording
+from app.har.splits import check_trainable
+from app.har.types import Event, FloatArray, Gravity, OnEvent, WindowSet, ignore_event
+
+C = TypeVar("C", bound="Classifier")
+
+
+class Classifier(ABC):
+    """What every model is to the rest: it learns from windows and gives each window's activity a probability."""
+
+    name: ClassVar[str]
+    activities: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    sampling_rate_hz: float = 0.0
+    n_timesteps: int = 0
+    gravity: Gravity = "removed"
+
+    @property
+    def window_length_s(self) -> float:
+        """Return the length of the windows learnt from."""
+        return self.n_timesteps / self.sampling_rate_hz
+
+    def fit(
+        self: C, windows: WindowSet, *, epochs: int | None = None, seed: int = 0, on_event: OnEvent = ignore_event
+    ) -> C:
+        """Learn from these windows, and these only.
+
+        Parameters
+        ----------
+        epochs
+            Most passes over the data; None leaves it to the model, and a model without epochs takes no notice.
+        on_event
+            Gets the stages as they begin and, of networks, every epoch's figures.
+
+        Raises
+        ------
+        InsufficientData
+            When there is one activity, or an activity of one window.
+        """
+        check_trainable(windows)
+        self.activities, self.channels = windows.activities, windows.channels
+        self.sampling_rate_hz, self.n_timesteps = windows.sampling_rate_hz, windows.X.shape[1]
+        self.gravity = windows.gravity
+        self._check(windows)
+
+        def report(event: Event) -> None:
+            on_event({"model": self.name, **event})
+
+        self._fit(windows, epochs, seed, report)
+        return self
+
+    def predict_proba(self, windows: WindowSet) -> FloatArray:
+        """Return (n_windows, n_activities) probabilities, columns in the order of ``activities``.
+
+        Raises
+        ------
+        UnusableRecording
+            When the windows have other channels, another rate, length or handling of gravity than those learnt from.
+        """
+        self._check(windows)
+        if not len(windows):
+            return np.zeros((0, len(self.activities)), np.float32)
+        return self._predict_proba(windows).astype(np.float32)
+
+    @abstractmethod
+    def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None: ...
+
+    @abstractmethod
+    def _predict_proba(self, windows: WindowSet) -> FloatArray: ...
+
+    def _check(self, windows: WindowSet) -> None:
+        if not self.activities:
+            raise ValueError("fit the model first")
+        if windows.channels != self.channels:
+            raise UnusableRecording(
+                f"The model expects the channels {', '.join(self.channels)}; found {', '.join(windows.channels)}."
+            )
+        if windows.sampling_rate_hz != self.sampling_rate_hz or windows.X.shape[1:] != (
+            self.n_timesteps,
+            len(self.channels),
+        ):
+            raise UnusableRecording(
+                f"The model expects windows of {self.n_timesteps} samples at {self.sampling_rate_hz:g} Hz "
+                f"({self.window_length_s:g} s) and {len(self.channels)} channels; found an array of shape "
+                f"{windows.X.shape} at {windows.sampling_rate_hz:g} Hz."
+            )
+        if windows.gravity != self.gravity:
+            raise UnusableRecording(
+                f"The model was trained on acceleration with gravity {self.gravity}; here it is {windows.gravity}."
+            )
+        self._check_values(windows)
+
+    def _check_values(self, windows: WindowSet) -> None:
+        if not np.isfinite(windows.X).all():
+            raise UnusableRecording("The signal has missing or infinite values; cut the recording there.")

@@ -33,8 +33,8 @@ setup: $(VENV)/.run ## create the environment and install the dependencies
 run: setup ## start the site (HOST, PORT and HAR_HOME are respected)
 	@$(BIN)/python run.py
 
-test: $(VENV)/.dev ## run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## run all tests, on two cores; some of them: make test ARGS="tests/har -k elm"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy
 	@$(BIN)/ruff check .

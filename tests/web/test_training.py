@@ -93,7 +93,7 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
     for words in (
         "By subject, 5 folds",
         'id="differences"',
-        "Naive Bayes − Decision tree",
+        "Decision tree − Naive Bayes",
         "Fold by fold",
         "the worst, ",
     ):

@@ -64,6 +64,9 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("models", "/models/")
     page.get_by_role("link", name="physiotherapy-example/1").first.click()
     camera.shoot("model")
+    start_training(page, site.address, models=("plain-elm", "svm", "decision-tree"), epochs=12, folds="5")
+    page.wait_for_selector("#differences", timeout=10 * MINUTES)
+    camera.shoot("evaluation")
     camera.shoot("change-password", "/password")
 
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
@@ -78,6 +81,13 @@ def photograph(browser: Browser, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     camera.shoot("prediction")
+    no_gyroscope = [",".join(row.split(",")[:4]) for row in example.decode().splitlines()]
+    page.goto(site.address + "/")
+    file = {"name": "no gyroscope.csv", "mimeType": "text/csv", "buffer": "\n".join(no_gyroscope).encode()}
+    page.set_input_files("input[type=file]", file)
+    page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
+    page.wait_for_url(re.compile(r"/predictions/\d+"))
+    camera.shoot("prediction-missing-sensor")
     camera.shoot("home-user", "/")
     camera.shoot("not-found", "/no-such-page")
     page.goto(site.address + "/")

@@ -350,7 +350,7 @@ class ActivityClassifier(Classifier):
         )
         for number, combination in enumerate(manifest["elm_combinations"]):
             model.elm.betas[tuple(combination)] = arrays[f"beta_{number}"]
-        model.network, model._infer = network, networks.inference(network)
+        model.network, model._infer = network, networks.inference(network, trace=True)
         return model
 
 

@@ -300,13 +300,19 @@ def _rows(X: Inputs, index: IntArray | slice) -> Any:
     return {name: x[index] for name, x in X.items()} if isinstance(X, Mapping) else X[index]
 
 
-def inference(model: keras.Model) -> Callable[[Inputs], dict[str, FloatArray]]:
-    """Return a compiled function from inputs (n, …) to every output of the model, for any n."""
+def inference(model: keras.Model, trace: bool = False) -> Callable[[Inputs], dict[str, FloatArray]]:
+    """Return a compiled function from inputs (n, …) to every output of the model, for any n.
+
+    ``trace`` compiles it now, which takes about a second, and not at the first call.
+    """
     import tensorflow as tf
 
     compiled = tf.function(
         lambda inputs: model(inputs, training=False), input_signature=[_specification(model.input)], autograph=False
     )
+
+    if trace:
+        compiled.get_concrete_function()
 
     def infer(X: Inputs) -> dict[str, FloatArray]:
         n = len(next(iter(X.values())) if isinstance(X, Mapping) else X)

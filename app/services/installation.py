@@ -25,9 +25,9 @@ def migrate() -> None:
     with FileLock(Path(current_app.config["INSTANCE"]) / "migration.lock"):
         if _revision() == _latest_revision():
             return
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # already its import has something to say
         from flask_migrate import upgrade
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         bind_alembic(current_app)
         upgrade()
 

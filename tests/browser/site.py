@@ -140,11 +140,12 @@ def log_out(page: Page) -> None:
     page.context.clear_cookies()
 
 
-def start_training(page: Page, address: str, *, models: tuple[str, ...], epochs: int) -> None:
+def start_training(page: Page, address: str, *, models: tuple[str, ...], epochs: int, folds: str = "") -> None:
     """Fill in the train page for the embedded example and press the button."""
     page.goto(address + "/training/?dataset=physiotherapy-example")
     for box in page.locator("input[name=models]").all():
         box.set_checked(box.get_attribute("value") in models)
+    page.select_option("select[name=folds]", folds)
     page.locator("summary", has_text="Advanced").click()
     page.fill("input[name=epochs]", str(epochs))
     page.get_by_role("button", name="Start training").click()

@@ -168,11 +168,16 @@ class ActivityClassifier(Classifier):
         whole_names += [name for name in names if "relative" not in name]
         return _Description(frames, whole, names, list(sensor_columns(whole_names, self.sensors).values()))
 
+    def _raw_steps(self) -> tuple[int, int]:
+        """Return the steps left after the convolutions' stride, and how many samples are averaged before."""
+        average = max(1, round(self.sampling_rate_hz / RAW_RATE_HZ))
+        return max(self.n_timesteps // average // networks.STRIDE, 1), average
+
     def _raw(self, windows: WindowSet) -> FloatArray:
         """Return the signal at about `RAW_RATE_HZ`, cut to a multiple of the convolutions' stride."""
-        average = max(1, round(windows.sampling_rate_hz / RAW_RATE_HZ))
         n, length, n_channels = windows.X.shape
-        n_steps = max(length // average // networks.STRIDE, 1) * networks.STRIDE
+        steps, average = self._raw_steps()
+        n_steps = steps * networks.STRIDE
         X = np.pad(windows.X, ((0, 0), (0, max(0, n_steps * average - length)), (0, 0)), mode="edge")
         raw: FloatArray = X[:, : n_steps * average].reshape(n, n_steps, average, n_channels).mean(axis=2)
         return raw
@@ -238,7 +243,8 @@ class ActivityClassifier(Classifier):
         scores = self.elm.predict(whole[held_out])
         self.elm.partial_fit(whole[held_out], y[held_out], n_activities)
         for combination in self._combinations():
-            self.elm.solve(combination)
+            if not all(combination):  # that one is solved already
+                self.elm.solve(combination)
 
         on_event({"stage": "network", "fraction": 0.4})
         self._compander = Compander.of(self._raw(windows)[fitted])
@@ -272,8 +278,7 @@ class ActivityClassifier(Classifier):
         networks.tensorflow_quietly().utils.set_random_seed(seed)
         channels = triads(self.channels)
         sensors = {sensor: (len(own), len(channels[sensor])) for sensor, own in self._selected_columns(described.names)}
-        n_steps = max(self.n_timesteps // max(1, round(self.sampling_rate_hz / RAW_RATE_HZ)) // networks.STRIDE, 1)
-        pooling = self._pooling(n_steps, described.frames.shape[1])
+        pooling = self._pooling(self._raw_steps()[0], described.frames.shape[1])
         return networks.gru_attention(
             sensors, pooling, len(self.activities), self.config.units, self.config.filters, self.config.without
         )

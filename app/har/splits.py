@@ -72,7 +72,8 @@ def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int
 def split_inner(windows: WindowSet, seed: int, fraction: float = 0.15) -> tuple[IntArray, IntArray]:
     """Divide training windows into a part to fit and a part to hold out: whole subjects when there are at least 4.
 
-    The held-out part decides when to stop and how sure the model may be. An activity of a single window is only fitted.
+    The held-out part decides how to combine a model's parts and how sure it may be. An activity of a single
+    window is only fitted.
     """
     if len(set(windows.subjects)) >= 4:
         fit, held_out = _by_subject(windows, seed, fraction)

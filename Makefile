@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR
 
-.PHONY: help setup run test lint bench migration lock
+.PHONY: help setup run test lint bench reference-models migration lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ lint: $(VENV)/.dev ## ruff and mypy
 
 bench: $(VENV)/.dev ## measure what docs/BENCHMARKS.md quotes
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+reference-models: $(VENV)/.dev ## train the models that come with the program anew, from HAR_DATA_DIR
+	@$(BIN)/python -m benchmarks.reference_models $(ARGS)
 
 migration: $(VENV)/.dev ## write a migration for changed tables: make migration M="what changed"
 	@HAR_HOME=$$(mktemp -d) bash -c '$(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(M)" --rev-id $$(printf %04d $$(( $$(ls migrations/versions/*.py | wc -l) + 1 )))'

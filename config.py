@@ -55,6 +55,7 @@ class Config:
     UPLOADS: Path = field(init=False)
     MODEL_STORE: Path = field(init=False)
     MIGRATIONS: Path = ROOT / "migrations"
+    REFERENCE_MODELS: Path = ROOT / "reference_models"
 
     def __post_init__(self) -> None:
         self.INSTANCE = self.HAR_HOME / "instance"

@@ -40,7 +40,12 @@ def train(data: Path, folder: Path) -> Example:
     store = open_store(folder / "store")
     windows = make_windows(store.signals)
     some = windows.take(np.arange(0, len(windows), max(1, len(windows) // 400)))
-    ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2).save(folder / "model")
+    subjects = sorted(set(some.subjects))
+    extra = {
+        "data": {"dataset": NAME, "fingerprint": store.summary.fingerprint},
+        "split": {"protocol": "subject", "test_subjects": 2, "subjects": {"train": subjects, "test": subjects[-2:]}},
+    }
+    ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2).save(folder / "model", extra)
     return Example(store, folder / "model")
 
 

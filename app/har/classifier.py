@@ -15,9 +15,10 @@ from scipy.special import log_softmax, softmax
 
 from app.har import model_folder, networks
 from app.har.base import Classifier
+from app.har.convolutions import SAMPLE, RandomConvolutions
 from app.har.elm import ExtremeLearningMachine
 from app.har.familiarity import Familiarity
-from app.har.features import frame_features, sensor_columns, triads, window_features
+from app.har.features import frame_features, per_chunk, sensor_columns, triads, window_features
 from app.har.scaling import CLIP, Compander, Scaler
 from app.har.selection import rank_features
 from app.har.splits import split_inner
@@ -33,7 +34,7 @@ class ModelConfig:
     """Settings of ELM-GRU-AM; lengths are in seconds, so that they suit any sampling rate."""
 
     frame_length_s: float = 1.0  # at most half a window is used
-    frame_step_s: float = 0.25
+    frame_step_s: float = 0.5  # at most half a frame is used
     n_selected: int = 192  # frame features that go on to the network, the Random Forest's best
     units: int = 64
     filters: int = 16  # of the first convolution over the raw signal
@@ -43,6 +44,7 @@ class ModelConfig:
     sensor_dropout: float = 0.1  # share of training windows that lose a sensor, where there are several
     elm_nodes: int = 3000
     elm_ridge: float = 100.0
+    elm_convolutions: int = 500  # random kernels, in equal parts a device
     held_out_fraction: float = 0.15  # of the training windows: how to combine, and how sure to be
     without: tuple[str, ...] = ()  # of PARTS; only to see what they are worth
 
@@ -69,8 +71,14 @@ class _Description:
 
     frames: FloatArray  # (n, n_frames, n_features)
     whole: FloatArray  # (n, n_features)
+    raw: FloatArray  # (n, n_steps, n_channels)
     names: list[str]  # of the frames' features
-    columns: list[IntArray]  # of each sensor in `whole`
+    columns: list[IntArray]  # of each sensor in `whole`, and then of each device's random convolutions
+
+    @classmethod
+    def joined(cls, parts: list[_Description]) -> _Description:
+        frames, whole, raw = (np.concatenate([getattr(p, name) for p in parts]) for name in ("frames", "whole", "raw"))
+        return cls(frames, whole, raw, parts[0].names, parts[0].columns)
 
 
 class ActivityClassifier(Classifier):
@@ -111,13 +119,17 @@ class ActivityClassifier(Classifier):
         A sensor that is missing is NaN in all of its channels, all through the window.
         """
         self._check(windows)
+        parts = [vars(part) for part in per_chunk(windows, self._recognise_chunk)]
+        return Recognition(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+    def _recognise_chunk(self, windows: WindowSet) -> Recognition:
         missing = self._missing(windows)
         described = self._describe(windows)
         scaled = self._window_scaler(described.whole, np.inf)
         strangeness = np.stack(
             [
                 np.where(missing[:, number], np.inf, own.strange(scaled[:, columns]))
-                for number, (own, columns) in enumerate(zip(self._familiarity, described.columns, strict=True))
+                for number, (own, columns) in enumerate(zip(self._familiarity, described.columns, strict=False))
             ],
             axis=1,
         ).astype(np.float32)
@@ -125,9 +137,9 @@ class ActivityClassifier(Classifier):
         present = (
             present | ~present.any(axis=1, keepdims=True) & ~missing
         )  # where all are strange, all that there are count
-        outputs = self._infer(self._inputs(windows, described, present))
+        outputs = self._infer(self._inputs(described, present))
         log_p = np.log(outputs["activity"] + 1e-7)
-        scores = self.elm.predict(np.clip(scaled, -CLIP, CLIP), present)
+        scores = self.elm.predict(np.clip(scaled, -CLIP, CLIP), self._blocks(present))
         return Recognition(
             combine(log_p, np.zeros_like(scores) if self._lacks("head") else scores, self.combination),
             outputs["attention"],
@@ -150,23 +162,47 @@ class ActivityClassifier(Classifier):
         super()._check_values(replace(windows, X=_filled(windows.X, missing, self._channels_of_sensors)))
 
     def _missing(self, windows: WindowSet) -> NDArray[np.bool_]:
-        gone = np.asarray(np.isnan(windows.X).all(axis=1))  # (n, n_channels)
+        gone = np.isnan(windows.X[:, 0])  # (n, n_channels)
+        rows = np.flatnonzero(gone.any(axis=1))
+        gone[rows] = np.isnan(windows.X[rows]).all(axis=1)
         return np.stack([gone[:, channels].all(axis=1) for channels in self._channels_of_sensors], axis=1)
+
+    @property
+    def _devices(self) -> list[IntArray]:
+        """Return the channels of each device: ``watch.acc_x`` and ``watch.gyro_x`` are on one."""
+        prefix = [channel.rpartition(".")[0] for channel in self.channels]
+        return [np.flatnonzero([own == device for own in prefix]) for device in dict.fromkeys(prefix)]
+
+    def _blocks(self, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which blocks of the head have all they need, (n, n_blocks), where these sensors are present."""
+        of_sensor = self._channels_of_sensors
+        needed = [[n for n, own in enumerate(of_sensor) if own[0] in channels] for channels in self._devices]
+        return np.concatenate([present, *(present[:, own].all(axis=1, keepdims=True) for own in needed)], axis=1)
 
     @property
     def _channels_of_sensors(self) -> list[list[int]]:
         return list(triads(self.channels).values())
 
     def _describe(self, windows: WindowSet) -> _Description:
-        config, logarithms = self.config, not self._lacks("logarithms")
+        logarithms = not self._lacks("logarithms")
         filled = replace(windows, X=_filled(windows.X, self._missing(windows), self._channels_of_sensors))
-        length_s = min(config.frame_length_s, windows.window_length_s / 2)
-        frames, names = frame_features(filled, length_s, config.frame_step_s, logarithms=logarithms)
+        raw = self._raw(filled)
+        frames, names = frame_features(filled, *self._frames_s(), logarithms=logarithms)
         whole, whole_names = window_features(filled, relative=False, logarithms=logarithms)
         absolute = ["relative" not in name for name in names]
-        whole = np.concatenate([whole, frames[:, :, absolute].mean(axis=1)], axis=1)
         whole_names += [name for name in names if "relative" not in name]
-        return _Description(frames, whole, names, list(sensor_columns(whole_names, self.sensors).values()))
+        columns = list(sensor_columns(whole_names, self.sensors).values())
+        shapes = [own(raw[:, :, channels]) for own, channels in zip(self._convolutions, self._devices, strict=True)]
+        for shape in shapes:
+            first = sum(len(own) for own in columns)
+            columns.append(np.arange(first, first + shape.shape[1]))
+        whole = np.concatenate([whole, frames.mean(axis=1)[:, absolute], *shapes], axis=1)
+        return _Description(frames, whole, raw, names, columns)
+
+    def _frames_s(self) -> tuple[float, float]:
+        """Return the length of a frame and the step to the next."""
+        length_s = min(self.config.frame_length_s, self.window_length_s / 2)
+        return length_s, min(self.config.frame_step_s, length_s / 2)
 
     def _raw_steps(self) -> tuple[int, int]:
         """Return the steps left after the convolutions' stride, and how many samples are averaged before."""
@@ -175,31 +211,35 @@ class ActivityClassifier(Classifier):
 
     def _raw(self, windows: WindowSet) -> FloatArray:
         """Return the signal at about `RAW_RATE_HZ`, cut to a multiple of the convolutions' stride."""
-        n, length, n_channels = windows.X.shape
+        length = windows.X.shape[1]
         steps, average = self._raw_steps()
         n_steps = steps * networks.STRIDE
-        X = np.pad(windows.X, ((0, 0), (0, max(0, n_steps * average - length)), (0, 0)), mode="edge")
-        raw: FloatArray = X[:, : n_steps * average].reshape(n, n_steps, average, n_channels).mean(axis=2)
-        return raw
+        X = windows.X
+        if length < n_steps * average:
+            X = np.pad(X, ((0, 0), (0, n_steps * average - length), (0, 0)), mode="edge")
+        raw: FloatArray = sum(
+            (X[:, i : n_steps * average : average] for i in range(1, average)), X[:, : n_steps * average : average]
+        )
+        return raw / np.float32(average)
 
     def _pooling(self, n_steps: int, n_frames: int) -> FloatArray:
         """Return the weight of each step after the convolutions in each frame, (n_steps, n_frames)."""
         middle_s = (np.arange(n_steps) + 0.5) * self.window_length_s / n_steps
-        length_s = min(self.config.frame_length_s, self.window_length_s / 2)
-        start_s = np.arange(n_frames) * self.config.frame_step_s
+        length_s, step_s = self._frames_s()
+        start_s = np.arange(n_frames) * step_s
         distance = np.abs(middle_s[:, None] - start_s - length_s / 2)
         inside = (distance <= length_s / 2) | (distance == distance.min(axis=0))
         share: FloatArray = (inside / inside.sum(axis=0)).astype(np.float32)
         return share
 
-    def _inputs(self, windows: WindowSet, described: _Description, present: NDArray[np.bool_]) -> dict[str, FloatArray]:
+    def _inputs(self, described: _Description, present: NDArray[np.bool_]) -> dict[str, FloatArray]:
         """Return what the network reads; a sensor that is not present is silent."""
         frames = self._frame_scaler(described.frames[:, :, self._selected])
         inputs = {
             f"{sensor} frames": frames[:, :, columns] for sensor, columns in self._selected_columns(described.names)
         }
         if not self._lacks("raw"):
-            raw = np.nan_to_num(self._compander(self._raw(windows)))
+            raw = self._compander(described.raw)
             for sensor, channels in triads(self.channels).items():
                 inputs[f"{sensor} raw"] = raw[:, :, channels]
         inputs["present"] = present.astype(np.float32)
@@ -221,8 +261,14 @@ class ActivityClassifier(Classifier):
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         config, y, n_activities = self.config, windows.y, len(windows.activities)
         on_event({"stage": "features", "fraction": 0.0})
-        described = self._describe(windows)
         fitted, held_out = split_inner(windows, seed, config.held_out_fraction)
+        sample = self._raw(windows.take(np.random.default_rng(seed).permutation(fitted)[:SAMPLE]))
+        n_kernels = config.elm_convolutions // len(self._devices)
+        self._convolutions = [
+            RandomConvolutions.of(sample[:, :, channels], n_kernels, seed + number)
+            for number, channels in enumerate(self._devices)
+        ]
+        described = _Description.joined(per_chunk(windows, self._describe))
 
         on_event({"stage": "selection", "fraction": 0.2})
         self.importances = rank_features(described.frames[fitted], y[fitted], described.names, seed)
@@ -232,23 +278,23 @@ class ActivityClassifier(Classifier):
         scaled = self._window_scaler(described.whole, np.inf)
         self._familiarity = [
             Familiarity.of(scaled[fitted][:, columns], y[fitted]).with_limit(scaled[held_out][:, columns])
-            for columns in described.columns
+            for columns in described.columns[: len(self.sensors)]
         ]
 
         on_event({"stage": "head", "fraction": 0.3})
         whole = np.clip(scaled, -CLIP, CLIP)
         self._window_columns = described.columns
-        self.elm = ExtremeLearningMachine(config.elm_nodes, config.elm_ridge, seed, described.columns)
+        self.elm = self._new_elm(seed)
         self.elm.fit(whole[fitted], y[fitted], n_activities)
         scores = self.elm.predict(whole[held_out])
         self.elm.partial_fit(whole[held_out], y[held_out], n_activities)
-        for combination in self._combinations():
+        for combination in self._blocks(np.array(list(self._combinations()))).tolist():
             if not all(combination):  # that one is solved already
-                self.elm.solve(combination)
+                self.elm.solve(tuple(combination))
 
         on_event({"stage": "network", "fraction": 0.4})
-        self._compander = Compander.of(self._raw(windows)[fitted])
-        inputs = self._inputs(windows, described, np.ones((len(windows), len(self.sensors)), bool))
+        self._compander = Compander.of(described.raw[fitted])
+        inputs = self._inputs(described, np.ones((len(windows), len(self.sensors)), bool))
         of_fitted, of_held_out = ({name: x[rows] for name, x in inputs.items()} for rows in (fitted, held_out))
         self.network = self._build(described, seed)
         epochs = epochs or config.epochs
@@ -267,6 +313,12 @@ class ActivityClassifier(Classifier):
         # The people held out are people too: the network gets to know them last, as the head did above.
         training.run(inputs, y, closing, config.learning_rate / 2)
 
+    def _new_elm(self, seed: int) -> ExtremeLearningMachine:
+        n, config = len(self.sensors), self.config
+        return ExtremeLearningMachine(
+            config.elm_nodes, config.elm_ridge, seed, self._window_columns[:n], self._window_columns[n:]
+        )
+
     def _combinations(self) -> Iterable[tuple[bool, ...]]:
         """Return what the head is to do with: any of up to 4 sensors; of more, all but one or two, and one alone."""
         n = len(self.sensors)
@@ -283,7 +335,9 @@ class ActivityClassifier(Classifier):
             sensors, pooling, len(self.activities), self.config.units, self.config.filters, self.config.without
         )
 
-    def save(self, folder: Path, extra: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self, folder: Path, extra: Mapping[str, Any] | None = None, texts: Mapping[str, str] | None = None
+    ) -> None:
         """Write the model into a new folder, whole or not at all.
 
         Parameters
@@ -292,6 +346,8 @@ class ActivityClassifier(Classifier):
             Must not exist; its parent must.
         extra
             More for the manifest: the name and fingerprint of the data, the split.
+        texts
+            Further files by name, hashed like the others: the model card.
         """
         if not self.activities:
             raise ValueError("fit the model first")
@@ -317,12 +373,14 @@ class ActivityClassifier(Classifier):
             "window_mean": self._window_scaler.mean, "window_deviation": self._window_scaler.deviation,
             "raw_centre": self._compander.centre, "raw_quiet": self._compander.quiet,
             "raw_scale": self._compander.scale,
+            **{f"biases_{number}": own.biases for number, own in enumerate(self._convolutions)},
+            **{f"scales_{number}": own.scales for number, own in enumerate(self._convolutions)},
             **{f"columns_{number}": columns for number, columns in enumerate(self._window_columns)},
             **{f"beta_{number}": beta for number, beta in enumerate(self.elm.betas.values())},
             **{f"whitening_{number}": own.whitening for number, own in enumerate(self._familiarity)},
             **{f"centres_{number}": own.centres for number, own in enumerate(self._familiarity)},
         }  # fmt: skip
-        model_folder.write(folder, manifest, arrays, self.network)
+        model_folder.write(folder, manifest, arrays, self.network, texts or {})
 
     @classmethod
     def load(cls, folder: Path) -> ActivityClassifier:
@@ -349,10 +407,13 @@ class ActivityClassifier(Classifier):
             Familiarity(arrays[f"whitening_{number}"], arrays[f"centres_{number}"], limit)
             for number, limit in enumerate(manifest["familiar_limits"])
         ]
-        columns = model._window_columns = [arrays[f"columns_{number}"] for number in range(len(model.sensors))]
-        model.elm = ExtremeLearningMachine(
-            model.config.elm_nodes, model.config.elm_ridge, manifest["elm_seed"], columns
-        )
+        model._convolutions = [
+            RandomConvolutions(manifest["elm_seed"] + number, arrays[f"biases_{number}"], arrays[f"scales_{number}"])
+            for number in range(len(model._devices))
+        ]
+        n_blocks = len(model.sensors) + len(model._devices)
+        model._window_columns = [arrays[f"columns_{number}"] for number in range(n_blocks)]
+        model.elm = model._new_elm(manifest["elm_seed"])
         for number, combination in enumerate(manifest["elm_combinations"]):
             model.elm.betas[tuple(combination)] = arrays[f"beta_{number}"]
         model.network, model._infer = network, networks.inference(network, trace=True)

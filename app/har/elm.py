@@ -12,12 +12,14 @@ from app.har.types import FloatArray, IntArray
 
 CHUNK = 2048  # rows of the hidden layer held in float64 at once
 BIAS_SCALE = 0.5
+NODE_SCALE = 0.65  # deviation of a random node of scaled columns: what other nodes are brought to
 
 
 class ExtremeLearningMachine:
     """Single hidden layer of fixed random ReLU nodes; β = (HᵀH + λI)⁻¹HᵀT.
 
-    The nodes come in blocks, each of which reads columns of its own: one block a sensor. Only HᵀH and HᵀT are kept of
+    The nodes come in blocks, each of which reads columns of its own: one block a sensor. Further blocks may be columns
+    that are random nodes already: outputs of random convolutions. Only HᵀH and HᵀT are kept of
     the rows seen. From them come the output weights for all blocks and, exactly as if it had never been there, without
     any of them; and more rows can be learnt later, with the same result in whatever order and portions they came.
 
@@ -31,6 +33,8 @@ class ExtremeLearningMachine:
         Draws the hidden layer; it is never stored.
     blocks
         The columns that each block of nodes reads; default one block that reads all.
+    nodes
+        Columns, scaled, that are the nodes of further blocks themselves.
 
     References
     ----------
@@ -38,11 +42,15 @@ class ExtremeLearningMachine:
     """
 
     def __init__(
-        self, n_nodes: int = 4000, ridge: float = 100.0, seed: int = 0, blocks: Sequence[IntArray | slice] | None = None
+        self,
+        n_nodes: int = 4000,
+        ridge: float = 100.0,
+        seed: int = 0,
+        blocks: Sequence[IntArray | slice] | None = None,
+        nodes: Sequence[IntArray] = (),
     ) -> None:
-        self.ridge, self.seed, self.blocks = ridge, seed, blocks or [slice(None)]
-        self.n_blocks = len(self.blocks)
-        self.n_per_block = n_nodes // self.n_blocks
+        self.ridge, self.seed, self.blocks, self.nodes = ridge, seed, blocks or [slice(None)], nodes
+        self.sizes = [n_nodes // len(self.blocks)] * len(self.blocks) + [len(columns) for columns in nodes]
         self.betas: dict[tuple[bool, ...], FloatArray] = {}  # present blocks -> (their nodes, n_outputs)
         self._hidden_layer: list[tuple[FloatArray, FloatArray]] = []
         self._gram: NDArray[np.float64] | None = None  # HᵀH
@@ -51,7 +59,7 @@ class ExtremeLearningMachine:
     @property
     def n_nodes(self) -> int:
         """Return the number of hidden nodes."""
-        return self.n_blocks * self.n_per_block
+        return sum(self.sizes)
 
     def fit(self, X: FloatArray, y: IntArray, n_outputs: int) -> ExtremeLearningMachine:
         """Forget what was seen and learn from these rows: X (n, n_features) scaled, y (n,) in 0 … n_outputs - 1."""
@@ -68,36 +76,43 @@ class ExtremeLearningMachine:
             self._gram += H.T @ H
             self._moment += H.T @ np.eye(n_outputs)[y[start : start + CHUNK]]
         self.betas = {}
-        self.solve((True,) * self.n_blocks)
+        self.solve((True,) * len(self.sizes))
         return self
 
     def solve(self, present: tuple[bool, ...]) -> None:
         """Find the output weights of these blocks alone; afterwards `predict` takes rows that have no others."""
         if self._gram is None or self._moment is None:
             raise ValueError("fit the extreme learning machine first")
-        nodes = np.flatnonzero(np.repeat(present, self.n_per_block))
+        nodes = np.flatnonzero(np.repeat(present, self.sizes))
         regularised = self._gram[np.ix_(nodes, nodes)]
         regularised[np.diag_indices(len(nodes))] += self.ridge
         beta = linalg.solve(regularised, self._moment[nodes], assume_a="pos", overwrite_a=True, check_finite=False)
         self.betas[present] = beta.astype(np.float32)
 
     def hidden(self, X: FloatArray) -> FloatArray:
-        """Return H, the outputs of the hidden layer: (n, n_nodes), float32, not negative."""
-        return np.concatenate([self._block(X, number) for number in range(self.n_blocks)], axis=1)
+        """Return H, the outputs of the hidden layer: (n, n_nodes), float32."""
+        return np.concatenate([self._block(X, number) for number in range(len(self.sizes))], axis=1)
 
     def _block(self, X: FloatArray, number: int) -> FloatArray:
+        if number >= len(self.blocks):
+            return np.float32(NODE_SCALE) * X[:, self.nodes[number - len(self.blocks)]]
         if not self._hidden_layer:
-            # RandomState, because its stream is frozen for good (NEP 19): a stored model draws the same layer again.
-            random = np.random.RandomState(self.seed)
-            for columns in self.blocks:
-                read = X[:1, columns].shape[1]
-                weights = random.standard_normal((read, self.n_per_block)) / np.sqrt(read)
-                bias = BIAS_SCALE * random.standard_normal(self.n_per_block)
-                self._hidden_layer.append((weights.astype(np.float32), bias.astype(np.float32)))
-        weights32, bias32 = self._hidden_layer[number]
-        H: FloatArray = X[:, self.blocks[number]] @ weights32
-        H += bias32
+            self._hidden_layer = self._draw(X)
+        weights, bias = self._hidden_layer[number]
+        H: FloatArray = X[:, self.blocks[number]] @ weights
+        H += bias
         return np.maximum(H, 0, out=H)
+
+    def _draw(self, X: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        # RandomState, because its stream is frozen for good (NEP 19): a stored model draws the same layer again.
+        random = np.random.RandomState(self.seed)
+        layer = []
+        for columns, size in zip(self.blocks, self.sizes, strict=False):
+            read = X[:1, columns].shape[1]
+            weights = random.standard_normal((read, size)) / np.sqrt(read)
+            bias = BIAS_SCALE * random.standard_normal(size)
+            layer.append((weights.astype(np.float32), bias.astype(np.float32)))
+        return layer
 
     def predict(self, X: FloatArray, present: NDArray[np.bool_] | None = None) -> FloatArray:
         """Return the score of every output, (n, n_outputs): near 1 for the learnt one, near 0 for the others.
@@ -109,14 +124,17 @@ class ExtremeLearningMachine:
         """
         if not self.betas:
             raise ValueError("fit the extreme learning machine first")
-        everything = (True,) * self.n_blocks
+        everything = (True,) * len(self.sizes)
         scores = np.zeros((len(X), self.betas[everything].shape[1]), np.float32)
         if present is None:
-            present = np.ones((len(X), self.n_blocks), bool)
+            present = np.ones((len(X), len(self.sizes)), bool)
         for combination, beta in self.betas.items():
             rows = np.flatnonzero((present == combination).all(axis=1))
+            numbers = np.flatnonzero(combination)
+            parts = np.split(beta, np.cumsum([self.sizes[number] for number in numbers])[:-1])
             for start in range(0, len(rows), CHUNK):
                 chunk = rows[start : start + CHUNK]
-                blocks = [self._block(X[chunk], number) for number, there in enumerate(combination) if there]
-                scores[chunk] = np.concatenate(blocks, axis=1) @ beta
+                own = X[chunk]
+                for number, part in zip(numbers.tolist(), parts, strict=True):
+                    scores[chunk] += self._block(own, number) @ part
         return scores

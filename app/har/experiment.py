@@ -21,6 +21,7 @@ from app.har.base import Classifier
 from app.har.baselines import make_classifier
 from app.har.classifier import ActivityClassifier
 from app.har.evaluation import compare, evaluate
+from app.har.model_card import CARD, model_card
 from app.har.splits import fold_windows, split_windows
 from app.har.types import Event, FloatArray, Metrics, OnEvent, SignalSet, Split, TrainConfig, WindowSet, ignore_event
 from app.har.windows import make_windows
@@ -127,7 +128,10 @@ def run_experiment(
     product = fitted.get(PRODUCT)
     if isinstance(product, ActivityClassifier) and not config.folds:
         extra = {key: result[key] for key in ("data", "split", "config")} | {"metrics": result["models"][PRODUCT]}
-        product.save(folder / "model", extra=extra)
+        card = model_card(
+            str(data.get("dataset", PRODUCT)), vars(product) | {"window_length_s": product.window_length_s}, extra
+        )
+        product.save(folder / "model", extra=extra, texts={CARD: card})
     return result
 
 

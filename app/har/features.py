@@ -10,12 +10,16 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
+from threadpoolctl import threadpool_limits
 
 from app.har.types import FloatArray, IntArray, WindowSet
+
+T = TypeVar("T")
 
 CHUNK = 256  # windows described at once: bounds the memory, and keeps the work inside the cache
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
@@ -80,10 +84,13 @@ def describe(
     signals = np.empty((n, len(channels) + 2 * len(groups), length), np.float32)
     signals[:, : len(channels)] = slices.transpose(0, 2, 1)
     names = list(channels)
-    offset = signals[:, : len(channels)].mean(axis=2, keepdims=True)
+    average = np.full(length, 1 / length, np.float32)
+    offset = (signals[:, : len(channels)] @ average)[:, :, None]
     for stem, members in groups:
-        signals[:, len(names)] = np.sqrt(np.square(signals[:, members]).sum(axis=1))
-        signals[:, len(names) + 1] = np.sqrt(np.square(signals[:, members] - offset[:, members]).sum(axis=1))
+        own = signals[:, members]
+        np.sqrt(np.einsum("ijk,ijk->ik", own, own), out=signals[:, len(names)])
+        own -= offset[:, members]
+        np.sqrt(np.einsum("ijk,ijk->ik", own, own), out=signals[:, len(names) + 1])
         names += [stem, f"{stem} moving"]
 
     columns: list[FloatArray] = []
@@ -93,7 +100,7 @@ def describe(
         columns.append(values)
         titles.extend(f"{name} {title}" for name in names)
 
-    mean = signals @ np.full(length, 1 / length, np.float32)
+    mean = signals @ average
     add(mean, "mean")
     signals -= mean[:, :, None]
     spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
@@ -111,15 +118,16 @@ def describe(
         add(product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s")
 
     window = np.hanning(length + 2)[1:-1].astype(np.float32)
-    spectrum = fft.rfft(signals * window, axis=2)
-    power = (spectrum.real**2 + spectrum.imag**2) / np.square(window).sum()
+    spectrum = fft.rfft(signals * (window / np.sqrt(np.square(window).sum())), axis=2)
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
     edges = band_edges(length, sampling_rate_hz, n_bands)
     # One product gives the mean power of every band and, last, of all: reductions over short axes are slow in numpy.
     bands = [*pairwise(edges), (1, edges[-1])]
-    average = np.zeros((power.shape[2], len(bands)), np.float32)
+    band_average = np.zeros((power.shape[2], len(bands)), np.float32)
     for column, (low, high) in enumerate(bands):
-        average[low:high, column] = 1 / (high - low)
-    log_power = log(power @ average + FLOOR**2)  # (n, n_signals, n_bands + 1)
+        band_average[low:high, column] = 1 / (high - low)
+    log_power = log(power @ band_average + FLOOR**2)  # (n, n_signals, n_bands + 1)
     for column, (low, high) in enumerate(bands[:-1]):
         title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
         add(log_power[:, :, column], f"log power {title}")
@@ -134,24 +142,24 @@ def describe(
     return np.concatenate(columns, axis=1), titles
 
 
-def _per_chunk(
-    windows: WindowSet, function: Callable[[FloatArray], tuple[FloatArray, list[str]]]
-) -> tuple[FloatArray, list[str]]:
-    """Describe the windows chunk by chunk, on every core: numpy lets go of the interpreter while it computes."""
-    chunks = [windows.X[start : start + CHUNK] for start in range(0, len(windows), CHUNK)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(function, chunks))
-    return np.concatenate([values for values, _ in parts]), parts[0][1]
+def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:
+    """Return what the function makes of each chunk of windows, computed on every core.
+
+    numpy and TensorFlow let go of the interpreter while they compute; a chunk is small enough for the cache. The linear
+    algebra keeps to one core each, or its threads and ours wait for each other.
+    """
+    chunks = [windows.take(slice(start, start + CHUNK)) for start in range(0, len(windows), CHUNK)]
+    if len(chunks) == 1:
+        return [function(windows)]
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, chunks))
 
 
 def window_features(
     windows: WindowSet, n_bands: int = 22, relative: bool = True, logarithms: bool = True
 ) -> tuple[FloatArray, list[str]]:
     """Describe whole windows: ``(n_windows, n_features)`` and the names."""
-    return _per_chunk(
-        windows,
-        lambda X: describe(X, windows.channels, windows.sampling_rate_hz, n_bands, relative, logarithms),
-    )
+    return describe(windows.X, windows.channels, windows.sampling_rate_hz, n_bands, relative, logarithms)
 
 
 def frame_features(
@@ -162,20 +170,15 @@ def frame_features(
     logarithms: bool = True,
 ) -> tuple[FloatArray, list[str]]:
     """Describe overlapping frames of each window: ``(n_windows, n_frames, n_features)`` and the names."""
-    length = min(windows.X.shape[1], max(4, round(frame_length_s * windows.sampling_rate_hz)))
+    n, n_timesteps, n_channels = windows.X.shape
+    length = min(n_timesteps, max(4, round(frame_length_s * windows.sampling_rate_hz)))
     step = max(1, round(frame_step_s * windows.sampling_rate_hz))
-
-    def of(X: FloatArray) -> tuple[FloatArray, list[str]]:
-        frames = sliding_window_view(X, length, axis=1)[:, ::step].transpose(
-            0, 1, 3, 2
-        )  # (n, frames, length, channels)
-        values, names = describe(
-            frames.reshape(-1, length, X.shape[2]),
-            windows.channels,
-            windows.sampling_rate_hz,
-            n_bands,
-            logarithms=logarithms,
-        )
-        return values.reshape(len(X), -1, values.shape[1]), names
-
-    return _per_chunk(windows, of)
+    frames = sliding_window_view(windows.X, length, axis=1)[:, ::step]  # (n, frames, n_channels, length)
+    values, names = describe(
+        frames.transpose(0, 1, 3, 2).reshape(-1, length, n_channels),
+        windows.channels,
+        windows.sampling_rate_hz,
+        n_bands,
+        logarithms=logarithms,
+    )
+    return values.reshape(n, -1, values.shape[1]), names

@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 from app.har.errors import ModelIntegrityError
 from app.har.networks import tensorflow_quietly
 
-FORMAT = 2
+FORMAT = 3
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "tensorflow", "keras")
 MANIFEST, ARRAYS, NETWORK = "manifest.json", "arrays.npz", "network.keras"
 
 
-def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], network: Any) -> None:
-    """Write a new folder, whole or not at all."""
+def write(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    network: Any,
+    texts: Mapping[str, str],
+) -> None:
+    """Write a new folder, whole or not at all; ``texts`` are further files, by name."""
     if folder.exists():
         raise FileExistsError(f"{folder} exists; a stored model is never overwritten")
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -33,11 +39,13 @@ def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArra
         with warnings.catch_warnings():  # Keras hands TensorFlow's variables to NumPy 2 in the old way
             warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
             network.save(draft / NETWORK)
+        for name, content in texts.items():
+            (draft / name).write_text(content, encoding="utf-8", newline="\n")
         document = {
             **manifest,
             "format": FORMAT,
             "libraries": {name: version(name) for name in LIBRARIES},
-            "files": {name: _digest((draft / name).read_bytes()) for name in (ARRAYS, NETWORK)},
+            "files": {name: _digest((draft / name).read_bytes()) for name in (ARRAYS, NETWORK, *texts)},
         }
         document["manifest_sha256"] = _digest_of(document)
         (draft / MANIFEST).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -48,8 +56,8 @@ def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArra
         raise
 
 
-def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
-    """Read manifest, arrays and network, every byte checked before anything is made of it.
+def verify(folder: Path) -> dict[str, Any]:
+    """Check every byte of a stored model, without loading it, and return its manifest.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
         When a file is missing, was changed, or is of another format; the message names the file.
     """
     try:
-        manifest = json.loads(_bytes(folder / MANIFEST))
+        manifest: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))
         expected = manifest.pop("manifest_sha256")
         files, found_format = manifest["files"], manifest["format"]
     except (ValueError, KeyError, AttributeError, TypeError) as error:
@@ -67,8 +75,14 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
             f"{folder / MANIFEST} is of format {found_format}; this version reads {FORMAT}. Train the model again."
         )
     _compare(folder / MANIFEST, expected, _digest_of(manifest))
-    for name in (ARRAYS, NETWORK):
+    for name in {ARRAYS, NETWORK, *files}:
         _compare(folder / name, files.get(name), _digest(_bytes(folder / name)))
+    return manifest
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
+    """Read manifest, arrays and network, after `verify`."""
+    manifest = verify(folder)
     with np.load(folder / ARRAYS, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     network = tensorflow_quietly().saving.load_model(folder / NETWORK, compile=False, safe_mode=True)

@@ -44,5 +44,7 @@ class Compander:
         return cls(centre, quiet, scale)
 
     def __call__(self, raw: FloatArray) -> FloatArray:
-        companded: FloatArray = np.arcsinh((raw - self.centre) / self.quiet)
-        return companded / self.scale
+        x = (raw - self.centre) / self.quiet
+        companded = np.log(np.abs(x) + np.sqrt(x * x + 1))  # asinh, which numpy takes ten times as long for
+        signed: FloatArray = np.copysign(companded, x)
+        return signed / self.scale

@@ -122,8 +122,8 @@ class WindowSet:
     def window_length_s(self) -> float:
         return float(self.X.shape[1] / self.sampling_rate_hz)
 
-    def take(self, index: NDArray[Any]) -> WindowSet:
-        """Return the windows at these positions (integer or boolean index)."""
+    def take(self, index: NDArray[Any] | slice) -> WindowSet:
+        """Return the windows at these positions (integer or boolean index, or a slice)."""
         return WindowSet(
             self.X[index],
             self.y[index],

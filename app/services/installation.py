@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
-from app.services import datasets, predictions, training
+from app.services import datasets, predictions, reference_models, training
 
 
 def bind_alembic(app: Flask) -> None:
@@ -47,8 +47,9 @@ def _latest_revision() -> str:
 
 
 def prepare() -> None:
-    """Make a server's start: migrate, tidy up after one that died, add the example the first time."""
+    """Make a server's start: migrate, tidy up after one that died, add the example and the reference models."""
     migrate()
     training.mark_interrupted()
     datasets.prepare_at_start()
+    reference_models.add_at_start()
     predictions.remove_orphans()

@@ -158,6 +158,14 @@ def _load(folder: Path, label: str) -> ActivityClassifier:
         raise ModelIntegrityError(str(error).replace(str(folder), label)) from error
 
 
+def card(version: ModelVersion) -> Path | None:
+    """Return the model card, if there is one."""
+    from app.har.model_card import CARD
+
+    path = directory(version) / CARD
+    return path if path.is_file() else None
+
+
 def info(version: ModelVersion) -> dict[str, Any]:
     """Return all that is known of a version: its row, manifest and metrics."""
     return {
@@ -180,17 +188,26 @@ def as_dict(version: ModelVersion) -> dict[str, Any]:
     }
 
 
+def provenance(version: ModelVersion) -> dict[str, Any]:
+    """Return the ``data`` and ``split`` that a version was trained and tested on, as its manifest says; else {}."""
+    try:
+        manifest = json.loads(_manifest(directory(version)))
+    except (ModelIntegrityError, ValueError):
+        return {}
+    return {key: manifest[key] for key in ("data", "split") if key in manifest}
+
+
 def accuracy_in_words(version: ModelVersion) -> str:
     """Say in one sentence how often a model was right, and on whom that was measured."""
-    run, accuracy = version.training_run, version.metrics.get("accuracy")
-    if run is None or not accuracy:
+    split, accuracy = provenance(version).get("split"), version.metrics.get("accuracy")
+    if not split or not accuracy:
         return f"{version.label} has no record of how it was tested."
     value, low, high = (f"{100 * accuracy[key]:.1f} %" for key in ("value", "low", "high"))
     measured = f"was right in {value} of windows (95 % interval {low} to {high})"
-    if run.config.get("protocol") == "subject":
-        people = run.result.get("split", {}).get("test_subjects", 0)
-        few = "; so few people say little of how people differ" if 0 < people < 3 else ""
-        return f"{version.label} {measured} of {people or 'some'} people it had not been trained on{few}."
+    if split["protocol"] == "subject":
+        people = split["test_subjects"]
+        few = "; so few people say little of how people differ" if people < 3 else ""
+        return f"{version.label} {measured} of {people} people it had not been trained on{few}."
     return f"{version.label} {measured} of the people it was trained on; expect less for a person it has never seen."
 
 

@@ -90,23 +90,31 @@ def upload(
 
 def example() -> tuple[str, str]:
     """Return name and text of one recording of the embedded example, preferably of a person left out of training."""
+    return _example()[:2]
+
+
+def upload_example(user_id: int) -> Prediction:
+    """Upload one recording of the embedded example on a user's behalf, for a model that knows its activities."""
+    name, text, model = _example()
+    return upload(user_id, name, io.BytesIO(text.encode()), model.id if model else None)
+
+
+def _example() -> tuple[str, str, ModelVersion | None]:
     dataset = next((d for d in datasets.list_datasets() if d.name == datasets.EXAMPLE_NAME), None)
     # Another data set may bear the example's name by now, and data sets are not for every user's eyes.
     if dataset is None or dataset.summary["format"] != datasets.EXAMPLE_PATH:
         raise NotFound("The example was removed by an administrator. Upload a recording of your own.")
     store = datasets.open_dataset(dataset)
     recordings = list(zip(store.signals.recording_ids, store.signals.subjects, strict=True))
-    model = model_versions.promoted()
-    run = model.training_run if model and model.name == datasets.EXAMPLE_NAME else None
-    tested = run.result.get("split", {}).get("subjects", {}).get("test", []) if run else []
+    trained_on_it = [
+        (version, known["split"])
+        for version in sorted(model_versions.list_versions(), key=lambda version: not version.promoted)
+        if (known := model_versions.provenance(version)).get("data", {}).get("fingerprint") == dataset.fingerprint
+    ]
+    model, split = trained_on_it[0] if trained_on_it else (None, {})
+    tested = split.get("subjects", {}).get("test", [])
     chosen = next((name for name, subject in recordings if subject in tested), recordings[0][0])
-    return f"example-{_shown_name(chosen)}.csv", "".join(store.recording_csv(chosen))
-
-
-def upload_example(user_id: int) -> Prediction:
-    """Upload one recording of the embedded example on a user's behalf."""
-    name, text = example()
-    return upload(user_id, name, io.BytesIO(text.encode()))
+    return f"example-{_shown_name(chosen)}.csv", "".join(store.recording_csv(chosen)), model
 
 
 def repredict(user_id: int, recording_id: int, version: int | str | None = None) -> Prediction:

@@ -38,7 +38,7 @@ def test_attention_is_a_share_of_every_frame_and_the_embedding_is_finite(
     model: ActivityClassifier, windows: WindowSet
 ) -> None:
     recognition = model.recognise(windows)
-    assert recognition.time_attention.shape == (len(windows), 9)
+    assert recognition.time_attention.shape == (len(windows), 5)
     assert recognition.sensor_attention.shape == (len(windows), 2)
     for attention in (recognition.time_attention, recognition.sensor_attention):
         assert (attention >= 0).all()

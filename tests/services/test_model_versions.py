@@ -137,8 +137,9 @@ def test_the_accuracy_is_told_with_its_interval_and_what_it_was_measured_on(
     app: Flask, example_model: Example, tmp_path: Path, protocol: str, words: str
 ) -> None:
     version = register_model(example_model, tmp_path)
-    assert version.training_run is not None
-    version.training_run.config = {"protocol": protocol}
+    path = model_versions.directory(version) / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(manifest | {"split": manifest["split"] | {"protocol": protocol}}), encoding="utf-8")
     sentence = model_versions.accuracy_in_words(version)
     assert "91.0 %" in sentence
     assert "88.0 % to 94.0 %" in sentence

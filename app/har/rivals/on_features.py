@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from app.har.base import Classifier
 from app.har.elm import ExtremeLearningMachine
-from app.har.features import window_features
+from app.har.features import per_chunk, window_features
 from app.har.scaling import Scaler
 from app.har.splits import split_inner
 from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
@@ -21,6 +21,10 @@ from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 Answer = Callable[[FloatArray], FloatArray]  # features of windows (n, n_features) → (n, n_present)
 N_JOBS = 2
 LOG_SHARPNESS = (-3.0, 4.0)  # keeps a handful of held-out windows, all right, from making a model sure of everything
+
+
+def _features(windows: WindowSet) -> FloatArray:
+    return np.concatenate([values for values, _ in per_chunk(windows, window_features)])
 
 
 class FeatureModel(Classifier):
@@ -34,14 +38,14 @@ class FeatureModel(Classifier):
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         on_event({"stage": "features", "fraction": 0.0})
-        X, _ = window_features(windows)
+        X = _features(windows)
         self._scaler = Scaler.of(X) if self.scaled else None
         self._present, y = np.unique(windows.y, return_inverse=True)
         on_event({"stage": "learning", "fraction": 0.2})
         self._answer = self._learn(self._scaler(X) if self._scaler else X, y, windows, seed)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
-        X, _ = window_features(windows)
+        X = _features(windows)
         probabilities = np.zeros((len(windows), len(self.activities)), np.float32)
         probabilities[:, self._present] = self._answer(self._scaler(X) if self._scaler else X)
         return probabilities

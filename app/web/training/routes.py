@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from app.har.catalogue import CATALOGUE, families
 from app.har.errors import HarError
 from app.services import datasets, model_versions, training
-from app.services.errors import Invalid, ServiceError
+from app.services.errors import Invalid, NotFound, ServiceError
 from app.web.access import access
 from app.web.training.forms import PROTOCOLS, NotesForm, TrainForm
 
@@ -124,6 +124,18 @@ def model(version_id: int) -> str:
     """Show one version: manifest, metrics, notes."""
     version = model_versions.get(version_id)
     return _model_page(version, NotesForm(obj=version))
+
+
+@bp.get("/models/<int:version_id>/card")
+@access("admin")
+def model_card(version_id: int) -> Response:
+    """Send the model card as a file."""
+    version = model_versions.get(version_id)
+    if (path := model_versions.card(version)) is None:
+        raise NotFound(f"{version.label} has no model card: it was trained before there were any.")
+    return send_file(
+        path, mimetype="text/markdown", as_attachment=True, download_name=f"{version.name}-{version.version}.md"
+    )
 
 
 def _model_page(version: ModelVersion, form: NotesForm) -> str:

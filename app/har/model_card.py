@@ -1,0 +1,108 @@
+"""What a person should know before relying on a trained model, as Markdown; every figure comes from its test part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+CARD = "model_card.md"
+GRAVITY = {
+    "included": "Acceleration includes gravity; a recording without gravity is refused.",
+    "removed": "Gravity was removed from the acceleration; a recording that includes it is refused.",
+}
+PROTOCOL = {
+    "subject": "of people the model was not trained on",
+    "random": "drawn at random, so of the very people the model was trained on: expect less for anyone else",
+}
+
+
+def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """Write the card.
+
+    Parameters
+    ----------
+    title : str
+        The model's or data set's name.
+    about : mapping
+        ``channels``, ``sampling_rate_hz``, ``window_length_s``, ``gravity``, ``activities`` of the model.
+    result : mapping
+        ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training.
+    """
+    metrics, split, config, data = (result[key] for key in ("metrics", "split", "config", "data"))
+    protocol = split["protocol"]
+    sections = [
+        f"# {title}",
+        "Recognises the activity in each window of a recording of worn motion sensors (ELM-GRU-AM).",
+        "## Meant for",
+        f"Research on the activities named below, recorded with {', '.join(about['channels'])}, sensors worn as in "
+        "the data it was trained on. Not a medical device: no diagnosis, no alarm and no decision about a person may "
+        "rest on it alone.",
+        "## Trained on",
+        _bullets(
+            [
+                f"Data set {data.get('dataset', 'unknown')}, fingerprint `{data.get('fingerprint', 'unknown')}`",
+                f"{split['train_windows']:,} windows of {split['train_subjects']} people, seed {split['seed']}",
+                f"Windows of {about['window_length_s']:g} s, overlap {config['overlap']:g}, at "
+                f"{about['sampling_rate_hz']:g} Hz (other rates are resampled)",
+                GRAVITY[about["gravity"]],
+            ]
+        ),
+        "## How well it does",
+        f"Measured once, on {split['test_windows']:,} windows {PROTOCOL[protocol]}"
+        + (f" ({split['test_subjects']} people)." if protocol == "subject" else "."),
+        _bullets(
+            f"{name}: {_interval(metrics[key])}"
+            for name, key in (("Accuracy", "accuracy"), ("Macro F1", "f1"))
+        )
+        + f"\n- Expected calibration error: {metrics['calibration_error']:.3f}",
+        _table(
+            ("Activity", "Precision", "Recall", "F1", "Windows"),
+            [
+                (a["activity"], f"{a['precision']:.3f}", f"{a['recall']:.3f}", f"{a['f1']:.3f}", f"{a['support']:,}")
+                for a in metrics["per_activity"]
+            ],
+        ),
+        *_by_people(metrics["per_subject"]),
+        "## Limits",
+        _bullets(
+            [
+                f"It knows {len(about['activities'])} activities and answers with one of them, whatever was done.",
+                "A sensor whose signal is unlike everything in training is left out; where all are, the window is "
+                "marked unfamiliar. Another placement or a turned sensor is not always noticed.",
+                "Nothing is known of how it does by age, sex or illness. Test it on your own people before you rely "
+                "on it.",
+            ]
+        ),
+    ]  # fmt: skip
+    return "\n\n".join(sections) + "\n"
+
+
+def _by_people(per_subject: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Show how far people differ: the figures of a fifth of them at a time, where there are enough."""
+    if len(per_subject) < 2:
+        return []
+    groups = np.array_split(np.argsort([own["accuracy"] for own in per_subject]), min(5, len(per_subject)))
+    rows = []
+    for number, group in enumerate(groups):
+        own = [per_subject[i] for i in group]
+        weights = [one["windows"] for one in own]
+        accuracy = np.average([one["accuracy"] for one in own], weights=weights)
+        name = "worst recognised" if number == 0 else "best recognised" if number == len(groups) - 1 else ""
+        rows.append((name, str(len(own)), f"{accuracy:.3f}", f"{sum(weights):,}"))
+    return ["People differ:", _table(("Group", "People", "Accuracy", "Windows"), rows)]
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.3f} (95 % interval {figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table with names left and numbers right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in (header, rule, *rows))

@@ -1,0 +1,52 @@
+"""Models that come with the program, so that a recording can be recognised before anything was trained here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from flask import current_app
+
+from app.har.errors import ModelIntegrityError
+from app.services import model_versions
+
+FIRST = "reference-ku-har"  # the one that users get until an administrator promotes another
+MARK = ".reference"  # in a model's folder in the store: the manifest of the version last taken over
+
+log = logging.getLogger(__name__)
+
+
+def add_at_start() -> None:
+    """Take over the reference models that are new since the last start; one deleted by a person stays deleted.
+
+    A model whose files were changed is left out, with a warning that names the file.
+    """
+    from app.har import model_folder
+
+    source = Path(current_app.config["REFERENCE_MODELS"])
+    for folder in sorted(path.parent for path in source.glob(f"*/{model_folder.MANIFEST}")):
+        mark = Path(current_app.config["MODEL_STORE"]) / folder.name / MARK
+        manifest = (folder / model_folder.MANIFEST).read_text(encoding="utf-8")
+        if mark.exists() and mark.read_text(encoding="utf-8") == manifest:
+            continue
+        try:
+            model_folder.verify(folder)
+        except ModelIntegrityError as error:
+            log.warning("left out a reference model: %s", error)
+            continue
+        _take_over(folder, json.loads(manifest)["metrics"])
+        mark.write_text(manifest, encoding="utf-8")
+
+
+def _take_over(folder: Path, metrics: dict[str, object]) -> None:
+    promoted = model_versions.promoted()
+    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".reference-") as draft:
+        shutil.copytree(folder, Path(draft) / "model")
+        version = model_versions.register(folder.name, Path(draft) / "model", metrics)
+    log.info("added reference model %s", version.label)
+    # A newer version replaces the older one that users get; otherwise what users get is a person's decision.
+    if promoted.name == folder.name if promoted else folder.name == FIRST:
+        model_versions.promote(version.id)

@@ -1,0 +1,63 @@
+"""Train the models that come with the program: ELM-GRU-AM, by subject, seed 0, defaults; each is the very model tested.
+
+python -m benchmarks.reference_models [--only reference-ku-har]; needs the recordings in HAR_DATA_DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from app.har.experiment import PRODUCT, run_experiment
+from app.har.store import convert, open_store
+from app.har.types import Event, TrainConfig
+from benchmarks.data import SETS
+from config import ROOT
+
+MODELS = {
+    "reference-ku-har": "ku-har",
+    "reference-phone-watch": "sp-sw-har",
+    "reference-physiotherapy": "physiotherapy",
+}
+
+
+def build(name: str, target: Path) -> dict[str, object]:
+    """Train one and put it into `target`, in place of what is there; return its headline figures."""
+    path, length_s, overlap = SETS[MODELS[name]]
+    config = TrainConfig((PRODUCT,), "subject", seed=0, window_length_s=length_s, overlap=overlap)
+
+    def report(event: Event) -> None:
+        if "epoch" not in event:
+            print(f"{name}: {event['stage']}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory() as draft:
+        convert(path, Path(draft) / "store")
+        store = open_store(Path(draft) / "store")
+        output = Path(draft) / "output"
+        output.mkdir()
+        data = {"dataset": MODELS[name], "fingerprint": store.summary.fingerprint}
+        result = run_experiment(store.signals, config, output, data=data, on_event=report)
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(exist_ok=True)
+        shutil.move(output / "model", target)
+    metrics = result["models"][PRODUCT]
+    size = sum(file.stat().st_size for file in target.iterdir())
+    figures = {key: round(metrics[key]["value"], 4) for key in ("accuracy", "f1")}
+    return {**figures, "calibration_error": round(metrics["calibration_error"], 4), "size_mib": round(size / 2**20, 2)}
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=MODELS)
+    options = parser.parse_args()
+    names = [options.only] if options.only else list(MODELS)
+    print(json.dumps({name: build(name, ROOT / "reference_models" / name) for name in names}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

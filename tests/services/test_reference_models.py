@@ -1,0 +1,112 @@
+"""The models that come with the program are there at the first start, and only as they were released."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+
+from app.har.datasets import EMBEDDED_EXAMPLE
+from app.har.errors import ModelIntegrityError
+from app.har.evaluation import evaluate
+from app.har.store import convert, open_store
+from app.har.windows import make_windows
+from app.services import model_versions, reference_models
+from config import ROOT
+
+NAMES = ["reference-ku-har", "reference-phone-watch", "reference-physiotherapy"]
+
+
+@pytest.fixture
+def released(app: Flask, tmp_path: Path) -> Path:
+    """Return a copy of the models, that may be changed."""
+    folder = tmp_path / "reference_models"
+    shutil.copytree(ROOT / "reference_models", folder)
+    app.config["REFERENCE_MODELS"] = folder
+    return folder
+
+
+def test_at_the_first_start_they_are_added_and_one_is_promoted(app: Flask) -> None:
+    reference_models.add_at_start()
+    assert sorted(version.label for version in model_versions.list_versions()) == [f"{name}/1" for name in NAMES]
+    promoted = model_versions.promoted()
+    assert promoted is not None
+    assert promoted.name == "reference-ku-har"
+    for version in model_versions.list_versions():
+        files = [*model_versions.directory(version).iterdir()]
+        assert sum(file.stat().st_size for file in files) < 3 * 2**20
+        assert "people it had not been trained on" in model_versions.accuracy_in_words(version)
+        card = model_versions.card(version)
+        assert card is not None
+        assert f"{version.metrics['accuracy']['value']:.3f}" in card.read_text(encoding="utf-8")
+    reference_models.add_at_start()
+    assert len(model_versions.list_versions()) == 3
+
+
+def test_one_that_was_deleted_stays_deleted_and_a_promotion_stays(app: Flask) -> None:
+    reference_models.add_at_start()
+    model_versions.promote("reference-physiotherapy")
+    model_versions.delete("reference-ku-har/1")
+    reference_models.add_at_start()
+    assert [version.name for version in model_versions.list_versions() if version.promoted] == [NAMES[2]]
+    assert len(model_versions.list_versions()) == 2
+
+
+def test_a_newer_release_becomes_the_next_version_and_keeps_its_place(app: Flask, released: Path) -> None:
+    from app.har.model_folder import _digest_of
+
+    reference_models.add_at_start()
+    path = released / "reference-ku-har" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    del manifest["manifest_sha256"]
+    manifest["split"]["seed"] = 1
+    path.write_text(json.dumps(manifest | {"manifest_sha256": _digest_of(manifest)}), encoding="utf-8")
+    reference_models.add_at_start()
+    promoted = model_versions.promoted()
+    assert promoted is not None
+    assert promoted.label == "reference-ku-har/2"
+    assert len(model_versions.list_versions()) == 4
+
+
+@pytest.mark.parametrize("file", ["network.keras", "arrays.npz", "manifest.json", "model_card.md"])
+def test_one_with_a_changed_byte_is_left_out_and_said(
+    app: Flask, released: Path, caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    flip(released / "reference-ku-har" / file)
+    with caplog.at_level(logging.WARNING):
+        reference_models.add_at_start()
+    assert sorted(version.name for version in model_versions.list_versions()) == NAMES[1:]
+    assert file in caplog.text
+
+
+@pytest.mark.parametrize("file", ["network.keras", "arrays.npz", "model_card.md"])
+def test_one_that_is_changed_later_is_refused(app: Flask, file: str) -> None:
+    reference_models.add_at_start()
+    version = model_versions.get("reference-ku-har")
+    flip(model_versions.directory(version) / file)
+    with pytest.raises(ModelIntegrityError, match=f"{file} was changed"):
+        model_versions.load(version)
+
+
+def test_its_figures_are_those_of_the_embedded_example(app: Flask, tmp_path: Path) -> None:
+    reference_models.add_at_start()
+    version = model_versions.get("reference-physiotherapy")
+    convert(EMBEDDED_EXAMPLE, tmp_path / "store")
+    windows = make_windows(open_store(tmp_path / "store").signals)
+    people = model_versions.provenance(version)["split"]["subjects"]
+    assert not set(people["train"]) & set(people["test"])
+    test = windows.take(np.isin(windows.subjects, people["test"]))
+    found = evaluate(test, model_versions.load(version).predict_proba(test), fit_seconds=0, predict_seconds=1)
+    assert found.accuracy.value == pytest.approx(version.metrics["accuracy"]["value"], abs=0.005)
+    assert found.f1.value == pytest.approx(version.metrics["f1"]["value"], abs=0.005)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)

@@ -26,7 +26,7 @@ from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 
 RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
-PARTS = ("selection", "logarithms", "raw", "gru", "time attention", "sensor attention", "head")
+PARTS = ("selection", "logarithms", "raw", "gru", "time attention", "sensor attention", "head", "convolutions")
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class ActivityClassifier(Classifier):
 
     Each sensor's frames, described by the features a Random Forest ranked best and by a small convolution of the raw
     signal, are weighed by an attention over sensors, go through a GRU, and are weighed by an attention over time. An
-    extreme learning machine sees what the network does not: the spectrum of the whole window. Both answers are combined
-    on held-out subjects, which also calibrates the result. A sensor that is missing, or whose signal is unlike anything
-    seen in training while another's is not, is left out of both.
+    extreme learning machine sees what the network does not: the spectrum of the whole window, and random convolutions
+    of it. Both answers are combined on held-out subjects, which also calibrates the result. A sensor that is missing,
+    or whose signal is unlike anything seen in training while another's is not, is left out of both.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ class ActivityClassifier(Classifier):
         on_event({"stage": "features", "fraction": 0.0})
         fitted, held_out = split_inner(windows, seed, config.held_out_fraction)
         sample = self._raw(windows.take(np.random.default_rng(seed).permutation(fitted)[:SAMPLE]))
-        n_kernels = config.elm_convolutions // len(self._devices)
+        n_kernels = 0 if self._lacks("convolutions") else config.elm_convolutions // len(self._devices)
         self._convolutions = [
             RandomConvolutions.of(sample[:, :, channels], n_kernels, seed + number)
             for number, channels in enumerate(self._devices)

@@ -83,7 +83,7 @@ def _pooled(unfolded: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the kernels' outputs, rectified and averaged over the steps: (n, kernels)."""
     n, n_steps, n_read = unfolded.shape
     outputs = unfolded.reshape(-1, n_read) @ weights  # one large product is twice as fast as n small ones
-    averages: FloatArray = np.maximum(outputs, 0, out=outputs).reshape(n, n_steps, -1).mean(axis=1)
+    averages: FloatArray = np.maximum(outputs, 0, out=outputs).reshape(n, n_steps, weights.shape[1]).mean(axis=1)
     return averages
 
 
@@ -102,5 +102,5 @@ def _kernels(seed: int, n_kernels: int, n_steps: int, n_channels: int) -> list[t
         heard[np.arange(k), random.randint(0, n_channels, k)] = True
         weights *= heard[:, :, None]
         weights /= np.sqrt((weights**2).sum(axis=(1, 2), keepdims=True))
-        drawn.append((2**number, weights.transpose(2, 1, 0).reshape(-1, k).astype(np.float32)))
+        drawn.append((2**number, weights.transpose(2, 1, 0).reshape(taps * n_channels, k).astype(np.float32)))
     return drawn

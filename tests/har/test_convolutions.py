@@ -51,10 +51,11 @@ def test_the_size_of_the_movement_and_the_company_of_a_window_do_not_matter() ->
     np.testing.assert_allclose(convolutions(40 * raw + 9.81), together, rtol=0.02, atol=0.01)
 
 
+@pytest.mark.parametrize("n_kernels", [0, 2, 10])
 @pytest.mark.parametrize("n_steps", [4, 8, 9, 17, 200])
-def test_short_and_constant_windows_give_finite_numbers(n_steps: int) -> None:
+def test_short_and_constant_windows_give_finite_numbers(n_steps: int, n_kernels: int) -> None:
     raw = signals(30, n_steps, 2)
     raw[3] = 1.0
-    found = RandomConvolutions.of(raw, 10, seed=0)(raw)
-    assert found.shape == (30, 10)
+    found = RandomConvolutions.of(raw, n_kernels, seed=0)(raw)
+    assert found.shape == (30, n_kernels)
     assert np.isfinite(found).all()

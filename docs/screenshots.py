@@ -52,7 +52,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("add-data-set", "/datasets/add")
     camera.shoot("data-set", "/datasets/physiotherapy-example")
     camera.shoot("training", "/training/")
-    camera.shoot("models-empty", "/models/")
+    camera.shoot("models-at-first", "/models/")
     start_training(page, site.address, models=("elm-gru-am", "random-forest", "cnn"), epochs=12)
     page.wait_for_selector("#loss-curve .scatterlayer .trace", timeout=3 * MINUTES)
     page.wait_for_timeout(4000)

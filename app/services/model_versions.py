@@ -189,12 +189,12 @@ def as_dict(version: ModelVersion) -> dict[str, Any]:
 
 
 def provenance(version: ModelVersion) -> dict[str, Any]:
-    """Return the ``data`` and ``split`` that a version was trained and tested on, as its manifest says; else {}."""
+    """Return the ``data``, ``split`` and ``activities`` that a version was trained and tested on, by its manifest."""
     try:
         manifest = json.loads(_manifest(directory(version)))
     except (ModelIntegrityError, ValueError):
         return {}
-    return {key: manifest[key] for key in ("data", "split") if key in manifest}
+    return {key: manifest[key] for key in ("data", "split", "activities") if key in manifest}
 
 
 def accuracy_in_words(version: ModelVersion) -> str:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.har.types import FloatArray, OnEvent, Problem, SignalSet, ignore_event
-from app.models import ModelVersion, Prediction, StoredRecording
+from app.models import Dataset, ModelVersion, Prediction, StoredRecording
 from app.services import datasets, model_versions
 from app.services.errors import Conflict, NotFound
 from app.services.recognition import PredictionResult, recognise
@@ -90,31 +90,44 @@ def upload(
 
 def example() -> tuple[str, str]:
     """Return name and text of one recording of the embedded example, preferably of a person left out of training."""
-    return _example()[:2]
+    if (dataset := _example_dataset()) is None:
+        raise NotFound("The example was removed by an administrator. Upload a recording of your own.")
+    store = datasets.open_dataset(dataset)
+    recordings = list(zip(store.signals.recording_ids, store.signals.subjects, strict=True))
+    model = model_of_example()
+    tested = model_versions.provenance(model).get("split", {}).get("subjects", {}).get("test", []) if model else []
+    chosen = next((name for name, subject in recordings if subject in tested), recordings[0][0])
+    return f"example-{_shown_name(chosen)}.csv", "".join(store.recording_csv(chosen))
 
 
 def upload_example(user_id: int) -> Prediction:
     """Upload one recording of the embedded example on a user's behalf, for a model that knows its activities."""
-    name, text, model = _example()
+    name, text = example()
+    model = model_of_example()
     return upload(user_id, name, io.BytesIO(text.encode()), model.id if model else None)
 
 
-def _example() -> tuple[str, str, ModelVersion | None]:
-    dataset = next((d for d in datasets.list_datasets() if d.name == datasets.EXAMPLE_NAME), None)
+def model_of_example() -> ModelVersion | None:
+    """Return a model trained on the embedded example, rather the promoted one; None if there is none, or no example."""
+    dataset = _example_dataset()
+    versions = sorted(model_versions.list_versions(), key=lambda version: not version.promoted)
+    return next((version for version in versions if dataset and _trained_on(version, dataset)), None)
+
+
+def _trained_on(version: ModelVersion, dataset: Dataset) -> bool:
+    return bool(model_versions.provenance(version).get("data", {}).get("fingerprint") == dataset.fingerprint)
+
+
+def _example_dataset() -> Dataset | None:
     # Another data set may bear the example's name by now, and data sets are not for every user's eyes.
-    if dataset is None or dataset.summary["format"] != datasets.EXAMPLE_PATH:
-        raise NotFound("The example was removed by an administrator. Upload a recording of your own.")
-    store = datasets.open_dataset(dataset)
-    recordings = list(zip(store.signals.recording_ids, store.signals.subjects, strict=True))
-    trained_on_it = [
-        (version, known["split"])
-        for version in sorted(model_versions.list_versions(), key=lambda version: not version.promoted)
-        if (known := model_versions.provenance(version)).get("data", {}).get("fingerprint") == dataset.fingerprint
-    ]
-    model, split = trained_on_it[0] if trained_on_it else (None, {})
-    tested = split.get("subjects", {}).get("test", [])
-    chosen = next((name for name, subject in recordings if subject in tested), recordings[0][0])
-    return f"example-{_shown_name(chosen)}.csv", "".join(store.recording_csv(chosen)), model
+    return next(
+        (
+            dataset
+            for dataset in datasets.list_datasets()
+            if dataset.name == datasets.EXAMPLE_NAME and dataset.summary["format"] == datasets.EXAMPLE_PATH
+        ),
+        None,
+    )
 
 
 def repredict(user_id: int, recording_id: int, version: int | str | None = None) -> Prediction:

@@ -87,6 +87,16 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
     assert not list((site.home / "uploads").iterdir())
 
 
+def test_at_first_start_a_user_recognises_a_recording_before_anything_was_trained(page: Page, site: Site) -> None:
+    register(page, site.address, "walker")
+    page.goto(site.address + "/")
+    expect(page.get_by_label("Recognise with").locator("option")).to_have_count(3)
+    page.get_by_role("button", name="Try it with an example recording").click()
+    page.wait_for_url(re.compile(r"/predictions/\d+"), timeout=MINUTES)
+    expect(page.locator("main")).to_contain_text("reference-physiotherapy/1")
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
 def example_recording(page: Page, site: Site) -> bytes:
     """Download the first recording of the embedded example, as a user would."""
     response = page.request.get(site.address + "/predictions/example.csv")
@@ -110,7 +120,7 @@ def test_a_killed_trainer_leaves_a_failed_run_with_its_reason_and_the_site_goes_
     admin.on("dialog", lambda dialog: dialog.accept())
     admin.get_by_role("button", name="Stop training").click()
     expect(admin.locator("#status")).to_contain_text("stopped", timeout=MINUTES)
-    assert not list((site.home / "model_store").iterdir())
+    assert not list((site.home / "model_store").glob("physiotherapy-example/*"))
 
 
 def test_a_restart_in_mid_run_leaves_an_interrupted_run_and_no_trainer_behind(

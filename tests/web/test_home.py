@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from app.extensions import db
 from app.models import Dataset, ModelVersion, TrainingRun
+from app.models.training_run import RunStatus
 from app.services import accounts
 from app.web import template_tools
 from tests.conftest import PASSWORD
@@ -60,7 +61,8 @@ def test_an_administrator_sees_what_to_do_next(admin_client: FlaskClient) -> Non
     assert next_step(admin_client) == ["training"]
 
     version = ModelVersion(name="lab", version=1, metrics={}, promoted=False)
-    db.session.add(version)
+    run = TrainingRun(status=RunStatus.FINISHED, config={"dataset": "lab"}, result={})
+    db.session.add_all([version, run])
     db.session.commit()
     assert next_step(admin_client) == ["models"]
 
@@ -68,6 +70,10 @@ def test_an_administrator_sees_what_to_do_next(admin_client: FlaskClient) -> Non
     db.session.commit()
     assert next_step(admin_client) == []
     assert "Users get lab/1." in admin_client.get("/").text
+
+    db.session.delete(run)  # what users get came with the program
+    db.session.commit()
+    assert next_step(admin_client) == ["training"]
 
 
 def test_a_training_that_runs_can_be_watched_from_the_first_page(admin_client: FlaskClient) -> None:

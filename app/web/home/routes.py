@@ -27,6 +27,7 @@ def index() -> str:
         recordings=predictions.list_recordings(current_user.id),
         upload_form=UploadForm(),
         promoted=model_versions.promoted(),
+        example_model=predictions.model_of_example(),
         overview=overview() if current_user.is_admin else None,
     )
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField
 from wtforms.validators import InputRequired
 
 from app.services import model_versions
+
+if TYPE_CHECKING:
+    from app.models import ModelVersion
 
 
 class UploadForm(FlaskForm):
@@ -19,10 +25,14 @@ class UploadForm(FlaskForm):
     def __init__(self) -> None:
         promoted = model_versions.promoted()
         super().__init__(version=promoted.id if promoted else None)
-        self.version.choices = [
-            (version.id, f"{version.label} (the usual one)" if version.promoted else version.label)
-            for version in model_versions.list_versions()
-        ]
+        self.version.choices = [(version.id, _in_words(version)) for version in model_versions.list_versions()]
+
+
+def _in_words(version: ModelVersion) -> str:
+    """Name a version and what it recognises."""
+    usual = " (the usual one)" if version.promoted else ""
+    activities = ", ".join(model_versions.provenance(version).get("activities", []))
+    return shorten(f"{version.label}{usual}: {activities}", 100, placeholder=" …")
 
 
 class AgainForm(FlaskForm):

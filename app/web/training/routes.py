@@ -115,7 +115,9 @@ def artefact(run_id: int, name: str) -> Response:
 @access("admin")
 def models() -> str:
     """List the model versions."""
-    return render_template("training/models.html", versions=model_versions.list_versions(), protocols=PROTOCOLS)
+    versions = model_versions.list_versions()
+    tested = {version.id: model_versions.provenance(version).get("split", {}).get("protocol") for version in versions}
+    return render_template("training/models.html", versions=versions, tested=tested, protocols=PROTOCOLS)
 
 
 @bp.get("/models/<int:version_id>")

@@ -1,0 +1,71 @@
+"""What the reference models say of recordings they should not trust; JSON on stdout.
+
+The test people's windows are spoilt in ways that happen. Of each: the share of windows in which the spoilt sensor is
+left out, the share called unfamiliar (no sensor is like the training), and the accuracy of the answers given.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from app.har.classifier import ActivityClassifier
+from app.har.model_folder import verify
+from app.har.types import FloatArray, WindowSet
+from benchmarks.data import windows_of
+from benchmarks.reference_models import MODELS
+from config import ROOT
+
+G = 9.80665
+HARMS: dict[str, Callable[[FloatArray], FloatArray]] = {  # of one sensor's channels, (n, n_timesteps, 3)
+    "as recorded": lambda X: X,
+    "acceleration in g": lambda X: X / G,
+    "acceleration in mg": lambda X: X * 1000 / G,
+    "gravity added": lambda X: X + np.array([0, 0, G], np.float32),
+    "gravity taken away": lambda X: X - X.mean(axis=1, keepdims=True),
+    "upside down": lambda X: X * np.array([1, -1, -1], np.float32),
+    "turned by a quarter": lambda X: X[:, :, [1, 0, 2]] * np.array([1, -1, 1], np.float32),
+    "constant": lambda X: np.zeros_like(X) + X[:1, :1],
+}
+
+
+def figures(model: ActivityClassifier, windows: WindowSet, sensor: int, harm: str) -> dict[str, float]:
+    """Spoil one sensor's channels, and where the whole device turns, those of all sensors."""
+    stems = [channel.rpartition("_")[0] for channel in windows.channels]
+    spoilt = {model.sensors[sensor]}
+    if "turned" in harm or "upside" in harm:
+        device = model.sensors[sensor].rpartition(".")[0]
+        spoilt = {name for name in model.sensors if name.rpartition(".")[0] == device}
+    X = windows.X.copy()
+    for stem in spoilt:
+        own = [i for i, name in enumerate(stems) if name == stem]
+        X[:, :, own] = HARMS[harm](X[:, :, own])
+    found = model.recognise(replace(windows, X=X))
+    return {
+        "left_out": round(float((found.strangeness[:, sensor] > 1).mean()), 3),
+        "unfamiliar": round(float(found.unfamiliar.mean()), 3),
+        "accuracy": round(float((found.probabilities.argmax(axis=1) == windows.y).mean()), 3),
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    result: dict[str, object] = {}
+    for name, data in MODELS.items():
+        print(name, file=sys.stderr, flush=True)
+        folder = ROOT / "reference_models" / name
+        model, tested = ActivityClassifier.load(folder), verify(folder)["split"]["subjects"]["test"]
+        windows = windows_of(data)
+        windows = windows.take(np.isin(windows.subjects, tested))
+        gravity = "gravity added" if windows.gravity == "included" else "gravity taken away"
+        sensor = next(i for i, own in enumerate(model.sensors) if own.endswith("acc"))
+        result[name] = {harm: figures(model, windows, sensor, harm) for harm in HARMS if harm != gravity}
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
-NAMES = ["datasets", "train", "model", "ablation", "sensors", "unfamiliar", "web"]
+NAMES = ["datasets", "train", "model", "ablation", "sensors", "unfamiliar", "cost", "web"]
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
 
 

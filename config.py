@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,17 @@ ROOT = Path(__file__).resolve().parent
 
 def _home() -> Path:
     return Path(os.environ.get("HAR_HOME") or ROOT).expanduser().resolve()
+
+
+def _max_upload_bytes() -> int:
+    text = os.environ.get("MAX_UPLOAD_MB") or "2048"
+    try:
+        megabytes = float(text)
+    except ValueError:
+        megabytes = 0.0
+    if not 0 < megabytes < float("inf"):
+        sys.exit(f"MAX_UPLOAD_MB must be a number of megabytes above 0; found {text!r}.")
+    return int(megabytes * 1024 * 1024)
 
 
 def _secret_key(instance: Path) -> str:
@@ -35,9 +47,7 @@ class Config:
     HAR_HOME: Path = field(default_factory=_home)
     HOST: str = field(default_factory=lambda: os.environ.get("HOST") or "127.0.0.1")
     PORT: str = field(default_factory=lambda: os.environ.get("PORT") or "5000")
-    MAX_CONTENT_LENGTH: int = field(
-        default_factory=lambda: int(float(os.environ.get("MAX_UPLOAD_MB") or 2048) * 1024 * 1024)
-    )
+    MAX_CONTENT_LENGTH: int = field(default_factory=_max_upload_bytes)
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.
@@ -61,8 +71,11 @@ class Config:
         self.INSTANCE = self.HAR_HOME / "instance"
         self.UPLOADS = self.HAR_HOME / "uploads"
         self.MODEL_STORE = self.HAR_HOME / "model_store"
-        for folder in (self.INSTANCE, self.UPLOADS, self.MODEL_STORE):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            for folder in (self.INSTANCE, self.UPLOADS, self.MODEL_STORE):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            sys.exit(f"HAR_HOME must be a folder that can be written; found {self.HAR_HOME} ({error.strerror}).")
         self.REMEMBER_COOKIE_SECURE = self.SESSION_COOKIE_SECURE
         self.SECRET_KEY = _secret_key(self.INSTANCE)
         self.SQLALCHEMY_DATABASE_URI = (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
+from config import Config
 from run import listen
 
 
@@ -34,3 +36,18 @@ def test_a_wrong_host_or_port_is_a_clear_message(host: str, port: str, message: 
 def test_port_0_takes_a_free_port() -> None:
     with listen("127.0.0.1", "0") as listener:
         assert listener.getsockname()[1] > 0
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-5", "nan", "inf"])
+def test_a_wrong_upload_limit_is_a_clear_message(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv("MAX_UPLOAD_MB", text)
+    with pytest.raises(SystemExit, match=f"MAX_UPLOAD_MB must be a number.*{text}"):
+        Config()
+
+
+def test_a_home_that_is_a_file_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
+    with pytest.raises(SystemExit, match="HAR_HOME must be a folder"):
+        Config()

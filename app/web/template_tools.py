@@ -25,7 +25,8 @@ PAGES = (  # endpoint, label, who sees it
 class NavigationItem:
     label: str
     url: str
-    current: bool
+    current: bool  # it is this very page
+    above: bool  # the page belongs to it
 
 
 def init_app(app: Flask) -> None:
@@ -43,10 +44,15 @@ def navigation() -> list[NavigationItem]:
     else:
         levels = {"user", "admin"} if current_user.is_admin else {"user"}
     return [
-        NavigationItem(label, url_for(endpoint), request.endpoint == endpoint)
+        NavigationItem(label, url := url_for(endpoint), request.endpoint == endpoint, _is_below(url))
         for endpoint, label, level in PAGES
         if level in levels
     ]
+
+
+def _is_below(url: str) -> bool:
+    """Tell whether the page shown belongs to an entry; recordings belong to the first page, which lists them."""
+    return request.path.startswith("/predictions" if url == url_for("home.index") else url)
 
 
 def moment(value: datetime | None) -> str:

@@ -42,6 +42,16 @@ def test_the_bar_on_top_shows_each_person_their_pages(
     assert bar(admin_client) == ["/", "/datasets/", "/training/", "/models/", "/admin/users"]
 
 
+@pytest.mark.parametrize(
+    ("address", "entry", "mark"), [("/models/", "/models/", "page"), ("/datasets/add", "/datasets/", "true")]
+)
+def test_the_bar_marks_the_page_and_the_section_it_is_in(
+    admin_client: FlaskClient, address: str, entry: str, mark: str
+) -> None:
+    text = admin_client.get(address).text
+    assert re.findall(r'<a class="nav-link active" href="([^"]+)" aria-current="(\w+)"', text) == [(entry, mark)]
+
+
 def test_a_user_sees_uploads_and_nothing_of_administration(user_client: FlaskClient) -> None:
     text = user_client.get("/").text
     assert "Welcome, ursula" in text

@@ -24,14 +24,13 @@ def add_at_start() -> None:
 
     A model whose files were changed is left out, with a warning that names the file.
     """
-    from app.har import model_folder
-
-    source = Path(current_app.config["REFERENCE_MODELS"])
-    for folder in sorted(path.parent for path in source.glob(f"*/{model_folder.MANIFEST}")):
+    for path in sorted(Path(current_app.config["REFERENCE_MODELS"]).glob("*/manifest.json")):
+        folder, manifest = path.parent, path.read_text(encoding="utf-8")
         mark = Path(current_app.config["MODEL_STORE"]) / folder.name / MARK
-        manifest = (folder / model_folder.MANIFEST).read_text(encoding="utf-8")
         if mark.exists() and mark.read_text(encoding="utf-8") == manifest:
             continue
+        from app.har import model_folder  # a start that finds nothing new need not wait for it
+
         try:
             model_folder.verify(folder)
         except ModelIntegrityError as error:

@@ -191,7 +191,7 @@ class ActivityClassifier(Classifier):
         whole, whole_names = window_features(filled, relative=False, logarithms=logarithms)
         absolute = ["relative" not in name for name in names]
         whole_names += [name for name in names if "relative" not in name]
-        columns = list(sensor_columns(whole_names, self.sensors).values())
+        columns = list(sensor_columns(tuple(whole_names), self.sensors).values())
         shapes = [own(raw[:, :, channels]) for own, channels in zip(self._convolutions, self._devices, strict=True)]
         for shape in shapes:
             first = sum(len(own) for own in columns)
@@ -246,14 +246,14 @@ class ActivityClassifier(Classifier):
         return inputs
 
     def _selected_columns(self, names: list[str]) -> Iterable[tuple[str, IntArray]]:
-        return sensor_columns([names[i] for i in self._selected], self.sensors).items()
+        return sensor_columns(tuple(names[i] for i in self._selected), self.sensors).items()
 
     def _select(self, names: list[str]) -> IntArray:
         """Return the positions of the best features; of a sensor that has too few among them, its own best."""
         position = {name: i for i, name in enumerate(names)}
         ranked = [position[name] for name, _ in self.importances]
         chosen = ranked[: self.selected_k]
-        for own in sensor_columns(names, self.sensors).values():
+        for own in sensor_columns(tuple(names), self.sensors).values():
             best = [i for i in ranked if i in set(own.tolist())][:FEWEST_OF_A_SENSOR]
             chosen += [i for i in best if i not in chosen]
         return np.array(chosen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TypeVar
 
@@ -36,7 +37,8 @@ def triads(channels: Sequence[str]) -> dict[str, list[int]]:
     return groups
 
 
-def sensor_columns(names: Sequence[str], sensors: Sequence[str]) -> dict[str, IntArray]:
+@lru_cache(maxsize=64)
+def sensor_columns(names: tuple[str, ...], sensors: tuple[str, ...]) -> dict[str, IntArray]:
     """Return the positions of each sensor's features, by their names: ``{"acc": [0, 1, …], …}``."""
     own = [name.split(" ")[0] for name in names]
     return {
@@ -98,7 +100,7 @@ def describe(
 
     def add(values: FloatArray, title: str) -> None:
         columns.append(values)
-        titles.extend(f"{name} {title}" for name in names)
+        titles.extend(_titles(tuple(names), title))
 
     mean = signals @ average
     add(mean, "mean")
@@ -140,6 +142,11 @@ def describe(
         columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
         titles.append(f"{names[a]} × {names[b]} correlation")
     return np.concatenate(columns, axis=1), titles
+
+
+@lru_cache(maxsize=1024)
+def _titles(names: tuple[str, ...], title: str) -> tuple[str, ...]:
+    return tuple(f"{name} {title}" for name in names)
 
 
 def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:

@@ -23,8 +23,9 @@ class Scaler:
         return cls(rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-6))
 
     def __call__(self, values: FloatArray, clip: float = CLIP) -> FloatArray:
-        scaled: FloatArray = np.clip((values - self.mean) / self.deviation, -clip, clip)
-        return scaled
+        scaled: FloatArray = values - self.mean
+        scaled /= self.deviation
+        return np.clip(scaled, -clip, clip, out=scaled)
 
 
 @dataclass(frozen=True)

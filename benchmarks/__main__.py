@@ -1,7 +1,8 @@
 """Run the benchmarks and write docs/BENCHMARKS.md: ``make bench`` or ``make bench ARGS="datasets web"``.
 
 Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document.
-The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them.
+The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them. One that
+was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds`` needs a second environment.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
 NAMES = ["datasets", "train", "model", "ablation", "sensors", "unfamiliar", "cost", "web"]
+ELSEWHERE = ["folds"]
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
 
 
@@ -62,7 +64,7 @@ def write_page() -> None:
         "compare the figures of one run with each other. Data: KU-HAR raw (7 of its 18 activities, 710 recordings,",
         "80 subjects) unless named.",
     ]
-    for name in NAMES:
+    for name in NAMES + ELSEWHERE:
         path = RESULTS / f"{name}.json"
         if not path.exists():
             continue
@@ -84,5 +86,9 @@ def write_page() -> None:
 
 if __name__ == "__main__":
     for chosen in sys.argv[1:] or NAMES:
-        run(chosen)
+        name, _, result = chosen.partition("=")
+        if result:
+            keep(name, json.loads(Path(result).read_text(encoding="utf-8")))
+        else:
+            run(name)
     write_page()

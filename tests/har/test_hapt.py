@@ -20,6 +20,7 @@ RAW = "HAPT Data Set/RawData"
 
 
 def _convert(files: dict[str, str], folder: Path) -> Summary:
+    folder.mkdir(exist_ok=True)
     path = folder / "anything.zip"
     path.write_bytes(zipped(files))
     return convert(path, folder / "store")
@@ -60,6 +61,17 @@ def test_without_labels_it_is_refused_and_told_what_to_add(tmp_path: Path) -> No
     with pytest.raises(UnreadableData, match=r"labels\.txt is missing: 2 experiments"):
         _convert(files, tmp_path)
     assert not (tmp_path / "store").exists()
+
+
+def test_of_a_file_that_is_there_twice_the_first_is_read_and_the_other_named(tmp_path: Path) -> None:
+    files = hapt_files()
+    once = _convert(dict(files), tmp_path / "once")
+    files["copy/acc_exp01_user01.txt"] = "1 2 3\n"
+    twice = _convert(files, tmp_path / "twice")
+    assert _problems(twice) == {
+        "file twice": f"copy/acc_exp01_user01.txt: {RAW}/acc_exp01_user01.txt has the same experiment and sensor"
+    }
+    assert (twice.activities, twice.minutes) == (once.activities, once.minutes)
 
 
 def test_the_file_of_labels_may_have_any_name(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def matches(layout: Layout) -> bool:
 
 def is_set(members: Iterable[Member]) -> bool:
     """Tell whether these files are the set's: paired by their names, each of three columns of numbers."""
-    for own in _experiments(members).values():
+    for own in _experiments(members)[0].values():
         for member in own.values():
             try:
                 return _is_signal(open_table(member).layout)
@@ -78,9 +78,9 @@ def read(members: list[Member]) -> Iterator[Part]:
     ------
     UnreadableData : there is no file of labels.
     """
-    experiments = _experiments(members)
+    experiments, doubles = _experiments(members)
     labels, problems = _read_labels([member for member in members if not _match(member)], experiments)
-    yield Part(None, {}, tuple(problems), 0.0)
+    yield Part(None, {}, (*doubles, *problems), 0.0)
     for number, part in enumerate(ahead(partial(_read_one, labels), experiments.items()), 1):
         yield Part(part.content, part.rows, part.problems, number / len(experiments))
 
@@ -89,12 +89,17 @@ def _match(member: Member) -> re.Match[str] | None:
     return FILE.fullmatch(PurePosixPath(member.name).stem)
 
 
-def _experiments(members: Iterable[Member]) -> dict[str, Files]:
+def _experiments(members: Iterable[Member]) -> tuple[dict[str, Files], list[Problem]]:
+    """Pair the files by experiment; of two with one name, in different folders, the first is read."""
     found: dict[str, Files] = {}
+    problems: list[Problem] = []
     for member in sorted(members, key=lambda member: natural(member.name)):
         if file := _match(member):
-            found.setdefault(file.group(2), {})[SENSORS[file.group(1)]] = member
-    return found
+            first = found.setdefault(file.group(2), {}).setdefault(SENSORS[file.group(1)], member)
+            if first is not member:
+                detail = f"{first.name} has the same experiment and sensor"
+                problems.append(Problem(member.name, "file twice", detail, "file skipped"))
+    return found, problems
 
 
 def _is_signal(layout: Layout) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from app.har.types import FloatArray, IntArray
 
 FAR = 30.0  # deviations: what lies beyond is as strange as can be
-QUANTILE, MARGIN = 0.995, 1.5  # of the distances of held-out people; beyond so many times that is strange
+QUANTILE, MARGIN = 0.995, 1.1  # of the distances of held-out people; beyond so many times that is strange
 
 
 @dataclass(frozen=True)

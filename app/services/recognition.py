@@ -40,6 +40,8 @@ SILENT = 1e-3  # attention below which a sensor was not listened to
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
+OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
+
 
 @dataclass(frozen=True)
 class PredictionResult:
@@ -330,5 +332,25 @@ def _result(
         sensors=_modalities(classifier.channels),
         sensor_attention=recognition.sensor_attention,
         unfamiliar=recognition.unfamiliar,
-        problems=problems + too_short,
+        problems=problems + too_short + _unlike_training(recognition, ids, _modalities(classifier.channels)),
     )
+
+
+def _unlike_training(
+    recognition: Recognition, recording_ids: tuple[str, ...], sensors: tuple[str, ...]
+) -> tuple[Problem, ...]:
+    """Name the sensors whose signal is often unlike all of training, which a single window cannot tell for sure."""
+    problems = []
+    name = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
+    for sensor, strangeness in zip(sensors, recognition.strangeness.T, strict=True):
+        there = strangeness[np.isfinite(strangeness)]
+        share = (there > 1).mean() if len(there) else 0.0
+        if share >= OFTEN_STRANGE:
+            detail = (
+                f"the {_in_words([sensor])} is unlike anything the model was trained on in {100 * share:.0f} % of the "
+                "windows: perhaps turned, worn elsewhere, in another unit, or with gravity where there was none"
+            )
+            problems.append(
+                Problem(name, "unlike the training", detail, "not listened to there, if another sensor was")
+            )
+    return tuple(problems)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
@@ -301,3 +302,15 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
     assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (20, 40)
     assert predictions.signal_view(prediction, 0) == []
     assert predictions.timeline_image(prediction, None, "png").startswith(b"\x89PNG")
+
+
+def test_a_sensor_that_is_often_unlike_the_training_is_named(
+    user: User, model: ModelVersion, example_model: Example
+) -> None:
+    good = upload(user, example_model.csv(), "good.csv")
+    recording = pd.read_csv(io.BytesIO(example_model.csv()))
+    recording[["gyro_x", "gyro_y", "gyro_z"]] = 0.3  # it hangs
+    dead = upload(user, recording.to_csv(index=False).encode(), "dead.csv")
+    kinds = [{problem["kind"]: problem for problem in prediction.summary["problems"]} for prediction in (good, dead)]
+    assert "unlike the training" not in kinds[0]
+    assert "the gyroscope is unlike anything" in kinds[1]["unlike the training"]["detail"]

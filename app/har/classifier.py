@@ -285,7 +285,7 @@ class ActivityClassifier(Classifier):
         whole = np.clip(scaled, -CLIP, CLIP)
         self._window_columns = described.columns
         self.elm = self._new_elm(seed)
-        self.elm.fit(whole[fitted], y[fitted], n_activities)
+        self.elm.fit(whole[fitted], y[fitted], n_activities, balanced=True)
         scores = self.elm.predict(whole[held_out])
         self.elm.partial_fit(whole[held_out], y[held_out], n_activities)
         for combination in self._blocks(np.array(list(self._combinations()))).tolist():

@@ -53,6 +53,7 @@ class ExtremeLearningMachine:
         self.sizes = [n_nodes // len(self.blocks)] * len(self.blocks) + [len(columns) for columns in nodes]
         self.betas: dict[tuple[bool, ...], FloatArray] = {}  # present blocks -> (their nodes, n_outputs)
         self._hidden_layer: list[tuple[FloatArray, FloatArray]] = []
+        self._weights: NDArray[np.float64] = np.ones(0)  # of the rows of each output
         self._gram: NDArray[np.float64] | None = None  # HᵀH
         self._moment: NDArray[np.float64] | None = None  # HᵀT
 
@@ -61,9 +62,16 @@ class ExtremeLearningMachine:
         """Return the number of hidden nodes."""
         return sum(self.sizes)
 
-    def fit(self, X: FloatArray, y: IntArray, n_outputs: int) -> ExtremeLearningMachine:
-        """Forget what was seen and learn from these rows: X (n, n_features) scaled, y (n,) in 0 … n_outputs - 1."""
+    def fit(self, X: FloatArray, y: IntArray, n_outputs: int, balanced: bool = False) -> ExtremeLearningMachine:
+        """Forget what was seen and learn from these rows: X (n, n_features) scaled, y (n,) in 0 … n_outputs - 1.
+
+        ``balanced`` gives every output the same say, however few its rows are, by weights that later rows get as well
+        (weighted extreme learning machine; Zong, Huang, Chen 2013, Neurocomputing 101).
+        """
         self._gram = self._moment = None
+        counts = np.bincount(y, minlength=n_outputs)
+        even = len(y) / np.count_nonzero(counts) / np.maximum(counts, 1)
+        self._weights = np.where(counts > 0, even, 1.0) if balanced else np.ones(n_outputs)
         return self.partial_fit(X, y, n_outputs)
 
     def partial_fit(self, X: FloatArray, y: IntArray, n_outputs: int) -> ExtremeLearningMachine:
@@ -71,10 +79,14 @@ class ExtremeLearningMachine:
         if self._gram is None or self._moment is None:
             self._gram = np.zeros((self.n_nodes, self.n_nodes))
             self._moment = np.zeros((self.n_nodes, n_outputs))
+        if len(self._weights) != n_outputs:
+            self._weights = np.ones(n_outputs)
         for start in range(0, len(X), CHUNK):
-            H = self.hidden(X[start : start + CHUNK]).astype(np.float64)
+            own = y[start : start + CHUNK]
+            root = np.sqrt(self._weights[own, None])
+            H = root * self.hidden(X[start : start + CHUNK])
             self._gram += H.T @ H
-            self._moment += H.T @ np.eye(n_outputs)[y[start : start + CHUNK]]
+            self._moment += H.T @ (root * np.eye(n_outputs)[own])
         self.betas = {}
         self.solve((True,) * len(self.sizes))
         return self

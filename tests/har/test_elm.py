@@ -33,6 +33,17 @@ def test_learning_in_portions_is_learning_at_once() -> None:
     np.testing.assert_allclose(portions.predict(X), at_once.predict(X), atol=1e-5)
 
 
+def test_balanced_it_is_the_machine_that_saw_the_rows_of_the_rare_more_often() -> None:
+    X, y = rows()
+    kept = np.concatenate([np.flatnonzero(y == 0)[:20], np.flatnonzero(y == 1)[:60], np.flatnonzero(y == 2)[:120]])
+    often = np.concatenate([np.repeat(kept[:20], 6), np.repeat(kept[20:80], 2), kept[80:]])  # 120 of each
+    balanced = ExtremeLearningMachine(50, ridge=2.0).fit(X[kept], y[kept], 3, balanced=True)
+    repeated = ExtremeLearningMachine(50, ridge=2.0 * len(often) / len(kept)).fit(X[often], y[often], 3)
+    np.testing.assert_allclose(balanced.betas[True,], repeated.betas[True,], rtol=1e-3, atol=1e-5)
+    later = ExtremeLearningMachine(50, ridge=2.0).fit(X[kept], y[kept], 3, balanced=True).partial_fit(X[:9], y[:9], 3)
+    assert not np.allclose(later.betas[True,], balanced.betas[True,])
+
+
 def test_fitting_again_forgets_what_was_seen() -> None:
     X, y = rows()
     elm = ExtremeLearningMachine(50).fit(X, (y + 1) % 3, 3).fit(X, y, 3)

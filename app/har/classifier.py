@@ -277,7 +277,7 @@ class ActivityClassifier(Classifier):
         self._window_scaler = Scaler.of(described.whole[fitted])
         scaled = self._window_scaler(described.whole, np.inf)
         self._familiarity = [
-            Familiarity.of(scaled[fitted][:, columns], y[fitted]).with_limit(scaled[held_out][:, columns])
+            Familiarity.of(scaled[:, columns], y, windows.subjects)
             for columns in described.columns[: len(self.sensors)]
         ]
 

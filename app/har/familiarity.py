@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.types import FloatArray, IntArray
 
 FAR = 30.0  # deviations: what lies beyond is as strange as can be
-QUANTILE, MARGIN = 0.995, 1.1  # of the distances of held-out people; beyond so many times that is strange
+QUANTILE, MARGIN = 0.995, 1.1  # of the distances of people left out; beyond so many times that is strange
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,27 @@ class Familiarity:
     limit: float = np.inf
 
     @classmethod
-    def of(cls, rows: FloatArray, y: IntArray) -> Familiarity:
-        """Learn from scaled features (n, n_features) of training windows and their activities (n,)."""
+    def of(cls, rows: FloatArray, y: IntArray, people: NDArray[np.str_]) -> Familiarity:
+        """Learn from scaled features (n, n_features) of training windows, activities (n,) and whose windows they are (n,).
+
+        The limit comes from people left out in turn, or windows, where there is one person: one set of people held out
+        once would be too few.
+        """
+        from sklearn.model_selection import GroupKFold, KFold
+
+        n_people = len(set(people))
+        folds = (
+            GroupKFold(min(FOLDS, n_people))
+            if n_people > 1
+            else KFold(min(FOLDS, len(rows)), shuffle=True, random_state=0)
+        )
+        distances = [
+            cls._centred(rows[others], y[others]).distance(rows[own]) for others, own in folds.split(rows, y, people)
+        ]
+        return replace(cls._centred(rows, y), limit=MARGIN * float(np.quantile(np.concatenate(distances), QUANTILE)))
+
+    @classmethod
+    def _centred(cls, rows: FloatArray, y: IntArray) -> Familiarity:
         from sklearn.covariance import LedoitWolf
 
         present = np.unique(y)
@@ -39,10 +60,6 @@ class Familiarity:
         values, vectors = np.linalg.eigh(precision)
         whitening = (vectors * np.sqrt(np.maximum(values, 0) / len(values))).astype(np.float32)
         return cls(whitening, centres @ whitening)
-
-    def with_limit(self, held_out: FloatArray) -> Familiarity:
-        """Return the same with the limit that scaled features of people not learnt from lead to."""
-        return Familiarity(self.whitening, self.centres, MARGIN * float(np.quantile(self.distance(held_out), QUANTILE)))
 
     def distance(self, rows: FloatArray) -> FloatArray:
         """Return the distance of scaled features (n, n_features), root mean square per feature: about 1 is usual."""

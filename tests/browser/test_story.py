@@ -25,7 +25,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
 
     start_training(page, site.address, models=("elm-gru-am", "random-forest"), epochs=6)
     widths = set()
-    for _ in range(240):
+    for _ in range(600):
         if page.locator("#comparison").count():
             break
         if bar := page.locator("#bar").all():
@@ -138,4 +138,4 @@ def test_a_restart_in_mid_run_leaves_an_interrupted_run_and_no_trainer_behind(
     admin.goto(site.address + run_path)
     expect(admin.locator("#status")).to_contain_text("interrupted")
     start_training(admin, site.address, models=("random-forest",), epochs=1)
-    expect(admin.locator("#comparison")).to_be_visible(timeout=MINUTES)
+    expect(admin.locator("#comparison")).to_be_visible(timeout=3 * MINUTES)

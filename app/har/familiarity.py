@@ -30,7 +30,7 @@ class Familiarity:
 
     @classmethod
     def of(cls, rows: FloatArray, y: IntArray, people: NDArray[np.str_]) -> Familiarity:
-        """Learn from scaled features (n, n_features) of training windows, activities (n,) and whose windows they are (n,).
+        """Learn from scaled features (n, n_features) of training windows, their activities (n,) and subjects (n,).
 
         The limit comes from people left out in turn, or windows, where there is one person: one set of people held out
         once would be too few.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from app.har.types import FloatArray, IntArray
 
 FAR = 30.0  # deviations: what lies beyond is as strange as can be
-QUANTILE, MARGIN = 0.995, 1.1  # of the distances of people left out; beyond so many times that is strange
+QUANTILE, PEOPLE = 0.99, 0.9  # the distance that 99 % of a person's windows keep, and nine in ten people
+MARGIN = 1.1  # beyond so many times that is strange
 FOLDS = 5
 
 
@@ -32,21 +33,18 @@ class Familiarity:
     def of(cls, rows: FloatArray, y: IntArray, people: NDArray[np.str_]) -> Familiarity:
         """Learn from scaled features (n, n_features) of training windows, their activities (n,) and subjects (n,).
 
-        The limit comes from people left out in turn, or windows, where there is one person: one set of people held out
-        once would be too few.
+        The limit comes from people left out in turn (or windows, where there is one person): what most of nearly all of
+        them keep within, so that neither a jerk nor one person with another phone makes everything familiar.
         """
         from sklearn.model_selection import GroupKFold, KFold
 
         n_people = len(set(people))
-        folds = (
-            GroupKFold(min(FOLDS, n_people))
-            if n_people > 1
-            else KFold(min(FOLDS, len(rows)), shuffle=True, random_state=0)
-        )
-        distances = [
-            cls._centred(rows[others], y[others]).distance(rows[own]) for others, own in folds.split(rows, y, people)
-        ]
-        return replace(cls._centred(rows, y), limit=MARGIN * float(np.quantile(np.concatenate(distances), QUANTILE)))
+        folds = GroupKFold(min(FOLDS, n_people)) if n_people > 1 else KFold(min(FOLDS, len(rows)))
+        distance = np.zeros(len(rows), np.float32)
+        for others, own in folds.split(rows, y, people):
+            distance[own] = cls._centred(rows[others], y[others]).distance(rows[own])
+        reach = [np.quantile(distance[people == one], QUANTILE) for one in np.unique(people)]
+        return replace(cls._centred(rows, y), limit=MARGIN * float(np.quantile(reach, PEOPLE)))
 
     @classmethod
     def _centred(cls, rows: FloatArray, y: IntArray) -> Familiarity:

@@ -14,7 +14,6 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ def enlarged(windows: WindowSet, n: int) -> WindowSet:
     deviation = windows.X.std(axis=(0, 1))
     again = many.X[len(windows) :]
     again += 0.01 * deviation * rng.standard_normal(again.shape, dtype=np.float32)
-    return replace(many, X=many.X)
+    return many
 
 
 def measure(n: int, epochs: int | None) -> dict[str, float]:

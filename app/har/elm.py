@@ -19,9 +19,9 @@ class ExtremeLearningMachine:
     """Single hidden layer of fixed random ReLU nodes; β = (HᵀH + λI)⁻¹HᵀT.
 
     The nodes come in blocks, each of which reads columns of its own: one block a sensor. Further blocks may be columns
-    that are random nodes already: outputs of random convolutions. Only HᵀH and HᵀT are kept of
-    the rows seen. From them come the output weights for all blocks and, exactly as if it had never been there, without
-    any of them; and more rows can be learnt later, with the same result in whatever order and portions they came.
+    that are random nodes already: outputs of random convolutions. Only HᵀH and HᵀT are kept of the rows seen. From them
+    come the output weights for all blocks and, exactly as if it had never been there, without any of them; and more
+    rows can be learnt later, with the same result in whatever order and portions they came.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def _take_over(folder: Path, metrics: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".reference-") as draft:
         shutil.copytree(folder, Path(draft) / "model")
         version = model_versions.register(folder.name, Path(draft) / "model", metrics)
-        model_versions.set_notes(version.id, "Came with Kinelab; its model card says what for.")
+    model_versions.set_notes(version.id, "Came with Kinelab; its model card says what for.")
     log.info("added reference model %s", version.label)
     # A newer version replaces the older one that users get; otherwise what users get is a person's decision.
     if promoted.name == folder.name if promoted else folder.name == FIRST:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.har.clocks import gap_threshold, sampling_rate
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.types import (
+    MOTION,
     UNLABELLED,
     FloatArray,
     Gravity,
@@ -42,8 +43,12 @@ def common_rate(recordings: Sequence[Recording]) -> float:
 
 
 def common_modalities(recordings: Sequence[Recording]) -> tuple[str, ...]:
-    """Return the sensors that most of the recordings hold."""
-    return Counter(tuple(s.modality for s in recording.streams) for recording in recordings).most_common(1)[0][0]
+    """Return the motion sensors that most of the recordings hold."""
+    held = (tuple(s.modality for s in r.streams if s.modality.rpartition(".")[2] in MOTION) for r in recordings)
+    common = Counter(modalities for modalities in held if modalities).most_common(1)
+    if not common:
+        raise InsufficientData(f"No recording has one of the sensors that models read: {', '.join(MOTION)}.")
+    return common[0][0]
 
 
 def to_signal_set(

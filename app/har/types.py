@@ -20,10 +20,22 @@ Gravity = Literal["included", "removed"]
 Protocol = Literal["random", "subject"]
 
 UNLABELLED = -1
-MODALITY_CHANNELS: Mapping[str, tuple[str, str, str]] = {
+MODALITY_CHANNELS: Mapping[str, tuple[str, ...]] = {
     "accelerometer": ("acc_x", "acc_y", "acc_z"),
     "gyroscope": ("gyro_x", "gyro_y", "gyro_z"),
+    # Beside an accelerometer that has gravity: what the phone itself made of it
+    "linear_accelerometer": ("linear_acc_x", "linear_acc_y", "linear_acc_z"),
+    "gravity": ("gravity_x", "gravity_y", "gravity_z"),
+    "magnetometer": ("mag_x", "mag_y", "mag_z"),
+    "heart_rate": ("heart_rate",),
+    "electrodermal_activity": ("eda",),
+    "skin_temperature": ("skin_temperature",),
 }
+MODALITY_UNITS: Mapping[str, str] = {
+    "accelerometer": "m/s²", "gyroscope": "rad/s", "linear_accelerometer": "m/s²", "gravity": "m/s²",
+    "magnetometer": "µT", "heart_rate": "beats/min", "electrodermal_activity": "µS", "skin_temperature": "°C",
+}  # fmt: skip
+MOTION = ("accelerometer", "gyroscope")  # what models read, where nothing else is asked for
 
 
 def channels_of(modality: str) -> tuple[str, ...]:
@@ -56,10 +68,11 @@ class Problem:
 class Stream:
     """One modality as recorded, on its own clock."""
 
-    modality: str  # "accelerometer", "gyroscope"; a device prefix where several are worn: "watch.accelerometer"
+    modality: str  # of MODALITY_CHANNELS; a device prefix where several are worn: "watch.accelerometer"
     time_s: TimeArray  # (n,)
-    values: FloatArray  # (n, 3) in m/s² or rad/s
+    values: FloatArray  # (n, n_channels) in the unit of MODALITY_UNITS
     labels: IntArray | None = None  # (n,) index into Recording.activities, UNLABELLED where none
+    unit_found: str = ""  # in the file, and how that is known: "g, by the header"
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -77,6 +90,8 @@ class Recording:
     activities: tuple[str, ...] = ()  # names behind the labels of the streams
     activity: str | None = None  # when the whole recording is of one activity
     problems: tuple[Problem, ...] = ()
+    app: str = ""  # the app, watch or data set whose layout it came in: "phyphox"
+    origin_utc_s: float | None = None  # Unix time at 0 s of the recording's clock, where the file tells
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ import pytest
 
 from app.har.recordings import read_upload
 from app.har.store import Store, Summary, convert, open_store
-from app.har.types import MODALITY_CHANNELS
+from app.har.types import MOTION, channels_of
 from app.har.windows import make_windows
 from tests.bad_inputs import zipped
 from tests.synthetic import signal, sp_sw_csv, sp_sw_files
 
-CHANNELS = tuple(
-    f"{device}.{c}" for device in ("phone", "watch") for channels in MODALITY_CHANNELS.values() for c in channels
-)
+CHANNELS = tuple(f"{device}.{c}" for device in ("phone", "watch") for modality in MOTION for c in channels_of(modality))
 
 
 def _convert(files: dict[str, str], folder: Path) -> Summary:
@@ -104,10 +102,10 @@ def test_a_zip_of_both_devices_is_uploaded_as_one_recording(tmp_path: Path) -> N
     both, unknown = read_upload(path, "x.zip")
     assert both.recording_id == "a"
     assert [s.modality for s in both.streams] == [
-        f"{device}.{sensor}" for device in ("phone", "watch") for sensor in MODALITY_CHANNELS
+        f"{device}.{sensor}" for device in ("phone", "watch") for sensor in MOTION
     ]
     assert both.streams[2].time_s[0] - both.streams[0].time_s[0] == pytest.approx(0.037)
-    assert [s.modality for s in unknown.streams] == list(MODALITY_CHANNELS)
+    assert [s.modality for s in unknown.streams] == list(MOTION)
 
 
 def test_a_recording_of_two_devices_can_be_taken_away_and_uploaded_again(tmp_path: Path) -> None:

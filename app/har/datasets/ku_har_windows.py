@@ -21,7 +21,7 @@ from app.har.recordings.ku_har_windows import (
     matches,
 )
 from app.har.rows import Matrix
-from app.har.types import MODALITY_CHANNELS, Problem, SignalSet
+from app.har.types import MOTION, Problem, SignalSet, channels_of
 
 FORMAT = "ku-har-windows"
 TITLE = "KU-HAR, time-domain subsamples (windows of 3 s)"
@@ -62,7 +62,7 @@ def _signals(block: Block, row: int) -> SignalSet:
     return SignalSet(
         signal=block.X.reshape(n * N_TIMESTEPS, -1),
         labels=np.repeat(np.searchsorted(used, block.label), N_TIMESTEPS).astype(np.int16),
-        channels=tuple(channel for channels in MODALITY_CHANNELS.values() for channel in channels),
+        channels=tuple(channel for modality in MOTION for channel in channels_of(modality)),
         sampling_rate_hz=RATE_HZ,
         gravity="removed",
         activities=tuple(ACTIVITIES[label] for label in used),

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,11 @@ def main() -> None:
     everything = windows.take(np.concatenate(rows))
     together = {name: np.concatenate([found["proba"] for found in pooled[name]]) for name in names}
     for name in names:
-        result["models"][name] = {key: summary(values) for key, values in scores[name].items()}
+        wrong = everything.recordings[together[name].argmax(axis=1) != everything.y]
+        result["models"][name] = {key: summary(values) for key, values in scores[name].items()} | {
+            "wrong": len(wrong),
+            "most_wrong": dict(Counter(wrong.tolist()).most_common(5)),
+        }
     by_people = {own.against: own for own in compare(everything, together)}
     for name in names[1:]:
         result["first_less_other"][name] = {

@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
 NAMES = ["datasets", "train", "model", "ablation", "sensors", "unfamiliar", "cost", "web"]
 ELSEWHERE = ["folds"]
+MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
 
 
@@ -46,13 +48,41 @@ def keep(name: str, figures: Any) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def table(figures: Any, path: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Flatten a document into rows of what was measured and the figure."""
-    if isinstance(figures, dict):
-        return [row for key, value in figures.items() for row in table(value, (*path, str(key)))]
-    if isinstance(figures, float):
-        figures = f"{figures:.4g}" if abs(figures) < 1000 else f"{figures:,.0f}"
-    return [(" · ".join(path), str(figures))]
+def flat(figures: dict[str, Any]) -> dict[str, str]:
+    """Flatten a document into what was measured and the figure."""
+    rows: dict[str, str] = {}
+    for key, value in figures.items():
+        if isinstance(value, dict):
+            rows |= {f"{key} · {inner}": figure for inner, figure in flat(value).items()}
+        elif isinstance(value, float):
+            rows[key] = f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        else:
+            rows[key] = str(value)
+    return rows
+
+
+def tables(figures: dict[str, Any], title: str = "") -> Iterator[str]:
+    """Yield a document as tables: entries that are alike are the rows of one, its plain figures of another."""
+    groups = {key: value for key, value in figures.items() if isinstance(value, dict)}
+    plain = {key: value for key, value in figures.items() if key not in groups}
+    columns = list(dict.fromkeys(column for own in groups.values() for column in flat(own)))
+    together = len(groups) > 1 and len(columns) <= MAX_COLUMNS
+    if plain or together:
+        yield from ("", f"### {title}") if title else ()
+    if plain:
+        yield from (
+            "",
+            "| what | figure |",
+            "|---|---:|",
+            *(f"| {what} | {own} |" for what, own in flat(plain).items()),
+        )
+    if together:
+        yield from ("", f"| | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|")
+        for key, value in groups.items():
+            yield f"| {key} | {' | '.join(flat(value).get(column, '') for column in columns)} |"
+        return
+    for key, value in groups.items():
+        yield from tables(value, f"{title} · {key}" if title else key)
 
 
 def write_page() -> None:
@@ -76,10 +106,7 @@ def write_page() -> None:
             "",
             f"`python -m benchmarks.bench_{name}`, {document['when']}, {document['machine']}, "
             f"Python {document['python']}, {libraries}.",
-            "",
-            "| what | figure |",
-            "|---|---:|",
-            *(f"| {what} | {figure} |" for what, figure in table(document["figures"])),
+            *tables(document["figures"]),
         ]
     (ROOT / "docs" / "BENCHMARKS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -222,15 +222,25 @@ class Training:
         Of all stages together, for the progress reports.
     dropout
         Share of the windows from which a sensor is taken away in training, through the model's input ``present``.
+    batch
+        Windows a step; fewer where that would leave an epoch under 32 steps.
     """
 
-    def __init__(self, model: keras.Model, epochs: int, seed: int, on_event: OnEvent, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        epochs: int,
+        seed: int,
+        on_event: OnEvent,
+        dropout: float = 0.0,
+        batch: int = BATCH,
+    ) -> None:
         keras = tensorflow_quietly()
         import tensorflow as tf
 
         keras.utils.set_random_seed(seed)
         self._order = np.random.default_rng(seed)
-        self._epochs, self._done, self._on_event = epochs, 0, on_event
+        self._epochs, self._done, self._on_event, self._batch = epochs, 0, on_event, batch
         self._one_hot = np.eye(model.output["activity"].shape[-1], dtype=np.float32)
         self._optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY)
         self._optimizer.build(model.trainable_variables)
@@ -265,7 +275,7 @@ class Training:
 
         The loss and accuracy on ``held_out`` inputs and activities are reported; nothing is decided by them.
         """
-        batch = int(np.clip(len(y) // 32, 16, BATCH))  # small data sets still get some steps an epoch
+        batch = int(np.clip(len(y) // 32, 16, self._batch))  # small data sets still get some steps an epoch
         for epoch in range(epochs):
             falling = 0.3 if epoch == 0 else 0.5 * (1 + np.cos(np.pi * epoch / epochs))
             self._optimizer.learning_rate = learning_rate * falling

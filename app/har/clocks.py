@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
-from app.har.types import Problem, Stream, TimeArray
+from app.har.types import MOTION, Problem, Stream, TimeArray
 
-GAP_S = 0.5  # a hole of at least this, and of GAP_PERIODS samples, is never bridged
+GAP_S = 0.5  # a longer hole, and one of more than GAP_PERIODS samples, is not bridged unless another length is asked for
+MAX_GAP_S = 1.0  # nor is it then: a body does too much in a second
 GAP_PERIODS = 5
 RESTART_S = 0.3  # time that falls back further than this was restarted; less is disorder in delivery
 MAX_RESTARTS = 20  # more than that, and the rows are simply shuffled
@@ -39,9 +40,9 @@ def sampling_rate(time_s: TimeArray) -> float:
     return float(np.median(np.diff(starts)[adjacent] / np.diff(time_s[starts])[adjacent]))
 
 
-def gap_threshold(rate_hz: float) -> float:
+def gap_threshold(rate_hz: float, gap_s: float = GAP_S) -> float:
     """Return the length in seconds from which a hole between two samples is a gap."""
-    return max(GAP_S, GAP_PERIODS / rate_hz) if rate_hz > 0 else GAP_S
+    return max(gap_s, GAP_PERIODS / rate_hz) if rate_hz > 0 else gap_s
 
 
 def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[Problem]]:
@@ -102,8 +103,10 @@ def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], 
     job = _Repair(source, list(streams), [], np.empty(0))
     _join_restarts(job)
     for index, stream in enumerate(job.streams):
-        job.streams[index] = _in_order(job, stream)
-    _list_gaps(job)
+        ordered = _in_order(job, stream)
+        asked = stream.rate_asked_hz or round(sampling_rate(ordered.time_s), 2)
+        job.streams[index] = replace(ordered, rate_asked_hz=asked)
+    job.problems += gap_problems(job.streams, source, joints=job.restarts)
     _list_low_rate(job)
     recovered = [_recover_batches(stream) for stream in job.streams]
     batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
@@ -142,11 +145,13 @@ def _join_restarts(job: _Repair) -> None:
         return
     pieces = [np.split(stream.time_s, jump) for stream, jump in zip(job.streams, jumps, strict=True)]
     starts = []
+    # Never bridged, whatever the tolerance
+    pause = 2 * max(gap_threshold(sampling_rate(np.sort(own[0])), MAX_GAP_S) for own in pieces)
     for number in range(1, counts[0] + 1):
         end = max(float(own[number - 1].max()) for own in pieces)
         start = min(float(own[number].min()) for own in pieces)
         for own in pieces:
-            own[number] = own[number] - start + end + 2 * GAP_S
+            own[number] = own[number] - start + end + pause
         starts.append(end)
     job.note(
         "clock restart",
@@ -175,30 +180,44 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     return stream
 
 
-def _list_gaps(job: _Repair) -> None:
+def gap_problems(
+    streams: Sequence[Stream], source: str, gap_s: float = GAP_S, joints: TimeArray | None = None
+) -> list[Problem]:
+    """List the holes that are cut at this tolerance, a hole of several sensors once.
+
+    Parameters
+    ----------
+    joints : where a restarted clock was put on: holes there are not gaps.
+    """
+    joints = np.empty(0) if joints is None else joints
     gaps: list[tuple[float, float, list[str]]] = []
-    for stream in job.streams:
+    for stream in streams:
         step = np.diff(stream.time_s)
-        for index in np.flatnonzero(step > gap_threshold(sampling_rate(stream.time_s))):
+        for index in np.flatnonzero(step > gap_threshold(sampling_rate(stream.time_s), gap_s)):
             start, length = float(stream.time_s[index]), float(step[index])
-            if np.any(np.abs(job.restarts - start) < 2 * GAP_S):
+            if np.any(np.abs(joints - start) < 2 * MAX_GAP_S):
                 continue
             known = next((gap for gap in gaps if abs(gap[0] - start) < GAP_S and abs(gap[1] - length) < GAP_S), None)
             if known:
                 known[2].append(stream.modality)
             else:
                 gaps.append((start, length, [stream.modality]))
-    for start, length, modalities in gaps:
-        job.note(
+    return [
+        Problem(
+            source,
             "clock gap",
-            f"{', '.join(modalities)}: {length:.1f} s without samples after {start - job.streams[0].time_s[0]:.1f} s",
+            f"{', '.join(modalities)}: {length:.1f} s without samples after {start - streams[0].time_s[0]:.1f} s",
             "cut there; no window crosses it",
         )
+        for start, length, modalities in gaps
+    ]
 
 
 def _list_low_rate(job: _Repair) -> None:
     rates = {}
     for stream in job.streams:
+        if stream.kind not in MOTION:
+            continue  # a pulse once a second is all there is of it
         span = float(stream.time_s[-1] - stream.time_s[0])
         stamps = 1 + int(np.count_nonzero(np.diff(stream.time_s)))
         if span > 1.0 and stamps / span < LOW_RATE_HZ:
@@ -240,6 +259,8 @@ def _without_shared_stamps(job: _Repair, stream: Stream) -> Stream:
 
 def _without_repeats(job: _Repair, stream: Stream) -> Stream:
     """Keep the first of equal successive values where a slow sensor is repeated at a faster one's rate."""
+    if stream.values.shape[1] == 1:
+        return stream  # a temperature may well stay the same
     fresh = np.append(True, (np.diff(stream.values, axis=0) != 0).any(axis=1))
     index = np.flatnonzero(fresh)
     if fresh.mean() > 0.6 or len(index) < 10 or np.diff(index).max() > 50 or np.median(np.diff(index)) < 2:
@@ -248,7 +269,7 @@ def _without_repeats(job: _Repair, stream: Stream) -> Stream:
     job.note(
         "repeated values",
         f"{stream.modality}: each value is repeated {len(stream.time_s) / len(index):.1f} times, the "
-        f"sensor gives {sampling_rate(kept.time_s):.0f} a second",
+        f"sensor gives {sampling_rate(kept.time_s):.1f} a second, the file {stream.rate_asked_hz:.1f}",
         "repeats dropped, interpolated between",
     )
     return kept

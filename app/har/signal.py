@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import gap_threshold, sampling_rate
+from app.har.clocks import GAP_S, gap_threshold, sampling_rate
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.types import (
     MOTION,
@@ -28,6 +28,10 @@ NICE_RATES_HZ = (5, 10, 12.5, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200
 MIN_STRETCH_S = 0.5
 ANTI_ALIAS_FROM = 1.05  # a source this much faster than the target is low-pass filtered first
 MAX_UPSAMPLING = 8.0  # a sensor slower than this part of the target says too little to be interpolated
+BLOCK = 2**16  # samples resampled at a time
+MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's memory fades by 0.27 a sample
+CLOSEST = 0.2  # of the usual step; samples closer than this are one
+HOLE = 4.0  # usual steps; a longer one was hardly measured
 Interval = tuple[float, float]
 
 
@@ -57,12 +61,13 @@ def to_signal_set(
     modalities: tuple[str, ...] | None = None,
     *,
     allow_missing: bool = False,
+    gap_s: float = GAP_S,
 ) -> SignalSet:
     """Resample recordings to one rate, cut at every gap of any sensor.
 
-    Each sensor is interpolated from its own time stamps by local cubics (Catmull–Rom slopes, which need no equal
-    spacing); where it is faster than the target, it is first brought to a multiple of the target rate and decimated by
-    a zero-phase FIR low-pass (`scipy.signal.resample_poly`).
+    Each sensor is interpolated from its own time stamps by a cubic spline; where it is faster than the target, it is
+    first brought to a multiple of the target rate and decimated by a zero-phase FIR low-pass
+    (`scipy.signal.resample_poly`).
 
     Parameters
     ----------
@@ -70,6 +75,7 @@ def to_signal_set(
     sampling_rate_hz : the target; None takes it from the data.
     modalities : the sensors wanted, in channel order; None takes those most recordings have.
     allow_missing : a sensor that a recording lacks becomes NaN, as long as it has another of them.
+    gap_s : holes up to this long (or of 5 samples) are bridged, longer ones cut.
 
     Raises
     ------
@@ -85,7 +91,7 @@ def to_signal_set(
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
     for recording in recordings:
-        index.append(_resampled(recording, rate, modalities, allow_missing))
+        index.append(_resampled(recording, rate, modalities, allow_missing, gap_s))
     return index.finish(np.concatenate(signal), np.concatenate(labels))
 
 
@@ -154,13 +160,15 @@ class StretchIndex:
         )
 
 
-def _resampled(recording: Recording, rate: float, modalities: tuple[str, ...], allow_missing: bool) -> SignalSet:
+def _resampled(
+    recording: Recording, rate: float, modalities: tuple[str, ...], allow_missing: bool, gap_s: float
+) -> SignalSet:
     streams = _chosen(recording, modalities, allow_missing)
     rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
     pieces: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     starts: list[float] = []
-    for start, end in _shared_intervals([_gap_free(stream, own) for stream, own in zip(streams, rates, strict=True)]):
+    for start, end in shared_intervals([gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]):
         n = int((end - start) * rate + 1e-6) + 1
         if n < MIN_STRETCH_S * rate:
             continue
@@ -215,13 +223,14 @@ def _fast_enough(recording_id: str, stream: Stream, rate: float) -> float:
     return own
 
 
-def _gap_free(stream: Stream, own_rate: float) -> list[Interval]:
+def gap_free(stream: Stream, own_rate: float, gap_s: float = GAP_S) -> list[Interval]:
+    """Return (first, last) time in seconds of each piece without a gap."""
     time = stream.time_s
-    cuts = np.flatnonzero(np.diff(time) > gap_threshold(own_rate))
+    cuts = np.flatnonzero(np.diff(time) > gap_threshold(own_rate, gap_s))
     return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
 
 
-def _shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
+def shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
     """Intersect the gap-free intervals of all sensors."""
     shared = each[0]
     for own in each[1:]:
@@ -231,38 +240,83 @@ def _shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
 
 
 def _interpolate(stream: Stream, own: float, grid: TimeArray, rate: float) -> FloatArray:
+    """Resample a gap-free piece, a block at a time, so that a day takes no more memory than an hour."""
+    factor = int(np.ceil(own / rate)) if own > ANTI_ALIAS_FROM * rate and len(grid) >= 3 else 1
+    result = np.empty((len(grid), stream.values.shape[1]), np.float32)
+    for first in range(0, len(grid), BLOCK):
+        last = min(first + BLOCK, len(grid))
+        a, b = max(first - MARGIN, 0), min(last + MARGIN, len(grid))
+        result[first:last] = _block(stream, own, grid[a], b - a, rate, factor)[first - a : last - a]
+    return result
+
+
+def _block(stream: Stream, own: float, start: float, n: int, rate: float, factor: int) -> NDArray[np.float64]:
     from scipy.signal import resample_poly
 
+    fine = start + np.arange((n - 1) * factor + 1) / (rate * factor)
     inside = slice(
-        max(int(np.searchsorted(stream.time_s, grid[0])) - 8, 0),
-        int(np.searchsorted(stream.time_s, grid[-1], side="right")) + 8,
+        max(int(np.searchsorted(stream.time_s, fine[0])) - MARGIN, 0),
+        int(np.searchsorted(stream.time_s, fine[-1], side="right")) + MARGIN,
     )
-    time, values = stream.time_s[inside], stream.values[inside].astype(np.float64)
-    if own <= ANTI_ALIAS_FROM * rate or len(grid) < 3:
-        return _cubic(time, values, grid).astype(np.float32)
-    factor = int(np.ceil(own / rate))
-    fine = grid[0] + np.arange((len(grid) - 1) * factor + 1) / (rate * factor)
-    decimated = resample_poly(_cubic(time, values, fine), 1, factor, axis=0, padtype="line")
-    return np.asarray(decimated[: len(grid)], np.float32)
+    time, values = _apart(stream.time_s[inside], stream.values[inside].astype(np.float64), CLOSEST / own)
+    values = _spline(time, values, fine, HOLE / own)
+    if factor == 1:
+        return values
+    return np.asarray(resample_poly(values, 1, factor, axis=0, padtype="line")[:n])
 
 
-def _cubic(time: TimeArray, values: NDArray[np.float64], at: TimeArray) -> NDArray[np.float64]:
-    """Interpolate by cubic Hermite pieces with slopes across both neighbours; held constant beyond the ends."""
+def _apart(time: TimeArray, values: NDArray[np.float64], least_s: float) -> tuple[TimeArray, NDArray[np.float64]]:
+    """Put samples that all but share a time in one: the slope between them would be noise alone."""
+    first = np.flatnonzero(np.diff(time, prepend=-np.inf) >= least_s)
+    if len(first) == len(time):
+        return time, values
+    count = np.diff(np.append(first, len(time)))
+    return (
+        np.add.reduceat(time - time[0], first) / count + time[0],
+        np.add.reduceat(values, first, axis=0) / count[:, None],
+    )
+
+
+def _spline(time: TimeArray, values: NDArray[np.float64], at: TimeArray, hole_s: float) -> NDArray[np.float64]:
+    """Interpolate by the natural cubic spline, held constant beyond the ends.
+
+    Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). Across a
+    hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured.
+    """
+    from scipy.linalg import solve_banded
+
+    if len(time) < 3:
+        return np.stack([np.interp(at, time, y) for y in values.T], axis=1)
+    width = np.diff(time)
+    secant = np.diff(values, axis=0) / width[:, None]
+    bands = np.zeros((3, len(time)))
+    bands[1, 0] = bands[1, -1] = 2.0
+    bands[0, 1] = bands[2, -2] = 1.0
+    bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
+    bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
+    right = np.empty_like(values)
+    right[0], right[-1] = 3 * secant[0], 3 * secant[-1]
+    right[1:-1] = 3 * (width[1:, None] * secant[:-1] + width[:-1, None] * secant[1:])
+    slope = solve_banded((1, 1), bands, right, overwrite_ab=True, overwrite_b=True, check_finite=False)
+    hole = np.flatnonzero(width > hole_s)
+    for side in (hole, hole + 1):
+        limit = 3 * secant[hole]
+        slope[side] = np.where(slope[side] * limit > 0, np.sign(limit) * np.minimum(abs(slope[side]), abs(limit)), 0.0)
+    return _hermite(time, values, slope, at)
+
+
+def _hermite(
+    time: TimeArray, values: NDArray[np.float64], slope: NDArray[np.float64], at: TimeArray
+) -> NDArray[np.float64]:
     left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
     width = time[left + 1] - time[left]
     u = np.clip((at - time[left]) / width, 0.0, 1.0)
     rest = 1.0 - u
-    # The four Hermite basis functions; scipy's CubicHermiteSpline gives the same at several times the cost
     before, slope_before = (1 + 2 * u) * rest**2, u * rest**2 * width
     after, slope_after = u**2 * (3 - 2 * u), -(u**2) * rest * width
     result = np.empty((len(at), values.shape[1]))
-    for column, y in enumerate(values.T.copy()):  # column by column: numpy is slow at inner loops of three
-        slope = np.empty_like(y)
-        slope[1:-1] = (y[2:] - y[:-2]) / (time[2:] - time[:-2])
-        slope[[0, -1]] = (y[[1, -1]] - y[[0, -2]]) / (time[[1, -1]] - time[[0, -2]])
-        result[:, column] = (
-            before * y[left] + slope_before * slope[left] + after * y[left + 1] + slope_after * slope[left + 1]
-        )
+    for column, (y, d) in enumerate(zip(values.T.copy(), slope.T.copy(), strict=True)):  # numpy is slow at rows of three
+        result[:, column] = before * y[left] + slope_before * d[left] + after * y[left + 1] + slope_after * d[left + 1]
     return result
 
 

@@ -73,10 +73,16 @@ class Stream:
     values: FloatArray  # (n, n_channels) in the unit of MODALITY_UNITS
     labels: IntArray | None = None  # (n,) index into Recording.activities, UNLABELLED where none
     unit_found: str = ""  # in the file, and how that is known: "g, by the header"
+    rate_asked_hz: float = 0.0  # that the file names or its rows come at, repeated ones included; 0 where unknown
 
     @property
     def channels(self) -> tuple[str, ...]:
         return channels_of(self.modality)
+
+    @property
+    def kind(self) -> str:
+        """The modality without its device."""
+        return self.modality.rpartition(".")[2]
 
 
 @dataclass(frozen=True)

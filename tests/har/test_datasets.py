@@ -111,7 +111,7 @@ def test_ku_har_has_710_recordings_of_80_subjects_and_7_activities(ku_har: Store
         ("14.Run/1101_O_11.csv", "empty cells", "4 of 9,311 rows"),
         ("14.Run/1101_O_3.csv", "low rate", "accelerometer 5.4"),
         ("36 files", "batched time stamps", "15.Stair-up/1101_S_12.csv"),
-        ("36 files", "repeated values", "42 a second"),
+        ("36 files", "repeated values", "42.2 a second"),
     ],
 )
 def test_each_known_fault_of_ku_har_is_named(ku_har: Store, source: str, kind: str, detail: str) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from app.har.errors import UnusableRecording
+from app.har.filters import Preparation
 from app.har.splits import check_trainable
 from app.har.types import Event, FloatArray, Gravity, OnEvent, WindowSet, ignore_event
 
@@ -23,6 +24,7 @@ class Classifier(ABC):
     sampling_rate_hz: float = 0.0
     n_timesteps: int = 0
     gravity: Gravity = "removed"
+    preparation = Preparation()  # of the signals that the windows were cut from
 
     @property
     def window_length_s(self) -> float:

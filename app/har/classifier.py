@@ -19,6 +19,7 @@ from app.har.convolutions import SAMPLE, RandomConvolutions
 from app.har.elm import ExtremeLearningMachine
 from app.har.familiarity import Familiarity
 from app.har.features import frame_features, per_chunk, sensor_columns, triads, window_features
+from app.har.filters import Preparation
 from app.har.scaling import CLIP, Compander, Scaler
 from app.har.selection import rank_features
 from app.har.splits import split_inner
@@ -363,6 +364,7 @@ class ActivityClassifier(Classifier):
             "n_timesteps": self.n_timesteps,
             "window_length_s": self.window_length_s,
             "gravity": self.gravity,
+            "preparation": asdict(self.preparation),
             "importances": self.importances,
             "combination": list(self.combination),
             "elm_seed": self.elm.seed,
@@ -398,6 +400,7 @@ class ActivityClassifier(Classifier):
         model.activities, model.channels = tuple(manifest["activities"]), tuple(manifest["channels"])
         model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
         model.gravity = manifest["gravity"]
+        model.preparation = Preparation(**manifest.get("preparation", {}))  # older models have none
         model.importances = [(name, importance) for name, importance in manifest["importances"]]
         network_weight, head_weight = manifest["combination"]
         model.combination = (network_weight, head_weight)

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from app.har.errors import UnreadableData
 from app.har.types import MOTION, Problem, Stream, TimeArray
 
-GAP_S = 0.5  # a longer hole, and one of more than GAP_PERIODS samples, is not bridged unless another length is asked for
-MAX_GAP_S = 1.0  # nor is it then: a body does too much in a second
+GAP_S = 0.5  # a hole longer than this, and than GAP_PERIODS samples, is not bridged, unless more is asked for
+MAX_GAP_S = 1.0  # at most: a body does too much in a second
 GAP_PERIODS = 5
 RESTART_S = 0.3  # time that falls back further than this was restarted; less is disorder in delivery
 MAX_RESTARTS = 20  # more than that, and the rows are simply shuffled
+LISTED = 20  # gaps told one by one
 LOW_RATE_HZ = 10.0
 UNITS = ((1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds"))
 
@@ -190,27 +191,27 @@ def gap_problems(
     joints : where a restarted clock was put on: holes there are not gaps.
     """
     joints = np.empty(0) if joints is None else joints
-    gaps: list[tuple[float, float, list[str]]] = []
+    starts, lengths = np.empty(0), np.empty(0)
+    owners: list[list[str]] = []
     for stream in streams:
         step = np.diff(stream.time_s)
         for index in np.flatnonzero(step > gap_threshold(sampling_rate(stream.time_s), gap_s)):
-            start, length = float(stream.time_s[index]), float(step[index])
+            start, length = stream.time_s[index], step[index]
             if np.any(np.abs(joints - start) < 2 * MAX_GAP_S):
                 continue
-            known = next((gap for gap in gaps if abs(gap[0] - start) < GAP_S and abs(gap[1] - length) < GAP_S), None)
-            if known:
-                known[2].append(stream.modality)
+            known = np.flatnonzero((np.abs(starts - start) < GAP_S) & (np.abs(lengths - length) < GAP_S))
+            if len(known):
+                owners[known[0]].append(stream.modality)
             else:
-                gaps.append((start, length, [stream.modality]))
-    return [
-        Problem(
-            source,
-            "clock gap",
-            f"{', '.join(modalities)}: {length:.1f} s without samples after {start - streams[0].time_s[0]:.1f} s",
-            "cut there; no window crosses it",
-        )
-        for start, length, modalities in gaps
+                starts, lengths = np.append(starts, start), np.append(lengths, length)
+                owners.append([stream.modality])
+    listed = [
+        f"{', '.join(modalities)}: {length:.1f} s without samples after {start - streams[0].time_s[0]:.1f} s"
+        for start, length, modalities in zip(starts, lengths, owners, strict=True)
     ]
+    if len(listed) > LISTED:
+        listed = [f"{len(listed):,} of {lengths.sum():.1f} s in all, the longest {listed[int(lengths.argmax())]}"]
+    return [Problem(source, "clock gap", detail, "cut there; no window crosses it") for detail in listed]
 
 
 def _list_low_rate(job: _Repair) -> None:

@@ -21,6 +21,7 @@ from app.har.base import Classifier
 from app.har.baselines import make_classifier
 from app.har.classifier import ActivityClassifier
 from app.har.evaluation import compare, evaluate
+from app.har.filters import Preparation, prepare
 from app.har.model_card import CARD, model_card
 from app.har.splits import fold_windows, split_windows
 from app.har.types import Event, FloatArray, Metrics, OnEvent, SignalSet, Split, TrainConfig, WindowSet, ignore_event
@@ -67,7 +68,8 @@ def run_experiment(
         The data set cannot be split as asked.
     """
     on_event({"stage": "windows"})
-    windows = make_windows(signals, config.window_length_s, config.overlap)
+    preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)
+    windows = make_windows(prepare(signals, preparation), config.window_length_s, config.overlap)
     if config.folds:
         splits = fold_windows(windows, config.protocol, config.folds, config.seed)
     else:
@@ -127,6 +129,7 @@ def run_experiment(
     _draw(windows, outcomes, fitted, history, folder / "plots")
     product = fitted.get(PRODUCT)
     if isinstance(product, ActivityClassifier) and not config.folds:
+        product.preparation = preparation
         extra = {key: result[key] for key in ("data", "split", "config")} | {"metrics": result["models"][PRODUCT]}
         card = model_card(
             str(data.get("dataset", PRODUCT)), vars(product) | {"window_length_s": product.window_length_s}, extra

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -234,8 +233,17 @@ def shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
     """Intersect the gap-free intervals of all sensors."""
     shared = each[0]
     for own in each[1:]:
-        pairs = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in product(shared, own))
-        shared = sorted(pair for pair in pairs if pair[1] > pair[0])
+        both: list[Interval] = []
+        i = j = 0
+        while i < len(shared) and j < len(own):
+            start, end = max(shared[i][0], own[j][0]), min(shared[i][1], own[j][1])
+            if end > start:
+                both.append((start, end))
+            if shared[i][1] < own[j][1]:
+                i += 1
+            else:
+                j += 1
+        shared = both
     return shared
 
 
@@ -315,7 +323,9 @@ def _hermite(
     before, slope_before = (1 + 2 * u) * rest**2, u * rest**2 * width
     after, slope_after = u**2 * (3 - 2 * u), -(u**2) * rest * width
     result = np.empty((len(at), values.shape[1]))
-    for column, (y, d) in enumerate(zip(values.T.copy(), slope.T.copy(), strict=True)):  # numpy is slow at rows of three
+    for column, (y, d) in enumerate(
+        zip(values.T.copy(), slope.T.copy(), strict=True)
+    ):  # numpy is slow at rows of three
         result[:, column] = before * y[left] + slope_before * d[left] + after * y[left + 1] + slope_after * d[left + 1]
     return result
 
@@ -330,65 +340,13 @@ def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray)
     return np.full(len(grid), UNLABELLED, np.int16)
 
 
-def check_units(signals: SignalSet, expected_gravity: Gravity) -> None:
-    """Refuse a signal whose magnitudes show other units than m/s² and rad/s, or gravity where the model has none.
-
-    Raises
-    ------
-    UnusableRecording : what was found and what to do about it.
-    """
-    window = max(1, round(signals.sampling_rate_hz))
-    for channel in (c for c in signals.channels if c.endswith("acc_x")):
-        device, column = channel.removesuffix("acc_x"), signals.channels.index(channel)
-        magnitude = mean_magnitude(_there(signals.signal[:, column : column + 3]), window)
-        problem = None if np.isnan(magnitude) else _acceleration_problem(magnitude, expected_gravity)
-        if problem:
-            raise UnusableRecording(f"{device}acceleration: {problem}")
-    for channel in (c for c in signals.channels if c.endswith("gyro_x")):
-        device, column = channel.removesuffix("gyro_x"), signals.channels.index(channel)
-        rotation = np.linalg.norm(_there(signals.signal[:, column : column + 3]), axis=1)
-        fast = float(np.percentile(rotation, 90)) if len(rotation) else 0.0
-        if fast > 25.0:
-            raise UnusableRecording(
-                f"{device}gyroscope: a tenth of the samples turns faster than {fast:.0f} rad/s, faster than a "
-                "body moves; the file seems to be in degrees per second. Multiply by 0.01745 (π/180) or "
-                "export rad/s."
-            )
-
-
-def _there(signal: FloatArray) -> FloatArray:
-    """Return the samples at which the sensor was not missing."""
-    return signal[~np.isnan(signal[:, 0])]
-
-
 def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:
     """Return the median, over blocks, of the length of the mean vector: movement averages out, gravity does not."""
-    if not len(acceleration):
-        return float("nan")
-    samples = min(samples, len(acceleration))
+    return float(np.median(block_magnitudes(acceleration, samples))) if len(acceleration) else float("nan")
+
+
+def block_magnitudes(acceleration: NDArray[np.floating], samples: int) -> NDArray[np.float64]:
+    """Return the length of the mean vector of each block of so many samples, at least one block."""
+    samples = max(1, min(samples, len(acceleration)))
     blocks = acceleration[: len(acceleration) // samples * samples].reshape(-1, samples, 3)
-    return float(np.median(np.linalg.norm(blocks.mean(axis=1, dtype=np.float64), axis=1)))
-
-
-def _acceleration_problem(magnitude: float, expected: Gravity) -> str | None:
-    """Compare the mean acceleration vector's length with the 9.81 m/s² (or 0) it should be."""
-    if magnitude > 500:
-        return (
-            f"the mean is {magnitude:.0f}, expected about {'9.8' if expected == 'included' else '0'} m/s²; the file "
-            "seems to be in thousandths of g. Multiply by 0.00980665."
-        )
-    if magnitude > 20:
-        return f"the mean is {magnitude:.1f} m/s², more than twice gravity. Check the unit in the export settings."
-    if 0.8 < magnitude < 1.25 and expected == "included":
-        return f"the mean is {magnitude:.2f}, expected about 9.8 m/s²; the file seems to be in g. Multiply by 9.80665."
-    if expected == "included" and magnitude < 5:
-        return (
-            f"the mean is {magnitude:.2f} m/s²: gravity was removed, but the model was trained with gravity. Upload "
-            "the plain accelerometer, not 'linear acceleration'."
-        )
-    if expected == "removed" and magnitude > 5:
-        return (
-            f"the mean is {magnitude:.2f} m/s²: gravity is included, but the model was trained without. Upload 'linear "
-            "acceleration', or choose a model trained with gravity."
-        )
-    return None
+    return np.asarray(np.linalg.norm(blocks.mean(axis=1, dtype=np.float64), axis=1))

@@ -243,12 +243,12 @@ def _summary(
         sampling_rate_hz=signals.sampling_rate_hz,
         gravity=signals.gravity,
         rows=sum(table["rows"] for table in tables),
-        problems=tuple(_condensed(problems)),
+        problems=tuple(condensed(problems)),
         fingerprint=fingerprint,
     )
 
 
-def _condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
+def condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
     """Tell what many files share, or one file shows many times, in one line, and the rest one by one."""
     files = Counter(kind for kind, _ in {(problem.kind, problem.source) for problem in problems})
     groups: dict[tuple[str, str], list[Problem]] = {}

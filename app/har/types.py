@@ -260,4 +260,7 @@ class TrainConfig:
     folds: int | None = None  # test on every window once, in so many folds, instead of on one part
     window_length_s: float = 3.0
     overlap: float = 0.0
+    low_pass_hz: float | None = None  # see filters.Preparation, here and below
+    separate_gravity: bool = False
+    gap_s: float = 0.5
     model_options: Mapping[str, Any] = field(default_factory=dict)  # for ELM-GRU-AM, see classifier.ModelConfig

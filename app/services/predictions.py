@@ -29,6 +29,7 @@ from app.services.recognition import PredictionResult, recognise
 from app.services.transaction import transaction
 
 PREFIX = "recording-"
+QUALITY = "quality.json"
 
 
 def predict_file(
@@ -75,8 +76,9 @@ def upload(
         else:
             with source.open("wb") as target:
                 shutil.copyfileobj(file, target, 1024 * 1024)
-        result, signals = recognise(source, name, model_versions.load(model), model.label, on_event)
+        result, signals, quality = recognise(source, name, model_versions.load(model), model.label, on_event)
         facts = _facts(source, signals)
+        (folder / QUALITY).write_text(json.dumps(quality.as_dict()), encoding="utf-8")
         if result.layout == "timeline":
             _save_signal(folder, signals)
         with transaction() as session:
@@ -136,7 +138,7 @@ def repredict(user_id: int, recording_id: int, version: int | str | None = None)
     if done := next((p for p in recording.predictions if p.model_version_id == model.id), None):
         return done
     source = _folder(recording) / "source"
-    result, _ = recognise(source, recording.filename, model_versions.load(model), model.label)
+    result, *_ = recognise(source, recording.filename, model_versions.load(model), model.label)
     with transaction():
         return _add_prediction(recording, model, result)
 
@@ -174,6 +176,12 @@ def get_prediction(recording: StoredRecording, prediction_id: int | None = None)
 def result(prediction: Prediction) -> PredictionResult:
     """Return what was recognised, window by window."""
     return _load_result(_folder(prediction.recording) / f"{prediction.id}.npz")
+
+
+def quality(recording: StoredRecording) -> dict[str, Any] | None:
+    """Return the quality cards of a file, as `recognition.Quality.as_dict`; None for one uploaded before there were any."""
+    path = _folder(recording) / QUALITY
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def delete(user_id: int, recording_id: int) -> None:

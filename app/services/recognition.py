@@ -30,6 +30,7 @@ from app.har.types import (
 
 if TYPE_CHECKING:
     from app.har.classifier import ActivityClassifier, Recognition
+    from app.har.quality import QualityCard
 
 Layout = Literal["timeline", "windows"]
 WINDOW_COLUMNS = (
@@ -40,6 +41,7 @@ SILENT = 1e-3  # attention below which a sensor was not listened to
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
+CARDS = 50  # a file of single windows holds twenty thousand recordings
 OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
 
 
@@ -207,8 +209,8 @@ def _milliseconds(time_s: TimeArray) -> list[float]:
 
 def recognise(
     path: Path, name: str, classifier: ActivityClassifier, model: str, on_event: OnEvent = ignore_event
-) -> tuple[PredictionResult, SignalSet]:
-    """Read a file and recognise the activities in it; return the result and the signal that the model saw.
+) -> tuple[PredictionResult, SignalSet, Quality]:
+    """Read a file and recognise the activities in it; return the result, the signal that the model saw and the quality.
 
     Parameters
     ----------
@@ -228,58 +230,112 @@ def recognise(
     UnreadableData, UnrecognisedData
         The file.
     UnusableRecording
-        All sensors are missing, the units or gravity differ from the model's, or no gap-free stretch is a window long.
+        All sensors are missing, units are uncertain, gravity is missing, or no gap-free stretch is a window long.
     """
-    from app.har.recordings import read_upload
-    from app.har.signal import check_units
+    from app.har.filters import prepare
     from app.har.windows import make_windows
 
-    recordings = read_upload(path, name, on_event)
-    problems = tuple(problem for recording in recordings for problem in recording.problems)
+    recordings, quality = examine(path, name, on_event, classifier.preparation.gap_s)
     on_event({"stage": "resampling"})
-    signals, left_out = _resampled(recordings, classifier.channels, classifier.sampling_rate_hz, name)
-    acceleration = [i for i, channel in enumerate(signals.channels) if "acc_" in channel]
-    if np.isnan(signals.signal[:, acceleration]).all():  # without it, gravity makes no difference
-        signals = replace(signals, gravity=classifier.gravity)
-    check_units(signals, classifier.gravity)
-    windows = make_windows(signals, classifier.window_length_s, by_label=False)
-    if not len(windows):
-        longest = signals.length.max(initial=0) / signals.sampling_rate_hz
-        raise UnusableRecording(
-            f"{name}: the longest stretch without a gap lasts {longest:.1f} s, and the model needs at least "
-            f"{classifier.window_length_s:g} s. Record for longer, or check the recording for pauses."
-        )
+    try:
+        signals, problems = _resampled(recordings, classifier, name)
+        signals = prepare(signals, classifier.preparation)
+        windows = make_windows(signals, classifier.window_length_s, by_label=False)
+        if not len(windows):
+            longest = signals.length.max(initial=0) / signals.sampling_rate_hz
+            raise UnusableRecording(
+                f"{name}: the longest stretch without a gap lasts {longest:.1f} s, and the model needs at least "
+                f"{classifier.window_length_s:g} s. Record for longer, or check the recording for pauses."
+            )
+    except UnusableRecording as error:
+        if reasons := {reason for own in quality.cards if own.verdict == "unusable" for reason in own.reasons}:
+            raise UnusableRecording(f"{error} No model could use it: {'; '.join(sorted(reasons))}.") from error
+        raise
     on_event({"stage": "recognising"})
     with _predicting:
         recognition = classifier.recognise(windows)
-    return _result(windows, signals, recognition, classifier, model, problems + left_out), signals
+    return _result(windows, signals, recognition, classifier, model, problems), signals, quality
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality cards of a file's recordings, of the first CARDS of them."""
+
+    cards: tuple[QualityCard, ...]
+    recordings: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"recordings": self.recordings, "cards": [own.as_dict() for own in self.cards]}
+
+
+def examine(
+    path: Path, name: str, on_event: OnEvent = ignore_event, gap_s: float | None = None
+) -> tuple[list[Recording], Quality]:
+    """Read a file, correct the units that are certain, and examine the recordings; no model is needed.
+
+    Raises
+    ------
+    UnreadableData, UnrecognisedData
+        The file.
+    """
+    from app.har.clocks import GAP_S, gap_problems
+    from app.har.quality import card
+    from app.har.recordings import read_upload
+    from app.har.units import settle
+
+    recordings = [settle(recording) for recording in _told_apart(read_upload(path, name, on_event))]
+    gap_s = GAP_S if gap_s is None else gap_s
+    if gap_s != GAP_S:  # what importers list is what is cut usually
+        recordings = [
+            replace(
+                own,
+                problems=(
+                    *(problem for problem in own.problems if problem.kind != "clock gap"),
+                    *gap_problems(own.streams, own.recording_id, gap_s),
+                ),
+            )
+            for own in recordings
+        ]
+    return recordings, Quality(tuple(card(own, gap_s) for own in recordings[:CARDS]), len(recordings))
 
 
 def _resampled(
-    recordings: list[Recording], channels: tuple[str, ...], rate: float, name: str
+    recordings: list[Recording], classifier: ActivityClassifier, name: str
 ) -> tuple[SignalSet, tuple[Problem, ...]]:
-    """Bring the recordings to the model's sensors and rate; leave those out that cannot be, unless none is left."""
+    """Bring the recordings to the model's gravity, sensors and rate; leave those out that cannot be, unless none is left."""
+    from app.har.gravity import convert
     from app.har.signal import StretchIndex, to_signal_set
+    from app.har.store import condensed
+    from app.har.units import check
 
-    needed = _modalities(channels)
+    needed, gap_s = _modalities(classifier.channels), classifier.preparation.gap_s
     problems: list[Problem] = []
+    left_out: list[Problem] = []
     signal: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
-    for recording in _told_apart(recordings):
+    for recording in recordings:
         lacking = set(needed) - {stream.modality for stream in recording.streams}
+        read = tuple(stream for stream in recording.streams if stream.modality in needed)
         try:
-            index.append(to_signal_set([recording], rate, needed, allow_missing=True))
+            check(replace(recording, streams=read), classifier.gravity)
+            if any(stream.kind == "accelerometer" for stream in read):
+                recording = convert(recording, classifier.gravity, gap_s)
+            recording = replace(recording, gravity=classifier.gravity)  # without acceleration it makes no difference
+            part = to_signal_set([recording], classifier.sampling_rate_hz, needed, allow_missing=True, gap_s=gap_s)
         except UnusableRecording as error:
-            problems.append(Problem(recording.recording_id, "unusable recording", str(error), "left out"))
+            left_out.append(Problem(recording.recording_id, "unusable recording", str(error), "left out"))
             continue
+        index.append(part)
+        problems.extend(recording.problems)
         if lacking:
             detail = f"the {_in_words(lacking)} is missing; the model was trained on {_in_words(needed)}"
             action = "recognised without it. Upload one zip file with the files of all sensors for a surer answer"
             problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
     if not signal:
-        raise UnusableRecording(f"{name}: {problems[0].detail}")
-    return index.finish(np.concatenate(signal), np.concatenate(labels)), tuple(problems)
+        raise UnusableRecording(f"{name}: {left_out[0].detail}")
+    return index.finish(np.concatenate(signal), np.concatenate(labels)), tuple(condensed([*problems, *left_out]))
 
 
 def _told_apart(recordings: Iterable[Recording]) -> Iterator[Recording]:

@@ -13,8 +13,9 @@ def register(app: Flask) -> None:
     from app.cli.datasets import datasets
     from app.cli.models import models
     from app.cli.predict import predict
+    from app.cli.quality import quality
     from app.cli.train import evaluate, train
     from app.cli.users import users
 
-    for command in (datasets, train, evaluate, models, predict, users):
+    for command in (datasets, train, evaluate, models, predict, quality, users):
         app.cli.add_command(command)

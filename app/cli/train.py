@@ -21,11 +21,20 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-def _window_options(command: Callable[..., None]) -> Callable[..., None]:
-    length = click.option(
-        "--window-length", default=TrainConfig.window_length_s, show_default=True, help="Seconds that get one answer."
-    )
-    return length(click.option("--overlap", default=TrainConfig.overlap, help="Of windows, 0 to 0.9.")(command))
+def _signal_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what decides the windows; the command gets it by the names of TrainConfig."""
+    for option in (
+        click.option("--separate-gravity", is_flag=True, help="Train without gravity on data that have it."),
+        click.option("--gap", "gap_s", default=TrainConfig.gap_s, help="Longest hole to bridge in a recording, s."),
+        click.option("--low-pass", "low_pass_hz", type=float, help="Cut-off in Hz of a noise filter; default none."),
+        click.option("--overlap", default=TrainConfig.overlap, help="Of windows, 0 to 0.9."),
+        click.option(
+            "--window-length", "window_length_s", default=TrainConfig.window_length_s, show_default=True,
+            help="Seconds that get one answer.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 def _show(event: Event) -> None:
@@ -52,7 +61,7 @@ def _show(event: Event) -> None:
 @click.option("--models", default=",".join(TrainConfig.models), show_default=True, callback=_names, help=MODELS_HELP)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Training passes of each network (default: its own).")
-@_window_options
+@_signal_options
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the model that users get.")
 @json_option
 @reports_errors
@@ -62,16 +71,15 @@ def train(
     models: tuple[str, ...],
     seed: int,
     epochs: int | None,
-    window_length: float,
-    overlap: float,
     promote: bool,
     as_json: bool,
+    **signal: Any,
 ) -> None:
     """Train and compare models on a data set."""
     from app.har.experiment import METRIC_NAMES, flat_metrics
     from app.services import model_versions, training
 
-    config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, window_length_s=window_length, overlap=overlap)
+    config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, **signal)
     run = training.train(dataset, config, on_event=_show)
     _end_unless_finished(run)
     version = run.result.get("model_version")
@@ -117,7 +125,7 @@ def _print_table(scores: dict[str, Any]) -> None:
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 20))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Training passes of each network.")
-@_window_options
+@_signal_options
 @click.option("--json", "file", type=click.File("w", encoding="utf-8"), help="Write all of it here; - is stdout.")
 @reports_errors
 def evaluate(
@@ -127,17 +135,14 @@ def evaluate(
     folds: int,
     seed: int,
     epochs: int | None,
-    window_length: float,
-    overlap: float,
     file: IO[str] | None,
+    **signal: Any,
 ) -> None:
     """Cross-validate models on a data set, the first against the others; nothing is stored as a model."""
     from app.har.experiment import over_folds
     from app.services import training
 
-    config = TrainConfig(
-        models, cast(Protocol, protocol), seed, epochs, folds=folds, window_length_s=window_length, overlap=overlap
-    )
+    config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, folds=folds, **signal)
     run = training.train(dataset, config, on_event=_show)
     _end_unless_finished(run)
     scores = over_folds(run.result)

@@ -399,11 +399,9 @@ class ActivityClassifier(Classifier):
         model = cls(ModelConfig(**{**manifest["model_config"], "without": tuple(manifest["model_config"]["without"])}))
         model.activities, model.channels = tuple(manifest["activities"]), tuple(manifest["channels"])
         model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
-        model.gravity = manifest["gravity"]
-        model.preparation = Preparation(**manifest.get("preparation", {}))  # older models have none
+        model.gravity, model.preparation = manifest["gravity"], Preparation(**manifest.get("preparation", {}))
         model.importances = [(name, importance) for name, importance in manifest["importances"]]
-        network_weight, head_weight = manifest["combination"]
-        model.combination = (network_weight, head_weight)
+        model.combination = tuple(manifest["combination"])
         model._selected = arrays["selected"]
         model._frame_scaler = Scaler(arrays["frame_mean"], arrays["frame_deviation"])
         model._window_scaler = Scaler(arrays["window_mean"], arrays["window_deviation"])
@@ -447,8 +445,7 @@ def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple
     """Choose the two temperatures by the likelihood of held-out windows, (n, n_activities) each."""
 
     def loss(weights: NDArray[np.float64]) -> float:
-        log_q = log_softmax(weights[0] * log_p + weights[1] * scores, axis=1)
-        return float(-log_q[np.arange(len(y)), y].mean())
+        return float(-log_softmax(weights[0] * log_p + weights[1] * scores, axis=1)[np.arange(len(y)), y].mean())
 
     # The bounds keep a handful of held-out windows, all right, from making the model sure of everything; and as the
     # network trusts itself too much with some people, these few of them may not let it outvote the head.

@@ -9,8 +9,8 @@ import numpy as np
 
 CARD = "model_card.md"
 GRAVITY = {
-    "included": "Acceleration includes gravity; a recording without gravity is refused.",
-    "removed": "Gravity was removed from the acceleration; a recording that includes it is refused.",
+    "included": "Acceleration includes gravity; a recording without is refused, unless the phone recorded gravity too.",
+    "removed": "Gravity was removed from the acceleration; from a recording that includes it, it is taken off.",
 }
 PROTOCOL = {
     "subject": "of people the model was not trained on",
@@ -47,6 +47,7 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
                 f"Windows of {about['window_length_s']:g} s, overlap {config['overlap']:g}, at "
                 f"{about['sampling_rate_hz']:g} Hz (other rates are resampled)",
                 GRAVITY[about["gravity"]],
+                *_filters(config),
             ]
         ),
         "## How well it does",
@@ -77,6 +78,12 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
         ),
     ]  # fmt: skip
     return "\n\n".join(sections) + "\n"
+
+
+def _filters(config: Mapping[str, Any]) -> list[str]:
+    separated = "Gravity was separated by a low-pass at 0.3 Hz"
+    noise = config.get("low_pass_hz")
+    return [separated] * bool(config.get("separate_gravity")) + [f"Low-pass filter at {noise} Hz"] * bool(noise)
 
 
 def _by_people(per_subject: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -288,7 +288,7 @@ def _apart(time: TimeArray, values: NDArray[np.float64], least_s: float) -> tupl
 def _spline(time: TimeArray, values: NDArray[np.float64], at: TimeArray, hole_s: float) -> NDArray[np.float64]:
     """Interpolate by the natural cubic spline, held constant beyond the ends.
 
-    Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). Across a
+    Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). At a
     hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured.
     """
     from scipy.linalg import solve_banded

@@ -76,9 +76,9 @@ def upload(
         else:
             with source.open("wb") as target:
                 shutil.copyfileobj(file, target, 1024 * 1024)
-        result, signals, quality = recognise(source, name, model_versions.load(model), model.label, on_event)
+        result, signals, cards = recognise(source, name, model_versions.load(model), model.label, on_event)
         facts = _facts(source, signals)
-        (folder / QUALITY).write_text(json.dumps(quality.as_dict()), encoding="utf-8")
+        (folder / QUALITY).write_text(json.dumps(cards.as_dict()), encoding="utf-8")
         if result.layout == "timeline":
             _save_signal(folder, signals)
         with transaction() as session:
@@ -179,7 +179,7 @@ def result(prediction: Prediction) -> PredictionResult:
 
 
 def quality(recording: StoredRecording) -> dict[str, Any] | None:
-    """Return the quality cards of a file, as `recognition.Quality.as_dict`; None for one uploaded before there were any."""
+    """Return the quality cards of a file, as `recognition.Quality` has them; None if it was stored without."""
     path = _folder(recording) / QUALITY
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 

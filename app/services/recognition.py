@@ -303,7 +303,7 @@ def examine(
 def _resampled(
     recordings: list[Recording], classifier: ActivityClassifier, name: str
 ) -> tuple[SignalSet, tuple[Problem, ...]]:
-    """Bring the recordings to the model's gravity, sensors and rate; leave those out that cannot be, unless none is left."""
+    """Bring the recordings to the model's gravity, sensors and rate; leave out what cannot be, unless that is all."""
     from app.har.gravity import convert
     from app.har.signal import StretchIndex, to_signal_set
     from app.har.store import condensed

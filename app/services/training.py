@@ -25,6 +25,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.catalogue import CATALOGUE
+from app.har.clocks import MAX_GAP_S
 from app.har.types import OnEvent, TrainConfig, ignore_event
 from app.models import Dataset, ModelVersion, TrainingRun
 from app.models._columns import now
@@ -104,6 +105,10 @@ def _validate(config: TrainConfig) -> None:
         raise Invalid(f"A window must be 0.5 to 60 seconds long; found {config.window_length_s}.", "window_length_s")
     if not 0 <= config.overlap <= 0.9:
         raise Invalid(f"The overlap must be between 0 and 0.9; found {config.overlap}.", "overlap")
+    if config.low_pass_hz is not None and not config.low_pass_hz > 0:
+        raise Invalid(f"A low-pass filter needs a cut-off above 0 Hz; found {config.low_pass_hz}.", "low_pass_hz")
+    if not 0.1 <= config.gap_s <= MAX_GAP_S:
+        raise Invalid(f"Holes of 0.1 to {MAX_GAP_S:g} s can be bridged; found {config.gap_s}.", "gap_s")
     if config.folds is not None and not 2 <= config.folds <= 20:
         raise Invalid(f"There must be 2 to 20 folds, or none; found {config.folds}.", "folds")
     if not 0 <= config.seed < 2**31:
@@ -125,6 +130,13 @@ def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:
         known = "does not say who was recorded" if subjects == 0 else "is of one subject only"
         raise Invalid(
             f"The data set {dataset.name} {known}, so it cannot be split by subject. Choose random.", "protocol"
+        )
+    rate = dataset.summary["sampling_rate_hz"]
+    if config.low_pass_hz is not None and config.low_pass_hz >= rate / 2:
+        raise Invalid(
+            f"The data set {dataset.name} has {rate:g} samples a second, which hold nothing above {rate / 2:g} Hz; "
+            f"found a low-pass at {config.low_pass_hz:g} Hz. Choose less, or none.",
+            "low_pass_hz",
         )
     return dataset
 

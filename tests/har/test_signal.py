@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.har.clocks import repair, sampling_rate, to_seconds
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
-from app.har.signal import check_units, common_rate, to_signal_set
+from app.har.signal import common_rate, to_signal_set
 from app.har.types import UNLABELLED, Recording, Stream
 from tests import synthetic
 
@@ -190,29 +190,3 @@ def test_a_sensor_far_too_slow_is_refused() -> None:
 def test_nothing_is_not_a_signal_set() -> None:
     with pytest.raises(InsufficientData):
         to_signal_set([])
-
-
-@pytest.mark.parametrize(
-    ("activity", "gravity", "acc", "gyro", "expected", "message"),
-    [
-        ("Walk", "included", 1.0, 1.0, "included", None),
-        ("Rest", "removed", 1.0, 1.0, "removed", None),
-        ("Run", "removed", 1.0, 1.0, "removed", None),
-        ("Walk", "included", 1 / 9.81, 1.0, "included", "in g"),
-        ("Walk", "included", 1000 / 9.81, 1.0, "included", "thousandths of g"),
-        ("Run", "removed", 1.0, 57.3, "removed", "degrees"),
-        ("Rest", "included", 1.0, 1.0, "removed", "gravity is included"),
-        ("Rest", "removed", 1.0, 1.0, "included", "gravity was removed"),
-        ("Run", "removed", 1.0, 1.0, "included", "gravity was removed"),
-    ],
-)
-def test_units_are_told_by_magnitude(
-    activity: str, gravity: str, acc: float, gyro: float, expected: str, message: str | None
-) -> None:
-    signals = to_signal_set([synthetic.recording(activity, gravity=gravity)])  # type: ignore[arg-type]
-    scaled = replace(signals, signal=signals.signal * np.array([acc] * 3 + [gyro] * 3, np.float32))
-    if message is None:
-        check_units(scaled, expected)  # type: ignore[arg-type]
-    else:
-        with pytest.raises(UnusableRecording, match=message):
-            check_units(scaled, expected)  # type: ignore[arg-type]

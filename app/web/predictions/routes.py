@@ -18,7 +18,7 @@ from flask_sqlalchemy.pagination import Pagination
 from app.har.errors import HarError
 from app.har.types import UNLABELLED
 from app.services import model_versions, predictions
-from app.services.errors import ServiceError
+from app.services.errors import NotFound, ServiceError
 from app.services.recognition import PredictionResult
 from app.web.access import access
 from app.web.predictions.forms import AgainForm, UploadForm
@@ -107,6 +107,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         shown_activities=result.shown_activities(part),
         labelled=bool((result.truth[result.positions(part)] != UNLABELLED).any()),
         again_form=_again_form(others) if others else None,
+        quality=predictions.quality(recording),
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
 
@@ -192,6 +193,18 @@ def result_json(recording_id: int) -> ResponseReturnValue:
     recording, _, result = _requested(recording_id)
     response = jsonify({"file": recording.filename, **result.as_dict()})
     response.headers.set("Content-Disposition", "attachment", filename=_download_name(recording.filename, "json"))
+    return response
+
+
+@bp.get("/<int:recording_id>/quality.json")
+@access("user")
+def quality_json(recording_id: int) -> ResponseReturnValue:
+    recording = predictions.get(current_user.id, recording_id)
+    if (quality := predictions.quality(recording)) is None:
+        raise NotFound("This recording was uploaded before there were quality cards. Upload it again to get one.")
+    response = jsonify({"file": recording.filename, **quality})
+    name = f"{PurePath(recording.filename).stem}-quality.json"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
 

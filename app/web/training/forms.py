@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     DecimalField,
     IntegerField,
     RadioField,
@@ -16,6 +17,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.har.catalogue import CATALOGUE
+from app.har.clocks import MAX_GAP_S
 from app.har.types import TrainConfig
 from app.services import model_versions
 
@@ -81,6 +83,24 @@ class TrainForm(FlaskForm):
         validators=[InputRequired(), NumberRange(0, 2**31 - 1)],
         description="The same seed on the same data gives the same split and starting weights.",
     )
+    low_pass_hz = DecimalField(
+        "Low-pass filter (Hz)",
+        places=None,
+        validators=[Optional(), NumberRange(0.1, 500)],
+        description="Faster movement counts as noise and is filtered out, in recordings to be recognised too. "
+        "Leave empty for none.",
+    )
+    gap_s = DecimalField(
+        "Longest hole to bridge (s)",
+        places=None,
+        default=TrainConfig.gap_s,
+        validators=[InputRequired(), NumberRange(0.1, MAX_GAP_S)],
+        description="A longer one in a recording to be recognised is cut, and no window crosses it.",
+    )
+    separate_gravity = BooleanField(
+        "Train without gravity",
+        description="Where the data include gravity, it is separated by a low-pass at 0.3 Hz and taken off.",
+    )
     submit = SubmitField("Start training")
 
     def config(self) -> TrainConfig:
@@ -93,6 +113,9 @@ class TrainForm(FlaskForm):
             window_length_s=float(self.window_length_s.data or 0),
             overlap=float(self.overlap.data or 0),
             folds=int(self.folds.data) if self.folds.data else None,
+            low_pass_hz=float(self.low_pass_hz.data) if self.low_pass_hz.data else None,
+            separate_gravity=bool(self.separate_gravity.data),
+            gap_s=float(self.gap_s.data or 0),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
@@ -228,28 +228,33 @@ def _against(recording: Recording, streams: Sequence[StreamQuality], gap_s: floa
 
 
 def _doubts(recording: Recording, streams: Sequence[StreamQuality]) -> tuple[str, ...]:
-    reasons = []
+    """Return what leaves a doubt; what several sensors share is told once."""
+    sensors: dict[str, list[StreamQuality]] = {}
     for own in streams:
-        if own.sensor not in MOTION:
-            continue
-        name = own.modality.replace(".", " ")
-        if own.constant:
-            reasons.append(f"{name}: every sample is the same; it seems dead")
-        if own.dead_axes:
-            reasons.append(f"{name}: {' and '.join(own.dead_axes)} never changes; that axis seems dead")
-        if own.gap_s > MANY * own.duration_s:
-            reasons.append(f"{name}: {own.gap_s:.1f} of {own.duration_s:.1f} s are missing")
-        if own.clipped > MANY / 10:
-            reasons.append(f"{name}: {100 * own.clipped:.1f} % of the samples are clipped at the end of its range")
-        if own.rate_hz < SLOW_HZ:
-            much = "far too slow" if own.rate_hz < LOW_RATE_HZ else "slow"
-            reasons.append(f"{name}: {own.rate_hz:.1f} samples a second are {much} for movement")
-        elif own.rate_asked_hz and own.rate_hz < 0.8 * own.rate_asked_hz:
-            reasons.append(f"{name}: {own.rate_hz:.1f} samples a second, {own.rate_asked_hz:.1f} were asked for")
-        if own.worn is not None and own.worn < 0.9:
-            reasons.append(f"{name}: worn for {100 * own.worn:.0f} % of the time")
+        for doubt in _doubts_of(own) if own.sensor in MOTION else ():
+            sensors.setdefault(doubt, []).append(own)
     kinds = dict.fromkeys(problem.kind for problem in recording.problems)
-    return (*reasons, *(DOUBTFUL[kind] for kind in kinds if kind in DOUBTFUL))
+    found = [f"{_names(of)}: {doubt}" for doubt, of in sensors.items()]
+    return (*found, *(DOUBTFUL[kind] for kind in kinds if kind in DOUBTFUL))
+
+
+def _doubts_of(own: StreamQuality) -> Iterator[str]:
+    if own.constant:
+        yield "every sample is the same; the sensor seems dead"
+    if own.dead_axes:
+        yield f"{' and '.join(own.dead_axes)} never changes; that axis seems dead"
+    if own.gap_s > MANY * own.duration_s:
+        yield f"{own.gap_s:.1f} of {own.duration_s:.1f} s are missing"
+    if own.clipped > MANY / 10:
+        yield f"{100 * own.clipped:.1f} % of the samples are clipped at the end of the sensor's range"
+    asked = f", of {own.rate_asked_hz:.1f} rows a second," if own.rate_hz < 0.8 * own.rate_asked_hz else ""
+    if own.rate_hz < SLOW_HZ:
+        much = "far too few" if own.rate_hz < LOW_RATE_HZ else "few"
+        yield f"{own.rate_hz:.1f} samples a second{asked} are {much} for movement"
+    elif asked:
+        yield f"{own.rate_hz:.1f} samples a second, {own.rate_asked_hz:.1f} were asked for"
+    if own.worn is not None and own.worn < 0.9:
+        yield f"worn for {100 * own.worn:.0f} % of the time"
 
 
 def _names(streams: Iterable[StreamQuality]) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 
@@ -17,7 +18,9 @@ from app.models import TrainingRun
 from app.models.training_run import RunStatus
 from app.services import datasets, model_versions, training
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.recognition import recognise
 from app.services.transaction import transaction
+from tests.trained import recording_csv
 
 EXAMPLE = "physiotherapy-example"
 FOREST = TrainConfig(models=("random-forest",))
@@ -60,6 +63,27 @@ def test_elm_gru_am_becomes_a_version_whose_metrics_are_those_of_the_run(example
     assert version.metrics == run.result["models"]["elm-gru-am"]
     assert model_versions.info(version)["manifest"]["data"]["dataset"] == EXAMPLE
     assert list(training.versions_of(run.id)) == [version]
+
+
+def test_filters_are_kept_with_the_model_and_used_on_what_it_recognises(example: Flask, tmp_path: Path) -> None:
+    config = TrainConfig(models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9)
+    run = training.train(EXAMPLE, config)
+    assert run.status is RunStatus.FINISHED, run.reason
+    version = model_versions.get(run.result["model_version"])
+    manifest = model_versions.info(version)["manifest"]
+    assert manifest["preparation"] == {"low_pass_hz": 8.0, "separate_gravity": True, "gap_s": 0.9}
+    assert manifest["gravity"] == "removed"
+    card = model_versions.card(version)
+    assert card
+    assert "Low-pass filter at 8.0 Hz" in card.read_text(encoding="utf-8")
+    path = tmp_path / "walk.csv"
+    path.write_bytes(recording_csv(20.0))
+    result, signals, _ = recognise(path, "walk.csv", model_versions.load(version), version.label)
+    assert "gravity removed" in {problem.kind for problem in result.problems}
+    assert np.abs(signals.signal[:, :3].mean(axis=0)).max() < 0.1
+    power = np.abs(np.fft.rfft(signals.signal[:, 0])) ** 2
+    faster_than_12_hz = np.fft.rfftfreq(len(signals.signal), 1 / signals.sampling_rate_hz) > 12
+    assert power[faster_than_12_hz].mean() < 1e-3 * power[~faster_than_12_hz].mean()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
@@ -117,6 +141,9 @@ def test_an_error_of_the_core_reaches_the_run_in_its_own_words(example: Flask) -
         (TrainConfig(window_length_s=0.01), "window_length_s"),
         (TrainConfig(overlap=0.95), "overlap"),
         (TrainConfig(seed=-1), "seed"),
+        (TrainConfig(low_pass_hz=0.0), "low_pass_hz"),
+        (TrainConfig(low_pass_hz=25.0), "low_pass_hz"),
+        (TrainConfig(gap_s=1.5), "gap_s"),
         (TrainConfig(protocol="random", overlap=0.5), "overlap"),
     ],
 )

@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.models import ModelVersion, StoredRecording
 from app.services import datasets, model_versions
-from tests.bad_inputs import BAD_INPUTS, BadInput
+from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
+from tests.synthetic import ku_har_windows_csv
 from tests.trained import Example, recording_csv, register_model
 
 Json = {"Accept": "application/json"}
@@ -57,6 +58,56 @@ def test_an_upload_leads_to_its_page_with_every_part_of_the_answer(
     assert "was right in 91.0 % of windows" in page.text
     assert "people it had not been trained on" in page.text
     assert page.text.count("<tr>") > 5
+
+
+def test_the_page_has_the_quality_card_with_verdict_rates_gaps_and_units(
+    user_client: FlaskClient, model: ModelVersion
+) -> None:
+    address = uploaded(user_client, recording_csv(60.0, gap_at_s=20.0, scale=1 / 9.80665))
+    page = html.unescape(user_client.get(address).text)
+    for words in ("Quality of the recording", "Usable with care", "30.0 of 90.0 s are missing", "g, by the length of"):
+        assert words in page
+    assert re.search(r'class="gap" x="22[0-9.]+" width="33[0-9.]+"', page)
+    assert "multiplied by 9.80665, to m/s²" in page
+    response = user_client.get(address + "/quality.json")
+    assert "walk-quality.json" in response.headers["Content-Disposition"]
+    (card,) = response.json["cards"]
+    assert (card["verdict"], card["streams"][0]["gaps"]) == ("usable", 1)
+
+
+def test_a_good_recording_is_said_to_be_good(user_client: FlaskClient, model: ModelVersion) -> None:
+    page = user_client.get(uploaded(user_client)).text
+    assert re.search(r"verdict-pass.*Good", page)
+    assert "Nothing was found that speaks against it" in page
+
+
+def test_each_recording_of_a_file_has_its_card_and_single_windows_the_first_of_them(
+    app: Flask, user_client: FlaskClient, model: ModelVersion, walking: ModelVersion
+) -> None:
+    content = zipped({"a.csv": recording_csv(12), "b.csv": recording_csv(12, gap_at_s=5.0)})
+    address = uploaded(user_client, content, "two.zip")
+    assert "Good" in user_client.get(address + "?part=0").text
+    assert "Usable with care" in user_client.get(address + "?part=1").text
+    rows = uploaded(user_client, ku_har_windows_csv(60).encode(), "rows.csv")
+    quality = user_client.get(rows + "/quality.json").json
+    assert (quality["recordings"], len(quality["cards"])) == (60, 50)
+    assert "one of 60 recordings" in user_client.get(rows).text
+
+
+def test_what_no_model_could_use_is_refused_with_the_reason(user_client: FlaskClient, model: ModelVersion) -> None:
+    response = post(user_client, recording_csv(2.0))
+    assert "No model could use it: the longest stretch that all its sensors share without a gap lasts 2.0 s" in (
+        html.unescape(response.text)
+    )
+
+
+def test_a_recording_from_before_there_were_cards_is_shown_without(
+    app: Flask, user_client: FlaskClient, model: ModelVersion
+) -> None:
+    address = uploaded(user_client)
+    next(Path(app.config["UPLOADS"]).glob("*/quality.json")).unlink()
+    assert user_client.get(address).status_code == 200
+    assert user_client.get(address + "/quality.json").status_code == 404
 
 
 def test_the_script_gets_the_address_as_json(user_client: FlaskClient, model: ModelVersion) -> None:

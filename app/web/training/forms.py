@@ -94,7 +94,7 @@ class TrainForm(FlaskForm):
         "Longest hole to bridge (s)",
         places=None,
         default=TrainConfig.gap_s,
-        validators=[InputRequired(), NumberRange(0.1, MAX_GAP_S)],
+        validators=[Optional(), NumberRange(0.1, MAX_GAP_S)],
         description="A longer one in a recording to be recognised is cut, and no window crosses it.",
     )
     separate_gravity = BooleanField(
@@ -115,7 +115,7 @@ class TrainForm(FlaskForm):
             folds=int(self.folds.data) if self.folds.data else None,
             low_pass_hz=float(self.low_pass_hz.data) if self.low_pass_hz.data else None,
             separate_gravity=bool(self.separate_gravity.data),
-            gap_s=float(self.gap_s.data or 0),
+            gap_s=float(self.gap_s.data or TrainConfig.gap_s),
         )
 
 

@@ -19,7 +19,7 @@ Span = tuple[float, float]  # start and end in seconds on the recording's clock
 
 # The narrowest range of what phones and watches hold, ±2 g and ±250 °/s: no sensor clips below
 CLIPS_FROM = {"accelerometer": 18.0, "gyroscope": 4.2}
-NON_WEAR_WINDOW_S, NON_WEAR_STEP_S = 3600.0, 900.0
+NON_WEAR_WINDOW_S, NON_WEAR_STEP_S = 3600.0, 900.0  # four steps make a window
 NON_WEAR_DEVIATION, NON_WEAR_RANGE = 0.013 * 9.80665, 0.050 * 9.80665  # m/s²
 SHORTEST_S = 3.0  # of a gap-free stretch that says something of an activity
 SLOW_HZ = 20.0  # a rate below loses part of what a walking body does
@@ -179,21 +179,34 @@ def _unworn(stream: Stream, rate: float) -> list[Span] | None:
     time = stream.time_s
     if rate <= 0 or time[-1] - time[0] < NON_WEAR_WINDOW_S:
         return None
+    half = NON_WEAR_STEP_S / 2  # an hour around a quarter begins and ends in the middle of others
+    blocks = int((time[-1] - time[0]) // half) + 1
+    edges = np.searchsorted(time, time[0] + half * np.arange(1, blocks))
+    parts = np.split(stream.values, edges)
+    count = np.array([len(part) for part in parts])
+    total, square = np.array([_moments(part.astype(np.float64)) for part in parts]).swapaxes(0, 1)
+    least = np.array([part.min(axis=0, initial=np.inf) for part in parts])
+    most = np.array([part.max(axis=0, initial=-np.inf) for part in parts])
     spans: list[Span] = []
-    edges = np.arange(time[0], time[-1], NON_WEAR_STEP_S)
-    for a in edges.tolist():
-        b = min(a + NON_WEAR_STEP_S, float(time[-1]))
-        first = min(max(a - (NON_WEAR_WINDOW_S - NON_WEAR_STEP_S) / 2, time[0]), time[-1] - NON_WEAR_WINDOW_S)
-        hour = stream.values[slice(*np.searchsorted(time, (first, first + NON_WEAR_WINDOW_S)))]
-        if len(hour) < rate * NON_WEAR_STEP_S:  # most of it is a gap
+    for block in range(0, blocks, 2):
+        first = min(max(block - 3, 0), blocks - 8)
+        hour = slice(first, first + 8)
+        n = count[hour].sum()
+        if n < rate * NON_WEAR_STEP_S:  # most of it is a gap
             continue
-        quiet = (hour.std(axis=0, dtype=np.float64) < NON_WEAR_DEVIATION) & (np.ptp(hour, axis=0) < NON_WEAR_RANGE)
-        if quiet.sum() >= 2:
-            if spans and spans[-1][1] >= a - 1e-6:
-                spans[-1] = (spans[-1][0], round(b, 3))
-            else:
-                spans.append((round(a, 3), round(b, 3)))
+        mean = total[hour].sum(axis=0) / n
+        deviation = np.sqrt(np.maximum(square[hour].sum(axis=0) / n - mean**2, 0.0))
+        spread = most[hour].max(axis=0) - least[hour].min(axis=0)
+        if ((deviation < NON_WEAR_DEVIATION) & (spread < NON_WEAR_RANGE)).sum() >= 2:
+            start = float(time[0]) + half * block
+            end = round(min(start + NON_WEAR_STEP_S, float(time[-1])), 3)
+            follows = spans and abs(spans[-1][1] - start) < 1e-2
+            spans = [*spans[:-1], (spans[-1][0], end)] if follows else [*spans, (round(start, 3), end)]
     return spans
+
+
+def _moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return values.sum(axis=0), (values**2).sum(axis=0)
 
 
 def _spans(time: NDArray[np.float64], chosen: NDArray[np.bool_]) -> tuple[Span, ...]:

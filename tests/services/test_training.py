@@ -55,35 +55,30 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(examp
     assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
 
 
-def test_elm_gru_am_becomes_a_version_whose_metrics_are_those_of_the_run(example: Flask) -> None:
-    run = training.train(EXAMPLE, TrainConfig(models=("elm-gru-am",), epochs=1))
-    assert run.status is RunStatus.FINISHED, run.reason
-    version = model_versions.get(run.result["model_version"])
-    assert version.label == f"{EXAMPLE}/1"
-    assert version.metrics == run.result["models"]["elm-gru-am"]
-    assert model_versions.info(version)["manifest"]["data"]["dataset"] == EXAMPLE
-    assert list(training.versions_of(run.id)) == [version]
-
-
-def test_filters_are_kept_with_the_model_and_used_on_what_it_recognises(example: Flask, tmp_path: Path) -> None:
+def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flask, tmp_path: Path) -> None:
     config = TrainConfig(models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9)
     run = training.train(EXAMPLE, config)
     assert run.status is RunStatus.FINISHED, run.reason
     version = model_versions.get(run.result["model_version"])
+    assert version.label == f"{EXAMPLE}/1"
+    assert version.metrics == run.result["models"]["elm-gru-am"]
+    assert list(training.versions_of(run.id)) == [version]
     manifest = model_versions.info(version)["manifest"]
+    assert manifest["data"]["dataset"] == EXAMPLE
     assert manifest["preparation"] == {"low_pass_hz": 8.0, "separate_gravity": True, "gap_s": 0.9}
     assert manifest["gravity"] == "removed"
     card = model_versions.card(version)
     assert card
     assert "Low-pass filter at 8.0 Hz" in card.read_text(encoding="utf-8")
-    path = tmp_path / "walk.csv"
+
+    path = tmp_path / "walk.csv"  # what is recognised is treated as what was learnt from
     path.write_bytes(recording_csv(20.0))
     result, signals, _ = recognise(path, "walk.csv", model_versions.load(version), version.label)
     assert "gravity removed" in {problem.kind for problem in result.problems}
     assert np.abs(signals.signal[:, :3].mean(axis=0)).max() < 0.1
     power = np.abs(np.fft.rfft(signals.signal[:, 0])) ** 2
-    faster_than_12_hz = np.fft.rfftfreq(len(signals.signal), 1 / signals.sampling_rate_hz) > 12
-    assert power[faster_than_12_hz].mean() < 1e-3 * power[~faster_than_12_hz].mean()
+    fast = np.fft.rfftfreq(len(signals.signal), 1 / signals.sampling_rate_hz) > 12
+    assert power[fast].mean() < 1e-3 * power[~fast].mean()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from app.har import model_folder, networks
 from app.har.base import Classifier
+from app.har.combination import combine, fit_combination
 from app.har.convolutions import SAMPLE, RandomConvolutions
 from app.har.elm import ExtremeLearningMachine
 from app.har.familiarity import Familiarity
@@ -26,7 +25,6 @@ from app.har.splits import split_inner
 from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 
 RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
-NETWORKS_SAY = 0.25  # at most, beside the head
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
 PARTS = ("selection", "logarithms", "raw", "gru", "time attention", "sensor attention", "head", "convolutions")
 
@@ -433,22 +431,3 @@ def _filled(X: FloatArray, missing: NDArray[np.bool_], channels_of_sensors: list
         for channel in channels:
             filled[rows, :, channel] = 0
     return filled
-
-
-def combine(log_p: FloatArray, scores: FloatArray, combination: tuple[float, float]) -> FloatArray:
-    """Return the probabilities ∝ exp(a log p + b score): a product of experts, each with its own temperature."""
-    probabilities: FloatArray = softmax(combination[0] * log_p + combination[1] * scores, axis=1)
-    return probabilities
-
-
-def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple[float, float]:
-    """Choose the two temperatures by the likelihood of held-out windows, (n, n_activities) each."""
-
-    def loss(weights: NDArray[np.float64]) -> float:
-        return float(-log_softmax(weights[0] * log_p + weights[1] * scores, axis=1)[np.arange(len(y)), y].mean())
-
-    # The bounds keep a handful of held-out windows, all right, from making the model sure of everything; and as the
-    # network trusts itself too much with some people, these few of them may not let it outvote the head.
-    most = NETWORKS_SAY if scores.any() else 3.0
-    found = minimize(loss, np.array([most / 2, 4.0]), bounds=[(0.0, most), (0.5, 20.0)], method="L-BFGS-B")
-    return float(found.x[0]), float(found.x[1])

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.classifier import ActivityClassifier, ModelConfig, combine, fit_combination
+from app.har.classifier import ActivityClassifier, ModelConfig
+from app.har.combination import combine, fit_combination
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
 from app.har.types import Event, WindowSet
 from tests import synthetic

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.har.errors import UnreadableData
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from app.har.rows import Matrix
 
 UNKNOWN_SUBJECT = "unknown"
-# What comes with a data set without being data
-DOCUMENT = re.compile(r"(readme|licen[cs]e|citation|requirements)(\.\w+)?|.+\.(md|pdf|py|ipynb)", re.I)
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -86,11 +83,6 @@ def sorted_out(
             found = f"{source.layout.describe()}; expected {expected}"
             problems.append(Problem(member.name, "other layout", found, "file skipped"))
     return sources, tuple(problems)
-
-
-def is_document(name: str) -> bool:
-    """Tell by its name whether a file is documentation or a program, which nobody expects to be read."""
-    return bool(DOCUMENT.fullmatch(PurePosixPath(name).name))
 
 
 def natural(name: str) -> list[tuple[int, str]]:

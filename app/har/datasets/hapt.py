@@ -13,14 +13,24 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from app.har.datasets.base import Part, ahead, is_document, natural
+from app.har.datasets.base import Part, ahead, natural
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream
-from app.har.recordings.files import Member
-from app.har.recordings.tables import Layout, Source, open_table, parse
-from app.har.types import UNLABELLED, IntArray, Problem
+from app.har.recordings.files import Member, is_document
+from app.har.recordings.hapt import (
+    ACTIVITIES,
+    AXES,
+    FILE,
+    LABELS,
+    SENSORS,
+    ids,
+    is_labels,
+    is_signal,
+    read_signal,
+    to_recording,
+    usable_ranges,
+)
+from app.har.recordings.tables import Layout, Source, open_table
+from app.har.types import IntArray, Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,29 +38,9 @@ if TYPE_CHECKING:
 FORMAT = "hapt"
 TITLE = "HAPT, a phone at the waist, with postural transitions"
 SHOW_RECORDING = True
-RATE_HZ = 50.0
-ACTIVITIES = (
-    "WALKING",
-    "WALKING_UPSTAIRS",
-    "WALKING_DOWNSTAIRS",
-    "SITTING",
-    "STANDING",
-    "LAYING",
-    "STAND_TO_SIT",
-    "SIT_TO_STAND",
-    "SIT_TO_LIE",
-    "LIE_TO_SIT",
-    "STAND_TO_LIE",
-    "LIE_TO_STAND",
-)
 TRANSITIONS = ACTIVITIES[6:]
 OFFICIAL_TEST_SUBJECTS = ("2", "4", "9", "10", "12", "13", "18", "20", "24")
-SENSORS = {"acc": "accelerometer", "gyro": "gyroscope"}
-AXES = ("x", "y", "z")
-LABEL_COLUMNS = ("experiment", "user", "activity", "first", "last")  # samples are counted from 1
-FILE = re.compile(r"(acc|gyro)_(exp(\d+)_user(\d+))")
 FEATURES = re.compile(r"activity_labels|features(_info)?|(X|y|subject_id)_(train|test)", re.I)
-LABELS = f"{len(LABEL_COLUMNS)} columns of whole numbers: {', '.join(LABEL_COLUMNS)}"
 
 Files = dict[str, Member]  # by sensor
 
@@ -65,7 +55,7 @@ def is_set(members: Iterable[Member]) -> bool:
     for own in _experiments(members)[0].values():
         for member in own.values():
             try:
-                return _is_signal(open_table(member).layout)
+                return is_signal(open_table(member).layout)
             except UnreadableData:
                 continue
     return False
@@ -102,21 +92,6 @@ def _experiments(members: Iterable[Member]) -> tuple[dict[str, Files], list[Prob
     return found, problems
 
 
-def _is_signal(layout: Layout) -> bool:
-    return layout.header is None and layout.n_columns == len(AXES) and all(map(layout.numeric, range(len(AXES))))
-
-
-def _is_labels(layout: Layout) -> bool:
-    whole = [cell.strip().isdecimal() for row in layout.rows for cell in row]
-    return layout.header is None and layout.n_columns == len(LABEL_COLUMNS) and sum(whole) > 0.5 * len(whole)
-
-
-def _ids(experiment: str) -> tuple[int, int]:
-    """Return the numbers of experiment and user in `exp<NN>_user<NN>`."""
-    number, user = re.findall(r"\d+", experiment)
-    return int(number), int(user)
-
-
 def _read_labels(
     members: list[Member], experiments: Mapping[str, Files]
 ) -> tuple[dict[tuple[int, int], IntArray], list[Problem]]:
@@ -131,7 +106,7 @@ def _read_labels(
         except UnreadableData as error:
             problems.append(Problem(member.name, "unreadable file", str(error), "file skipped"))
             continue
-        if source is None and _is_labels(found.layout):
+        if source is None and is_labels(found.layout):
             source = found
         else:
             detail = f"{found.layout.describe()}; expected acc_exp<NN>_user<NN>.txt or one file of labels"
@@ -141,8 +116,8 @@ def _read_labels(
             f"labels.txt is missing: {len(experiments)} experiments of HAPT were found, but no file of {LABELS}. "
             "Add it; it is in the set's folder RawData."
         )
-    ranges, own_problems = _usable_ranges(source)
-    known = {_ids(experiment) for experiment in experiments}
+    ranges, own_problems = usable_ranges(source)
+    known = {ids(experiment) for experiment in experiments}
     labels = {(number, user): rows for (number, user), rows in ranges.items() if (number, user) in known}
     stray = sorted(set(ranges) - known)
     if stray:
@@ -151,25 +126,6 @@ def _read_labels(
             Problem(source.name, "labels without recording", f"there are no files of {names}", "labels skipped")
         )
     return labels, problems + own_problems
-
-
-def _usable_ranges(source: Source) -> tuple[dict[tuple[int, int], IntArray], list[Problem]]:
-    import polars as pl
-
-    rows = parse(source, dict.fromkeys(LABEL_COLUMNS, pl.Int64)).fill_null(0).to_numpy().astype(np.int64)
-    activity, first, last = rows[:, 2:].T
-    good = (activity >= 1) & (activity <= len(ACTIVITIES)) & (first >= 1) & (first <= last)
-    problems = []
-    if not good.all():
-        line = source.line(int(np.flatnonzero(~good)[0]))
-        detail = (
-            f"{(~good).sum():,} of {len(good):,} rows, the first in line {line}; expected {LABELS}, "
-            f"activities from 1 to {len(ACTIVITIES)}, first not after last"
-        )
-        problems.append(Problem(source.name, "corrupt rows", detail, "rows dropped"))
-    rows = rows[good]
-    keys = {(int(number), int(user)) for number, user in rows[:, :2]}
-    return {key: rows[(rows[:, :2] == key).all(axis=1), 2:] for key in sorted(keys)}, problems
 
 
 def _read_one(labels: Mapping[tuple[int, int], IntArray], experiment: tuple[str, Files]) -> Part:
@@ -182,57 +138,18 @@ def _read_one(labels: Mapping[tuple[int, int], IntArray], experiment: tuple[str,
             problems.append(Problem(name, "missing sensor", detail, f"read without {sensor}"))
             continue
         try:
-            sources[sensor] = _read_signal(files[sensor])
+            source = open_table(files[sensor])
+            if not is_signal(source.layout):
+                raise UnreadableData(
+                    f"{source.name}: {source.layout.describe()}; expected {len(AXES)} columns of numbers, no header."
+                )
+            sources[sensor] = (source, read_signal(source))
         except HarError as error:
             problems.append(Problem(files[sensor].name, "unreadable file", str(error), "file skipped"))
     if not sources:
         return Part(None, {}, tuple(problems))
-    lengths = {sensor: len(frame) for sensor, (_, frame) in sources.items()}
-    if len(set(lengths.values())) > 1:
-        detail = ", ".join(f"{sensor} {length:,} samples" for sensor, length in lengths.items())
-        problems.append(Problem(name, "lengths differ", detail, "cut to the shorter"))
-    number, user = _ids(name)
-    codes = _label_each_sample(labels.get((number, user)), min(lengths.values()), name, problems)
     try:
-        parts = [
-            raw_stream(source, _in_si_units(sensor, frame.head(len(codes))), sensor, "time", AXES, codes)
-            for sensor, (source, frame) in sources.items()
-        ]
-        recording = build_recording(
-            name, name, str(user), parts, gravity="included", activities=ACTIVITIES, problems=problems
-        )
+        recording = to_recording(name, sources, labels.get(ids(name)), problems)
     except HarError as error:
         return Part(None, {}, (*problems, Problem(name, "unreadable file", str(error), "left out")))
     return Part(recording, {sensor: frame for sensor, (_, frame) in sources.items()})
-
-
-def _read_signal(member: Member) -> tuple[Source, pl.DataFrame]:
-    import polars as pl
-
-    source = open_table(member)
-    if not _is_signal(source.layout):
-        raise UnreadableData(
-            f"{member.name}: {source.layout.describe()}; expected {len(AXES)} columns of numbers without header."
-        )
-    return source, parse(source, dict.fromkeys(AXES, pl.Float32))
-
-
-def _in_si_units(sensor: str, frame: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    si = frame * STANDARD_GRAVITY if sensor == "accelerometer" else frame
-    return si.with_columns(pl.Series("time", np.arange(len(frame)) / RATE_HZ))
-
-
-def _label_each_sample(ranges: IntArray | None, samples: int, name: str, problems: list[Problem]) -> IntArray:
-    codes = np.full(samples, UNLABELLED, np.int64)
-    if ranges is None:
-        problems.append(Problem(name, "no labels", "the file of labels has none for it", "kept without label"))
-        return codes
-    beyond = ranges[:, 2] > samples
-    if beyond.any():
-        detail = f"{beyond.sum()} labelled range(s) reach up to sample {ranges[:, 2].max():,} of {samples:,}"
-        problems.append(Problem(name, "labels beyond the end", detail, "cut off"))
-    for activity, first, last in ranges.tolist():
-        codes[first - 1 : last] = activity - 1
-    return codes

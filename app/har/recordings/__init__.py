@@ -2,31 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from app.har.errors import UnreadableData, UnrecognisedData
-from app.har.recordings import hhar, kinelab_csv, ku_har_raw, ku_har_windows, sp_sw_har
-from app.har.recordings.files import open_files
+from app.har.errors import HarError, UnrecognisedData
+from app.har.recordings import (
+    aware,
+    empatica,
+    hapt,
+    hhar,
+    kinelab_csv,
+    ku_har_raw,
+    ku_har_windows,
+    motion_sense,
+    pamap2,
+    phyphox,
+    physics_toolbox,
+    sensor_logger,
+    sisfall,
+    sp_sw_har,
+    uci_har_windows,
+    wisdm,
+)
+from app.har.recordings.conversions import tables_in
+from app.har.recordings.files import Member, is_document, open_files
 from app.har.recordings.tables import Layout, Source, open_table
-from app.har.types import OnEvent, Recording, ignore_event
+from app.har.types import OnEvent, Problem, Recording, ignore_event
+
+MAX_LISTED = 20  # files of an upload that could not be read, told one by one
 
 
 class Importer(Protocol):
     """One recording layout; the modules beside this one."""
 
+    APP: str
     DESCRIPTION: str
 
     def matches(self, layout: Layout) -> bool:
-        """Tell whether a file of this layout is one of these."""
+        """Tell whether a file of this layout is one of these, or belongs to them."""
         ...
 
-    def read(self, sources: list[Source]) -> list[Recording]:
-        """Read all files of this layout in one upload."""
+    def read(self, sources: list[Source], upload: str) -> list[Recording]:
+        """Read all files of this layout in one upload, which the person calls by that name."""
         ...
 
 
-IMPORTERS: tuple[Importer, ...] = (kinelab_csv, ku_har_windows, ku_har_raw, hhar, sp_sw_har)
+IMPORTERS: tuple[Importer, ...] = (
+    kinelab_csv,
+    sensor_logger,
+    phyphox,
+    physics_toolbox,
+    aware,
+    hhar,
+    sp_sw_har,
+    ku_har_windows,
+    ku_har_raw,
+    hapt,
+    uci_har_windows,
+    motion_sense,
+    sisfall,
+    wisdm,
+    pamap2,
+    empatica,
+)
+
+
+@dataclass
+class _Upload:
+    """The files of an upload, sorted by importer."""
+
+    name: str
+    groups: dict[int, list[Source]] = field(default_factory=dict)
+    strangers: list[Source] = field(default_factory=list)  # tables in no layout
+    errors: list[tuple[str, HarError]] = field(default_factory=list)  # by file
 
 
 def read_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> list[Recording]:
@@ -44,26 +94,59 @@ def read_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> list
     """
     on_event({"stage": "reading", "fraction": 0.0})
     with open_files(path, name) as members:
-        groups: dict[int, list[Source]] = {}
-        others: list[str] = []
-        for member in members:
+        upload = _sorted_out(members, name)
+        recordings: list[Recording] = []
+        for number, sources in upload.groups.items():
             try:
-                source = open_table(member)
-            except UnreadableData as error:
-                if len(members) == 1:
-                    raise
-                others.append(str(error))
-                continue
+                recordings.extend(IMPORTERS[number].read(sources, name))
+            except HarError as error:
+                upload.errors.append((sources[0].name, error))
+    if not recordings:
+        raise _refusal(upload)
+    on_event({"stage": "reading", "fraction": 1.0})
+    return [replace(recordings[0], problems=(*recordings[0].problems, *_left_out(upload))), *recordings[1:]]
+
+
+def _sorted_out(members: Sequence[Member], name: str) -> _Upload:
+    upload = _Upload(name)
+    for member in members:
+        if len(members) > 1 and is_document(member.name):
+            continue
+        try:
+            tables = tables_in(member)
+            sources = [open_table(member)] if tables is None else [open_table(table) for table in tables]
+        except HarError as error:
+            upload.errors.append((member.name, error))
+            continue
+        for source in sources:
             importer = next((i for i, one in enumerate(IMPORTERS) if one.matches(source.layout)), None)
             if importer is None:
-                others.append(f"{source.name}: {source.layout.describe()}")
+                upload.strangers.append(source)
             else:
-                groups.setdefault(importer, []).append(source)
-        if not groups:
-            raise UnrecognisedData(
-                f"{name}: in none of the layouts known here ({'; '.join(i.DESCRIPTION for i in IMPORTERS)}). "
-                f"Found {others[0] if others else 'no file'}."
-            )
-        recordings = [recording for number, sources in groups.items() for recording in IMPORTERS[number].read(sources)]
-    on_event({"stage": "reading", "fraction": 1.0})
-    return recordings
+                upload.groups.setdefault(importer, []).append(source)
+    return upload
+
+
+def _refusal(upload: _Upload) -> HarError:
+    """Return why nothing of an upload could be read: what a known file lacks, rather than what a strange one is."""
+    known = [error for _, error in upload.errors]
+    if upload.groups or (known and not upload.strangers and len(known) == 1):
+        return known[-1]
+    found = [f"{source.name}: {source.layout.describe()}" for source in upload.strangers] or [str(e) for e in known]
+    return UnrecognisedData(
+        f"{upload.name}: in none of the layouts known here ({', '.join(i.APP for i in IMPORTERS)}). "
+        f"Found {found[0] if found else 'no file'}."
+    )
+
+
+def _left_out(upload: _Upload) -> list[Problem]:
+    """List the files that were not read beside those that were."""
+    problems = [Problem(name, "unreadable file", str(error), "left out") for name, error in upload.errors[:MAX_LISTED]]
+    if (more := len(upload.errors) - MAX_LISTED) > 0:
+        problems.append(Problem(upload.name, "unreadable file", f"and {more:,} more files", "left out"))
+    if upload.strangers:
+        names = ", ".join(source.name for source in upload.strangers[:MAX_LISTED])
+        more = len(upload.strangers) - MAX_LISTED
+        detail = f"no sensor that is read here: {names}" + (f" and {more:,} more" if more > 0 else "")
+        problems.append(Problem(upload.name, "file not used", detail, "left out"))
+    return problems

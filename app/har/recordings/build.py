@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,29 @@ if TYPE_CHECKING:
 MAX_NAME = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
 STANDARD_GRAVITY = 9.80665  # m/s² in a g
+MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
 
 
 def raw_stream(
-    source: Source, frame: pl.DataFrame, modality: str, time: str, axes: Sequence[str], labels: IntArray | None = None
+    source: Source,
+    frame: pl.DataFrame,
+    modality: str,
+    time: str,
+    axes: Sequence[str],
+    labels: IntArray | None = None,
+    *,
+    unit: str = "",
+    factor: float = 1.0,
+    in_seconds: bool = False,
 ) -> tuple[Stream, list[Problem]]:
-    """Take one sensor out of parsed columns; rows without a finite time and three finite values are dropped and listed.
+    """Take one sensor out of parsed columns; rows without a finite time and finite values are dropped and listed.
+
+    Parameters
+    ----------
+    unit : what to say of the unit found.
+    factor : from the file's unit to the core's.
+    in_seconds : whether the format says that time is in seconds; else its unit is told from the rate.
 
     Raises
     ------
@@ -57,9 +74,19 @@ def raw_stream(
         raise UnreadableData(
             f"{source.name}: holds {good.sum()} row(s) with {expected}, expected a recording of some seconds."
         )
-    seconds, unit_problems = to_seconds(stamps[good], f"{source.name} ({modality})")
-    stream = Stream(modality, seconds, values[good], None if labels is None else labels[good])
+    seconds, unit_problems = stamps[good], list[Problem]()
+    if not (in_seconds and _plausible(seconds)):
+        seconds, unit_problems = to_seconds(seconds, f"{source.name} ({modality})")
+    kept = values[good] if factor == 1.0 else values[good] * np.float32(factor)
+    stream = Stream(modality, seconds, kept, None if labels is None else labels[good], unit)
     return stream, problems + unit_problems
+
+
+def _plausible(seconds: NDArray[np.float64]) -> bool:
+    """Tell whether steps are those of a sensor, if the clock is in seconds; one that stands still is none."""
+    steps = np.diff(np.sort(seconds))
+    steps = steps[steps > 0]
+    return bool(len(steps)) and MIN_STEP_S <= float(np.median(steps)) <= MAX_STEP_S
 
 
 def build_recording(
@@ -72,11 +99,16 @@ def build_recording(
     activities: tuple[str, ...] = (),
     activity: str | None = None,
     problems: Sequence[Problem] = (),
+    app: str = "",
+    origin_utc_s: float | None = None,
 ) -> Recording:
     """Repair the clocks and put a recording together; gravity is told from the signal where the format doesn't say."""
-    streams, clock_problems = repair([stream for stream, _ in parts], source)
+    fast = [stream for stream, _ in parts if stream.values.shape[1] > 1]
+    slow = [_in_order(stream) for stream, _ in parts if stream.values.shape[1] == 1]
+    streams, clock_problems = repair(fast, source)
+    streams = (*streams, *slow)
     found = [*problems, *(problem for _, own in parts for problem in own), *clock_problems]
-    for stream in streams:
+    for stream in streams[: len(fast)]:
         if len(stream.values) > 1 and not np.ptp(stream.values, axis=0).any():
             found.append(
                 Problem(
@@ -98,7 +130,15 @@ def build_recording(
         tuple(map(printable, activities)),
         activity and printable(activity),
         tuple(found),
+        app,
+        origin_utc_s,
     )
+
+
+def _in_order(stream: Stream) -> Stream:
+    """Order what a body gives by the second, of which repeated values are no fault, by time, each time once."""
+    time, first = np.unique(stream.time_s, return_index=True)
+    return replace(stream, time_s=time, values=stream.values[first], labels=None)
 
 
 def printable(name: str) -> str:

@@ -7,6 +7,7 @@ was checked for names that leave the folder, links, encryption, member count and
 from __future__ import annotations
 
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -24,6 +25,10 @@ MAX_EXPANDED_BYTES = 16 * 2**30
 MAX_RATIO = 100  # sensor CSVs shrink 4 to 30 times
 RATIO_FREE_BYTES = 64 * 2**20  # a small archive of constant columns may shrink more
 HEAD_BYTES = 2**20
+WORKBOOK = "xl/workbook.xml"
+ACTIGRAPH = {"info.txt", "log.bin"}
+# What comes with recordings without being one
+DOCUMENT = re.compile(r"(readme|licen[cs]e|citation|requirements|info)(\.\w+)?|.+\.(md|pdf|py|ipynb)", re.I)
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,10 @@ class Member:
     size: int
     opener: Callable[[], IO[bytes]]
 
-    def head(self) -> bytes:
-        """Return the first mebibyte."""
+    def head(self, size: int = HEAD_BYTES) -> bytes:
+        """Return the first bytes, by default a mebibyte."""
         with reading(self.name), self.opener() as file:
-            return file.read(HEAD_BYTES)
+            return file.read(size)
 
     def read(self) -> bytes:
         """Return the whole content; an archive member that holds more than it declares is refused."""
@@ -100,7 +105,8 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
     with reading(name):
         archive = zipfile.ZipFile(path)
     with archive:
-        yield _checked_members(archive, name)
+        members = _checked_members(archive, name)
+        yield [_on_disk(path, name)] if WORKBOOK in archive.namelist() else members
 
 
 def _on_disk(path: Path, name: str) -> Member:
@@ -112,13 +118,24 @@ def wanted(name: str) -> bool:
     return not any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db") for part in PurePosixPath(name).parts)
 
 
+def is_document(name: str) -> bool:
+    """Tell by its name whether a file is documentation or a program, which nobody expects to be read."""
+    return bool(DOCUMENT.fullmatch(PurePosixPath(name).name))
+
+
 def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
     members = [info for info in archive.infolist() if not info.is_dir()]
     if len(members) > MAX_MEMBERS:
         raise UnreadableData(f"{name}: holds {len(members):,} files; at most {MAX_MEMBERS:,} are read.")
-    if any(info.filename == "[Content_Types].xml" for info in members):
+    names = {info.filename for info in members}
+    if "[Content_Types].xml" in names and WORKBOOK not in names:
         raise UnreadableData(
-            f"{name}: is an Office document (a spreadsheet?), expected CSV text. Open it and save it as CSV."
+            f"{name}: is an Office document without a spreadsheet, expected CSV text. Open it and save it as CSV."
+        )
+    if names >= ACTIGRAPH:
+        raise UnreadableData(
+            f"{name}: is an ActiGraph recording (.gt3x), which cannot be read here. Convert it to CSV: in ActiLife by "
+            "'Export raw data', or in Python by `actipy` (its `read_device` needs Java)."
         )
     expanded = sum(info.file_size for info in members)
     packed = max(sum(info.compress_size for info in members), 1)

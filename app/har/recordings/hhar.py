@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 COLUMNS = ("Index", "Arrival_Time", "Creation_Time", "x", "y", "z", "User", "Model", "Device", "gt")
+APP = "HHAR"
 SENSORS = ("accelerometer", "gyroscope")
+UNITS = {"accelerometer": "m/s², by the format", "gyroscope": "rad/s, by the format"}
+AXES = ("x", "y", "z")
 DESCRIPTION = f"HHAR: columns {', '.join(COLUMNS)}"
+RUINED = "ruined time stamps"
 ACCELEROMETER_FROM = 5.0  # median length of the vectors: 9.8 m/s² against some rad/s
 
 
@@ -66,19 +70,14 @@ def read_table(source: Source) -> Table:
             f"{source.name}, line {source.line(0)}: expected numbers in x, y, z, found none in the file."
         )
     sensor = SENSORS[0] if np.median(norm) > ACCELEROMETER_FROM else SENSORS[1]
-    problems = (
-        (
-            Problem(
-                source.name,
-                "ruined time stamps",
-                f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})",
-                "Arrival_Time is used instead",
-            ),
-        )
-        if ruined
-        else ()
-    )
-    return Table(source, sensor, frame, problems)
+    problems = []
+    if source.layout.separator != ",":
+        name = {"\t": "tabs", ";": "semicolons"}.get(source.layout.separator, repr(source.layout.separator))
+        problems.append(Problem(source.name, "separator", f"{sensor}: columns between {name}, not commas", "read so"))
+    if ruined:
+        detail = f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})"
+        problems.append(Problem(source.name, RUINED, detail, "Arrival_Time is used instead"))
+    return Table(source, sensor, frame, tuple(problems))
 
 
 def read_pairs(tables: list[Table]) -> Iterator[tuple[Recording, dict[str, pl.DataFrame]]]:
@@ -113,20 +112,36 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
             )
         )
     # The device's own clock serves only if every sensor has it
-    clock = "Creation_Time" if not any(table.problems for table, _ in own.values()) else "Arrival_Time"
+    ruined = any(problem.kind == RUINED for table, _ in own.values() for problem in table.problems)
+    clock = "Arrival_Time" if ruined else "Creation_Time"
     parts: list[tuple[Stream, list[Problem]]] = []
     names: dict[str, int] = {}
+    scale = 1e-9 if clock == "Creation_Time" else 1e-3
+    origin = min(int(rows[clock].min() or 0) for _, rows in own.values())  # type: ignore[arg-type]
     for sensor in (s for s in SENSORS if s in own):
         table, rows = own[sensor]
         codes, found = label_codes(rows["gt"])
         ids = np.array([*(names.setdefault(activity, len(names)) for activity in found), -1], np.int64)
-        origin = min(int(other[clock].min() or 0) for _, other in own.values())  # type: ignore[arg-type]
-        scale = 1e-9 if clock == "Creation_Time" else 1e-3
         timed = rows.with_columns(((rows[clock] - origin) * scale).alias("time"))
-        parts.append(raw_stream(table.source, timed, sensor, "time", ("x", "y", "z"), ids[codes]))
-    return build_recording(name, name, user, parts, gravity="included", activities=tuple(names), problems=problems)
+        parts.append(
+            raw_stream(table.source, timed, sensor, "time", AXES, ids[codes], unit=UNITS[sensor], in_seconds=True)
+        )
+    # The watches' Creation_Time counts from their start
+    arrivals = [first for _, rows in own.values() if (first := rows["Arrival_Time"].min()) is not None]
+    start = min((int(first) for first in arrivals), default=None)  # type: ignore[arg-type]
+    return build_recording(
+        name,
+        name,
+        user,
+        parts,
+        gravity="included",
+        activities=tuple(names),
+        problems=problems,
+        app=APP,
+        origin_utc_s=None if start is None else start * 1e-3,
+    )
 
 
-def read(sources: list[Source]) -> list[Recording]:
+def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, both sensors' where they are there."""
     return [recording for recording, _ in read_pairs([read_table(source) for source in sources])]

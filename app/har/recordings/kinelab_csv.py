@@ -12,11 +12,12 @@ import numpy as np
 
 from app.har.recordings.build import build_recording, label_codes, raw_stream
 from app.har.recordings.tables import Layout, Source, parse
-from app.har.types import MODALITY_CHANNELS, UNLABELLED, FloatArray, Recording, SignalSet
+from app.har.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, FloatArray, Recording, SignalSet
 
 if TYPE_CHECKING:
     import polars as pl
 
+APP = "Kinelab"
 TIME, ACTIVITY = "time_s", "activity"
 DESCRIPTION = "Kinelab CSV: header time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]"
 CHUNK_ROWS = 20_000
@@ -43,6 +44,10 @@ def _sensors(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {modality: columns for modality, columns in found.items() if set(columns) <= set(names)}
 
 
+def _unit(modality: str) -> str:
+    return MODALITY_UNITS[modality.rpartition(".")[2]]
+
+
 def read_frame(source: Source) -> pl.DataFrame:
     """Parse the columns; those unknown here stay text."""
     import polars as pl
@@ -58,12 +63,13 @@ def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject
     """Make a recording of the parsed columns; gravity is told from the signal."""
     labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
     parts = [
-        raw_stream(source, frame, modality, TIME, axes, labels) for modality, axes in _sensors(frame.columns).items()
+        raw_stream(source, frame, modality, TIME, axes, labels, unit=f"{_unit(modality)}, by the format")
+        for modality, axes in _sensors(frame.columns).items()
     ]
-    return build_recording(source.name, recording_id, subject, parts, activities=activities)
+    return build_recording(source.name, recording_id, subject, parts, activities=activities, app=APP)
 
 
-def read(sources: list[Source]) -> list[Recording]:
+def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each."""
     return [to_recording(source, read_frame(source), source.name, source.name) for source in sources]
 

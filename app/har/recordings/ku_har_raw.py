@@ -18,6 +18,7 @@ from app.har.types import Recording
 if TYPE_CHECKING:
     import polars as pl
 
+APP = "KU-HAR"
 FOLDER = re.compile(r"\d+\.(.+)")
 COLUMNS = ("t_acc", "ax", "ay", "az", "t_gyro", "gx", "gy", "gz")
 DESCRIPTION = "raw KU-HAR: 8 columns without header (t_acc, ax, ay, az, t_gyro, gx, gy, gz)"
@@ -57,13 +58,13 @@ def to_recording(
 ) -> Recording:
     """Make a recording of the parsed columns."""
     streams = [
-        raw_stream(source, frame, "accelerometer", COLUMNS[0], COLUMNS[1:4]),
-        raw_stream(source, frame, "gyroscope", COLUMNS[4], COLUMNS[5:8]),
+        raw_stream(source, frame, "accelerometer", COLUMNS[0], COLUMNS[1:4], unit="m/s², by the format"),
+        raw_stream(source, frame, "gyroscope", COLUMNS[4], COLUMNS[5:8], unit="rad/s, by the format"),
     ]
-    return build_recording(source.name, recording_id, subject, streams, gravity="removed", activity=activity)
+    return build_recording(source.name, recording_id, subject, streams, gravity="removed", activity=activity, app=APP)
 
 
-def read(sources: list[Source]) -> list[Recording]:
+def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files; the activity is known where a folder names it."""
     return [
         to_recording(source, read_frame(source), source.name, source.name, activity_of(source.name))

@@ -12,6 +12,7 @@ from app.har.errors import UnreadableData
 from app.har.recordings.tables import Layout, Source, parse
 from app.har.types import FloatArray, IntArray, Problem, Recording, Stream
 
+APP = "KU-HAR windows"
 RATE_HZ = 100.0
 N_TIMESTEPS = 300
 CHANNELS = ("accX", "accY", "accZ", "gyroX", "gyroY", "gyroZ")
@@ -119,7 +120,7 @@ def block(source: Source, chunk: Chunk) -> Block:
     return Block(rows, x, rows[:, N_VALUES].astype(np.int64), tuple(problems), len(chunk.text))
 
 
-def read(sources: list[Source]) -> list[Recording]:
+def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded windows, a recording each."""
     time = np.arange(N_TIMESTEPS) / RATE_HZ
     recordings = []
@@ -128,7 +129,10 @@ def read(sources: list[Source]) -> list[Recording]:
         for part in (block(source, chunk) for chunk in chunks(source)):
             for x, label in zip(part.X, part.label.tolist(), strict=True):
                 row += 1
-                streams = (Stream("accelerometer", time, x[:, :3]), Stream("gyroscope", time, x[:, 3:]))
+                streams = (
+                    Stream("accelerometer", time, x[:, :3], unit_found="m/s², by the format"),
+                    Stream("gyroscope", time, x[:, 3:], unit_found="rad/s, by the format"),
+                )
                 recordings.append(
                     Recording(
                         f"row {row}",
@@ -137,6 +141,7 @@ def read(sources: list[Source]) -> list[Recording]:
                         "removed",
                         activity=ACTIVITIES[label],
                         problems=part.problems if row == 1 else (),
+                        app=APP,
                     )
                 )
     return recordings

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 AXES = {"accelerometer": ("x_acc", "y_acc", "z_acc"), "gyroscope": ("x_gyro", "y_gyro", "z_gyro")}
+APP = "SP-SW-HAR"
+UNITS = {"accelerometer": "m/s², by the format", "gyroscope": "rad/s, by the format"}
 TIME, LABEL = "timestamp", "label"
 COLUMNS = (*AXES["accelerometer"], *AXES["gyroscope"], TIME, LABEL)
 DEVICES = {"sp": "phone", "sw": "watch"}
@@ -78,7 +80,7 @@ def to_recording(
         timed = table.frame.with_columns(((table.frame[TIME] - origin) * 1e-3).alias("time"))
         for sensor, axes in AXES.items():
             modality = f"{device}.{sensor}" if device else sensor
-            parts.append(raw_stream(table.source, timed, modality, "time", axes, ids[codes]))
+            parts.append(raw_stream(table.source, timed, modality, "time", axes, ids[codes], unit=UNITS[sensor]))
     return build_recording(
         recording_id,
         recording_id,
@@ -87,6 +89,8 @@ def to_recording(
         gravity="included",
         activities=tuple(names),
         problems=[*problems, *_clocks_apart(recording_id, spans)],
+        app=APP,
+        origin_utc_s=origin * 1e-3,
     )
 
 
@@ -102,7 +106,7 @@ def _clocks_apart(recording_id: str, spans: Mapping[str, tuple[float, float]]) -
     return problems
 
 
-def read(sources: list[Source]) -> list[Recording]:
+def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files; the phone's and the watch's of one execution become one recording."""
     executions: dict[str, dict[str, Table]] = {}
     for source in sources:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from app.har.errors import UnreadableData
@@ -40,6 +41,9 @@ class Layout:
     rows: tuple[tuple[str, ...], ...]  # the first data rows
     first_data_line: int  # counted from 1
     newline: str
+    name: str = ""  # of the file; decides only where the content fits several layouts
+    terminator: str = ""  # what ends each row besides the line end: ";" in some data sets
+    aligned: bool = False  # columns set apart by several spaces
 
     def column(self, index: int) -> list[str]:
         """Return the sampled cells of one column."""
@@ -49,6 +53,20 @@ class Layout:
         """Tell whether most sampled cells of a column are numbers."""
         cells = [cell for cell in self.column(index) if cell.strip()]
         return bool(cells) and sum(is_number(c) for c in cells) >= 0.5 * len(cells)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the headings without quotes, spaces around them and capitals."""
+        return tuple(name.strip().strip('"').strip().lower() for name in self.header or ())
+
+    @property
+    def stem(self) -> str:
+        """Return the file's name without folders, extension and capitals."""
+        return PurePosixPath(self.name.replace("\\", "/")).stem.lower()
+
+    def all_numeric(self) -> bool:
+        """Tell whether there is no header and every column holds numbers."""
+        return self.header is None and all(map(self.numeric, range(self.n_columns)))
 
     def describe(self) -> str:
         """Describe the layout for a message."""
@@ -107,7 +125,15 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
             )
     filled = ((n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip())
     numbered = list(islice(filled, SAMPLE_LINES))
+    terminator = ";" if all(line.rstrip(" ").endswith(";") for _, line in numbered) else ""
+    if terminator and _separator([line.rstrip("; ") for _, line in numbered]) in (";", " "):
+        terminator = ""  # a last column without values
+    if terminator:
+        numbered = [(n, line.rstrip("; ")) for n, line in numbered]
     separator = _separator([line for _, line in numbered])
+    aligned = separator == " " and any("  " in line or line != line.strip() for _, line in numbered)
+    if aligned:
+        numbered = [(n, " ".join(line.split())) for n, line in numbered]
     try:
         cells = [tuple(row) for row in csv.reader([line for _, line in numbered], delimiter=separator)]
     except csv.Error as error:
@@ -133,6 +159,9 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
         rows=rows,
         first_data_line=numbered[1 if header else 0][0],
         newline=newline,
+        name=name,
+        terminator=terminator,
+        aligned=aligned,
     )
 
 
@@ -179,10 +208,7 @@ def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, 
     if nul >= 0 and not layout.encoding.startswith("utf-16"):
         line = raw[:nul].count(b"\n") + 1
         raise UnreadableData(f"{source.name}, line {line}: holds NUL bytes, expected CSV text; the file is damaged.")
-    if layout.encoding not in ("utf-8", "utf-8-sig"):
-        raw = raw.decode(layout.encoding, errors="replace").lstrip("\ufeff").encode()
-    if layout.newline == "\r":
-        raw = raw.replace(b"\r", b"\n")
+    raw = _plain(raw, layout)
     separator = layout.separator.encode()
     if separator != b" " and any(cell[:1] == " " for row in layout.rows for cell in row):
         raw = re.sub(b" *" + re.escape(separator) + b" *", separator, raw)
@@ -207,10 +233,37 @@ def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, 
         raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error
 
 
+def _plain(raw: bytes, layout: Layout) -> bytes:
+    """Return the text as UTF-8, a row a line, one separator between cells."""
+    if layout.encoding not in ("utf-8", "utf-8-sig"):
+        raw = raw.decode(layout.encoding, errors="replace").lstrip("\ufeff").encode()
+    if layout.newline == "\r":
+        raw = raw.replace(b"\r", b"\n")
+    if layout.terminator:
+        raw = re.sub(rb";[;\s]*", b"\n", raw)  # two rows on one line are among the faults of such files
+    if layout.aligned:
+        raw = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", re.sub(rb" {2,}", b" ", raw))
+    return raw
+
+
+def columns(source: Source, wanted: Mapping[str, tuple[int, Any]]) -> pl.DataFrame:
+    """Parse some columns of a file.
+
+    Parameters
+    ----------
+    wanted : position in the file and polars type by the name that the column gets.
+    """
+    import polars as pl
+
+    place = {index: (name, dtype) for name, (index, dtype) in wanted.items()}
+    schema = dict(place.get(i, (f"column {i}", pl.String)) for i in range(source.layout.n_columns))
+    return parse(source, schema).select(list(wanted))
+
+
 def text_at(source: Source, row: int) -> str:
     """Return a data row's text, shortened, for a message."""
-    text = source.member.read().decode(source.layout.encoding, errors="replace")
-    lines = text.split(source.layout.newline)
+    text = _plain(source.member.read(), source.layout).decode(errors="replace")
+    lines = text.split("\n")
     index = source.line(row) - 1
     return lines[index].strip()[:80] if index < len(lines) else ""
 

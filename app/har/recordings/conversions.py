@@ -1,0 +1,187 @@
+"""Files that are not delimited text, but hold tables: workbooks and JSON, turned into CSV in memory, a table each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.har.errors import UnreadableData
+from app.har.recordings.files import WORKBOOK, Member, in_memory, reading
+
+MAX_JSON_BYTES = 512 * 2**20
+MAX_WORKBOOK_BYTES = 128 * 2**20
+MAX_CELLS = 30_000_000  # of one sheet; a workbook may put two cells at the ends of an empty one of 17 thousand million
+WORKBOOK_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ARCHIVE = b"PK\x03\x04"
+AXIVITY = b"MD\xfc\x03"
+CELL = re.compile(rb'r="([A-Z]{1,3})(\d{1,7})"')
+BLANK = re.compile(r"[\s,]*")
+JSON_NUMBERS = ("seconds_elapsed", "x", "y", "z", "bpm")
+
+
+def tables_in(member: Member) -> list[Member] | None:
+    """Return the tables in a file that is not delimited text, None for one that may be.
+
+    Raises
+    ------
+    UnreadableData : it is a workbook, JSON, or another device's file, and cannot be read; the message says what to do.
+    """
+    head = member.head(4096)
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(WORKBOOK_OLD) or (head.startswith(ARCHIVE) and _is_workbook(member)):
+        return list(_sheets(member))
+    if head.startswith(AXIVITY):
+        raise UnreadableData(
+            f"{member.name}: is an Axivity recording (.cwa), which cannot be read here. Convert it to CSV: in OmGui by "
+            "'Export, Raw CSV', or in Python by `actipy` (its `read_device` needs Java)."
+        )
+    if start[:1] == b"[" or re.match(rb'\{\s*"', start):
+        return _json_tables(member)
+    return None
+
+
+def _is_workbook(member: Member) -> bool:
+    try:
+        with zipfile.ZipFile(io.BytesIO(member.read() if member.size <= MAX_WORKBOOK_BYTES else b"")) as archive:
+            return WORKBOOK in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+
+
+def _sheets(member: Member) -> Iterator[Member]:
+    """Yield the sheets of an Excel workbook, old (.xls) or new (.xlsx), as CSV."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    if member.size > MAX_WORKBOOK_BYTES:
+        raise UnreadableData(
+            f"{member.name}: is a workbook of {member.size:,} bytes; at most {MAX_WORKBOOK_BYTES:,} are read. "
+            "Export CSV instead."
+        )
+    data = member.read()
+    _check_extent(member.name, data)
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        for name in workbook.sheet_names:
+            rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
+            if rows and len(rows[0]) > 1:
+                text = io.StringIO()
+                csv.writer(text, lineterminator="\n").writerows(rows)
+                yield in_memory(f"{member.name}/{name}", text.getvalue().encode())
+    except (CalamineError, ValueError, OSError) as error:
+        raise UnreadableData(
+            f"{member.name}: is a spreadsheet that cannot be read ({error}). Export CSV instead."
+        ) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what the library makes of a fault of its own
+            raise
+        raise UnreadableData(f"{member.name}: is a damaged spreadsheet. Export CSV instead.") from error
+
+
+def _check_extent(name: str, data: bytes) -> None:
+    """Refuse a new workbook whose sheets would take more memory than their text."""
+    if not data.startswith(ARCHIVE):
+        return
+    with reading(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for info in archive.infolist():
+            if not info.filename.startswith("xl/worksheets/"):
+                continue
+            if info.file_size > 8 * MAX_WORKBOOK_BYTES:
+                raise UnreadableData(f"{name}: would expand to {info.file_size:,} bytes; that is refused.")
+            columns = rows = 0
+            for column, row in CELL.findall(archive.read(info)):
+                number = 0
+                for letter in column:
+                    number = number * 26 + letter - 64
+                columns, rows = max(columns, number), max(rows, int(row))
+            if columns * rows > MAX_CELLS:
+                raise UnreadableData(
+                    f"{name}: its sheet spans {rows:,} rows and {columns:,} columns; at most {MAX_CELLS:,} cells are "
+                    "read. Export CSV instead."
+                )
+
+
+@dataclass
+class _Sensor:
+    """What was read of one sensor: time in whole ns, and numbers by name."""
+
+    time: array[int] = field(default_factory=lambda: array("q"))
+    numbers: dict[str, array[float]] = field(default_factory=dict)
+
+
+def _json_tables(member: Member) -> list[Member]:
+    """Return the sensors of a JSON export of Sensor Logger, a list of objects, one at a time."""
+    if member.size > MAX_JSON_BYTES:
+        raise UnreadableData(
+            f"{member.name}: is JSON of {member.size:,} bytes; at most {MAX_JSON_BYTES:,} are read. Export CSV instead."
+        )
+    sensors: dict[str, _Sensor] = {}
+    metadata: dict[str, str] = {}
+    for number, item in enumerate(_objects(member)):
+        sensor = item.get("sensor")
+        if not isinstance(sensor, str):
+            raise UnreadableData(
+                f'{member.name}: entry {number + 1} has no "sensor"; expected Sensor Logger\'s JSON, a list of '
+                'objects with "sensor", "time", "seconds_elapsed", "x", "y", "z".'
+            )
+        if sensor.lower() == "metadata":
+            metadata = {str(k): str(v) for k, v in item.items() if isinstance(v, str | int | float)}
+        else:
+            _add(sensors.setdefault(sensor, _Sensor()), item)
+    tables = [in_memory(f"{member.name}/{name}.csv", _as_csv(own)) for name, own in sensors.items() if own.numbers]
+    if metadata:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([metadata.keys(), metadata.values()])
+        tables.append(in_memory(f"{member.name}/Metadata.csv", text.getvalue().encode()))
+    if not tables:
+        raise UnreadableData(f"{member.name}: is JSON without readings; expected Sensor Logger's list of objects.")
+    return tables
+
+
+def _objects(member: Member) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list, or of lists in a list as older versions wrote them, each parsed by itself."""
+    text = member.read().decode("utf-8-sig", errors="replace")
+    decode = json.JSONDecoder().raw_decode
+    place = BLANK.match(text).end()  # type: ignore[union-attr]
+    while place < len(text):
+        if text[place] in "[]":
+            place += 1
+        else:
+            try:
+                item, place = decode(text, place)
+            except (json.JSONDecodeError, RecursionError) as error:
+                line = text.count("\n", 0, place) + 1
+                raise UnreadableData(f"{member.name}, line {line}: is damaged JSON ({str(error)[:80]}).") from error
+            if not isinstance(item, dict):
+                raise UnreadableData(f"{member.name}: expected Sensor Logger's JSON, a list of objects; found others.")
+            yield item
+        place = BLANK.match(text, place).end()  # type: ignore[union-attr]
+
+
+def _add(sensor: _Sensor, item: dict[str, Any]) -> None:
+    try:
+        time = int(item.get("time", ""))
+    except (TypeError, ValueError, OverflowError):
+        time = -1
+    if not sensor.numbers:
+        sensor.numbers = {name: array("d") for name in JSON_NUMBERS if name in item}
+    sensor.time.append(time if -(2**63) <= time < 2**63 else -1)
+    for name, column in sensor.numbers.items():
+        try:
+            column.append(float(item.get(name, "nan")))
+        except (TypeError, ValueError, OverflowError):
+            column.append(float("nan"))
+
+
+def _as_csv(sensor: _Sensor) -> bytes:
+    import polars as pl
+
+    time = pl.Series("time", sensor.time)
+    frame = pl.DataFrame({"time": time.set(time < 0, None)} | {k: pl.Series(v) for k, v in sensor.numbers.items()})
+    return frame.write_csv().encode()

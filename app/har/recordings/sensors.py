@@ -1,0 +1,320 @@
+"""Which sensor a table is of, and in what unit: by name and header, checked by the size of the values.
+
+Four facts about a body-worn sensor are used. Gravity is 9.81 m/s² (1 g, 1000 mg) and movement averages out over some
+seconds. A body does not turn faster than 25 rad/s for a tenth of the time. The earth's magnetic field is 20 to 70 µT.
+And while a device turns, gravity turns in its axes at exactly the gyroscope's rate.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.clocks import sampling_rate
+from app.har.errors import UnreadableData
+from app.har.recordings.build import STANDARD_GRAVITY, build_recording
+from app.har.signal import mean_magnitude
+from app.har.types import Problem, Recording, Stream
+
+ACCELERATION = {"m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
+ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180}
+UNITS = ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
+SPELLINGS = {
+    "m/s²": r"m\s?/\s?s(\^2|²|2|\*\*2)|m\s?s(\^-2|-2|⁻²)|mps2",
+    "mg": r"mg|milli-?g",
+    "g": r"g|g-?force",
+    "rad/s": r"rad\s?/\s?s(ec)?|rad\s?s(\^-1|-1|⁻¹)|rps",
+    "deg/s": r"(deg|°)\s?/\s?s(ec)?|(deg|°)\s?s(\^-1|-1|⁻¹)|dps",
+    "µT": r"[µμu]T",
+}
+# A name holds the first of these that it matches
+NAMES = (
+    ("linear", r"linear|user.?acc|without.?g|gravity.?free|lin.?acc"),
+    ("total", r"total.?acc|with.?g(ravity)?\b|accelerometer.?uncal"),
+    ("gravity", r"gravity"),
+    ("gyroscope", r"gyro|rotation|angular"),
+    ("magnetometer", r"magn"),
+    ("acceleration", r"acc"),
+)
+FAST_RAD_S = 25.0
+STILL_DEG_S = 8.0
+SLOW_S = 4.0  # over which movement averages out
+GRAVITY_SHARE = (0.7, 1.3)  # of gravity, that the mean vector of a worn sensor has
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One sensor's samples in the core's unit.
+
+    ``kind`` is "total" or "linear" acceleration, with or without gravity, or a modality.
+    """
+
+    kind: str
+    stream: Stream
+    problems: tuple[Problem, ...] = ()
+
+
+def kind_of_name(name: str) -> str:
+    """Return the kind that a file's or column's name tells; "acceleration" is with or without gravity; "" is none."""
+    return next((kind for kind, pattern in NAMES if re.search(pattern, name, re.I)), "")
+
+
+def unit_of_text(text: str) -> str:
+    """Return the unit that a piece of a header spells, "" if none that is known."""
+    text = text.strip()
+    return next((unit for unit, pattern in SPELLINGS.items() if re.fullmatch(pattern, text, re.I)), "")
+
+
+def settle(stream: Stream, source: str, kind: str = "", unit: str = "", how: str = "by the header") -> Reading:
+    """Decide sensor and unit, and convert.
+
+    Parameters
+    ----------
+    stream : values as in the file, under any modality; time in seconds.
+    source : the file, for the problems listed.
+    kind : what names tell: one of those of `kind_of_name`.
+    unit : one of UNITS, where header or format tells; else it is told by size.
+    how : who tells the unit.
+    """
+    size = _size(stream)
+    problems: list[Problem] = []
+    by_unit = "gyroscope" if unit in ROTATION else "magnetometer" if unit == "µT" else ""
+    if (by_unit and kind != by_unit) or (unit in ACCELERATION and kind in ("gyroscope", "magnetometer")):
+        if kind:
+            detail = f"is called {kind}, but in {unit} {how}"
+            problems.append(Problem(source, "sensor by unit", detail, f"taken as {by_unit or 'acceleration'}"))
+        kind = by_unit or "acceleration"
+    if not kind:
+        kind, why = _kind_by_size(size, unit)
+        problems.append(
+            Problem(source, "sensor by size", f"neither name nor header names the sensor; {why}", f"taken as {kind}")
+        )
+    if kind in ("total", "linear", "acceleration", "gravity"):
+        kind, found, told = _acceleration(size, source, kind, unit, how, problems)
+    elif kind == "gyroscope":
+        found, told = _rotation(size, source, unit, how, problems)
+    else:
+        found, told = unit or _unit_of_kind(kind), how if unit else "by the format"
+    values = stream.values if UNITS[found] == 1.0 else stream.values * np.float32(UNITS[found])
+    modality = {"total": "accelerometer", "linear": "linear_accelerometer"}.get(kind, kind)
+    return Reading(kind, Stream(modality, stream.time_s, values, stream.labels, f"{found}, {told}"), tuple(problems))
+
+
+@dataclass(frozen=True)
+class _Size:
+    mean: float  # length of the mean vector over some seconds, the median of them
+    typical: float  # median length of a vector
+    fast: float  # length that a tenth of the vectors exceeds
+
+
+def _size(stream: Stream) -> _Size:
+    if stream.values.shape[1] != 3:
+        return _Size(math.nan, math.nan, math.nan)
+    norm = np.linalg.norm(stream.values.astype(np.float64), axis=1)
+    block = max(2, round(SLOW_S * sampling_rate(stream.time_s)))
+    return _Size(mean_magnitude(stream.values, block), float(np.median(norm)), float(np.percentile(norm, 90)))
+
+
+def _kind_by_size(size: _Size, unit: str) -> tuple[str, str]:
+    if _gravity_unit(size) and unit not in ROTATION:
+        return "total", f"the mean vector is {size.mean:.3g} long, as gravity is"
+    if 20 < size.mean < 100:
+        return "magnetometer", f"the mean vector is {size.mean:.3g} long, as the earth's magnetic field in µT is"
+    if unit in ACCELERATION:
+        return "linear", f"the mean vector is {size.mean:.3g} {unit} long, without gravity"
+    rough = f"the values average out, and a tenth is longer than {size.fast:.3g}"
+    # Walking with a phone in a pocket: 5 m/s² against 3 rad/s; what lies still can't be told apart
+    return ("linear" if size.fast > 4.0 else "gyroscope"), f"{rough}; name the file after its sensor to be sure"
+
+
+def _gravity_unit(size: _Size) -> str:
+    """Return the unit in which the mean vector is as long as gravity, or ""."""
+    low, high = GRAVITY_SHARE
+    shares = {unit: size.mean * factor / STANDARD_GRAVITY for unit, factor in ACCELERATION.items()}
+    return next((unit for unit, share in shares.items() if low < share < high), "")
+
+
+def _acceleration(
+    size: _Size, source: str, kind: str, unit: str, how: str, problems: list[Problem]
+) -> tuple[str, str, str]:
+    """Return kind, unit and how that is known; gravity decides, where it is there."""
+    by_size = _gravity_unit(size)
+    if by_size == "g" and kind == "linear":
+        by_size = ""  # movement alone may average to 1 m/s²
+    if not by_size:
+        if kind == "total":
+            problems.append(
+                Problem(source, "no gravity", f"the mean vector is {size.mean:.3g} long, not as gravity is", "kept")
+            )
+        free = kind == "linear" or (kind == "acceleration" and size.mean * UNITS[unit or "m/s²"] < STANDARD_GRAVITY / 2)
+        return (("linear" if free else "total") if kind != "gravity" else kind), unit or "m/s²", _told(unit, how)
+    if kind == "linear":
+        problems.append(
+            Problem(
+                source,
+                "gravity included",
+                f"is called gravity-free, but the mean vector is {size.mean:.3g} long, as gravity is",
+                "taken as acceleration with gravity",
+            )
+        )
+    if unit and unit != by_size:
+        problems.append(
+            Problem(
+                source,
+                "unit mismatch",
+                f"{unit} {how}, but the mean vector is {size.mean:.3g} long, as gravity is in {by_size}",
+                f"taken as {by_size} and converted to m/s²",
+            )
+        )
+    agreed = how if unit == by_size else "by its size"
+    return ("gravity" if kind == "gravity" else "total"), by_size, agreed
+
+
+def _rotation(size: _Size, source: str, unit: str, how: str, problems: list[Problem]) -> tuple[str, str]:
+    if unit != "deg/s" and size.fast > FAST_RAD_S:
+        found = f"a tenth of the values is over {size.fast:.0f}, faster in rad/s than a body turns"
+        kind, said = ("unit mismatch", f"{unit} {how}, but ") if unit else ("unit converted", "")
+        problems.append(Problem(source, kind, f"gyroscope: {said}{found}", "taken as deg/s and converted to rad/s"))
+        return "deg/s", "by its size"
+    if unit == "deg/s":
+        detail = f"gyroscope: deg/s {how}; a tenth of the values is over {size.fast:.3g}"
+        if size.fast < STILL_DEG_S:
+            detail += ", nearly still in deg/s but a walk in rad/s: with the accelerometer's file it could be told"
+        problems.append(Problem(source, "unit converted", detail, "converted to rad/s"))
+    return unit or "rad/s", _told(unit, how)
+
+
+def _told(unit: str, how: str) -> str:
+    return how if unit else "assumed"
+
+
+def _unit_of_kind(kind: str) -> str:
+    return {"magnetometer": "µT", "heart_rate": "beats/min"}[kind]
+
+
+def turning_ratio(total: Stream, gyroscope: Stream) -> tuple[float, float]:
+    """Return how many times as fast as the gyroscope says gravity turns in the device's axes, and the correlation.
+
+    Gravity fixed in the world turns by du/dt = −ω × u in the axes of the device. It is taken from the acceleration by a
+    mean over 0.4 s. NaN where the two do not run together for some seconds.
+    """
+    start, end = max(total.time_s[0], gyroscope.time_s[0]), min(total.time_s[-1], gyroscope.time_s[-1])
+    if end - start < 2.0:
+        return math.nan, math.nan
+    rate = 50.0
+    grid = start + np.arange(int(min(end - start, 600.0) * rate)) / rate  # ten minutes are enough
+    gravity = _smooth(_at(total, grid), 21)
+    rotation = _smooth(_at(gyroscope, grid), 21)
+    unit = gravity / np.maximum(np.linalg.norm(gravity, axis=1, keepdims=True), 1e-9)
+    seen = (unit[2:] - unit[:-2]) * (rate / 2)
+    told = -np.cross(rotation[1:-1], unit[1:-1])
+    power, own = float((told**2).sum()), float((seen**2).sum())
+    if power == 0 or own == 0:
+        return math.nan, math.nan
+    shared = float((seen * told).sum())
+    return shared / power, shared / math.sqrt(power * own)
+
+
+def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    order = np.argsort(stream.time_s, kind="stable")
+    time = stream.time_s[order]
+    return np.column_stack([np.interp(grid, time, stream.values[order, axis]) for axis in range(3)])
+
+
+def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    total = np.cumsum(np.vstack([np.zeros((1, 3)), values]), axis=0)
+    return np.asarray((total[width:] - total[:-width]) / width)
+
+
+def _turned_alike(readings: list[Reading], source: str) -> list[Reading]:
+    """Compare the gyroscope with the turning of gravity; a unit that is wrong by 57.3 is put right."""
+    total = next((r.stream for r in readings if r.kind == "total"), None)
+    index = next((i for i, r in enumerate(readings) if r.kind == "gyroscope"), None)
+    if total is None or index is None:
+        return readings
+    reading = readings[index]
+    ratio, correlation = turning_ratio(total, reading.stream)
+    degrees = 180 / math.pi
+    if not correlation > 0.4 or not (0.5 < ratio / degrees < 2 or 0.5 < ratio * degrees < 2):
+        return readings
+    wrong, right, factor = ("deg/s", "rad/s", degrees) if ratio > 1 else ("rad/s", "deg/s", 1 / degrees)
+    problem = Problem(
+        source,
+        "unit mismatch",
+        f"gyroscope: {reading.stream.unit_found}, but gravity turns in the accelerometer {ratio:.3g} times as fast as "
+        f"that would be (correlation {correlation:.2f})",
+        f"taken as {right}, not {wrong}",
+    )
+    stream = replace(
+        reading.stream,
+        values=reading.stream.values * np.float32(factor),
+        unit_found=f"{right}, by comparison with the accelerometer",
+    )
+    kept = tuple(p for p in reading.problems if p.kind != "unit converted")
+    return [*readings[:index], Reading("gyroscope", stream, (*kept, problem)), *readings[index + 1 :]]
+
+
+def assemble(
+    readings: Sequence[Reading],
+    name: str,
+    *,
+    app: str,
+    subject: str | None = None,
+    origin_utc_s: float | None = None,
+    problems: Sequence[Problem] = (),
+    activities: tuple[str, ...] = (),
+    activity: str | None = None,
+) -> Recording:
+    """Make one recording of one device's sensors: total acceleration is the accelerometer, where it is there.
+
+    Raises
+    ------
+    UnreadableData : no reading at all.
+    """
+    by_kind: dict[str, Reading] = {}
+    spare: list[Problem] = []
+    for reading in _turned_alike(_with_gravity_added(list(readings)), name):
+        if reading.kind in by_kind:
+            detail = f"a second {reading.stream.modality.replace('_', ' ')} was found"
+            spare.append(Problem(name, "sensor twice", detail, "the first is used"))
+        else:
+            by_kind[reading.kind] = reading
+    if not by_kind:
+        raise UnreadableData(f"{name}: holds no sensor's readings.")
+    if "total" not in by_kind and "linear" in by_kind:
+        free = by_kind["linear"]
+        by_kind["linear"] = replace(free, stream=replace(free.stream, modality="accelerometer"))
+    order = ("total", "linear", "gyroscope", "gravity", "magnetometer", "heart_rate")
+    if "total" in by_kind:
+        order = ("total", "gyroscope", "linear", "gravity", "magnetometer", "heart_rate")
+    chosen = [by_kind[kind] for kind in order if kind in by_kind]
+    return build_recording(
+        name,
+        name,
+        subject or name,
+        [(reading.stream, list(reading.problems)) for reading in chosen],
+        gravity="included" if "total" in by_kind else "removed",
+        problems=[*problems, *spare],
+        activities=activities,
+        activity=activity,
+        app=app,
+        origin_utc_s=origin_utc_s,
+    )
+
+
+def _with_gravity_added(readings: list[Reading]) -> list[Reading]:
+    """Add up total acceleration where an app exports only its two parts, sample by sample on one clock."""
+    own = {reading.kind: reading.stream for reading in readings}
+    if "total" in own or not {"linear", "gravity"} <= set(own):
+        return readings
+    linear, gravity = own["linear"], own["gravity"]
+    if len(linear.time_s) != len(gravity.time_s) or np.abs(linear.time_s - gravity.time_s).max() > 0.005:
+        return readings
+    told = f"{linear.unit_found}; the sum of gravity and gravity-free acceleration"
+    total = replace(linear, modality="accelerometer", values=linear.values + gravity.values, unit_found=told)
+    return [Reading("total", total), *readings]

@@ -117,7 +117,10 @@ def _kind(layout: Layout) -> str:
     values = [_number(cell) for cell in layout.column(0)]
     if len(values) > 1 and values[1] > EPOCH_S[0]:
         return "tags"
-    named = next((kind for name, kind in KINDS.items() if layout.stem.partition("_")[0] == name), "")
+    named = next(
+        (kind for name, kind in KINDS.items() if layout.stem.partition("_")[0] == name and name not in ("acc", "ibi")),
+        "",
+    )
     if named or len(values) < 3:
         return named or "tags"
     rate, size = values[1], float(np.median(values[2:]))

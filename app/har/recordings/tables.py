@@ -125,6 +125,8 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
             )
     filled = ((n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip())
     numbered = list(islice(filled, SAMPLE_LINES))
+    if not numbered:
+        raise UnreadableData(f"{name}: holds no line of text, expected a CSV file with sensor readings.")
     terminator = ";" if all(line.rstrip(" ").endswith(";") for _, line in numbered) else ""
     if terminator and _separator([line.rstrip("; ") for _, line in numbered]) in (";", " "):
         terminator = ""  # a last column without values
@@ -255,8 +257,11 @@ def columns(source: Source, wanted: Mapping[str, tuple[int, Any]]) -> pl.DataFra
     """
     import polars as pl
 
+    width = source.layout.n_columns
+    if missing := [name for name, (index, _) in wanted.items() if index >= width]:
+        raise UnreadableData(f"{source.name}: has {width} column(s), none for {', '.join(missing)}.")
     place = {index: (name, dtype) for name, (index, dtype) in wanted.items()}
-    schema = dict(place.get(i, (f"column {i}", pl.String)) for i in range(source.layout.n_columns))
+    schema = dict(place.get(i, (f"unused {i}", pl.String)) for i in range(width))
     return parse(source, schema).select(list(wanted))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 
@@ -362,3 +363,50 @@ def _row(number: int, row: Sequence[str | float]) -> str:
         else f'<c r="{chr(65 + i)}{number}"><v>{cell!r}</v></c>'
         for i, cell in enumerate(row)
     )
+
+
+def old_workbook(sheets: Mapping[str, Sequence[Sequence[str | float]]]) -> bytes:
+    """Return an Excel 97 workbook (.xls): BIFF8 records in a compound file of one stream."""
+
+    def record(kind: int, data: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def cell(r: int, c: int, value: str | float) -> bytes:
+        if isinstance(value, str):
+            text = value.encode("utf-16-le")
+            return record(0x0204, struct.pack("<HHHHB", r, c, 0, len(value), 1) + text)
+        return record(0x0203, struct.pack("<HHHd", r, c, 0, value))
+
+    def begin(kind: int) -> bytes:
+        return record(0x0809, struct.pack("<HHHHII", 0x0600, kind, 0, 1997, 0, 0))
+
+    end = record(0x000A, b"")
+    bodies = [
+        begin(0x10) + b"".join(cell(r, c, value) for r, row in enumerate(own) for c, value in enumerate(row)) + end
+        for own in sheets.values()
+    ]
+    place = len(begin(5)) + sum(12 + len(name) for name in sheets) + len(end)
+    book = begin(5)
+    for name, body in zip(sheets, bodies, strict=True):
+        book += record(0x0085, struct.pack("<IHBB", place, 0, len(name), 0) + name.encode("latin-1"))
+        place += len(body)
+    stream_bytes = book + end + b"".join(bodies)
+    stream_bytes += bytes(max(0, 4096 - len(stream_bytes)))  # shorter ones would lie in another place
+    sectors = -(-len(stream_bytes) // 512)
+    tables = next(n for n in range(1, 110) if n * 128 >= sectors + 1 + n)
+    chain = [*range(1, sectors), 0xFFFFFFFE, 0xFFFFFFFE, *([0xFFFFFFFD] * tables)]
+    chain += [0xFFFFFFFF] * (tables * 128 - len(chain))
+    header = struct.pack(
+        "<8s16xHHHHH6xIIIIIIIII", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0x3E, 3, 0xFFFE, 9, 6, 0, tables, sectors,
+        0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0,
+    )  # fmt: skip
+    header += b"".join(struct.pack("<I", sectors + 1 + i if i < tables else 0xFFFFFFFF) for i in range(109))
+
+    def entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+        text = name.encode("utf-16-le")
+        length = len(text) + 2 if name else 0
+        return struct.pack("<64sHBBIII16xI16xIQ", text, length, kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, child, 0, start, size)
+
+    folder = entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry("Workbook", 2, 0xFFFFFFFF, 0, len(stream_bytes))
+    folder += entry("", 0, 0xFFFFFFFF, 0, 0) * 2
+    return header + stream_bytes.ljust(sectors * 512, b"\0") + folder + struct.pack(f"<{len(chain)}I", *chain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,11 +13,13 @@ from app.har.errors import HarError
 from app.har.recordings import read_upload
 from app.har.signal import to_signal_set
 from app.har.store import convert
+from tests.bad_exports import MENDED_EXPORTS, REFUSED_EXPORTS
 from tests.bad_inputs import MENDED, REFUSED, BadInput, zipped
 from tests.synthetic import kinelab_csv
 
-refused = pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.title)
-mended = pytest.mark.parametrize("case", MENDED, ids=lambda case: case.title)
+ROOT = Path(__file__).resolve().parent.parent.parent
+refused = pytest.mark.parametrize("case", REFUSED + REFUSED_EXPORTS, ids=lambda case: case.title)
+mended = pytest.mark.parametrize("case", MENDED + MENDED_EXPORTS, ids=lambda case: case.title)
 
 
 def stored(case: BadInput, folder: Path) -> Path:
@@ -36,8 +40,9 @@ def test_an_unusable_upload_is_refused_quickly_with_a_message_that_names_the_fil
     assert time.perf_counter() - start < 5
     message = str(caught.value)
     assert case.message in message
-    assert case.name in message or any(part in message for part in (".csv", ".zip", "a.jpg"))
+    assert case.name in message or any(part in message for part in (".csv", ".zip", ".txt", "a.jpg"))
     assert str(tmp_path) not in message
+    assert message.isprintable()
     assert len(message) < 1500
 
 
@@ -58,9 +63,10 @@ def test_a_faulty_upload_is_read_and_its_fault_listed(case: BadInput, tmp_path: 
     assert kinds == [] if case.problem == "-" else case.problem in kinds
     assert len(signals.signal) > 100
     assert abs(signals.signal).max() < 60
+    assert all(name.isprintable() for recording in recordings for name in (recording.recording_id, recording.subject))
 
 
-@mended
+@pytest.mark.parametrize("case", MENDED, ids=lambda case: case.title)
 def test_a_faulty_data_set_is_added_and_its_fault_listed(case: BadInput, tmp_path: Path) -> None:
     summary = convert(stored(case, tmp_path), tmp_path / "store", name=case.name)
     assert summary.recordings >= 1
@@ -76,3 +82,48 @@ def test_a_bad_file_in_a_good_data_set_is_skipped_and_listed(tmp_path: Path) -> 
         ("2_a.csv", "unreadable file"),
         ("3_a.csv", "other layout"),
     ]
+
+
+HUNGRY = (
+    "96 MiB",
+    "3 MB",
+    "10 GiB",
+    "two cells",
+    "one text",
+    "JSON of brackets",
+    "huge object",
+    "nested",
+    "5,000 columns",
+)
+
+
+def test_hostile_files_do_not_take_memory() -> None:
+    cases = [case.title for case in REFUSED + REFUSED_EXPORTS if any(part in case.title for part in HUNGRY)]
+    assert len(cases) == len(HUNGRY)
+    program = """
+import resource, sys, tempfile
+from pathlib import Path
+from app.har.errors import HarError
+from app.har.recordings import read_upload
+from tests.bad_exports import REFUSED_EXPORTS
+from tests.bad_inputs import REFUSED
+import polars, python_calamine
+path = Path(tempfile.mkdtemp()) / "upload"
+for case in REFUSED + REFUSED_EXPORTS:
+    if case.title in sys.argv[1:]:
+        path.write_bytes(case.build())
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        try:
+            read_upload(path, case.name)
+        except HarError:
+            print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, case.title)
+"""
+    run = subprocess.run([sys.executable, "-c", program, *cases], capture_output=True, text=True, check=True, cwd=ROOT)
+    lines = run.stdout.splitlines()
+    assert len(lines) == len(cases)
+    assert all(int(line.split()[0]) < 150 for line in lines), run.stdout
+
+
+def test_the_table_of_bad_inputs_is_long_and_names_each_case_once() -> None:
+    titles = [case.title for case in REFUSED + REFUSED_EXPORTS + MENDED + MENDED_EXPORTS]
+    assert len(titles) == len(set(titles)) >= 60

@@ -307,7 +307,8 @@ def test_physics_toolbox_repeats_slow_sensors_and_writes_zeros_first(tmp_path: P
     assert "repeated values" in kinds(found)
 
 
-def test_a_workbook_of_phyphox_is_read_sheet_by_sheet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", [exports.workbook, exports.old_workbook])
+def test_a_workbook_of_phyphox_is_read_sheet_by_sheet(write: Callable[..., bytes], tmp_path: Path) -> None:
     written = walk(seconds=6.0)
     heads = {"accelerometer": "Acceleration {} (m/s^2)", "gyroscope": "Gyroscope {} (rad/s)"}
     sheets = {
@@ -317,9 +318,9 @@ def test_a_workbook_of_phyphox_is_read_sheet_by_sheet(tmp_path: Path) -> None:
         ]
         for own in written.streams
     }
-    (found,) = upload(tmp_path, exports.workbook(sheets), "walk.xlsx")
+    (found,) = upload(tmp_path, write(sheets), "walk.xls")
     assert_same(found, written)
-    (inside,) = upload(tmp_path, zipped({"walk.xlsx": exports.workbook(sheets)}), "walk.zip")
+    (inside,) = upload(tmp_path, zipped({"walk.xls": write(sheets)}), "walk.zip")
     assert_same(inside, written)
 
 

@@ -27,7 +27,7 @@ from app.har.recordings import (
     wisdm,
 )
 from app.har.recordings.conversions import tables_in
-from app.har.recordings.files import Member, is_document, open_files
+from app.har.recordings.files import Member, is_document, open_files, shown
 from app.har.recordings.tables import Layout, Source, open_table
 from app.har.types import OnEvent, Problem, Recording, ignore_event
 
@@ -92,6 +92,7 @@ def read_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> list
     UnrecognisedData : in no known layout; the message says what was found.
     UnreadableData : empty, binary, damaged, hostile.
     """
+    name = shown(name)
     on_event({"stage": "reading", "fraction": 0.0})
     with open_files(path, name) as members:
         upload = _sorted_out(members, name)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.har.clocks import repair, to_seconds
 from app.har.errors import UnreadableData
+from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signal import mean_magnitude
 from app.har.types import Gravity, IntArray, Problem, Recording, Stream
@@ -143,7 +144,7 @@ def _in_order(stream: Stream) -> Stream:
 
 def printable(name: str) -> str:
     """Return a name from a file without control characters, which break what it is written into, and not too long."""
-    return "".join(c for c in name if c.isprintable())[:MAX_NAME]
+    return shown(name)[:MAX_NAME]
 
 
 def gravity_of(acceleration: NDArray[np.floating]) -> Gravity:

@@ -16,13 +16,18 @@ from app.har.errors import UnreadableData
 from app.har.recordings.files import WORKBOOK, Member, in_memory, reading
 
 MAX_JSON_BYTES = 512 * 2**20
-MAX_WORKBOOK_BYTES = 128 * 2**20
-MAX_CELLS = 30_000_000  # of one sheet; a workbook may put two cells at the ends of an empty one of 17 thousand million
+MAX_WORKBOOK_BYTES = 64 * 2**20
+MAX_EXPANDED_BYTES = 256 * 2**20
+MAX_CELLS = 10_000_000  # of one sheet; a workbook may put two cells at the ends of an empty one of 17 thousand million
 WORKBOOK_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ARCHIVE = b"PK\x03\x04"
 AXIVITY = b"MD\xfc\x03"
-CELL = re.compile(rb'r="([A-Z]{1,3})(\d{1,7})"')
-BLANK = re.compile(r"[\s,]*")
+CELL = re.compile(rb"""r\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
+TEXT_CELL = re.compile(rb"""t\s*=\s*["']s["']""")
+SHARED_TEXT = re.compile(rb"<si>(.*?)</si>", re.DOTALL)
+DECODER = json.JSONDecoder()
+BETWEEN_OBJECTS = re.compile(r"[\s,\[\]]*")
+OBJECT_LETTERS = (4096, 65_536)  # a reading has some 150 letters
 JSON_NUMBERS = ("seconds_elapsed", "x", "y", "z", "bpm")
 
 
@@ -85,26 +90,40 @@ def _sheets(member: Member) -> Iterator[Member]:
 
 
 def _check_extent(name: str, data: bytes) -> None:
-    """Refuse a new workbook whose sheets would take more memory than their text."""
+    """Refuse a new workbook whose cells would take far more memory than its file."""
     if not data.startswith(ARCHIVE):
         return
     with reading(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        expanded = sum(info.file_size for info in archive.infolist())
+        if expanded > MAX_EXPANDED_BYTES:
+            raise UnreadableData(
+                f"{name}: would expand to {expanded:,} bytes; at most {MAX_EXPANDED_BYTES:,} are read."
+            )
+        longest = max((len(text) for text in SHARED_TEXT.findall(_part(archive, "xl/sharedStrings.xml"))), default=0)
         for info in archive.infolist():
             if not info.filename.startswith("xl/worksheets/"):
                 continue
-            if info.file_size > 8 * MAX_WORKBOOK_BYTES:
-                raise UnreadableData(f"{name}: would expand to {info.file_size:,} bytes; that is refused.")
+            sheet = archive.read(info)
             columns = rows = 0
-            for column, row in CELL.findall(archive.read(info)):
-                number = 0
-                for letter in column:
-                    number = number * 26 + letter - 64
-                columns, rows = max(columns, number), max(rows, int(row))
-            if columns * rows > MAX_CELLS:
+            for cell in CELL.finditer(sheet):
+                columns, rows = max(columns, _column_number(cell.group(1))), max(rows, int(cell.group(2)))
+            texts = sum(1 for _ in TEXT_CELL.finditer(sheet))
+            if columns * rows > MAX_CELLS or texts * longest > MAX_EXPANDED_BYTES:
                 raise UnreadableData(
-                    f"{name}: its sheet spans {rows:,} rows and {columns:,} columns; at most {MAX_CELLS:,} cells are "
-                    "read. Export CSV instead."
+                    f"{name}: a sheet of {rows:,} rows, {columns:,} columns and {texts:,} texts of up to {longest:,} "
+                    f"letters is refused; at most {MAX_CELLS:,} cells are read. Export CSV instead."
                 )
+
+
+def _part(archive: zipfile.ZipFile, name: str) -> bytes:
+    return archive.read(name) if name in archive.namelist() else b""
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 @dataclass
@@ -112,7 +131,7 @@ class _Sensor:
     """What was read of one sensor: time in whole ns, and numbers by name."""
 
     time: array[int] = field(default_factory=lambda: array("q"))
-    numbers: dict[str, array[float]] = field(default_factory=dict)
+    numbers: dict[str, array[float]] = field(default_factory=lambda: {name: array("d") for name in JSON_NUMBERS})
 
 
 def _json_tables(member: Member) -> list[Member]:
@@ -134,7 +153,7 @@ def _json_tables(member: Member) -> list[Member]:
             metadata = {str(k): str(v) for k, v in item.items() if isinstance(v, str | int | float)}
         else:
             _add(sensors.setdefault(sensor, _Sensor()), item)
-    tables = [in_memory(f"{member.name}/{name}.csv", _as_csv(own)) for name, own in sensors.items() if own.numbers]
+    tables = [in_memory(f"{member.name}/{name}.csv", _as_csv(own)) for name, own in sensors.items()]
     if metadata:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([metadata.keys(), metadata.values()])
@@ -147,21 +166,28 @@ def _json_tables(member: Member) -> list[Member]:
 def _objects(member: Member) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list, or of lists in a list as older versions wrote them, each parsed by itself."""
     text = member.read().decode("utf-8-sig", errors="replace")
-    decode = json.JSONDecoder().raw_decode
-    place = BLANK.match(text).end()  # type: ignore[union-attr]
+    place = BETWEEN_OBJECTS.match(text).end()  # type: ignore[union-attr]
     while place < len(text):
-        if text[place] in "[]":
-            place += 1
-        else:
-            try:
-                item, place = decode(text, place)
-            except (json.JSONDecodeError, RecursionError) as error:
-                line = text.count("\n", 0, place) + 1
-                raise UnreadableData(f"{member.name}, line {line}: is damaged JSON ({str(error)[:80]}).") from error
-            if not isinstance(item, dict):
-                raise UnreadableData(f"{member.name}: expected Sensor Logger's JSON, a list of objects; found others.")
-            yield item
-        place = BLANK.match(text, place).end()  # type: ignore[union-attr]
+        item, length = _object_at(text, place)
+        if item is None:
+            line = text.count("\n", 0, place) + 1
+            raise UnreadableData(
+                f"{member.name}, line {line}: expected Sensor Logger's JSON, a list of objects; found "
+                f"{text[place : place + 60]!r}."
+            )
+        yield item
+        place = BETWEEN_OBJECTS.match(text, place + length).end()  # type: ignore[union-attr]
+
+
+def _object_at(text: str, place: int) -> tuple[dict[str, Any] | None, int]:
+    """Parse one small object; None where there is none, or it is damaged, too large or too deep."""
+    for letters in OBJECT_LETTERS:
+        try:
+            item, length = DECODER.raw_decode(text[place : place + letters])
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        return (item, length) if isinstance(item, dict) else (None, 0)
+    return None, 0
 
 
 def _add(sensor: _Sensor, item: dict[str, Any]) -> None:
@@ -169,8 +195,6 @@ def _add(sensor: _Sensor, item: dict[str, Any]) -> None:
         time = int(item.get("time", ""))
     except (TypeError, ValueError, OverflowError):
         time = -1
-    if not sensor.numbers:
-        sensor.numbers = {name: array("d") for name in JSON_NUMBERS if name in item}
     sensor.time.append(time if -(2**63) <= time < 2**63 else -1)
     for name, column in sensor.numbers.items():
         try:
@@ -183,5 +207,6 @@ def _as_csv(sensor: _Sensor) -> bytes:
     import polars as pl
 
     time = pl.Series("time", sensor.time)
-    frame = pl.DataFrame({"time": time.set(time < 0, None)} | {k: pl.Series(v) for k, v in sensor.numbers.items()})
-    return frame.write_csv().encode()
+    numbers = {name: pl.Series(column) for name, column in sensor.numbers.items()}
+    held = {name: column for name, column in numbers.items() if column.is_not_nan().any()}
+    return pl.DataFrame({"time": time.set(time < 0, None)} | held).write_csv().encode()

@@ -117,10 +117,8 @@ def _kind(layout: Layout) -> str:
     values = [_number(cell) for cell in layout.column(0)]
     if len(values) > 1 and values[1] > EPOCH_S[0]:
         return "tags"
-    named = next(
-        (kind for name, kind in KINDS.items() if layout.stem.partition("_")[0] == name and name not in ("acc", "ibi")),
-        "",
-    )
+    named = KINDS.get(layout.stem.partition("_")[0], "")
+    named = "" if named in ("accelerometer", "ibi") else named  # which have more columns
     if named or len(values) < 3:
         return named or "tags"
     rate, size = values[1], float(np.median(values[2:]))

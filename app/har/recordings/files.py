@@ -86,11 +86,11 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
     ------
     UnreadableData : nothing there, or an archive that is damaged or hostile.
     """
-    name = name or path.name
+    name = shown(name or path.name)
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
         yield [
-            _on_disk(file, file.relative_to(path).as_posix())
+            _on_disk(file, shown(file.relative_to(path).as_posix()))
             for file in files
             if wanted(file.relative_to(path).as_posix())
         ]
@@ -111,6 +111,11 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
 
 def _on_disk(path: Path, name: str) -> Member:
     return Member(name, path.stat().st_size, lambda: path.open("rb"))
+
+
+def shown(name: str) -> str:
+    """Return a file's name without control characters, which break what it is written into."""
+    return "".join(c for c in name if c.isprintable())
 
 
 def wanted(name: str) -> bool:
@@ -146,20 +151,24 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
         )
     for info in members:
         _check_member(info, name)
-    return [Member(info.filename, info.file_size, _opener(archive, info)) for info in members if wanted(info.filename)]
+    return [
+        Member(shown(info.filename), info.file_size, _opener(archive, info))
+        for info in members
+        if wanted(info.filename)
+    ]
 
 
 def _check_member(info: zipfile.ZipInfo, name: str) -> None:
     path = PurePosixPath(info.filename.replace("\\", "/"))
-    shown = info.filename[:100]
+    member = info.filename[:100]
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        raise UnreadableData(f"{name}: the member {shown!r} points outside the archive; such an archive is refused.")
+        raise UnreadableData(f"{name}: the member {member!r} points outside the archive; such an archive is refused.")
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise UnreadableData(f"{name}: the member {shown!r} is a link; such an archive is refused.")
+        raise UnreadableData(f"{name}: the member {member!r} is a link; such an archive is refused.")
     if info.flag_bits & 0x1:
-        raise UnreadableData(f"{name}: the member {shown!r} is encrypted; expected an archive without a password.")
+        raise UnreadableData(f"{name}: the member {member!r} is encrypted; expected an archive without a password.")
     if path.suffix.lower() == ".zip":
-        raise UnreadableData(f"{name}: holds another archive, {shown!r}; unpack it first.")
+        raise UnreadableData(f"{name}: holds another archive, {member!r}; unpack it first.")
 
 
 def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:

@@ -70,7 +70,7 @@ def _read_export(sources: list[Source], name: str) -> Recording:
         Problem(
             source.name,
             "ruined time stamps",
-            f"time is in a spreadsheet's notation ({source.layout.column(_place(source, TIME))[0]})",
+            f"time is not in whole nanoseconds, but as a spreadsheet writes it ({source.layout.column(_place(source, TIME))[0]})",
             f"{ELAPSED} is used instead",
         )
         for source in ruined
@@ -102,7 +102,7 @@ def _place(source: Source, name: str) -> int:
 
 
 def _ruined(source: Source) -> bool:
-    return any("e" in cell.lower() for cell in source.layout.column(_place(source, TIME)))
+    return not any(cell.strip().isdecimal() for cell in source.layout.column(_place(source, TIME)))
 
 
 def _first_stamp(source: Source) -> str | None:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from app.har.errors import UnreadableData
-from app.har.recordings.files import HEAD_BYTES, Member, in_memory
+from app.har.recordings.files import HEAD_BYTES, Member, in_memory, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +26,7 @@ NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
 NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
 SEPARATORS = "\t;|,"
 SAMPLE_LINES = 50
+MAX_COLUMNS = 4000
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
 
@@ -70,7 +71,7 @@ class Layout:
 
     def describe(self) -> str:
         """Describe the layout for a message."""
-        names = f"headed {', '.join(self.header)[:120]}" if self.header else "without header"
+        names = f"headed {shown(', '.join(self.header))[:120]}" if self.header else "without header"
         first = self.separator.join(self.rows[0])[:80] if self.rows else "no data row"
         return f"{self.n_columns} columns {names}, first row {first!r}"
 
@@ -143,13 +144,17 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     header = None if any(is_number(cell) for cell in cells[0]) else tuple(cell.strip() for cell in cells[0])
     rows = tuple(cells[1:] if header else cells)
     if not rows:
-        raise UnreadableData(f"{name}: holds a header ({', '.join(header or ())[:120]}) and no data row.")
+        raise UnreadableData(f"{name}: holds a header ({shown(', '.join(header or ()))[:120]}) and no data row.")
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     if header and width > len(header) and any(cell.strip() for row in rows for cell in row[len(header) :]):
         line = numbered[1][0]
         raise UnreadableData(
             f"{name}, line {line}: has {width} cells, the header {len(header)}; expected a cell for each heading. "
             "With decimal commas, separate the columns by semicolons."
+        )
+    if max(width, len(header or ())) > MAX_COLUMNS:
+        raise UnreadableData(
+            f"{name}: has {max(width, len(header or ())):,} columns; at most {MAX_COLUMNS:,} are read."
         )
     return Layout(
         encoding=encoding,

@@ -11,15 +11,28 @@ import json
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import Recording, Stream
+from app.har.recordings import read_upload
+from app.har.types import Gravity, Recording, Stream
+from tests import synthetic
 
 START_S = 1_752_154_081.5
 G = 9.80665
 Table = NDArray[np.float64]
+
+
+def upload(folder: Path, content: str | bytes | dict[str, str], name: str = "upload.zip") -> list[Recording]:
+    """Read files as if a person had brought them."""
+    path = folder / "stored"
+    if isinstance(content, dict):
+        content = zipped(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_upload(path, name)
 
 
 def stream(recording: Recording, modality: str) -> Stream:
@@ -27,9 +40,30 @@ def stream(recording: Recording, modality: str) -> Stream:
     return next(s for s in recording.streams if s.modality == modality)
 
 
-def held(recording: Recording, modality: str) -> bool:
-    """Tell whether a recording has a stream."""
-    return any(s.modality == modality for s in recording.streams)
+def kinds(recording: Recording) -> list[str]:
+    """Return the kinds of a recording's problems."""
+    return [problem.kind for problem in recording.problems]
+
+
+def walk(gravity: Gravity = "included", rate_hz: float = 100.0, seconds: float = 12.0) -> Recording:
+    """Return a walk with a clock that starts at zero."""
+    return synthetic.recording("Walk", seconds=seconds, rate_hz=rate_hz, gravity=gravity)
+
+
+def e4() -> Recording:
+    """Return a wrist's recording in whole 64ths of g, with what else the watch measures."""
+    base = walk(rate_hz=32.0, seconds=60.0).streams[0]
+    values = np.round(base.values / G * 64).astype(np.float32) * np.float32(G / 64)
+    body = {
+        "heart_rate": (1.0, 10.0, 71.25),
+        "electrodermal_activity": (4.0, 0.0, 0.5),
+        "skin_temperature": (4.0, 0.0, 33.5),
+    }
+    streams = [replace(base, values=values)]
+    for modality, (rate, start, level) in body.items():
+        time = start + np.arange(round(50 * rate)) / rate
+        streams.append(Stream(modality, time, (level + np.round(np.sin(time), 2)).astype(np.float32)[:, None]))
+    return Recording("e4", "e4", tuple(streams), "included")
 
 
 def zipped(files: Mapping[str, str | bytes]) -> bytes:

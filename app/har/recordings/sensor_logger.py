@@ -70,7 +70,7 @@ def _read_export(sources: list[Source], name: str) -> Recording:
         Problem(
             source.name,
             "ruined time stamps",
-            f"time is not in whole nanoseconds, but as a spreadsheet writes it ({source.layout.column(_place(source, TIME))[0]})",
+            f"time is as a spreadsheet writes it ({source.layout.column(_place(source, TIME))[0]}), not in nanoseconds",
             f"{ELAPSED} is used instead",
         )
         for source in ruined

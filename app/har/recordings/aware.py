@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import label_codes, raw_stream
+from app.har.recordings.build import label_codes, raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import UNLABELLED, Problem, Recording
@@ -41,10 +41,11 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
         frame = _frame(source)
         for (device,), rows in frame.partition_by(DEVICE, as_dict=True, maintain_order=True).items():
             devices[folder, str(device or "").strip()].append((source, rows))
-    return [
-        _read_device(tables, " ".join(filter(None, (upload if folder == "." else folder, device))))
+    named = {
+        " ".join(filter(None, (upload if folder == "." else folder, device))): tables
         for (folder, device), tables in devices.items()
-    ]
+    }
+    return read_each(named, lambda name, tables: _read_device(tables, name))
 
 
 def _frame(source: Source) -> pl.DataFrame:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.har.clocks import repair, to_seconds
-from app.har.errors import UnreadableData
+from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signal import mean_magnitude
@@ -19,6 +19,7 @@ from app.har.types import Gravity, IntArray, Problem, Recording, Stream
 if TYPE_CHECKING:
     import polars as pl
 
+T = TypeVar("T")
 MAX_NAME = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
 STANDARD_GRAVITY = 9.80665  # m/s² in a g
@@ -140,6 +141,26 @@ def _in_order(stream: Stream) -> Stream:
     """Order what a body gives by the second, of which repeated values are no fault, by time, each time once."""
     time, first = np.unique(stream.time_s, return_index=True)
     return replace(stream, time_s=time, values=stream.values[first], labels=None)
+
+
+def read_each(parts: Mapping[str, T], read: Callable[[str, T], Recording]) -> list[Recording]:
+    """Read the recordings of an upload one by one; one that fails is listed with the first that does not.
+
+    Raises
+    ------
+    HarError : all failed; the first failure.
+    """
+    recordings: list[Recording] = []
+    errors: dict[str, HarError] = {}
+    for name, part in parts.items():
+        try:
+            recordings.append(read(name, part))
+        except HarError as error:
+            errors[name] = error
+    if not recordings:
+        raise next(iter(errors.values()))
+    failed = tuple(Problem(name, "unreadable recording", str(error), "left out") for name, error in errors.items())
+    return [replace(recordings[0], problems=recordings[0].problems + failed), *recordings[1:]]
 
 
 def printable(name: str) -> str:

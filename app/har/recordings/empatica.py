@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream
+from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
 from app.har.recordings.tables import Layout, Source, columns, is_number
 from app.har.types import Problem, Recording, Stream
 
@@ -69,17 +69,9 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     folders: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         folders[str(PurePosixPath(source.name).parent)].append(source)
-    single = len(sources) == 1
-    recordings, errors = [], []
-    for folder, own in folders.items():
-        name = (PurePosixPath(sources[0].name).name if single else upload) if folder == "." else folder
-        try:
-            recordings.append(_read_export(own, name))
-        except HarError as error:
-            errors.append(error)
-    if not recordings:
-        raise errors[0]
-    return recordings
+    own_name = PurePosixPath(sources[0].name).name if len(sources) == 1 else upload
+    exports = {own_name if folder == "." else folder: own for folder, own in folders.items()}
+    return read_each(exports, lambda name, own: _read_export(own, name))
 
 
 def _read_export(sources: Sequence[Source], name: str) -> Recording:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.har.errors import UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream
+from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
 from app.har.recordings.tables import Layout, Source, parse
 from app.har.types import UNLABELLED, IntArray, Problem, Recording
 
@@ -65,13 +66,13 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
             ranges, problems = usable_ranges(source)
     if not experiments:
         raise UnreadableData(f"{upload}: holds labels of HAPT, but no acc_exp<NN>_user<NN>.txt.")
-    recordings = []
-    for number, (name, own) in enumerate(sorted(experiments.items())):
+
+    def read_one(name: str, own: dict[str, Source]) -> Recording:
         frames = {sensor: (own[sensor], read_signal(own[sensor])) for sensor in SENSORS.values() if sensor in own}
-        known = ranges.get(ids(name)) if ranges else None
-        told = list(problems) if number == 0 else []
-        recordings.append(to_recording(name, frames, known, told, labelled=bool(ranges)))
-    return recordings
+        return to_recording(name, frames, ranges.get(ids(name)), [], labelled=bool(ranges))
+
+    recordings = read_each(dict(sorted(experiments.items())), read_one)
+    return [replace(recordings[0], problems=(*problems, *recordings[0].problems)), *recordings[1:]]
 
 
 def to_recording(

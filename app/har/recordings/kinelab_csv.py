@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.build import build_recording, label_codes, raw_stream, read_each
 from app.har.recordings.tables import Layout, Source, parse
 from app.har.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, FloatArray, Recording, SignalSet
 
@@ -71,7 +71,10 @@ def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each."""
-    return [to_recording(source, read_frame(source), source.name, source.name) for source in sources]
+    return read_each(
+        {source.name: source for source in sources},
+        lambda name, source: to_recording(source, read_frame(source), name, name),
+    )
 
 
 def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:

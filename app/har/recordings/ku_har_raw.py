@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from app.har.recordings.build import build_recording, raw_stream
+from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.tables import Layout, Source, parse
 from app.har.types import Recording
 
@@ -66,7 +66,7 @@ def to_recording(
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files; the activity is known where a folder names it."""
-    return [
-        to_recording(source, read_frame(source), source.name, source.name, activity_of(source.name))
-        for source in sources
-    ]
+    return read_each(
+        {source.name: source for source in sources},
+        lambda name, source: to_recording(source, read_frame(source), name, name, activity_of(name)),
+    )

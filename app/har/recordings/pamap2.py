@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from app.har.errors import HarError
-from app.har.recordings.build import build_recording, raw_stream
+from app.har.errors import HarError, UnreadableData
+from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import UNLABELLED, Problem, Recording, Stream
 
@@ -40,7 +40,7 @@ def matches(layout: Layout) -> bool:
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each."""
-    return [_read_one(source) for source in sources]
+    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
 
 
 def _read_one(source: Source) -> Recording:
@@ -67,7 +67,7 @@ def _read_one(source: Source) -> Recording:
         except HarError as error:
             problems.append(Problem(source.name, "unreadable sensor", str(error), f"read without {modality}"))
     if not parts:
-        raise HarError(problems[0].detail)
+        raise UnreadableData(problems[0].detail)
     heart = frame.filter(pl.col("heart_rate").is_finite())
     if len(heart) > 1:
         unit = "beats/min, by the format"

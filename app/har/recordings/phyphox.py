@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import raw_stream
+from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle, unit_of_text
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import Problem, Recording
@@ -24,6 +24,7 @@ DESCRIPTION = 'phyphox: columns "Time (s)", "… x (unit)", "… y (unit)", "…
 TIME = re.compile(r"(time|t|zeit|temps)\b[^()\[\]]*[(\[]\s*(s|ms)\s*[)\]]")
 AXIS = re.compile(r"(?P<name>.*?)(?:[\s_.-]+|^)(?P<axis>[xyz])\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
 EVENTS = ("event", "experiment time", "system time")
+DEVICE = ("property", "value")
 META = "meta"
 
 
@@ -38,8 +39,8 @@ class Triple:
 
 
 def matches(layout: Layout) -> bool:
-    """Tell whether the header names a time and the three axes of a sensor, with units; or the events of a recording."""
-    return bool(_triples(layout)) or layout.names[:3] == EVENTS
+    """Tell whether the header names a time and the three axes of a sensor, with units; or what comes beside them."""
+    return bool(_triples(layout)) or layout.names[:3] == EVENTS or layout.names == DEVICE
 
 
 def _triples(layout: Layout) -> list[Triple]:
@@ -68,13 +69,12 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
             own = folder.parent if folder.name.lower() == META else folder
             if (start := _start(source)) is not None:
                 starts[str(own)] = start
-        else:
+        elif source.layout.names != DEVICE:
             folders[str(folder)].append(source)
     if not folders:
         raise UnreadableData(f"{upload}: holds the events of a phyphox recording, but no sensor's file.")
-    return [
-        _read_export(own, upload if folder == "." else folder, starts.get(folder)) for folder, own in folders.items()
-    ]
+    exports = {upload if folder == "." else folder: (own, starts.get(folder)) for folder, own in folders.items()}
+    return read_each(exports, lambda name, part: _read_export(part[0], name, part[1]))
 
 
 def _start(source: Source) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import raw_stream
+from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, settle
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import Problem, Recording, Stream
@@ -48,7 +48,7 @@ def _sensors(names: tuple[str, ...]) -> list[tuple[tuple[str, str, str], str, st
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each."""
-    return [_read_one(source) for source in sources]
+    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
 
 
 def _read_one(source: Source) -> Recording:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import raw_stream
+from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, settle
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import Problem, Recording
@@ -54,7 +54,8 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     found = {folder: own for folder, own in folders.items() if any(_is_sensor(source) for source in own)}
     if not found:
         raise UnreadableData(f"{upload}: holds Sensor Logger's metadata, but no sensor's file.")
-    return [_read_export(own, upload if folder == "." else folder) for folder, own in found.items()]
+    exports = {upload if folder == "." else folder: own for folder, own in found.items()}
+    return read_each(exports, lambda name, own: _read_export(own, name))
 
 
 def _is_sensor(source: Source) -> bool:

@@ -115,7 +115,8 @@ class _Size:
 def _size(stream: Stream) -> _Size:
     if stream.values.shape[1] != 3:
         return _Size(math.nan, math.nan, math.nan)
-    norm = np.linalg.norm(stream.values.astype(np.float64), axis=1)
+    some = stream.values[:: max(1, len(stream.values) // 200_000)]
+    norm = np.linalg.norm(some.astype(np.float64), axis=1)
     block = max(2, round(SLOW_S * sampling_rate(stream.time_s)))
     return _Size(mean_magnitude(stream.values, block), float(np.median(norm)), float(np.percentile(norm, 90)))
 
@@ -221,9 +222,11 @@ def turning_ratio(total: Stream, gyroscope: Stream) -> tuple[float, float]:
 
 
 def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    order = np.argsort(stream.time_s, kind="stable")
-    time = stream.time_s[order]
-    return np.column_stack([np.interp(grid, time, stream.values[order, axis]) for axis in range(3)])
+    time, values = stream.time_s, stream.values
+    if (np.diff(time) < 0).any():
+        order = np.argsort(time, kind="stable")
+        time, values = time[order], values[order]
+    return np.column_stack([np.interp(grid, time, values[:, axis]) for axis in range(3)])
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream
+from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
 from app.har.recordings.sensors import ROTATION
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import Recording
@@ -53,7 +53,7 @@ def matches(layout: Layout) -> bool:
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each; the name tells activity and subject."""
-    return [_read_one(source) for source in sources]
+    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
 
 
 def _read_one(source: Source) -> Recording:

@@ -189,6 +189,23 @@ def test_a_name_that_gravity_contradicts_is_not_believed(tmp_path: Path) -> None
     assert kinds(found) == ["gravity included"]
 
 
+def test_a_name_that_promises_gravity_is_not_believed_either(tmp_path: Path) -> None:
+    text = exports.sensor_logger(walk("removed"))["Accelerometer.csv"]
+    (found,) = upload(tmp_path, text, "TotalAcceleration.csv")
+    assert found.gravity == "removed"
+    assert kinds(found) == ["no gravity"]
+
+
+def test_running_without_gravity_is_not_taken_for_gravity_in_g(tmp_path: Path) -> None:
+    written = synthetic.recording("Run", seconds=12.0, rate_hz=100.0)
+    own = stream(written, "accelerometer")
+    drifting = replace(own, values=own.values + np.array([0.0, 0.0, 1.0], np.float32))  # a mean of 1 m/s²
+    text = exports.phyphox(replace(written, gravity="included", streams=(drifting,)))["Accelerometer.csv"]
+    (found,) = upload(tmp_path, text, "run.csv")
+    assert (found.gravity, kinds(found)) == ("removed", [])
+    np.testing.assert_allclose(found.streams[0].values, drifting.values, atol=1e-4)
+
+
 def test_several_exports_in_one_archive_are_several_recordings(tmp_path: Path) -> None:
     one, two = exports.sensor_logger(walk()), exports.phyphox(walk("removed"))
     files = {f"monday/{k}": v for k, v in one.items()} | {f"tuesday/{k}": v for k, v in two.items()}
@@ -450,6 +467,12 @@ def test_a_sensor_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
     (found,) = upload(tmp_path, files)
     assert [s.modality for s in found.streams] == ["accelerometer"]
     assert [(p.source, p.kind) for p in found.problems] == [("Gyroscope.csv", "unreadable file")]
+
+
+def test_an_archive_packed_with_backslashes_keeps_its_folders_apart(tmp_path: Path) -> None:
+    files = {f"{day}/{k}": v for day in ("monday", "tuesday") for k, v in exports.sensor_logger(walk()).items()}
+    packed = zipped(files).replace(b"monday/", b"monday\\").replace(b"tuesday/", b"tuesday\\")
+    assert [r.recording_id for r in upload(tmp_path, packed)] == ["monday", "tuesday"]
 
 
 def test_an_export_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:

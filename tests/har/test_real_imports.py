@@ -144,6 +144,23 @@ def test_the_lone_accelerometer_of_sensor_logger_reports_its_hole_of_85_6_s(data
 
 
 @pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "modality", "gravity"),
+    [
+        ("TotalAcceleration", "accelerometer", "included"),
+        ("Accelerometer", "accelerometer", "removed"),
+        ("Gyroscope", "gyroscope", "removed"),
+    ],
+)
+def test_a_lone_real_file_of_another_name_is_told_by_its_size(
+    name: str, modality: str, gravity: str, data_dir: Path
+) -> None:
+    (found,) = read_upload(data_dir / "phone-exports" / "sensor-logger" / f"{name}.csv", "monday.csv")
+    assert ([s.modality for s in found.streams], found.gravity) == ([modality], gravity)
+    assert next(p.kind for p in found.problems if p.source == "monday.csv") == "sensor by size"
+
+
+@pytest.mark.real_data
 def test_the_heading_deg_per_s_of_the_real_phyphox_file_is_told_and_found_wrong(data_dir: Path, tmp_path: Path) -> None:
     """Gravity turns in the accelerometer as fast as the gyroscope says in rad/s, so the heading is mistaken."""
     folder = data_dir / "phone-exports" / "phyphox"

@@ -152,7 +152,7 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
     for info in members:
         _check_member(info, name)
     return [
-        Member(shown(info.filename), info.file_size, _opener(archive, info))
+        Member(shown(info.filename.replace("\\", "/")), info.file_size, _opener(archive, info))  # as Windows packs
         for info in members
         if wanted(info.filename)
     ]

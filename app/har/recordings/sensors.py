@@ -43,6 +43,10 @@ NAMES = (
 )
 FAST_RAD_S = 25.0
 STILL_DEG_S = 8.0
+# What a tenth of the vectors exceeds without gravity. KU-HAR: acceleration 0.07 to 0.1 at rest, 5 to 33 m/s² in motion,
+# rotation 0.03 and 1.3 to 9.7 rad/s. They overlap, so this is a guess, and told as one
+LINEAR_FROM, REST = 3.2, (0.05, 0.4)
+MAX_MOVEMENT = 2.0  # the median vector, in lengths of the mean one, while gravity is in both
 SLOW_S = 4.0  # over which movement averages out
 GRAVITY_SHARE = (0.7, 1.3)  # of gravity, that the mean vector of a worn sensor has
 
@@ -129,13 +133,15 @@ def _kind_by_size(size: _Size, unit: str) -> tuple[str, str]:
     if unit in ACCELERATION:
         return "linear", f"the mean vector is {size.mean:.3g} {unit} long, without gravity"
     rough = f"the values average out, and a tenth is longer than {size.fast:.3g}"
-    # Walking with a phone in a pocket: 5 m/s² against 3 rad/s; what lies still can't be told apart
-    return ("linear" if size.fast > 4.0 else "gyroscope"), f"{rough}; name the file after its sensor to be sure"
+    linear = size.fast > LINEAR_FROM or REST[0] < size.fast < REST[1]
+    return ("linear" if linear else "gyroscope"), f"{rough}; name the file after its sensor to be sure"
 
 
 def _gravity_unit(size: _Size) -> str:
     """Return the unit in which the mean vector is as long as gravity, or ""."""
     low, high = GRAVITY_SHARE
+    if size.typical > MAX_MOVEMENT * size.mean:  # what movement alone leaves of a mean
+        return ""
     shares = {unit: size.mean * factor / STANDARD_GRAVITY for unit, factor in ACCELERATION.items()}
     return next((unit for unit, share in shares.items() if low < share < high), "")
 
@@ -148,11 +154,12 @@ def _acceleration(
     if by_size == "g" and kind == "linear":
         by_size = ""  # movement alone may average to 1 m/s²
     if not by_size:
+        mean = size.mean * UNITS[unit or "m/s²"] / STANDARD_GRAVITY
+        free = kind == "linear" or (mean < 0.5 and kind == "acceleration") or (mean < 0.25 and kind == "total")
         if kind == "total":
-            problems.append(
-                Problem(source, "no gravity", f"the mean vector is {size.mean:.3g} long, not as gravity is", "kept")
-            )
-        free = kind == "linear" or (kind == "acceleration" and size.mean * UNITS[unit or "m/s²"] < STANDARD_GRAVITY / 2)
+            detail = f"is called acceleration with gravity, but the mean vector is {size.mean:.3g} long"
+            action = "taken as acceleration without gravity" if free else "kept"
+            problems.append(Problem(source, "no gravity", detail, action))
         return (("linear" if free else "total") if kind != "gravity" else kind), unit or "m/s²", _told(unit, how)
     if kind == "linear":
         problems.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,20 @@ def test_an_archive_of_anything_is_survived(tmp_path: Path) -> None:
             for i in range(5)
         }
         survives(tmp_path, zipped(files), "any.zip")
+
+
+SHEET = [["Time (s)", "X (g)", "Y (g)", "Z (g)"], *[[i / 100, 0.1, 0.2, 0.97] for i in range(300)]]
+
+
+@settings(quickly, max_examples=12, deadline=10_000)
+@given(
+    write=st.sampled_from([exports.workbook, exports.old_workbook]),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),
+)
+def test_no_damage_to_a_workbook_ends_the_program(
+    write: Callable[..., bytes], changes: list[tuple[float, int]], tmp_path: Path
+) -> None:
+    data = bytearray(write({"Accelerometer": SHEET}))
+    for place, value in changes:
+        data[int(place * (len(data) - 1))] = value
+    survives(tmp_path, bytes(data), "walk.xls")

@@ -6,25 +6,25 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from app.har.errors import UnreadableData
-from app.har.recordings.files import WORKBOOK, Member, in_memory, reading
+from app.har.recordings import workbook_child
+from app.har.recordings.files import WORKBOOK, Member, in_memory, shown
 
 MAX_JSON_BYTES = 512 * 2**20
 MAX_WORKBOOK_BYTES = 64 * 2**20
-MAX_EXPANDED_BYTES = 256 * 2**20
-MAX_CELLS = 10_000_000  # of one sheet; a workbook may put two cells at the ends of an empty one of 17 thousand million
+WORKBOOK_TIMEOUT_S = 60
 WORKBOOK_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ARCHIVE = b"PK\x03\x04"
 AXIVITY = b"MD\xfc\x03"
-CELL = re.compile(rb"""r\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
-TEXT_CELL = re.compile(rb"""t\s*=\s*["']s["']""")
-SHARED_TEXT = re.compile(rb"<si>(.*?)</si>", re.DOTALL)
 DECODER = json.JSONDecoder()
 BETWEEN_OBJECTS = re.compile(r"[\s,\[\]]*")
 OBJECT_LETTERS = (4096, 65_536)  # a reading has some 150 letters
@@ -61,69 +61,25 @@ def _is_workbook(member: Member) -> bool:
 
 
 def _sheets(member: Member) -> Iterator[Member]:
-    """Yield the sheets of an Excel workbook, old (.xls) or new (.xlsx), as CSV."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
+    """Yield the sheets of an Excel workbook, old (.xls) or new (.xlsx), as CSV; read in a process of its own."""
     if member.size > MAX_WORKBOOK_BYTES:
         raise UnreadableData(
             f"{member.name}: is a workbook of {member.size:,} bytes; at most {MAX_WORKBOOK_BYTES:,} are read. "
             "Export CSV instead."
         )
-    data = member.read()
-    _check_extent(member.name, data)
+    command = [sys.executable, str(Path(workbook_child.__file__))]
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        for name in workbook.sheet_names:
-            rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
-            if rows and len(rows[0]) > 1:
-                text = io.StringIO()
-                csv.writer(text, lineterminator="\n").writerows(rows)
-                yield in_memory(f"{member.name}/{name}", text.getvalue().encode())
-    except (CalamineError, ValueError, OSError) as error:
+        child = subprocess.run(
+            command, input=member.read(), capture_output=True, timeout=WORKBOOK_TIMEOUT_S, check=True
+        )
+    except subprocess.SubprocessError as error:
         raise UnreadableData(
-            f"{member.name}: is a spreadsheet that cannot be read ({error}). Export CSV instead."
+            f"{member.name}: is a spreadsheet that cannot be read; it is damaged or asks for too much memory or time. "
+            "Export CSV instead."
         ) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # what the library makes of a fault of its own
-            raise
-        raise UnreadableData(f"{member.name}: is a damaged spreadsheet. Export CSV instead.") from error
-
-
-def _check_extent(name: str, data: bytes) -> None:
-    """Refuse a new workbook whose cells would take far more memory than its file."""
-    if not data.startswith(ARCHIVE):
-        return
-    with reading(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        expanded = sum(info.file_size for info in archive.infolist())
-        if expanded > MAX_EXPANDED_BYTES:
-            raise UnreadableData(
-                f"{name}: would expand to {expanded:,} bytes; at most {MAX_EXPANDED_BYTES:,} are read."
-            )
-        longest = max((len(text) for text in SHARED_TEXT.findall(_part(archive, "xl/sharedStrings.xml"))), default=0)
-        for info in archive.infolist():
-            if not info.filename.startswith("xl/worksheets/"):
-                continue
-            sheet = archive.read(info)
-            columns = rows = 0
-            for cell in CELL.finditer(sheet):
-                columns, rows = max(columns, _column_number(cell.group(1))), max(rows, int(cell.group(2)))
-            texts = sum(1 for _ in TEXT_CELL.finditer(sheet))
-            if columns * rows > MAX_CELLS or texts * longest > MAX_EXPANDED_BYTES:
-                raise UnreadableData(
-                    f"{name}: a sheet of {rows:,} rows, {columns:,} columns and {texts:,} texts of up to {longest:,} "
-                    f"letters is refused; at most {MAX_CELLS:,} cells are read. Export CSV instead."
-                )
-
-
-def _part(archive: zipfile.ZipFile, name: str) -> bytes:
-    return archive.read(name) if name in archive.namelist() else b""
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+    for name, text in json.loads(child.stdout).items():
+        if "," in text.partition("\n")[0]:
+            yield in_memory(f"{member.name}/{shown(name)}", text.encode())
 
 
 @dataclass

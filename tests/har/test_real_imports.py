@@ -208,7 +208,7 @@ def test_the_real_physics_toolbox_file_has_sensors_of_14_6_hz_behind_44_rows_a_s
         assert own.values[0].any()  # the zeros at the start are gone
     repeated = [p.detail for p in found.problems if p.kind == "repeated values"]
     assert len(repeated) == 3
-    assert repeated[0].startswith("accelerometer: each value is repeated 3.0 times, the sensor gives 15 a second")
+    assert repeated[0].startswith("accelerometer: each value is repeated 3.0 times, the sensor gives 14.7 a second")
     assert [p.kind for p in found.problems].count("zeros at the start") == 2
 
 

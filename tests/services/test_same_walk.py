@@ -1,0 +1,67 @@
+"""One real recording, exported as four apps would: each with its own rate, unit, order of axes and clock."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.interpolate import CubicSpline
+
+from app.har.classifier import ActivityClassifier
+from app.har.recordings import read_upload
+from app.har.types import Recording, Stream
+from app.services.recognition import recognise
+from tests import exports
+from tests.har.test_gravity import with_gravity
+
+ROOT = Path(__file__).resolve().parents[2]
+WALKS = ["11.Walk/1002_L_1.csv", "11.Walk/1037_L_1.csv", "15.Stair-up/1041_S_1.csv", "14.Run/1042_M_1.csv"]
+APPS: Mapping[str, tuple[float, Callable[[Recording], str | dict[str, str]]]] = {
+    "Sensor Logger": (101.3, exports.sensor_logger),
+    "phyphox": (200.0, lambda own: exports.phyphox(own, separator=";", decimal=",")),
+    "Physics Toolbox": (119.0, exports.physics_toolbox),
+    "HHAR": (152.0, exports.hhar),
+}
+
+
+def as_sampled(recording: Recording, rate_hz: float) -> Recording:
+    """Return what a phone with this rate, an uneven clock and sensors that take turns would have delivered."""
+    random = np.random.default_rng(round(rate_hz))
+    start = max(own.time_s[0] for own in recording.streams)
+    end = min(own.time_s[-1] for own in recording.streams)
+    streams = []
+    for number, own in enumerate(recording.streams):
+        time = np.arange(start, end - 1 / rate_hz, 1 / rate_hz) - start + number * 0.3 / rate_hz
+        time[1:] += random.uniform(-0.1, 0.1, len(time) - 1) / rate_hz
+        values = CubicSpline(own.time_s - start, own.values)(time).astype(np.float32)
+        streams.append(Stream(own.modality, time, values))
+    return replace(recording, streams=tuple(streams), problems=())
+
+
+@pytest.mark.real_data
+def test_the_same_walk_is_the_same_walk_in_four_apps_exports(data_dir: Path, tmp_path: Path) -> None:
+    model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
+    path = tmp_path / "file"
+    answers: dict[str, list[int]] = {app: [] for app in APPS}
+    with zipfile.ZipFile(data_dir / "ku-har" / "1.Raw_time_domian_data.zip") as archive:
+        for number, name in enumerate(WALKS):
+            path.write_bytes(archive.read(f"1.Raw_time_domian_data/{name}"))
+            recording = with_gravity(read_upload(path, name)[0], seed=number)
+            found = {}
+            for app, (rate_hz, written) in APPS.items():
+                export = written(as_sampled(recording, rate_hz))
+                path.write_bytes(exports.zipped(export) if isinstance(export, dict) else export.encode())
+                result, _, _ = recognise(path, "walk.zip", model, "model")
+                assert "gravity removed" in [problem.kind for problem in result.problems]
+                found[app] = result.ranked[:, 0].tolist()
+            windows = min(map(len, found.values()))  # a last window may end a sample late
+            for app, own in found.items():
+                answers[app] += own[:windows]
+    table = np.array(list(answers.values()))  # (n_apps, n_windows)
+    assert table.shape[1] > 25
+    agreement = (table == table[0]).mean(axis=1)
+    assert agreement.min() >= 0.97, dict(zip(APPS, agreement.round(3), strict=True))

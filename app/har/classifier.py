@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har import model_folder, networks
+from app.har.augmentation import slow_copies
 from app.har.base import Classifier
 from app.har.combination import combine, fit_combination
 from app.har.convolutions import SAMPLE, RandomConvolutions
@@ -26,7 +27,17 @@ from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
 
 RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
-PARTS = ("selection", "logarithms", "raw", "gru", "time attention", "sensor attention", "head", "convolutions")
+PARTS = (
+    "selection",
+    "logarithms",
+    "raw",
+    "gru",
+    "time attention",
+    "sensor attention",
+    "head",
+    "convolutions",
+    "slow copies",
+)
 
 
 @dataclass(frozen=True)
@@ -38,10 +49,11 @@ class ModelConfig:
     n_selected: int = 192  # frame features that go on to the network, the Random Forest's best
     units: int = 64
     filters: int = 16  # of the first convolution over the raw signal
-    epochs: int = 14
+    epochs: int = 10
     batch: int = 256
     closing_share: float = 0.25  # of as many epochs more, on all training windows once calibration has had its part
     learning_rate: float = 3e-3
+    slow_share: float = 0.5  # of the training windows come again, as from a slower sensor
     sensor_dropout: float = 0.1  # share of training windows that lose a sensor, where there are several
     elm_nodes: int = 3000
     elm_ridge: float = 100.0
@@ -269,7 +281,11 @@ class ActivityClassifier(Classifier):
             RandomConvolutions.of(sample[:, :, channels], n_kernels, seed + number)
             for number, channels in enumerate(self._devices)
         ]
-        described = _Description.joined(per_chunk(windows, self._describe))
+        again, copies = slow_copies(windows, 0.0 if self._lacks("slow copies") else config.slow_share, seed)
+        described = _Description.joined(per_chunk(windows, self._describe) + per_chunk(copies, self._describe))
+        origin = np.append(np.arange(len(windows)), again)
+        y, people = y[origin], windows.subjects[origin]
+        fitted, kept = (np.flatnonzero(np.isin(origin, rows)) for rows in (fitted, held_out))
 
         on_event({"stage": "selection", "fraction": 0.2})
         self.importances = rank_features(described.frames[fitted], y[fitted], described.names, seed)
@@ -278,8 +294,7 @@ class ActivityClassifier(Classifier):
         self._window_scaler = Scaler.of(described.whole[fitted])
         scaled = self._window_scaler(described.whole, np.inf)
         self._familiarity = [
-            Familiarity.of(scaled[:, columns], y, windows.subjects)
-            for columns in described.columns[: len(self.sensors)]
+            Familiarity.of(scaled[:, columns], y, people) for columns in described.columns[: len(self.sensors)]
         ]
 
         on_event({"stage": "head", "fraction": 0.3})
@@ -288,14 +303,14 @@ class ActivityClassifier(Classifier):
         self.elm = self._new_elm(seed)
         self.elm.fit(whole[fitted], y[fitted], n_activities, balanced=True)
         scores = self.elm.predict(whole[held_out])
-        self.elm.partial_fit(whole[held_out], y[held_out], n_activities)
+        self.elm.partial_fit(whole[kept], y[kept], n_activities)
         for combination in self._blocks(np.array(list(self._combinations()))).tolist():
             if not all(combination):  # that one is solved already
                 self.elm.solve(tuple(combination))
 
         on_event({"stage": "network", "fraction": 0.4})
         self._compander = Compander.of(described.raw[fitted])
-        inputs = self._inputs(described, np.ones((len(windows), len(self.sensors)), bool))
+        inputs = self._inputs(described, np.ones((len(origin), len(self.sensors)), bool))
         of_fitted, of_held_out = ({name: x[rows] for name, x in inputs.items()} for rows in (fitted, held_out))
         self.network = self._build(described, seed)
         epochs = epochs or config.epochs

@@ -1,0 +1,68 @@
+"""Training windows as they might have come from another device."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from app.har.augmentation import SLOW_RATES_HZ, slow_copies
+from app.har.classifier import ActivityClassifier
+from app.har.types import WindowSet
+from tests import synthetic
+
+
+def resampled_from(windows: WindowSet, rate_hz: float) -> WindowSet:
+    """Return what is left of windows that a sensor of this rate recorded, by plain decimation and interpolation."""
+    from scipy.signal import resample
+
+    n = windows.X.shape[1]
+    fewer = round(n * rate_hz / windows.sampling_rate_hz)
+    return replace(windows, X=resample(resample(windows.X, fewer, axis=1), n, axis=1).astype(np.float32))
+
+
+def test_a_slow_copy_keeps_what_a_slow_sensor_sees_and_nothing_else() -> None:
+    windows = synthetic.window_set(4)
+    time = np.arange(windows.X.shape[1]) / windows.sampling_rate_hz
+    slow, fast = np.sin(2 * np.pi * 3 * time), np.sin(2 * np.pi * 45 * time)
+    X = np.tile((slow + fast)[None, :, None], (len(windows), 1, windows.X.shape[2])).astype(np.float32)
+    chosen, copies = slow_copies(replace(windows, X=X), 1.0, 0)
+    assert chosen.tolist() == list(range(len(windows)))
+    inner = slice(30, -30)
+    np.testing.assert_allclose(
+        copies.X[:, inner], np.broadcast_to(slow[None, inner, None], X[:, inner].shape), atol=0.05
+    )
+    assert copies.y.tolist() == windows.y.tolist()
+
+
+def test_slow_copies_are_a_share_of_the_windows_and_leave_the_windows_alone() -> None:
+    windows = synthetic.window_set(6)
+    before = windows.X.copy()
+    chosen, copies = slow_copies(windows, 0.5, 1)
+    assert 0.2 * len(windows) < len(chosen) < 0.8 * len(windows)
+    assert len(copies) == len(chosen)
+    np.testing.assert_array_equal(windows.X, before)
+
+
+def test_there_are_no_slow_copies_of_what_is_slow() -> None:
+    windows = replace(synthetic.window_set(4), sampling_rate_hz=min(SLOW_RATES_HZ))
+    chosen, copies = slow_copies(windows, 1.0, 0)
+    assert (len(chosen), len(copies)) == (0, 0)
+
+
+def test_a_missing_sensor_stays_missing_in_a_slow_copy() -> None:
+    windows = synthetic.window_set(4)
+    windows.X[0, :, 3:] = np.nan
+    _, copies = slow_copies(windows, 1.0, 0)
+    assert np.isnan(copies.X[0, :, 3:]).all()
+    assert np.isfinite(copies.X[0, :, :3]).all()
+    assert np.isfinite(copies.X[1:]).all()
+
+
+def test_a_model_recognises_what_a_slower_sensor_recorded() -> None:
+    windows = synthetic.window_set(8)
+    people = np.unique(windows.subjects)
+    tested = np.isin(windows.subjects, people[-2:])
+    model = ActivityClassifier().fit(windows.take(~tested), epochs=3)
+    slow = resampled_from(windows.take(tested), 50.0)
+    assert (model.predict_proba(slow).argmax(axis=1) == slow.y).mean() > 0.9

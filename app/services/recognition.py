@@ -35,14 +35,29 @@ if TYPE_CHECKING:
 Layout = Literal["timeline", "windows"]
 WINDOW_COLUMNS = (
     "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
-    "true_activity", "right", "unfamiliar",
+    "true_activity", "right", "unfamiliar", "start_utc",
 )  # fmt: skip
+BOUT_COLUMNS = ("recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc")
 SILENT = 1e-3  # attention below which a sensor was not listened to
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
 CARDS = 50  # a file of single windows holds twenty thousand recordings
 OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
+SAME_MOMENT_S = 1e-3
+YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
+
+
+@dataclass(frozen=True)
+class Bouts:
+    """Stretches of one activity, as columns."""
+
+    start_s: TimeArray  # (n_bouts,) on the recording's clock
+    end_s: TimeArray
+    activity: IntArray  # position in the names that it was asked of
+    windows: IntArray
+    confidence: TimeArray  # mean over the windows
+    first: IntArray  # position of the first window
 
 
 @dataclass(frozen=True)
@@ -66,9 +81,22 @@ class PredictionResult:
     sensor_attention: FloatArray  # (n_windows, n_sensors), rows sum to 1; 0 where it did not listen
     unfamiliar: NDArray[np.bool_]  # (n_windows,): unlike anything the model was trained on
     problems: tuple[Problem, ...] = ()
+    origin_utc_s: tuple[float | None, ...] = ()  # one per recording: Unix time at 0 s of its clock, where known
 
     def __len__(self) -> int:
         return len(self.proba)
+
+    @cached_property
+    def origins(self) -> TimeArray:
+        """Unix time at 0 s of each window's clock, NaN where it is not known; (n_windows,).
+
+        A clock that stands between the years 2000 and 2100 counts from 1970; an origin that leads elsewhere is none.
+        """
+        told = [np.nan if origin is None else origin for origin in self.origin_utc_s] or [np.nan]
+        origin = np.array(told, np.float64)[self.recording if self.origin_utc_s else np.zeros(len(self), np.int64)]
+        origin = np.where(np.isnan(origin), 0.0, origin)
+        moment = origin + self.start_s
+        return np.where((moment >= YEAR_2000) & (moment < YEAR_2100), origin, np.nan)
 
     @cached_property
     def ranked(self) -> IntArray:
@@ -126,38 +154,47 @@ class PredictionResult:
             _named(self.truth_activities, self.truth[index]),
             [RIGHT[right] for right in self.right[index].tolist()],
             self.unfamiliar[index].tolist(),
+            _utc(self.origins[index] + self.start_s[index]),
             strict=True,
         )
         return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
 
-    def bouts(self, part: int | None = None, *, truth: bool = False) -> list[dict[str, Any]]:
+    def bout_columns(self, part: int | None = None, *, truth: bool = False) -> Bouts:
         """Return stretches of one recognised activity: equal windows of one recording without a gap between them.
 
-        ``part`` keeps those of one recording; ``truth`` gives the activities that the file names instead.
+        ``part`` keeps those of one recording; ``truth`` gives the activities that the file names instead. Their
+        ``activity`` is a position in ``activities`` or, of those of the file, in ``truth_activities``.
         """
-        names = self.truth_activities if truth else self.activities
-        chosen = self.truth if truth else self.ranked[:, 0]
         keep = self.positions(part)
-        if not len(keep):
-            return []
-        chosen, start, end, owner = chosen[keep], self.start_s[keep], self.end_s[keep], self.recording[keep]
-        same = (chosen[1:] == chosen[:-1]) & (owner[1:] == owner[:-1]) & (np.abs(start[1:] - end[:-1]) < 1e-3)
-        first = np.flatnonzero(np.concatenate(([True], ~same)))
-        last = np.concatenate((first[1:], [len(keep)])) - 1
-        n = last - first + 1
-        confidence = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) / n
+        chosen = (self.truth if truth else self.ranked[:, 0])[keep]
+        keep, chosen = keep[chosen != UNLABELLED], chosen[chosen != UNLABELLED]
+        start, end, owner = self.start_s[keep], self.end_s[keep], self.recording[keep]
+        joined = np.abs(start[1:] - end[:-1]) < SAME_MOMENT_S
+        same = (chosen[1:] == chosen[:-1]) & (owner[1:] == owner[:-1]) & joined
+        begins = np.ones(len(keep), bool)
+        begins[1:] = ~same
+        first = np.flatnonzero(begins)
+        n = np.diff(np.append(first, len(keep)))
+        total = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) if len(first) else np.empty(0)
+        return Bouts(start[first], end[first + n - 1], chosen[first], n, total / n, keep[first])
+
+    def bouts(self, part: int | None = None, *, truth: bool = False) -> list[dict[str, Any]]:
+        """Return the same as plain rows, with the names."""
+        bouts = self.bout_columns(part, truth=truth)
+        names = self.truth_activities if truth else self.activities
+        origin = self.origins[bouts.first]
         rows = zip(
-            _named(self.recording_ids, owner[first]),
-            _milliseconds(start[first]),
-            _milliseconds(end[last]),
-            _named(names, chosen[first]),
-            n.tolist(),
-            [None] * len(first) if truth else confidence.round(4).tolist(),
+            _named(self.recording_ids, self.recording[bouts.first]),
+            _milliseconds(bouts.start_s),
+            _milliseconds(bouts.end_s),
+            _named(names, bouts.activity),
+            bouts.windows.tolist(),
+            [None] * len(bouts.windows) if truth else bouts.confidence.round(4).tolist(),
+            _utc(origin + bouts.start_s),
+            _utc(origin + bouts.end_s),
             strict=True,
         )
-        columns = ("recording", "start_s", "end_s", "activity", "windows", "confidence")
-        bouts = (dict(zip(columns, row, strict=True)) for row in rows)
-        return [bout for bout in bouts if bout["activity"] is not None]
+        return [dict(zip(BOUT_COLUMNS, row, strict=True)) for row in rows]
 
     def summary(self) -> dict[str, Any]:
         """Return the whole in figures: minutes per activity (longest first), confidence, how many were right."""
@@ -207,6 +244,14 @@ def _milliseconds(time_s: TimeArray) -> list[float]:
     return moments
 
 
+def _utc(moments: TimeArray) -> list[str | None]:
+    """Write Unix times as ISO 8601 in UTC, None where there is none."""
+    known = np.isfinite(moments)
+    stamps = (np.where(known, moments, 0.0) * 1000).round().astype("datetime64[ms]")
+    texts: list[str] = np.datetime_as_string(stamps, timezone="UTC").tolist()
+    return [text if there else None for text, there in zip(texts, known.tolist(), strict=True)]
+
+
 def recognise(
     path: Path, name: str, classifier: ActivityClassifier, model: str, on_event: OnEvent = ignore_event
 ) -> tuple[PredictionResult, SignalSet, Quality]:
@@ -254,7 +299,10 @@ def recognise(
     on_event({"stage": "recognising"})
     with _predicting:
         recognition = classifier.recognise(windows)
-    return _result(windows, signals, recognition, classifier, model, problems), signals, quality
+    origins = {recording.recording_id: recording.origin_utc_s for recording in recordings}
+    result = _result(windows, signals, recognition, classifier, model, problems)
+    origin_utc_s = tuple(origins[name] for name in result.recording_ids)
+    return replace(result, origin_utc_s=origin_utc_s), signals, quality
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from app.extensions import db
 from app.har.types import UNLABELLED, SignalSet
 from app.models import Prediction, StoredRecording
 from app.services import predictions, stored_signal
-from app.services.recognition import PredictionResult
+from app.services.prediction_result import PredictionResult
 from app.services.transaction import transaction
 
 ACTIVITIES = ("Lie", "Sit", "Stand", "Walk", "Run", "Stair-up")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.types import UNLABELLED, IntArray, TimeArray
-from app.services.recognition import SAME_MOMENT_S, Bouts, PredictionResult
+from app.services.prediction_result import SAME_MOMENT_S, Bouts, PredictionResult
 from app.services.wall_clock import Period, WallClock
 
 MISSING = "missing"

@@ -27,7 +27,8 @@ from app.models import Dataset, ModelVersion, Prediction, StoredRecording
 from app.services import datasets, model_versions, stored_signal
 from app.services.activity_times import clock_of
 from app.services.errors import Conflict, NotFound
-from app.services.recognition import PredictionResult, recognise
+from app.services.prediction_result import PredictionResult
+from app.services.recognition import recognise
 from app.services.stored_signal import StoredSignal
 from app.services.timeline import rows_of_file, timeline
 from app.services.transaction import transaction

@@ -11,7 +11,7 @@ from app.har.colours import MISSING, activity_colour
 from app.har.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, TimeArray
 from app.services.activity_times import Columns, bands
 from app.services.errors import ServiceError
-from app.services.recognition import Bouts, PredictionResult
+from app.services.prediction_result import Bouts, PredictionResult
 from app.services.stored_signal import StoredSignal
 from app.services.wall_clock import WallClock, elapsed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from app.har.errors import HarError, ModelIntegrityError, UnreadableData, Unusab
 from app.models import ModelVersion, Prediction, StoredRecording, User
 from app.services import accounts, model_versions, predictions
 from app.services.errors import Conflict, NotFound
+from tests import exports
 from tests.long_recording import a_day, store
 from tests.trained import Example, recording_csv, register_model
 
@@ -283,6 +285,19 @@ def test_a_closer_look_shows_every_sample_of_a_short_stretch(user: User, model: 
     assert len(trace["values"]) == pytest.approx(100, abs=2)
     assert trace["time_s"][0] == pytest.approx(50, abs=0.03)
     assert trace["time_s"][-1] == pytest.approx(52, abs=0.03)
+
+
+def test_the_time_of_day_that_an_app_writes_down_is_kept_with_what_was_recognised(
+    user: User, model: ModelVersion
+) -> None:
+    export = exports.zipped(exports.sensor_logger(exports.walk()))
+    prediction = upload(user, export, "2025-05-12_08-00-00.zip")
+    result = predictions.result(prediction)
+    (origin,) = result.origin_utc_s
+    assert origin is not None
+    written = [datetime.fromisoformat(bout["start_utc"].replace("Z", "+00:00")) for bout in result.bouts()]
+    assert written[0].timestamp() == pytest.approx(origin + result.start_s[0], abs=0.001)
+    assert drawn(prediction)["axis"] == "Time of day (UTC)"
 
 
 def test_what_an_earlier_version_stored_is_read_without_a_time_of_day(app: Flask, user: User) -> None:

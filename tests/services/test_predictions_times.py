@@ -21,7 +21,7 @@ from app.services.activity_times import (
     with_gaps,
 )
 from app.services.errors import ServiceError
-from app.services.recognition import PredictionResult
+from app.services.prediction_result import PredictionResult
 from app.services.timeline import rows_of_file, timeline
 from app.services.wall_clock import WallClock, time_zone
 from tests.long_recording import a_day

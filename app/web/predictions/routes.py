@@ -24,12 +24,13 @@ from app.har.errors import HarError
 from app.services import model_versions, predictions
 from app.services.activity_times import DAILY_COLUMNS, agreement, clock_of, daily, daily_rows, per_period, with_gaps
 from app.services.errors import NotFound, ServiceError
-from app.services.recognition import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
-from app.services.wall_clock import Period, WallClock, time_zone
+from app.services.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
+from app.services.wall_clock import Period, WallClock, elapsed, time_zone
 from app.web.access import access
 from app.web.predictions.forms import AgainForm, UploadForm
 
 bp = Blueprint("predictions", __name__)
+bp.add_app_template_filter(elapsed, "clock")
 ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000

@@ -229,4 +229,5 @@ def _utc(moments: TimeArray) -> list[str | None]:
 
 
 def in_words(modalities: Iterable[str]) -> str:
+    """Name sensors as one says them: accelerometer and watch gyroscope."""
     return " and ".join(name.replace(".", " ") for name in sorted(modalities))

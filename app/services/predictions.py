@@ -1,7 +1,7 @@
 """Recordings that users upload, what was recognised in them, and nobody else's.
 
-``uploads/<folder>/`` holds of one recording: ``source`` (the file as uploaded), ``signal.npy`` and ``stretches.npz``
-(the signal as the first model saw it, for the timeline) and ``<prediction id>.npz`` (what a model recognised).
+``uploads/<folder>/`` holds of one recording: ``source`` (the file as uploaded), the signal as the first model saw it
+(see `stored_signal`) and ``<prediction id>.npz`` (what a model recognised).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import uuid
 from dataclasses import asdict
+from datetime import timezone, tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -21,11 +22,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db
-from app.har.types import FloatArray, OnEvent, Problem, SignalSet, ignore_event
+from app.har.types import OnEvent, Problem, SignalSet, ignore_event
 from app.models import Dataset, ModelVersion, Prediction, StoredRecording
-from app.services import datasets, model_versions
+from app.services import datasets, model_versions, stored_signal
+from app.services.activity_times import clock_of
 from app.services.errors import Conflict, NotFound
-from app.services.recognition import PredictionResult, recognise
+from app.services.prediction_result import PredictionResult
+from app.services.recognition import recognise
+from app.services.stored_signal import StoredSignal
+from app.services.timeline import rows_of_file, timeline
 from app.services.transaction import transaction
 
 PREFIX = "recording-"
@@ -80,11 +85,11 @@ def upload(
         facts = _facts(source, signals)
         (folder / QUALITY).write_text(json.dumps(cards.as_dict()), encoding="utf-8")
         if result.layout == "timeline":
-            _save_signal(folder, signals)
+            stored_signal.save(folder, signals)
         with transaction() as session:
             recording = StoredRecording(user_id=user_id, filename=name, folder=folder.name, facts=facts)
             session.add(recording)
-            return _add_prediction(recording, model, result)
+            return add_prediction(recording, result, model)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -140,11 +145,16 @@ def repredict(user_id: int, recording_id: int, version: int | str | None = None)
     source = _folder(recording) / "source"
     result, *_ = recognise(source, recording.filename, model_versions.load(model), model.label)
     with transaction():
-        return _add_prediction(recording, model, result)
+        return add_prediction(recording, result, model)
 
 
-def _add_prediction(recording: StoredRecording, model: ModelVersion, result: PredictionResult) -> Prediction:
-    prediction = Prediction(recording=recording, model_version=model, model_label=model.label, summary=result.summary())
+def add_prediction(
+    recording: StoredRecording, result: PredictionResult, model: ModelVersion | None = None
+) -> Prediction:
+    """Store what a model recognised in a recording, inside a transaction."""
+    prediction = Prediction(
+        recording=recording, model_version=model, model_label=result.model, summary=result.summary()
+    )
     db.session.add(prediction)
     db.session.flush()  # the id names the file
     _save_result(_folder(recording) / f"{prediction.id}.npz", result)
@@ -203,33 +213,20 @@ def remove_orphans() -> int:
     return len(orphans)
 
 
-def signal_view(
-    prediction: Prediction, part: int, start_s: float | None = None, end_s: float | None = None, points: int = 4000
-) -> list[dict[str, Any]]:
-    """Return one recording's signal for drawing, a trace a channel, thinned to ``points`` for each sensor.
-
-    Each trace has ``channel``, ``time_s`` and ``values``; a None among the values is a gap in the recording.
-    """
-    folder = _folder(prediction.recording)
-    if not (folder / "signal.npy").exists():
-        return []
-    signal = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)  # (n_channels, n_samples)
-    with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
-        stretches = dict(stored)
-    name = result(prediction).recording_ids[part]
-    mine = np.flatnonzero(stretches["recording_ids"][stretches["recording"]] == name)
-    rate = float(stretches["sampling_rate_hz"])
-    ranges = []  # (first sample, last sample + 1, time of the first) of each stretch in view
-    for first, length, start in zip(*(stretches[k][mine] for k in ("first", "length", "start_s")), strict=True):
-        a = 0 if start_s is None else int(np.clip((start_s - start) * rate, 0, length))
-        b = length if end_s is None else int(np.clip((end_s - start) * rate + 2, 0, length))
-        if b > a:
-            ranges.append((int(first + a), int(first + b), float(start) + a / rate))
-    return [
-        {"channel": str(channel), **_thinned(row, ranges, rate, points // 3)}
-        for channel, row in zip(stretches["channels"], signal, strict=True)
-        if not (ranges and np.isnan(row[ranges[0][0]]))  # a sensor that the recording lacks
-    ]
+def drawing(
+    recording: StoredRecording,
+    recognised: PredictionResult,
+    part: int | None,
+    zone: tzinfo = timezone.utc,
+    from_s: float | None = None,
+    to_s: float | None = None,
+) -> dict[str, Any]:
+    """Return what the plot of one recording (None: of a file of single windows) draws between two moments."""
+    if part is None:
+        return rows_of_file(recognised, from_s, to_s)
+    folder = _folder(recording)
+    signal = StoredSignal(folder, recognised.recording_ids[part]) if (folder / "signal.npy").exists() else None
+    return timeline(recognised, part, signal, clock_of(recognised, part, zone), from_s, to_s)
 
 
 def timeline_image(prediction: Prediction, part: int | None, file_format: Literal["png", "svg"]) -> bytes:
@@ -237,16 +234,16 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
     from app.har import plots
 
     recognised = result(prediction)
-    if part is None:
-        bands = [(row["window"] - 0.5, row["window"] + 0.5, row["activity"]) for row in recognised.windows()]
+    drawn = drawing(prediction.recording, recognised, part)
+    bands = [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["recognised"] if row["activity"]]
+    if not drawn["signal"]:
         axes = plots.timeline([], [], bands, recognised.all_activities)
-        axes.set(xlabel="row of the file", ylabel="", yticks=[], xlim=(0.5, len(recognised) + 0.5))
+        axes.set(xlabel="row of the file", ylabel="", yticks=[], xlim=drawn["range_s"])
     else:
-        bands = [(bout["start_s"], bout["end_s"], bout["activity"]) for bout in recognised.bouts(part)]
-        trace = signal_view(prediction, part)[0]
+        trace = drawn["signal"][0]
         values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
         axes = plots.timeline(trace["time_s"], values, bands, recognised.all_activities)
-        axes.set(ylabel=f"{trace['channel']} ({'rad/s' if 'gyro' in trace['channel'] else 'm/s²'})")
+        axes.set(ylabel=f"{trace['channel']}, {trace['sensor']}")
     title = prediction.recording.filename
     if part is not None and len(recognised.recording_ids) > 1:
         title += f": {recognised.recording_ids[part]}"
@@ -254,28 +251,6 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
     with tempfile.TemporaryDirectory() as folder:
         files = {path.suffix: path for path in plots.save(axes.figure, Path(folder) / "timeline")}
         return files[f".{file_format}"].read_bytes()
-
-
-def _thinned(row: FloatArray, ranges: list[tuple[int, int, float]], rate: float, points: int) -> dict[str, Any]:
-    """Thin one channel over all stretches at once, so that many short ones cannot add up to many points."""
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    if not ranges:
-        return {"time_s": [], "values": []}
-    values = row[ranges[0][0] : ranges[0][1]] if len(ranges) == 1 else np.concatenate([row[a:b] for a, b, _ in ranges])
-    kept = np.arange(len(values))
-    if len(values) > points:
-        kept = MinMaxLTTBDownsampler().downsample(np.ascontiguousarray(values), n_out=points).astype(np.int64)
-    lengths = np.array([b - a for a, b, _ in ranges])
-    offsets = np.cumsum(lengths) - lengths
-    stretch = np.searchsorted(offsets, kept, side="right") - 1
-    time_s = np.array([start for _, _, start in ranges])[stretch] + (kept - offsets[stretch]) / rate
-    breaks = np.flatnonzero(np.diff(stretch)) + 1
-    shown = np.insert(values[kept].astype(np.float64), breaks, np.nan).round(4).tolist()
-    return {
-        "time_s": np.insert(time_s, breaks, time_s[breaks]).round(3).tolist(),
-        "values": [None if value != value else value for value in shown],
-    }
 
 
 def _folder(recording: StoredRecording) -> Path:
@@ -296,20 +271,6 @@ def _facts(source: Path, signals: SignalSet) -> dict[str, Any]:
     }
 
 
-def _save_signal(folder: Path, signals: SignalSet) -> None:
-    np.save(folder / "signal.npy", np.ascontiguousarray(signals.signal.T), allow_pickle=False)
-    np.savez(
-        folder / "stretches.npz",
-        first=signals.first,
-        length=signals.length,
-        recording=signals.recording,
-        start_s=signals.start_s,
-        recording_ids=np.array(signals.recording_ids),
-        channels=np.array(signals.channels),
-        sampling_rate_hz=np.array(signals.sampling_rate_hz),
-    )
-
-
 def _save_result(path: Path, result: PredictionResult) -> None:
     names = {
         "model": result.model,
@@ -317,6 +278,7 @@ def _save_result(path: Path, result: PredictionResult) -> None:
         "recording_ids": result.recording_ids,
         "truth_activities": result.truth_activities,
         "sensors": result.sensors,
+        "origin_utc_s": result.origin_utc_s,
         "problems": [asdict(problem) for problem in result.problems],
     }
     np.savez_compressed(
@@ -335,7 +297,7 @@ def _save_result(path: Path, result: PredictionResult) -> None:
 def _load_result(path: Path) -> PredictionResult:
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    names = {"sensors": [], **json.loads(arrays.pop("names").tobytes())}
+    names = {"sensors": [], "origin_utc_s": [], **json.loads(arrays.pop("names").tobytes())}
     n = len(arrays["proba"])  # results of the first version don't say what the model listened to
     arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
     return PredictionResult(
@@ -344,6 +306,7 @@ def _load_result(path: Path) -> PredictionResult:
         recording_ids=tuple(names["recording_ids"]),
         truth_activities=tuple(names["truth_activities"]),
         sensors=tuple(names["sensors"]),
+        origin_utc_s=tuple(names["origin_utc_s"]),
         problems=tuple(Problem(**problem) for problem in names["problems"]),
         **arrays,
     )

@@ -1,14 +1,13 @@
-"""What a model recognises in a file: one pass from the file to windows, bouts and a summary. No database."""
+"""What a model recognises in a file: one pass from the file to a `PredictionResult`. No database."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,195 +15,24 @@ from numpy.typing import NDArray
 from app.har.errors import UnusableRecording
 from app.har.types import (
     MODALITY_CHANNELS,
-    UNLABELLED,
     FloatArray,
-    IntArray,
     OnEvent,
     Problem,
     Recording,
     SignalSet,
-    TimeArray,
     WindowSet,
     ignore_event,
 )
+from app.services.prediction_result import PredictionResult, in_words
 
 if TYPE_CHECKING:
     from app.har.classifier import ActivityClassifier, Recognition
     from app.har.quality import QualityCard
 
-Layout = Literal["timeline", "windows"]
-WINDOW_COLUMNS = (
-    "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
-    "true_activity", "right", "unfamiliar",
-)  # fmt: skip
-SILENT = 1e-3  # attention below which a sensor was not listened to
-RIGHT = {1: True, 0: False, UNLABELLED: None}
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
 CARDS = 50  # a file of single windows holds twenty thousand recordings
 OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
-
-
-@dataclass(frozen=True)
-class PredictionResult:
-    """What was recognised, as columns: a day of recording has 28,800 windows.
-
-    ``recording[i]`` is the position in ``recording_ids`` of window i; times are on that recording's own clock.
-    ``truth[i]`` is the position in ``truth_activities`` of the activity that the file itself names, or UNLABELLED.
-    """
-
-    model: str
-    activities: tuple[str, ...]
-    proba: FloatArray  # (n_windows, n_activities)
-    start_s: TimeArray  # (n_windows,)
-    end_s: TimeArray  # (n_windows,)
-    recording: IntArray  # (n_windows,)
-    recording_ids: tuple[str, ...]
-    truth: IntArray  # (n_windows,)
-    truth_activities: tuple[str, ...]
-    sensors: tuple[str, ...]  # modalities that the model can listen to
-    sensor_attention: FloatArray  # (n_windows, n_sensors), rows sum to 1; 0 where it did not listen
-    unfamiliar: NDArray[np.bool_]  # (n_windows,): unlike anything the model was trained on
-    problems: tuple[Problem, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.proba)
-
-    @cached_property
-    def ranked(self) -> IntArray:
-        """Positions in ``activities`` of the first and second choice of each window; (n_windows, 2)."""
-        return np.argsort(-self.proba, axis=1, kind="stable")[:, :2]
-
-    @cached_property
-    def confidence(self) -> FloatArray:
-        """Probability of the first and second choice of each window; (n_windows, 2)."""
-        return np.take_along_axis(self.proba, self.ranked, axis=1)
-
-    @cached_property
-    def right(self) -> IntArray:
-        """1 right, 0 wrong, UNLABELLED where the file names no activity or one that the model does not know."""
-        position = {name: i for i, name in enumerate(self.activities)}
-        as_model = np.array([position.get(name, UNLABELLED) for name in self.truth_activities] + [UNLABELLED])
-        truth = as_model[self.truth]  # UNLABELLED is -1: the last entry
-        return np.where(truth == UNLABELLED, UNLABELLED, (truth == self.ranked[:, 0]).astype(np.int64))
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Say whether the windows follow each other in time, or are single windows without a common clock."""
-        return "windows" if len(self) == len(self.recording_ids) > 1 else "timeline"
-
-    @property
-    def all_activities(self) -> tuple[str, ...]:
-        """The model's activities, then those that only the file names."""
-        return self.activities + tuple(name for name in self.truth_activities if name not in self.activities)
-
-    def positions(self, part: int | None = None) -> IntArray:
-        """Return which windows are of one recording (None: all of them)."""
-        return np.flatnonzero(self.recording == part) if part is not None else np.arange(len(self))
-
-    def shown_activities(self, part: int | None = None) -> list[str]:
-        """Return the activities that occur among these windows, recognised or named by the file."""
-        index = self.positions(part)
-        named = {self.truth_activities[i] for i in np.unique(self.truth[index]) if i != UNLABELLED}
-        seen = named | {self.activities[i] for i in np.unique(self.ranked[index, 0])}
-        return [name for name in self.all_activities if name in seen]
-
-    def windows(self, index: IntArray | slice = slice(None)) -> list[dict[str, Any]]:
-        """Return these windows as plain rows."""
-        first, *rest = (_named(self.activities, column[index]) for column in self.ranked.T)
-        first_p, *rest_p = (column[index].round(4).tolist() for column in self.confidence.T.astype(np.float64))
-        second, second_p = (rest[0], rest_p[0]) if rest else ([None] * len(first), [None] * len(first))
-        rows = zip(
-            (np.arange(len(self))[index] + 1).tolist(),
-            _named(self.recording_ids, self.recording[index]),
-            _milliseconds(self.start_s[index]),
-            _milliseconds(self.end_s[index]),
-            first,
-            first_p,
-            second,
-            second_p,
-            _named(self.truth_activities, self.truth[index]),
-            [RIGHT[right] for right in self.right[index].tolist()],
-            self.unfamiliar[index].tolist(),
-            strict=True,
-        )
-        return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
-
-    def bouts(self, part: int | None = None, *, truth: bool = False) -> list[dict[str, Any]]:
-        """Return stretches of one recognised activity: equal windows of one recording without a gap between them.
-
-        ``part`` keeps those of one recording; ``truth`` gives the activities that the file names instead.
-        """
-        names = self.truth_activities if truth else self.activities
-        chosen = self.truth if truth else self.ranked[:, 0]
-        keep = self.positions(part)
-        if not len(keep):
-            return []
-        chosen, start, end, owner = chosen[keep], self.start_s[keep], self.end_s[keep], self.recording[keep]
-        same = (chosen[1:] == chosen[:-1]) & (owner[1:] == owner[:-1]) & (np.abs(start[1:] - end[:-1]) < 1e-3)
-        first = np.flatnonzero(np.concatenate(([True], ~same)))
-        last = np.concatenate((first[1:], [len(keep)])) - 1
-        n = last - first + 1
-        confidence = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) / n
-        rows = zip(
-            _named(self.recording_ids, owner[first]),
-            _milliseconds(start[first]),
-            _milliseconds(end[last]),
-            _named(names, chosen[first]),
-            n.tolist(),
-            [None] * len(first) if truth else confidence.round(4).tolist(),
-            strict=True,
-        )
-        columns = ("recording", "start_s", "end_s", "activity", "windows", "confidence")
-        bouts = (dict(zip(columns, row, strict=True)) for row in rows)
-        return [bout for bout in bouts if bout["activity"] is not None]
-
-    def summary(self) -> dict[str, Any]:
-        """Return the whole in figures: minutes per activity (longest first), confidence, how many were right."""
-        minutes = np.bincount(
-            self.ranked[:, 0], weights=(self.end_s - self.start_s) / 60, minlength=len(self.activities)
-        )
-        count = np.bincount(self.ranked[:, 0], minlength=len(self.activities))
-        order = [i for i in np.argsort(-minutes, kind="stable") if count[i]]
-        compared = int((self.right != UNLABELLED).sum())
-        labelled = int((self.truth != UNLABELLED).sum())
-        return {
-            "model": self.model,
-            "layout": self.layout,
-            "windows": len(self),
-            "recordings": len(self.recording_ids),
-            "minutes": round(float(minutes.sum()), 3),
-            "minutes_per_activity": {self.activities[i]: round(float(minutes[i]), 3) for i in order},
-            "windows_per_activity": {self.activities[i]: int(count[i]) for i in order},
-            "mean_confidence": round(float(self.confidence[:, 0].mean()), 4),
-            "right": int((self.right == 1).sum()) if compared else None,
-            "compared": compared,
-            "labels_unknown_to_model": labelled - compared,
-            "sensors": [
-                {
-                    "sensor": _in_words([sensor]),
-                    "weight": round(float(weights.mean()), 4),
-                    "not_listened_to": round(float((weights < SILENT).mean()), 4),
-                }
-                for sensor, weights in zip(self.sensors, self.sensor_attention.T, strict=True)
-            ],
-            "unfamiliar": int(self.unfamiliar.sum()),
-            "problems": [asdict(problem) for problem in self.problems],
-        }
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return windows, bouts and summary as plain lists and figures."""
-        return {"windows": self.windows(), "bouts": self.bouts(), "summary": self.summary()}
-
-
-def _named(names: Sequence[str], index: IntArray) -> list[str | None]:
-    """Return the names at these positions, None where there is none."""
-    return [names[i] if i != UNLABELLED else None for i in index.tolist()]
-
-
-def _milliseconds(time_s: TimeArray) -> list[float]:
-    moments: list[float] = (time_s.round(3) + 0.0).tolist()  # never -0.0
-    return moments
 
 
 def recognise(
@@ -254,7 +82,10 @@ def recognise(
     on_event({"stage": "recognising"})
     with _predicting:
         recognition = classifier.recognise(windows)
-    return _result(windows, signals, recognition, classifier, model, problems), signals, quality
+    origins = {recording.recording_id: recording.origin_utc_s for recording in recordings}
+    result = _result(windows, signals, recognition, classifier, model, problems)
+    origin_utc_s = tuple(origins[name] for name in result.recording_ids)
+    return replace(result, origin_utc_s=origin_utc_s), signals, quality
 
 
 @dataclass(frozen=True)
@@ -330,7 +161,7 @@ def _resampled(
         index.append(part)
         problems.extend(recording.problems)
         if lacking:
-            detail = f"the {_in_words(lacking)} is missing; the model was trained on {_in_words(needed)}"
+            detail = f"the {in_words(lacking)} is missing; the model was trained on {in_words(needed)}"
             action = "recognised without it. Upload one zip file with the files of all sensors for a surer answer"
             problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
     if not signal:
@@ -352,10 +183,6 @@ def _modalities(channels: Sequence[str]) -> tuple[str, ...]:
     sensor_of = {channel: modality for modality, names in MODALITY_CHANNELS.items() for channel in names}
     parts = [channel.rpartition(".") for channel in channels]
     return tuple(dict.fromkeys(device + dot + sensor_of[channel] for device, dot, channel in parts))
-
-
-def _in_words(modalities: Iterable[str]) -> str:
-    return " and ".join(name.replace(".", " ") for name in sorted(modalities))
 
 
 def _result(
@@ -403,7 +230,7 @@ def _unlike_training(
         share = (there > 1).mean() if len(there) else 0.0
         if share >= OFTEN_STRANGE:
             detail = (
-                f"the {_in_words([sensor])} is unlike anything the model was trained on in {100 * share:.0f} % of the "
+                f"the {in_words([sensor])} is unlike anything the model was trained on in {100 * share:.0f} % of the "
                 "windows: perhaps turned, worn elsewhere, in another unit, or with gravity where there was none"
             )
             problems.append(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from app.har.errors import HarError, ModelIntegrityError, UnreadableData, Unusab
 from app.models import ModelVersion, Prediction, StoredRecording, User
 from app.services import accounts, model_versions, predictions
 from app.services.errors import Conflict, NotFound
+from tests import exports
+from tests.long_recording import a_day, store
 from tests.trained import Example, recording_csv, register_model
 
 
@@ -38,6 +42,12 @@ def a_user(name: str, role: str = "user") -> User:
 
 def upload(user: User, content: bytes, name: str = "a.csv", **options: Any) -> Prediction:
     return predictions.upload(user.id, name, io.BytesIO(content), **options)
+
+
+def drawn(prediction: Prediction, from_s: float | None = None, to_s: float | None = None) -> dict[str, Any]:
+    """Return what is drawn of the first recording of an upload."""
+    recognised = predictions.result(prediction)
+    return predictions.drawing(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s)
 
 
 def uploads(app: Flask) -> list[Path]:
@@ -100,7 +110,7 @@ def test_windows_start_anew_after_a_gap_and_the_gap_is_told(user: User, model: M
 def test_the_rate_of_the_file_need_not_be_that_of_the_model(user: User, model: ModelVersion) -> None:
     slow, fast = (upload(user, recording_csv(12.5, rate_hz=rate)) for rate in (25.0, 200.0))
     assert len(predictions.result(slow)) == len(predictions.result(fast)) == 4
-    views = [predictions.signal_view(prediction, 0, 2.0, 4.0)[0] for prediction in (slow, fast)]
+    views = [drawn(prediction, 2.0, 4.0)["signal"][0] for prediction in (slow, fast)]
     assert views[0]["time_s"] == pytest.approx(views[1]["time_s"])
     assert len(views[0]["time_s"]) == pytest.approx(100, abs=2)  # the model's 50 Hz
     assert np.corrcoef(views[0]["values"], views[1]["values"])[0, 1] > 0.99
@@ -133,7 +143,7 @@ def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_o
 
 def test_a_sensor_that_a_recording_lacks_is_not_drawn(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv(channels=range(3)), "no_gyroscope.csv")
-    traces = predictions.signal_view(prediction, 0)
+    traces = drawn(prediction)["signal"]
     assert [trace["channel"] for trace in traces] == ["acc_x", "acc_y", "acc_z"]
     assert None not in traces[0]["values"]
 
@@ -258,24 +268,51 @@ def test_a_file_is_shown_under_its_name_and_never_stored_under_it(
 
 def test_the_signal_is_thinned_for_the_plot_and_a_gap_stays_a_gap(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv(200, gap_at_s=80.0))
-    traces = predictions.signal_view(prediction, 0)
+    traces = drawn(prediction)["signal"]
     assert [t["channel"] for t in traces] == ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
     for trace in traces:
         assert len(trace["time_s"]) == len(trace["values"])
         assert trace["values"].count(None) == 1
         assert trace["time_s"] == sorted(trace["time_s"])
-    assert 3000 < sum(len(t["values"]) for t in traces[:3]) <= 4003
+    assert 3000 < sum(len(t["values"]) for t in traces[:3]) <= 4000
     inside = [t for t, v in zip(traces[0]["time_s"], traces[0]["values"], strict=True) if v is not None]
     assert not [t for t in inside if 81 < t < 109]
 
 
 def test_a_closer_look_shows_every_sample_of_a_short_stretch(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv(200))
-    trace = predictions.signal_view(prediction, 0, 50.0, 52.0)[0]
+    trace = drawn(prediction, 50.0, 52.0)["signal"][0]
     assert len(trace["values"]) == pytest.approx(100, abs=2)
     assert trace["time_s"][0] == pytest.approx(50, abs=0.03)
     assert trace["time_s"][-1] == pytest.approx(52, abs=0.03)
-    assert predictions.signal_view(prediction, 0, 500.0, 600.0)[0] == {"channel": "acc_x", "time_s": [], "values": []}
+
+
+def test_the_time_of_day_that_an_app_writes_down_is_kept_with_what_was_recognised(
+    user: User, model: ModelVersion
+) -> None:
+    export = exports.zipped(exports.sensor_logger(exports.walk()))
+    prediction = upload(user, export, "2025-05-12_08-00-00.zip")
+    result = predictions.result(prediction)
+    (origin,) = result.origin_utc_s
+    assert origin is not None
+    written = [datetime.fromisoformat(bout["start_utc"].replace("Z", "+00:00")) for bout in result.bouts()]
+    assert written[0].timestamp() == pytest.approx(origin + result.start_s[0], abs=0.001)
+    assert drawn(prediction)["axis"] == "Time of day (UTC)"
+
+
+def test_what_an_earlier_version_stored_is_read_without_a_time_of_day(app: Flask, user: User) -> None:
+    _, result = a_day(2.0, rate_hz=1.0)
+    prediction = store(app, user.id, None, result)
+    assert predictions.result(prediction).origin_utc_s == result.origin_utc_s
+    path = Path(app.config["UPLOADS"]) / prediction.recording.folder / f"{prediction.id}.npz"
+    arrays = dict(np.load(path))
+    names = json.loads(arrays["names"].tobytes())
+    del names["origin_utc_s"]
+    np.savez(path, **{**arrays, "names": np.frombuffer(json.dumps(names).encode(), np.uint8)})
+    old = predictions.result(prediction)
+    assert old.bouts()[0]["start_utc"] is None
+    assert [b["start_s"] for b in old.bouts()] == [b["start_s"] for b in result.bouts()]
+    assert predictions.drawing(prediction.recording, old, 0)["axis"] == "Time since the start (h:mm:ss)"
 
 
 @pytest.mark.parametrize("file_format", ["png", "svg"])
@@ -299,7 +336,7 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
     assert {row["activity"] for row in result.windows()} <= {"Rest", "Walk", "Run"}
     # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down, of which the small model knows two
     assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (20, 40)
-    assert predictions.signal_view(prediction, 0) == []
+    assert predictions.drawing(prediction.recording, result, None)["signal"] == []
     assert predictions.timeline_image(prediction, None, "png").startswith(b"\x89PNG")
 
 

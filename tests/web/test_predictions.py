@@ -211,7 +211,7 @@ def test_the_timeline_gets_signal_bouts_and_colours(user_client: FlaskClient, mo
     assert {b["activity"] for b in data["recognised"]} <= set(data["colours"])
     assert all(colour.startswith("#") for colour in data["colours"].values())
     closer = user_client.get(url + "/timeline.json?from=3&to=5").json
-    assert set(closer) == {"signal"}
+    assert closer["range_s"] == [3.0, 5.0]
     assert len(closer["signal"][0]["values"]) == pytest.approx(100, abs=2)
 
 

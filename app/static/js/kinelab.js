@@ -11,3 +11,6 @@ document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+
+// What the server writes of times of day, it writes in this browser's time zone.
+document.cookie = `tz=${Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"};path=/;max-age=31536000;SameSite=Lax`;

@@ -1,143 +1,193 @@
-// The timeline of a recording: recognised activities as a strip over the signal, thinned anew for each closer look.
+// A recording's page: the signal under bands of activities, drawn anew by the server for each look, and hours as bars.
 "use strict";
 
 (() => {
-  const element = document.getElementById("timeline");
+  const LINES = ["#0b6770", "#b0721f", "#7a8790"]; // x, y, z, as in the legend of the page
+  const PLAIN = { displayModeBar: false, responsive: true, doubleClick: false };
+  const INK = { font: { family: "inherit", size: 12 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" };
+  const narrow = () => window.innerWidth < 576;
+  const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`); // plotly reads a little HTML in labels
+
   const part = document.getElementById("part");
   if (part) part.addEventListener("change", () => part.form.requestSubmit());
+  const element = document.getElementById("timeline");
+  const status = document.getElementById("timeline-showing");
+  let whole = null; // first and last moment of the recording
+  let seen = null; // what is in view, or about to be
+  let timer = null;
+  let asking = null;
 
-  const LINES = ["#0b6770", "#b0721f", "#7a8790"]; // x, y, z, as in the legend of the page
-  const SENSORS = { acc: "Acceleration (m/s²)", gyro: "Rotation (rad/s)" };
-  // The time axis counts from 1970, which gives it ticks of a clock; written out, for plotly takes small numbers for years.
-  const moment = (seconds) => new Date(1000 * seconds).toISOString().slice(0, -1);
-  const percent = (p) => `${(100 * p).toFixed(1)} %`;
-
-  function clock(seconds) {
-    const whole = Math.floor(seconds);
-    const two = (n) => String(n).padStart(2, "0");
-    return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+  // The latest question wins; until its answer is there, what is drawn stays, moved and stretched.
+  function look(from, to, wait = 0) {
+    seen = from === null ? whole : [Number(from), Number(to)];
+    asking?.abort();
+    clearTimeout(timer);
+    timer = setTimeout(() => ask(from, to), wait);
   }
 
-  // Bouts become cells of a heat map of one row: one trace, however many there are. Pauses are empty cells.
-  function strip(cells, names, colours, yaxis) {
-    const [x, z, text] = [[], [], []];
-    for (const cell of cells) {
-      if (!x.length) x.push(cell.from);
-      if (cell.from !== x.at(-1)) { z.push(null); text.push(""); x.push(cell.from); }
-      z.push(names.indexOf(cell.activity)); text.push(cell.text); x.push(cell.to);
+  async function ask(from, to) {
+    const mine = (asking = new AbortController());
+    const url = new URL(element.dataset.url, location);
+    if (from !== null) { url.searchParams.set("from", from); url.searchParams.set("to", to); }
+    element.setAttribute("aria-busy", "true");
+    try {
+      const response = await fetch(url, { signal: mine.signal, headers: { Accept: "application/json" } });
+      if (response.redirected) return location.reload(); // logged out meanwhile
+      const answer = await response.json();
+      if (mine.signal.aborted) return;
+      if (!response.ok) throw new Error(answer.message);
+      draw(answer);
+      remember(from === null ? null : answer.range_s);
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      status.textContent = `This part could not be drawn: ${error.message}`;
+      if (!whole && from !== null) ask(null, null); // an address with a wrong range
+    } finally {
+      if (mine === asking) element.setAttribute("aria-busy", "false");
     }
-    const steps = names.flatMap((name, i) => [[i / names.length, colours[name]], [(i + 1) / names.length, colours[name]]]);
+  }
+
+  // The address shows what is in view, so that a look can be kept or sent.
+  function remember(range) {
+    const here = new URL(location);
+    for (const [key, i] of [["from", 0], ["to", 1]]) {
+      if (range) here.searchParams.set(key, range[i].toFixed(3)); else here.searchParams.delete(key);
+    }
+    history.replaceState(null, "", here);
+  }
+
+  // Bands become cells of a heat map of one row: one trace, however many there are. Between them, cells are empty.
+  function strip(bands, data, yaxis, style) {
+    const names = Object.keys(data.colours);
+    const [x, z, text] = [[], [], []];
+    for (const band of bands) {
+      if (!x.length) x.push(band.start_s);
+      if (band.start_s - x.at(-1) > 0.003) { z.push(null); text.push(""); x.push(band.start_s); }
+      z.push(band.activity === null ? names.length : names.indexOf(band.activity));
+      text.push(band.text.map((line, i) => (i ? escape(line) : `<b>${escape(line)}</b>`)).join("<br>"));
+      x.push(band.end_s);
+    }
+    const colours = [...names.map((name) => data.colours[name]), data.missing_colour];
+    const scale = colours.flatMap((colour, i) => [[i / colours.length, colour], [(i + 1) / colours.length, colour]]);
     return {
-      type: "heatmap", x, y: [0, 1], z: [z], text: [text], yaxis, colorscale: steps, zmin: -0.5, zmax: names.length - 0.5,
-      showscale: false, hoverongaps: false, hovertemplate: "%{text}<extra></extra>", xgap: 0,
+      type: "heatmap", x, y: [0, 1], z: [z], text: [text], yaxis, colorscale: scale, zmin: -0.5, zmax: names.length + 0.5,
+      showscale: false, hoverongaps: false, hovertemplate: "%{text}<extra></extra>", ...style,
     };
   }
-
-  function boutCells(bouts) {
-    return bouts.map((bout) => ({
-      from: moment(bout.start_s), to: moment(bout.end_s), activity: bout.activity,
-      text: `<b>${escape(bout.activity)}</b><br>${clock(bout.start_s)} – ${clock(bout.end_s)}` +
-        (bout.confidence === null ? "" : `<br>mean confidence ${percent(bout.confidence)}`),
-    }));
-  }
-
-  function rowCells(rows, truth) {
-    return rows.filter((row) => !truth || row.true_activity).map((row) => ({
-      from: row.window - 0.5, to: row.window + 0.5, activity: truth ? row.true_activity : row.activity,
-      text: `<b>${escape(truth ? row.true_activity : row.activity)}</b><br>${escape(row.recording)}` +
-        (truth ? "" : `<br>confidence ${percent(row.confidence)}`),
-    }));
-  }
-
-  const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`); // plotly reads a little HTML in labels
 
   function panels(signal) {
     const groups = new Map();
-    for (const trace of signal) {
-      const [, device, sensor] = /^(?:(.*)\.)?([^.]*)_[xyz]$/.exec(trace.channel);
-      const title = [device, SENSORS[sensor] || sensor].filter(Boolean).join(" ");
-      if (!groups.has(title)) groups.set(title, []);
-      groups.get(title).push(trace);
-    }
-    return groups;
+    for (const trace of signal) groups.set(trace.sensor, [...(groups.get(trace.sensor) || []), trace]);
+    return [...groups];
   }
 
   function draw(data) {
-    const names = Object.keys(data.colours);
-    const rows = data.layout === "windows";
-    const strips = rows
-      ? [["Recognised", rowCells(data.recognised, false)], ["In the file", rowCells(data.recognised, true)]]
-      : [["Recognised", boutCells(data.recognised)], ["In the file", boutCells(data.labelled)]];
-    const shown = strips.filter(([, cells]) => cells.length);
-    const groups = [...panels(data.signal)];
-    const [stripHeight, panelHeight, space] = [34, 150, 26];
-    const height = shown.length * (stripHeight + 10) + groups.length * (panelHeight + space) + 50;
-    const inner = height - 50;
+    [whole, seen] = [data.whole_s, data.range_s];
+    const rows = [["Recognised", data.recognised], ["File says", data.labelled]].filter(([, bands]) => bands.length);
+    const groups = panels(data.signal);
+    const [stripHeight, panelHeight, space] = [34, narrow() ? 130 : 150, 12];
+    const below = 58;
+    const inner = rows.length * (stripHeight + space) + groups.length * (panelHeight + space);
+    const few = (list) => (narrow() ? list.filter((_, i) => i % 2 === 0) : list);
     const layout = {
-      height, margin: { l: 92, r: 8, t: 4, b: 44 }, showlegend: false, hovermode: "closest",
+      ...INK, height: inner + below, margin: { l: narrow() ? 74 : 92, r: 26, t: 4, b: below }, showlegend: false, hovermode: "closest",
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
-      font: { family: "inherit", size: 12 },
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      xaxis: rows
-        ? { title: { text: "Row of the file" }, zeroline: false, showgrid: false }
-        : { type: "date", tickformat: timeFormat(data.recognised), title: { text: "Time in the recording" }, showgrid: false, zeroline: false },
+      xaxis: {
+        range: data.range_s, minallowed: data.whole_s[0], maxallowed: data.whole_s[1], title: { text: data.axis, standoff: 8 },
+        tickvals: few(data.ticks.at), ticktext: few(data.ticks.text), tickangle: 0, ticks: "outside", showgrid: false, zeroline: false,
+      },
     };
-    if (element.clientWidth < 500) layout.margin.l = 78;
     const traces = [];
-    let [top, axis] = [inner, 0];
-    const nextAxis = (pixels, options) => {
-      axis += 1;
-      layout[axis === 1 ? "yaxis" : `yaxis${axis}`] = { domain: [Math.max(0, (top - pixels) / inner), top / inner], fixedrange: true, ...options };
-      return axis === 1 ? "y" : `y${axis}`;
+    let [top, axes] = [inner, 0];
+    const axis = (pixels, options) => {
+      axes += 1;
+      const name = axes === 1 ? "" : axes;
+      layout[`yaxis${name}`] = { domain: [(top - pixels) / inner, top / inner], fixedrange: true, zeroline: false, ...options };
+      return `y${name}`;
     };
-    for (const [title, cells] of shown) {
-      traces.push(strip(cells, names, data.colours, nextAxis(stripHeight, { tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false, zeroline: false })));
-      top -= stripHeight + 10;
+    for (const [title, bands] of rows) {
+      traces.push(strip(bands, data, axis(stripHeight, { range: [0, 1], tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false })));
+      top -= stripHeight + space;
     }
     for (const [title, channels] of groups) {
-      top -= space - 10;
-      const yaxis = nextAxis(panelHeight, { title: { text: title, standoff: 6 }, gridcolor: "#e6ecee", zerolinecolor: "#d4dde0", nticks: 5 });
+      const behind = axis(panelHeight, { range: [0, 1], visible: false });
+      traces.push(strip(data.recognised, data, behind, { opacity: 0.22, hoverinfo: "skip", hovertemplate: null }));
+      const yaxis = axis(panelHeight, { overlaying: behind, tickmode: "auto", title: { text: title, standoff: 6 }, gridcolor: "#dfe6e8", nticks: 5 });
       channels.forEach((trace, i) => traces.push({
-        x: trace.time_s.map(moment), y: trace.values, yaxis, mode: "lines", line: { width: 1, color: LINES[i % 3] }, opacity: 0.75, name: trace.channel.slice(-1),
+        x: trace.time_s, y: trace.values, yaxis, mode: "lines", line: { width: 1, color: LINES[i % 3] }, opacity: 0.8,
         hovertemplate: `${escape(trace.channel)}: %{y:.2f}<extra></extra>`, connectgaps: false,
       }));
-      top -= panelHeight + 10;
+      top -= panelHeight + space;
     }
-    layout.xaxis.anchor = axis === 1 ? "y" : `y${axis}`;
-    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"] };
-    element.style.height = `${height}px`; // plotly's own height gives way when the window is resized
-    Plotly.newPlot(element, traces, layout, options);
-    if (!rows) element.on("plotly_relayout", closerLook(shown.length, data.signal));
+    layout.xaxis.anchor = `y${axes === 1 ? "" : axes}`;
+    element.style.height = `${layout.height}px`; // plotly's own height gives way when the window is resized
+    const first = !element.on;
+    Plotly.react(element, traces, layout, PLAIN);
+    if (first) listen();
+    for (const button of document.querySelectorAll("[data-move]")) button.disabled = false;
+    status.textContent = `Showing ${data.showing}.` + (data.thinned ? " Each stripe has the activity that fills most of its time; zoom in to see every bout." : "");
   }
 
-  // A recording that starts at nought counts as a stopwatch; one on a real clock shows its date.
-  function timeFormat(bouts) {
-    const [first, last] = [bouts[0].start_s, bouts.at(-1).end_s];
-    if (first > 1e8) return undefined;
-    return last > 86400 ? "%H:%M:%S\nday %-d" : "%H:%M:%S";
+  function listen() {
+    element.on("plotly_relayout", (change) => {
+      const [from, to] = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      if (from !== undefined) look(from, to, 120);
+    });
+    element.on("plotly_doubleclick", () => look(null, null));
   }
 
-  function closerLook(firstTrace, whole) {
-    let timer = null;
-    const show = (signal) => Plotly.restyle(
-      element, { x: signal.map((t) => t.time_s.map(moment)), y: signal.map((t) => t.values) }, signal.map((_, i) => firstTrace + i),
-    );
-    return (change) => {
-      clearTimeout(timer);
-      if (change["xaxis.autorange"]) return show(whole);
-      const from = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0];
-      const to = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
-      if (!whole.length || from === undefined) return;
-      const seconds = (text) => Date.parse(`${String(text).replace(" ", "T")}Z`) / 1000;
-      const url = new URL(element.dataset.url, location);
-      url.searchParams.set("from", seconds(from));
-      url.searchParams.set("to", seconds(to));
-      timer = setTimeout(async () => show((await (await fetch(url)).json()).signal), 150);
-    };
+  // Move at once, as far as the recording goes, and let the server's answer follow.
+  function move(from, to) {
+    const length = Math.min(Math.max(to - from, 0.2), whole[1] - whole[0]);
+    const start = Math.min(Math.max((from + to - length) / 2, whole[0]), whole[1] - length);
+    Plotly.relayout(element, { "xaxis.range": [start, start + length] });
   }
 
-  fetch(element.dataset.url)
-    .then((response) => (response.ok ? response.json() : Promise.reject(new Error(response.statusText))))
-    .then(draw)
-    .catch((error) => { element.textContent = `The timeline could not be drawn (${error.message}). The table below has it all.`; });
+  const MOVES = {
+    earlier: ([a, b]) => [a - (b - a) / 2, b - (b - a) / 2],
+    later: ([a, b]) => [a + (b - a) / 2, b + (b - a) / 2],
+    in: ([a, b]) => [a + (b - a) / 4, b - (b - a) / 4],
+    out: ([a, b]) => [a - (b - a) / 2, b + (b - a) / 2],
+    all: () => whole,
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-move]");
+    if (button) move(...MOVES[button.dataset.move](seen));
+    const bout = event.target.closest("a[data-from]");
+    if (bout && whole && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      move(Number(bout.dataset.from), Number(bout.dataset.to));
+      const title = document.getElementById("timeline-title");
+      title.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+      title.focus({ preventScroll: true });
+    }
+  });
+
+  // The hours or days of a recording, a bar each, stacked of the activities' minutes.
+  function bars(chart) {
+    const { periods, colours, missing, most } = JSON.parse(chart.dataset.chart);
+    const names = Object.keys(colours).filter((name) => periods.some((period) => period.minutes[name]));
+    const x = periods.map((_, i) => i);
+    const bar = (name, y, color) => ({
+      type: "bar", name: escape(name), x, y, marker: { color, ...(name === "missing" && { pattern: { shape: "/", size: 6, fgcolor: "#8d979b" } }) },
+      hovertemplate: `<b>${escape(name)}</b><br>%{customdata}<br>%{y:.1f} min<extra></extra>`, customdata: periods.map((period) => escape(period.title)),
+    });
+    const traces = names.map((name) => bar(name, periods.map((period) => period.minutes[name] || 0), colours[name]));
+    if (periods.some((period) => period.missing)) traces.push(bar("missing", periods.map((period) => period.missing), missing));
+    const every = Math.ceil(periods.length / (narrow() ? 4 : 9));
+    const shown = x.filter((i) => i % every === 0);
+    const [days, times] = [0, 1].map((half) => shown.map((i) => escape(periods[i].title.split(", ")[half] || "")));
+    const ticks = times.map((time, i) => (time && days[i] === days[i - 1] ? time : [time, days[i]].filter(Boolean).join("<br>")));
+    Plotly.newPlot(chart, traces, {
+      ...INK, barmode: "stack", bargap: 0.15, height: 240, margin: { l: 52, r: 8, t: 8, b: 44 }, showlegend: false, dragmode: false,
+      xaxis: { tickvals: shown, ticktext: ticks, tickangle: 0, fixedrange: true },
+      yaxis: { title: { text: "Minutes" }, range: [0, most], gridcolor: "#dfe6e8", fixedrange: true, zeroline: false },
+    }, PLAIN);
+  }
+  document.querySelectorAll("[data-chart]").forEach(bars);
+
+  const asked = new URLSearchParams(location.search);
+  const both = asked.has("from") && asked.has("to");
+  look(both ? asked.get("from") : null, both ? asked.get("to") : null);
 })();

@@ -5,35 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from datetime import timezone, tzinfo
+from itertools import chain, islice
 from pathlib import PurePath
 from typing import Any, Literal
 
+import numpy as np
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_sqlalchemy.pagination import Pagination
 
+from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
-from app.har.types import UNLABELLED
 from app.services import model_versions, predictions
+from app.services.activity_times import DAILY_COLUMNS, agreement, clock_of, daily, daily_rows, per_period, with_gaps
 from app.services.errors import NotFound, ServiceError
-from app.services.recognition import PredictionResult
+from app.services.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
+from app.services.wall_clock import Period, WallClock, elapsed, time_zone
 from app.web.access import access
 from app.web.predictions.forms import AgainForm, UploadForm
 
 bp = Blueprint("predictions", __name__)
+bp.add_app_template_filter(elapsed, "clock")
 ROWS_A_PAGE = 100
+BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000
-
-
-@bp.app_template_filter("clock")
-def clock(seconds: float) -> str:
-    """Write a moment of a recording: 0:01:03, with tenths only where they are not zero."""
-    whole, tenth = divmod(max(0, round(seconds * 10)), 10)
-    text = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-    return f"{text}.{tenth}" if tenth else text
+FILE_NAMES = {"windows": "activities"}
+PERIODS: tuple[Period, ...] = ("day", "hour")
+FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
 
 @bp.get("/")
@@ -105,7 +108,9 @@ def show(recording_id: int) -> ResponseReturnValue:
         rows=WindowPages(per_page=ROWS_A_PAGE, result=result, index=result.positions(part)),
         colours=_colours(result),
         shown_activities=result.shown_activities(part),
-        labelled=bool((result.truth[result.positions(part)] != UNLABELLED).any()),
+        agreement=agreement(result, part),
+        missing_colour=MISSING,
+        **_in_time(result, part),
         again_form=_again_form(others) if others else None,
         quality=predictions.quality(recording),
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
@@ -124,6 +129,61 @@ class WindowPages(Pagination):
         return len(self._query_args["index"])
 
 
+class BoutPages(Pagination):
+    """The bouts of a recording and what is missing between them, a page at a time."""
+
+    def _query_items(self) -> list[dict[str, Any]]:
+        start, end, activity, confidence = self._query_args["columns"]
+        names = [*self._query_args["names"], None]  # UNLABELLED is -1, the last
+        page = self._query_args["order"][self._query_offset : self._query_offset + self.per_page]
+        return [
+            {
+                "start_s": float(start[i]),
+                "end_s": float(end[i]),
+                "activity": names[activity[i]],
+                "confidence": float(confidence[i]),
+            }
+            for i in page
+        ]
+
+    def _query_count(self) -> int:
+        return len(self._query_args["order"])
+
+
+def _bout_pages(result: PredictionResult, part: int, clock: WallClock) -> BoutPages:
+    columns = with_gaps(result.bout_columns(part), clock.start_s, clock.end_s)
+    order = np.arange(len(columns[0]))
+    if request.args.get("sort") == "length":
+        order = np.argsort(columns[0] - columns[1], kind="stable")
+    page = request.args.get("bouts", 1, type=int)
+    return BoutPages(page=page, per_page=BOUTS_A_PAGE, columns=columns, names=result.activities, order=order)
+
+
+def _in_time(result: PredictionResult, part: int | None) -> dict[str, Any]:
+    """Return what a page shows of one recording by the clock: bouts, days and hours. Single windows have none."""
+    if part is None:
+        return {"clock": None}
+    clock = clock_of(result, part, _zone())
+    days, hours = (per_period(result, part, clock, kind) for kind in PERIODS)
+    return {
+        "clock": clock,
+        "bouts": _bout_pages(result, part, clock),
+        "periods": {"day": days, "hour": hours},
+        "occurring": [name for name in result.activities if any(name in day["minutes"] for day in days)],
+        "has_gaps": any(day["missing"] for day in days),
+    }
+
+
+def _zone() -> tzinfo:
+    """Return the time zone asked for, else that of the browser, which ``kinelab.js`` tells in a cookie, else UTC."""
+    if name := request.args.get("tz"):
+        return time_zone(name)
+    try:
+        return time_zone(request.cookies.get("tz", "UTC"))
+    except ServiceError:
+        return timezone.utc
+
+
 def _part(result: PredictionResult) -> int | None:
     """Return which recording of the file to show; None for a file of single windows, which are shown together."""
     if result.layout == "windows":
@@ -138,53 +198,67 @@ def _again_form(versions: list[Any]) -> AgainForm:
 
 
 def _colours(result: PredictionResult) -> dict[str, str]:
-    from app.har.colours import activity_colour
-
     return {name: activity_colour(name, result.all_activities) for name in result.all_activities}
 
 
-def _finite(text: str) -> float:
+def _moment(key: str) -> float | None:
     """Read a moment in seconds; "nan" and "inf" are numbers to Python, and no moments."""
-    if not math.isfinite(seconds := float(text)):
-        raise ValueError(text)
+    if (text := request.args.get(key)) is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not abs(seconds) < FAR_S:
+        raise ServiceError(f"{key}={text[:40]} is not a moment; expected a number of seconds, as in {key}=12.5.")
     return seconds
 
 
 @bp.get("/<int:recording_id>/timeline.json")
 @access("user")
 def timeline_json(recording_id: int) -> ResponseReturnValue:
-    """Return what the timeline draws; ``from`` and ``to`` (seconds) thin the signal anew for a closer look."""
-    _, prediction, result = _requested(recording_id)
-    part = _part(result)
-    start_s, end_s = (request.args.get(key, type=_finite) for key in ("from", "to"))
-    signal = [] if part is None else predictions.signal_view(prediction, part, start_s, end_s)
-    if start_s is not None or end_s is not None:
-        return jsonify(signal=signal)
-    return jsonify(
-        layout=result.layout,
-        signal=signal,
-        recognised=result.windows() if part is None else result.bouts(part),
-        labelled=[] if part is None else result.bouts(part, truth=True),
-        colours=_colours(result),
-    )
-
-
-@bp.get("/<int:recording_id>/windows.csv")
-@access("user")
-def windows_csv(recording_id: int) -> ResponseReturnValue:
+    """Return what the timeline draws from a moment ``from`` to a moment ``to``, in seconds; by default all of it."""
     recording, _, result = _requested(recording_id)
-    return _attachment(_csv_chunks(result), _download_name(recording.filename, "csv"), "text/csv")
+    return jsonify(predictions.drawing(recording, result, _part(result), _zone(), _moment("from"), _moment("to")))
 
 
-def _csv_chunks(result: PredictionResult) -> Iterator[str]:
-    for start in range(0, len(result), ROWS_A_CHUNK):
-        rows = result.windows(slice(start, start + ROWS_A_CHUNK))
-        text = io.StringIO()
-        table = csv.DictWriter(text, list(rows[0]))
-        if start == 0:
-            table.writeheader()
-        table.writerows(rows)
+@bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.csv")
+@access("user")
+def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
+    """Take away every window, every bout, or the minutes of each day and hour, of all recordings of the file."""
+    recording, _, result = _requested(recording_id)
+    if table == "windows":
+        starts = range(0, len(result), ROWS_A_CHUNK)
+        rows: Iterable[dict[str, Any]] = chain.from_iterable(result.windows(slice(i, i + ROWS_A_CHUNK)) for i in starts)
+        text = _csv_chunks(WINDOW_COLUMNS, rows)
+    elif table == "bouts":
+        text = _csv_chunks(BOUT_COLUMNS, result.bouts())
+    else:
+        text = _csv_chunks(DAILY_COLUMNS, daily_rows(result, _zone()))
+    return _attachment(text, _download_name(recording.filename, FILE_NAMES.get(table, table), "csv"), "text/csv")
+
+
+def _csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns)
+    table.writeheader()
+    rows = iter(rows)
+    while chunk := list(islice(rows, ROWS_A_CHUNK)):
+        table.writerows(chunk)
         yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()  # the header, where there is no row
+
+
+@bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.json")
+@access("user")
+def table_json(recording_id: int, table: str) -> ResponseReturnValue:
+    """Take away the same as JSON."""
+    recording, _, result = _requested(recording_id)
+    content = daily(result, _zone()) if table == "daily" else result.bouts() if table == "bouts" else result.windows()
+    response = jsonify({"file": recording.filename, "model": result.model, table: content})
+    return _named(response, _download_name(recording.filename, table, "json"))
 
 
 @bp.get("/<int:recording_id>/result.json")
@@ -192,8 +266,7 @@ def _csv_chunks(result: PredictionResult) -> Iterator[str]:
 def result_json(recording_id: int) -> ResponseReturnValue:
     recording, _, result = _requested(recording_id)
     response = jsonify({"file": recording.filename, **result.as_dict()})
-    response.headers.set("Content-Disposition", "attachment", filename=_download_name(recording.filename, "json"))
-    return response
+    return _named(response, _download_name(recording.filename, "activities", "json"))
 
 
 @bp.get("/<int:recording_id>/quality.json")
@@ -203,9 +276,7 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
     if (quality := predictions.quality(recording)) is None:
         raise NotFound("This recording was uploaded before there were quality cards. Upload it again to get one.")
     response = jsonify({"file": recording.filename, **quality})
-    name = f"{PurePath(recording.filename).stem}-quality.json"
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return _named(response, _download_name(recording.filename, "quality", "json"))
 
 
 @bp.get("/<int:recording_id>/timeline.<any(png, svg):file_format>")
@@ -214,7 +285,7 @@ def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> Res
     recording, prediction, result = _requested(recording_id)
     image = predictions.timeline_image(prediction, _part(result), file_format)
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
-    return _attachment(image, _download_name(recording.filename, file_format), mimetype)
+    return _attachment(image, _download_name(recording.filename, "activities", file_format), mimetype)
 
 
 @bp.post("/<int:recording_id>/again")
@@ -246,11 +317,16 @@ def _requested(recording_id: int) -> tuple[Any, Any, PredictionResult]:
     return recording, prediction, predictions.result(prediction)
 
 
-def _download_name(filename: str, extension: str) -> str:
-    return f"{PurePath(filename).stem}-activities.{extension}"
+def _download_name(filename: str, what: str, extension: str) -> str:
+    """Name a download after the upload, with nothing in it that a file system or a shell takes for more than a name."""
+    stem = re.sub(r"[^\w .()+-]+", "_", PurePath(filename).stem)[:120].strip(" .")
+    return f"{stem or 'recording'}-{what}.{extension}"
 
 
 def _attachment(body: str | bytes | Iterator[str], name: str, mimetype: str) -> Response:
-    response = Response(body, mimetype=mimetype)
+    return _named(Response(body, mimetype=mimetype), name)
+
+
+def _named(response: Response, name: str) -> Response:
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response

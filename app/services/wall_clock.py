@@ -1,0 +1,159 @@
+"""How the moments of a recording are written: by the clock on the wall where that is known, else since its start."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.services.errors import ServiceError
+
+Period = Literal["hour", "day"]
+SECONDS = {"hour": 3600.0, "day": 86_400.0}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+QUARTER_S = 900  # every time zone of today stands a whole number of quarters from UTC
+TICK_STEPS_S = (
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600,
+    43_200, 86_400, 172_800, 604_800, 1_209_600, 2_419_200, 7_257_600, 31_536_000,
+)  # fmt: skip
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Return a time zone by its name in the IANA database.
+
+    Raises
+    ------
+    ServiceError
+        There is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ServiceError(
+            f"{name[:60]!r} is not a time zone known here; expected a name such as Europe/Berlin or UTC."
+        ) from error
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """The clock of one recording as a person reads it; all moments are seconds on the recording's own clock."""
+
+    start_s: float
+    end_s: float
+    origin_utc_s: float | None  # Unix time at 0 s; None: moments count from the start of the recording
+    zone: tzinfo
+
+    @property
+    def known(self) -> bool:
+        return self.origin_utc_s is not None
+
+    @cached_property
+    def _one_day(self) -> bool:
+        return self.local(self.start_s).date() == self.local(self.end_s).date()
+
+    def local(self, moment_s: float) -> datetime:
+        """Return date and time in the zone; they mean something only where the time of day is known."""
+        return datetime.fromtimestamp(round((self.origin_utc_s or 0.0) + moment_s, 3), self.zone)
+
+    def write(self, moment_s: float) -> str:
+        """Write a moment: 14:03:05, with the date where there are several; or 0:01:03 since the start."""
+        if not self.known:
+            return elapsed(moment_s - self.start_s)
+        local = self.local(moment_s)
+        time = f"{local.hour:02d}:{local.minute:02d}:{local.second:02d}"  # thousands of them: strftime is slow
+        return time if self._one_day else f"{_day(local)} {time}"
+
+    def write_span(self, start_s: float, end_s: float) -> str:
+        """Write two moments, the date of the second only where it is another: 12 May 23:59:57 – 13 May 00:00:00."""
+        start, end = self.write(start_s), self.write(end_s)
+        if self.known and not self._one_day and start[:-8] == end[:-8]:
+            end = end[-8:]
+        return f"{start} – {end}"
+
+    def iso(self, moment_s: float) -> str:
+        """Write a moment for a table of data: ISO 8601 with its offset from UTC, or h:mm:ss since the start."""
+        return self.local(moment_s).isoformat(timespec="seconds") if self.known else elapsed(moment_s - self.start_s)
+
+    def ticks(self, from_s: float, to_s: float, at_most: int = 7) -> dict[str, list[Any]]:
+        """Return round moments between two, ``at`` and ``text``, for the axis of a plot."""
+        step = next((s for s in TICK_STEPS_S if (to_s - from_s) / s <= at_most), TICK_STEPS_S[-1])
+        offset = self._offset(from_s)
+        zero = -(self.origin_utc_s + offset) if self.origin_utc_s is not None else self.start_s
+        first, last = math.ceil((from_s - zero) / step), math.floor((to_s - zero) / step)
+        moments = [zero + number * step for number in range(first, min(last, first + 2 * at_most) + 1)]
+        if step >= SECONDS["hour"]:  # where the clocks change in between, round hours move
+            moments = [moment - self._offset(moment) + offset for moment in moments]
+        texts, day = [], None
+        for moment in moments:
+            texts.append(self._tick(moment, step, day))
+            day = self.local(moment).date() if self.known else None
+        return {"at": [round(moment, 3) for moment in moments], "text": texts}
+
+    def _offset(self, moment_s: float) -> float:
+        shift = self.local(moment_s).utcoffset() if self.known else None
+        return shift.total_seconds() if shift is not None else 0.0
+
+    def _tick(self, moment_s: float, step: float, day_before: Any) -> str:
+        digits = max(0, math.ceil(-math.log10(step)))
+        if not self.known:
+            return elapsed(moment_s - self.start_s, digits)
+        local = self.local(moment_s)
+        if step >= SECONDS["day"]:
+            return _day(local)
+        text = f"{local:%H:%M}" if step >= 60 else f"{local:%H:%M:%S}"
+        text += f".{local.microsecond:06d}"[: 1 + digits] if digits else ""
+        return text if local.date() == day_before else f"{text}<br>{_day(local)}"
+
+    def periods(self, kind: Period) -> list[tuple[float, float]]:
+        """Return start and end of each hour or day that the recording touches; the first and last may be cut short.
+
+        By the clock, an hour that comes twice when summer time ends is two hours, and a day may have 23 or 25.
+        """
+        inner = self._changes(kind) if self.known else self._multiples(SECONDS[kind])
+        return list(zip([self.start_s, *inner], [*inner, self.end_s], strict=True))
+
+    def _multiples(self, step: float) -> list[float]:
+        n = math.ceil((self.end_s - self.start_s) / step - 1e-9)
+        return [self.start_s + number * step for number in range(1, n)]
+
+    def _changes(self, kind: Period) -> list[float]:
+        """Return the moments at which another hour or day begins."""
+        origin = self.origin_utc_s or 0.0
+        quarter = math.floor((self.start_s + origin) / QUARTER_S) + 1
+        before, changes = self._name(self.start_s, kind), []
+        while (moment := quarter * QUARTER_S - origin) < self.end_s - 1e-6:
+            if (name := self._name(moment, kind)) != before:
+                changes.append(moment)
+            before, quarter = name, quarter + 1
+        return changes
+
+    def _name(self, moment_s: float, kind: Period) -> Any:
+        local = self.local(moment_s)
+        return local.date() if kind == "day" else (local.date(), local.hour, local.utcoffset())
+
+    def period_title(self, start_s: float, kind: Period) -> str:
+        """Name a day or hour: Mon 12 May 2025, or 12 May, 14:00; since the start, day 2, or 3:00 – 4:00."""
+        if not self.known:
+            number = round((start_s - self.start_s) / SECONDS[kind])
+            return f"day {number + 1}" if kind == "day" else f"{number}:00 – {number + 1}:00"
+        local = self.local(start_s)
+        if kind == "day":
+            return f"{DAYS[local.weekday()]} {_day(local)} {local.year}"
+        twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()  # as summer time ends
+        return f"{_day(local)}, {local:%H}:00" + (f" ({local:%Z})" if twice else "")
+
+
+def _day(local: datetime) -> str:
+    return f"{local.day} {MONTHS[local.month - 1]}"
+
+
+def elapsed(seconds: float, digits: int = 1) -> str:
+    """Write a length of time as on a stopwatch: 0:01:03, with decimals only where they are not zero."""
+    scale = 10**digits
+    whole, part = divmod(max(0, round(seconds * scale)), scale)
+    text = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return f"{text}.{part:0{digits}d}" if part else text

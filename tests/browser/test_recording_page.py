@@ -1,0 +1,134 @@
+"""A recording's page in a real browser: look closer, follow a bout, take it away; with a mouse, a keyboard, a phone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
+
+from tests.browser.site import Site, register
+from tests.browser.test_pages import check
+from tests.long_recording import a_day, store
+
+pytestmark = pytest.mark.browser
+MINUTES = 60_000
+SHOWING = "#timeline-showing"
+
+
+def stored_day(site: Site, monkeypatch: pytest.MonkeyPatch, username: str) -> str:
+    """Store a made-up day of a user beside the running site and return the address of its page."""
+    monkeypatch.setenv("HAR_HOME", str(site.home))
+    from app import create_app
+    from app.extensions import db
+    from app.models import User
+    from config import Config
+
+    app: Flask = create_app(Config())
+    with app.app_context():
+        user = db.session.scalars(select(User).where(User.username == username)).one()
+        signals, result = a_day(rate_hz=10.0)
+        prediction = store(app, user.id, signals, result)
+        url = f"{site.address}/predictions/{prediction.recording_id}"
+        db.session.remove()
+        db.engine.dispose()
+    return url
+
+
+def seen(page: Page) -> tuple[float, float]:
+    """Return the range that is drawn, in seconds on the recording's clock."""
+    start, end = page.evaluate("document.getElementById('timeline').layout.xaxis.range")
+    return start, end
+
+
+def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Page, site: Site) -> None:
+    register(page, site.address, "walker")
+    page.goto(site.address + "/")
+    page.get_by_role("button", name="Try it with an example recording").click(timeout=2 * MINUTES)
+    page.wait_for_url(re.compile(r"/predictions/\d+"), timeout=2 * MINUTES)
+    expect(page.locator(SHOWING)).to_contain_text("Showing 0:00:00 – ")
+    whole = seen(page)
+    page.get_by_role("button", name="Zoom in").click()
+    expect(page).to_have_url(re.compile("from="))
+    assert seen(page)[1] - seen(page)[0] == pytest.approx((whole[1] - whole[0]) / 2, rel=0.01)
+
+    bout = page.locator("#bouts a").nth(1)
+    bout.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#timeline-title")).to_be_focused()
+    start = float(str(bout.get_attribute("data-from")))
+    expect(page).to_have_url(re.compile(f"from={start:.3f}"))
+    assert seen(page)[0] == pytest.approx(max(start, whole[0]), abs=0.2)
+    page.reload()  # the address keeps the look
+    expect(page.locator(SHOWING)).to_contain_text("Showing")
+    assert seen(page)[0] == pytest.approx(max(start, whole[0]), abs=0.2)
+    page.get_by_role("button", name="All").click()
+    expect(page.locator(SHOWING)).to_contain_text("Showing 0:00:00 – ")
+
+    with page.expect_download() as table:
+        page.get_by_role("link", name="bouts, CSV").click()
+    rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
+    assert len(rows) == page.locator("#bouts tbody tr").count()
+    assert rows[1]["activity"] in page.locator("#bouts tbody tr").nth(1).inner_text()
+    with page.expect_download() as document:
+        page.get_by_role("link", name="days and hours, JSON").click()
+    (recording,) = json.loads(Path(document.value.path()).read_text())["daily"]
+    assert recording["time"] == "since the start"
+    check(page, page.url)
+
+
+def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
+    browser: Browser, page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(page, site.address, "walker")
+    url = stored_day(site, monkeypatch, "walker")
+    page.goto(url)
+    expect(page.locator(SHOWING)).to_contain_text("fills most of its time")
+    points = page.evaluate("document.getElementById('timeline').data.map((t) => t.x.length)")
+    assert max(points) <= 1333
+    expect(page.locator("[data-chart] .trace.bars").first).to_be_attached()
+
+    for _ in range(7):
+        page.get_by_role("button", name="Zoom in").click()
+    expect(page.locator(SHOWING)).to_contain_text("(0:11:15)")
+    expect(page.locator(SHOWING)).not_to_contain_text("fills most")
+    assert page.locator("#timeline").get_attribute("aria-busy") == "false"
+    plot = page.locator("#timeline .nsewdrag").last
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 20, steps=5)
+    page.mouse.up()
+    expect(page.locator(SHOWING)).to_contain_text(re.compile(r"\(0:05:\d\d\)"))
+    page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 20)
+    expect(page.locator(SHOWING)).to_contain_text("(24:00:00)")
+
+    page.goto(f"{url}?from=9&to=5")  # an address typed wrongly still shows the whole
+    expect(page.locator(SHOWING)).to_contain_text("(24:00:00)")
+    check(page, url)
+
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        timezone_id="Asia/Tokyo",
+        storage_state=page.context.storage_state(),
+    ).new_page()
+    phone.goto(site.address)
+    phone.goto(url)
+    expect(phone.locator("main")).to_contain_text("Times of day are those of Asia/Tokyo, the time zone of this browser")
+    phone.get_by_role("button", name="Zoom in").tap()
+    expect(phone.locator(SHOWING)).to_contain_text("(12:00:00)")
+    tools = phone.locator(".timeline-tools").bounding_box()
+    chart = phone.locator("#timeline").bounding_box()
+    assert tools
+    assert chart
+    assert tools["y"] + tools["height"] <= chart["y"]
+    assert chart["x"] >= 0
+    assert chart["x"] + chart["width"] <= 390
+    phone.context.close()

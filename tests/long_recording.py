@@ -1,0 +1,90 @@
+"""A made-up day of a person, stored as an upload would be, without a file to import or a model to ask."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import numpy as np
+from flask import Flask
+
+from app.extensions import db
+from app.har.types import UNLABELLED, SignalSet
+from app.models import Prediction, StoredRecording
+from app.services import predictions, stored_signal
+from app.services.prediction_result import PredictionResult
+from app.services.transaction import transaction
+
+ACTIVITIES = ("Lie", "Sit", "Stand", "Walk", "Run", "Stair-up")
+ENERGY = np.array([0.05, 0.1, 0.3, 2.0, 6.0, 2.5], np.float32)
+WINDOW_S = 3.0
+DAY_START_UTC_S = 1_747_000_800.0  # 11 May 2025, 22:00 UTC: midnight in Berlin
+
+
+def a_day(
+    hours: float = 24.0, rate_hz: float = 100.0, origin_utc_s: float | None = DAY_START_UTC_S, *, labelled: bool = True
+) -> tuple[SignalSet, PredictionResult]:
+    """Return a signal of six channels and what was recognised in it; the watch lay apart for half an hour at noon.
+
+    Activities change every minute or so, a tenth of the windows is taken for another, and the first half is labelled.
+    """
+    rng = np.random.default_rng(0)
+    per_window = round(WINDOW_S * rate_hz)
+    n = int(hours * 3600 / WINDOW_S)
+    start = np.arange(n) * WINDOW_S
+    truth = np.repeat(rng.choice(len(ACTIVITIES), n // 20 + 1, p=[0.3, 0.3, 0.15, 0.15, 0.05, 0.05]), 20)[:n]
+    recorded = (start < hours * 1800) | (start >= hours * 1800 + 1800)
+    start, truth = start[recorded], truth[recorded]
+    chosen = np.where(rng.random(len(truth)) < 0.1, rng.integers(0, len(ACTIVITIES), len(truth)), truth)
+    proba = np.full((len(truth), len(ACTIVITIES)), 0.04, np.float32)
+    proba[np.arange(len(truth)), chosen] = 0.8
+    signal = rng.standard_normal((len(truth) * per_window, 6), np.float32)
+    signal *= np.repeat(ENERGY[truth], per_window)[:, None]
+    signal[:, 2] += 9.81
+    breaks = np.flatnonzero(np.diff(start, prepend=-9.0) > WINDOW_S)
+    first = breaks * per_window
+    signals = SignalSet(
+        signal=signal,
+        labels=np.full(len(signal), UNLABELLED, np.int16),
+        channels=("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"),
+        sampling_rate_hz=rate_hz,
+        gravity="included",
+        activities=(),
+        recording_ids=("day.csv",),
+        subjects=("day.csv",),
+        first=first,
+        length=np.diff(np.append(first, len(signal))),
+        recording=np.zeros(len(first), np.int64),
+        start_s=start[breaks],
+    )
+    result = PredictionResult(
+        model="lab/1",
+        activities=ACTIVITIES,
+        proba=proba,
+        start_s=start,
+        end_s=start + WINDOW_S,
+        recording=np.zeros(len(truth), np.int64),
+        recording_ids=signals.recording_ids,
+        truth=np.where((np.arange(len(truth)) < len(truth) // 2) & labelled, truth, UNLABELLED).astype(np.int64),
+        truth_activities=ACTIVITIES,
+        sensors=("accelerometer", "gyroscope"),
+        sensor_attention=np.full((len(truth), 2), 0.5, np.float32),
+        unfamiliar=np.zeros(len(truth), bool),
+        origin_utc_s=(origin_utc_s,),
+    )
+    return signals, result
+
+
+def store(
+    app: Flask, user_id: int, signals: SignalSet | None, result: PredictionResult, filename: str = "day.csv"
+) -> Prediction:
+    """Store a recording of a user as an upload leaves it."""
+    folder = Path(app.config["UPLOADS"]) / f"{predictions.PREFIX}{uuid.uuid4().hex}"
+    folder.mkdir(mode=0o700)
+    (folder / "source").write_text("made up")
+    if signals is not None:
+        stored_signal.save(folder, signals)
+    with transaction():
+        recording = StoredRecording(user_id=user_id, filename=filename, folder=folder.name, facts={"minutes": 0})
+        db.session.add(recording)
+        return predictions.add_prediction(recording, result)

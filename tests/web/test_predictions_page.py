@@ -1,0 +1,217 @@
+"""The page of a long recording: what it draws, lists and gives away, by which clock, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import User
+from tests.long_recording import DAY_START_UTC_S, a_day, store
+
+HOURS = 6.0
+JSON = {"Accept": "application/json"}
+TABLES = [f"/{table}.{kind}" for table in ("windows", "bouts", "daily") for kind in ("csv", "json")]
+
+
+@pytest.fixture
+def stored(app: Flask, user_client: FlaskClient) -> Callable[..., str]:
+    """Return a maker of recordings of the logged-in user, which gives the address of their page."""
+
+    def make(filename: str = "day.csv", origin_utc_s: float | None = DAY_START_UTC_S, hours: float = HOURS) -> str:
+        user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+        signals, result = a_day(hours, rate_hz=10.0, origin_utc_s=origin_utc_s)
+        return f"/predictions/{store(app, user.id, signals, result, filename).recording_id}"
+
+    return make
+
+
+def test_the_page_shows_bouts_hours_and_labels_by_the_clock_of_the_browser(
+    user_client: FlaskClient, stored: Callable[..., str]
+) -> None:
+    url = stored()
+    user_client.set_cookie("tz", "Europe/Berlin")
+    page = user_client.get(url).text
+    assert "Times of day are those of Europe/Berlin, the time zone of this browser" in page
+    assert "Mon 12 May 2025" in page
+    assert "12 May, 05:00" in page
+    assert "12 May, 06:00" not in page
+    in_utc = user_client.get(f"{url}?tz=UTC").text
+    assert "Times of day are those of UTC." in in_utc
+    assert "Sun 11 May 2025" in in_utc
+    assert "tz=UTC" in in_utc.partition('class="downloads"')[2]
+    assert "windows with a label that the model knows agree" in page
+    longest = (
+        user_client.get(f"{url}?sort=length").text.partition('id="bouts"')[2].partition("</tr>\n          <tr>")[0]
+    )
+    assert "11 May" not in longest
+    assert "03:00:00 – 03:30:00" in longest
+    assert "missing" in longest
+
+
+@pytest.mark.parametrize("cookie", ["Mars/Olympus", "../../etc/passwd", "", '"<script>'])
+def test_a_browser_of_an_unknown_time_zone_gets_utc(
+    user_client: FlaskClient, stored: Callable[..., str], cookie: str
+) -> None:
+    user_client.set_cookie("tz", cookie)
+    response = user_client.get(stored())
+    assert response.status_code == 200
+    assert "Times of day are those of UTC" in response.text
+
+
+def test_without_a_time_of_day_the_page_says_so_and_counts_from_the_start(
+    user_client: FlaskClient, stored: Callable[..., str]
+) -> None:
+    page = user_client.get(stored(origin_utc_s=None)).text
+    assert "The file does not tell the time of day" in page
+    assert "5:00 – 6:00" in page
+    assert "Europe" not in page
+
+
+def test_bouts_come_a_page_at_a_time_and_the_longest_first_if_wanted(
+    user_client: FlaskClient, stored: Callable[..., str]
+) -> None:
+    url = stored(origin_utc_s=None)
+
+    def rows(address: str) -> list[tuple[float, float]]:
+        table = user_client.get(url + address).text.partition('id="bouts"')[2].partition("</table>")[0]
+        return [(float(a), float(b)) for a, b in re.findall(r'data-from="([^"]+)" data-to="([^"]+)"', table)]
+
+    first, second, longest = rows(""), rows("?bouts=2"), rows("?sort=length")
+    assert len(first) == len(second) == len(longest) == 25
+    middles = [start + end for start, end in first + second]
+    assert middles == sorted(middles)
+    lengths = [end - start for start, end in longest]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] == pytest.approx(1.5 * 1800)  # the half hour that is missing, with a quarter on either side
+    assert user_client.get(f"{url}?bouts=999").status_code == 404
+
+
+def test_a_closer_look_gets_more_points_of_less_and_its_own_bands(
+    user_client: FlaskClient, stored: Callable[..., str]
+) -> None:
+    url = stored()
+    whole, closer = (user_client.get(f"{url}/timeline.json{q}").json for q in ("", "?from=3600&to=3660"))
+    for sensor in ("Acceleration (m/s²)", "Rotation (rad/s)"):
+        points = sum(len(trace["values"]) for trace in whole["signal"] if trace["sensor"] == sensor)
+        assert 3000 < points <= 4000
+    assert closer["range_s"] == [3600, 3660]
+    assert all(3599 <= t <= 3661 for trace in closer["signal"] for t in trace["time_s"])
+    assert len(closer["signal"][0]["values"]) == pytest.approx(600, abs=3)
+    assert closer["recognised"][0]["start_s"] <= 3600
+    assert closer["recognised"][-1]["end_s"] >= 3660
+    assert whole["missing_colour"] == "#BBBBBB"
+    assert None in {band["activity"] for band in whole["recognised"]}
+    assert user_client.get(f"{url}/timeline.json?tz=Asia/Tokyo").json["axis"] == "Time of day (Asia/Tokyo)"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=10&to=5",
+        "from=5&to=5",
+        "from=nan&to=10",
+        "from=0&to=inf",
+        "from=-1e300&to=1e300",
+        "from=0&to=1e12",
+        "from=1e9&to=2e9",
+        "from=-50&to=-10",
+        "from=x&to=10",
+        "from=&to=",
+        "from=0x10&to=20",
+        "tz=Nowhere/Land",
+    ],
+)
+def test_a_range_or_zone_that_makes_no_sense_is_refused_in_words(
+    user_client: FlaskClient, stored: Callable[..., str], query: str
+) -> None:
+    response = user_client.get(f"{stored()}/timeline.json?{query}", headers=JSON)
+    assert response.status_code == 400
+    assert "expected" in response.json["message"]
+
+
+@pytest.mark.parametrize("role", ["user", "admin"])
+def test_somebody_elses_recording_is_not_found_by_any_address(
+    stored: Callable[..., str], log_in: Callable[..., FlaskClient], role: str
+) -> None:
+    url = stored("secret.csv")
+    stranger = log_in("stranger", role=role)
+    for address in ("", "/timeline.json", "/timeline.json?from=nan", "/timeline.svg", "/result.json", *TABLES):
+        response = stranger.get(url + address)
+        assert response.status_code == 404, address
+        assert "secret" not in response.text
+
+
+def test_windows_bouts_and_days_can_be_taken_away_and_agree(
+    user_client: FlaskClient, stored: Callable[..., str]
+) -> None:
+    url = stored()
+    tables = {address: user_client.get(url + address + "?tz=Europe/Berlin") for address in TABLES}
+    assert {response.status_code for response in tables.values()} == {200}
+    windows, bouts, daily = (
+        list(csv.DictReader(io.StringIO(tables[f"/{t}.csv"].text))) for t in ("windows", "bouts", "daily")
+    )
+    assert len(windows) == len(json.loads(tables["/windows.json"].data)["windows"]) == 6600
+    assert sum(int(bout["windows"]) for bout in bouts) == 6600
+    assert [b["start_s"] for b in bouts] == [str(b["start_s"]) for b in tables["/bouts.json"].json["bouts"]]
+    assert windows[0]["start_utc"] == bouts[0]["start_utc"] == "2025-05-11T22:00:00.000Z"
+
+    minutes: dict[str, dict[str, float]] = {"hour": defaultdict(float), "day": defaultdict(float)}
+    for row in daily:
+        minutes[row["period"]][row["activity"]] += float(row["minutes"])
+    for total in minutes.values():
+        assert total.pop("missing") == pytest.approx(30, abs=0.01)
+        assert sum(total.values()) == pytest.approx(330, abs=0.02)
+        for name, value in total.items():
+            assert value == pytest.approx(sum(w["activity"] == name for w in windows) / 20, abs=0.01)
+    (recording,) = tables["/daily.json"].json["daily"]
+    assert recording["time"] == "time of day, Europe/Berlin"
+    assert recording["hours"][0]["start"] == "2025-05-12T00:00:00+02:00"
+    assert len(recording["hours"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("filename", "saved"),
+    [
+        ("my walk.csv", "my walk-bouts.csv"),
+        ("../../etc/passwd", "passwd-bouts.csv"),
+        ("..\\..\\boot.ini", "_.._boot-bouts.csv"),
+        ('a";rm -rf $HOME;".csv', "a_rm -rf _HOME_-bouts.csv"),
+        ("x" * 250 + ".csv", "x" * 120 + "-bouts.csv"),
+        ("…", "_-bouts.csv"),
+    ],
+)
+def test_a_download_has_a_name_that_is_safe(
+    user_client: FlaskClient, stored: Callable[..., str], filename: str, saved: str
+) -> None:
+    header = user_client.get(f"{stored(filename, hours=2.0)}/bouts.csv").headers["Content-Disposition"]
+    assert header in {f'attachment; filename="{saved}"', f"attachment; filename={saved}"}
+
+
+def test_a_file_of_single_windows_has_rows_and_neither_bouts_nor_hours(app: Flask, user_client: FlaskClient) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    _, day = a_day(2.0, rate_hz=1.0)
+    n = len(day)
+    single = replace(
+        day, recording=np.arange(n), recording_ids=tuple(f"row {i + 1}" for i in range(n)), origin_utc_s=(None,) * n
+    )
+    url = f"/predictions/{store(app, user.id, None, single, 'windows.csv').recording_id}"
+    page = user_client.get(url)
+    assert page.status_code == 200
+    for title in ("By day and hour", "Bouts</h2>", "Times of day"):
+        assert title not in page.text
+    assert user_client.get(f"{url}/timeline.json?from=0.5&to=9.5").json["showing"] == "rows 1 – 9 of 1,800"
+    assert user_client.get(f"{url}/timeline.json?from=5000&to=6000", headers=JSON).status_code == 400
+    assert user_client.get(f"{url}/daily.csv").text == "recording,period,start,end,activity,minutes\r\n"
+    assert user_client.get(f"{url}/timeline.png").data.startswith(b"\x89PNG")

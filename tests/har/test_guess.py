@@ -222,7 +222,7 @@ def test_real_exports_would_be_guessed_right_if_nobody_knew_their_layout(
 
 def test_a_reason_shows_the_value_that_decided() -> None:
     reasons = guessed(table("t,ax,ay,az,gx,gy,gz", [TIME, ACC, DEGREES])).reasons
-    assert "values around 9.78: m/s² with gravity" in reasons["accelerometer"]
+    assert "values around 9.79: m/s² with gravity" in reasons["accelerometer"]
     assert "deg/s" in reasons["gyroscope"]
     assert "50 rows a second" in reasons["time"]
 

@@ -77,10 +77,6 @@ class Section:
         shown = found if found == "nothing" else _short.repr(found)
         return InvalidDescription(f"{self.source}: {where}: expected {expected}, found {shown}.")
 
-    def has(self, key: str) -> bool:
-        """Tell whether a key is there and not empty."""
-        return self.values.get(key) is not None
-
     def _take(self, key: str) -> Any:
         self.taken.add(key)
         return self.values.get(key)

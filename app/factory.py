@@ -126,7 +126,7 @@ class RowNumber(IntegerConverter):
 
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
-    from app.web import admin, auth, datasets, home, predictions, training
+    from app.web import admin, auth, datasets, home, mappings, predictions, training
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
@@ -135,6 +135,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(datasets.bp, url_prefix="/datasets")
     app.register_blueprint(training.bp)
     app.register_blueprint(predictions.bp, url_prefix="/predictions")
+    app.register_blueprint(mappings.bp, url_prefix="/mappings")
 
 
 def register_error_pages(app: Flask) -> None:
@@ -184,7 +185,7 @@ def _wants_json() -> bool:
 
 
 def register_commands(app: Flask) -> None:
-    """``flask datasets|train|evaluate|models|predict|users``."""
+    """``flask datasets|train|evaluate|models|predict|map|users``."""
     from app import cli
 
     cli.register(app)

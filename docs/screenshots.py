@@ -9,7 +9,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from tests.bad_inputs import zipped
 from tests.browser.site import Site, chromium, create_administrator, register, start_training
+from tests.tables import labelled
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTHS = (1280, 390)
@@ -50,6 +52,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("users", "/admin/users")
     camera.shoot("data-sets", "/datasets/")
     camera.shoot("add-data-set", "/datasets/add")
+    describe(page, camera)
     camera.shoot("data-set", "/datasets/physiotherapy-example")
     camera.shoot("training", "/training/")
     camera.shoot("models-at-first", "/models/")
@@ -88,6 +91,7 @@ def photograph(browser: Browser, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     camera.shoot("prediction-missing-sensor")
+    ask_for_columns(page, camera)
     camera.shoot("home-user", "/")
     camera.shoot("not-found", "/no-such-page")
     page.goto(site.address + "/")
@@ -95,6 +99,35 @@ def photograph(browser: Browser, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_timeout(1500)
     camera.shoot("upload-refused")
+
+
+def describe(page: Page, camera: Camera) -> None:
+    """Bring recordings in a layout of a lab's own, and cancel."""
+    files: dict[str, bytes | str] = {f"P{n}/{a}.csv": labelled("Walk", n) for a in ("Stroll", "March") for n in (1, 2)}
+    page.goto(camera.site.address + "/datasets/add")
+    page.fill("input[name=name]", "our-walks")
+    page.set_input_files(
+        "input[type=file]", {"name": "our walks.zip", "mimeType": "application/zip", "buffer": zipped(files)}
+    )
+    page.get_by_role("button", name="Add data set").click()
+    page.wait_for_url(re.compile(r"/describe$"))
+    page.get_by_role("radio", name="The file’s name").first.check()
+    page.get_by_role("radio", name="A folder’s name").last.check()
+    page.fill("input[name=pattern]", "{label}")
+    page.locator("input[name=pattern]").blur()
+    camera.shoot("describe-data-set")
+    page.get_by_role("button", name="Cancel").click()
+
+
+def ask_for_columns(page: Page, camera: Camera) -> None:
+    """Upload a table in a layout of one's own, and cancel."""
+    page.goto(camera.site.address + "/")
+    file = {"name": "wrist band.csv", "mimeType": "text/csv", "buffer": labelled().encode()}
+    page.set_input_files("input[type=file]", file)
+    page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
+    page.wait_for_url(re.compile(r"/mappings/file/"), timeout=MINUTES)
+    camera.shoot("mapping")
+    page.get_by_role("button", name="Cancel and delete the file").click()
 
 
 def main() -> None:

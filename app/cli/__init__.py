@@ -12,10 +12,10 @@ def register(app: Flask) -> None:
     """Add the commands to ``flask``."""
     from app.cli.datasets import datasets
     from app.cli.models import models
-    from app.cli.predict import predict
+    from app.cli.predict import map_, predict
     from app.cli.quality import quality
     from app.cli.train import evaluate, train
     from app.cli.users import users
 
-    for command in (datasets, train, evaluate, models, predict, quality, users):
+    for command in (datasets, train, evaluate, models, predict, map_, quality, users):
         app.cli.add_command(command)

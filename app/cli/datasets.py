@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup
 
-from app.cli.output import json_option, print_json, reports_errors
+from app.cli.output import json_option, print_json, reports_errors, text_of
 from app.har.types import Event, OnEvent
 from app.services import datasets as service
 
@@ -21,11 +22,19 @@ datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 @datasets.command()
 @click.argument("name")
 @click.argument("path")
+@click.option(
+    "--spec",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML that says where labels and subjects of recordings of your own are told; see docs/GUIDE.md.",
+)
 @json_option
 @reports_errors
-def add(name: str, path: str, as_json: bool) -> None:
+def add(name: str, path: str, spec: Path | None, as_json: bool) -> None:
     """Add what is at PATH (a folder, a zip archive, a CSV file or the word embedded-example) as the data set NAME."""
-    dataset = service.add(name, service.path_from_text(path), on_event=_progress())
+    from app.har.datasets.description import from_yaml
+
+    description = from_yaml(text_of(spec), spec.name) if spec else None
+    dataset = service.add(name, service.path_from_text(path), on_event=_progress(), description=description)
     if as_json:
         print_json(_document(dataset))
     else:

@@ -6,11 +6,12 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from app.har.errors import HarError
+from app.har.errors import HarError, UnreadableData
 from app.services import installation
 from app.services.errors import ServiceError
 
@@ -22,6 +23,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def print_json(document: Any) -> None:
     """Print a document on stdout."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that a person wrote."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableData(f"{path.name}: expected text in UTF-8, found something else ({error}).") from error
 
 
 def reports_errors(command: Command) -> Command:

@@ -1,4 +1,4 @@
-"""``flask predict``: recognise the activities in a file; nothing is stored."""
+"""``flask predict``: recognise the activities in a file; nothing is stored. ``flask map``: what its columns may be."""
 
 from __future__ import annotations
 
@@ -7,20 +7,45 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from app.cli.output import json_option, print_json, reports_errors
+from app.cli.output import json_option, print_json, reports_errors, text_of
+
+YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("map")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here instead of on stdout.")
+@reports_errors
+def map_(file: Path, output: Path | None) -> None:
+    """Guess what the columns of FILE are, as YAML to correct and to give to flask predict --map."""
+    from app.har.recordings.files import open_files
+    from app.har.recordings.guess import guess
+    from app.har.recordings.mapping import unknown_tables
+
+    with open_files(file, file.name) as members:
+        text = guess(unknown_tables(members)[0]).to_yaml()
+    if output is None:
+        click.echo(text, nl=False)
+    elif output.exists():
+        raise click.ClickException(f"{output} is there already; name another file.")
+    else:
+        output.write_text(text, encoding="utf-8")
 
 
 @click.command("predict")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", help="name/version, or a name for its newest version; by default the promoted model.")
+@click.option("--map", "mapping", type=YAML, help="Read FILE, in no known layout, by this mapping; see flask map.")
 @json_option
 @with_appcontext
 @reports_errors
-def predict(file: Path, model: str | None, as_json: bool) -> None:
+def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""
+    from app.har.recordings.mapping import from_yaml
     from app.services import predictions
 
-    result = predictions.predict_file(file, file.name, model)
+    columns = from_yaml(text_of(mapping), mapping.name) if mapping else None
+    result = predictions.predict_file(file, file.name, model, columns=columns)
     if as_json:
         print_json(result.as_dict())
         return

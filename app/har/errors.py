@@ -15,6 +15,14 @@ class UnrecognisedData(UnreadableData):
     """A file or folder is readable but in none of the layouts known here."""
 
 
+class UnknownTable(UnrecognisedData):
+    """In no layout known here, but a table of numbers: a person can say by a mapping what its columns are."""
+
+
+class InvalidDescription(HarError):
+    """A mapping, or the description of a data set, is wrong; the message names the key, what was expected and found."""
+
+
 class UnusableRecording(HarError):
     """A recording was read but a model cannot take it (too short, missing sensor, other units)."""
 

@@ -63,7 +63,14 @@ class Summary:
         return asdict(self) | {"channels": list(self.channels), "problems": [asdict(p) for p in self.problems]}
 
 
-def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event, *, name: str | None = None) -> Summary:
+def convert(
+    path: Path,
+    folder: Path,
+    on_event: OnEvent = ignore_event,
+    *,
+    name: str | None = None,
+    loader: Loader | None = None,
+) -> Summary:
     """Recognise, read and resample what is at a path, and write it as a store.
 
     Parameters
@@ -72,6 +79,7 @@ def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event, *, name:
     folder : the store to be; must not exist yet.
     on_event : gets ``{"stage": "reading", "fraction": …}``.
     name : what the person calls it, for messages; default the name of the path.
+    loader : what reads it; default the one that recognises it.
 
     Raises
     ------
@@ -85,7 +93,7 @@ def convert(path: Path, folder: Path, on_event: OnEvent = ignore_event, *, name:
         raise FileExistsError(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open_files(path, name) as members:
-        loader = recognise(members, name)
+        loader = loader or recognise(members, name)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             with ThreadPoolExecutor(1) as pool, _Writer(partial, loader) as writer:

@@ -29,6 +29,7 @@ from app.services.errors import Conflict, Invalid, NotFound
 from app.services.transaction import transaction
 
 if TYPE_CHECKING:
+    from app.har.datasets.description import Description
     from app.har.store import Store, Summary
 
 log = logging.getLogger(__name__)
@@ -63,20 +64,24 @@ def add(
     source: str | None = None,
     added_by_id: int | None = None,
     on_event: OnEvent = ignore_event,
+    description: Description | None = None,
 ) -> Dataset:
     """Convert what is at ``path`` into the columnar store and register it under ``name``.
 
-    ``source`` is what the person called it, where the path does not say so (an upload). One data set is converted at a
+    ``source`` is what the person called it, where the path does not say so (an upload). ``description`` says how
+    a data set is made of recordings that are in no known layout of a data set. One data set is converted at a
     time on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
     """
     check_name(name)
+    from app.har.datasets.own import OwnRecordings
     from app.har.store import convert
 
+    loader = OwnRecordings(description) if description else None
     folder = _root() / uuid4().hex
     on_event({"stage": "waiting"})
     try:
         with _conversion_lock().acquire():
-            summary = convert(path, folder, on_event, name=source)
+            summary = convert(path, folder, on_event, name=source, loader=loader)
             _draw_distribution(folder, summary)
             dataset = Dataset(
                 name=name,

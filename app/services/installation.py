@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
-from app.services import datasets, predictions, reference_models, training
+from app.services import datasets, mappings, predictions, reference_models, training
 
 
 def bind_alembic(app: Flask) -> None:
@@ -53,3 +53,4 @@ def prepare() -> None:
     datasets.prepare_at_start()
     reference_models.add_at_start()
     predictions.remove_orphans()
+    mappings.sweep()

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import asdict
 from datetime import timezone, tzinfo
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 from flask import current_app
@@ -22,6 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db
+from app.har.documents import Section
 from app.har.types import OnEvent, Problem, SignalSet, ignore_event
 from app.models import Dataset, ModelVersion, Prediction, StoredRecording
 from app.services import datasets, model_versions, stored_signal
@@ -33,14 +34,23 @@ from app.services.stored_signal import StoredSignal
 from app.services.timeline import rows_of_file, timeline
 from app.services.transaction import transaction
 
+if TYPE_CHECKING:
+    from app.har.recordings.mapping import ColumnMapping
+
 PREFIX = "recording-"
 QUALITY = "quality.json"
 
 
 def predict_file(
-    path: Path, name: str, version: int | str | None = None, on_event: OnEvent = ignore_event
+    path: Path,
+    name: str,
+    version: int | str | None = None,
+    on_event: OnEvent = ignore_event,
+    columns: ColumnMapping | None = None,
 ) -> PredictionResult:
     """Recognise the activities in a file and store nothing; the promoted model unless another is named.
+
+    ``columns`` says what the columns of a file in no known layout are.
 
     Raises
     ------
@@ -52,7 +62,7 @@ def predict_file(
         The file cannot be read or used.
     """
     model = _model(version)
-    return recognise(path, name, model_versions.load(model), model.label, on_event)[0]
+    return recognise(path, name, model_versions.load(model), model.label, on_event, columns)[0]
 
 
 def _model(version: int | str | None) -> ModelVersion:
@@ -67,11 +77,20 @@ def _model(version: int | str | None) -> ModelVersion:
 
 
 def upload(
-    user_id: int, filename: str, file: Path | BinaryIO, version: int | None = None, on_event: OnEvent = ignore_event
+    user_id: int,
+    filename: str,
+    file: Path | BinaryIO,
+    version: int | None = None,
+    on_event: OnEvent = ignore_event,
+    columns: ColumnMapping | None = None,
+    mapping_name: str = "",
 ) -> Prediction:
-    """Store a file of a user and what was recognised in it. When anything fails, nothing of it remains."""
+    """Store a file of a user and what was recognised in it. When anything fails, nothing of it remains.
+
+    ``columns`` says what the columns of a file in no known layout are; it is kept with the recording.
+    """
     model = _model(version)
-    name = _shown_name(filename)
+    name = shown_name(filename)
     folder = Path(current_app.config["UPLOADS"]) / f"{PREFIX}{uuid.uuid4().hex}"
     folder.mkdir(mode=0o700)
     try:
@@ -81,8 +100,10 @@ def upload(
         else:
             with source.open("wb") as target:
                 shutil.copyfileobj(file, target, 1024 * 1024)
-        result, signals, cards = recognise(source, name, model_versions.load(model), model.label, on_event)
+        result, signals, cards = recognise(source, name, model_versions.load(model), model.label, on_event, columns)
         facts = _facts(source, signals)
+        if columns is not None:
+            facts["mapping"] = {"name": mapping_name, "document": columns.as_dict()}
         (folder / QUALITY).write_text(json.dumps(cards.as_dict()), encoding="utf-8")
         if result.layout == "timeline":
             stored_signal.save(folder, signals)
@@ -104,7 +125,7 @@ def example() -> tuple[str, str]:
     model = model_of_example()
     tested = model_versions.provenance(model).get("split", {}).get("subjects", {}).get("test", []) if model else []
     chosen = next((name for name, subject in recordings if subject in tested), recordings[0][0])
-    return f"example-{_shown_name(chosen)}.csv", "".join(store.recording_csv(chosen))
+    return f"example-{shown_name(chosen)}.csv", "".join(store.recording_csv(chosen))
 
 
 def upload_example(user_id: int) -> Prediction:
@@ -142,8 +163,9 @@ def repredict(user_id: int, recording_id: int, version: int | str | None = None)
     recording, model = get(user_id, recording_id), _model(version)
     if done := next((p for p in recording.predictions if p.model_version_id == model.id), None):
         return done
-    source = _folder(recording) / "source"
-    result, *_ = recognise(source, recording.filename, model_versions.load(model), model.label)
+    result, *_ = recognise(
+        source_of(recording), recording.filename, model_versions.load(model), model.label, columns=_columns(recording)
+    )
     with transaction():
         return add_prediction(recording, result, model)
 
@@ -253,11 +275,24 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
         return files[f".{file_format}"].read_bytes()
 
 
+def source_of(recording: StoredRecording) -> Path:
+    """Return where the file lies that the user uploaded."""
+    return _folder(recording) / "source"
+
+
+def _columns(recording: StoredRecording) -> ColumnMapping | None:
+    """Return the mapping that a recording was read by, None for one in a known layout."""
+    from app.har.recordings.mapping import from_section
+
+    stored = recording.facts.get("mapping")
+    return from_section(Section(recording.filename, stored["document"])) if stored else None
+
+
 def _folder(recording: StoredRecording) -> Path:
     return Path(current_app.config["UPLOADS"]) / recording.folder
 
 
-def _shown_name(filename: str) -> str:
+def shown_name(filename: str) -> str:
     """Return what to call a file: as the person named it, but printable and of a length that fits."""
     return "".join(c for c in filename if c.isprintable()).strip()[-255:] or "recording"
 

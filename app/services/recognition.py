@@ -28,6 +28,7 @@ from app.services.prediction_result import PredictionResult, in_words
 if TYPE_CHECKING:
     from app.har.classifier import ActivityClassifier, Recognition
     from app.har.quality import QualityCard
+    from app.har.recordings.mapping import ColumnMapping
 
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
@@ -36,7 +37,12 @@ OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not
 
 
 def recognise(
-    path: Path, name: str, classifier: ActivityClassifier, model: str, on_event: OnEvent = ignore_event
+    path: Path,
+    name: str,
+    classifier: ActivityClassifier,
+    model: str,
+    on_event: OnEvent = ignore_event,
+    columns: ColumnMapping | None = None,
 ) -> tuple[PredictionResult, SignalSet, Quality]:
     """Read a file and recognise the activities in it; return the result, the signal that the model saw and the quality.
 
@@ -52,6 +58,8 @@ def recognise(
         Its label.
     on_event : callable
         Receives progress events.
+    columns : ColumnMapping, optional
+        What the columns are, of a file in no known layout.
 
     Raises
     ------
@@ -63,7 +71,7 @@ def recognise(
     from app.har.filters import prepare
     from app.har.windows import make_windows
 
-    recordings, quality = examine(path, name, on_event, classifier.preparation.gap_s)
+    recordings, quality = examine(path, name, on_event, classifier.preparation.gap_s, columns)
     on_event({"stage": "resampling"})
     try:
         signals, problems = _resampled(recordings, classifier, name)
@@ -101,7 +109,11 @@ class Quality:
 
 
 def examine(
-    path: Path, name: str, on_event: OnEvent = ignore_event, gap_s: float | None = None
+    path: Path,
+    name: str,
+    on_event: OnEvent = ignore_event,
+    gap_s: float | None = None,
+    columns: ColumnMapping | None = None,
 ) -> tuple[list[Recording], Quality]:
     """Read a file, correct the units that are certain, and examine the recordings; no model is needed.
 
@@ -115,7 +127,7 @@ def examine(
     from app.har.recordings import read_upload
     from app.har.units import settle
 
-    recordings = [settle(recording) for recording in _told_apart(read_upload(path, name, on_event))]
+    recordings = [settle(recording) for recording in _told_apart(read_upload(path, name, on_event, columns))]
     gap_s = GAP_S if gap_s is None else gap_s
     if gap_s != GAP_S:  # what importers list is what is cut usually
         recordings = [

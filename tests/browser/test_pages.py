@@ -21,7 +21,7 @@ ADMIN = [
     "/training/",
     "/models/",
 ]
-USER = ["/", "/password"]
+USER = ["/", "/password", "/mappings/"]
 
 
 def check(page: Page, address: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.synthetic import ku_har_zip
+from tests.bad_inputs import zipped
+from tests.synthetic import kinelab_csv, ku_har_zip
 
 CONTRACT = {"recordings", "subjects", "activities", "minutes", "problems"}
 
@@ -85,6 +86,40 @@ def test_the_embedded_example_has_a_word_of_its_own(app: Flask) -> None:
     document = json.loads(run(app, "add", "physio", "embedded-example", "--json").stdout)
     assert (document["recordings"], document["subjects"]) == (140, 10)
     assert document["source"] == "embedded-example"
+
+
+SPEC = "label: {from: folder}\nsubject: {from: name, pattern: '{subject}_{trial}'}\n"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    files = {f"{a}/P{n}_1.csv": kinelab_csv(None, n, 6 + len(a)) for a in ("Walk", "Run") for n in (1, 2)}
+    (tmp_path / "own.zip").write_bytes(zipped(files))
+    return str(tmp_path / "own.zip")
+
+
+def test_own_recordings_are_added_by_a_description(app: Flask, own: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(SPEC)
+    document = json.loads(run(app, "add", "own", own, "--spec", str(tmp_path / "own.yaml"), "--json").stdout)
+    assert (document["recordings"], document["subjects"], set(document["activities"])) == (4, 2, {"Walk", "Run"})
+    assert document["format_title"] == "Own recordings"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label: {from: folder}", "own.yaml: subject: expected the key from"),
+        (SPEC.replace("folder", "table"), "own.yaml: label.table: expected the name of a file"),
+        (SPEC.replace("from: folder", "from: table, table: gone.csv"), "gone.csv: expected a table of labels among"),
+    ],
+)
+def test_a_description_that_does_not_do_is_refused(
+    app: Flask, own: str, tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    result = run(app, "add", "own", own, "--spec", str(tmp_path / "own.yaml"), status=1)
+    assert message in result.stderr.strip().splitlines()[-1]
+    assert not [path for path in (Path(app.config["INSTANCE"]) / "datasets").glob("*") if path.is_dir()]
 
 
 @pytest.mark.real_data

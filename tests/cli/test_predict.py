@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import StoredRecording
+from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 
 
@@ -77,3 +78,58 @@ def test_predict_without_a_promoted_model_says_what_to_do(app: Flask, file: Path
     result = app.test_cli_runner().invoke(args=["predict", str(file)])
     assert result.exit_code == 1
     assert "train a model and promote it" in result.stderr
+
+
+@pytest.fixture
+def unknown(tmp_path: Path) -> Path:
+    path = tmp_path / "own.csv"
+    path.write_text(labelled())
+    return path
+
+
+@pytest.mark.usefixtures("_models")
+def test_a_guessed_mapping_reads_a_file_in_no_known_layout(app: Flask, unknown: Path, tmp_path: Path) -> None:
+    runner = app.test_cli_runner()
+    refused = runner.invoke(args=["predict", str(unknown)])
+    assert refused.exit_code == 1
+    assert "in none of the layouts known here" in refused.stderr
+    written = runner.invoke(args=["map", str(unknown), "--output", str(tmp_path / "own.yaml")])
+    assert written.exit_code == 0, written.output
+    printed = runner.invoke(args=["map", str(unknown)])
+    assert printed.stdout == (tmp_path / "own.yaml").read_text()
+    assert "# accelerometer: by the names of its columns; values around 1: g with gravity" in printed.stdout
+    result = runner.invoke(args=["predict", str(unknown), "--map", str(tmp_path / "own.yaml"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["summary"]["windows"] == 4
+    again = runner.invoke(args=["map", str(unknown), "--output", str(tmp_path / "own.yaml")])
+    assert again.exit_code == 1
+    assert "is there already" in again.stderr
+
+
+@pytest.mark.usefixtures("_models")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"time: {column: millis, unit: days}", "own.yaml: time.unit: expected one of s, ms"),
+        (b"\xff\xfe\x00", "own.yaml: expected text in UTF-8"),
+        (
+            b"time: {rate_hz: 50}\nsensors: {accelerometer: {columns: [a, b, c], unit: g}}",
+            "own.csv: the mapping's sensors.accelerometer.columns[0]: expected one of its columns",
+        ),
+    ],
+)
+def test_a_faulty_mapping_ends_with_one_line_on_stderr(
+    app: Flask, unknown: Path, tmp_path: Path, text: bytes, words: str
+) -> None:
+    (tmp_path / "own.yaml").write_bytes(text)
+    result = app.test_cli_runner().invoke(args=["predict", str(unknown), "--map", str(tmp_path / "own.yaml")])
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_nothing_is_guessed_of_what_is_no_table(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear colleague\n")
+    result = app.test_cli_runner().invoke(args=["map", str(tmp_path / "letter.txt")])
+    assert result.exit_code == 1
+    assert "letter.txt: no table of numbers" in result.stderr

@@ -40,7 +40,7 @@ def test_every_route_says_who_may_open_it(app: Flask) -> None:
 
 def test_the_walk_meets_the_pages_of_every_part(app: Flask) -> None:
     met = {address.split("/")[1] for _, address in routes(app, "public", "user", "admin")}
-    assert met >= {"", "login", "password", "admin", "datasets", "training", "models", "predictions"}
+    assert met >= {"", "login", "password", "admin", "datasets", "training", "models", "predictions", "mappings"}
 
 
 def test_whoever_is_not_logged_in_is_sent_to_log_in(app: Flask, client: FlaskClient) -> None:

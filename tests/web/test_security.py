@@ -144,7 +144,7 @@ def test_every_answer_carries_the_protective_headers(client: FlaskClient) -> Non
 
 
 def test_pages_have_no_inline_script_and_ask_no_other_host(admin_client: FlaskClient) -> None:
-    for address in ("/", "/password", "/admin/users", "/datasets/", "/training/", "/models/"):
+    for address in ("/", "/password", "/admin/users", "/datasets/", "/training/", "/models/", "/mappings/"):
         text = admin_client.get(address).text
         assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", text) == []
         assert re.findall(r"\son[a-z]+=", text) == []

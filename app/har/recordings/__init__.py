@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from app.har.errors import HarError, UnrecognisedData
+from app.har.errors import HarError, UnknownTable, UnrecognisedData
 from app.har.recordings import (
     aware,
     empatica,
@@ -16,6 +16,7 @@ from app.har.recordings import (
     kinelab_csv,
     ku_har_raw,
     ku_har_windows,
+    mapping,
     motion_sense,
     pamap2,
     phyphox,
@@ -26,9 +27,10 @@ from app.har.recordings import (
     uci_har_windows,
     wisdm,
 )
-from app.har.recordings.conversions import tables_in
+from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document, open_files, shown
-from app.har.recordings.tables import Layout, Source, open_table
+from app.har.recordings.mapping import ColumnMapping
+from app.har.recordings.tables import Layout, Source
 from app.har.types import OnEvent, Problem, Recording, ignore_event
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one
@@ -79,32 +81,49 @@ class _Upload:
     errors: list[tuple[str, HarError]] = field(default_factory=list)  # by file
 
 
-def read_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> list[Recording]:
+def importer_of(layout: Layout) -> Importer | None:
+    """Return the importer of files of a layout, None where none knows it."""
+    return next((importer for importer in IMPORTERS if importer.matches(layout)), None)
+
+
+def read_upload(
+    path: Path, name: str, on_event: OnEvent = ignore_event, columns: ColumnMapping | None = None
+) -> list[Recording]:
     """Read the file that a person uploaded: one recording, windows, or a zip archive of such files.
 
     Parameters
     ----------
     path : where the server put it.
     name : what the person called it, for messages and recording ids.
+    columns : what the columns are, of files in no layout known here; their own layout is not looked at then.
 
     Raises
     ------
+    UnknownTable : in no known layout, but a person can say what its columns are.
     UnrecognisedData : in no known layout; the message says what was found.
     UnreadableData : empty, binary, damaged, hostile.
     """
     name = shown(name)
     on_event({"stage": "reading", "fraction": 0.0})
     with open_files(path, name) as members:
-        upload = _sorted_out(members, name)
-        recordings: list[Recording] = []
-        for number, sources in upload.groups.items():
-            try:
-                recordings.extend(IMPORTERS[number].read(sources, name))
-            except HarError as error:
-                upload.errors.append((sources[0].name, error))
+        recordings = read_members(members, name, columns)
+    on_event({"stage": "reading", "fraction": 1.0})
+    return recordings
+
+
+def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | None = None) -> list[Recording]:
+    """Read the files of one upload, which the person calls by that name; see `read_upload`."""
+    if columns is not None:
+        return mapping.read(mapping.fitting(members, columns, name), columns)
+    upload = _sorted_out(members, name)
+    recordings: list[Recording] = []
+    for number, sources in upload.groups.items():
+        try:
+            recordings.extend(IMPORTERS[number].read(sources, name))
+        except HarError as error:
+            upload.errors.append((sources[0].name, error))
     if not recordings:
         raise _refusal(upload)
-    on_event({"stage": "reading", "fraction": 1.0})
     return [replace(recordings[0], problems=(*recordings[0].problems, *_left_out(upload))), *recordings[1:]]
 
 
@@ -114,17 +133,16 @@ def _sorted_out(members: Sequence[Member], name: str) -> _Upload:
         if len(members) > 1 and is_document(member.name):
             continue
         try:
-            tables = tables_in(member)
-            sources = [open_table(member)] if tables is None else [open_table(table) for table in tables]
+            sources = sources_in(member)
         except HarError as error:
             upload.errors.append((member.name, error))
             continue
         for source in sources:
-            importer = next((i for i, one in enumerate(IMPORTERS) if one.matches(source.layout)), None)
+            importer = importer_of(source.layout)
             if importer is None:
                 upload.strangers.append(source)
             else:
-                upload.groups.setdefault(importer, []).append(source)
+                upload.groups.setdefault(IMPORTERS.index(importer), []).append(source)
     return upload
 
 
@@ -134,7 +152,8 @@ def _refusal(upload: _Upload) -> HarError:
     if upload.groups or (known and not upload.strangers and len(known) == 1):
         return known[-1]
     found = [f"{source.name}: {source.layout.describe()}" for source in upload.strangers] or [str(e) for e in known]
-    return UnrecognisedData(
+    kind = UnknownTable if any(mapping.is_table(source.layout) for source in upload.strangers) else UnrecognisedData
+    return kind(
         f"{upload.name}: in none of the layouts known here ({', '.join(i.APP for i in IMPORTERS)}). "
         f"Found {found[0] if found else 'no file'}."
     )

@@ -18,6 +18,7 @@ from typing import Any
 from app.har.errors import UnreadableData
 from app.har.recordings import workbook_child
 from app.har.recordings.files import WORKBOOK, Member, in_memory, shown
+from app.har.recordings.tables import Source, open_table
 
 MAX_JSON_BYTES = 512 * 2**20
 MAX_WORKBOOK_BYTES = 64 * 2**20
@@ -50,6 +51,17 @@ def tables_in(member: Member) -> list[Member] | None:
     if start[:1] == b"[" or re.match(rb'\{\s*"', start):
         return _json_tables(member)
     return None
+
+
+def sources_in(member: Member) -> list[Source]:
+    """Return the tables of a file: itself where it is delimited text, else those that it holds.
+
+    Raises
+    ------
+    UnreadableData : there is none.
+    """
+    tables = tables_in(member)
+    return [open_table(member)] if tables is None else [open_table(table) for table in tables]
 
 
 def _is_workbook(member: Member) -> bool:

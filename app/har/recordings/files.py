@@ -25,6 +25,7 @@ MAX_EXPANDED_BYTES = 16 * 2**30
 MAX_RATIO = 100  # sensor CSVs shrink 4 to 30 times
 RATIO_FREE_BYTES = 64 * 2**20  # a small archive of constant columns may shrink more
 HEAD_BYTES = 2**20
+ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06")
 WORKBOOK = "xl/workbook.xml"
 ACTIGRAPH = {"info.txt", "log.bin"}
 # What comes with recordings without being one
@@ -99,7 +100,7 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
         raise UnreadableData(f"{name}: there is no such file or folder.")
     with reading(name), path.open("rb") as file:
         magic = file.read(4)
-    if magic not in (b"PK\x03\x04", b"PK\x05\x06"):
+    if magic not in ARCHIVE:
         yield [_on_disk(path, name)]
         return
     with reading(name):
@@ -107,6 +108,26 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
     with archive:
         members = _checked_members(archive, name)
         yield [_on_disk(path, name)] if WORKBOOK in archive.namelist() else members
+
+
+@contextmanager
+def open_archive(member: Member) -> Iterator[list[Member]]:
+    """List the files of a zip archive that lies among others, as phones make one a recording.
+
+    Raises
+    ------
+    UnreadableData : damaged or hostile.
+    """
+    with reading(member.name), member.opener() as file:
+        archive = zipfile.ZipFile(file)
+        with archive:
+            yield _checked_members(archive, member.name)
+
+
+def is_archive(member: Member) -> bool:
+    """Tell by its first bytes whether a file is a zip archive."""
+    with reading(member.name), member.opener() as file:
+        return file.read(4) in ARCHIVE
 
 
 def _on_disk(path: Path, name: str) -> Member:

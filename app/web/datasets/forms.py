@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import StringField, SubmitField
+from wtforms import BooleanField, FormField, RadioField, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, Length
 
+from app.har.datasets.description import Description, from_section
+from app.har.documents import Section
 from app.services.datasets import NAME_PATTERN, NAME_RULE
+from app.web.mappings.forms import MappingFields, fields_of
+
+if TYPE_CHECKING:
+    from app.har.recordings.mapping import ColumnMapping
 
 
 class AddForm(FlaskForm):
@@ -25,4 +33,83 @@ class AddForm(FlaskForm):
         description="A folder, a zip archive or a CSV file on the machine that runs this site. It is read, not moved.",
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
+    describe = BooleanField(
+        "Ask me where labels and subjects are told",
+        description="For recordings of your own. You are asked anyway where the layout of the set is not known.",
+    )
     submit = SubmitField("Add data set")
+
+
+LEVELS = ("the folder that the file is in", "the folder around that", "two folders around", "three folders around")
+WAYS = [
+    ("folder", "A folder’s name"),
+    ("name", "The file’s name"),
+    ("column", "The file itself: a column, or what its layout says"),
+    ("table", "A separate table"),
+    ("one", "It is one for all"),
+]
+
+
+class DescribeForm(FlaskForm):
+    """Where label and subject of each recording are told, and what the columns are."""
+
+    label_from = RadioField("Label", choices=WAYS[:-1])
+    label_level = SelectField("Which folder names the label", choices=list(enumerate(LEVELS, 1)), coerce=int)
+    subject_from = RadioField("Subject", choices=WAYS)
+    subject_level = SelectField("Which folder names the subject", choices=list(enumerate(LEVELS, 1)), coerce=int)
+    subject_value = StringField("The subject", render_kw={"autocomplete": "off"})
+    pattern = StringField(
+        "Pattern of the names",
+        description="Words in braces stand for parts of the name: {subject}_{label}_{trial}. "
+        "{label+} may hold underscores too.",
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    table = SelectField("Table", validate_choice=False, choices=[])
+    clock = SelectField(
+        "Its start and end are",
+        choices=[("start", "seconds from the start of the recording"), ("file", "on the file’s own clock")],
+    )
+    columns = FormField(MappingFields)
+    check = SubmitField("Check")
+    yaml = SubmitField("Save as YAML")
+    submit = SubmitField("Add data set")
+
+    def description(self, *, mapped: bool) -> Description:
+        """Return what was entered; ``mapped`` where there are files in no known layout.
+
+        Raises
+        ------
+        InvalidDescription : the message names the key, what was expected and what was found.
+        """
+        document: dict[str, Any] = {part: self._origin(part) for part in ("label", "subject")}
+        document["clock"] = self.clock.data
+        if mapped:
+            document["columns"] = self.columns.form.mapping("The description").as_dict()
+        return from_section(Section("The description", document))
+
+    def _origin(self, part: str) -> dict[str, Any]:
+        told = self[f"{part}_from"].data
+        answers = {
+            "folder": {"level": self[f"{part}_level"].data},
+            "name": {"pattern": self.pattern.data or None},
+            "table": {"table": self.table.data or None},
+            "one": {"value": self.subject_value.data or None},
+        }
+        return {"from": told, **answers.get(told, {})}
+
+
+def answers_of(description: Description, guessed: ColumnMapping | None) -> dict[str, Any]:
+    """Return the answers that stand for a description."""
+    label, subject = description.label, description.subject
+    columns = description.columns or guessed
+    return {
+        "label_from": label.told,
+        "label_level": label.level,
+        "subject_from": subject.told,
+        "subject_level": subject.level,
+        "subject_value": subject.value,
+        "pattern": label.pattern or subject.pattern or "{subject}_{label}_{trial}",
+        "table": label.table or subject.table,
+        "clock": description.clock,
+        "columns": fields_of(columns) if columns else {},
+    }

@@ -12,18 +12,24 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.har.errors import HarError
 from app.services import dataset_adding, dataset_view, datasets
 from app.services.dataset_view import RowQuery
 from app.services.errors import Invalid, ServiceError
 from app.web.access import access
-from app.web.datasets.forms import AddForm
+from app.web.datasets.forms import AddForm, DescribeForm, answers_of
+from app.web.mappings.forms import reasons_for
 
 if TYPE_CHECKING:
+    from app.har.datasets.description import Description
+    from app.har.datasets.survey import Survey
     from app.har.store import Store
+    from app.services.dataset_adding import Adding, UnknownFiles
 
 bp = Blueprint("datasets", __name__)
 Page = str | tuple[str | BaseResponse, int] | BaseResponse
 
+FILES_SHOWN = 12  # of a data set that is being described
 PROBLEMS_SHOWN = 100  # of a kind
 SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answered without a progress page
 
@@ -31,7 +37,12 @@ SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answe
 @bp.get("/")
 @access("admin")
 def index() -> Page:
-    return render_template("datasets/index.html", datasets=datasets.list_datasets(), running=dataset_adding.running())
+    return render_template(
+        "datasets/index.html",
+        datasets=datasets.list_datasets(),
+        running=dataset_adding.running(),
+        asking=dataset_adding.asking(current_user.id),
+    )
 
 
 @bp.route("/add", methods=["GET", "POST"])
@@ -50,6 +61,7 @@ def add() -> Page:
             upload=upload and upload.stream,
             filename=upload.filename if upload else "",
             added_by_id=current_user.id,
+            describe=form.describe.data,
         )
     except ServiceError as error:
         if isinstance(error, Invalid) and error.field in form:
@@ -87,10 +99,79 @@ def adding(token: str) -> Page:
     if adding.status == "failed":
         form = AddForm(formdata=None, name=adding.name, path="" if adding.is_upload else adding.source)
         return _add_page(form, adding.message, adding.source), adding.http_status
+    if adding.status == "asks":
+        return redirect(url_for(".describe", token=token))
     if adding.status == "finished":
         flash(f"“{adding.name}” was added in {adding.elapsed_s:.0f} s.", "success")
         return redirect(url_for(".view", name=adding.name))
     return render_template("datasets/adding.html", adding=adding)
+
+
+@bp.get("/add/<token>/describe")
+@access("admin")
+def describe(token: str) -> Page:
+    """Ask where label and subject of each recording are told."""
+    adding = dataset_adding.get_asking(token, current_user.id)
+    found = dataset_adding.survey(adding)
+    table = dataset_adding.unknown_table(found)
+    guessed = table.guess.mapping if table else None
+    start = adding.description or dataset_adding.suggest(found, guessed)
+    form = DescribeForm(formdata=None, data=answers_of(start, guessed))
+    # Before it was described, the message only says that the layout is unknown
+    return _describe_page(adding, found, table, form, adding.message if adding.description else "")
+
+
+@bp.post("/add/<token>/describe")
+@access("admin")
+def described(token: str) -> Page:
+    """Show what a description makes of the files, save it, or add the data set by it."""
+    adding = dataset_adding.get_asking(token, current_user.id)
+    found = dataset_adding.survey(adding)
+    table = dataset_adding.unknown_table(found)
+    form = DescribeForm()
+    if not (form.submit.data or form.yaml.data):
+        return _describe_page(adding, found, table, form)
+    try:
+        description = form.description(mapped=table is not None)
+        if form.yaml.data:
+            return _yaml(description, adding.name)
+        dataset_adding.preview(adding, description)  # a fault in a table is told before any work is begun
+        dataset_adding.start_described(adding, description)
+    except (HarError, ServiceError) as error:
+        return _describe_page(adding, found, table, form, str(error)), getattr(error, "status", 422)
+    adding.done.wait(SMALL_FILE_S)
+    return redirect(url_for(".adding", token=token))
+
+
+def _describe_page(
+    adding: Adding, found: Survey, table: UnknownFiles | None, form: DescribeForm, message: str = ""
+) -> str:
+    fields = form.columns.form
+    fields.offer(table.columns if table else ())
+    form.table.choices = [(name, name) for name in found.tables] or [("", "– none found –")]
+    preview, fault = None, ""
+    try:
+        preview = dataset_adding.preview(adding, form.description(mapped=table is not None))
+    except HarError as error:
+        fault = str(error).removeprefix("The description: ")
+    return render_template(
+        "datasets/describe.html", adding=adding, found=found, table=table, form=form, fields=fields, preview=preview,
+        fault=fault, message=message, reasons=reasons_for(fields, table.guess) if table else {}, shown=FILES_SHOWN,
+    )  # fmt: skip
+
+
+def _yaml(description: Description, name: str) -> Response:
+    response = Response(description.to_yaml(), mimetype="application/yaml")
+    response.headers.set("Content-Disposition", "attachment", filename=f"{name}.yaml")
+    return response
+
+
+@bp.post("/add/<token>/cancel")
+@access("admin")
+def cancel(token: str) -> BaseResponse:
+    dataset_adding.cancel(dataset_adding.get_asking(token, current_user.id))
+    flash("The files were not added.", "success")
+    return redirect(url_for(".index"))
 
 
 @bp.get("/add/<token>/progress")

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, send_file
 from flask_login import current_user
 
-from app.services import accounts, model_versions, predictions
+from app.services import accounts, mappings, model_versions, predictions
 from app.services.overview import overview
 from app.web.access import access
 from app.web.predictions.forms import UploadForm
@@ -25,6 +25,7 @@ def index() -> str:
     return render_template(
         "home/index.html",
         recordings=predictions.list_recordings(current_user.id),
+        waiting=mappings.list_pending(current_user.id),
         upload_form=UploadForm(),
         promoted=model_versions.promoted(),
         example_model=predictions.model_of_example(),

@@ -25,7 +25,12 @@ class UploadForm(FlaskForm):
     def __init__(self) -> None:
         promoted = model_versions.promoted()
         super().__init__(version=promoted.id if promoted else None)
-        self.version.choices = [(version.id, _in_words(version)) for version in model_versions.list_versions()]
+        self.version.choices = model_choices()
+
+
+def model_choices() -> list[tuple[int, str]]:
+    """Return the models that one may choose among."""
+    return [(version.id, _in_words(version)) for version in model_versions.list_versions()]
 
 
 def _in_words(version: ModelVersion) -> str:

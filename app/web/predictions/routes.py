@@ -21,7 +21,7 @@ from flask_sqlalchemy.pagination import Pagination
 
 from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
-from app.services import model_versions, predictions
+from app.services import mappings, model_versions, predictions
 from app.services.activity_times import DAILY_COLUMNS, agreement, clock_of, daily, daily_rows, per_period, with_gaps
 from app.services.errors import NotFound, ServiceError
 from app.services.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
@@ -55,10 +55,13 @@ def upload() -> ResponseReturnValue:
     file = form.file.data
     try:
         with closing(file):
-            prediction = predictions.upload(current_user.id, file.filename or "", file.stream, form.version.data)
+            outcome = mappings.upload(current_user.id, file.filename or "", file.stream, form.version.data)
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), getattr(error, "status", 422))
-    url = url_for(".show", recording_id=prediction.recording_id)
+    if isinstance(outcome, mappings.Pending):
+        url = url_for("mappings.show", token=outcome.token)
+    else:
+        url = url_for(".show", recording_id=outcome.recording_id)
     return jsonify(url=url) if _wants_json() else redirect(url)
 
 

@@ -1,0 +1,104 @@
+"""What a mapping makes of files, in figures that show a person whether it is right, before anything is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.har.clocks import sampling_rate
+from app.har.recordings.build import GRAVITY_MS2
+from app.har.recordings.files import in_memory, reading
+from app.har.recordings.mapping import ColumnMapping, read
+from app.har.recordings.tables import Source
+from app.har.signal import mean_magnitude
+from app.har.types import MODALITY_UNITS, Gravity, Problem, Recording, Stream
+
+MAX_BYTES = 32 * 2**20  # of a file; enough for an hour
+MAX_FILES = 3
+GRAVITY_RANGE_MS2 = (8.0, 12.0)  # the mean of acceleration with gravity
+TURN_RAD_S = 25.0  # faster than that no body turns for long
+LOW_RATE_HZ, HIGH_RATE_HZ = 5.0, 1000.0
+
+
+@dataclass(frozen=True)
+class SensorFacts:
+    """One sensor as it would be read."""
+
+    modality: str
+    samples: int
+    rate_hz: float
+    size: float  # of acceleration the mean vector's length, else the median length, in `unit`
+    unit: str
+    doubt: str  # what speaks against the mapping, "" if nothing does
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One recording as it would be read."""
+
+    name: str
+    subject: str
+    duration_s: float
+    gravity: Gravity
+    activities: tuple[str, ...]
+    sensors: tuple[SensorFacts, ...]
+    problems: tuple[Problem, ...]
+    whole: bool  # or only the first MAX_BYTES of the file
+
+
+def try_out(sources: Sequence[Source], mapping: ColumnMapping) -> list[Facts]:
+    """Read the first files by a mapping, of each at most its first 32 MiB; see `mapping.read` for what it raises."""
+    return [
+        facts(recording, whole)
+        for source in sources[:MAX_FILES]
+        for part, whole in [_beginning(source)]
+        for recording in read([part], mapping)
+    ]
+
+
+def _beginning(source: Source) -> tuple[Source, bool]:
+    if source.member.size <= MAX_BYTES:
+        return source, True
+    with reading(source.name), source.member.opener() as file:
+        data = file.read(MAX_BYTES)
+    end = data.rfind(source.layout.newline.encode()) + 1
+    whole = source.layout.encoding.startswith("utf-16") or not end
+    return replace(source, member=in_memory(source.name, data if whole else data[:end])), False
+
+
+def facts(recording: Recording, whole: bool = True) -> Facts:
+    """Describe a recording in a few figures."""
+    start = min(float(stream.time_s[0]) for stream in recording.streams)
+    end = max(float(stream.time_s[-1]) for stream in recording.streams)
+    activities = (recording.activity,) if recording.activity else recording.activities
+    sensors = tuple(_sensor(stream, recording.gravity) for stream in recording.streams)
+    return Facts(
+        recording.recording_id,
+        recording.subject,
+        end - start,
+        recording.gravity,
+        activities,
+        sensors,
+        recording.problems,
+        whole,
+    )
+
+
+def _sensor(stream: Stream, gravity: Gravity) -> SensorFacts:
+    kind = stream.modality.rpartition(".")[2]
+    rate = sampling_rate(stream.time_s)
+    lengths = np.linalg.norm(stream.values, axis=1)
+    accelerated = kind in ("accelerometer", "linear_accelerometer", "gravity")
+    size = mean_magnitude(stream.values) if accelerated else float(np.median(lengths))
+    doubt = ""
+    if not LOW_RATE_HZ <= rate <= HIGH_RATE_HZ and (accelerated or kind == "gyroscope"):
+        doubt = f"{rate:.3g} readings a second are unusual: is the unit of time right?"
+    if kind == "accelerometer" and gravity == "included" and not GRAVITY_RANGE_MS2[0] <= size <= GRAVITY_RANGE_MS2[1]:
+        doubt = f"with gravity the mean should be about 9.8 m/s², found {size:.3g}: is the unit right?"
+    if kind == "linear_accelerometer" or (kind == "accelerometer" and gravity == "removed"):
+        doubt = f"without gravity the mean should be near 0, found {size:.3g}" if size > GRAVITY_MS2 else doubt
+    if kind == "gyroscope" and (fast := float(np.percentile(lengths, 90))) > TURN_RAD_S:
+        doubt = f"a tenth turns faster than {fast:.0f} rad/s, faster than a body moves: is it in deg/s?"
+    return SensorFacts(stream.modality, len(lengths), rate, size, MODALITY_UNITS[kind], doubt)

@@ -1,0 +1,3 @@
+from app.web.mappings.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,176 @@
+"""What a person says of the columns of a table. The rules are those of a mapping written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    FieldList,
+    FloatField,
+    Form,
+    FormField,
+    SelectField,
+    StringField,
+    SubmitField,
+)
+from wtforms.validators import Length, Optional
+
+from app.har.documents import Section
+from app.har.recordings.mapping import DATE_TIME, UNITS, from_section
+from app.har.types import MODALITY_CHANNELS
+from app.web.predictions.forms import model_choices
+
+if TYPE_CHECKING:
+    from app.har.recordings.guess import Guess
+    from app.har.recordings.mapping import ColumnMapping
+
+AXES = "xyz"
+MAX_SENSORS = 12
+ALL_UNITS = tuple(dict.fromkeys(unit for units in UNITS.values() for unit in units))
+SENSORS = [("", "– no sensor –"), *((kind, kind.replace("_", " ")) for kind in MODALITY_CHANNELS)]
+TIMES = [("s", "seconds"), ("ms", "milliseconds"), ("µs", "microseconds"), ("ns", "nanoseconds"),
+         (DATE_TIME, "date or time as text")]  # fmt: skip
+GRAVITY = [("", "told by the values"), ("included", "with gravity"), ("removed", "without gravity")]
+
+
+class ColumnField(SelectField):
+    """One of the table's columns, or none; whether it is there is checked where the mapping is."""
+
+    def __init__(self, label: str, none: str = "– none –", **options: Any) -> None:
+        super().__init__(label, validate_choice=False, choices=[], **options)
+        self.none = none
+
+    def offer(self, columns: Sequence[str]) -> None:
+        self.choices = [("", self.none), *((name, name) for name in columns)]
+
+
+class SensorFields(Form):
+    kind = SelectField("Sensor", choices=SENSORS)
+    device = StringField("Worn at or in", [Length(max=32)], render_kw={"maxlength": 32, "placeholder": "only one"})
+    x = ColumnField("x, or the value")
+    y = ColumnField("y")
+    z = ColumnField("z")
+    flip_x = BooleanField("turn x round")
+    flip_y = BooleanField("turn y round")
+    flip_z = BooleanField("turn z round")
+    unit = SelectField("Unit", choices=[(unit, unit) for unit in ALL_UNITS])
+    scale = FloatField("Factor", [Optional()], render_kw={"inputmode": "decimal", "placeholder": "1"})
+
+    @property
+    def modality(self) -> str:
+        device = (self.device.data or "").strip().lower()
+        return f"{device}.{self.kind.data}" if device else str(self.kind.data)
+
+
+class MappingFields(Form):
+    """The columns of a table; put into a form by a FormField."""
+
+    time = ColumnField("Time is in", "– no column: a fixed rate –")
+    time_unit = SelectField("Counted in", choices=TIMES)
+    rate_hz = FloatField("Rows a second", [Optional()], render_kw={"inputmode": "decimal"})
+    sensors = FieldList(FormField(SensorFields), min_entries=1, max_entries=MAX_SENSORS)
+    gravity = SelectField("The accelerometer’s values are", choices=GRAVITY)
+    label = ColumnField("Activity is in")
+    subject = ColumnField("Subject is in")
+
+    def offer(self, columns: Sequence[str]) -> None:
+        """Offer these columns everywhere, and room for one more sensor."""
+        last = self.sensors.entries[-1].form
+        if last.kind.data and len(self.sensors.entries) < MAX_SENSORS:
+            self.sensors.append_entry({"unit": "m/s²"})
+        each = [entry.form for entry in self.sensors]
+        for field in (self.time, self.label, self.subject, *(form[axis] for form in each for axis in AXES)):
+            field.offer(columns)
+
+    def mapping(self, source: str) -> ColumnMapping:
+        """Return what was entered.
+
+        Raises
+        ------
+        InvalidDescription : the message names the key, what was expected and what was found.
+        """
+        sensors: dict[str, Any] = {}
+        for form in (entry.form for entry in self.sensors):
+            if not form.kind.data:
+                continue
+            axes = AXES[: len(MODALITY_CHANNELS[form.kind.data])]
+            flipped = [form[f"flip_{axis}"].data for axis in axes]
+            modality = form.modality
+            if modality in sensors:
+                raise Section(source, {}).fault(
+                    f"sensors.{modality}", "each sensor once; name where it is worn", "it twice"
+                )
+            sensors[modality] = {
+                "columns": [form[axis].data for axis in axes],
+                "unit": form.unit.data,
+                "signs": [-1 if flip else 1 for flip in flipped] if any(flipped) else None,
+                "scale": _number(form.scale),
+            }
+        time = {"column": self.time.data or None, "unit": self.time_unit.data}
+        document = {
+            "time": time if self.time.data else {"rate_hz": _number(self.rate_hz)},
+            "sensors": sensors,
+            "gravity": self.gravity.data or None,
+            "label": self.label.data or None,
+            "subject": self.subject.data or None,
+        }
+        return from_section(Section(source, document))
+
+
+def _number(field: FloatField) -> Any:
+    """Return the number entered, or the text where it is none, so that the message can show it."""
+    return field.data if field.data is not None else (field.raw_data or [None])[0] or None
+
+
+def fields_of(mapping: ColumnMapping) -> dict[str, Any]:
+    """Return the answers that stand for a mapping."""
+    sensors = []
+    for sensor in mapping.sensors:
+        device, _, kind = sensor.modality.rpartition(".")
+        columns = dict(zip(AXES, sensor.columns, strict=False))
+        flips = {f"flip_{axis}": sign == -1 for axis, sign in zip(AXES, sensor.signs, strict=False)}
+        scale = sensor.scale if sensor.scale != 1.0 else None
+        sensors.append({"kind": kind, "device": device, **columns, **flips, "unit": sensor.unit, "scale": scale})
+    return {
+        "time": mapping.time or "",
+        "time_unit": mapping.time_unit,
+        "rate_hz": mapping.rate_hz,
+        "sensors": sensors,
+        "gravity": mapping.gravity or "",
+        "label": mapping.label or "",
+        "subject": mapping.subject or "",
+    }
+
+
+def reasons_for(fields: MappingFields, guess: Guess) -> dict[str, str]:
+    """Return why each part was guessed, as long as it stands as guessed."""
+    guessed = fields_of(guess.mapping)
+    reasons = dict(guess.reasons)
+    for part in ("time", "label", "subject"):
+        if fields[part].data != guessed[part]:
+            reasons.pop(part, None)
+    return reasons
+
+
+class MappingForm(FlaskForm):
+    columns = FormField(MappingFields)
+    name = StringField(
+        "Remember this as",
+        [Length(max=80)],
+        description="The next file with the same columns is then read the same way. Leave it empty to be asked again.",
+        render_kw={"maxlength": 80, "autocomplete": "off"},
+    )
+    version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
+    check = SubmitField("Check")
+    confirm = SubmitField("Read and recognise")
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.version.choices = model_choices()
+
+
+class NameForm(FlaskForm):
+    name = StringField("Name", [Length(max=80)])

@@ -1,0 +1,153 @@
+"""Say what the columns of an uploaded file are; the mappings kept from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.utils import secure_filename
+
+from app.har.errors import HarError
+from app.services import mappings
+from app.services.errors import Invalid, ServiceError
+from app.web.access import access
+from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
+
+if TYPE_CHECKING:
+    from app.har.recordings.mapping import ColumnMapping
+    from app.har.recordings.trial import Facts
+
+bp = Blueprint("mappings", __name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the answers in the form would read, or why they cannot be read so."""
+
+    mapping: ColumnMapping | None = None
+    facts: tuple[Facts, ...] = ()
+    message: str = ""
+
+
+@bp.get("/")
+@access("user")
+def index() -> ResponseReturnValue:
+    return render_template(
+        "mappings/index.html",
+        saved=[(each, mappings.mapping_of(each)) for each in mappings.list_saved(current_user.id)],
+        waiting=mappings.list_pending(current_user.id),
+    )
+
+
+@bp.get("/file/<token>")
+@access("user")
+def show(token: str) -> ResponseReturnValue:
+    pending = mappings.get_pending(current_user.id, token)
+    seen = mappings.look(pending)
+    start = mappings.mapping_from(pending) or seen.guess.mapping
+    name = PurePath(pending.filename).stem[:80] if start is seen.guess.mapping else ""
+    form = MappingForm(
+        formdata=None, data={"columns": fields_of(start), "name": name, "version": mappings.model_of(pending)}
+    )
+    return _page(pending, seen, form, _trial(pending, form), pending.note)
+
+
+@bp.post("/file/<token>")
+@access("user")
+def answer(token: str) -> ResponseReturnValue:
+    """Show what the answers would read, or read it."""
+    pending = mappings.get_pending(current_user.id, token)
+    form = MappingForm()
+    seen = mappings.look(pending)
+    trial = _trial(pending, form)
+    if not form.confirm.data or trial.mapping is None:
+        return _page(pending, seen, form, trial, status=200 if form.check.data else 422)
+    try:
+        prediction = mappings.confirm(pending, trial.mapping, (form.name.data or "").strip(), form.version.data)
+    except (HarError, ServiceError) as error:
+        if isinstance(error, Invalid) and error.field == "name":
+            form.name.errors = [str(error)]
+            return _page(pending, seen, form, trial, status=422)
+        return _page(pending, seen, form, trial, str(error), getattr(error, "status", 422))
+    return redirect(url_for("predictions.show", recording_id=prediction.recording_id))
+
+
+@bp.post("/file/<token>/cancel")
+@access("user")
+def cancel(token: str) -> ResponseReturnValue:
+    mappings.cancel(mappings.get_pending(current_user.id, token))
+    flash("The file was deleted; nothing of it was kept.", "success")
+    return redirect(url_for("home.index"))
+
+
+def _trial(pending: mappings.Pending, form: MappingForm) -> Trial:
+    """Read as the form says; a guess that lacks something is no mistake of the person's."""
+    mapping = None
+    try:
+        mapping = form.columns.form.mapping(pending.filename)
+        return Trial(mapping, tuple(mappings.try_out(pending, mapping)))
+    except HarError as error:
+        return Trial(None, (), str(error).removeprefix(f"{pending.filename}: "))
+
+
+def _page(
+    pending: mappings.Pending,
+    seen: mappings.Look,
+    form: MappingForm,
+    trial: Trial,
+    message: str = "",
+    status: int = 200,
+) -> ResponseReturnValue:
+    fields = form.columns.form
+    fields.offer(seen.columns)
+    page = render_template(
+        "mappings/file.html",
+        pending=pending,
+        seen=seen,
+        form=form,
+        fields=fields,
+        reasons=reasons_for(fields, seen.guess),
+        trial=trial,
+        message=message,
+    )
+    return page, status
+
+
+@bp.post("/recording/<int:recording_id>")
+@access("user")
+def reopen(recording_id: int) -> ResponseReturnValue:
+    pending = mappings.reopen(current_user.id, recording_id)
+    return redirect(url_for(".show", token=pending.token))
+
+
+@bp.get("/<int:mapping_id>.yaml")
+@access("user")
+def download(mapping_id: int) -> ResponseReturnValue:
+    saved = mappings.get_saved(current_user.id, mapping_id)
+    response = Response(mappings.mapping_of(saved).to_yaml(), mimetype="application/yaml")
+    name = secure_filename(saved.name)[:80] or "mapping"
+    response.headers.set("Content-Disposition", "attachment", filename=f"{name}.yaml")
+    return response
+
+
+@bp.post("/<int:mapping_id>/rename")
+@access("user")
+def rename(mapping_id: int) -> ResponseReturnValue:
+    try:
+        saved = mappings.rename(current_user.id, mapping_id, NameForm(request.form).name.data or "")
+        flash(f"It is called “{saved.name}” now.", "success")
+    except Invalid as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".index"))
+
+
+@bp.post("/<int:mapping_id>/delete")
+@access("user")
+def delete(mapping_id: int) -> ResponseReturnValue:
+    mappings.delete(current_user.id, mapping_id)
+    flash("The mapping was deleted. Recordings that were read by it stay as they are.", "success")
+    return redirect(url_for(".index"))

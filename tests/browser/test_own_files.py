@@ -1,0 +1,74 @@
+"""Files in layouts of a lab's own: an unknown CSV is asked about and recognised, a zip becomes a data set."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.bad_inputs import zipped
+from tests.browser.site import Site, log_out, register
+from tests.browser.test_pages import check
+from tests.tables import labelled
+
+pytestmark = pytest.mark.browser
+MINUTES = 60_000
+
+
+def choose(page: Page, name: str, content: bytes) -> None:
+    page.set_input_files("input[type=file]", {"name": name, "mimeType": "text/csv", "buffer": content})
+
+
+def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_data_set(
+    admin: Page, site: Site
+) -> None:
+    page = admin
+    files: dict[str, bytes | str] = {
+        f"{activity}/P{n}_1.csv": labelled("Walk", n, 6 + len(activity))
+        for activity in ("Stroll", "March")
+        for n in (1, 2)
+    }
+    page.goto(site.address + "/datasets/add")
+    page.get_by_label("Name", exact=True).fill("our-walks")
+    choose(page, "our walks.zip", zipped(files))
+    page.get_by_role("button", name="Add data set").click()
+    page.wait_for_url(re.compile(r"/describe$"), timeout=MINUTES)
+    check(page, page.url)
+    found = page.locator("#found")
+    expect(found).to_contain_text("as the file says")
+    page.get_by_role("radio", name="A folder’s name").first.check()
+    expect(found.get_by_role("cell", name="Stroll", exact=True).first).to_be_visible()
+    page.get_by_role("radio", name="The file’s name").last.check()
+    page.get_by_label("Pattern of the names").fill("{subject}_{trial}")
+    page.get_by_label("Pattern of the names").blur()
+    expect(found.get_by_role("cell", name="P2", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Add data set").click()
+    page.wait_for_url(re.compile(r"/datasets/our-walks$"), timeout=MINUTES)
+    expect(page.locator("main")).to_contain_text("Own recordings")
+    expect(page.locator("main")).to_contain_text("Stroll")
+
+    log_out(page)
+    register(page, site.address, "walker")
+    page.goto(site.address + "/")
+    page.get_by_label("Recognise with").select_option(index=1)
+    choose(page, "wrist band.csv", labelled().encode())
+    page.get_by_role("button", name="Upload and recognise").click()
+    page.wait_for_url(re.compile(r"/mappings/file/\w+$"), timeout=MINUTES)
+    address = page.url
+    check(page, address)
+    expect(page.locator("main")).to_contain_text("g with gravity")
+    page.get_by_label("Unit").first.select_option("m/s²")
+    expect(page.locator("#found")).to_contain_text("is the unit right?")
+    page.get_by_label("Unit").first.select_option("g")
+    expect(page.locator("#found")).to_contain_text("Rates and sizes are what such sensors give")
+    models = page.get_by_label("Recognise with")
+    models.select_option(label=next(t for t in models.locator("option").all_inner_texts() if "physiotherapy" in t))
+    page.get_by_role("button", name="Read and recognise").click()
+    page.wait_for_url(re.compile(r"/predictions/\d+$"), timeout=MINUTES)
+    expect(page.locator("main")).to_contain_text("read by your mapping “wrist band”")
+    page.goto(address)
+    expect(page.locator("main")).to_contain_text("not waiting any more")
+    page.goto(site.address + "/mappings/")
+    expect(page.get_by_label("Name of wrist band")).to_be_visible()
+    assert len(list((site.home / "uploads").iterdir())) == 1

@@ -1,0 +1,263 @@
+"""Mappings: written, read strictly, and what a table becomes by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.har.errors import InvalidDescription, UnknownTable, UnreadableData
+from app.har.recordings import mapping as mappings
+from app.har.recordings import read_upload
+from app.har.recordings.files import in_memory
+from app.har.recordings.mapping import ColumnMapping, SensorColumns
+from app.har.recordings.tables import Source, open_table
+from app.har.recordings.trial import try_out
+from tests.bad_inputs import zipped
+from tests.tables import ACC, GYRO, LINEAR, TIME, G, labelled, rows, table
+
+FULL = """
+time: {column: millis, unit: ms}
+sensors:
+  accelerometer: {columns: [x_acc, y_acc, z_acc], unit: g, signs: [1, 1, -1]}
+  watch.gyroscope: {columns: [gyro_x, gyro_y, gyro_z], unit: dps, scale: 2}
+gravity: included
+label: movement
+subject: person
+"""
+
+
+def source(content: str, name: str = "own.csv") -> Source:
+    return open_table(in_memory(name, content.encode()))
+
+
+def test_a_mapping_survives_yaml() -> None:
+    mapping = mappings.from_yaml(FULL, "m.yaml")
+    assert mapping.sensors[1] == SensorColumns("watch.gyroscope", ("gyro_x", "gyro_y", "gyro_z"), "deg/s", (), 2.0)
+    assert (mapping.time, mapping.time_unit, mapping.label, mapping.subject) == ("millis", "ms", "movement", "person")
+    assert mappings.from_yaml(mapping.to_yaml(), "m.yaml") == mapping
+
+
+FAULTS = {
+    "not keys": ("- a\n- b\n", "m.yaml: document: expected keys with values"),
+    "not YAML": ("time: [1\n", "expected a YAML document"),
+    "a key twice": (FULL + "label: other\n", "line 9: expected each key once, found 'label' twice"),
+    "an unknown key": (
+        FULL + "axis: x\n",
+        "axis: expected one of the keys gravity, label, sensors, subject, time, found 'axis'",
+    ),
+    "an unknown key below": (
+        FULL.replace("unit: g,", "unit: g, gravitty: 1,"),
+        "sensors.accelerometer.gravitty: expected one of",
+    ),
+    "no time": (FULL.replace("time: {column: millis, unit: ms}", ""), "time: expected the keys column and unit"),
+    "time without unit": (
+        FULL.replace(", unit: ms", ""),
+        "time.unit: expected one of s, ms, µs, ns, date-time, found nothing",
+    ),
+    "an unknown unit of time": (
+        FULL.replace("ms}", "days}"),
+        "time.unit: expected one of s, ms, µs, ns, date-time, found 'days'",
+    ),
+    "neither time nor rate": (FULL.replace("column: millis, unit: ms", "rate_hz: null"), "time: expected either"),
+    "time and rate": (FULL.replace("unit: ms", "unit: ms, rate_hz: 5"), "time: expected either"),
+    "a rate below zero": (
+        FULL.replace("column: millis, unit: ms", "rate_hz: -5"),
+        "time.rate_hz: expected a number of rows",
+    ),
+    "a rate that is none": (
+        FULL.replace("column: millis, unit: ms", "rate_hz: .nan"),
+        "time.rate_hz: expected a number",
+    ),
+    "no sensors": ("time: {rate_hz: 50}\nsensors: {}\n", "sensors: expected at least one of accelerometer"),
+    "an unknown sensor": (
+        FULL.replace("watch.gyroscope", "watch.gyro"),
+        "sensors.watch.gyro: expected one of accelerometer",
+    ),
+    "a device in capitals": (FULL.replace("watch.", "My Watch."), "a device's name in small letters"),
+    "an unknown unit": (
+        FULL.replace("unit: g,", "unit: feet,"),
+        "sensors.accelerometer.unit: expected one of m/s², g, mg, found 'feet'",
+    ),
+    "two axes": (
+        FULL.replace("x_acc, y_acc, z_acc", "x_acc, y_acc"),
+        "columns: expected 3 names of columns, for acc_x, acc_y, acc_z",
+    ),
+    "axes that are no list": (FULL.replace("[x_acc, y_acc, z_acc]", "x_acc"), "columns: expected 3 names"),
+    "signs of another kind": (FULL.replace("[1, 1, -1]", "[1, 1, 2]"), "signs: expected 3 times 1 or -1"),
+    "a scale of nothing": (FULL.replace("scale: 2", "scale: 0"), "scale: expected a number above 0"),
+    "a column used twice": (FULL.replace("gyro_z", "z_acc"), "expected a column that nothing else uses"),
+    "gravity unknown": (FULL.replace("included", "yes"), "gravity: expected one of included, removed, found True"),
+    "a list for a name": (
+        FULL.replace("label: movement", "label: [movement]"),
+        "label: expected the name of a column, found ['movement']",
+    ),
+    "too long": ("#" * 200_000, "expected at most 100,000 characters"),
+    "nested a thousand deep": ("[" * 5000, "expected a YAML document"),
+    "a bomb of aliases": (
+        "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [{', '.join(['*a'] * 9)}]\n" for i in range(9)),
+        "time: expected",
+    ),
+    "an object": ("time: !!python/object/apply:os.system ['true']\n", "expected a YAML document"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_faulty_mapping_is_refused_by_the_key(text: str, message: str) -> None:
+    with pytest.raises(InvalidDescription) as caught:
+        mappings.from_yaml(text, "m.yaml")
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("m.yaml")
+    assert len(str(caught.value)) < 600
+
+
+def test_units_signs_and_factors_end_in_si_units() -> None:
+    (recording,) = mappings.read([source(labelled())], mappings.from_yaml(FULL, "m.yaml"))
+    acceleration, rotation = recording.streams
+    assert np.median(acceleration.values[:, 2]) == pytest.approx(-9.81, abs=0.5)
+    assert rotation.modality == "watch.gyroscope"
+    assert np.abs(rotation.values).max() == pytest.approx(2 * np.abs(GYRO).max(), rel=0.2)
+    assert acceleration.time_s[1] - acceleration.time_s[0] == pytest.approx(0.02)
+    assert acceleration.unit_found == "g, by the mapping"
+    assert recording.gravity == "included"
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1.0), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9)])
+def test_a_clock_that_counts_from_1970_tells_its_origin(unit: str, factor: float) -> None:
+    content = rows("t,x,y,z", lambda i, t, v: f"{round((1_700_000_000 + t) * factor, 2):.2f},{v[0]},{v[1]},{v[2]}")
+    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "t", unit)
+    (recording,) = mappings.read([source(content)], mapping)
+    assert recording.origin_utc_s == pytest.approx(1_700_000_000)
+    np.testing.assert_allclose(recording.streams[0].time_s, TIME, atol=0.006)
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [
+        ("2024-05-31 12:00:{:06.3f}", 1717156800.0),
+        ("2024-05-31T12:00:{:06.3f}Z", 1717156800.0),
+        ("2024-05-31T12:00:{:06.3f}+02:00", 1717149600.0),
+        ("31.05.2024 12:00:{:06.3f}", 1717156800.0),
+        ("5/31/2024 12:00:{:06.3f}", 1717156800.0),
+        ("12:00:{:06.3f}", None),
+    ],
+)
+def test_date_time_text_becomes_seconds(written: str, origin: float | None) -> None:
+    content = rows("when,x,y,z", lambda i, t, v: f"{written.format(t)},{v[0]},{v[1]},{v[2]}")
+    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "when", "date-time")
+    (recording,) = mappings.read([source(content)], mapping)
+    assert recording.origin_utc_s == origin
+    np.testing.assert_allclose(np.diff(recording.streams[0].time_s), 0.02, atol=1e-6)
+
+
+def test_without_a_clock_the_rate_makes_the_time() -> None:
+    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), rate_hz=25.0)
+    (recording,) = mappings.read([source(table("x,y,z", [LINEAR]))], mapping)
+    assert recording.streams[0].time_s[-1] == pytest.approx((len(TIME) - 1) / 25)
+    assert recording.gravity == "removed"
+
+
+def test_a_column_of_subjects_makes_a_recording_for_each_and_lines_stay_right() -> None:
+    first, second = labelled(subject=1, seconds=6), labelled(subject=2, seconds=6)
+    lines = first.splitlines() + second.splitlines()[1:]
+    lines[450] = "450,p2,Walk,nonsense,1,1,1,1,1,1"
+    recordings = mappings.read([source("\n".join(lines))], mappings.from_yaml(FULL, "m.yaml"))
+    assert [(r.recording_id, r.subject) for r in recordings] == [("own.csv, p1", "p1"), ("own.csv, p2", "p2")]
+    problems = [p for p in recordings[1].problems if p.kind == "corrupt rows"]
+    assert "line 451: '450,p2" in problems[0].detail
+    assert recordings[0].problems == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("x_acc, y", "xx, y"), "sensors.accelerometer.columns[0]: expected one of its columns (sample, person"),
+        (("label: movement", "label: activity"), "label: expected one of its columns"),
+        (("column: millis", "column: person"), "expected numbers in person"),
+        (("column: millis, unit: ms", "column: movement, unit: date-time"), "expected dates and times in movement"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_the_file_says_where(change: tuple[str, str], message: str) -> None:
+    text = (
+        FULL.replace(*change)
+        .replace("subject: person\n", "")
+        .replace("label: movement\n", "" if "movement" in change[1] else "label: movement\n")
+    )
+    with pytest.raises((InvalidDescription, UnreadableData)) as caught:
+        mappings.read([source(labelled())], mappings.from_yaml(text, "m.yaml"))
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("own.csv")
+
+
+def test_an_unknown_table_is_told_from_what_nobody_can_map(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_text(labelled())
+    with pytest.raises(UnknownTable, match=r"own\.csv"):
+        read_upload(path, "own.csv")
+    (recording,) = read_upload(path, "own.csv", columns=mappings.from_yaml(FULL, "m.yaml"))
+    assert recording.subject == "p1"
+
+
+def test_of_a_zip_the_files_that_fit_are_read_and_a_readme_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(zipped({"readme.txt": "read me\n", "a.csv": labelled(), "b.csv": labelled(subject=2)}))
+    with pytest.raises(UnknownTable):
+        read_upload(path, "own.zip")
+    recordings = read_upload(path, "own.zip", columns=mappings.from_yaml(FULL, "m.yaml"))
+    assert [r.subject for r in recordings] == ["p1", "p2"]
+
+
+def test_a_layout_is_known_again_by_the_names_of_its_columns_or_their_number() -> None:
+    prints = [
+        mappings.fingerprint(source(content).layout)
+        for content in (
+            labelled(),
+            labelled(subject=2),
+            table("t,x,y,z", [TIME, ACC]),
+            table("", [TIME, ACC]),
+            table("", [TIME, LINEAR]),
+        )
+    ]
+    assert prints[0] == prints[1]
+    assert prints[3] == prints[4]
+    assert len(set(prints)) == 3
+
+
+def test_files_of_one_header_are_told_apart_by_the_sensors_that_their_names_tell(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "Accelerometer.csv": table("t,x,y,z", [TIME, ACC]),
+        "Gyroscope.csv": table("t,x,y,z", [TIME, GYRO]),
+    }
+    prints = {mappings.fingerprint(source(str(text), name).layout) for name, text in files.items()}
+    assert len(prints) == 2
+    path = tmp_path / "upload"
+    path.write_bytes(zipped(files))
+    columns = ColumnMapping((SensorColumns("gyroscope", ("x", "y", "z"), "rad/s"),), "t")
+    (recording,) = read_upload(path, "both.zip", columns=columns)
+    assert recording.recording_id == "Gyroscope.csv"
+
+
+def test_columns_with_one_name_or_none_are_told_apart() -> None:
+    layout = source("x,x,,x,x (2)\n" + "1,2,3,4,5\n" * 3).layout
+    assert mappings.column_names(layout) == ("x", "x (2)", "column 3", "x (3)", "x (2) (2)")
+
+
+def test_what_would_be_read_is_told_with_what_speaks_against_it() -> None:
+    good, wrong = (
+        mappings.from_yaml(FULL, "m.yaml"),
+        mappings.from_yaml(FULL.replace("unit: g,", "unit: m/s²,").replace("dps", "rad/s"), "m.yaml"),
+    )
+    (facts,) = try_out([source(labelled())], good)
+    assert facts.duration_s == pytest.approx(12, abs=0.1)
+    assert (facts.subject, facts.activities, facts.gravity, facts.whole) == ("p1", ("Walk",), "included", True)
+    assert facts.sensors[0].rate_hz == pytest.approx(50, rel=0.02)
+    assert facts.sensors[0].size == pytest.approx(9.81, abs=0.3)
+    assert [sensor.doubt for sensor in facts.sensors] == ["", ""]
+    (facts,) = try_out([source(labelled())], wrong)
+    assert "should be about 9.8 m/s², found 1:" in facts.sensors[0].doubt
+    assert "is it in deg/s?" in facts.sensors[1].doubt
+
+
+def test_a_sum_of_g_is_gravity() -> None:
+    assert mappings.UNITS["accelerometer"]["mg"] * 1000 == pytest.approx(G)

@@ -11,7 +11,7 @@ from app.har.types import FloatArray, IntArray
 
 FAR = 30.0  # deviations: what lies beyond is as strange as can be
 QUANTILE, PEOPLE = 0.99, 0.9  # the distance that 99 % of a person's windows keep, and nine in ten people
-MARGIN = 1.1  # beyond so many times that is strange
+MARGIN = 1.25  # beyond so many times that is strange
 FOLDS = 5
 
 

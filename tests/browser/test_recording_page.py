@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
+from tests import exports
 from tests.browser.site import Site, register
 from tests.browser.test_pages import check
 from tests.long_recording import a_day, store
@@ -79,6 +82,30 @@ def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Pa
         page.get_by_role("link", name="days and hours, JSON").click()
     (recording,) = json.loads(Path(document.value.path()).read_text())["daily"]
     assert recording["time"] == "since the start"
+    check(page, page.url)
+
+
+def test_the_zip_that_a_phone_made_is_understood_and_its_card_says_how(page: Page, site: Site) -> None:
+    walk = exports.walk(rate_hz=100.0, seconds=60.0)
+    hole = [replace(s, time_s=np.where(s.time_s < 30, s.time_s, s.time_s + 85.6)) for s in walk.streams]
+    export = exports.zipped(exports.sensor_logger(replace(walk, streams=tuple(hole))))
+    register(page, site.address, "walker")
+    page.goto(site.address + "/")
+    models = page.get_by_label("Recognise with")
+    models.select_option(label=next(t for t in models.locator("option").all_inner_texts() if "ku-har" in t))
+    page.set_input_files(
+        "input[type=file]", {"name": "2026-11-22.zip", "mimeType": "application/zip", "buffer": export}
+    )
+    page.get_by_role("button", name="Upload and recognise").click()
+    page.wait_for_url(re.compile(r"/predictions/\d+$"), timeout=2 * MINUTES)
+    card = page.locator(".quality")
+    expect(card).to_contain_text("Sensor Logger")
+    expect(card.locator(".verdict")).to_contain_text("Usable with care")
+    expect(card.get_by_role("row", name="Accelerometer")).to_contain_text("m/s², by the app's standard")
+    expect(card.get_by_role("row", name="Accelerometer")).to_contain_text(re.compile(r"1, .*1:25|1 gap|1, 1 min"))
+    expect(page.locator("main")).to_contain_text("low-pass at 0.3 Hz")  # gravity, which the model never learnt
+    expect(page.locator(SHOWING)).to_contain_text("Showing")
+    expect(page.locator("#bouts")).to_contain_text("missing")
     check(page, page.url)
 
 

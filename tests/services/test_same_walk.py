@@ -19,12 +19,12 @@ from tests import exports
 from tests.har.test_gravity import with_gravity
 
 ROOT = Path(__file__).resolve().parents[2]
-WALKS = ["11.Walk/1002_L_1.csv", "11.Walk/1037_L_1.csv", "15.Stair-up/1041_S_1.csv", "14.Run/1042_M_1.csv"]
+WALKS = ["11.Walk/1037_L_1.csv", "11.Walk/1041_L_1.csv", "15.Stair-up/1037_S_1.csv", "14.Run/1042_O_1.csv"]
 APPS: Mapping[str, tuple[float, Callable[[Recording], str | dict[str, str]]]] = {
     "Sensor Logger": (101.3, exports.sensor_logger),
     "phyphox": (200.0, lambda own: exports.phyphox(own, separator=";", decimal=",")),
-    "Physics Toolbox": (119.0, exports.physics_toolbox),
-    "HHAR": (152.0, exports.hhar),
+    "Physics Toolbox": (60.0, exports.physics_toolbox),
+    "HHAR": (80.0, exports.hhar),
 }
 
 

@@ -46,6 +46,14 @@ def gap_threshold(rate_hz: float, gap_s: float = GAP_S) -> float:
     return max(gap_s, GAP_PERIODS / rate_hz) if rate_hz > 0 else gap_s
 
 
+def positive_steps(time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the steps between successive time stamps, put in order, that share none."""
+    steps = np.diff(time)
+    if (steps < 0).any():
+        steps = np.diff(np.sort(time))
+    return steps if (steps > 0).all() else steps[steps > 0]
+
+
 def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[Problem]]:
     """Scale time stamps to seconds; the unit is the one that makes a rate of 1 to 2,000 Hz.
 
@@ -55,14 +63,13 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     """
     if len(time) < 2:
         raise UnreadableData(f"{source}: holds {len(time)} usable sample, expected a recording of some seconds.")
-    steps = np.diff(np.sort(time))
-    steps = steps[steps > 0]
+    steps = positive_steps(time)
     if not len(steps):
         raise UnreadableData(
             f"{source}: time never advances (every row says {time[0]:g}), expected a time for each row."
         )
     # A batch shares a stamp, so count the samples too: the mean over the central steps, not the smallest step
-    step = float(np.median(steps)) * len(steps) / (len(time) - 1)
+    step = float(np.median(steps, overwrite_input=True)) * len(steps) / (len(time) - 1)
     scale, unit = next(((s, name) for s, name in UNITS if 1 / 2000 <= step * s <= 1.0), (0.0, ""))
     if not scale:
         raise UnreadableData(
@@ -174,7 +181,9 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
             "sorted by time",
         )
         stream = _take(stream, np.argsort(stream.time_s, kind="stable"))
-    same = (np.diff(stream.time_s) == 0) & (np.diff(stream.values, axis=0) == 0).all(axis=1)
+    same = np.diff(stream.time_s) == 0
+    if same.any():
+        same &= ~_changes(stream)
     if same.any() and same.mean() < 0.1:  # more than that is a slow sensor, not copies
         job.note("duplicate rows", f"{stream.modality}: {same.sum():,} rows repeat the row before", "dropped")
         stream = _take(stream, np.flatnonzero(np.append(True, ~same)))
@@ -262,7 +271,7 @@ def _without_repeats(job: _Repair, stream: Stream) -> Stream:
     """Keep the first of equal successive values where a slow sensor is repeated at a faster one's rate."""
     if stream.values.shape[1] == 1:
         return stream  # a temperature may well stay the same
-    fresh = np.append(True, (np.diff(stream.values, axis=0) != 0).any(axis=1))
+    fresh = np.append(True, _changes(stream))
     index = np.flatnonzero(fresh)
     if fresh.mean() > 0.6 or len(index) < 10 or np.diff(index).max() > 50 or np.median(np.diff(index)) < 2:
         return stream
@@ -274,6 +283,14 @@ def _without_repeats(job: _Repair, stream: Stream) -> Stream:
         "repeats dropped, interpolated between",
     )
     return kept
+
+
+def _changes(stream: Stream) -> NDArray[np.bool_]:
+    """Tell of each sample but the first whether it differs from the one before."""
+    changes = np.zeros(max(len(stream.values) - 1, 0), bool)
+    for axis in stream.values.T:
+        changes |= axis[1:] != axis[:-1]
+    return changes
 
 
 def _take(stream: Stream, index: NDArray[np.int64]) -> Stream:

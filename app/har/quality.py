@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
-from app.har.signal import gap_free, mean_magnitude, shared_intervals
+from app.har.signal import gap_free, lengths, mean_magnitude, shared_intervals
 from app.har.types import MODALITY_UNITS, MOTION, FloatArray, Gravity, Problem, Recording, Stream
 
 Verdict = Literal["pass", "usable", "unusable"]
@@ -124,7 +124,7 @@ def _examined(stream: Stream, gravity: Gravity, gap_s: float) -> StreamQuality:
     still = ~np.ptp(values, axis=0).astype(bool) if len(values) else np.ones(values.shape[1], bool)
     clipped = _clipped(stream)
     unworn = _unworn(stream, rate) if stream.kind == "accelerometer" and gravity == "included" else None
-    length = np.linalg.norm(values, axis=1) if values.shape[1] > 1 else values[:, 0]
+    length = lengths(values) if values.shape[1] > 1 else values[:, 0]
     return StreamQuality(
         modality=stream.modality,
         device=stream.modality.removesuffix(stream.kind).rstrip("."),
@@ -162,9 +162,11 @@ def _clipped(stream: Stream) -> NDArray[np.bool_]:
     clipped = np.zeros(len(stream.values), bool)
     for axis in stream.values.T if stream.kind in CLIPS_FROM else ():
         for extreme in (axis.max(), axis.min()):
+            if abs(extreme) < CLIPS_FROM[stream.kind]:
+                continue
             at = axis == extreme
             flat = at & (np.append(at[1:], False) | np.append(False, at[:-1]))
-            if abs(extreme) >= CLIPS_FROM[stream.kind] and flat.sum() >= 3:
+            if flat.sum() >= 3:
                 clipped |= flat
     return clipped
 

@@ -71,8 +71,8 @@ class RowWriter:
 
         columns = dict.fromkeys(frame.columns, pl.Float32()) if isinstance(frame, Matrix) else frame.schema
         for name, kind in columns.items():
-            self.kinds[name] = "text" if kind == pl.String else "integer" if kind.is_integer() else "float"
-            if kind == pl.String:
+            self.kinds[name] = "text" if kind in (pl.String, pl.Categorical) else "integer" if kind.is_integer() else "float"
+            if self.kinds[name] == "text":
                 self.categories[name] = {}
         stored = {"text": "u4", "integer": "i8", "float": "f4"}
         self.dtype = np.dtype(
@@ -91,7 +91,7 @@ class RowWriter:
         for name in frame.columns:
             column = frame[name]
             if self.kinds[name] == "text":
-                codes = self.categories[name]
+                codes, column = self.categories[name], column.cast(pl.String)
                 for value in column.unique(maintain_order=True):
                     codes.setdefault(value or "", len(codes))
                 records[name] = column.fill_null("").replace_strict(codes, return_dtype=pl.UInt32).to_numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's mem
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
 HOLE = 4.0  # usual steps; a longer one was hardly measured
 Interval = tuple[float, float]
+Floating = TypeVar("Floating", bound=np.floating)
 
 
 def common_rate(recordings: Sequence[Recording]) -> float:
@@ -348,5 +350,14 @@ def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> flo
 def block_magnitudes(acceleration: NDArray[np.floating], samples: int) -> NDArray[np.float64]:
     """Return the length of the mean vector of each block of so many samples, at least one block."""
     samples = max(1, min(samples, len(acceleration)))
-    blocks = acceleration[: len(acceleration) // samples * samples].reshape(-1, samples, 3)
-    return np.asarray(np.linalg.norm(blocks.mean(axis=1, dtype=np.float64), axis=1))
+    whole = len(acceleration) // samples * samples
+    means = [axis[:whole].reshape(-1, samples).mean(axis=1, dtype=np.float64) for axis in acceleration.T]
+    return lengths(np.stack(means, axis=1))
+
+
+def lengths(vectors: NDArray[Floating]) -> NDArray[Floating]:
+    """Return the length of each vector (n, n_axes)."""
+    square = np.square(vectors[:, 0])
+    for axis in vectors.T[1:]:  # numpy is slow at rows of three, and would hold as much again as there is
+        square += axis * axis
+    return np.sqrt(square, out=square)

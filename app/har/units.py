@@ -8,7 +8,7 @@ import numpy as np
 
 from app.har.clocks import sampling_rate
 from app.har.errors import UnusableRecording
-from app.har.signal import block_magnitudes, mean_magnitude
+from app.har.signal import block_magnitudes, lengths, mean_magnitude
 from app.har.types import Gravity, Problem, Recording, Stream
 
 STANDARD_GRAVITY = 9.80665  # m/s² in a g
@@ -61,7 +61,7 @@ def check(recording: Recording, wanted: Gravity) -> None:
         if stream.kind == "accelerometer" and (problem := _acceleration_problem(_mean(stream), wanted)):
             raise UnusableRecording(f"{_device(stream)}acceleration: {problem}")
         if stream.kind == "gyroscope":
-            fast = float(np.percentile(np.linalg.norm(stream.values, axis=1), 90))
+            fast = float(np.percentile(lengths(stream.values), 90, overwrite_input=True))
             if fast > FASTEST_RAD_S:
                 raise UnusableRecording(
                     f"{_device(stream)}gyroscope: a tenth of the samples turns faster than {fast:.0f} rad/s, faster "

@@ -11,15 +11,16 @@ from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, sorted_out
 from app.har.recordings.files import Member
 from app.har.recordings.ku_har_windows import (
     ACTIVITIES,
+    CHUNK_BYTES,
     COLUMNS,
     DESCRIPTION,
     N_TIMESTEPS,
     RATE_HZ,
     Block,
     block,
-    chunks,
     matches,
 )
+from app.har.recordings.tables import chunks
 from app.har.rows import Matrix
 from app.har.types import MOTION, Problem, SignalSet, channels_of
 
@@ -44,7 +45,7 @@ def read(members: list[Member]) -> Iterator[Part]:
         ),
     )
     for source in sources:
-        for read in ahead(partial(block, source), chunks(source), workers=1):
+        for read in ahead(partial(block, source), chunks(source, CHUNK_BYTES), workers=1):
             done += read.size
             yield Part(
                 _signals(read, row),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import repair, to_seconds
+from app.har.clocks import positive_steps, repair, to_seconds
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
@@ -51,9 +51,11 @@ def raw_stream(
     ------
     UnreadableData : no or too few usable rows; the message shows the first bad line.
     """
-    stamps = frame[time].to_numpy().astype(np.float64)
-    values = frame.select(axes).to_numpy().astype(np.float32)
-    good = np.isfinite(stamps) & np.isfinite(values).all(axis=1)
+    stamps = frame[time].to_numpy().astype(np.float64, copy=False)  # what is sound is not copied: it may be a day
+    values = frame.select(axes).to_numpy().astype(np.float32, copy=False)
+    good = np.isfinite(stamps)
+    for axis in values.T:
+        good &= np.isfinite(axis)
     expected = f"numbers in {time}, {', '.join(axes)}"
     problems = []
     if not good.all():
@@ -76,19 +78,19 @@ def raw_stream(
         raise UnreadableData(
             f"{source.name}: holds {good.sum()} row(s) with {expected}, expected a recording of some seconds."
         )
-    seconds, unit_problems = stamps[good], list[Problem]()
+    if not good.all():
+        stamps, values, labels = stamps[good], values[good], None if labels is None else labels[good]
+    seconds, unit_problems = stamps, list[Problem]()
     if not (in_seconds and _plausible(seconds)):
         seconds, unit_problems = to_seconds(seconds, f"{source.name} ({modality})")
-    kept = values[good] if factor == 1.0 else values[good] * np.float32(factor)
-    stream = Stream(modality, seconds, kept, None if labels is None else labels[good], unit)
-    return stream, problems + unit_problems
+    kept = values if factor == 1.0 else values * np.float32(factor)
+    return Stream(modality, seconds, kept, labels, unit), problems + unit_problems
 
 
 def _plausible(seconds: NDArray[np.float64]) -> bool:
     """Tell whether steps are those of a sensor, if the clock is in seconds; one that stands still is none."""
-    steps = np.diff(np.sort(seconds))
-    steps = steps[steps > 0]
-    return bool(len(steps)) and MIN_STEP_S <= float(np.median(steps)) <= MAX_STEP_S
+    steps = positive_steps(seconds)
+    return bool(len(steps)) and MIN_STEP_S <= float(np.median(steps, overwrite_input=True)) <= MAX_STEP_S
 
 
 def build_recording(
@@ -179,10 +181,11 @@ def label_codes(
     """Turn a column of activity names into label ids and names, in order of appearance."""
     import polars as pl
 
+    if column.dtype != pl.Categorical:
+        column = column.cast(pl.String)
     names: dict[str, int] = {}
-    unique = column.cast(pl.String).fill_null("").str.strip_chars()
-    for name in unique.unique(maintain_order=True):
-        if name.lower() not in none:
-            names.setdefault(name, len(names))
-    codes = unique.replace_strict(names, default=-1, return_dtype=pl.Int64).to_numpy()
-    return codes, tuple(names)
+    codes: dict[str | None, int] = {}
+    for text in column.unique(maintain_order=True).cast(pl.String):
+        name = (text or "").strip()
+        codes[text] = -1 if name.lower() in none else names.setdefault(name, len(names))
+    return column.replace_strict(codes, return_dtype=pl.Int64).to_numpy(), tuple(names)

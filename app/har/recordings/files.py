@@ -47,14 +47,20 @@ class Member:
 
     def read(self) -> bytes:
         """Return the whole content; an archive member that holds more than it declares is refused."""
+        return b"".join(self.parts(self.size + 1))
+
+    def parts(self, size: int) -> Iterator[bytes]:
+        """Yield the content, so many bytes at a time."""
+        found = 0
         with reading(self.name), self.opener() as file:
-            data = file.read(self.size + 1)
-        if len(data) != self.size:
+            while found <= self.size and (data := file.read(size)):
+                found += len(data)
+                yield data
+        if found != self.size:
             raise UnreadableData(
                 f"{self.name}: {self.size:,} bytes were declared, another number was found; "
                 "the file is damaged or still being written."
             )
-        return data
 
 
 @contextmanager

@@ -48,15 +48,16 @@ def _unit(modality: str) -> str:
     return MODALITY_UNITS[modality.rpartition(".")[2]]
 
 
-def read_frame(source: Source) -> pl.DataFrame:
-    """Parse the columns; those unknown here stay text."""
+def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
+    """Parse the columns; those unknown here stay text, or are left out."""
     import polars as pl
 
     names = _names(source.layout)
-    numbers = {TIME: pl.Float64, **{axis: pl.Float32 for axes in _sensors(names).values() for axis in axes}}
+    known = {TIME: pl.Float64, **{axis: pl.Float32 for axes in _sensors(names).values() for axis in axes}}
+    known |= {ACTIVITY: pl.Categorical} if ACTIVITY in names else {}
     names = [name if names.index(name) == i else f"{name}_{i}" for i, name in enumerate(names)]
     names += [f"column_{i}" for i in range(len(names), source.layout.n_columns)]
-    return parse(source, {name: numbers.get(name, pl.String) for name in names})
+    return parse(source, {name: known.get(name, pl.String) for name in names}, list(known) if known_only else ())
 
 
 def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
@@ -73,7 +74,7 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each."""
     return read_each(
         {source.name: source for source in sources},
-        lambda name, source: to_recording(source, read_frame(source), name, name),
+        lambda name, source: to_recording(source, read_frame(source, known_only=True), name, name),
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.har.errors import UnreadableData
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.tables import Chunk, Layout, Source, chunks, parse_chunk
 from app.har.types import FloatArray, IntArray, Problem, Recording, Stream
 
 APP = "KU-HAR windows"
@@ -61,41 +60,12 @@ class Block:
     size: int  # bytes of text
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive lines of the file."""
-
-    text: bytes
-    first_row: int
-
-
-def chunks(source: Source) -> Iterator[Chunk]:
-    """Cut the file at line ends, some tens of megabytes at a time."""
-    newline = b"\r" if source.layout.newline == "\r" else b"\n"
-    row = 0
-    with source.member.opener() as file:
-        rest = b""
-        while data := file.read(CHUNK_BYTES):
-            cut = data.rfind(newline) + 1
-            if cut:
-                text = b"".join((rest, memoryview(data)[:cut]))
-                yield Chunk(text, row)
-                row += text.count(newline)
-            rest = data[cut:] if cut else rest + data
-            if len(rest) > CHUNK_BYTES:
-                raise UnreadableData(
-                    f"{source.name}: a line longer than {CHUNK_BYTES:,} bytes, expected {DESCRIPTION}."
-                )
-        if rest.strip():
-            yield Chunk(rest, row)
-
-
 def block(source: Source, chunk: Chunk) -> Block:
     """Parse a chunk of the file."""
     import polars as pl
 
     schema: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Float32)
-    rows = parse(source, schema, chunk.text, first=chunk.first_row == 0).to_numpy(order="c")
+    rows = parse_chunk(source, schema, chunk).to_numpy(order="c")
     label = rows[:, N_VALUES]
     good = (
         np.isfinite(rows[:, : N_VALUES + 1].sum(axis=1)) & (label >= 0) & (label < len(ACTIVITIES)) & (label % 1 == 0)
@@ -108,7 +78,7 @@ def block(source: Source, chunk: Chunk) -> Block:
                 source.name,
                 "corrupt rows",
                 f"{len(bad):,} of {len(good):,} rows, the first in line "
-                f"{source.line(chunk.first_row + int(bad[0]))}: expected {N_VALUES} numbers and a class id of 0 to "
+                f"{source.line(chunk.first_line + int(bad[0]))}: expected {N_VALUES} numbers and a class id of 0 to "
                 f"{len(ACTIVITIES) - 1}",
                 "rows dropped",
             )
@@ -126,7 +96,7 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     recordings = []
     for source in sources:
         row = 0
-        for part in (block(source, chunk) for chunk in chunks(source)):
+        for part in (block(source, chunk) for chunk in chunks(source, CHUNK_BYTES)):
             for x, label in zip(part.X, part.label.tolist(), strict=True):
                 row += 1
                 streams = (

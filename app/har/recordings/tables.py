@@ -6,10 +6,11 @@ single bad cell: cells that are not what their column should be become null, and
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -27,6 +28,7 @@ NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
 SEPARATORS = "\t;|,"
 SAMPLE_LINES = 50
 MAX_COLUMNS = 4000
+CHUNK_BYTES = 8 * 2**20
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
 
@@ -90,6 +92,14 @@ class Source:
     def line(self, row: int) -> int:
         """Return the line number, from 1, of a data row."""
         return self.layout.first_data_line + row
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive lines of a file."""
+
+    text: bytes
+    first_line: int  # lines before it
 
 
 def is_number(cell: str) -> bool:
@@ -198,22 +208,73 @@ def _separator(lines: list[str]) -> str:
     return " " if sum(" " in line.strip() for line in lines) > 0.6 * len(lines) else ","
 
 
-def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, *, first: bool = True) -> pl.DataFrame:
+def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
+    """Cut a file into parts of UTF-8 text, at line ends outside quotes, so that a day's recording needs no more memory.
+
+    Parameters
+    ----------
+    size : bytes read at a time; default CHUNK_BYTES.
+
+    Raises
+    ------
+    UnreadableData : damaged, or a line longer than that.
+    """
+    layout, member, size = source.layout, source.member, size or CHUNK_BYTES
+    newline = b"\r" if layout.newline == "\r" else b"\n"
+    decoder = None
+    if layout.encoding not in ("utf-8", "utf-8-sig"):
+        decoder = codecs.getincrementaldecoder(layout.encoding)("replace")
+    rest, lines = b"", 0
+    for data in member.parts(size):
+        text = rest + (decoder.decode(data).encode() if decoder else data)
+        text = text if lines else text.removeprefix(codecs.BOM_UTF8)
+        cut = _rows_end(text, newline)
+        if cut:
+            yield Chunk(text[:cut], lines)
+            lines += text.count(newline, 0, cut)
+        rest = text[cut:]
+        if len(rest) > max(size, HEAD_BYTES):
+            raise UnreadableData(
+                f"{source.name}, line {lines + 1}: longer than {len(rest):,} bytes, expected one row of readings a line."
+            )
+    if rest.strip():
+        yield Chunk(rest, lines)
+
+
+def _rows_end(text: bytes, newline: bytes) -> int:
+    """Return where the last whole row ends; a line end inside quotes ends none."""
+    last = end = text.rfind(newline) + 1
+    while end and text.count(b'"', 0, end) % 2:
+        end = text.rfind(newline, 0, text.rfind(b'"', 0, end)) + 1
+    return end or last  # a single quote is a fault, and no reason to wait for the other
+
+
+def parse(source: Source, schema: Mapping[str, Any], keep: Sequence[str] = ()) -> pl.DataFrame:
     """Parse delimited text into the columns of a schema, in file order; what does not fit becomes null.
 
     Parameters
     ----------
     schema : polars type by column name, one for each column of the file.
-    data : a part of the file's bytes that ends at a line end; default the whole file.
-    first : whether the part holds the file's first line.
+    keep : the columns wanted; default all.
     """
     import polars as pl
 
-    layout = source.layout
-    raw = source.member.read() if data is None else data
+    keep = list(keep or schema)
+    parts = [parse_chunk(source, schema, chunk).select(keep) for chunk in chunks(source)]
+    if not parts:
+        return pl.DataFrame(schema=dict(schema)).select(keep)
+    # A column after the other, so that no more than one is in memory twice
+    return pl.DataFrame([pl.concat([part.drop_in_place(name) for part in parts], rechunk=True) for name in keep])
+
+
+def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.DataFrame:
+    """Parse a part of a file, as `parse` does the whole."""
+    import polars as pl
+
+    layout, raw = source.layout, chunk.text
     nul = raw.find(0)
     if nul >= 0 and not layout.encoding.startswith("utf-16"):
-        line = raw[:nul].count(b"\n") + 1
+        line = chunk.first_line + raw.count(b"\n", 0, nul) + 1
         raise UnreadableData(f"{source.name}, line {line}: holds NUL bytes, expected CSV text; the file is damaged.")
     raw = _plain(raw, layout)
     separator = layout.separator.encode()
@@ -221,29 +282,35 @@ def parse(source: Source, schema: Mapping[str, Any], data: bytes | None = None, 
         raw = re.sub(b" *" + re.escape(separator) + b" *", separator, raw)
     read = partial(
         pl.read_csv,
-        raw,
-        has_header=False,
-        skip_lines=layout.first_data_line - 1 if first else 0,
-        schema=dict(schema),
+        # a heading of our own: else the first row of a part, which may be a damaged one, would decide how many columns
+        separator.join(b"%d" % i for i in range(len(schema))) + b"\n" + raw[_line_start(raw, layout, chunk) :],
+        schema={str(i): dtype for i, dtype in enumerate(schema.values())},
         separator=layout.separator,
         decimal_comma=layout.decimal_comma,
         # in columns of numbers these are errors, which become null below
-        null_values=["null", "NULL", "None", "NA"] if pl.String in schema.values() else None,
+        null_values=["null", "NULL", "None", "NA"] if {pl.String, pl.Categorical} & {*schema.values()} else None,
         raise_if_empty=False,
     )
     try:
         try:
-            return read()
+            frame = read()
         except pl.exceptions.PolarsError:  # a third slower, so only where something is wrong
-            return read(ignore_errors=True, truncate_ragged_lines=True)
+            frame = read(ignore_errors=True, truncate_ragged_lines=True)
     except pl.exceptions.PolarsError as error:
         raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error
+    return frame.rename(dict(zip(frame.columns, schema, strict=True)))
+
+
+def _line_start(text: bytes, layout: Layout, chunk: Chunk) -> int:
+    """Return where the first data line of a part begins."""
+    start = 0
+    for _ in range(layout.first_data_line - 1 - chunk.first_line):
+        start = text.find(b"\n", start) + 1 or len(text)
+    return start
 
 
 def _plain(raw: bytes, layout: Layout) -> bytes:
-    """Return the text as UTF-8, a row a line, one separator between cells."""
-    if layout.encoding not in ("utf-8", "utf-8-sig"):
-        raw = raw.decode(layout.encoding, errors="replace").lstrip("\ufeff").encode()
+    """Return a row a line, one separator between cells."""
     if layout.newline == "\r":
         raw = raw.replace(b"\r", b"\n")
     if layout.terminator:
@@ -267,15 +334,18 @@ def columns(source: Source, wanted: Mapping[str, tuple[int, Any]]) -> pl.DataFra
         raise UnreadableData(f"{source.name}: has {width} column(s), none for {', '.join(missing)}.")
     place = {index: (name, dtype) for name, (index, dtype) in wanted.items()}
     schema = dict(place.get(i, (f"unused {i}", pl.String)) for i in range(width))
-    return parse(source, schema).select(list(wanted))
+    return parse(source, schema, list(wanted))
 
 
 def text_at(source: Source, row: int) -> str:
     """Return a data row's text, shortened, for a message."""
-    text = _plain(source.member.read(), source.layout).decode(errors="replace")
-    lines = text.split("\n")
     index = source.line(row) - 1
-    return lines[index].strip()[:80] if index < len(lines) else ""
+    for chunk in chunks(source):
+        lines = _plain(chunk.text, source.layout).removesuffix(b"\n").split(b"\n")
+        if index < len(lines):
+            return lines[index].decode(errors="replace").strip()[:80]
+        index -= len(lines)
+    return ""
 
 
 def renamed(source: Source, name: str) -> Source:

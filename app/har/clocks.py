@@ -33,9 +33,15 @@ def sampling_rate(time_s: TimeArray) -> float:
     """
     if len(time_s) < 2 or time_s[-1] <= time_s[0]:
         return 0.0
-    second = np.floor(time_s - time_s[0])
-    starts = np.flatnonzero(np.diff(second, prepend=-1.0))
-    adjacent = np.diff(second[starts]) == 1
+    span = time_s[-1] - time_s[0]
+    if span < len(time_s):  # to look for each second takes less than to look at each sample
+        bounds = np.searchsorted(time_s, time_s[0] + np.arange(int(span) + 1))
+        second = np.flatnonzero(np.diff(bounds, append=len(time_s)))
+        starts = bounds[second]
+    else:
+        starts = np.flatnonzero(np.diff(np.floor(time_s - time_s[0]), prepend=-1.0))
+        second = np.floor(time_s[starts] - time_s[0]).astype(np.int64)
+    adjacent = np.diff(second) == 1
     if adjacent.sum() < 2:
         return float((len(time_s) - 1) / (time_s[-1] - time_s[0]))
     return float(np.median(np.diff(starts)[adjacent] / np.diff(time_s[starts])[adjacent]))

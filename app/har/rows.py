@@ -71,7 +71,9 @@ class RowWriter:
 
         columns = dict.fromkeys(frame.columns, pl.Float32()) if isinstance(frame, Matrix) else frame.schema
         for name, kind in columns.items():
-            self.kinds[name] = "text" if kind in (pl.String, pl.Categorical) else "integer" if kind.is_integer() else "float"
+            self.kinds[name] = (
+                "text" if kind in (pl.String, pl.Categorical) else "integer" if kind.is_integer() else "float"
+            )
             if self.kinds[name] == "text":
                 self.categories[name] = {}
         stored = {"text": "u4", "integer": "i8", "float": "f4"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -31,8 +33,11 @@ MAX_UPSAMPLING = 8.0  # a sensor slower than this part of the target says too li
 BLOCK = 2**16  # samples resampled at a time
 MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's memory fades by 0.27 a sample
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
+ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
 HOLE = 4.0  # usual steps; a longer one was hardly measured
 Interval = tuple[float, float]
+T = TypeVar("T")
+Scalar = TypeVar("Scalar", bound=np.generic)
 Floating = TypeVar("Floating", bound=np.floating)
 
 
@@ -93,7 +98,14 @@ def to_signal_set(
     index = StretchIndex(signal.append, labels.append)
     for recording in recordings:
         index.append(_resampled(recording, rate, modalities, allow_missing, gap_s))
-    return index.finish(np.concatenate(signal), np.concatenate(labels))
+    return index.finish(joined(signal), joined(labels))
+
+
+def joined(parts: list[NDArray[Scalar]]) -> NDArray[Scalar]:
+    """Join arrays and let go of them; a single one, which may be a day, is not copied."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 @dataclass
@@ -166,41 +178,82 @@ def _resampled(
 ) -> SignalSet:
     streams = _chosen(recording, modalities, allow_missing)
     rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
-    pieces: list[FloatArray] = []
-    labels: list[NDArray[np.int16]] = []
-    starts: list[float] = []
-    for start, end in shared_intervals([gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]):
-        n = int((end - start) * rate + 1e-6) + 1
-        if n < MIN_STRETCH_S * rate:
-            continue
-        grid = start + np.arange(n) / rate
-        columns = {s.modality: _interpolate(s, own, grid, rate) for s, own in zip(streams, rates, strict=True)}
-        missing = {name: np.full((n, len(channels_of(name))), np.nan, np.float32) for name in modalities}
-        pieces.append(np.concatenate([(missing | columns)[name] for name in modalities], axis=1))
-        labels.append(_labels_at(recording, streams, grid))
-        starts.append(start)
-    if not pieces:
+    shared = shared_intervals([gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)])
+    found = [(start, int((end - start) * rate + 1e-6) + 1) for start, end in shared]
+    stretches = [(start, n) for start, n in found if n >= MIN_STRETCH_S * rate]
+    if not stretches:
         span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
         raise UnusableRecording(
             f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
             "which all sensors ran together; record for longer."
         )
-    length = np.array([len(piece) for piece in pieces], np.int64)
-    activities = recording.activities if recording.activity is None else (recording.activity,)
+    length = np.array([n for _, n in stretches], np.int64)
+    first = np.cumsum(length) - length
+    channels = tuple(channel for name in modalities for channel in channels_of(name))
+    signal = np.full((length.sum(), len(channels)), np.nan, np.float32)
+    labels = np.empty(length.sum(), np.int16)
+    clocks = _clocks(streams, rates, channels)
+
+    def fill(block: tuple[int, float, int, int]) -> None:
+        row, start, n, a = block
+        b = min(a + BLOCK, n)
+        for clock in clocks:
+            signal[row + a : row + b, clock.columns] = _interpolate(clock, start, n, a, b, rate).T
+        labels[row + a : row + b] = _labels_at(recording, streams, start + np.arange(a, b) / rate)
+
+    _on_every_core(
+        fill,
+        [
+            (row, start, n, a)
+            for row, (start, n) in zip(first.tolist(), stretches, strict=True)
+            for a in range(0, n, BLOCK)
+        ],
+    )
     return SignalSet(
-        np.concatenate(pieces),
-        np.concatenate(labels),
-        tuple(channel for name in modalities for channel in channels_of(name)),
+        signal,
+        labels,
+        channels,
         rate,
         recording.gravity,
-        activities,
+        recording.activities if recording.activity is None else (recording.activity,),
         (recording.recording_id,),
         (recording.subject,),
-        np.cumsum(length) - length,
+        first,
         length,
         np.zeros(len(length), np.int64),
-        np.array(starts),
+        np.array([start for start, _ in stretches]),
     )
+
+
+def _on_every_core(work: Callable[[T], None], items: Sequence[T]) -> None:
+    """Do work that lets go of the interpreter on each item."""
+    if len(items) == 1:
+        work(items[0])
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work, items):
+            pass
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Sensors that were sampled together: what depends on the times alone is computed once for all of them."""
+
+    time_s: TimeArray
+    rate_hz: float
+    values: list[FloatArray]
+    columns: list[int]  # of their channels in the result
+
+
+def _clocks(streams: Sequence[Stream], rates: Sequence[float], channels: Sequence[str]) -> list[_Clock]:
+    clocks: list[_Clock] = []
+    for stream, own in zip(streams, rates, strict=True):
+        clock = next((c for c in clocks if np.array_equal(c.time_s, stream.time_s)), None)
+        if clock is None:
+            clocks.append(clock := _Clock(stream.time_s, own, [], []))
+        clock.values.append(stream.values)
+        clock.columns.extend(channels.index(channel) for channel in stream.channels)
+    return clocks
 
 
 def _chosen(recording: Recording, modalities: tuple[str, ...], allow_missing: bool) -> list[Stream]:
@@ -249,30 +302,38 @@ def shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
     return shared
 
 
-def _interpolate(stream: Stream, own: float, grid: TimeArray, rate: float) -> FloatArray:
-    """Resample a gap-free piece, a block at a time, so that a day takes no more memory than an hour."""
-    factor = int(np.ceil(own / rate)) if own > ANTI_ALIAS_FROM * rate and len(grid) >= 3 else 1
-    result = np.empty((len(grid), stream.values.shape[1]), np.float32)
-    for first in range(0, len(grid), BLOCK):
-        last = min(first + BLOCK, len(grid))
-        a, b = max(first - MARGIN, 0), min(last + MARGIN, len(grid))
-        result[first:last] = _block(stream, own, grid[a], b - a, rate, factor)[first - a : last - a]
-    return result
-
-
-def _block(stream: Stream, own: float, start: float, n: int, rate: float, factor: int) -> NDArray[np.float64]:
-    from scipy.signal import resample_poly
-
-    fine = start + np.arange((n - 1) * factor + 1) / (rate * factor)
+def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> NDArray[np.floating]:
+    """Resample samples a to b of a gap-free piece that begins at a time and has n in all: (n_channels, b - a)."""
+    own = clock.rate_hz
+    factor = int(np.ceil(own / rate)) if own > ANTI_ALIAS_FROM * rate and n >= 3 else 1
+    before, after = max(a - MARGIN, 0), min(b + MARGIN, n)
+    fine = start + before / rate + np.arange((after - before - 1) * factor + 1) / (rate * factor)
+    if factor == 1 and (rows := _samples_at(clock.time_s, fine, ON_TIME / rate)):
+        return _columns(clock.values, rows)[:, a - before : b - before]
     inside = slice(
-        max(int(np.searchsorted(stream.time_s, fine[0])) - MARGIN, 0),
-        int(np.searchsorted(stream.time_s, fine[-1], side="right")) + MARGIN,
+        max(int(np.searchsorted(clock.time_s, fine[0])) - MARGIN, 0),
+        int(np.searchsorted(clock.time_s, fine[-1], side="right")) + MARGIN,
     )
-    time, values = _apart(stream.time_s[inside], stream.values[inside].astype(np.float64), CLOSEST / own)
+    time, values = _apart(clock.time_s[inside], _columns(clock.values, inside).astype(np.float64), CLOSEST / own)
     values = _spline(time, values, fine, HOLE / own)
-    if factor == 1:
-        return values
-    return np.asarray(resample_poly(values, 1, factor, axis=0, padtype="line")[:n])
+    if factor > 1:
+        from scipy.signal import resample_poly
+
+        values = np.asarray(resample_poly(values, 1, factor, axis=1, padtype="line"))
+    return values[:, a - before : b - before]
+
+
+def _columns(values: Sequence[FloatArray], rows: slice) -> FloatArray:
+    return np.concatenate([own[rows].T for own in values])
+
+
+def _samples_at(time: TimeArray, at: TimeArray, tolerance_s: float) -> slice | None:
+    """Return the samples that were taken at just these times, one at each; None where others were."""
+    first = int(np.searchsorted(time, at[0] - tolerance_s))
+    rows = slice(first, first + len(at))
+    if rows.stop > len(time) or abs(time[rows.stop - 1] - at[-1]) > tolerance_s:
+        return None
+    return rows if (np.abs(time[rows] - at) <= tolerance_s).all() else None
 
 
 def _apart(time: TimeArray, values: NDArray[np.float64], least_s: float) -> tuple[TimeArray, NDArray[np.float64]]:
@@ -283,12 +344,12 @@ def _apart(time: TimeArray, values: NDArray[np.float64], least_s: float) -> tupl
     count = np.diff(np.append(first, len(time)))
     return (
         np.add.reduceat(time - time[0], first) / count + time[0],
-        np.add.reduceat(values, first, axis=0) / count[:, None],
+        np.add.reduceat(values, first, axis=1) / count,
     )
 
 
 def _spline(time: TimeArray, values: NDArray[np.float64], at: TimeArray, hole_s: float) -> NDArray[np.float64]:
-    """Interpolate by the natural cubic spline, held constant beyond the ends.
+    """Interpolate (n_channels, n) by the natural cubic spline, held constant beyond the ends.
 
     Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). At a
     hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured.
@@ -296,39 +357,45 @@ def _spline(time: TimeArray, values: NDArray[np.float64], at: TimeArray, hole_s:
     from scipy.linalg import solve_banded
 
     if len(time) < 3:
-        return np.stack([np.interp(at, time, y) for y in values.T], axis=1)
+        return np.stack([np.interp(at, time, y) for y in values])
     width = np.diff(time)
-    secant = np.diff(values, axis=0) / width[:, None]
+    secant = np.diff(values, axis=1) / width
     bands = np.zeros((3, len(time)))
     bands[1, 0] = bands[1, -1] = 2.0
     bands[0, 1] = bands[2, -2] = 1.0
     bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
     bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
     right = np.empty_like(values)
-    right[0], right[-1] = 3 * secant[0], 3 * secant[-1]
-    right[1:-1] = 3 * (width[1:, None] * secant[:-1] + width[:-1, None] * secant[1:])
-    slope = solve_banded((1, 1), bands, right, overwrite_ab=True, overwrite_b=True, check_finite=False)
+    right[:, 0], right[:, -1] = secant[:, 0], secant[:, -1]
+    right[:, 1:-1] = width[1:] * secant[:, :-1] + width[:-1] * secant[:, 1:]
+    right *= 3
+    slope = solve_banded((1, 1), bands, right.T, overwrite_ab=True, overwrite_b=True, check_finite=False).T
     hole = np.flatnonzero(width > hole_s)
     for side in (hole, hole + 1):
-        limit = 3 * secant[hole]
-        slope[side] = np.where(slope[side] * limit > 0, np.sign(limit) * np.minimum(abs(slope[side]), abs(limit)), 0.0)
-    return _hermite(time, values, slope, at)
+        limit, own = 3 * secant[:, hole], slope[:, side]
+        slope[:, side] = np.where(own * limit > 0, np.sign(limit) * np.minimum(abs(own), abs(limit)), 0.0)
+    return _hermite(time, width, values, slope, at)
 
 
 def _hermite(
-    time: TimeArray, values: NDArray[np.float64], slope: NDArray[np.float64], at: TimeArray
+    time: TimeArray,
+    step: NDArray[np.float64],
+    values: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    at: TimeArray,
 ) -> NDArray[np.float64]:
     left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
-    width = time[left + 1] - time[left]
+    width = step[left]
     u = np.clip((at - time[left]) / width, 0.0, 1.0)
     rest = 1.0 - u
     before, slope_before = (1 + 2 * u) * rest**2, u * rest**2 * width
     after, slope_after = u**2 * (3 - 2 * u), -(u**2) * rest * width
-    result = np.empty((len(at), values.shape[1]))
-    for column, (y, d) in enumerate(
-        zip(values.T.copy(), slope.T.copy(), strict=True)
-    ):  # numpy is slow at rows of three
-        result[:, column] = before * y[left] + slope_before * d[left] + after * y[left + 1] + slope_after * d[left + 1]
+    result = np.empty((len(values), len(at)))
+    for out, y, d in zip(result, values, slope, strict=True):
+        np.multiply(before, y[left], out=out)
+        out += after * y[1:][left]
+        out += slope_before * d[left]
+        out += slope_after * d[1:][left]
     return result
 
 
@@ -357,7 +424,8 @@ def block_magnitudes(acceleration: NDArray[np.floating], samples: int) -> NDArra
 
 def lengths(vectors: NDArray[Floating]) -> NDArray[Floating]:
     """Return the length of each vector (n, n_axes)."""
-    square = np.square(vectors[:, 0])
+    square: NDArray[Floating] = np.square(vectors[:, 0])
     for axis in vectors.T[1:]:  # numpy is slow at rows of three, and would hold as much again as there is
         square += axis * axis
-    return np.sqrt(square, out=square)
+    np.sqrt(square, out=square)
+    return square

@@ -6,7 +6,7 @@ Where several devices are worn, their names stand before those of the channels: 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,7 +53,10 @@ def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
     import polars as pl
 
     names = _names(source.layout)
-    known = {TIME: pl.Float64, **{axis: pl.Float32 for axes in _sensors(names).values() for axis in axes}}
+    known: dict[str, Any] = {
+        TIME: pl.Float64,
+        **{axis: pl.Float32 for axes in _sensors(names).values() for axis in axes},
+    }
     known |= {ACTIVITY: pl.Categorical} if ACTIVITY in names else {}
     names = [name if names.index(name) == i else f"{name}_{i}" for i, name in enumerate(names)]
     names += [f"column_{i}" for i in range(len(names), source.layout.n_columns)]

@@ -235,7 +235,7 @@ def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
         rest = text[cut:]
         if len(rest) > max(size, HEAD_BYTES):
             raise UnreadableData(
-                f"{source.name}, line {lines + 1}: longer than {len(rest):,} bytes, expected one row of readings a line."
+                f"{source.name}, line {lines + 1}: over {len(rest):,} bytes long, expected one row of readings a line."
             )
     if rest.strip():
         yield Chunk(rest, lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -72,6 +72,11 @@ class Recognition:
     embedding: FloatArray  # (n, units)
     strangeness: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
 
+    @classmethod
+    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
+        """Put what was recognised of successive windows in one."""
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
     @property
     def unfamiliar(self) -> NDArray[np.bool_]:
         """Return the windows of which no sensor is like what was seen in training."""
@@ -132,8 +137,7 @@ class ActivityClassifier(Classifier):
         A sensor that is missing is NaN in all of its channels, all through the window.
         """
         self._check(windows)
-        parts = [vars(part) for part in per_chunk(windows, self._recognise_chunk)]
-        return Recognition(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        return Recognition.joined(per_chunk(windows, self._recognise_chunk))
 
     def _recognise_chunk(self, windows: WindowSet) -> Recognition:
         missing = self._missing(windows)

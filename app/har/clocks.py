@@ -262,7 +262,7 @@ def _recover_batches(stream: Stream) -> Stream:
 
 
 def _without_shared_stamps(job: _Repair, stream: Stream) -> Stream:
-    later = np.diff(stream.time_s, prepend=-np.inf) > 0
+    later = np.append(True, np.diff(stream.time_s) > 0)
     if later.all():
         return stream
     job.note(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,8 @@ from app.har.types import SignalSet
 GRAVITY_HZ = 0.3  # what changes more slowly than this is gravity
 GRAVITY_ORDER = 3
 NOISE_ORDER = 4
+BLOCK = 2**18  # samples filtered at a time
+REACH = 12.5  # periods of the cut-off after which an impulse has shrunk to 1e-13
 Samples = NDArray[np.floating]
 
 
@@ -56,21 +58,37 @@ def low_passed(values: Samples, rate_hz: float, cutoff_hz: float, order: int = N
     return np.asarray(sosfiltfilt(sections, values - level, axis=0, padtype="even", padlen=edge) + level, np.float64)
 
 
+def blocks(n: int, margin: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut n samples into blocks with something on either side: what to read, what of that to keep, where it belongs.
+
+    A filter forgets: with REACH periods of its cut-off on either side, a block comes out as the whole would, to the
+    last digit of a float32, and a day takes no more memory than an hour.
+    """
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
+        read = slice(max(first - margin, 0), min(last + margin, n))
+        yield read, slice(first - read.start, last - read.start), slice(first, last)
+
+
 def prepare(signals: SignalSet, preparation: Preparation) -> SignalSet:
     """Return the signals with gravity separated and noise filtered out, as far as asked for."""
     rate = signals.sampling_rate_hz
     if preparation.separate_gravity and signals.gravity == "included":
         triads = [i for i, channel in enumerate(signals.channels) if channel.rpartition(".")[2] == "acc_x"]
         columns = [column + axis for column in triads for axis in range(3)]
-        signals = replace(_each(signals, columns, lambda x: x - gravity_of(x, rate)), gravity="removed")
+        signals = replace(_each(signals, columns, GRAVITY_HZ, lambda x: x - gravity_of(x, rate)), gravity="removed")
     if (cutoff := preparation.low_pass_hz) is not None:
-        signals = _each(signals, list(range(len(signals.channels))), lambda x: low_passed(x, rate, cutoff))
+        signals = _each(signals, list(range(len(signals.channels))), cutoff, lambda x: low_passed(x, rate, cutoff))
     return signals
 
 
-def _each(signals: SignalSet, columns: list[int], change: Callable[[Samples], Samples]) -> SignalSet:
+def _each(signals: SignalSet, columns: list[int], cutoff_hz: float, change: Callable[[Samples], Samples]) -> SignalSet:
     """Change some channels of each stretch, in memory: a store is read only."""
     signal = np.array(signals.signal, np.float32)
+    margin = int(REACH * signals.sampling_rate_hz / cutoff_hz)
     for first, length in zip(signals.first.tolist(), signals.length.tolist(), strict=True):
-        signal[first : first + length, columns] = change(signal[first : first + length, columns])
+        before = signals.signal[first : first + length]
+        after = signal[first : first + length]
+        for read, keep, write in blocks(length, margin):
+            after[write, columns] = change(before[read, columns])[keep]
     return replace(signals, signal=signal)

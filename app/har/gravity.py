@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.har.clocks import GAP_S, sampling_rate
 from app.har.errors import UnusableRecording
-from app.har.filters import GRAVITY_HZ, GRAVITY_ORDER, gravity_of
+from app.har.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, gravity_of
 from app.har.signal import gap_free, mean_magnitude
 from app.har.types import Gravity, Problem, Recording, Stream
 
@@ -55,13 +55,15 @@ def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[
         return replaced, "replaced by the linear acceleration that the phone recorded beside it"
     if own is not None:
         return _sum(stream, own, -1, gap_s), "the gravity that the phone recorded beside it was taken off"
-    values = stream.values.astype(np.float64)
+    values = np.empty_like(stream.values)
     rate = sampling_rate(stream.time_s)
     for start, end in gap_free(stream, rate, gap_s):
         piece = slice(*np.searchsorted(stream.time_s, (start, np.nextafter(end, np.inf))).tolist())
-        values[piece] -= _separated(stream.time_s[piece], values[piece], rate)
+        time, before, after = stream.time_s[piece], stream.values[piece], values[piece]
+        for read, keep, write in blocks(len(time), int(REACH * rate / GRAVITY_HZ)):
+            after[write] = before[write] - _separated(time[read], before[read].astype(np.float64), rate)[keep]
     low_pass = f"a low-pass at {GRAVITY_HZ:g} Hz (Butterworth, order {GRAVITY_ORDER}, forwards and backwards)"
-    return replace(stream, values=values.astype(np.float32)), f"separated by {low_pass} and taken off"
+    return replace(stream, values=values), f"separated by {low_pass} and taken off"
 
 
 def _with(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:
@@ -93,8 +95,9 @@ def _sum(stream: Stream, own: Stream, sign: int, gap_s: float) -> Stream:
     for start, end in gap_free(own, sampling_rate(own.time_s), gap_s):
         there |= (stream.time_s >= start) & (stream.time_s <= end)
     time = stream.time_s[there]
-    gravity = np.stack([np.interp(time, own.time_s, axis) for axis in own.values.T], axis=1)
-    values = (stream.values[there] + sign * gravity).astype(np.float32)
+    values = stream.values[there]
+    for axis, gravity in zip(values.T, own.values.T, strict=True):
+        axis += sign * np.interp(time, own.time_s, gravity).astype(np.float32)
     return replace(stream, time_s=time, values=values, labels=None if stream.labels is None else stream.labels[there])
 
 

@@ -5,8 +5,8 @@ Arrays are channels last. Acceleration is in m/s², rotation in rad/s, time in f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -142,6 +142,13 @@ class WindowSet:
     @property
     def window_length_s(self) -> float:
         return float(self.X.shape[1] / self.sampling_rate_hz)
+
+    @classmethod
+    def joined(cls, parts: Sequence[WindowSet]) -> WindowSet:
+        """Put windows of the same signals in one set."""
+        arrays = ("X", "y", "subjects", "recordings", "start_s")
+        whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+        return replace(parts[0], **whole)
 
     def take(self, index: NDArray[Any] | slice) -> WindowSet:
         """Return the windows at these positions (integer or boolean index, or a slice)."""

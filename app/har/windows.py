@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,51 @@ def make_windows(
     ------
     ValueError : a window of fewer than two samples, or an overlap outside [0, 1).
     """
+    cut = _cut(signals, window_length_s, overlap, by_label)
+    windows = cut.take(slice(0, len(cut.start)))
+    return windows.take(_first_of_equals(windows.X)) if by_label else windows
+
+
+def window_runs(signals: SignalSet, window_length_s: float, size: int) -> Iterator[tuple[WindowSet, float]]:
+    """Yield the windows that `make_windows` cuts for prediction, so many at a time, and which part of all is done then.
+
+    Together they are as large as the signal, which may be a day.
+    """
+    cut = _cut(signals, window_length_s, 0.0, by_label=False)
+    n = len(cut.start)
+    for start in range(0, n, size):
+        yield cut.take(slice(start, start + size)), min(start + size, n) / n
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Where windows begin, before their samples are copied."""
+
+    signals: SignalSet
+    n_timesteps: int
+    start: IntArray  # (n_windows,) position in the signal
+    stretch: IntArray
+    label: IntArray | None  # None: of most of the samples
+
+    def take(self, which: slice) -> WindowSet:
+        """Return some of the windows."""
+        signals, start, stretch = self.signals, self.start[which], self.stretch[which]
+        samples = start[:, None] + np.arange(self.n_timesteps)  # (n_windows, n_timesteps)
+        recording = signals.recording[stretch]
+        return WindowSet(
+            X=np.asarray(signals.signal[samples], np.float32),
+            y=_majority(signals.labels[samples], len(signals.activities)) if self.label is None else self.label[which],
+            activities=signals.activities,
+            subjects=np.array(signals.subjects, dtype=np.str_)[recording],
+            recordings=np.array(signals.recording_ids, dtype=np.str_)[recording],
+            start_s=_start(signals, start, stretch),
+            channels=signals.channels,
+            sampling_rate_hz=signals.sampling_rate_hz,
+            gravity=signals.gravity,
+        )
+
+
+def _cut(signals: SignalSet, window_length_s: float, overlap: float, by_label: bool) -> _Cut:
     n_timesteps = round(window_length_s * signals.sampling_rate_hz)
     if n_timesteps < 2 or not 0 <= overlap < 1:
         raise ValueError(
@@ -67,21 +113,7 @@ def make_windows(
     run = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
     start = runs.first[run] + within * step
-    samples = start[:, None] + np.arange(n_timesteps)  # (n_windows, n_timesteps)
-    stretch = runs.stretch[run]
-    recording = signals.recording[stretch]
-    windows = WindowSet(
-        X=np.asarray(signals.signal[samples], np.float32),
-        y=runs.label[run] if by_label else _majority(signals.labels[samples], len(signals.activities)),
-        activities=signals.activities,
-        subjects=np.array(signals.subjects, dtype=np.str_)[recording],
-        recordings=np.array(signals.recording_ids, dtype=np.str_)[recording],
-        start_s=_start(signals, start, stretch),
-        channels=signals.channels,
-        sampling_rate_hz=signals.sampling_rate_hz,
-        gravity=signals.gravity,
-    )
-    return windows.take(_first_of_equals(windows.X)) if by_label else windows
+    return _Cut(signals, n_timesteps, start, runs.stretch[run], runs.label[run] if by_label else None)
 
 
 def _start(signals: SignalSet, start: IntArray, stretch: IntArray) -> TimeArray:

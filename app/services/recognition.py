@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
+RUN = 4096  # windows cut and recognised at a time
 CARDS = 50  # a file of single windows holds twenty thousand recordings
 OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
 
@@ -69,15 +70,13 @@ def recognise(
         All sensors are missing, units are uncertain, gravity is missing, or no gap-free stretch is a window long.
     """
     from app.har.filters import prepare
-    from app.har.windows import make_windows
 
     recordings, quality = examine(path, name, on_event, classifier.preparation.gap_s, columns)
-    on_event({"stage": "resampling"})
+    origins = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     try:
-        signals, problems = _resampled(recordings, classifier, name)
+        signals, problems = _resampled(recordings, classifier, name, on_event)
         signals = prepare(signals, classifier.preparation)
-        windows = make_windows(signals, classifier.window_length_s, by_label=False)
-        if not len(windows):
+        if not (signals.length >= classifier.n_timesteps).any():
             longest = signals.length.max(initial=0) / signals.sampling_rate_hz
             raise UnusableRecording(
                 f"{name}: the longest stretch without a gap lasts {longest:.1f} s, and the model needs at least "
@@ -87,13 +86,26 @@ def recognise(
         if reasons := {reason for own in quality.cards if own.verdict == "unusable" for reason in own.reasons}:
             raise UnusableRecording(f"{error} No model could use it: {'; '.join(sorted(reasons))}.") from error
         raise
-    on_event({"stage": "recognising"})
-    with _predicting:
-        recognition = classifier.recognise(windows)
-    origins = {recording.recording_id: recording.origin_utc_s for recording in recordings}
+    windows, recognition = _recognised(signals, classifier, on_event)
     result = _result(windows, signals, recognition, classifier, model, problems)
     origin_utc_s = tuple(origins[name] for name in result.recording_ids)
     return replace(result, origin_utc_s=origin_utc_s), signals, quality
+
+
+def _recognised(signals: SignalSet, classifier: ActivityClassifier, on_event: OnEvent) -> tuple[WindowSet, Recognition]:
+    """Recognise some thousand windows at a time; return all of them without their samples, and what was recognised."""
+    from app.har.classifier import Recognition
+    from app.har.windows import window_runs
+
+    on_event({"stage": "recognising", "fraction": 0.0})
+    seen: list[WindowSet] = []
+    recognitions: list[Recognition] = []
+    for windows, fraction in window_runs(signals, classifier.window_length_s, RUN):
+        with _predicting:
+            recognitions.append(classifier.recognise(windows))
+        seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
+        on_event({"stage": "recognising", "fraction": fraction})
+    return WindowSet.joined(seen), Recognition.joined(recognitions)
 
 
 @dataclass(frozen=True)
@@ -144,11 +156,14 @@ def examine(
 
 
 def _resampled(
-    recordings: list[Recording], classifier: ActivityClassifier, name: str
+    recordings: list[Recording], classifier: ActivityClassifier, name: str, on_event: OnEvent
 ) -> tuple[SignalSet, tuple[Problem, ...]]:
-    """Bring the recordings to the model's gravity, sensors and rate; leave out what cannot be, unless that is all."""
+    """Bring the recordings to the model's gravity, sensors and rate; leave out what cannot be, unless that is all.
+
+    The list is emptied, so that no recording is kept once its signal is there.
+    """
     from app.har.gravity import convert
-    from app.har.signal import StretchIndex, to_signal_set
+    from app.har.signal import StretchIndex, joined, to_signal_set
     from app.har.store import condensed
     from app.har.units import check
 
@@ -158,7 +173,11 @@ def _resampled(
     signal: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
-    for recording in recordings:
+    n = len(recordings)
+    recordings.reverse()
+    while recordings:
+        on_event({"stage": "resampling", "fraction": 1 - len(recordings) / n})
+        recording = recordings.pop()
         lacking = set(needed) - {stream.modality for stream in recording.streams}
         read = tuple(stream for stream in recording.streams if stream.modality in needed)
         try:
@@ -178,7 +197,7 @@ def _resampled(
             problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
     if not signal:
         raise UnusableRecording(f"{name}: {left_out[0].detail}")
-    return index.finish(np.concatenate(signal), np.concatenate(labels)), tuple(condensed([*problems, *left_out]))
+    return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
 
 
 def _told_apart(recordings: Iterable[Recording]) -> Iterator[Recording]:

@@ -106,7 +106,7 @@ def read_upload(
     name = shown(name)
     on_event({"stage": "reading", "fraction": 0.0})
     with open_files(path, name) as members:
-        recordings = read_members(members, name, columns)
+        recordings = read_members(_watched(members, on_event), name, columns)
     on_event({"stage": "reading", "fraction": 1.0})
     return recordings
 
@@ -125,6 +125,19 @@ def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | 
     if not recordings:
         raise _refusal(upload)
     return [replace(recordings[0], problems=(*recordings[0].problems, *_left_out(upload))), *recordings[1:]]
+
+
+def _watched(members: Sequence[Member], on_event: OnEvent) -> list[Member]:
+    """Report how much of the files was read; what an importer reads twice counts once."""
+    total = sum(member.size for member in members) or 1
+    done = 0
+
+    def on_read(size: int) -> None:
+        nonlocal done
+        done = min(done + size, total)
+        on_event({"stage": "reading", "fraction": done / total})
+
+    return [replace(member, on_read=on_read) for member in members]
 
 
 def _sorted_out(members: Sequence[Member], name: str) -> _Upload:

@@ -39,6 +39,7 @@ class Member:
     name: str
     size: int
     opener: Callable[[], IO[bytes]]
+    on_read: Callable[[int], None] = lambda _: None  # told how many bytes of the content were read
 
     def head(self, size: int = HEAD_BYTES) -> bytes:
         """Return the first bytes, by default a mebibyte."""
@@ -55,6 +56,7 @@ class Member:
         with reading(self.name), self.opener() as file:
             while found <= self.size and (data := file.read(size)):
                 found += len(data)
+                self.on_read(len(data))
                 yield data
         if found != self.size:
             raise UnreadableData(

@@ -27,7 +27,7 @@ from app.har.recordings.mapping import (
     date_time_seconds,
 )
 from app.har.recordings.sensors import kind_of_name, unit_of_text
-from app.har.recordings.tables import Source, parse
+from app.har.recordings.tables import Source, chunks, parse_chunk
 from app.har.signal import mean_magnitude
 from app.har.types import Gravity
 
@@ -130,10 +130,8 @@ def _sample(source: Source) -> _Table:
 
     layout, names = source.layout, column_names(source.layout)
     numeric = {name: layout.numeric(index) for index, name in enumerate(names)}
-    data = source.member.head()
-    if len(data) >= HEAD_BYTES and layout.newline.encode() in data and not layout.encoding.startswith("utf-16"):
-        data = data[: data.rindex(layout.newline.encode()) + 1]
-    frame = parse(source, {name: pl.Float64 if numeric[name] else pl.String for name in names}, data)
+    types = {name: pl.Float64 if numeric[name] else pl.String for name in names}
+    frame = parse_chunk(source, types, next(chunks(source, HEAD_BYTES)))
     return _Table(
         {name: frame[name].to_numpy().astype(np.float64) for name in names if numeric[name]},
         {name: frame[name] for name in names if not numeric[name]},

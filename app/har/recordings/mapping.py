@@ -326,9 +326,9 @@ def _read_file(source: Source, mapping: ColumnMapping) -> list[Recording]:
     numbers = {name: pl.Float32 for sensor in mapping.sensors for name in sensor.columns}
     times = {mapping.time: pl.Float64} if mapping.time and mapping.time_unit != DATE_TIME else {}
     types: dict[Any, Any] = {**numbers, **times}
-    frame = parse(source, {name: types.get(name, pl.String) for name in column_names(source.layout)})
     kept = dict.fromkeys(mapping.columns.values())
-    frame = frame.select(*kept).with_row_index(_unused("row", kept))
+    frame = parse(source, {name: types.get(name, pl.String) for name in column_names(source.layout)}, list(kept))
+    frame = frame.with_row_index(_unused("row", kept))
     row = frame.columns[0]
     if mapping.subject is None:
         return [_recording(source, source.name, source.name, frame, mapping)]

@@ -1,0 +1,157 @@
+"""A day's recording: 24 h at 100 Hz, six channels, a jittering clock, two holes; imported, recognised and stored.
+
+Each measurement is a process of its own, so that its peak memory is its own, too. ``import`` is reading, repair, quality
+card and resampling to the model's rate; TensorFlow is not loaded for it. ``import and recognition`` is what an upload
+does, with TensorFlow and the reference model in memory from the start. What polars takes to parse the same file is
+measured before and after. How fast the page of such a day opens is told by ``recording_page``.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "reference_models" / "reference-ku-har"  # 100 Hz, six channels, without gravity
+RATE_HZ, HOURS = 100, 24.0
+HOLES = {1 / 3: 12.0, 1 / 2: 75.0}  # seconds without samples, after so much of the recording
+HEADER = b"time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n"
+
+
+def write_day(path: Path, hours: float = HOURS) -> None:
+    """Write a recording in Kinelab's layout: five activities of ten minutes in turn, noise, a clock as phones have."""
+    import polars as pl
+
+    rng = np.random.default_rng(0)
+    n = int(hours * 3600 * RATE_HZ)
+    minutes = 10 * 60 * RATE_HZ
+    with path.open("wb") as file:
+        file.write(HEADER)
+        for first in range(0, n, minutes):
+            row = np.arange(first, min(first + minutes, n))
+            time_s = row / RATE_HZ + rng.uniform(-2e-3, 2e-3, len(row))
+            for share, length_s in HOLES.items():
+                time_s[row >= share * n] += length_s
+            energy = (0.05, 0.2, 1.0, 3.0, 6.0)[first // minutes % 5]
+            step = np.sin(2 * np.pi * 1.8 * time_s)[:, None] * energy * np.array([1.0, 2.0, 1.5, 0.4, 0.6, 0.5])
+            values = step + rng.normal(0, 0.05 + energy / 4, (len(row), 6))
+            columns = {"t": time_s, **{str(i): axis for i, axis in enumerate(values.T)}}
+            pl.DataFrame(columns).write_csv(file, include_header=False, float_precision=7)
+
+
+def peak_mib() -> int:
+    """Return the most memory that this process ever had, in MiB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def parse_only(path: Path) -> dict[str, Any]:
+    """Parse the file with polars, as plainly as can be."""
+    import polars as pl
+
+    started = time.perf_counter()
+    rows = len(pl.read_csv(path))
+    return {"seconds": round(time.perf_counter() - started, 2), "peak memory (MiB)": peak_mib(), "rows": rows}
+
+
+def import_only(path: Path) -> dict[str, Any]:
+    """Read, repair, examine, resample."""
+    from app.har.quality import card
+    from app.har.recordings import read_upload
+    from app.har.signal import to_signal_set
+    from app.har.units import settle
+
+    before = peak_mib()
+    started = time.perf_counter()
+    recordings = [settle(recording) for recording in read_upload(path, path.name)]
+    read_s = time.perf_counter() - started
+    cards = [card(recording) for recording in recordings]
+    card_s = time.perf_counter() - started - read_s
+    signals = to_signal_set(recordings, RATE_HZ)
+    total_s = time.perf_counter() - started
+    assert signals.length.sum() > 0 and cards
+    return {
+        "seconds": round(total_s, 2),
+        "of which reading and repair (s)": round(read_s, 2),
+        "of which the quality card (s)": round(card_s, 2),
+        "of which resampling (s)": round(total_s - read_s - card_s, 2),
+        "peak memory (MiB)": peak_mib(),
+        "before the import (MiB)": before,
+    }
+
+
+def upload(path: Path) -> dict[str, Any]:
+    """Do what an upload does."""
+    from app.har.classifier import ActivityClassifier
+    from app.services import stored_signal
+    from app.services.recognition import recognise
+
+    before = peak_mib()
+    model = ActivityClassifier.load(MODEL)
+    loaded = peak_mib()
+    began: dict[str, float] = {}
+    events = 0
+
+    def on_event(event: dict[str, Any]) -> None:
+        nonlocal events
+        events += 1
+        began.setdefault(event["stage"], time.perf_counter())
+
+    result, signals, _ = recognise(path, path.name, model, "reference", on_event)
+    done = time.perf_counter()
+    recognised = peak_mib()
+    with tempfile.TemporaryDirectory() as folder:
+        stored_signal.save(Path(folder), signals)
+    return {
+        "import (s)": round(began["recognising"] - began["reading"], 2),
+        "recognition (s)": round(done - began["recognising"], 2),
+        "windows": len(result),
+        "storing the signal (s)": round(time.perf_counter() - done, 2),
+        "progress reports": events,
+        "peak memory (MiB)": recognised,
+        "peak memory, stored (MiB)": peak_mib(),
+        "of which TensorFlow and the model (MiB)": loaded - before,
+    }
+
+
+MEASUREMENTS = {"parse": parse_only, "import": import_only, "upload": upload}
+
+
+def in_a_process(name: str, path: Path) -> Any:
+    """Make one measurement in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.bench_long", name, str(path)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(hours: float = HOURS) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "day.csv"
+        write_day(path, hours)
+        parse, imported = in_a_process("parse", path), in_a_process("import", path)
+        again, uploaded = in_a_process("parse", path), in_a_process("upload", path)
+        size = path.stat().st_size
+    plain_s = (parse["seconds"] + again["seconds"]) / 2
+    figures = {
+        "file (MB)": round(size / 1e6),
+        "rows": parse["rows"],
+        "import, in times of polars' plain parse": round(imported["seconds"] / plain_s, 2),
+        "polars' plain parse": {"seconds": plain_s, "peak memory (MiB)": parse["peak memory (MiB)"]},
+        "import": imported,
+        "import and recognition": uploaded,
+    }
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(MEASUREMENTS[sys.argv[1]](Path(sys.argv[2]))))
+    else:
+        main(*map(float, sys.argv[1:]))

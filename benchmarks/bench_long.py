@@ -1,6 +1,6 @@
 """A day's recording: 24 h at 100 Hz, six channels, a jittering clock, two holes; imported, recognised and stored.
 
-Each measurement is a process of its own, so that its peak memory is its own, too. ``import`` is reading, repair, quality
+Each measurement is a process of its own, so that its peak memory is its own. ``import`` is reading, repair, quality
 card and resampling to the model's rate; TensorFlow is not loaded for it. ``import and recognition`` is what an upload
 does, with TensorFlow and the reference model in memory from the start. What polars takes to parse the same file is
 measured before and after. How fast the page of such a day opens is told by ``recording_page``.
@@ -76,7 +76,8 @@ def import_only(path: Path) -> dict[str, Any]:
     card_s = time.perf_counter() - started - read_s
     signals = to_signal_set(recordings, RATE_HZ)
     total_s = time.perf_counter() - started
-    assert signals.length.sum() > 0 and cards
+    assert signals.length.sum() > 0
+    assert cards
     return {
         "seconds": round(total_s, 2),
         "of which reading and repair (s)": round(read_s, 2),

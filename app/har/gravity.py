@@ -61,7 +61,7 @@ def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[
         piece = slice(*np.searchsorted(stream.time_s, (start, np.nextafter(end, np.inf))).tolist())
         time, before, after = stream.time_s[piece], stream.values[piece], values[piece]
         for read, keep, write in blocks(len(time), int(REACH * rate / GRAVITY_HZ)):
-            after[write] = before[write] - _separated(time[read], before[read].astype(np.float64), rate)[keep]
+            after[write] = before[write] - _separated(time[read], before[read].astype(np.float64), rate, time[0])[keep]
     low_pass = f"a low-pass at {GRAVITY_HZ:g} Hz (Butterworth, order {GRAVITY_ORDER}, forwards and backwards)"
     return replace(stream, values=values), f"separated by {low_pass} and taken off"
 
@@ -101,11 +101,17 @@ def _sum(stream: Stream, own: Stream, sign: int, gap_s: float) -> Stream:
     return replace(stream, time_s=time, values=values, labels=None if stream.labels is None else stream.labels[there])
 
 
-def _separated(time: NDArray[np.float64], values: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
-    """Return the gravity at the times of a gap-free piece, filtered at a uniform rate: it changes slowly."""
+def _separated(
+    time: NDArray[np.float64], values: NDArray[np.float64], rate: float, origin: float
+) -> NDArray[np.float64]:
+    """Return the gravity at the times of a gap-free piece, filtered at a uniform rate: it changes slowly.
+
+    The uniform times count from an origin, so that the blocks of a piece share them.
+    """
     if len(time) < 3 or rate <= 2 * GRAVITY_HZ:
         return np.broadcast_to(values.mean(axis=0), values.shape)
-    grid = time[0] + np.arange(max(2, round((time[-1] - time[0]) * rate) + 1)) / rate
+    first = int((time[0] - origin) * rate)
+    grid = origin + np.arange(first, max(first + 2, round((time[-1] - origin) * rate) + 1)) / rate
     uniform = np.stack([np.interp(grid, time, axis) for axis in values.T], axis=1)
     return np.stack([np.interp(time, grid, axis) for axis in gravity_of(uniform, rate).T], axis=1)
 

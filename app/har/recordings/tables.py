@@ -230,7 +230,7 @@ def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
     for data in member.parts(size):
         data = decoder.decode(data).encode() if decoder else data
         data = data if rest or lines else data.removeprefix(codecs.BOM_UTF8)
-        cut = _rows_end(rest, data, newline)
+        cut = _rows_end(rest, data, newline) or (data.rfind(newline) + 1 if len(rest) > size else 0)
         if cut:
             text = b"".join((rest, memoryview(data)[:cut]))
             yield Chunk(text, lines)
@@ -245,12 +245,15 @@ def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
 
 
 def _rows_end(rest: bytes, data: bytes, newline: bytes) -> int:
-    """Return where, in what was read after a rest, the last whole row ends; a line end inside quotes ends none."""
-    last = end = data.rfind(newline) + 1
+    """Return where, in what was read after a rest, the last whole row ends; a line end inside quotes ends none.
+
+    A single quote is a fault: its other half is not waited for for long.
+    """
+    end = data.rfind(newline) + 1
     before = rest.count(b'"')
     while end and (before + data.count(b'"', 0, end)) % 2:
         end = data.rfind(newline, 0, max(data.rfind(b'"', 0, end), 0)) + 1
-    return end or last  # a single quote is a fault, and no reason to wait for the other
+    return end
 
 
 def _count(text: bytes, newline: bytes) -> int:
@@ -300,12 +303,13 @@ def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.D
         null_values=["null", "NULL", "None", "NA"] if {pl.String, pl.Categorical} & {*schema.values()} else None,
         raise_if_empty=False,
     )
+    failures = (pl.exceptions.PolarsError, pl.exceptions.PanicException)  # it panics at a quote that stays open
     try:
         try:
             frame = read()
-        except pl.exceptions.PolarsError:  # a third slower, so only where something is wrong
+        except failures:  # a third slower, so only where something is wrong
             frame = read(ignore_errors=True, truncate_ragged_lines=True)
-    except pl.exceptions.PolarsError as error:
+    except failures as error:
         raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error
     return frame.rename(dict(zip(frame.columns, schema, strict=True)))
 

@@ -1,0 +1,210 @@
+"""Long recordings: read, filtered and cut in parts that come out as the whole would, within bounded memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from app.har import filters, signal
+from app.har.errors import UnreadableData
+from app.har.filters import Preparation, prepare
+from app.har.gravity import convert
+from app.har.recordings import read_upload, tables
+from app.har.recordings.files import in_memory
+from app.har.recordings.tables import open_table, parse
+from app.har.signal import to_signal_set
+from app.har.types import Event, Recording, Stream
+from app.har.windows import make_windows, window_runs
+from tests import synthetic
+from tests.conftest import ROOT
+
+ROWS = [f"{i / 50:.3f},{np.sin(i):.4f},{i % 7}.25,9.8" for i in range(400)]
+HEADER = "time_s,acc_x,acc_y,acc_z"
+
+
+def labelled(names: list[str]) -> str:
+    return "\n".join([f"{HEADER},activity", *(f"{row},{names[i % len(names)]}" for i, row in enumerate(ROWS))])
+
+
+TEXTS = {
+    "plain": "\n".join([HEADER, *ROWS, ""]).encode(),
+    "no line end at the end": "\n".join([HEADER, *ROWS]).encode(),
+    "CRLF": "\r\n".join([HEADER, *ROWS, ""]).encode(),
+    "CR": "\r".join([HEADER, *ROWS, ""]).encode(),
+    "byte order mark": b"\xef\xbb\xbf" + "\n".join([HEADER, *ROWS]).encode(),
+    "UTF-16": "\r\n".join([HEADER, *ROWS]).encode("utf-16"),
+    "Latin-1": labelled(["Gehen", "Rückwärts gehen", ""]).encode("latin-1"),
+    "decimal comma": "\n".join([HEADER, *ROWS]).replace(",", ";").replace(".", ",").encode(),
+    "spaces": "\n".join([HEADER, *ROWS]).replace(",", ", ").encode(),
+    "labels": labelled(["Walk", "Sit", "Talk-sit"]).encode(),
+    "quoted labels with commas": labelled(['"Walk, fast"', "Sit", '"say ""no"""']).encode(),
+    "quoted labels with line ends": labelled(['"Walk\nfast"', "Sit", '"a\n\nb"', '"\nc","d\n"']).encode(),
+    "blank lines": "\n".join([HEADER, *ROWS[:150], "", "", *ROWS[150:]]).encode(),
+    "damaged rows": "\n".join(
+        [HEADER, *(row if i % 90 else ("oops" if i % 180 else f"{row},1,2,3") for i, row in enumerate(ROWS, 1))]
+    ).encode(),
+}  # fmt: skip
+
+
+def parsed(data: bytes) -> pl.DataFrame:
+    source = open_table(in_memory("day.csv", data))
+    types = {"time_s": pl.Float64, "activity": pl.Categorical}
+    names = [*source.layout.names, *(f"more {i}" for i in range(len(source.layout.names), source.layout.n_columns))]
+    return parse(source, {name: types.get(name, pl.Float32) for name in names})
+
+
+@pytest.mark.parametrize("size", [40, 97, 1000])
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_file_read_in_chunks_is_what_it_is_as_a_whole(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = parsed(TEXTS[kind])
+    assert whole.height >= len(ROWS)
+    assert whole["acc_z"].drop_nulls().to_list() == pytest.approx([9.8] * whole["acc_z"].count(), abs=1e-6)
+    monkeypatch.setattr(tables, "CHUNK_BYTES", size)
+    in_chunks = parsed(TEXTS[kind])
+    assert in_chunks.equals(whole.with_columns(pl.selectors.categorical().cast(pl.Categorical)))
+
+
+@pytest.mark.parametrize("row", [0, 1, 200, 399])
+@pytest.mark.parametrize("damaged", ["oops", "12;5", "nan,nan,nan,nan", "1,2"])
+def test_a_damaged_row_in_any_chunk_is_named_by_its_line(
+    damaged: str, row: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "CHUNK_BYTES", 60)
+    path = tmp_path / "day.csv"
+    path.write_text("\n".join([HEADER, *ROWS[:row], damaged, *ROWS[row:]]))
+    (recording,) = read_upload(path, path.name)
+    (problem,) = (p for p in recording.problems if p.kind in ("corrupt rows", "empty cells"))
+    assert (
+        f"1 of 401 rows without numbers in time_s, acc_x, acc_y, acc_z, the first in line {row + 2}: {damaged!r}"
+        in (problem.detail)
+    )
+    assert len(recording.streams[0].time_s) == 400
+
+
+def test_zeros_in_a_later_chunk_are_named_by_their_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CHUNK_BYTES", 60)
+    path = tmp_path / "day.csv"
+    path.write_bytes("\n".join([HEADER, *ROWS[:300], "1,\0\0,2,3", *ROWS[300:]]).encode())
+    with pytest.raises(UnreadableData, match=r"day.csv, line 302: holds NUL bytes"):
+        read_upload(path, path.name)
+
+
+def test_a_line_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CHUNK_BYTES", 1000)
+    data = "\n".join([HEADER, *ROWS, "1" * (4 * 2**20)]).encode()
+    with pytest.raises(UnreadableData, match=r"day.csv, line 402: over .* bytes long, expected one row"):
+        parsed(data)
+
+
+def test_how_much_was_read_is_told_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CHUNK_BYTES", 2**18)
+    path = tmp_path / "day.csv"
+    path.write_text("\n".join([HEADER, *(f"{i / 50:.3f},1.5,{i % 7}.25,9.8" for i in range(100_000))]))
+    events: list[Event] = []
+    read_upload(path, path.name, events.append)
+    fractions = [event["fraction"] for event in events]
+    assert len(fractions) > 5
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+
+
+def walk(seconds: float, rate_hz: float = 100.0, jitter_s: float = 0.0) -> Recording:
+    rng = np.random.default_rng(0)
+    time = np.arange(round(seconds * rate_hz)) / rate_hz
+    values = rng.normal(0, 1, (len(time), 3)).astype(np.float32) + np.float32([0, 0, 9.81])
+    time = time + rng.uniform(-jitter_s, jitter_s, len(time))
+    streams = (Stream("accelerometer", time, values), Stream("gyroscope", time, values[::-1].copy()))
+    return Recording("day", "one", streams, "included")
+
+
+@pytest.mark.parametrize("jitter_s", [0.0, 5e-7])  # the second is what six decimals leave of a time
+def test_samples_that_are_where_they_are_wanted_are_taken_as_they_are(jitter_s: float) -> None:
+    recording = walk(30, jitter_s=jitter_s)
+    result = to_signal_set([recording], 100.0)
+    expected = np.concatenate([stream.values for stream in recording.streams], axis=1)
+    np.testing.assert_array_equal(result.signal, expected[: len(result.signal)])
+    assert len(result.signal) >= len(expected) - 1
+
+
+def test_a_clock_that_drifts_from_the_rate_is_interpolated() -> None:
+    recording = walk(30)
+    drifting = tuple(replace(s, time_s=s.time_s * 1.001) for s in recording.streams)
+    result = to_signal_set([replace(recording, streams=drifting)], 100.0)
+    assert len(result.signal) == 3002
+    assert np.abs(result.signal[2000] - recording.streams[0].values[2000].repeat(2)).max() > 0.01
+
+
+def test_gravity_comes_off_in_blocks_as_from_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = walk(400, jitter_s=2e-3)
+    whole = convert(recording, "removed").streams[0].values
+    monkeypatch.setattr(filters, "BLOCK", 3000)
+    np.testing.assert_allclose(convert(recording, "removed").streams[0].values, whole, atol=2e-6)
+
+
+@pytest.mark.parametrize("preparation", [Preparation(low_pass_hz=15.0), Preparation(separate_gravity=True)])
+def test_filters_work_in_blocks_as_on_the_whole(preparation: Preparation, monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = to_signal_set([walk(200), walk(20)], 100.0)
+    whole = prepare(signals, preparation).signal
+    monkeypatch.setattr(filters, "BLOCK", 3000)
+    np.testing.assert_allclose(prepare(signals, preparation).signal, whole, atol=2e-6)
+
+
+def test_sensors_of_one_clock_are_resampled_as_each_would_be_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = walk(60, rate_hz=87.0, jitter_s=2e-3)
+    monkeypatch.setattr(signal, "BLOCK", 1000)
+    together = to_signal_set([recording], 50.0)
+    for number, stream in enumerate(recording.streams):
+        alone = to_signal_set([replace(recording, streams=(stream,))], 50.0)
+        np.testing.assert_array_equal(together.signal[:, 3 * number : 3 * number + 3], alone.signal)
+
+
+def test_windows_in_runs_are_the_windows_of_the_whole() -> None:
+    signals = synthetic.signal_set(subjects=3, seconds=40.0)
+    whole = make_windows(signals, 3.0, by_label=False)
+    runs = list(window_runs(signals, 3.0, 7))
+    assert [len(windows) for windows, _ in runs[:-1]] == [7] * (len(runs) - 1)
+    assert [fraction for _, fraction in runs][-1] == 1.0
+    for name in ("X", "y", "subjects", "recordings", "start_s"):
+        joined = np.concatenate([getattr(windows, name) for windows, _ in runs])
+        np.testing.assert_array_equal(joined, getattr(whole, name))
+
+
+MEASURE = """
+import json, resource, sys
+from pathlib import Path
+import scipy.linalg, scipy.signal, polars
+from app.har.quality import card
+from app.har.recordings import read_upload
+from app.har.signal import to_signal_set
+from app.har.units import settle
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before = peak()
+recordings = [settle(recording) for recording in read_upload(Path(sys.argv[1]), "day.csv")]
+cards = [card(recording) for recording in recordings]
+signals = to_signal_set(recordings, 100.0)
+data = sum(s.values.nbytes for r in recordings for s in r.streams) + recordings[0].streams[0].time_s.nbytes
+print(json.dumps({"grown": peak() - before, "data": (data + signals.signal.nbytes) / 2**20}))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted differently elsewhere")
+def test_an_import_takes_little_more_memory_than_what_is_imported(tmp_path: Path) -> None:
+    """Three hours; the text of the file alone is as large as all that is kept of it."""
+    n = 3 * 360_000
+    rng = np.random.default_rng(0)
+    time = np.arange(n) / 100 + rng.uniform(-2e-3, 2e-3, n)
+    path = tmp_path / "day.csv"
+    axes = {name: rng.normal(0, 1, n) for name in ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")}
+    pl.DataFrame({"time_s": time, **axes}).write_csv(path, float_precision=7)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    memory = json.loads(done.stdout)
+    assert memory["grown"] < 1.5 * memory["data"] + 64

@@ -1,0 +1,45 @@
+"""A long recording is recognised a run of windows at a time, as it would be in one piece, with progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.har.types import Event
+from app.services import recognition
+from app.services.recognition import recognise
+from tests import synthetic
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return two minutes of a walk and a rest, labelled."""
+    path = tmp_path_factory.mktemp("long") / "walk.csv"
+    walk, rest = (synthetic.kinelab_csv(name, 1, 60.0, 100.0).splitlines() for name in ("Walk", "Rest"))
+    shifted = [f"{float(line.partition(',')[0]) + 60.0:.3f},{line.partition(',')[2]}" for line in rest[1:]]
+    path.write_text("\n".join([*walk, *shifted]))
+    return path
+
+
+def test_windows_recognised_in_runs_are_those_recognised_in_one_piece(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.har.classifier import ActivityClassifier
+
+    model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
+    whole, *_ = recognise(recording, "walk.csv", model, "lab/1")
+    monkeypatch.setattr(recognition, "RUN", 7)
+    events: list[Event] = []
+    in_runs, *_ = recognise(recording, "walk.csv", model, "lab/1", events.append)
+    np.testing.assert_allclose(in_runs.proba, whole.proba, atol=1e-4)
+    for name in ("start_s", "end_s", "recording", "truth", "unfamiliar"):
+        np.testing.assert_array_equal(getattr(in_runs, name), getattr(whole, name))
+    assert (in_runs.recording_ids, in_runs.truth_activities) == (whole.recording_ids, whole.truth_activities)
+    assert len(whole) == 40
+    assert {whole.truth_activities[i] for i in whole.truth} == {"Walk", "Rest"}
+    fractions = [event["fraction"] for event in events if event["stage"] == "recognising"]
+    assert fractions == [0.0, *(min(7 * i, 40) / 40 for i in range(1, 7))]
+    assert list(dict.fromkeys(event["stage"] for event in events)) == ["reading", "resampling", "recognising"]

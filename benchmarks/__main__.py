@@ -20,7 +20,19 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
-NAMES = ["datasets", "train", "model", "ablation", "sensors", "unfamiliar", "rates", "cost", "web", "recording_page"]
+NAMES = [
+    "datasets",
+    "train",
+    "model",
+    "ablation",
+    "sensors",
+    "unfamiliar",
+    "rates",
+    "cost",
+    "web",
+    "recording_page",
+    "long",
+]
 ELSEWHERE = ["folds"]
 MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]

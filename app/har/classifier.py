@@ -151,9 +151,7 @@ class ActivityClassifier(Classifier):
             axis=1,
         ).astype(np.float32)
         present: NDArray[np.bool_] = strangeness <= 1
-        present = (
-            present | ~present.any(axis=1, keepdims=True) & ~missing
-        )  # where all are strange, all that there are count
+        present |= ~present.any(axis=1, keepdims=True) & ~missing  # where all are strange, all that there are count
         outputs = self._infer(self._inputs(described, present))
         log_p = np.log(outputs["activity"] + 1e-7)
         scores = self.elm.predict(np.clip(scaled, -CLIP, CLIP), self._blocks(present))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
-RUN = 1024  # windows cut and recognised at a time: of larger runs, memory stays in pieces that fit nothing else
+RUN = 1024  # windows cut and recognised at a time: a day's are never in memory together
 CARDS = 50  # a file of single windows holds twenty thousand recordings
 OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
 

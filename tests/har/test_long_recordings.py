@@ -177,14 +177,16 @@ def test_windows_in_runs_are_the_windows_of_the_whole() -> None:
 
 
 MEASURE = """
-import json, resource, sys
+import json, re, sys
 from pathlib import Path
+import app.har  # sets polars' allocator, before polars
 import scipy.linalg, scipy.signal, polars
 from app.har.quality import card
 from app.har.recordings import read_upload
 from app.har.signal import to_signal_set
 from app.har.units import settle
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# ru_maxrss would begin at the peak of the process that started this one
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 before = peak()
 recordings = [settle(recording) for recording in read_upload(Path(sys.argv[1]), "day.csv")]
 cards = [card(recording) for recording in recordings]
@@ -196,8 +198,8 @@ print(json.dumps({"grown": peak() - before, "data": (data + signals.signal.nbyte
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted differently elsewhere")
 def test_an_import_takes_little_more_memory_than_what_is_imported(tmp_path: Path) -> None:
-    """Three hours; the text of the file alone is as large as all that is kept of it."""
-    n = 3 * 360_000
+    """Six hours; a chunk of text and its columns come on top, however long the recording."""
+    n = 6 * 360_000
     rng = np.random.default_rng(0)
     time = np.arange(n) / 100 + rng.uniform(-2e-3, 2e-3, n)
     path = tmp_path / "day.csv"
@@ -207,4 +209,4 @@ def test_an_import_takes_little_more_memory_than_what_is_imported(tmp_path: Path
         [sys.executable, "-c", MEASURE, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
     memory = json.loads(done.stdout)
-    assert memory["grown"] < 1.5 * memory["data"] + 64
+    assert memory["grown"] < 1.5 * memory["data"] + 120

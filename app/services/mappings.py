@@ -21,6 +21,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.documents import Section
 from app.har.errors import HarError, UnknownTable
+from app.har.types import OnEvent, ignore_event
 from app.models import Prediction, SavedMapping
 from app.models._columns import now
 from app.services import model_versions, predictions
@@ -74,13 +75,15 @@ class Look:
     guess: Guess
 
 
-def upload(user_id: int, filename: str, file: BinaryIO, version: int | None = None) -> Prediction | Pending:
+def upload(
+    user_id: int, filename: str, file: BinaryIO, version: int | None = None, on_event: OnEvent = ignore_event
+) -> Prediction | Pending:
     """Recognise an upload; one in no known layout is read by the user's saved mapping for it, or else kept.
 
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
     """
     try:
-        return predictions.upload(user_id, filename, file, version)
+        return predictions.upload(user_id, filename, file, version, on_event)
     except UnknownTable:
         file.seek(0)
         pending = _keep(user_id, filename, file, version)

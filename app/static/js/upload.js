@@ -10,6 +10,7 @@
   const [message, progress, button, cancel] = ["upload-message", "upload-progress", "upload-button", "upload-cancel"].map(byId);
   const [bar, text] = [progress.querySelector(".progress"), progress.querySelector("p")];
   let request = null;
+  let following = null;
 
   form.querySelector(".drop-hint").hidden = false;
   for (const name of ["dragenter", "dragover"]) {
@@ -48,7 +49,24 @@
     if (text.textContent !== phase) text.textContent = phase;
   }
 
+  // Once the file is there, the server tells how far it has read it.
+  function follow(token) {
+    if (!form.dataset.progress) return;
+    const address = form.dataset.progress.replace("TOKEN", token);
+    following = setInterval(async () => {
+      const answer = await fetch(address).then((r) => r.json()).catch(() => ({}));
+      if (!following || !answer.stage) return;
+      const percent = Math.round(100 * (answer.fraction ?? 1));
+      bar.setAttribute("aria-valuenow", percent);
+      bar.firstElementChild.style.width = `${percent}%`;
+      const phase = `${answer.stage} …`; // without the percentage: a screen reader would never stop
+      if (text.textContent !== phase) text.textContent = phase;
+    }, 700);
+  }
+
   function ended(problem) {
+    clearInterval(following);
+    following = null;
     request = null;
     busy(false);
     show(problem);
@@ -62,10 +80,12 @@
     busy(true);
     report(0);
     request = new XMLHttpRequest();
-    request.open("POST", form.action);
+    const token = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    request.open("POST", form.dataset.progress ? `${form.action}?follow=${token}` : form.action);
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
     request.upload.addEventListener("progress", (e) => report(e.lengthComputable ? e.loaded / e.total : 0));
+    request.upload.addEventListener("load", () => { report(1); follow(token); });
     request.addEventListener("load", () => {
       const answer = request.response || {};
       if (request.status === 200 && answer.url) return location.assign(answer.url);

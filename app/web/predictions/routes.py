@@ -21,7 +21,7 @@ from flask_sqlalchemy.pagination import Pagination
 
 from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
-from app.services import mappings, model_versions, predictions
+from app.services import mappings, model_versions, predictions, upload_progress
 from app.services.activity_times import DAILY_COLUMNS, agreement, clock_of, daily, daily_rows, per_period, with_gaps
 from app.services.errors import NotFound, ServiceError
 from app.services.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
@@ -34,6 +34,12 @@ bp.add_app_template_filter(elapsed, "clock")
 ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000
+FOLLOW_LENGTH = 32
+STAGES = {
+    "reading": "Reading the file",
+    "resampling": "Bringing all sensors to one rate",
+    "recognising": "Recognising the activities",
+}
 FILE_NAMES = {"windows": "activities"}
 PERIODS: tuple[Period, ...] = ("day", "hour")
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
@@ -52,10 +58,10 @@ def upload() -> ResponseReturnValue:
     form = UploadForm()
     if not form.validate_on_submit():
         return _refused(form, str(next(iter(form.errors.values()))[0]), 422)
-    file = form.file.data
+    file, token = form.file.data, request.args.get("follow", "")[:FOLLOW_LENGTH]
     try:
-        with closing(file):
-            outcome = mappings.upload(current_user.id, file.filename or "", file.stream, form.version.data)
+        with closing(file), upload_progress.followed(current_user.id, token) as on_event:
+            outcome = mappings.upload(current_user.id, file.filename or "", file.stream, form.version.data, on_event)
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), getattr(error, "status", 422))
     if isinstance(outcome, mappings.Pending):
@@ -63,6 +69,14 @@ def upload() -> ResponseReturnValue:
     else:
         url = url_for(".show", recording_id=outcome.recording_id)
     return jsonify(url=url) if _wants_json() else redirect(url)
+
+
+@bp.get("/progress/<token>")
+@access("user")
+def progress(token: str) -> ResponseReturnValue:
+    """Return the stage of an upload that is being read and, if it is known, the part of the stage that is done."""
+    event = upload_progress.latest(current_user.id, token) or {}
+    return jsonify(stage=STAGES.get(event.get("stage", "")), fraction=event.get("fraction"))
 
 
 def _wants_json() -> bool:

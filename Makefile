@@ -33,8 +33,9 @@ setup: $(VENV)/.run ## create the environment and install the dependencies
 run: setup ## start the site (HOST, PORT and HAR_HOME are respected)
 	@$(BIN)/python run.py
 
+# The few long browser tests come first, or one core waits for them in the end
 test: $(VENV)/.dev ## run all tests, on two cores; some of them: make test ARGS="tests/har -k elm"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import label_codes, raw_stream, read_each
+from app.har.recordings.build import earliest, label_codes, raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.types import UNLABELLED, Problem, Recording
@@ -61,8 +61,7 @@ def _frame(source: Source) -> pl.DataFrame:
 
 
 def _read_device(tables: list[tuple[Source, pl.DataFrame]], name: str) -> Recording:
-    starts = [first for _, rows in tables if (first := rows[TIME].min()) is not None]
-    origin = min((int(first) for first in starts), default=0)  # type: ignore[arg-type]
+    origin = earliest((rows for _, rows in tables), TIME) or 0
     names: dict[str, int] = {}
     readings: list[Reading] = []
     problems: list[Problem] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -163,6 +163,12 @@ def read_each(parts: Mapping[str, T], read: Callable[[str, T], Recording]) -> li
         raise next(iter(errors.values()))
     failed = tuple(Problem(name, "unreadable recording", str(error), "left out") for name, error in errors.items())
     return [replace(recordings[0], problems=recordings[0].problems + failed), *recordings[1:]]
+
+
+def earliest(tables: Iterable[pl.DataFrame], column: str) -> int | None:
+    """Return the first of the stamps in a column of some tables; None where there is none."""
+    stamps = [table[column].min() for table in tables]
+    return min((int(stamp) for stamp in stamps if isinstance(stamp, (int, float))), default=None)
 
 
 def printable(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import UnreadableData
-from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.tables import Layout, Source, parse
 from app.har.types import Problem, Recording, Stream
 
@@ -117,7 +117,7 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
     parts: list[tuple[Stream, list[Problem]]] = []
     names: dict[str, int] = {}
     scale = 1e-9 if clock == "Creation_Time" else 1e-3
-    origin = min(int(rows[clock].min() or 0) for _, rows in own.values())  # type: ignore[arg-type]
+    origin = earliest((rows for _, rows in own.values()), clock) or 0
     for sensor in (s for s in SENSORS if s in own):
         table, rows = own[sensor]
         codes, found = label_codes(rows["gt"])
@@ -127,8 +127,7 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
             raw_stream(table.source, timed, sensor, "time", AXES, ids[codes], unit=UNITS[sensor], in_seconds=True)
         )
     # The watches' Creation_Time counts from their start
-    arrivals = [first for _, rows in own.values() if (first := rows["Arrival_Time"].min()) is not None]
-    start = min((int(first) for first in arrivals), default=None)  # type: ignore[arg-type]
+    start = earliest((rows for _, rows in own.values()), "Arrival_Time")
     return build_recording(
         name,
         name,

@@ -69,10 +69,6 @@ class Layout:
         """Return the file's name without folders, extension and capitals."""
         return PurePosixPath(self.name.replace("\\", "/")).stem.lower()
 
-    def all_numeric(self) -> bool:
-        """Tell whether there is no header and every column holds numbers."""
-        return self.header is None and all(map(self.numeric, range(self.n_columns)))
-
     def describe(self) -> str:
         """Describe the layout for a message."""
         names = f"headed {shown(', '.join(self.header))[:120]}" if self.header else "without header"

@@ -18,7 +18,7 @@ import numpy as np
 
 from app.har.clocks import to_seconds
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.sensors import settle
 from app.har.recordings.tables import Layout, Source, columns, is_number
 from app.har.types import UNLABELLED, Problem, Recording, Stream
@@ -114,7 +114,7 @@ def _read_table(source: Source) -> tuple[pl.DataFrame, str, list[Problem]]:
 def _read_person(user: str, parts: list[Part], problems: list[Problem]) -> Recording:
     names: dict[str, int] = {}
     streams: list[tuple[Stream, list[Problem]]] = []
-    origin = min(int(part.rows["time"].min()) for part in parts)  # type: ignore[arg-type]
+    origin = earliest((part.rows for part in parts), "time") or 0
     for part in parts:
         own, found = label_codes(part.rows["activity"])
         codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[own]

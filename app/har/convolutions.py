@@ -41,8 +41,7 @@ class RandomConvolutions:
         sample = _standardised(raw[random.permutation(len(raw))[:SAMPLE]])
         outputs = []
         for dilation, weights in _kernels(seed, n_kernels, *raw.shape[1:]):
-            read = _unfolded(sample, dilation, len(weights))[:, :, :-1].reshape(-1, len(weights))
-            outputs += list((read @ weights).T)
+            outputs += list((_unfolded(sample, dilation, len(weights)).reshape(-1, len(weights)) @ weights).T)
         share = random.uniform(0.1, 0.95, n_kernels)
         biases = [np.quantile(output, q) for output, q in zip(outputs, share, strict=True)]
         return cls(seed, np.array(biases, np.float32), np.array([y.std() + 1e-6 for y in outputs], np.float32))
@@ -52,38 +51,38 @@ class RandomConvolutions:
         kernels, first = [], 0
         for dilation, weights in _kernels(self.seed, len(self.biases), *raw.shape[1:]):
             own = slice(first, first := first + weights.shape[1])
-            with_bias = np.vstack([weights, -self.biases[own]]) / self.scales[own]
-            kernels.append((dilation, with_bias.astype(np.float32)))
+            kernels.append((dilation, weights / self.scales[own], self.biases[own] / self.scales[own]))
         parts = []
         for start in range(0, len(raw), ROWS):
             signal = _standardised(raw[start : start + ROWS])
-            pooled = [_pooled(_unfolded(signal, dilation, len(weights) - 1), weights) for dilation, weights in kernels]
-            parts.append(np.concatenate(pooled, axis=1))
+            parts.append(np.concatenate([_pooled(signal, *kernel) for kernel in kernels], axis=1))
         return np.concatenate(parts)
 
 
 def _standardised(raw: FloatArray) -> FloatArray:
-    signal: FloatArray = raw - raw.mean(axis=1, keepdims=True)
-    signal /= signal.std(axis=1, keepdims=True) + np.float32(1e-3)
+    n_steps = np.float32(raw.shape[1])
+    signal: FloatArray = raw - np.einsum("ijk->ik", raw)[:, None] / n_steps  # its own mean and std take twice as long
+    signal /= np.sqrt(np.einsum("ijk,ijk->ik", signal, signal)[:, None] / n_steps) + np.float32(1e-3)
     return signal
 
 
 def _unfolded(signal: FloatArray, dilation: int, n_weights: int) -> FloatArray:
-    """Return what a kernel reads at each of its steps, and a 1 for its bias: (n, steps, n_weights + 1)."""
+    """Return what a kernel reads at each of its steps: (n, steps, n_weights)."""
     n, n_steps, n_channels = signal.shape
     starts = range(0, n_steps - (n_weights // n_channels - 1) * dilation, STRIDE)
-    unfolded = np.ones((n, len(starts), n_weights + 1), np.float32)
+    unfolded = np.empty((n, len(starts), n_weights), np.float32)
     for tap, column in enumerate(range(0, n_weights, n_channels)):
         read = slice(tap * dilation, tap * dilation + starts[-1] + 1, STRIDE)
         unfolded[:, :, column : column + n_channels] = signal[:, read]
     return unfolded
 
 
-def _pooled(unfolded: FloatArray, weights: FloatArray) -> FloatArray:
+def _pooled(signal: FloatArray, dilation: int, weights: FloatArray, biases: FloatArray) -> FloatArray:
     """Return the kernels' outputs, rectified and averaged over the steps: (n, kernels)."""
-    n, n_steps, n_read = unfolded.shape
-    outputs = unfolded.reshape(-1, n_read) @ weights  # one large product is twice as fast as n small ones
-    averages: FloatArray = np.maximum(outputs, 0, out=outputs).reshape(n, n_steps, weights.shape[1]).mean(axis=1)
+    unfolded = _unfolded(signal, dilation, len(weights))
+    outputs = unfolded.reshape(-1, len(weights)) @ weights  # one large product is twice as fast as n small ones
+    above = np.maximum(outputs, biases, out=outputs).reshape(*unfolded.shape[:2], -1)
+    averages: FloatArray = np.einsum("ijk->ik", above) / np.float32(above.shape[1]) - biases
     return averages
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from app.har.types import FloatArray, IntArray, WindowSet
 
@@ -158,8 +158,13 @@ def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]
     chunks = [windows.take(slice(start, start + CHUNK)) for start in range(0, len(windows), CHUNK)]
     if len(chunks) == 1:
         return [function(windows)]
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, chunks))
+
+
+@lru_cache(maxsize=1)
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all loaded libraries, which takes 5 ms
 
 
 def window_features(

@@ -48,15 +48,17 @@ class Familiarity:
 
     @classmethod
     def _centred(cls, rows: FloatArray, y: IntArray) -> Familiarity:
-        from sklearn.covariance import LedoitWolf
+        from sklearn.covariance import ledoit_wolf
 
         present = np.unique(y)
         rows = np.clip(rows, -FAR, FAR)
         centres = np.stack([rows[y == label].mean(axis=0) for label in present])
         centred = rows - centres[np.searchsorted(present, y)]
-        precision = LedoitWolf(assume_centered=True).fit(centred.astype(np.float64)).precision_
-        values, vectors = np.linalg.eigh(precision)
-        whitening = (vectors * np.sqrt(np.maximum(values, 0) / len(values))).astype(np.float32)
+        covariance, _ = ledoit_wolf(centred.astype(np.float64), assume_centered=True)
+        values, vectors = np.linalg.eigh(covariance)
+        varies = values > values[-1] * len(values) * np.finfo(np.float64).eps
+        precision = np.divide(1, values, out=np.zeros_like(values), where=varies)
+        whitening = (vectors * np.sqrt(precision / len(values))).astype(np.float32)
         return cls(whitening, centres @ whitening)
 
     def distance(self, rows: FloatArray) -> FloatArray:

@@ -37,5 +37,5 @@ def rank_features(
     chosen = rng.permutation(n_windows * n_frames)[:MAX_FRAMES]
     forest = RandomForestClassifier(n_trees, min_samples_leaf=2, n_jobs=2, random_state=seed)
     forest.fit(frames.reshape(-1, n_features)[chosen], np.repeat(y, n_frames)[chosen])
-    order = np.argsort(-forest.feature_importances_, kind="stable")
-    return [(names[i], float(forest.feature_importances_[i])) for i in order]
+    importances = forest.feature_importances_  # scikit-learn computes them anew each time they are asked for
+    return [(names[i], float(importances[i])) for i in np.argsort(-importances, kind="stable")]

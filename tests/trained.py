@@ -16,7 +16,7 @@ from app.har.windows import make_windows
 from app.models import ModelVersion
 
 NAME = "physiotherapy-example"
-ACCURACY = {"accuracy": {"value": 0.91, "low": 0.88, "high": 0.94}}
+FIGURES = {name: {"value": 0.91, "low": 0.88, "high": 0.94} for name in ("accuracy", "precision", "recall", "f1")}
 HEADER = "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
 
 
@@ -60,7 +60,7 @@ def register_model(example: Example, folder: Path, name: str = NAME, promote: bo
     db.session.add(run)
     db.session.commit()
     shutil.copytree(example.model, folder / "saved")
-    version = model_versions.register(name, folder / "saved", ACCURACY, run.id)
+    version = model_versions.register(name, folder / "saved", FIGURES, run.id)
     return model_versions.promote(version.id) if promote else version
 
 

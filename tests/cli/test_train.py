@@ -24,12 +24,12 @@ def example(app: Flask) -> Flask:
 
 def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
     result = example.test_cli_runner().invoke(
-        args=f"train --dataset {EXAMPLE} --protocol random --models elm-gru-am,random-forest --seed 0 --epochs 1 "
+        args=f"train --dataset {EXAMPLE} --protocol random --models elm-gru-am,naive-bayes --seed 0 --epochs 1 "
         "--promote --json"
     )
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
-    assert list(document["models"]) == ["elm-gru-am", "random-forest"]
+    assert list(document["models"]) == ["elm-gru-am", "naive-bayes"]
     for figures in document["models"].values():
         assert set(figures) >= FIGURES
         assert 0 < figures["accuracy"] <= 1
@@ -40,28 +40,28 @@ def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
     promoted = model_versions.promoted()
     assert promoted is not None
     assert promoted.label == document["model_version"]
-    assert "random-forest" in result.stderr  # progress goes there
+    assert "naive-bayes" in result.stderr  # progress goes there
 
 
 def test_evaluate_scores_every_fold_of_people(example: Flask, tmp_path: Path) -> None:
     output = tmp_path / "folds.json"
-    arguments = f"evaluate --dataset {EXAMPLE} --models random-forest,naive-bayes --folds 2 --json".split()
+    arguments = f"evaluate --dataset {EXAMPLE} --models decision-tree,naive-bayes --folds 2 --json".split()
     result = example.test_cli_runner().invoke(args=[*arguments, str(output)])
     assert result.exit_code == 0, result.stderr
     assert "macro F1" in result.stdout
     document = json.loads(output.read_text())
-    forest = document["models"]["random-forest"]
-    assert forest["f1"] == pytest.approx(sum(fold["f1"] for fold in forest["folds"]) / 2)
-    assert forest["f1_interval"][0] < forest["f1"] < forest["f1_interval"][1]
-    assert len(forest["per_subject"]) == 10
+    tree = document["models"]["decision-tree"]
+    assert tree["f1"] == pytest.approx(sum(fold["f1"] for fold in tree["folds"]) / 2)
+    assert tree["f1_interval"][0] < tree["f1"] < tree["f1_interval"][1]
+    assert len(tree["per_subject"]) == 10
     (pair,) = document["comparisons"]
-    assert (pair["model"], pair["against"]) == ("random-forest", "naive-bayes")
+    assert (pair["model"], pair["against"]) == ("decision-tree", "naive-bayes")
     tested = [set(fold["subjects"]["test"]) for fold in document["folds"]]
     assert not tested[0] & tested[1]
     assert len(tested[0] | tested[1]) == 10
     assert model_versions.list_versions() == []
     alone = example.test_cli_runner().invoke(args=[*arguments, "-"])
-    assert json.loads(alone.stdout)["models"]["random-forest"]["f1"] == forest["f1"]
+    assert json.loads(alone.stdout)["models"]["decision-tree"]["f1"] == tree["f1"]
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -17,7 +17,7 @@ from app.har.windows import make_windows
 from app.models import ModelVersion
 from app.services import model_versions
 from app.services.errors import Conflict, Invalid, NotFound
-from tests.trained import ACCURACY, Example, register_model
+from tests.trained import FIGURES, Example, register_model
 
 
 def a_folder(parent: Path, text: str = "{}") -> Path:
@@ -29,7 +29,7 @@ def a_folder(parent: Path, text: str = "{}") -> Path:
 
 
 def three_versions(parent: Path) -> list[ModelVersion]:
-    return [model_versions.register("lab", a_folder(parent / str(i)), ACCURACY) for i in range(3)]
+    return [model_versions.register("lab", a_folder(parent / str(i)), FIGURES) for i in range(3)]
 
 
 def test_versions_of_a_name_are_numbered_and_their_files_are_in_the_store(app: Flask, tmp_path: Path) -> None:
@@ -83,14 +83,14 @@ def test_the_promoted_version_cannot_be_deleted_and_others_take_their_files_alon
 def test_the_number_of_a_deleted_version_is_not_given_again(app: Flask, tmp_path: Path) -> None:
     *_, third = three_versions(tmp_path)
     model_versions.delete(third.id)
-    assert model_versions.register("lab", a_folder(tmp_path / "again"), ACCURACY).label == "lab/4"
+    assert model_versions.register("lab", a_folder(tmp_path / "again"), FIGURES).label == "lab/4"
 
 
 @pytest.mark.parametrize("name", ["", "Lab", "a/b", "..", "lab ward", "-lab", "x" * 65])
 def test_a_name_that_would_not_do_as_a_directory_is_refused(app: Flask, tmp_path: Path, name: str) -> None:
     folder = a_folder(tmp_path)
     with pytest.raises(Invalid, match="small letters"):
-        model_versions.register(name, folder, ACCURACY)
+        model_versions.register(name, folder, FIGURES)
     assert folder.exists()
     assert not list(Path(app.config["MODEL_STORE"]).iterdir())
 
@@ -98,13 +98,13 @@ def test_a_name_that_would_not_do_as_a_directory_is_refused(app: Flask, tmp_path
 def test_a_registration_that_fails_leaves_no_row_and_the_files_where_they_were(app: Flask, tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     with pytest.raises(Exception, match="FOREIGN KEY"):
-        model_versions.register("lab", folder, ACCURACY, training_run_id=4711)
+        model_versions.register("lab", folder, FIGURES, training_run_id=4711)
     assert (folder / "manifest.json").exists()
     assert model_versions.list_versions() == []
     with pytest.raises(FileNotFoundError):
-        model_versions.register("lab", tmp_path / "nowhere", ACCURACY)
+        model_versions.register("lab", tmp_path / "nowhere", FIGURES)
     assert model_versions.list_versions() == []
-    assert model_versions.register("lab", folder, ACCURACY).label.startswith("lab/")
+    assert model_versions.register("lab", folder, FIGURES).label.startswith("lab/")
 
 
 def test_notes_are_kept_and_have_a_limit(app: Flask, tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def test_notes_are_kept_and_have_a_limit(app: Flask, tmp_path: Path) -> None:
 
 def test_what_is_known_of_a_version_includes_its_manifest_and_metrics(app: Flask, tmp_path: Path) -> None:
     folder = a_folder(tmp_path, json.dumps({"activities": ["Walk"]}))
-    info = model_versions.info(model_versions.register("lab", folder, ACCURACY))
+    info = model_versions.info(model_versions.register("lab", folder, FIGURES))
     assert info["label"] == "lab/1"
     assert info["manifest"] == {"activities": ["Walk"]}
-    assert info["metrics"] == ACCURACY
+    assert info["metrics"] == FIGURES
 
 
 def test_a_version_whose_files_are_gone_says_what_to_do(app: Flask, tmp_path: Path) -> None:

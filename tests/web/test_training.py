@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -13,6 +14,7 @@ from markupsafe import escape
 from app.har.catalogue import CATALOGUE
 from app.har.types import TrainConfig
 from app.services import datasets, model_versions, training
+from tests.trained import Example, register_model
 
 ANSWERS = {
     "dataset": "physiotherapy-example",
@@ -138,11 +140,11 @@ def test_a_second_training_is_told_that_one_runs(example: Flask, admin_client: F
     assert "Stopped by a person" in admin_client.get(first.location).get_data(as_text=True)
 
 
-def test_models_are_listed_promoted_annotated_and_deleted(example: Flask, admin_client: FlaskClient) -> None:
+def test_models_are_listed_promoted_annotated_and_deleted(
+    admin_client: FlaskClient, example_model: Example, tmp_path: Path
+) -> None:
     assert "No model yet" in admin_client.get("/models/").get_data(as_text=True)
-    address = admin_client.post("/training/", data=ANSWERS | {"models": ["elm-gru-am"], "epochs": "1"}).location
-    assert finish(admin_client, address)["status"] == "finished"
-    label = "physiotherapy-example/1"
+    label = register_model(example_model, tmp_path, promote=False).label
     assert label in admin_client.get("/models/").get_data(as_text=True)
     admin_client.post("/models/1/notes", data={"notes": "<b>first</b> try"})
     page = admin_client.get("/models/1").get_data(as_text=True)

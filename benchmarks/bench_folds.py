@@ -1,9 +1,9 @@
 """Models on the same folds, over several seeds: means, intervals, paired differences; JSON on stdout.
 
-python -m benchmarks.bench_folds --set ku-har --models elm-gru-am,minirocket --seeds 0,1,2 --keep FOLDER
+python -m benchmarks.bench_folds ku-har:subject:0,1,2 hapt:official:0 --models elm-gru-am,minirocket --keep FOLDER
 
 What each model answered on each fold is kept in FOLDER and not computed again, so that aeon's models can be run from an
-environment of their own (requirements.txt) and a long run be broken off. ``--protocol official`` is HAPT's own split.
+environment of their own (requirements.txt) and a long run be broken off. ``official`` is HAPT's own split.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from app.har.splits import fold_windows
 from app.har.types import FloatArray, Split, WindowSet
 from benchmarks import aeon_models
 from benchmarks.data import SETS, windows_of
+
+KEYS = ("f1", "accuracy", "calibration error", "fit seconds")
 
 
 def splits_of(windows: WindowSet, protocol: str, n_folds: int, seed: int) -> list[Split]:
@@ -55,68 +57,72 @@ def answers(name: str, windows: WindowSet, split: Split, seed: int, path: Path) 
     return found
 
 
-def summary(values: list[float]) -> dict[str, Any]:
-    """Return the mean over folds, and its 95 % t interval."""
+def mean_and_interval(values: list[float]) -> tuple[float, str]:
+    """Return the mean over folds, and its 95 % t interval in words."""
     array = np.array(values)
+    mean = float(array.mean())
     if len(array) < 2:
-        return {"mean": round(float(array.mean()), 4)}
+        return round(mean, 4), ""
     half = stdtrit(len(array) - 1, 0.975) * array.std(ddof=1) / np.sqrt(len(array))
-    return {
-        "mean": round(float(array.mean()), 4),
-        "interval": f"{array.mean() - half:+.4f} to {array.mean() + half:+.4f}",
-    }
+    return round(mean, 4), f"{mean - half:+.3f} to {mean + half:+.3f}"
+
+
+def compared(name_of_set: str, protocol: str, seeds: str, names: list[str], n_folds: int, keep: Path) -> dict[str, Any]:
+    """Return the figures of models on the same folds; the first is compared with each of the others."""
+    windows = windows_of(name_of_set)
+    scores: dict[str, dict[str, list[float]]] = {name: {key: [] for key in KEYS} for name in names}
+    pooled: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in names}
+    rows: list[np.ndarray] = []
+    for seed in map(int, seeds.split(",")):
+        for number, split in enumerate(splits_of(windows, protocol, n_folds, seed)):
+            test = windows.take(split.test)
+            rows.append(split.test)
+            for name in names:
+                stem = f"{name_of_set}-{protocol}-{n_folds}-{seed}-{number}-{name}"
+                found = answers(name, windows, split, seed, keep / f"{stem}.npz")
+                pooled[name].append(found)
+                metrics = evaluate(test, found["proba"], fit_seconds=float(found["fit"]), predict_seconds=1, seed=seed)
+                error = calibration_error(found["proba"], test.y)
+                for key, value in zip(
+                    KEYS, (metrics.f1.value, metrics.accuracy.value, error, float(found["fit"])), strict=True
+                ):
+                    scores[name][key].append(value)
+    everything = windows.take(np.concatenate(rows))
+    together = {name: np.concatenate([found["proba"] for found in pooled[name]]) for name in names}
+    by_people = {own.against: own for own in compare(everything, together)}
+    result: dict[str, Any] = {"windows": len(windows), "models": {}, "recordings most often wrong": {}, "lead": {}}
+    for name in names:
+        wrong = everything.recordings[together[name].argmax(axis=1) != everything.y]
+        result["models"][name] = {
+            **{key: mean_and_interval(values)[0] for key, values in scores[name].items()},
+            "calibration error, pooled": round(calibration_error(together[name], everything.y), 4),
+            "wrong": len(wrong),
+        }
+        result["recordings most often wrong"][name] = ", ".join(f"{r} ({n})" for r, n in Counter(wrong).most_common(4))
+    for name in names[1:]:
+        lead = result["lead"][f"{names[0]} before {name}"] = {}
+        for key in KEYS[:2]:
+            differences = [a - b for a, b in zip(scores[names[0]][key], scores[name][key], strict=True)]
+            lead[key], lead[f"{key}, over folds"] = mean_and_interval(differences)
+        lead["f1, over people"] = f"{by_people[name].f1.low:+.3f} to {by_people[name].f1.high:+.3f}"
+    return result
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", choices=SETS, default="ku-har")
-    parser.add_argument("--models", default="elm-gru-am,random-forest")
-    parser.add_argument("--protocol", choices=["subject", "random", "official"], default="subject")
+    parser.add_argument("runs", nargs="+", help=f"SET:PROTOCOL:SEEDS[:MODELS]; sets: {', '.join(SETS)}")
+    parser.add_argument("--models", default="elm-gru-am,random-forest", help="of the runs that name none")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seeds", default="0")
     parser.add_argument("--keep", type=Path, required=True)
     options = parser.parse_args()
     MODELS.update(aeon_models.MODELS)
-    names = options.models.split(",")
-    windows = windows_of(options.set)
-    scores: dict[str, dict[str, list[float]]] = {
-        name: {key: [] for key in ("f1", "accuracy", "calibration_error", "fit_seconds")} for name in names
-    }
-    pooled: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in names}
-    rows: list[np.ndarray] = []
-    seeds = [int(seed) for seed in options.seeds.split(",")]
-    for seed in seeds:
-        for number, split in enumerate(splits_of(windows, options.protocol, options.folds, seed)):
-            test = windows.take(split.test)
-            rows.append(split.test)
-            for name in names:
-                stem = f"{options.set}-{options.protocol}-{options.folds}-{seed}-{number}-{name}"
-                found = answers(name, windows, split, seed, options.keep / f"{stem}.npz")
-                pooled[name].append(found)
-                metrics = evaluate(test, found["proba"], fit_seconds=float(found["fit"]), predict_seconds=1, seed=seed)
-                scores[name]["f1"].append(metrics.f1.value)
-                scores[name]["accuracy"].append(metrics.accuracy.value)
-                scores[name]["calibration_error"].append(calibration_error(found["proba"], test.y))
-                scores[name]["fit_seconds"].append(float(found["fit"]))
-    result: dict[str, Any] = {
-        "set": options.set, "protocol": options.protocol, "folds": options.folds, "seeds": options.seeds,
-        "windows": len(windows), "models": {}, "first_less_other": {},
-    }  # fmt: skip
-    everything = windows.take(np.concatenate(rows))
-    together = {name: np.concatenate([found["proba"] for found in pooled[name]]) for name in names}
-    for name in names:
-        wrong = everything.recordings[together[name].argmax(axis=1) != everything.y]
-        result["models"][name] = {key: summary(values) for key, values in scores[name].items()} | {
-            "wrong": len(wrong),
-            "most_wrong": dict(Counter(wrong.tolist()).most_common(5)),
-        }
-    by_people = {own.against: own for own in compare(everything, together)}
-    for name in names[1:]:
-        result["first_less_other"][name] = {
-            key: summary([a - b for a, b in zip(scores[names[0]][key], scores[name][key], strict=True)])
-            for key in ("f1", "accuracy")
-        } | {"f1_by_people": f"{by_people[name].f1.low:+.4f} to {by_people[name].f1.high:+.4f}"}
+    result = {}
+    for run in options.runs:
+        name_of_set, protocol, seeds, *models = run.split(":")
+        names = (models[0] if models else options.models).split(",")
+        title = f"{name_of_set}, {protocol}, seeds {seeds}"
+        result[title] = compared(name_of_set, protocol, seeds, names, options.folds, options.keep)
     print(json.dumps(result, indent=1))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -23,7 +23,7 @@ from app.har.filters import Preparation
 from app.har.scaling import CLIP, Compander, Scaler
 from app.har.selection import rank_features
 from app.har.splits import split_inner
-from app.har.types import FloatArray, IntArray, OnEvent, WindowSet
+from app.har.types import FloatArray, IntArray, OnEvent, Recognition, WindowSet
 
 RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
@@ -60,27 +60,6 @@ class ModelConfig:
     elm_convolutions: int = 500  # random kernels, in equal parts a device
     held_out_fraction: float = 0.15  # of the training windows: how to combine, and how sure to be
     without: tuple[str, ...] = ()  # of PARTS; only to see what they are worth
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What the model says of windows, and what it said it from."""
-
-    probabilities: FloatArray  # (n, n_activities)
-    time_attention: FloatArray  # (n, n_frames), rows sum to 1
-    sensor_attention: FloatArray  # (n, n_sensors), rows sum to 1; 0 for what was not listened to
-    embedding: FloatArray  # (n, units)
-    strangeness: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
-
-    @classmethod
-    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
-        """Put what was recognised of successive windows in one."""
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
-
-    @property
-    def unfamiliar(self) -> NDArray[np.bool_]:
-        """Return the windows of which no sensor is like what was seen in training."""
-        return np.asarray((self.strangeness > 1).all(axis=1))
 
 
 @dataclass(frozen=True)
@@ -161,7 +140,17 @@ class ActivityClassifier(Classifier):
             outputs["sensor_attention"],
             outputs["embedding"],
             strangeness,
+            self._turned(windows),
         )
+
+    def _turned(self, windows: WindowSet) -> NDArray[np.bool_]:
+        turned = np.zeros((len(windows), len(self.sensors)), bool)
+        for number, own in self._directions.items():
+            turned[:, number] = own.strange(self._mean_vectors(windows, number)) > 1
+        return turned
+
+    def _mean_vectors(self, windows: WindowSet, sensor: int) -> FloatArray:
+        return np.asarray(windows.X[:, :, self._channels_of_sensors[sensor]].mean(axis=1))
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
         return self.recognise(windows).probabilities
@@ -209,8 +198,7 @@ class ActivityClassifier(Classifier):
         columns = list(sensor_columns(tuple(whole_names), self.sensors).values())
         shapes = [own(raw[:, :, channels]) for own, channels in zip(self._convolutions, self._devices, strict=True)]
         for shape in shapes:
-            first = sum(len(own) for own in columns)
-            columns.append(np.arange(first, first + shape.shape[1]))
+            columns.append(sum(map(len, columns)) + np.arange(shape.shape[1]))
         whole = np.concatenate([whole, frames.mean(axis=1)[:, absolute], *shapes], axis=1)
         return _Description(frames, whole, raw, names, columns)
 
@@ -298,6 +286,11 @@ class ActivityClassifier(Classifier):
         self._familiarity = [
             Familiarity.of(scaled[:, columns], y, people) for columns in described.columns[: len(self.sensors)]
         ]
+        self._directions = {
+            number: Familiarity.of(self._mean_vectors(windows, number), windows.y, windows.subjects)
+            for number, sensor in enumerate(self.sensors)
+            if windows.gravity == "included" and sensor.rpartition(".")[2] == "acc"
+        }
 
         on_event({"stage": "head", "fraction": 0.3})
         whole = np.clip(scaled, -CLIP, CLIP)
@@ -385,6 +378,7 @@ class ActivityClassifier(Classifier):
             "elm_seed": self.elm.seed,
             "elm_combinations": [list(combination) for combination in self.elm.betas],
             "familiar_limits": [own.limit for own in self._familiarity],
+            "direction_limits": {str(sensor): own.limit for sensor, own in self._directions.items()},
         }
         arrays: dict[str, NDArray[Any]] = {
             "selected": self._selected,
@@ -398,6 +392,8 @@ class ActivityClassifier(Classifier):
             **{f"beta_{number}": beta for number, beta in enumerate(self.elm.betas.values())},
             **{f"whitening_{number}": own.whitening for number, own in enumerate(self._familiarity)},
             **{f"centres_{number}": own.centres for number, own in enumerate(self._familiarity)},
+            **{f"direction_whitening_{number}": own.whitening for number, own in self._directions.items()},
+            **{f"direction_centres_{number}": own.centres for number, own in self._directions.items()},
         }  # fmt: skip
         model_folder.write(folder, manifest, arrays, self.network, texts or {})
 
@@ -425,6 +421,10 @@ class ActivityClassifier(Classifier):
             Familiarity(arrays[f"whitening_{number}"], arrays[f"centres_{number}"], limit)
             for number, limit in enumerate(manifest["familiar_limits"])
         ]
+        model._directions = {
+            int(n): Familiarity(arrays[f"direction_whitening_{n}"], arrays[f"direction_centres_{n}"], limit)
+            for n, limit in manifest.get("direction_limits", {}).items()
+        }
         model._convolutions = [
             RandomConvolutions(manifest["elm_seed"] + number, arrays[f"biases_{number}"], arrays[f"scales_{number}"])
             for number in range(len(model._devices))

@@ -18,6 +18,7 @@ from app.har.types import (
     FloatArray,
     OnEvent,
     Problem,
+    Recognition,
     Recording,
     SignalSet,
     WindowSet,
@@ -26,7 +27,7 @@ from app.har.types import (
 from app.services.prediction_result import PredictionResult, in_words
 
 if TYPE_CHECKING:
-    from app.har.classifier import ActivityClassifier, Recognition
+    from app.har.classifier import ActivityClassifier
     from app.har.quality import QualityCard
     from app.har.recordings.mapping import ColumnMapping
 
@@ -94,7 +95,6 @@ def recognise(
 
 def _recognised(signals: SignalSet, classifier: ActivityClassifier, on_event: OnEvent) -> tuple[WindowSet, Recognition]:
     """Recognise some thousand windows at a time; return all of them without their samples, and what was recognised."""
-    from app.har.classifier import Recognition
     from app.har.windows import window_runs
 
     on_event({"stage": "recognising", "fraction": 0.0})
@@ -256,9 +256,16 @@ def _unlike_training(
     """Name the sensors whose signal is often unlike all of training, which a single window cannot tell for sure."""
     problems = []
     name = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
-    for sensor, strangeness in zip(sensors, recognition.strangeness.T, strict=True):
+    for sensor, strangeness, turned in zip(sensors, recognition.strangeness.T, recognition.turned.T, strict=True):
         there = strangeness[np.isfinite(strangeness)]
         share = (there > 1).mean() if len(there) else 0.0
+        over = turned[np.isfinite(strangeness)].mean() if len(there) else 0.0
+        if over >= OFTEN_STRANGE:
+            detail = (
+                f"gravity reaches the {in_words([sensor])} from a side it never came from in training in "
+                f"{100 * over:.0f} % of the windows: the device is upside down, turned, or worn elsewhere"
+            )
+            problems.append(Problem(name, "turned", detail, "recognised as it is, which may be wrong"))
         if share >= OFTEN_STRANGE:
             detail = (
                 f"the {in_words([sensor])} is unlike anything the model was trained on in {100 * share:.0f} % of the "

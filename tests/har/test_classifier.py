@@ -14,7 +14,9 @@ from app.har.classifier import ActivityClassifier, ModelConfig
 from app.har.combination import combine, fit_combination
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
 from app.har.types import Event, WindowSet
+from app.har.windows import make_windows
 from tests import synthetic
+from tests.trained import Example
 
 SMALL = ModelConfig(n_selected=40, units=16, epochs=12, elm_nodes=150, elm_ridge=1.0)
 
@@ -67,6 +69,16 @@ def test_a_sensor_that_fails_is_not_listened_to_and_the_other_is_enough(
     assert recognition.sensor_attention[told, sensor].max() < 1e-3
     assert (recognition.strangeness[:, sensor] > 1).all()
     assert (recognition.probabilities.argmax(axis=1) == strangers.y).mean() > 0.8
+
+
+def test_gravity_from_a_side_it_never_came_from_is_told_of_the_accelerometer(example_model: Example) -> None:
+    model, windows = ActivityClassifier.load(example_model.model), make_windows(example_model.store.signals)
+    rotations = windows.take(windows.y == windows.activities.index("Internal rotation"))  # upright from first to last
+    assert model.recognise(rotations).turned.mean() < 0.02
+    over = replace(rotations, X=rotations.X * np.array([1, -1, -1, 1, -1, -1], np.float32))
+    accelerometer, gyroscope = model.recognise(over).turned.mean(axis=0)
+    assert accelerometer > 0.9
+    assert gyroscope == 0
 
 
 def test_a_signal_unlike_all_of_training_is_told(model: ActivityClassifier, windows: WindowSet) -> None:

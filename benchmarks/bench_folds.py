@@ -90,13 +90,30 @@ def compared(name_of_set: str, protocol: str, seeds: str, names: list[str], n_fo
     everything = windows.take(np.concatenate(rows))
     together = {name: np.concatenate([found["proba"] for found in pooled[name]]) for name in names}
     by_people = {own.against: own for own in compare(everything, together)}
-    result: dict[str, Any] = {"windows": len(windows), "models": {}, "recordings most often wrong": {}, "lead": {}}
+    result: dict[str, Any] = {
+        "windows": len(windows),
+        "models": {},
+        "lead": {},
+        "subject most often wrong": {},
+        "recordings most often wrong": {},
+    }
     for name in names:
         wrong = everything.recordings[together[name].argmax(axis=1) != everything.y]
         result["models"][name] = {
             **{key: mean_and_interval(values)[0] for key, values in scores[name].items()},
             "calibration error, pooled": round(calibration_error(together[name], everything.y), 4),
             "wrong": len(wrong),
+        }
+        subject, errors = Counter(everything.subjects[together[name].argmax(axis=1) != everything.y]).most_common(1)[0]
+        others = everything.subjects != subject
+        rest = evaluate(everything.take(others), together[name][others], fit_seconds=0, predict_seconds=1)
+        result["subject most often wrong"][name] = {
+            "subject": str(subject),
+            "wrong": errors,
+            "of": int((~others).sum()),
+            "f1 of all others": round(rest.f1.value, 4),
+            "accuracy": round(rest.accuracy.value, 4),
+            "calibration error": round(calibration_error(together[name][others], everything.y[others]), 4),
         }
         result["recordings most often wrong"][name] = ", ".join(f"{r} ({n})" for r, n in Counter(wrong).most_common(4))
     for name in names[1:]:

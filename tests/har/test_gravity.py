@@ -128,7 +128,8 @@ def test_without_acceleration_or_with_the_same_gravity_nothing_is_done() -> None
         ("Walk", "included", 1000 / 9.81, 1.0, "removed", None),  # certain: thousandths of g
         ("Walk", "included", 3.0, 1.0, "included", "more than twice gravity"),
         ("Walk", "included", 700.0, 1.0, "included", "thousandths of g"),
-        ("Run", "removed", 1.0, 57.3, "removed", "degrees"),
+        ("Run", "removed", 1.0, 57.3, "removed", None),  # certain: deg/s
+        ("Run", "removed", 1.0, 5000.0, "removed", "raw counts"),
     ],
 )
 def test_certain_units_are_converted_and_uncertain_ones_refused(
@@ -139,8 +140,9 @@ def test_certain_units_are_converted_and_uncertain_ones_refused(
     settled = settle(replace(recording, streams=tuple(scaled)))
     if message is None:
         check(settled, wanted)
-        np.testing.assert_allclose(settled.streams[0].values, recording.streams[0].values, rtol=1e-2)
-        assert [p.kind for p in settled.problems] == ["unit"] * (acc != 1.0)
+        for after, before in zip(settled.streams, recording.streams, strict=True):
+            np.testing.assert_allclose(after.values, before.values, rtol=1e-2)
+        assert [p.kind for p in settled.problems] == ["unit"] * (acc != 1.0 or gyro != 1.0)
     else:
         with pytest.raises(UnusableRecording, match=message):
             check(settled, wanted)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.har.clocks import repair
+from app.har.recordings.sensors import ACCELERATION
 from app.har.signal import to_signal_set
 from app.har.types import Recording, Stream
-from app.har.units import FACTORS, settle, unit_by_gravity
+from app.har.units import settle, unit_by_gravity
 from app.har.windows import make_windows
 from tests import synthetic
 
@@ -114,14 +115,14 @@ def test_a_hole_that_is_tolerated_is_bridged_and_a_restarted_clock_never_is() ->
     assert to_signal_set([Recording("r", "s", streams, "removed")], gap_s=1.0).length.tolist() == [1000, 1000]
 
 
-@given(st.sampled_from(sorted(FACTORS)), st.sampled_from(("Rest", "Walk")), st.integers(1, 200), RATES)
+@given(st.sampled_from(sorted(ACCELERATION)), st.sampled_from(("Rest", "Walk")), st.integers(1, 200), RATES)
 @settings(max_examples=40, deadline=None)
 def test_units_of_acceleration_come_back_whatever_they_were(
     unit: str, activity: str, subject: int, rate: float
 ) -> None:
     true = synthetic.recording(activity, subject, 12.0, rate, gravity="included")
     accelerometer, gyroscope = true.streams
-    other = Stream("accelerometer", accelerometer.time_s, accelerometer.values / np.float32(FACTORS[unit]))
+    other = Stream("accelerometer", accelerometer.time_s, accelerometer.values / np.float32(ACCELERATION[unit]))
     assert unit_by_gravity(other) == unit
     back = settle(Recording("r", "s", (other, gyroscope), "removed"))
     np.testing.assert_allclose(back.streams[0].values, accelerometer.values, rtol=1e-5, atol=1e-5)

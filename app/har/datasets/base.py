@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from app.har.errors import UnreadableData
-from app.har.recordings.files import Member
+from app.har.errors import HarError, UnreadableData
+from app.har.recordings.files import Member, beginning
 from app.har.recordings.tables import Layout, Source, open_table
 from app.har.types import Problem, Recording, SignalSet
+from app.har.units import decide, settle
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from app.har.rows import Matrix
 
 UNKNOWN_SUBJECT = "unknown"
+LOOKED_AT, LOOKED_AT_BYTES = 20, 32 * 2**20  # files of a data set that decide its units, and of each its first minutes
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -63,6 +65,27 @@ def ahead(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Itera
             result = pending.popleft().result()
             pending.extend(pool.submit(work, item) for item in islice(remaining, 1))
             yield result
+
+
+def in_one_unit(
+    parts: Iterable[Part], members: Sequence[Member], read: Callable[[Member], Iterable[Recording]]
+) -> Iterator[Part]:
+    """Settle the units of recordings that a lab made, those of one layout and sensor alike; see `units.decide`.
+
+    What decides are the beginnings of some of the files, evenly spread. The rows stay as recorded.
+    """
+
+    def look(member: Member) -> list[Recording]:
+        try:
+            return list(read(beginning(member, LOOKED_AT_BYTES)))
+        except HarError:  # told when it is read
+            return []
+
+    looked_at = ahead(look, members[:: -(-len(members) // LOOKED_AT) or 1])
+    decisions = decide(recording for recordings in looked_at for recording in recordings)
+    for part in parts:
+        content = part.content
+        yield replace(part, content=settle(content, decisions)) if isinstance(content, Recording) else part
 
 
 def sorted_out(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from app.har.datasets.base import Part, ahead, natural
+from app.har.datasets.base import Part, ahead, in_one_unit, natural
 from app.har.errors import HarError
 from app.har.recordings.files import Member
 from app.har.recordings.kinelab_csv import DESCRIPTION, matches, read_frame, to_recording
 from app.har.recordings.tables import open_table
-from app.har.types import Problem
+from app.har.types import Problem, Recording
 
 FORMAT = "kinelab-csv"
 TITLE = "Recordings in Kinelab's CSV layout"
@@ -22,10 +22,19 @@ __all__ = ["FORMAT", "SHOW_RECORDING", "TITLE", "matches", "read"]
 def read(members: list[Member]) -> Iterator[Part]:
     """Read one recording a file; the subject is the folder, or what stands before the first underscore."""
     members = sorted(members, key=lambda member: natural(member.name))
+    yield from in_one_unit(_parts(members), members, _recordings)
+
+
+def _parts(members: list[Member]) -> Iterator[Part]:
     total, done = sum(member.size for member in members) or 1, 0
     for member, part in zip(members, ahead(_read_one, members), strict=True):
         done += member.size
         yield Part(part.content, part.rows, part.problems, done / total)
+
+
+def _recordings(member: Member) -> list[Recording]:
+    content = _read_one(member).content
+    return [content] if isinstance(content, Recording) else []
 
 
 def _read_one(member: Member) -> Part:

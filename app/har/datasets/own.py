@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, natural
+from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, in_one_unit, natural
 from app.har.datasets.description import Clock, Description, Origin
 from app.har.datasets.label_table import Row, read_label_table
 from app.har.errors import HarError, UnreadableData
@@ -160,6 +160,11 @@ class OwnRecordings:
         UnreadableData : a table of labels is missing or at fault.
         """
         assignment = Assignment(self.description, members)
+        yield from in_one_unit(
+            self._all(assignment), assignment.candidates, lambda member: self._open(assignment, member).recordings
+        )
+
+    def _all(self, assignment: Assignment) -> Iterator[Part]:
         total, done = sum(member.size for member in assignment.candidates) or 1, 0
         taken: dict[str, int] = {}
         waiting: list[_Opened] = []

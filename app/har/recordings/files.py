@@ -204,6 +204,15 @@ def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[
     return lambda: archive.open(info)
 
 
+def beginning(member: Member, size: int) -> Member:
+    """Return the first lines of a text, at most so many bytes of them; a smaller file, or an archive, as it is."""
+    if member.size <= size or is_archive(member):
+        return member
+    data = member.head(size)
+    end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    return in_memory(member.name, data[:end] or data)
+
+
 def in_memory(name: str, data: bytes) -> Member:
     """Wrap bytes that are already here."""
     return Member(name, len(data), lambda: io.BytesIO(data))

@@ -48,6 +48,8 @@ STILL_DEG_S = 8.0
 LINEAR_FROM, REST = 3.2, (0.05, 0.4)
 MAX_MOVEMENT = 2.0  # the median vector, in lengths of the mean one, while gravity is in both
 SLOW_S = 4.0  # over which movement averages out
+SAME_TURNING = 0.4  # the correlation from which two turnings are one
+TURNING_SHARE = (0.5, 2.0)  # of the gyroscope's rate, that gravity turns at
 GRAVITY_SHARE = (0.7, 1.3)  # of gravity, that the mean vector of a worn sensor has
 
 
@@ -228,6 +230,15 @@ def turning_ratio(total: Stream, gyroscope: Stream) -> tuple[float, float]:
     return shared / power, shared / math.sqrt(power * own)
 
 
+def unit_by_turning(total: Stream, gyroscope: Stream) -> str | None:
+    """Return the unit in which a gyroscope turns as fast as gravity does in the accelerometer, None if in none."""
+    ratio, correlation = turning_ratio(total, gyroscope)
+    if not correlation > SAME_TURNING:
+        return None
+    low, high = TURNING_SHARE
+    return next((unit for unit, factor in ROTATION.items() if low < ratio / factor < high), None)
+
+
 def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
     time, values = stream.time_s, stream.values
     if (np.diff(time) < 0).any():
@@ -250,7 +261,8 @@ def _turned_alike(readings: list[Reading], source: str) -> list[Reading]:
     reading = readings[index]
     ratio, correlation = turning_ratio(total, reading.stream)
     degrees = 180 / math.pi
-    if not correlation > 0.4 or not (0.5 < ratio / degrees < 2 or 0.5 < ratio * degrees < 2):
+    low, high = TURNING_SHARE
+    if not correlation > SAME_TURNING or not (low < ratio / degrees < high or low < ratio * degrees < high):
         return readings
     wrong, right, factor = ("deg/s", "rad/s", degrees) if ratio > 1 else ("rad/s", "deg/s", 1 / degrees)
     problem = Problem(

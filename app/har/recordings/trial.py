@@ -9,7 +9,7 @@ import numpy as np
 
 from app.har.clocks import sampling_rate
 from app.har.recordings.build import GRAVITY_MS2
-from app.har.recordings.files import in_memory, reading
+from app.har.recordings.files import beginning
 from app.har.recordings.mapping import ColumnMapping, read
 from app.har.recordings.tables import Source
 from app.har.signal import mean_magnitude
@@ -51,21 +51,10 @@ class Facts:
 def try_out(sources: Sequence[Source], mapping: ColumnMapping) -> list[Facts]:
     """Read the first files by a mapping, of each at most its first 32 MiB; see `mapping.read` for what it raises."""
     return [
-        facts(recording, whole)
+        facts(recording, source.member.size <= MAX_BYTES)
         for source in sources[:MAX_FILES]
-        for part, whole in [_beginning(source)]
-        for recording in read([part], mapping)
+        for recording in read([replace(source, member=beginning(source.member, MAX_BYTES))], mapping)
     ]
-
-
-def _beginning(source: Source) -> tuple[Source, bool]:
-    if source.member.size <= MAX_BYTES:
-        return source, True
-    with reading(source.name), source.member.opener() as file:
-        data = file.read(MAX_BYTES)
-    end = data.rfind(source.layout.newline.encode()) + 1
-    whole = source.layout.encoding.startswith("utf-16") or not end
-    return replace(source, member=in_memory(source.name, data if whole else data[:end])), False
 
 
 def facts(recording: Recording, whole: bool = True) -> Facts:

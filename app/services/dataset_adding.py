@@ -24,12 +24,12 @@ from app.har.recordings.files import open_files
 from app.har.types import Event as ProgressEvent
 from app.services import datasets
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
+from app.services.table_look import Look, look_at
 
 if TYPE_CHECKING:
     from app.har.datasets.description import Description
     from app.har.datasets.own import Assigned
     from app.har.datasets.survey import Survey
-    from app.har.recordings.guess import Guess
     from app.har.recordings.mapping import ColumnMapping
     from app.har.recordings.trial import Facts
 
@@ -40,7 +40,6 @@ KEPT = 20  # finished or failed addings whose outcome can still be looked up
 MEBIBYTE = 1024 * 1024
 
 WAITS_S = 24 * 3600.0
-ROWS_SHOWN = 5
 LOOKED_AT = 40  # files among which one is looked for that a mapping is tried on
 
 _addings: dict[str, Adding] = {}
@@ -93,16 +92,6 @@ class Adding:
             "name": self.name, "status": self.status, "stage": self.stage, "fraction": self.fraction,
             "elapsed_s": round(self.elapsed_s, 1), "message": self.message, "http": self.http_status,
         }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class UnknownFiles:
-    """One of the files in no known layout: its columns and first rows, and what they may be."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    guess: Guess
 
 
 @dataclass(frozen=True)
@@ -175,15 +164,9 @@ def survey(adding: Adding) -> Survey:
         return look(members)
 
 
-def unknown_table(found: Survey) -> UnknownFiles | None:
+def unknown_tables(found: Survey) -> Look | None:
     """Return what the files in no known layout look like, None where there are none."""
-    from app.har.recordings.guess import guess
-    from app.har.recordings.mapping import column_names
-
-    if found.unknown is None:
-        return None
-    layout = found.unknown.layout
-    return UnknownFiles(found.unknown.name, column_names(layout), layout.rows[:ROWS_SHOWN], guess(found.unknown))
+    return look_at(found.unknown) if found.unknown else None
 
 
 def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
@@ -209,8 +192,11 @@ def preview(adding: Adding, description: Description) -> Preview:
         assignment = Assignment(description, members)
         told = [(member.name, assignment.of(member.name)) for member in assignment.candidates]
         if description.columns is not None:
-            unknown = mapping.unknown_tables(assignment.candidates[:LOOKED_AT])
-            facts = next(iter(try_out(unknown[:1], description.columns)), None)
+            some = assignment.candidates[:LOOKED_AT]
+            unknown = mapping.unknown_tables(some)[0][:1]
+            if description.columns.files:
+                unknown = mapping.fitting(some, description.columns, adding.source)
+            facts = next(iter(try_out(unknown, description.columns)), None)
     return Preview(
         tuple((name, each) for name, each in told if not each.missing),
         tuple((name, each.missing) for name, each in told if each.missing),
@@ -305,7 +291,7 @@ def _asks(adding: Adding, message: str) -> tuple[str, int, str]:
         found = survey(adding)
     except HarError as error:
         return "failed", 422, str(error)
-    if found.known or found.unknown is not None:
+    if found.known or found.unknown:
         return "asks", 200, message
     return (
         "failed",

@@ -26,10 +26,10 @@ from app.models import Prediction, SavedMapping
 from app.models._columns import now
 from app.services import model_versions, predictions
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.table_look import Look, look_at
 from app.services.transaction import transaction
 
 if TYPE_CHECKING:
-    from app.har.recordings.guess import Guess
     from app.har.recordings.mapping import ColumnMapping
     from app.har.recordings.trial import Facts
 
@@ -37,8 +37,6 @@ PREFIX = "pending-"
 KEPT_S = 24 * 3600.0
 KEPT_FILES = 5  # of one user; a further one takes the place of the oldest
 MAX_NAME = 80
-PREVIEW_ROWS = 8
-CELL_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -61,18 +59,6 @@ class Pending:
     @property
     def source(self) -> Path:
         return self.folder / "source"
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a person sees of the file: the first rows of its first table, and what its columns may be."""
-
-    files: tuple[str, ...]  # that share the layout
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    headed: bool
-    fingerprint: str
-    guess: Guess
 
 
 def upload(
@@ -163,21 +149,11 @@ def cancel(pending: Pending) -> None:
 
 def look(pending: Pending) -> Look:
     """Return the first rows of a waiting upload and a guess at its columns."""
-    from app.har.recordings import mapping
     from app.har.recordings.files import open_files
-    from app.har.recordings.guess import guess
+    from app.har.recordings.mapping import unknown_tables
 
     with open_files(pending.source, pending.filename) as members:
-        sources = mapping.unknown_tables(members)
-        layout = sources[0].layout
-        columns = mapping.column_names(layout)
-        rows = tuple(
-            tuple(cell.strip()[:CELL_LENGTH] for cell in (*row, *[""] * len(columns))[: len(columns)])
-            for row in layout.rows[:PREVIEW_ROWS]
-        )
-        names = tuple(source.name for source in sources)
-        print_of = mapping.fingerprint(layout)
-        return Look(names, columns, rows, layout.header is not None, print_of, guess(sources[0]))
+        return look_at(unknown_tables(members))
 
 
 def try_out(pending: Pending, mapping: ColumnMapping) -> list[Facts]:

@@ -89,7 +89,7 @@ def test_where_few_recordings_show_a_unit_all_are_left_as_read_and_the_few_are_t
     files = {f"{n}.csv": kinelab_csv(None, n, 8.0) for n in range(9)}
     time, values = signal("Rest", 1, 8.0)
     names = "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
-    files["odd.csv"] = table(names, [time, values + [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]])  # near 1 by chance
+    files["odd.csv"] = table(names, [time, values + np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0])])  # near 1 by chance
     path = tmp_path / "set.zip"
     path.write_bytes(zipped(files))
     convert(path, tmp_path / "store")

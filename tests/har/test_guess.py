@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import HarError
+from app.har.recordings import mapped
 from app.har.recordings import mapping as mappings
 from app.har.recordings.files import in_memory, open_files
 from app.har.recordings.guess import Guess, guess
@@ -183,7 +184,7 @@ def test_label_subject_and_axis_order_are_guessed_and_the_guess_reads_the_file()
     found = guess(source)
     assert (found.mapping.label, found.mapping.subject) == ("movement", "person")
     assert found.mapping.sensors[0].columns == ("x_acc", "y_acc", "z_acc")
-    (recording,) = mappings.read([source], found.mapping)
+    (recording,) = mapped.read([source], found.mapping)
     assert (recording.subject, recording.activities, recording.gravity) == ("p1", ("Walk",), "included")
     np.testing.assert_allclose(np.median(recording.streams[0].values, axis=0), [0, 0, 9.81], atol=1.0)
 
@@ -292,7 +293,7 @@ def test_a_guess_never_crashes_and_reading_by_it_ends_in_recordings_or_a_message
     found = guess(source)
     try:
         complete = mappings.from_yaml(found.to_yaml(), "guess.yaml")
-        recordings = mappings.read([source], complete)
+        recordings = mapped.read([source], complete)
     except HarError as error:
         message = str(error)
         recordings = []

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.har.errors import InvalidDescription, UnknownTable, UnreadableData
+from app.har.recordings import mapped, read_upload
 from app.har.recordings import mapping as mappings
-from app.har.recordings import read_upload
 from app.har.recordings.files import in_memory
 from app.har.recordings.mapping import ColumnMapping, SensorColumns
 from app.har.recordings.tables import Source, open_table
@@ -113,7 +113,7 @@ def test_a_faulty_mapping_is_refused_by_the_key(text: str, message: str) -> None
 
 
 def test_units_signs_and_factors_end_in_si_units() -> None:
-    (recording,) = mappings.read([source(labelled())], mappings.from_yaml(FULL, "m.yaml"))
+    (recording,) = mapped.read([source(labelled())], mappings.from_yaml(FULL, "m.yaml"))
     acceleration, rotation = recording.streams
     assert np.median(acceleration.values[:, 2]) == pytest.approx(-9.81, abs=0.5)
     assert rotation.modality == "watch.gyroscope"
@@ -127,7 +127,7 @@ def test_units_signs_and_factors_end_in_si_units() -> None:
 def test_a_clock_that_counts_from_1970_tells_its_origin(unit: str, factor: float) -> None:
     content = rows("t,x,y,z", lambda i, t, v: f"{round((1_700_000_000 + t) * factor, 2):.2f},{v[0]},{v[1]},{v[2]}")
     mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "t", unit)
-    (recording,) = mappings.read([source(content)], mapping)
+    (recording,) = mapped.read([source(content)], mapping)
     assert recording.origin_utc_s == pytest.approx(1_700_000_000)
     np.testing.assert_allclose(recording.streams[0].time_s, TIME, atol=0.006)
 
@@ -146,14 +146,14 @@ def test_a_clock_that_counts_from_1970_tells_its_origin(unit: str, factor: float
 def test_date_time_text_becomes_seconds(written: str, origin: float | None) -> None:
     content = rows("when,x,y,z", lambda i, t, v: f"{written.format(t)},{v[0]},{v[1]},{v[2]}")
     mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "when", "date-time")
-    (recording,) = mappings.read([source(content)], mapping)
+    (recording,) = mapped.read([source(content)], mapping)
     assert recording.origin_utc_s == origin
     np.testing.assert_allclose(np.diff(recording.streams[0].time_s), 0.02, atol=1e-6)
 
 
 def test_without_a_clock_the_rate_makes_the_time() -> None:
     mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), rate_hz=25.0)
-    (recording,) = mappings.read([source(table("x,y,z", [LINEAR]))], mapping)
+    (recording,) = mapped.read([source(table("x,y,z", [LINEAR]))], mapping)
     assert recording.streams[0].time_s[-1] == pytest.approx((len(TIME) - 1) / 25)
     assert recording.gravity == "removed"
 
@@ -162,7 +162,7 @@ def test_a_column_of_subjects_makes_a_recording_for_each_and_lines_stay_right() 
     first, second = labelled(subject=1, seconds=6), labelled(subject=2, seconds=6)
     lines = first.splitlines() + second.splitlines()[1:]
     lines[450] = "450,p2,Walk,nonsense,1,1,1,1,1,1"
-    recordings = mappings.read([source("\n".join(lines))], mappings.from_yaml(FULL, "m.yaml"))
+    recordings = mapped.read([source("\n".join(lines))], mappings.from_yaml(FULL, "m.yaml"))
     assert [(r.recording_id, r.subject) for r in recordings] == [("own.csv, p1", "p1"), ("own.csv, p2", "p2")]
     problems = [p for p in recordings[1].problems if p.kind == "corrupt rows"]
     assert "line 451: '450,p2" in problems[0].detail
@@ -185,7 +185,7 @@ def test_a_mapping_that_does_not_fit_the_file_says_where(change: tuple[str, str]
         .replace("label: movement\n", "" if "movement" in change[1] else "label: movement\n")
     )
     with pytest.raises((InvalidDescription, UnreadableData)) as caught:
-        mappings.read([source(labelled())], mappings.from_yaml(text, "m.yaml"))
+        mapped.read([source(labelled())], mappings.from_yaml(text, "m.yaml"))
     assert message in str(caught.value)
     assert str(caught.value).startswith("own.csv")
 

@@ -387,8 +387,7 @@ def test_a_survey_tells_folders_layouts_tables_and_what_is_unknown() -> None:
     assert dict(found.folders) == {".": 2, "p1/run": 1, "p1/walk": 1, "p2/run": 1, "p2/walk": 1}
     assert found.tables == ("labels.csv",)
     assert found.known
-    assert found.unknown is not None
-    assert found.unknown.name == "p2/walk/a.csv"
+    assert found.unknown[0][0].name == "p2/walk/a.csv"
     assert found.documents == 1
     assert any("Kinelab" in layout and count == 2 for layout, count in found.layouts)
     assert any(layout.startswith("unreadable") for layout, _ in found.layouts)

@@ -22,7 +22,7 @@ from app.har.recordings.mapping import from_yaml
 from app.models import ModelVersion, SavedMapping, StoredRecording
 from app.services import mappings
 from tests.bad_inputs import zipped
-from tests.tables import ACC, TIME, labelled, table
+from tests.tables import ACC, GYRO, TIME, labelled, table
 from tests.trained import Example, register_model
 
 
@@ -217,6 +217,47 @@ def test_all_files_of_a_zip_that_share_a_layout_are_read(user_client: FlaskClien
     location = confirmed(user_client, address).location
     assert "a.csv" in user_client.get(location).text
     assert "b.csv" in user_client.get(location).text
+
+
+def test_a_zip_of_a_file_for_each_sensor_is_read_as_one_recording_and_so_is_the_next(
+    user_client: FlaskClient, model: ModelVersion
+) -> None:
+    def phone(seconds: int) -> bytes:
+        return zipped({
+            "walk/accel.csv": table("t,x,y,z", [TIME[: 50 * seconds], ACC[: 50 * seconds]]),
+            "walk/gyro.csv": table("t,x,y,z", [TIME[: 50 * seconds], GYRO[: 50 * seconds]]),
+        })  # fmt: skip
+
+    address = waiting(user_client, phone(8), "phone.zip")
+    page = user_client.get(address)
+    text = words(page)
+    assert "walk/accel.csv" in text
+    assert "walk/gyro.csv" in text
+    assert "those of one folder are read as one recording" in text
+    assert re.search(r"8.0 s with gravity.*accelerometer 400 .*gyroscope 400", text)
+    form = answers(page.text)
+    assert [form[f"columns-sensors-{n}-file"] for n in (0, 1)] == ["accel", "gyro"]
+    refused = confirmed(user_client, address, **{"columns__sensors__1__file": ""})
+    assert "sensors.gyroscope.file: expected a part of its file's name" in words(refused)
+    assert confirmed(user_client, address, name="our phone").status_code == 302
+    (stored,) = db.session.query(StoredRecording)
+    assert stored.facts["mapping"]["document"]["sensors"]["gyroscope"]["file"] == "gyro"
+    again = post(user_client, phone(6), "second.zip")
+    assert re.fullmatch(r"/predictions/\d+", again.location)
+
+
+def test_files_whose_names_tell_nothing_can_be_said_to_hold_a_sensor_each(
+    user_client: FlaskClient, model: ModelVersion
+) -> None:
+    files = {"one.csv": table("t,x,y,z", [TIME, ACC]), "two.csv": table("t,x,y,z", [TIME, GYRO])}
+    address = waiting(user_client, zipped(files), "phone.zip")
+    two = {"kind": "gyroscope", "x": "x", "y": "y", "z": "z", "unit": "rad/s", "file": "two"}
+    changes = {f"columns__sensors__1__{key}": value for key, value in two.items()}
+    response = confirmed(user_client, address, columns__sensors__0__file="one", **changes)
+    assert response.status_code == 302, words(response)
+    (stored,) = db.session.query(StoredRecording)
+    assert stored.facts["recordings"] == 1
+    assert stored.facts["channels"][:6] == ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
 
 
 def test_a_cancelled_file_is_gone(app: Flask, user_client: FlaskClient, model: ModelVersion) -> None:

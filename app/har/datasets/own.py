@@ -20,6 +20,7 @@ from app.har.recordings import (
     kinelab_csv,
     ku_har_raw,
     ku_har_windows,
+    mapped,
     mapping,
     motion_sense,
     pamap2,
@@ -200,7 +201,10 @@ class OwnRecordings:
             if importer is not None:
                 return replace(opened, source=source)
             if self.description.columns is not None:
-                return replace(opened, recordings=tuple(mapping.read([source], self.description.columns)))
+                if self.description.columns.files:
+                    mapping.fitting([member], self.description.columns, member.name)
+                    return replace(opened, source=source)
+                return replace(opened, recordings=tuple(mapped.read([source], self.description.columns)))
             detail = f"{source.layout.describe()}; expected a known layout, or a mapping of its columns"
             problem = Problem(member.name, "other layout", detail, "file skipped")
         except HarError as error:
@@ -217,7 +221,11 @@ class OwnRecordings:
             first, folder = own[0].member.name, home_of(own[0].member.name)
             around = str(PurePosixPath(first).with_suffix("")) if folder == "." else folder
             try:
-                recordings = importer.read([one.source for one in own], around)
+                sources = [one.source for one in own if one.source]
+                if importer is not None:
+                    recordings = importer.read(sources, around)
+                elif self.description.columns is not None:
+                    recordings = mapped.read(sources, self.description.columns)
             except HarError as error:
                 yield Part(None, {}, (Problem(first, "unreadable file", str(error), "file skipped"),), fraction)
                 continue

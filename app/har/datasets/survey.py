@@ -29,7 +29,7 @@ class Survey:
     layouts: tuple[tuple[str, int], ...]  # of the files that were looked at, and how many are in each
     looked_at: int
     tables: tuple[str, ...]  # that tell labels or subjects
-    unknown: Source | None  # a table in no known layout
+    unknown: tuple[tuple[Source, ...], ...]  # tables in no known layout, by layout, most first
     known: bool  # whether there is a recording in a known layout, or an archive of such
     documents: int = 0
 
@@ -85,14 +85,13 @@ def survey(members: Sequence[Member]) -> Survey:
     folders: dict[str, int] = {}
     for member in candidates:
         folders[home_of(member.name)] = folders.get(home_of(member.name), 0) + 1
-    common = max(unknown.values(), key=len)[0] if unknown else None
     return Survey(
         tuple(m.name for m in candidates if m.name not in tables),
         tuple(sorted(folders.items(), key=lambda pair: natural(pair[0]))),
         tuple(sorted(layouts.items(), key=lambda pair: -pair[1])),
         len(chosen),
         tuple(tables),
-        common,
+        tuple(map(tuple, sorted(unknown.values(), key=len, reverse=True))),
         known,
         len(members) - len(candidates),
     )

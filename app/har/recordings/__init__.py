@@ -16,6 +16,7 @@ from app.har.recordings import (
     kinelab_csv,
     ku_har_raw,
     ku_har_windows,
+    mapped,
     mapping,
     motion_sense,
     pamap2,
@@ -114,7 +115,7 @@ def read_upload(
 def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | None = None) -> list[Recording]:
     """Read the files of one upload, which the person calls by that name; see `read_upload`."""
     if columns is not None:
-        return mapping.read(mapping.fitting(members, columns, name), columns)
+        return mapped.read(mapping.fitting(members, columns, name), columns)
     upload = _sorted_out(members, name)
     recordings: list[Recording] = []
     for number, sources in upload.groups.items():

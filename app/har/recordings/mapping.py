@@ -1,4 +1,4 @@
-"""Any table of sensor readings, one sample a row, read by a mapping: what each of its columns is, and in which unit."""
+"""What the columns of any table of sensor readings are, one sample a row, and in which unit; `mapped` reads by it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-
 from app.har.documents import Section, dump_yaml, load_yaml
 from app.har.errors import HarError, InvalidDescription, UnreadableData
-from app.har.recordings.build import build_recording, label_codes, printable, raw_stream
+from app.har.recordings.build import printable
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member
 from app.har.recordings.sensors import ACCELERATION, ROTATION, kind_of_name, unit_of_text
-from app.har.recordings.tables import Layout, Source, parse
-from app.har.types import MODALITY_CHANNELS, Gravity, IntArray, Problem, Recording, Stream
+from app.har.recordings.tables import Layout, Source
+from app.har.types import MODALITY_CHANNELS, Gravity
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +61,7 @@ class SensorColumns:
     unit: str  # of UNITS
     signs: tuple[int, ...] = ()  # 1 or -1 a column; none: as it is
     scale: float = 1.0  # by which readings are multiplied to be in the unit: raw counts
+    file: str = ""  # where each sensor has a file of its own: what is in that file's name, in small letters
 
     @property
     def kind(self) -> str:
@@ -80,6 +79,20 @@ class ColumnMapping:
     gravity: Gravity | None = None  # None: told by the signal
     label: str | None = None
     subject: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What tells the sensors' files by their names, none where all sensors stand in one file."""
+        return tuple(dict.fromkeys(sensor.file for sensor in self.sensors if sensor.file))
+
+    def file_of(self, name: str) -> str:
+        """Return what tells a file by its name, the longest of `files` that is in it, "" if none is."""
+        stem = PurePosixPath(name).stem.lower()
+        return max((text for text in self.files if text in stem), key=len, default="")
+
+    def within(self, file: str) -> ColumnMapping:
+        """Return what it says of one of `files`."""
+        return replace(self, sensors=tuple(sensor for sensor in self.sensors if sensor.file == file))
 
     @property
     def columns(self) -> dict[str, str]:
@@ -101,6 +114,8 @@ class ColumnMapping:
                 own["signs"] = list(sensor.signs)
             if sensor.scale != 1.0:
                 own["scale"] = sensor.scale
+            if sensor.file:
+                own["file"] = sensor.file
             document["sensors"][sensor.modality] = own
         optional = {"gravity": self.gravity, "label": self.label, "subject": self.subject}
         return document | {key: value for key, value in optional.items() if value is not None}
@@ -149,11 +164,25 @@ def from_section(document: Section) -> ColumnMapping:
         document.text("subject", "the name of a column"),
     )
     document.end()
-    first: dict[str, str] = {}
-    for key, name in mapping.columns.items():
-        if (other := first.setdefault(name, key)) != key and not {key, other} <= {"label", "subject"}:
-            raise document.fault(key, f"a column that nothing else uses ({other} does)", name)
+    _check_files(document, mapping)
+    for file in mapping.files or ("",):
+        first: dict[str, str] = {}
+        for key, name in mapping.within(file).columns.items():
+            if (other := first.setdefault(name, key)) != key and not {key, other} <= {"label", "subject"}:
+                raise document.fault(key, f"a column that nothing else uses ({other} does)", name)
     return mapping
+
+
+def _check_files(document: Section, mapping: ColumnMapping) -> None:
+    if not mapping.files:
+        return
+    for sensor in mapping.sensors:
+        if not sensor.file:
+            expected = f"a part of its file's name, as of the other sensors ({', '.join(mapping.files)})"
+            raise document.fault(f"sensors.{sensor.modality}.file", expected)
+    for key, column in (("label", mapping.label), ("subject", mapping.subject)):
+        if column:
+            raise document.fault(key, "no column, because each sensor has a file of its own", column)
 
 
 def _sensor(sensors: Section, modality: str) -> SensorColumns:
@@ -182,8 +211,9 @@ def _sensor(sensors: Section, modality: str) -> SensorColumns:
     if signs is not None and (len(signs) != len(channels) or any(s not in (1, -1) or s is True for s in signs)):
         raise own.fault("signs", f"{len(channels)} times 1 or -1", signs)
     scale = own.number("scale", "a number above 0", 1e-12, 1e12)
+    file = (own.text("file", "a part of the name of the file that it stands in") or "").lower()
     own.end()
-    return SensorColumns(modality, tuple(names), unit, tuple(signs or ()), 1.0 if scale is None else scale)
+    return SensorColumns(modality, tuple(names), unit, tuple(signs or ()), 1.0 if scale is None else scale, file)
 
 
 def column_names(layout: Layout) -> tuple[str, ...]:
@@ -200,17 +230,23 @@ def column_names(layout: Layout) -> tuple[str, ...]:
     return tuple(names)
 
 
-def fingerprint(layout: Layout) -> str:
+def fingerprint(*layouts: Layout) -> str:
     """Return what files of one layout share: the names of the columns, or without a header their number and kind.
 
-    Where a file's name tells the sensor, that is part of it.
+    Where a file's name tells the sensor, that is part of it. Of the layouts of several files that belong together, what
+    all of them share with others that do.
     """
+    known = sorted({json.dumps(_known(layout)) for layout in layouts})
+    text = known[0] if len(known) == 1 else json.dumps(known)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _known(layout: Layout) -> list[Any]:
     if layout.header:
         known: list[Any] = list(column_names(layout))
     else:
         known = [layout.numeric(index) for index in range(layout.n_columns)]
-    known += sorted(sensors_told(layout.name))
-    return hashlib.blake2b(json.dumps(known).encode(), digest_size=16).hexdigest()
+    return known + sorted(sensors_told(layout.name))
 
 
 def is_table(layout: Layout) -> bool:
@@ -243,8 +279,8 @@ def sensors_told(name: str) -> frozenset[str]:
     return frozenset(filter(None, [kind]))
 
 
-def unknown_tables(members: Sequence[Member]) -> list[Source]:
-    """Return the files of the layout that most tables share, which a person can say the columns of.
+def unknown_tables(members: Sequence[Member]) -> list[list[Source]]:
+    """Return the tables which a person can say the columns of, by layout; the layout that most are in comes first.
 
     Raises
     ------
@@ -257,7 +293,7 @@ def unknown_tables(members: Sequence[Member]) -> list[Source]:
     if not groups:
         name = members[0].name if members else "the upload"
         raise UnreadableData(f"{name}: no table of numbers is left; expected {MIN_ROWS} rows of {MIN_NUMERIC} numbers.")
-    return max(groups.values(), key=len)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 def fitting(members: Sequence[Member], mapping: ColumnMapping, name: str) -> list[Source]:
@@ -275,18 +311,19 @@ def fitting(members: Sequence[Member], mapping: ColumnMapping, name: str) -> lis
     first: HarError | None = None
     for source, error in _sources(members):
         if source is not None:
-            told = sensors_told(source.name)
-            if len(members) > 1 and told and not told & kinds:
+            told, file = sensors_told(source.name), mapping.file_of(source.name)
+            if not file if mapping.files else len(members) > 1 and told and not told & kinds:
                 continue
             try:
-                check_columns(mapping, source.layout, source.name)
+                check_columns(mapping.within(file), source.layout, source.name)
                 sources.append(source)
             except InvalidDescription as fault:
                 error = fault
         if first is None or isinstance(first, UnreadableData):
             first = error or first
     if not sources:
-        raise first or UnreadableData(f"{name}: holds no table of the sensors that the mapping names.")
+        wanted = f": none is called {' or '.join(mapping.files)}" if mapping.files else ""
+        raise first or UnreadableData(f"{name}: holds no table of the sensors that the mapping names{wanted}.")
     return sources
 
 
@@ -296,106 +333,6 @@ def _sources(members: Sequence[Member]) -> Iterator[tuple[Source | None, HarErro
             yield from ((source, None) for source in sources_in(member))
         except UnreadableData as error:
             yield None, error
-
-
-@dataclass(frozen=True)
-class _Rows(Source):
-    """Some rows of a file."""
-
-    rows: IntArray
-
-    def line(self, row: int) -> int:
-        return super().line(int(self.rows[row]))
-
-
-def read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
-    """Read files by a mapping: a recording each, or where a column names subjects, one for each of them.
-
-    Raises
-    ------
-    InvalidDescription : a file lacks a column that the mapping names.
-    UnreadableData : what the mapping calls numbers or times is none.
-    """
-    return [recording for source in sources for recording in _read_file(source, mapping)]
-
-
-def _read_file(source: Source, mapping: ColumnMapping) -> list[Recording]:
-    import polars as pl
-
-    check_columns(mapping, source.layout, source.name)
-    numbers = {name: pl.Float32 for sensor in mapping.sensors for name in sensor.columns}
-    times = {mapping.time: pl.Float64} if mapping.time and mapping.time_unit != DATE_TIME else {}
-    types: dict[Any, Any] = {**numbers, **times}
-    kept = dict.fromkeys(mapping.columns.values())
-    frame = parse(source, {name: types.get(name, pl.String) for name in column_names(source.layout)}, list(kept))
-    frame = frame.with_row_index(_unused("row", kept))
-    row = frame.columns[0]
-    if mapping.subject is None:
-        return [_recording(source, source.name, source.name, frame, mapping)]
-    subjects = frame[mapping.subject].cast(pl.String).fill_null("").str.strip_chars()
-    frame = frame.with_columns(subjects.alias(mapping.subject))
-    parts = frame.partition_by(mapping.subject, maintain_order=True)
-    recordings = []
-    for part in parts:
-        subject = str(part[mapping.subject][0]) or "unknown"
-        some = _Rows(source.member, source.layout, part[row].to_numpy().astype(np.int64))
-        name = source.name if len(parts) == 1 else f"{source.name}, {subject}"
-        recordings.append(_recording(some, name, subject, part, mapping))
-    return recordings
-
-
-def _unused(name: str, taken: Mapping[str, object]) -> str:
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _recording(source: Source, name: str, subject: str, frame: pl.DataFrame, mapping: ColumnMapping) -> Recording:
-    frame, time, origin = _timed(source, frame, mapping)
-    labels, activities = label_codes(frame[mapping.label]) if mapping.label else (None, ())
-    parts: list[tuple[Stream, list[Problem]]] = []
-    for sensor in mapping.sensors:
-        factor = UNITS[sensor.kind][sensor.unit] * sensor.scale
-        signs = sensor.signs or (1,) * len(sensor.columns)
-        turned = frame.with_columns(
-            frame[column] * sign for column, sign in zip(sensor.columns, signs, strict=True) if sign != 1
-        )
-        times = f", times {sensor.scale:g}" if sensor.scale != 1.0 else ""
-        unit = f"{sensor.unit}{times}, by the mapping"
-        axes = sensor.columns
-        parts.append(
-            raw_stream(source, turned, sensor.modality, time, axes, labels, unit=unit, factor=factor, in_seconds=True)
-        )
-    return build_recording(
-        name, name, subject, parts, gravity=mapping.gravity, activities=activities, app=APP, origin_utc_s=origin
-    )
-
-
-def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping) -> tuple[pl.DataFrame, str, float | None]:
-    """Bring the column of time to seconds; return its name too, and the Unix time of its zero where the file tells."""
-    import polars as pl
-
-    if mapping.time is None:
-        if mapping.rate_hz is None:
-            raise InvalidDescription(
-                f"{source.name}: the mapping's time: expected a column or a number of rows a second, found neither."
-            )
-        name = _unused("time", dict.fromkeys(frame.columns))
-        return frame.with_columns(pl.Series(name, np.arange(len(frame)) / mapping.rate_hz)), name, None
-    column = frame[mapping.time]
-    if mapping.time_unit == DATE_TIME:
-        seconds = date_time_seconds(column)
-        if seconds.null_count() == len(seconds):
-            found = next((text for text in column if text), "")
-            raise UnreadableData(
-                f"{source.name}, line {source.line(0)}: expected dates and times in {mapping.time}, such as "
-                f"2024-05-31 12:00:00.25, found {found[:60]!r}."
-            )
-    else:
-        seconds = column * TIME_UNITS[mapping.time_unit]
-    start = seconds.filter(seconds.is_finite()).min()
-    origin = float(start) if isinstance(start, float) and EPOCH_S[0] < start < EPOCH_S[1] else None  # since 1970
-    return frame.with_columns((seconds - (origin or 0.0)).alias(mapping.time)), mapping.time, origin
 
 
 def date_time_seconds(column: pl.Series) -> pl.Series:

@@ -70,6 +70,12 @@ def kind_of_name(name: str) -> str:
     return next((kind for kind, pattern in NAMES if re.search(pattern, name, re.I)), "")
 
 
+def word_of_kind(name: str) -> str:
+    """Return the word of a name that `kind_of_name` goes by, in small letters, "" where it goes by none."""
+    found = (re.search(rf"[^\W\d_]*(?:{pattern})[^\W\d_]*", name, re.I) for _, pattern in NAMES)
+    return next((match[0].lower() for match in found if match), "")
+
+
 def unit_of_text(text: str) -> str:
     """Return the unit that a piece of a header spells, "" if none that is known."""
     text = text.strip()

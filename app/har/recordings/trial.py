@@ -10,13 +10,14 @@ import numpy as np
 from app.har.clocks import sampling_rate
 from app.har.recordings.build import GRAVITY_MS2
 from app.har.recordings.files import beginning
-from app.har.recordings.mapping import ColumnMapping, read
+from app.har.recordings.mapped import read, together
+from app.har.recordings.mapping import ColumnMapping
 from app.har.recordings.tables import Source
 from app.har.signal import mean_magnitude
 from app.har.types import MODALITY_UNITS, Gravity, Problem, Recording, Stream
 
 MAX_BYTES = 32 * 2**20  # of a file; enough for an hour
-MAX_FILES = 3
+MAX_FILES = 3  # or recordings of a file for each sensor
 GRAVITY_RANGE_MS2 = (8.0, 12.0)  # the mean of acceleration with gravity
 TURN_RAD_S = 25.0  # faster than that no body turns for long
 LOW_RATE_HZ, HIGH_RATE_HZ = 5.0, 1000.0
@@ -49,11 +50,11 @@ class Facts:
 
 
 def try_out(sources: Sequence[Source], mapping: ColumnMapping) -> list[Facts]:
-    """Read the first files by a mapping, of each at most its first 32 MiB; see `mapping.read` for what it raises."""
+    """Read the first files by a mapping, of each at most its first 32 MiB; see `mapped.read` for what it raises."""
     return [
-        facts(recording, source.member.size <= MAX_BYTES)
-        for source in sources[:MAX_FILES]
-        for recording in read([replace(source, member=beginning(source.member, MAX_BYTES))], mapping)
+        facts(recording, all(source.member.size <= MAX_BYTES for source in own))
+        for own in together(sources, mapping)[:MAX_FILES]
+        for recording in read([replace(s, member=beginning(s.member, MAX_BYTES)) for s in own], mapping)
     ]
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from app.har.datasets.description import Description
     from app.har.datasets.survey import Survey
     from app.har.store import Store
-    from app.services.dataset_adding import Adding, UnknownFiles
+    from app.services.dataset_adding import Adding
+    from app.services.table_look import Look
 
 bp = Blueprint("datasets", __name__)
 Page = str | tuple[str | BaseResponse, int] | BaseResponse
@@ -113,7 +114,7 @@ def describe(token: str) -> Page:
     """Ask where label and subject of each recording are told."""
     adding = dataset_adding.get_asking(token, current_user.id)
     found = dataset_adding.survey(adding)
-    table = dataset_adding.unknown_table(found)
+    table = dataset_adding.unknown_tables(found)
     guessed = table.guess.mapping if table else None
     start = adding.description or dataset_adding.suggest(found, guessed)
     form = DescribeForm(formdata=None, data=answers_of(start, guessed))
@@ -127,7 +128,7 @@ def described(token: str) -> Page:
     """Show what a description makes of the files, save it, or add the data set by it."""
     adding = dataset_adding.get_asking(token, current_user.id)
     found = dataset_adding.survey(adding)
-    table = dataset_adding.unknown_table(found)
+    table = dataset_adding.unknown_tables(found)
     form = DescribeForm()
     if not (form.submit.data or form.yaml.data):
         return _describe_page(adding, found, table, form)
@@ -143,11 +144,9 @@ def described(token: str) -> Page:
     return redirect(url_for(".adding", token=token))
 
 
-def _describe_page(
-    adding: Adding, found: Survey, table: UnknownFiles | None, form: DescribeForm, message: str = ""
-) -> str:
+def _describe_page(adding: Adding, found: Survey, table: Look | None, form: DescribeForm, message: str = "") -> str:
     fields = form.columns.form
-    fields.offer(table.columns if table else ())
+    fields.offer(table.columns if table else (), table.words if table else ())
     form.table.choices = [(name, name) for name in found.tables] or [("", "– none found –")]
     preview, fault = None, ""
     try:

@@ -57,6 +57,7 @@ class SensorFields(Form):
     flip_y = BooleanField("turn y round")
     flip_z = BooleanField("turn z round")
     unit = SelectField("Unit", choices=[(unit, unit) for unit in ALL_UNITS])
+    file = SelectField("Its file is called", validate_choice=False, choices=[])
     scale = FloatField("Factor", [Optional()], render_kw={"inputmode": "decimal", "placeholder": "1"})
 
     @property
@@ -76,14 +77,18 @@ class MappingFields(Form):
     label = ColumnField("Activity is in")
     subject = ColumnField("Subject is in")
 
-    def offer(self, columns: Sequence[str]) -> None:
-        """Offer these columns everywhere, and room for one more sensor."""
+    def offer(self, columns: Sequence[str], words: Sequence[str] = ()) -> None:
+        """Offer these columns everywhere, these parts of files' names for each sensor, and room for one more."""
         last = self.sensors.entries[-1].form
         if last.kind.data and len(self.sensors.entries) < MAX_SENSORS:
             self.sensors.append_entry({"unit": "m/s²"})
         each = [entry.form for entry in self.sensors]
         for field in (self.time, self.label, self.subject, *(form[axis] for form in each for axis in AXES)):
             field.offer(columns)
+        chosen = [form.file.data for form in each if form.file.data]
+        known = dict.fromkeys([*words, *chosen])
+        for form in each:
+            form.file.choices = [("", "any of the files"), *((word, f"… {word} …") for word in known)] if known else []
 
     def mapping(self, source: str) -> ColumnMapping:
         """Return what was entered.
@@ -108,6 +113,7 @@ class MappingFields(Form):
                 "unit": form.unit.data,
                 "signs": [-1 if flip else 1 for flip in flipped] if any(flipped) else None,
                 "scale": _number(form.scale),
+                "file": form.file.data or None,
             }
         time = {"column": self.time.data or None, "unit": self.time_unit.data}
         document = {
@@ -134,6 +140,7 @@ def fields_of(mapping: ColumnMapping) -> dict[str, Any]:
         flips = {f"flip_{axis}": sign == -1 for axis, sign in zip(AXES, sensor.signs, strict=False)}
         scale = sensor.scale if sensor.scale != 1.0 else None
         sensors.append({"kind": kind, "device": device, **columns, **flips, "unit": sensor.unit, "scale": scale})
+        sensors[-1]["file"] = sensor.file
     return {
         "time": mapping.time or "",
         "time_unit": mapping.time_unit,

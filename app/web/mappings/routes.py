@@ -20,6 +20,7 @@ from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
 if TYPE_CHECKING:
     from app.har.recordings.mapping import ColumnMapping
     from app.har.recordings.trial import Facts
+    from app.services.table_look import Look
 
 bp = Blueprint("mappings", __name__)
 
@@ -96,14 +97,14 @@ def _trial(pending: mappings.Pending, form: MappingForm) -> Trial:
 
 def _page(
     pending: mappings.Pending,
-    seen: mappings.Look,
+    seen: Look,
     form: MappingForm,
     trial: Trial,
     message: str = "",
     status: int = 200,
 ) -> ResponseReturnValue:
     fields = form.columns.form
-    fields.offer(seen.columns)
+    fields.offer(seen.columns, seen.words)
     page = render_template(
         "mappings/file.html",
         pending=pending,

@@ -1,0 +1,216 @@
+"""Tables of sensor readings, read by a mapping of their columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.errors import InvalidDescription, UnreadableData
+from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.mapping import (
+    APP,
+    DATE_TIME,
+    EPOCH_S,
+    TIME_UNITS,
+    UNITS,
+    ColumnMapping,
+    check_columns,
+    column_names,
+    date_time_seconds,
+)
+from app.har.recordings.tables import Source, parse
+from app.har.types import IntArray, Problem, Recording, Stream
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Parts = list[tuple[Stream, list[Problem]]]
+
+
+@dataclass(frozen=True)
+class _Rows(Source):
+    """Some rows of a file."""
+
+    rows: IntArray
+
+    def line(self, row: int) -> int:
+        return super().line(int(self.rows[row]))
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A file's rows, with the time in seconds in one of its columns."""
+
+    source: Source
+    mapping: ColumnMapping
+    frame: pl.DataFrame
+    time: str
+    origin: float | None  # the first time, where it counts from 1970
+
+
+def read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
+    """Read files by a mapping: a recording each, or where a column names subjects, one for each of them.
+
+    Where each sensor has a file of its own, those of a folder whose names tell nothing else are a recording.
+
+    Raises
+    ------
+    InvalidDescription : a file lacks a column that the mapping names.
+    UnreadableData : what the mapping calls numbers or times is none.
+    """
+    return [recording for own in together(sources, mapping) for recording in _read(own, mapping)]
+
+
+def together(sources: Sequence[Source], mapping: ColumnMapping) -> list[list[Source]]:
+    """Group files by recording."""
+    if not mapping.files:
+        return [[source] for source in sources]
+    folders: dict[str, list[Source]] = {}
+    for source in sources:
+        folders.setdefault(str(PurePosixPath(source.name).parent), []).append(source)
+    groups: list[list[Source]] = []
+    for own in folders.values():
+        if max(Counter(mapping.file_of(source.name) for source in own).values()) == 1:
+            groups.append(own)
+            continue
+        named: dict[str, list[Source]] = {}
+        for source in own:
+            named.setdefault(_rest(source.name, mapping), []).append(source)
+        groups.extend(named.values())
+    return groups
+
+
+def _rest(name: str, mapping: ColumnMapping) -> str:
+    """Return what a file's name tells beside the sensor."""
+    before, _, after = PurePosixPath(name).stem.lower().partition(mapping.file_of(name))
+    return f"{before} {after}".strip(" _-.")
+
+
+def _read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
+    if mapping.files:
+        return [_read_together(sources, mapping)]
+    (source,) = sources
+    frame = _parsed(source, mapping)
+    if mapping.subject is None:
+        return [_recording(source, source.name, source.name, frame, mapping)]
+    frame = frame.with_row_index(row := _unused("row", dict.fromkeys(frame.columns)))
+    subjects = frame[mapping.subject].fill_null("").str.strip_chars()
+    frame = frame.with_columns(subjects.alias(mapping.subject))
+    parts = frame.partition_by(mapping.subject, maintain_order=True)
+    recordings = []
+    for part in parts:
+        subject = str(part[mapping.subject][0]) or "unknown"
+        some = _Rows(source.member, source.layout, part[row].to_numpy().astype(np.int64))
+        name = source.name if len(parts) == 1 else f"{source.name}, {subject}"
+        recordings.append(_recording(some, name, subject, part, mapping))
+    return recordings
+
+
+def _parsed(source: Source, mapping: ColumnMapping) -> pl.DataFrame:
+    import polars as pl
+
+    check_columns(mapping, source.layout, source.name)
+    numbers = {name: pl.Float32 for sensor in mapping.sensors for name in sensor.columns}
+    times = {mapping.time: pl.Float64} if mapping.time and mapping.time_unit != DATE_TIME else {}
+    types: dict[Any, Any] = {**numbers, **times}
+    kept = dict.fromkeys(mapping.columns.values())
+    return parse(source, {name: types.get(name, pl.String) for name in column_names(source.layout)}, list(kept))
+
+
+def _unused(name: str, taken: Mapping[str, object]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _recording(source: Source, name: str, subject: str, frame: pl.DataFrame, mapping: ColumnMapping) -> Recording:
+    labels, activities = label_codes(frame[mapping.label]) if mapping.label else (None, ())
+    timed = _timed(source, frame, mapping)
+    return build_recording(
+        name, name, subject, _parts(timed, timed.origin, labels), gravity=mapping.gravity, activities=activities,
+        app=APP, origin_utc_s=timed.origin,
+    )  # fmt: skip
+
+
+def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recording:
+    """Read the files of one recording, each of which holds other sensors, on the one clock that they share."""
+    sources = sorted(sources, key=lambda source: mapping.files.index(mapping.file_of(source.name)))
+    wholes = [(source, mapping.within(mapping.file_of(source.name))) for source in sources]
+    each = [_timed(source, _parsed(source, own), own) for source, own in wholes]
+    folder, rest = str(PurePosixPath(sources[0].name).parent), _rest(sources[0].name, mapping)
+    told = [part for part in (folder, rest) if part not in ("", ".")]
+    name = "/".join(told) or " + ".join(source.name for source in sources)
+    origins = [own.origin for own in each if own.origin is not None]
+    problems = []
+    if origins and len(origins) < len(each):
+        early = ", ".join(own.source.name for own in each if own.origin is None)
+        raise UnreadableData(
+            f"{early}: expected times since 1970, as in the other files of {name}, found smaller ones."
+        )
+    for file in mapping.files:
+        if file not in [mapping.file_of(source.name) for source in sources]:
+            detail = f"the mapping names a file for {' and '.join(s.modality for s in mapping.within(file).sensors)}"
+            problems.append(Problem(name, "missing sensor", f"{detail}, {file!r}; there is none", "read without it"))
+    twice = Counter(mapping.file_of(source.name) for source in sources).most_common(1)[0]
+    if twice[1] > 1:
+        raise UnreadableData(f"{name}: {twice[1]} files are called {twice[0]!r}, expected one for each sensor.")
+    origin = min(origins, default=None)
+    return build_recording(
+        name, name, name, [part for own in each for part in _parts(own, origin)], gravity=mapping.gravity,
+        problems=problems, app=APP, origin_utc_s=origin,
+    )  # fmt: skip
+
+
+def _parts(timed: _Timed, origin: float | None, labels: IntArray | None = None) -> Parts:
+    """Take the sensors out of a file, their time counted from an origin."""
+    frame, time = timed.frame, timed.time
+    frame = frame.with_columns(frame[time] - (origin or 0.0))
+    parts: Parts = []
+    for sensor in timed.mapping.sensors:
+        factor = UNITS[sensor.kind][sensor.unit] * sensor.scale
+        signs = sensor.signs or (1,) * len(sensor.columns)
+        turned = frame.with_columns(
+            frame[column] * sign for column, sign in zip(sensor.columns, signs, strict=True) if sign != 1
+        )
+        times = f", times {sensor.scale:g}" if sensor.scale != 1.0 else ""
+        unit = f"{sensor.unit}{times}, by the mapping"
+        axes = sensor.columns
+        parts.append(
+            raw_stream(
+                timed.source, turned, sensor.modality, time, axes, labels, unit=unit, factor=factor, in_seconds=True
+            )
+        )
+    return parts
+
+
+def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping) -> _Timed:
+    """Bring the column of time to seconds."""
+    import polars as pl
+
+    if mapping.time is None:
+        if mapping.rate_hz is None:
+            raise InvalidDescription(
+                f"{source.name}: the mapping's time: expected a column or a number of rows a second, found neither."
+            )
+        name = _unused("time", dict.fromkeys(frame.columns))
+        frame = frame.with_columns(pl.Series(name, np.arange(len(frame)) / mapping.rate_hz))
+        return _Timed(source, mapping, frame, name, None)
+    column = frame[mapping.time]
+    if mapping.time_unit == DATE_TIME:
+        seconds = date_time_seconds(column)
+        if seconds.null_count() == len(seconds):
+            found = next((text for text in column if text), "")
+            raise UnreadableData(
+                f"{source.name}, line {source.line(0)}: expected dates and times in {mapping.time}, such as "
+                f"2024-05-31 12:00:00.25, found {found[:60]!r}."
+            )
+    else:
+        seconds = column * TIME_UNITS[mapping.time_unit]
+    start = seconds.filter(seconds.is_finite()).min()
+    origin = float(start) if isinstance(start, float) and EPOCH_S[0] < start < EPOCH_S[1] else None
+    return _Timed(source, mapping, frame.with_columns(seconds.alias(mapping.time)), mapping.time, origin)

@@ -105,7 +105,7 @@ def upload(path: Path) -> dict[str, Any]:
         events += 1
         began.setdefault(event["stage"], time.perf_counter())
 
-    result, signals, _ = recognise(path, path.name, model, "reference", on_event)
+    result, signals, _ = recognise(path, path.name, lambda: model, "reference", on_event)
     done = time.perf_counter()
     recognised = peak_mib()
     with tempfile.TemporaryDirectory() as folder:

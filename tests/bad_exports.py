@@ -101,6 +101,19 @@ def _nan_pamap2() -> bytes:
 
 
 REFUSED_EXPORTS = (
+    BadInput(
+        "text before a header that lacks a name",
+        "walk.csv",
+        lambda: ("# us\n" + synthetic.kinelab_csv(None).replace("acc_y,", "", 1)).encode(),
+        message="the header 6; expected a cell for each heading",
+    ),
+    BadInput(
+        "a hundred and twenty lines of text before the header",
+        "walk.csv",
+        lambda: ("# note\n" * 120 + synthetic.kinelab_csv()).encode(),
+        message="walk.csv",
+    ),
+    BadInput("text, a header, no rows", "walk.csv", lambda: b"# us\n\ntime_s,acc_x,acc_y\n", message="walk.csv"),
     BadInput("Sensor Logger, header only", "Gyroscope.csv", lambda: HEADING.encode(), message="no data row"),
     BadInput(
         "Sensor Logger, metadata only",
@@ -300,6 +313,18 @@ REFUSED_EXPORTS = (
 )
 
 MENDED_EXPORTS = (
+    BadInput(
+        "text before the header",
+        "walk.csv",
+        lambda: ("Logger 3000\nStart time,2024-05-31 12:00\n\n" + synthetic.kinelab_csv()).encode(),
+        problem="text before the table",
+    ),
+    BadInput(
+        "comments before the header, one with half a quote",
+        "walk.csv",
+        lambda: ('# a 5" watch, left\r\n# 50 Hz\r\n' + synthetic.kinelab_csv().replace("\n", "\r\n")).encode(),
+        problem="text before the table",
+    ),
     BadInput(
         "Sensor Logger, dates for time",
         "acc.csv",

@@ -13,6 +13,7 @@ import tempfile
 import uuid
 from dataclasses import asdict
 from datetime import timezone, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -62,7 +63,7 @@ def predict_file(
         The file cannot be read or used.
     """
     model = _model(version)
-    return recognise(path, name, model_versions.load(model), model.label, on_event, columns)[0]
+    return recognise(path, name, partial(model_versions.load, model), model.label, on_event, columns)[0]
 
 
 def _model(version: int | str | None) -> ModelVersion:
@@ -90,6 +91,7 @@ def upload(
     ``columns`` says what the columns of a file in no known layout are; it is kept with the recording.
     """
     model = _model(version)
+    load = partial(model_versions.load, model)
     name = shown_name(filename)
     folder = Path(current_app.config["UPLOADS"]) / f"{PREFIX}{uuid.uuid4().hex}"
     folder.mkdir(mode=0o700)
@@ -100,7 +102,7 @@ def upload(
         else:
             with source.open("wb") as target:
                 shutil.copyfileobj(file, target, 1024 * 1024)
-        result, signals, cards = recognise(source, name, model_versions.load(model), model.label, on_event, columns)
+        result, signals, cards = recognise(source, name, load, model.label, on_event, columns)
         facts = _facts(source, signals)
         if columns is not None:
             facts["mapping"] = {"name": mapping_name, "document": columns.as_dict()}
@@ -163,9 +165,8 @@ def repredict(user_id: int, recording_id: int, version: int | str | None = None)
     recording, model = get(user_id, recording_id), _model(version)
     if done := next((p for p in recording.predictions if p.model_version_id == model.id), None):
         return done
-    result, *_ = recognise(
-        source_of(recording), recording.filename, model_versions.load(model), model.label, columns=_columns(recording)
-    )
+    load = partial(model_versions.load, model)
+    result, *_ = recognise(source_of(recording), recording.filename, load, model.label, columns=_columns(recording))
     with transaction():
         return add_prediction(recording, result, model)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not
 def recognise(
     path: Path,
     name: str,
-    classifier: ActivityClassifier,
+    load: Callable[[], ActivityClassifier],
     model: str,
     on_event: OnEvent = ignore_event,
     columns: ColumnMapping | None = None,
@@ -54,8 +54,8 @@ def recognise(
         A file in any layout that is known.
     name : str
         What the person calls the file, for messages.
-    classifier : ActivityClassifier
-        The loaded model.
+    load : callable
+        Returns the model; it is not asked for, with its seconds of waiting for TensorFlow, before the file was read.
     model : str
         Its label.
     on_event : callable
@@ -72,7 +72,9 @@ def recognise(
     """
     from app.har.filters import prepare
 
-    recordings, quality = examine(path, name, on_event, classifier.preparation.gap_s, columns)
+    recordings = _read(path, name, on_event, columns)
+    classifier = load()
+    recordings, quality = _examined(recordings, classifier.preparation.gap_s)
     origins = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     try:
         signals, problems = _resampled(recordings, classifier, name, on_event)
@@ -134,12 +136,20 @@ def examine(
     UnreadableData, UnrecognisedData
         The file.
     """
-    from app.har.clocks import GAP_S, gap_problems
-    from app.har.quality import card
+    return _examined(_read(path, name, on_event, columns), gap_s)
+
+
+def _read(path: Path, name: str, on_event: OnEvent, columns: ColumnMapping | None) -> list[Recording]:
     from app.har.recordings import read_upload
     from app.har.units import settle
 
-    recordings = [settle(recording) for recording in _told_apart(read_upload(path, name, on_event, columns))]
+    return [settle(recording) for recording in _told_apart(read_upload(path, name, on_event, columns))]
+
+
+def _examined(recordings: list[Recording], gap_s: float | None) -> tuple[list[Recording], Quality]:
+    from app.har.clocks import GAP_S, gap_problems
+    from app.har.quality import card
+
     gap_s = GAP_S if gap_s is None else gap_s
     if gap_s != GAP_S:  # what importers list is what is cut usually
         recordings = [

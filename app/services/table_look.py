@@ -23,6 +23,7 @@ class Table:
     files: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lead: tuple[str, ...] = ()  # lines of text before the table
 
 
 @dataclass(frozen=True)
@@ -71,4 +72,4 @@ def _table(group: Sequence[Source]) -> Table:
         tuple(cell.strip()[:CELL_LENGTH] for cell in (*row, *[""] * len(columns))[: len(columns)])
         for row in layout.rows[:PREVIEW_ROWS]
     )
-    return Table(tuple(source.name for source in group), columns, rows)
+    return Table(tuple(source.name for source in group), columns, rows, layout.lead)

@@ -66,6 +66,17 @@ def zipped(**files: bytes) -> bytes:
     return archive.getvalue()
 
 
+def test_a_file_that_cannot_be_read_is_told_before_the_model_is_loaded(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    (model_versions.directory(model) / "manifest.json").write_text("{}")  # loading it would fail
+    with pytest.raises(UnreadableData, match=r"a\.csv: is empty"):
+        upload(user, b"")
+    with pytest.raises(ModelIntegrityError):
+        upload(user, recording_csv())
+    assert uploads(app) == []
+
+
 def test_an_upload_is_stored_with_what_was_recognised_in_it(
     app: Flask, user: User, model: ModelVersion, example_model: Example, tmp_path: Path
 ) -> None:

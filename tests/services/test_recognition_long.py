@@ -30,10 +30,10 @@ def test_windows_recognised_in_runs_are_those_recognised_in_one_piece(
     from app.har.classifier import ActivityClassifier
 
     model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
-    whole, *_ = recognise(recording, "walk.csv", model, "lab/1")
+    whole, *_ = recognise(recording, "walk.csv", lambda: model, "lab/1")
     monkeypatch.setattr(recognition, "RUN", 7)
     events: list[Event] = []
-    in_runs, *_ = recognise(recording, "walk.csv", model, "lab/1", events.append)
+    in_runs, *_ = recognise(recording, "walk.csv", lambda: model, "lab/1", events.append)
     np.testing.assert_allclose(in_runs.proba, whole.proba, atol=1e-4)
     for name in ("start_s", "end_s", "recording", "truth", "unfamiliar"):
         np.testing.assert_array_equal(getattr(in_runs, name), getattr(whole, name))

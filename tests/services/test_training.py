@@ -73,7 +73,7 @@ def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flas
 
     path = tmp_path / "walk.csv"  # what is recognised is treated as what was learnt from
     path.write_bytes(recording_csv(20.0))
-    result, signals, _ = recognise(path, "walk.csv", model_versions.load(version), version.label)
+    result, signals, _ = recognise(path, "walk.csv", lambda: model_versions.load(version), version.label)
     assert "gravity removed" in {problem.kind for problem in result.problems}
     assert np.abs(signals.signal[:, :3].mean(axis=0)).max() < 0.1
     power = np.abs(np.fft.rfft(signals.signal[:, 0])) ** 2

@@ -31,7 +31,7 @@ from app.har.recordings import (
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document, open_files, shown
 from app.har.recordings.mapping import ColumnMapping
-from app.har.recordings.tables import Layout, Source
+from app.har.recordings.tables import Layout, Source, lead_problem
 from app.har.types import OnEvent, Problem, Recording, ignore_event
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one
@@ -125,7 +125,8 @@ def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | 
             upload.errors.append((sources[0].name, error))
     if not recordings:
         raise _refusal(upload)
-    return [replace(recordings[0], problems=(*recordings[0].problems, *_left_out(upload))), *recordings[1:]]
+    lead = [problem for sources in upload.groups.values() for source in sources for problem in lead_problem(source)]
+    return [replace(recordings[0], problems=(*recordings[0].problems, *lead, *_left_out(upload))), *recordings[1:]]
 
 
 def _watched(members: Sequence[Member], on_event: OnEvent) -> list[Member]:

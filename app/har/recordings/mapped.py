@@ -23,7 +23,7 @@ from app.har.recordings.mapping import (
     column_names,
     date_time_seconds,
 )
-from app.har.recordings.tables import Source, parse
+from app.har.recordings.tables import Source, lead_problem, parse
 from app.har.types import IntArray, Problem, Recording, Stream
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _recording(source: Source, name: str, subject: str, frame: pl.DataFrame, map
     timed = _timed(source, frame, mapping)
     return build_recording(
         name, name, subject, _parts(timed, timed.origin, labels), gravity=mapping.gravity, activities=activities,
-        app=APP, origin_utc_s=timed.origin,
+        problems=lead_problem(source), app=APP, origin_utc_s=timed.origin,
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     told = [part for part in (folder, rest) if part not in ("", ".")]
     name = "/".join(told) or " + ".join(source.name for source in sources)
     origins = [own.origin for own in each if own.origin is not None]
-    problems = []
+    problems = [problem for source in sources for problem in lead_problem(source)]
     if origins and len(origins) < len(each):
         early = ", ".join(own.source.name for own in each if own.origin is None)
         raise UnreadableData(

@@ -21,6 +21,7 @@ import numpy as np
 
 from app.har.errors import UnreadableData
 from app.har.recordings.files import HEAD_BYTES, Member, in_memory, shown
+from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +30,11 @@ NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
 NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
 SEPARATORS = "\t;|,"
 SAMPLE_LINES = 50
+LEAD_LINES = 100  # of text before the table, at most
+SURE_ROWS = 5  # of numbers, as many cells in each: a table begins there
 MAX_COLUMNS = 4000
+LEAD_LETTERS = 200
+COMMENT = "#%/;!"
 CHUNK_BYTES = 8 * 2**20
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
@@ -45,10 +50,12 @@ class Layout:
     n_columns: int
     rows: tuple[tuple[str, ...], ...]  # the first data rows
     first_data_line: int  # counted from 1
+    table_line: int  # of the header, or of the first data row
     newline: str
     name: str = ""  # of the file; decides only where the content fits several layouts
     terminator: str = ""  # what ends each row besides the line end: ";" in some data sets
     aligned: bool = False  # columns set apart by several spaces
+    lead: tuple[str, ...] = ()  # lines of text before the table: what a logger tells of itself
 
     def column(self, index: int) -> list[str]:
         """Return the sampled cells of one column."""
@@ -133,7 +140,9 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
                 f"{name}, line 1: longer than {HEAD_BYTES:,} bytes, expected one row of readings a line."
             )
     filled = ((n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip())
-    numbered = list(islice(filled, SAMPLE_LINES))
+    numbered = list(islice(filled, SAMPLE_LINES + LEAD_LINES))
+    begin = _table_begin([line for _, line in numbered])
+    lead, numbered = numbered[:begin], numbered[begin : begin + SAMPLE_LINES]
     if not numbered:
         raise UnreadableData(f"{name}: holds no line of text, expected a CSV file with sensor readings.")
     terminator = ";" if all(line.rstrip(" ").endswith(";") for _, line in numbered) else ""
@@ -173,11 +182,44 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
         n_columns=max(len(header or ()), width),
         rows=rows,
         first_data_line=numbered[1 if header else 0][0],
+        table_line=numbered[0][0],
         newline=newline,
         name=name,
         terminator=terminator,
         aligned=aligned,
+        lead=tuple(shown(line.strip())[:LEAD_LETTERS] for _, line in lead),
     )
+
+
+def lead_problem(source: Source) -> list[Problem]:
+    """Tell of the text before a table, if there is any."""
+    lead = source.layout.lead
+    if not lead:
+        return []
+    what = "header" if source.layout.header else "first row"
+    where = f"{len(lead)} line{'s' if len(lead) > 1 else ''} before the {what}, which begin {lead[0]!r}"
+    return [Problem(source.name, "text before the table", where, f"read from line {source.layout.table_line} on")]
+
+
+def _table_begin(lines: list[str]) -> int:
+    """Return how many lines of text come before a table: its header, or the first of a run of rows of numbers.
+
+    None, where the first line may itself be the header or a row, whole or damaged.
+    """
+    separator = _separator(lines[len(lines) // 2 :])
+    cells = [line.split() if separator == " " else line.split(separator) for line in lines]
+    width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0] if cells else 0
+    if width < 2 or len(cells[0]) == width or all(is_number(cell) for cell in cells[0]):
+        return 0
+    rows = [len(row) == width and 2 * sum(map(is_number, row)) >= width for row in cells]
+    first = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
+    header = first
+    while header and len(cells[header - 1]) == width and not any(map(is_number, cells[header - 1])):
+        header -= 1
+    before = cells[first - 1] if first else []
+    if header == first and len(before) >= 3 and not any(map(is_number, before)) and before[0][:1] not in COMMENT:
+        return first - 1  # headings, though not one for each column
+    return header
 
 
 def _encoding(head: bytes, name: str) -> str:

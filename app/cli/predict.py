@@ -19,7 +19,7 @@ YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 def map_(file: Path, output: Path | None) -> None:
     """Guess what the columns of FILE are, as YAML to correct and to give to flask predict --map."""
     from app.har.recordings.files import open_files
-    from app.har.recordings.guess import guess_files
+    from app.har.recordings.guess_files import guess_files
     from app.har.recordings.mapping import unknown_tables
 
     with open_files(file, file.name) as members:

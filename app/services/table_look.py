@@ -44,7 +44,7 @@ class Look:
 
 def look_at(groups: Sequence[Sequence[Source]]) -> Look:
     """Look at tables, grouped by layout, the layout of most of them first."""
-    from app.har.recordings.guess import guess_files
+    from app.har.recordings.guess_files import guess_files
     from app.har.recordings.mapping import fingerprint
 
     sources, guess = guess_files(groups)

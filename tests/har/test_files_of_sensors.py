@@ -12,7 +12,8 @@ from app.har.datasets.own import OwnRecordings
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings import read_upload
 from app.har.recordings.files import in_memory
-from app.har.recordings.guess import Guess, guess_files
+from app.har.recordings.guess import Guess
+from app.har.recordings.guess_files import guess_files
 from app.har.recordings.mapping import ColumnMapping, SensorColumns, fingerprint, fitting, from_yaml, unknown_tables
 from app.har.recordings.trial import try_out
 from app.har.store import convert, open_store

@@ -206,20 +206,25 @@ def _table_begin(lines: list[str]) -> int:
 
     None, where the first line may itself be the header or a row, whole or damaged.
     """
+    if len(lines) <= SURE_ROWS:
+        return 0
     separator = _separator(lines[len(lines) // 2 :])
     cells = [line.split() if separator == " " else line.split(separator) for line in lines]
-    width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0] if cells else 0
-    if width < 2 or len(cells[0]) == width or all(is_number(cell) for cell in cells[0]):
+    width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0]
+    if width < 2 or len(cells[0]) == width or _are_headings(cells[0]) or all(is_number(cell) for cell in cells[0]):
         return 0
     rows = [len(row) == width and 2 * sum(map(is_number, row)) >= width for row in cells]
     first = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
     header = first
     while header and len(cells[header - 1]) == width and not any(map(is_number, cells[header - 1])):
         header -= 1
-    before = cells[first - 1] if first else []
-    if header == first and len(before) >= 3 and not any(map(is_number, before)) and before[0][:1] not in COMMENT:
-        return first - 1  # headings, though not one for each column
+    if header == first and first and _are_headings(cells[first - 1]):
+        return first - 1  # though there is not one for each column
     return header
+
+
+def _are_headings(cells: Sequence[str]) -> bool:
+    return len(cells) >= 3 and not any(map(is_number, cells)) and cells[0].strip()[:1] not in COMMENT
 
 
 def _encoding(head: bytes, name: str) -> str:

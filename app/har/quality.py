@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
-from app.har.signal import gap_free, lengths, mean_magnitude, shared_intervals
+from app.har.signal import gap_free, lengths, mean_magnitude, pieces
 from app.har.types import MODALITY_UNITS, MOTION, FloatArray, Gravity, Problem, Recording, Stream
 
 Verdict = Literal["pass", "usable", "unusable"]
@@ -94,7 +94,7 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
     start = min(own.start_s for own in streams)
     end = max(own.start_s + own.duration_s for own in streams)
     against = _against(recording, streams, gap_s)
-    doubts = () if against else _doubts(recording, streams)
+    doubts = () if against else _doubts(recording, streams, gap_s)
     return QualityCard(
         recording=recording.recording_id,
         app=recording.app,
@@ -233,16 +233,15 @@ def _against(recording: Recording, streams: Sequence[StreamQuality], gap_s: floa
     alive = [(stream, own) for stream, own in pairs if not own.constant]
     if not alive:
         return (f"{_names(own for _, own in pairs)}: every sample is the same; the sensor seems dead",)
-    pieces = shared_intervals([gap_free(stream, own.rate_hz, gap_s) for stream, own in alive])
-    longest = max((b - a for a, b in pieces), default=0.0)
+    longest = max(b - a for stream, own in alive for a, b in gap_free(stream, own.rate_hz, gap_s))
     if longest < SHORTEST_S:
-        return (f"the longest stretch that all its sensors share without a gap lasts {longest:.1f} s",)
+        return (f"the longest stretch of a sensor without a gap lasts {longest:.1f} s",)
     if all(own.worn == 0 for _, own in alive if own.worn is not None) and any(own.worn == 0 for _, own in alive):
         return ("it was not worn",)
     return ()
 
 
-def _doubts(recording: Recording, streams: Sequence[StreamQuality]) -> tuple[str, ...]:
+def _doubts(recording: Recording, streams: Sequence[StreamQuality], gap_s: float) -> tuple[str, ...]:
     """Return what leaves a doubt; what several sensors share is told once."""
     sensors: dict[str, list[StreamQuality]] = {}
     for own in streams:
@@ -250,6 +249,13 @@ def _doubts(recording: Recording, streams: Sequence[StreamQuality]) -> tuple[str
             sensors.setdefault(doubt, []).append(own)
     kinds = dict.fromkeys(problem.kind for problem in recording.problems)
     found = [f"{_names(of)}: {doubt}" for doubt, of in sensors.items()]
+    alive = [
+        gap_free(stream, own.rate_hz, gap_s)
+        for stream, own in zip(recording.streams, streams, strict=True)
+        if own.sensor in MOTION and not own.constant
+    ]
+    if max((b - a for a, b, runs in pieces(alive) if all(runs)), default=0.0) < SHORTEST_S:
+        found.append(f"its sensors share no stretch of {SHORTEST_S:g} s without a gap; training needs all of them")
     return (*found, *(DOUBTFUL[kind] for kind in kinds if kind in DOUBTFUL))
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
-from app.har.signal import gap_free, lengths, mean_magnitude, pieces
+from app.har.intervals import gap_free, pieces
+from app.har.signal import lengths, mean_magnitude
 from app.har.types import MODALITY_UNITS, MOTION, FloatArray, Gravity, Problem, Recording, Stream
 
 Verdict = Literal["pass", "usable", "unusable"]

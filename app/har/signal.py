@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import GAP_S, gap_threshold, sampling_rate
+from app.har.clocks import GAP_S, sampling_rate
 from app.har.errors import InsufficientData, UnusableRecording
+from app.har.intervals import Piece, gap_free, pieces, worth_a_cut
 from app.har.types import (
     MOTION,
     UNLABELLED,
@@ -36,8 +36,6 @@ MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's mem
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
 ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
 HOLE = 4.0  # usual steps; a longer one was hardly measured
-Interval = tuple[float, float]
-Piece = tuple[float, float, tuple[bool, ...]]  # an interval, and of each sensor whether it runs there
 T = TypeVar("T")
 Scalar = TypeVar("Scalar", bound=np.generic)
 Floating = TypeVar("Floating", bound=np.floating)
@@ -192,7 +190,7 @@ def _resampled(
     rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
     each = [gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]
     if allow_missing:
-        each = _worth_a_cut(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
+        each = worth_a_cut(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
     stretches = [own for own in _stretches(pieces(each), rate) if all(own.present) or allow_missing]
     if not stretches:
         span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
@@ -312,43 +310,6 @@ def _fast_enough(recording_id: str, stream: Stream, rate: float) -> float:
             f"{rate:g} Hz; expected at least {rate / MAX_UPSAMPLING:.0f}."
         )
     return own
-
-
-def gap_free(stream: Stream, own_rate: float, gap_s: float = GAP_S) -> list[Interval]:
-    """Return (first, last) time in seconds of each piece without a gap."""
-    time = stream.time_s
-    cuts = np.flatnonzero(np.diff(time) > gap_threshold(own_rate, gap_s))
-    return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
-
-
-def pieces(each: Sequence[list[Interval]]) -> list[Piece]:
-    """Cut the time in which any sensor runs where one begins or ends; say of each piece which of them run.
-
-    Parameters
-    ----------
-    each : of every sensor, its gap-free intervals in order; one of a single sample is none.
-    """
-    each = [[(start, end) for start, end in own if end > start] for own in each]
-    edges = np.unique([moment for own in each for interval in own for moment in interval])
-    runs = np.zeros((max(len(edges) - 1, 0), len(each)), bool)
-    for number, own in enumerate(each):
-        for a, b in np.searchsorted(edges, own).reshape(-1, 2):
-            runs[a:b, number] = True
-    spans = zip(edges[:-1].tolist(), edges[1:].tolist(), runs.tolist(), strict=True)
-    return [(start, end, tuple(present)) for start, end, present in spans if any(present)]
-
-
-def _worth_a_cut(each: Sequence[list[Interval]], least_s: float) -> list[list[Interval]]:
-    """Leave out what is shorter than a window of a sensor, where it would cut an interval of another that is not."""
-    long = sorted((start, end) for own in each for start, end in own if end - start >= least_s)
-    starts = [start for start, _ in long]
-    reach = np.maximum.accumulate([end for _, end in long]) if long else np.empty(0)
-
-    def cuts(start: float, end: float) -> bool:
-        before = bisect_left(starts, end)
-        return before > 0 and bool(reach[before - 1] > start)
-
-    return [[(start, end) for start, end in own if end - start >= least_s or not cuts(start, end)] for own in each]
 
 
 def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> NDArray[np.floating]:

@@ -96,7 +96,7 @@ def test_each_recording_of_a_file_has_its_card_and_single_windows_the_first_of_t
 
 def test_what_no_model_could_use_is_refused_with_the_reason(user_client: FlaskClient, model: ModelVersion) -> None:
     response = post(user_client, recording_csv(2.0))
-    assert "No model could use it: the longest stretch that all its sensors share without a gap lasts 2.0 s" in (
+    assert "No model could use it: the longest stretch of a sensor without a gap lasts 2.0 s" in (
         html.unescape(response.text)
     )
 

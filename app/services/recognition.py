@@ -209,6 +209,8 @@ def _holes(recording: Recording, part: SignalSet, n_timesteps: int) -> Iterator[
     window_s = n_timesteps / part.sampling_rate_hz
     long = np.flatnonzero(part.length >= n_timesteps)
     there = ~np.isnan(part.signal[part.first[long]])  # (n_stretches, n_channels): all through, or not at all
+    if there.all():
+        return
     streams = {stream.modality: stream for stream in recording.streams}
     for pattern in np.unique(there, axis=0):
         heard = _modalities([name for name, own in zip(part.channels, pattern, strict=True) if own])

@@ -26,6 +26,7 @@ NAMES = [
     "model",
     "ablation",
     "sensors",
+    "holes",
     "unfamiliar",
     "rates",
     "cost",

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from app.har.clocks import GAP_S, sampling_rate
 from app.har.errors import UnusableRecording
 from app.har.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, gravity_of
-from app.har.signal import gap_free, mean_magnitude
+from app.har.intervals import gap_free
+from app.har.signal import mean_magnitude
 from app.har.types import Gravity, Problem, Recording, Stream
 
 COVERED = 0.9  # of an accelerometer's time; a stream of the phone's own that lasts for less is no substitute

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
-from app.har.signal import gap_free, lengths, mean_magnitude, shared_intervals
+from app.har.intervals import Interval, gap_free, pieces
+from app.har.signal import lengths, mean_magnitude
 from app.har.types import MODALITY_UNITS, MOTION, FloatArray, Gravity, Problem, Recording, Stream
 
 Verdict = Literal["pass", "usable", "unusable"]
@@ -93,8 +94,13 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
     streams = tuple(_examined(stream, recording.gravity, gap_s) for stream in recording.streams)
     start = min(own.start_s for own in streams)
     end = max(own.start_s + own.duration_s for own in streams)
-    against = _against(recording, streams, gap_s)
-    doubts = () if against else _doubts(recording, streams)
+    running = [
+        gap_free(stream, own.rate_hz, gap_s)
+        for stream, own in zip(recording.streams, streams, strict=True)
+        if own.sensor in MOTION and not own.constant
+    ]
+    against = _against(streams, running)
+    doubts = () if against else _doubts(recording, streams, running)
     return QualityCard(
         recording=recording.recording_id,
         app=recording.app,
@@ -225,24 +231,25 @@ def _outline(time: NDArray[np.float64], values: FloatArray) -> tuple[tuple[float
     return tuple((round(float(p.min()), 3), round(float(p.max()), 3)) if len(p) else (None, None) for p in parts)
 
 
-def _against(recording: Recording, streams: Sequence[StreamQuality], gap_s: float) -> tuple[str, ...]:
+def _against(streams: Sequence[StreamQuality], running: Sequence[list[Interval]]) -> tuple[str, ...]:
     """Return why nothing can be recognised in a recording, whatever the model."""
-    pairs = [(stream, own) for stream, own in zip(recording.streams, streams, strict=True) if own.sensor in MOTION]
-    if not pairs:
+    motion = [own for own in streams if own.sensor in MOTION]
+    if not motion:
         return (f"none of the sensors that models read ({', '.join(MOTION)}) was recorded",)
-    alive = [(stream, own) for stream, own in pairs if not own.constant]
-    if not alive:
-        return (f"{_names(own for _, own in pairs)}: every sample is the same; the sensor seems dead",)
-    pieces = shared_intervals([gap_free(stream, own.rate_hz, gap_s) for stream, own in alive])
-    longest = max((b - a for a, b in pieces), default=0.0)
+    if not running:
+        return (f"{_names(motion)}: every sample is the same; the sensor seems dead",)
+    longest = max(end - start for own in running for start, end in own)
     if longest < SHORTEST_S:
-        return (f"the longest stretch that all its sensors share without a gap lasts {longest:.1f} s",)
-    if all(own.worn == 0 for _, own in alive if own.worn is not None) and any(own.worn == 0 for _, own in alive):
+        return (f"the longest stretch of a sensor without a gap lasts {longest:.1f} s",)
+    worn = [own.worn for own in motion if not own.constant and own.worn is not None]
+    if worn and not any(worn):
         return ("it was not worn",)
     return ()
 
 
-def _doubts(recording: Recording, streams: Sequence[StreamQuality]) -> tuple[str, ...]:
+def _doubts(
+    recording: Recording, streams: Sequence[StreamQuality], running: Sequence[list[Interval]]
+) -> tuple[str, ...]:
     """Return what leaves a doubt; what several sensors share is told once."""
     sensors: dict[str, list[StreamQuality]] = {}
     for own in streams:
@@ -250,6 +257,8 @@ def _doubts(recording: Recording, streams: Sequence[StreamQuality]) -> tuple[str
             sensors.setdefault(doubt, []).append(own)
     kinds = dict.fromkeys(problem.kind for problem in recording.problems)
     found = [f"{_names(of)}: {doubt}" for doubt, of in sensors.items()]
+    if max((end - start for start, end, there in pieces(running) if all(there)), default=0.0) < SHORTEST_S:
+        found.append(f"its sensors share no stretch of {SHORTEST_S:g} s without a gap; training needs all of them")
     return (*found, *(DOUBTFUL[kind] for kind in kinds if kind in DOUBTFUL))
 
 

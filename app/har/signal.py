@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import GAP_S, gap_threshold, sampling_rate
+from app.har.clocks import GAP_S, sampling_rate
 from app.har.errors import InsufficientData, UnusableRecording
+from app.har.intervals import Piece, gap_free, pieces, worth_a_cut
 from app.har.types import (
     MOTION,
     UNLABELLED,
@@ -35,7 +36,6 @@ MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's mem
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
 ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
 HOLE = 4.0  # usual steps; a longer one was hardly measured
-Interval = tuple[float, float]
 T = TypeVar("T")
 Scalar = TypeVar("Scalar", bound=np.generic)
 Floating = TypeVar("Floating", bound=np.floating)
@@ -68,8 +68,12 @@ def to_signal_set(
     *,
     allow_missing: bool = False,
     gap_s: float = GAP_S,
+    window_length_s: float = 0.0,
 ) -> SignalSet:
     """Resample recordings to one rate, cut at every gap of any sensor.
+
+    Where sensors may be missing, each stretch has a sensor all through or lacks it (NaN) all through: those of all
+    sensors are what they are otherwise, and those of some lie between them.
 
     Each sensor is interpolated from its own time stamps by a cubic spline; where it is faster than the target, it is
     first brought to a multiple of the target rate and decimated by a zero-phase FIR low-pass
@@ -80,8 +84,9 @@ def to_signal_set(
     recordings : at least one.
     sampling_rate_hz : the target; None takes it from the data.
     modalities : the sensors wanted, in channel order; None takes those most recordings have.
-    allow_missing : a sensor that a recording lacks becomes NaN, as long as it has another of them.
+    allow_missing : a sensor may be missing, in a whole recording or for a time, as long as another is there.
     gap_s : holes up to this long (or of 5 samples) are bridged, longer ones cut.
+    window_length_s : a sensor that may be missing, and runs for less, does not cut another that runs for as long.
 
     Raises
     ------
@@ -97,7 +102,7 @@ def to_signal_set(
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
     for recording in recordings:
-        index.append(_resampled(recording, rate, modalities, allow_missing, gap_s))
+        index.append(_resampled(recording, rate, modalities, allow_missing, gap_s, window_length_s))
     return index.finish(joined(signal), joined(labels))
 
 
@@ -174,39 +179,48 @@ class StretchIndex:
 
 
 def _resampled(
-    recording: Recording, rate: float, modalities: tuple[str, ...], allow_missing: bool, gap_s: float
+    recording: Recording,
+    rate: float,
+    modalities: tuple[str, ...],
+    allow_missing: bool,
+    gap_s: float,
+    window_length_s: float,
 ) -> SignalSet:
     streams = _chosen(recording, modalities, allow_missing)
     rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
-    shared = shared_intervals([gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)])
-    found = [(start, int((end - start) * rate + 1e-6) + 1) for start, end in shared]
-    stretches = [(start, n) for start, n in found if n >= MIN_STRETCH_S * rate]
+    each = [gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]
+    if allow_missing:
+        each = worth_a_cut(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
+    stretches = [own for own in _stretches(pieces(each), rate) if all(own.present) or allow_missing]
     if not stretches:
         span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
         raise UnusableRecording(
             f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
-            "which all sensors ran together; record for longer."
+            f"which {'a sensor' if allow_missing else 'all sensors together'} ran without a gap; record for longer."
         )
-    length = np.array([n for _, n in stretches], np.int64)
+    length = np.array([own.length for own in stretches], np.int64)
     first = np.cumsum(length) - length
     channels = tuple(channel for name in modalities for channel in channels_of(name))
     signal = np.full((length.sum(), len(channels)), np.nan, np.float32)
     labels = np.empty(length.sum(), np.int16)
     clocks = _clocks(streams, rates, channels)
 
-    def fill(block: tuple[int, float, int, int]) -> None:
-        row, start, n, a = block
-        b = min(a + BLOCK, n)
+    def fill(block: tuple[int, _Stretch, int]) -> None:
+        row, own, a = block
+        b = min(a + BLOCK, own.length)
         for clock in clocks:
-            signal[row + a : row + b, clock.columns] = _interpolate(clock, start, n, a, b, rate).T
-        labels[row + a : row + b] = _labels_at(recording, streams, start + np.arange(a, b) / rate)
+            if own.present[clock.first]:
+                values = _interpolate(clock, own.start_s, own.length, a, b, rate)
+                signal[row + a : row + b, clock.columns] = values.T
+        there = [stream for stream, present in zip(streams, own.present, strict=True) if present]
+        labels[row + a : row + b] = _labels_at(recording, there, own.start_s + np.arange(a, b) / rate)
 
     _on_every_core(
         fill,
         [
-            (row, start, n, a)
-            for row, (start, n) in zip(first.tolist(), stretches, strict=True)
-            for a in range(0, n, BLOCK)
+            (row, own, a)
+            for row, own in zip(first.tolist(), stretches, strict=True)
+            for a in range(0, own.length, BLOCK)
         ],
     )
     return SignalSet(
@@ -221,8 +235,28 @@ def _resampled(
         first,
         length,
         np.zeros(len(length), np.int64),
-        np.array([start for start, _ in stretches]),
+        np.array([own.start_s for own in stretches]),
     )
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Where samples are wanted, and which sensors have them."""
+
+    start_s: float
+    length: int  # samples
+    present: tuple[bool, ...]  # of each sensor
+
+
+def _stretches(found: Iterable[Piece], rate: float) -> Iterator[_Stretch]:
+    """Lay samples into pieces, those of half a second at least; none of them is in two."""
+    for start, end, present in found:
+        n = int((end - start) * rate + 1e-6) + 1
+        if not all(present):  # its ends belong to its neighbours
+            n = int(np.ceil((end - start) * rate - 1e-6)) - 1
+            start += 1 / rate
+        if n >= MIN_STRETCH_S * rate:
+            yield _Stretch(start, n, present)
 
 
 def _on_every_core(work: Callable[[T], None], items: Sequence[T]) -> None:
@@ -241,16 +275,17 @@ class _Clock:
 
     time_s: TimeArray
     rate_hz: float
+    first: int  # position of the first of them
     values: list[FloatArray]
     columns: list[int]  # of their channels in the result
 
 
 def _clocks(streams: Sequence[Stream], rates: Sequence[float], channels: Sequence[str]) -> list[_Clock]:
     clocks: list[_Clock] = []
-    for stream, own in zip(streams, rates, strict=True):
+    for number, (stream, own) in enumerate(zip(streams, rates, strict=True)):
         clock = next((c for c in clocks if np.array_equal(c.time_s, stream.time_s)), None)
         if clock is None:
-            clocks.append(clock := _Clock(stream.time_s, own, [], []))
+            clocks.append(clock := _Clock(stream.time_s, own, number, [], []))
         clock.values.append(stream.values)
         clock.columns.extend(channels.index(channel) for channel in stream.channels)
     return clocks
@@ -275,31 +310,6 @@ def _fast_enough(recording_id: str, stream: Stream, rate: float) -> float:
             f"{rate:g} Hz; expected at least {rate / MAX_UPSAMPLING:.0f}."
         )
     return own
-
-
-def gap_free(stream: Stream, own_rate: float, gap_s: float = GAP_S) -> list[Interval]:
-    """Return (first, last) time in seconds of each piece without a gap."""
-    time = stream.time_s
-    cuts = np.flatnonzero(np.diff(time) > gap_threshold(own_rate, gap_s))
-    return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
-
-
-def shared_intervals(each: Sequence[list[Interval]]) -> list[Interval]:
-    """Intersect the gap-free intervals of all sensors."""
-    shared = each[0]
-    for own in each[1:]:
-        both: list[Interval] = []
-        i = j = 0
-        while i < len(shared) and j < len(own):
-            start, end = max(shared[i][0], own[j][0]), min(shared[i][1], own[j][1])
-            if end > start:
-                both.append((start, end))
-            if shared[i][1] < own[j][1]:
-                i += 1
-            else:
-                j += 1
-        shared = both
-    return shared
 
 
 def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> NDArray[np.floating]:

@@ -15,7 +15,7 @@ from app.har.types import UNLABELLED, FloatArray, IntArray, Problem, TimeArray
 Layout = Literal["timeline", "windows"]
 WINDOW_COLUMNS = (
     "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
-    "true_activity", "right", "unfamiliar", "start_utc",
+    "true_activity", "right", "unfamiliar", "start_utc", "listened_to",
 )  # fmt: skip
 BOUT_COLUMNS = ("recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc")
 SILENT = 1e-3  # attention below which a sensor was not listened to
@@ -131,9 +131,17 @@ class PredictionResult:
             [RIGHT[right] for right in self.right[index].tolist()],
             self.unfamiliar[index].tolist(),
             _utc(self.origins[index] + self.start_s[index]),
+            self._listened_to(index),
             strict=True,
         )
         return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
+
+    def _listened_to(self, index: IntArray | slice) -> list[str | None]:
+        """Name the sensors that each of these windows was recognised from; None where that was not stored."""
+        heard = self.sensor_attention[index] >= SILENT  # (n, n_sensors)
+        patterns, which = np.unique(heard, axis=0, return_inverse=True)
+        names = [in_words(np.array(self.sensors)[own].tolist()) or None for own in patterns]
+        return [names[i] for i in which.reshape(-1).tolist()]
 
     def bout_columns(self, part: int | None = None, *, truth: bool = False) -> Bouts:
         """Return stretches of one recognised activity: equal windows of one recording without a gap between them.

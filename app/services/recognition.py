@@ -21,6 +21,7 @@ from app.har.types import (
     Recognition,
     Recording,
     SignalSet,
+    TimeArray,
     WindowSet,
     ignore_event,
 )
@@ -35,6 +36,7 @@ _predicting = threading.Lock()  # two at once would only make each other slower,
 
 RUN = 1024  # windows cut and recognised at a time: a day's are never in memory together
 CARDS = 50  # a file of single windows holds twenty thousand recordings
+LISTED_SPANS = 5  # of holes in a sensor, one by one
 OFTEN_STRANGE = 0.1  # of the windows: far more than of people the model was not trained on
 
 
@@ -68,7 +70,7 @@ def recognise(
     UnreadableData, UnrecognisedData
         The file.
     UnusableRecording
-        All sensors are missing, units are uncertain, gravity is missing, or no gap-free stretch is a window long.
+        All sensors are missing, units are uncertain, gravity is missing, or no sensor ran for a window without a gap.
     """
     from app.har.filters import prepare
 
@@ -178,6 +180,7 @@ def _resampled(
     from app.har.units import check
 
     needed, gap_s = _modalities(classifier.channels), classifier.preparation.gap_s
+    rate, window_s = classifier.sampling_rate_hz, classifier.window_length_s
     problems: list[Problem] = []
     left_out: list[Problem] = []
     signal: list[FloatArray] = []
@@ -195,7 +198,7 @@ def _resampled(
             if any(stream.kind == "accelerometer" for stream in read):
                 recording = convert(recording, classifier.gravity, gap_s)
             recording = replace(recording, gravity=classifier.gravity)  # without acceleration it makes no difference
-            part = to_signal_set([recording], classifier.sampling_rate_hz, needed, allow_missing=True, gap_s=gap_s)
+            part = to_signal_set([recording], rate, needed, allow_missing=True, gap_s=gap_s, window_length_s=window_s)
         except UnusableRecording as error:
             left_out.append(Problem(recording.recording_id, "unusable recording", str(error), "left out"))
             continue
@@ -205,9 +208,46 @@ def _resampled(
             detail = f"the {in_words(lacking)} is missing; the model was trained on {in_words(needed)}"
             action = "recognised without it. Upload one zip file with the files of all sensors for a surer answer"
             problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
+        problems.extend(_holes(recording, part, classifier.n_timesteps))
     if not signal:
         raise UnusableRecording(f"{name}: {left_out[0].detail}")
     return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
+
+
+def _holes(recording: Recording, part: SignalSet, n_timesteps: int) -> Iterator[Problem]:
+    """Tell where windows were cut without a sensor that the recording holds."""
+    window_s = n_timesteps / part.sampling_rate_hz
+    long = np.flatnonzero(part.length >= n_timesteps)
+    there = ~np.isnan(part.signal[part.first[long]])  # (n_stretches, n_channels): all through, or not at all
+    if there.all():
+        return
+    streams = {stream.modality: stream for stream in recording.streams}
+    for pattern in np.unique(there, axis=0):
+        heard = _modalities([name for name, own in zip(part.channels, pattern, strict=True) if own])
+        missing = [name for name in _modalities(part.channels) if name in streams and name not in heard]
+        if not missing:
+            continue
+        mine = long[(there == pattern).all(axis=1)]
+        start_s = part.start_s[mine]
+        end_s = start_s + (part.length[mine] - 1) / part.sampling_rate_hz
+        inside = (np.searchsorted(streams[name].time_s, (start_s, end_s)) for name in missing)
+        some = any((before < after).any() for before, after in inside)
+        what = f"no samples{f', or for less than {window_s:g} s at a time,' if some else ''}"
+        spans = _spans(start_s - recording.streams[0].time_s[0], end_s - recording.streams[0].time_s[0])
+        yield Problem(
+            recording.recording_id,
+            "hole in a sensor",
+            f"{in_words(missing)}: {what} {spans}",
+            f"recognised from the {in_words(heard)} alone there; expect more errors",
+        )
+
+
+def _spans(start_s: TimeArray, end_s: TimeArray) -> str:
+    spans = [f"from {start:.1f} to {end:.1f} s" for start, end in zip(start_s, end_s, strict=True)]
+    if len(spans) <= LISTED_SPANS:
+        return ", ".join(spans)
+    length = end_s - start_s
+    return f"{len(spans):,} times, {length.sum():.1f} s in all, the longest {spans[int(length.argmax())]}"
 
 
 def _told_apart(recordings: Iterable[Recording]) -> Iterator[Recording]:

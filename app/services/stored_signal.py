@@ -18,6 +18,7 @@ from app.har.types import FloatArray, IntArray, SignalSet, TimeArray
 
 BLOCK = 64  # samples
 CHUNK = 2**20  # samples
+NEXT = 2.5  # samples; a stretch that begins so soon after another goes on from it
 READ_SAMPLES_UP_TO = 2**18  # in view; of more the overview is enough: four times the points that are drawn
 
 
@@ -76,6 +77,8 @@ class StoredSignal:
         samples = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)
         self._samples = self._overview = _Level(samples, table["first"][mine], length, start_s, rate)
         self._ends_s = start_s + (length - 1) / rate
+        # A sensor that runs on where another stops is cut in stretches without a gap between them
+        self._run = np.cumsum(np.append(0, start_s[1:] - self._ends_s[:-1] > NEXT / rate)[: len(mine)])
         if (folder / "overview.npy").exists():
             overview = np.load(folder / "overview.npy", mmap_mode="r", allow_pickle=False)
             counts = -(-table["length"] // BLOCK)
@@ -119,7 +122,8 @@ class StoredSignal:
         values = np.ascontiguousarray(pieces[0]) if len(pieces) == 1 else np.concatenate(pieces)
         there = np.flatnonzero(~np.isnan(values))
         values = values if len(there) == len(values) else values[there]
-        n_breaks = len(ranges) - 1 + int(np.count_nonzero(np.diff(there) > 1))  # each takes a point, too
+        run = self._run[[i for i, _, _ in ranges]]
+        n_breaks = int(run[-1] - run[0]) + int(np.count_nonzero(np.diff(there) > 1))  # each takes a point, too
         room = points - min(n_breaks, points // 2)
         kept = _lowest_and_highest(values, room)
         lengths = np.array([b - a for _, a, b in ranges])
@@ -128,7 +132,7 @@ class StoredSignal:
         stretch, start = np.array([(i, a) for i, a, _ in ranges])[piece].T
         time_s = level.start_s[stretch] + (there[kept] - offsets[piece] + start) / level.rate_hz
         time_s = np.minimum(time_s, self._ends_s[stretch])  # the last block of an overview may be a short one
-        breaks = np.flatnonzero(np.diff(piece + there[kept] - kept)) + 1  # another stretch, or missing samples before
+        breaks = np.flatnonzero(np.diff(run[piece] + there[kept] - kept)) + 1  # another run, or missing samples before
         shown = np.insert(values[kept].astype(np.float64), breaks, np.nan).round(4).tolist()
         return {
             "time_s": np.insert(time_s, breaks, time_s[breaks]).round(3).tolist(),

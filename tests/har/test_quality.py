@@ -63,6 +63,22 @@ def test_a_hole_is_measured_and_shown_and_leaves_a_doubt_told_once() -> None:
     assert found.reasons == ("accelerometer and gyroscope: 12.0 of 60.0 s are missing",)
 
 
+def test_sensors_that_never_run_together_leave_a_doubt_as_one_can_be_enough() -> None:
+    recording = synthetic.recording("Walk", seconds=60.0)
+    acceleration, rotation = recording.streams
+    halves = replace(recording, streams=(taken(acceleration, 0.0, 30.0), taken(rotation, 28.0, 60.0)))
+    found = card(halves)
+    assert found.verdict == "usable"
+    assert found.reasons == ("its sensors share no stretch of 3 s without a gap; training needs all of them",)
+    brief = replace(recording, streams=(taken(acceleration, 0.0, 2.0), taken(rotation, 1.0, 3.5)))
+    assert card(brief).reasons == ("the longest stretch of a sensor without a gap lasts 2.5 s",)
+
+
+def taken(stream: Stream, start_s: float, end_s: float) -> Stream:
+    there = (stream.time_s >= start_s) & (stream.time_s < end_s)
+    return replace(stream, time_s=stream.time_s[there], values=stream.values[there])
+
+
 def test_a_tolerated_hole_is_no_gap() -> None:
     recording = without(synthetic.recording("Walk", seconds=60.0), 20.0, 20.8)
     assert of(card(recording), "accelerometer").gaps == 1

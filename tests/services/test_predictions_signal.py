@@ -94,6 +94,20 @@ def test_missing_samples_are_a_break_and_a_sensor_that_is_missing_throughout_is_
     assert closer["values"] == []  # the trace stays, without points
 
 
+@pytest.mark.parametrize("length", [400, 40_000], ids=["read whole", "from the overview"])
+def test_a_sensor_that_runs_on_where_another_stops_is_drawn_without_a_break(tmp_path: Path, length: int) -> None:
+    saved = signals([length] * 9, pause_s=0.0)
+    saved.start_s[1::2] += 1 / RATE_HZ  # a sample may be missing between
+    saved.signal.reshape(9, length, 2)[1::2, :, 1] = np.nan
+    on, off = view(tmp_path, saved)
+    assert (on["values"].count(None), off["values"].count(None)) == (0, 4)
+    for trace in (on, off):
+        assert trace["time_s"] == sorted(trace["time_s"])
+        assert trace["time_s"][-1] == pytest.approx((9 * length - 1) / RATE_HZ, abs=10)
+    times = np.array([t for t, value in zip(off["time_s"], off["values"], strict=True) if value is not None])
+    assert (times // (length / RATE_HZ) % 2 == 0).all()
+
+
 def test_a_constant_signal_is_drawn_from_end_to_end(tmp_path: Path) -> None:
     saved = signals([200_000])
     saved.signal[:] = 1.5

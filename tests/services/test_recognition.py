@@ -67,6 +67,14 @@ def test_the_summary_says_what_was_listened_to_and_how_much_was_unfamiliar() -> 
     ]
 
 
+def test_a_window_names_the_sensors_it_was_recognised_from() -> None:
+    attention = np.array([[0.6, 0.4], [1.0, 0.0], [0.0, 1.0], [0.9999, 0.0001]], np.float32)
+    told = [row["listened_to"] for row in a_result(sensor_attention=attention).windows()]
+    assert told == ["accelerometer and watch gyroscope", "accelerometer", "watch gyroscope", "accelerometer"]
+    stored_without = a_result(sensors=(), sensor_attention=np.zeros((4, 0), np.float32))
+    assert [row["listened_to"] for row in stored_without.windows(slice(1, 3))] == [None, None]
+
+
 def test_a_gap_ends_a_bout() -> None:
     start = np.array([0.0, 10.0, 13.0, 16.0])
     bouts = a_result(start_s=start, end_s=start + 3.0).bouts()

@@ -94,9 +94,23 @@ def test_each_recording_of_a_file_has_its_card_and_single_windows_the_first_of_t
     assert "one of 60 recordings" in user_client.get(rows).text
 
 
+def test_where_a_sensor_stopped_is_said_and_the_downloaded_windows_name_theirs(
+    user_client: FlaskClient, model: ModelVersion
+) -> None:
+    header, *rows = recording_csv(30.0).decode().splitlines()
+    rows[600:1050] = [row.rsplit(",", 3)[0] + ",,," for row in rows[600:1050]]  # no gyroscope from 12 to 21 s
+    address = uploaded(user_client, "\n".join([header, *rows]).encode(), "hole.csv")
+    page = " ".join(html.unescape(user_client.get(address).text).split())
+    assert "Gyroscope: no samples from 12.0 to 21.0 s. It was recognised from the accelerometer alone there" in page
+    table = list(csv.DictReader(io.StringIO(user_client.get(address + "/windows.csv").text)))
+    alone = [float(row["start_s"]) for row in table if row["listened_to"] == "accelerometer"]
+    assert len(table) == 4 + 3 + 3
+    assert alone == pytest.approx([12.0, 15.0, 18.0], abs=0.05)
+
+
 def test_what_no_model_could_use_is_refused_with_the_reason(user_client: FlaskClient, model: ModelVersion) -> None:
     response = post(user_client, recording_csv(2.0))
-    assert "No model could use it: the longest stretch that all its sensors share without a gap lasts 2.0 s" in (
+    assert "No model could use it: the longest stretch of a sensor without a gap lasts 2.0 s" in (
         html.unescape(response.text)
     )
 

@@ -43,7 +43,9 @@ def sampling_rate(time_s: TimeArray) -> float:
         second = np.floor(time_s[starts] - time_s[0]).astype(np.int64)
     adjacent = np.diff(second) == 1
     if adjacent.sum() < 2:
-        return float((len(time_s) - 1) / (time_s[-1] - time_s[0]))
+        steps = np.diff(time_s)
+        inside = steps[steps <= max(GAP_S, GAP_PERIODS * float(np.median(steps)))]  # of some seconds, a hole is much
+        return float(len(inside) / inside.sum() if inside.any() else (len(time_s) - 1) / span)
     return float(np.median(np.diff(starts)[adjacent] / np.diff(time_s[starts])[adjacent]))
 
 

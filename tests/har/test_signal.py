@@ -94,6 +94,13 @@ def test_the_rate_is_not_moved_by_holes_and_bursts() -> None:
     assert sampling_rate(np.sort(time)) == pytest.approx(100, rel=0.02)
 
 
+def test_a_hole_in_a_recording_of_seconds_does_not_move_the_rate() -> None:
+    piece = np.arange(20) / 20
+    assert sampling_rate(np.concatenate([piece, piece[:15] + 6])) == pytest.approx(20)
+    assert sampling_rate(np.arange(3) * 2.0) == pytest.approx(0.5)
+    assert sampling_rate(np.array([0.0, 0.0, 0.0, 5.0])) == pytest.approx(0.6)
+
+
 def test_batches_that_share_a_time_stamp_are_spread_at_the_sensors_own_rate() -> None:
     true = np.arange(3780) / 126
     delivered = true[2::3].repeat(3)

@@ -60,7 +60,7 @@ def blanked(text: str, gone: Callable[[float], bool], columns: tuple[int, ...] =
 def recognised(text: str, model: ActivityClassifier, folder: Path) -> PredictionResult:
     path = folder / "walk.csv"
     path.write_text(text)
-    return recognise(path, "walk.csv", model, "lab/1")[0]
+    return recognise(path, "walk.csv", lambda: model, "lab/1")[0]
 
 
 def holes(result: PredictionResult) -> list[tuple[str, str]]:
@@ -158,7 +158,7 @@ def test_the_accelerometer_of_a_real_export_is_recognised_through_the_hole(
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted((data_dir / "phone-exports" / "sensor-logger").iterdir()):
             archive.write(file, file.name)
-    result, signals, _ = recognise(path, path.name, ku_har, "lab/1")
+    result, signals, _ = recognise(path, path.name, lambda: ku_har, "lab/1")
     start_s, proba = as_before(settle(read_upload(path, path.name)[0]), ku_har)
     assert (len(start_s), len(result)) == (60, 88)
     np.testing.assert_array_equal(result.start_s[:60], start_s)

@@ -140,7 +140,7 @@ class ActivityClassifier(Classifier):
             outputs["sensor_attention"],
             outputs["embedding"],
             strangeness,
-            self._turned(windows),
+            self._turned(windows) & (strangeness <= 1),  # of what is strange at any rate, that says enough
         )
 
     def _turned(self, windows: WindowSet) -> NDArray[np.bool_]:

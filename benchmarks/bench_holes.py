@@ -7,19 +7,14 @@ with all sensors, the accuracy, the mean confidence, and the accuracy of the act
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifier import ActivityClassifier
 from app.har.features import triads
-from app.har.model_folder import verify
 from app.har.types import FloatArray, WindowSet
-from benchmarks.data import windows_of
-from benchmarks.reference_models import MODELS
-from config import ROOT
+from benchmarks.reference_models import with_unseen_people
 
 
 def figures(windows: WindowSet, proba: FloatArray, complete: NDArray[np.int64]) -> dict[str, float | str]:
@@ -40,12 +35,7 @@ def figures(windows: WindowSet, proba: FloatArray, complete: NDArray[np.int64]) 
 def main() -> None:
     """Print the figures."""
     result: dict[str, object] = {}
-    for name, data in MODELS.items():
-        print(name, file=sys.stderr, flush=True)
-        folder = ROOT / "reference_models" / name
-        model, tested = ActivityClassifier.load(folder), verify(folder)["split"]["subjects"]["test"]
-        windows = windows_of(data)
-        windows = windows.take(np.isin(windows.subjects, tested))
+    for name, model, windows in with_unseen_people():
         if windows.activities != model.activities:
             raise SystemExit(f"{name}: the data have the activities {windows.activities}, expected {model.activities}")
         proba = model.predict_proba(windows)

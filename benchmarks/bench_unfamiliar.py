@@ -8,18 +8,14 @@ never did in training, and the accuracy of the answers given. A page tells of wh
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from app.har.classifier import ActivityClassifier
-from app.har.model_folder import verify
 from app.har.types import FloatArray, WindowSet
-from benchmarks.data import windows_of
-from benchmarks.reference_models import MODELS
-from config import ROOT
+from benchmarks.reference_models import with_unseen_people
 
 G = 9.80665
 HARMS: dict[str, Callable[[FloatArray], FloatArray]] = {  # of one sensor's channels, (n, n_timesteps, 3)
@@ -60,12 +56,7 @@ def figures(model: ActivityClassifier, windows: WindowSet, sensor: int, harm: st
 def main() -> None:
     """Print the figures."""
     result: dict[str, object] = {}
-    for name, data in MODELS.items():
-        print(name, file=sys.stderr, flush=True)
-        folder = ROOT / "reference_models" / name
-        model, tested = ActivityClassifier.load(folder), verify(folder)["split"]["subjects"]["test"]
-        windows = windows_of(data)
-        windows = windows.take(np.isin(windows.subjects, tested))
+    for name, model, windows in with_unseen_people():
         gravity = "gravity added" if windows.gravity == "included" else "gravity taken away"
         sensor = next(i for i, own in enumerate(model.sensors) if own.endswith("acc"))
         result[name] = {harm: figures(model, windows, sensor, harm) for harm in HARMS if harm != gravity}

@@ -10,12 +10,17 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from app.har.classifier import ActivityClassifier
 from app.har.experiment import PRODUCT, run_experiment
+from app.har.model_folder import verify
 from app.har.store import convert, open_store
-from app.har.types import Event, TrainConfig
-from benchmarks.data import SETS
+from app.har.types import Event, TrainConfig, WindowSet
+from benchmarks.data import SETS, windows_of
 from config import ROOT
 
 MODELS = {
@@ -23,6 +28,16 @@ MODELS = {
     "reference-phone-watch": "sp-sw-har",
     "reference-physiotherapy": "physiotherapy",
 }
+
+
+def with_unseen_people() -> Iterator[tuple[str, ActivityClassifier, WindowSet]]:
+    """Yield each model as it is committed, and the windows of the people it was tested on."""
+    for name, data in MODELS.items():
+        print(name, file=sys.stderr, flush=True)
+        folder = ROOT / "reference_models" / name
+        windows = windows_of(data)
+        tested = np.isin(windows.subjects, verify(folder)["split"]["subjects"]["test"])
+        yield name, ActivityClassifier.load(folder), windows.take(tested)
 
 
 def build(name: str, target: Path) -> dict[str, object]:

@@ -15,7 +15,7 @@ from app.har.errors import UnusableRecording
 from app.har.filters import Preparation, prepare
 from app.har.intervals import Interval, gap_free, pieces
 from app.har.signal import to_signal_set
-from app.har.types import UNLABELLED, Recording, SignalSet, Stream
+from app.har.types import UNLABELLED, IntArray, Recording, SignalSet, Stream, TimeArray
 from app.har.windows import make_windows
 
 SENSORS = ("watch.accelerometer", "watch.gyroscope", "phone.accelerometer")
@@ -29,12 +29,12 @@ def seconds(least: float, most: float) -> st.SearchStrategy[float]:
 STEPS = st.lists(st.tuples(seconds(1 / 64, 9.0), seconds(0.75, 9.0)), min_size=1, max_size=5)
 
 
-def stream(modality: str, time: np.ndarray, labels: np.ndarray | None = None) -> Stream:  # type: ignore[type-arg]
+def stream(modality: str, time: TimeArray, labels: IntArray | None = None) -> Stream:
     wave = np.stack([np.sin(7 * time), np.cos(9 * time), 0.1 * time], axis=1)
     return Stream(modality, time, wave.astype(np.float32), labels)
 
 
-def running(spans: Sequence[Interval], rate: float = 50.0) -> np.ndarray:  # type: ignore[type-arg]
+def running(spans: Sequence[Interval], rate: float = 50.0) -> TimeArray:
     """Return the times of a sensor that runs from and to these moments."""
     return np.concatenate([start + np.arange(max(round((end - start) * rate), 1)) / rate for start, end in spans])
 
@@ -73,7 +73,7 @@ def test_a_single_sample_is_no_interval() -> None:
     assert pieces([]) == pieces([[]]) == []
 
 
-def ends_s(signals: SignalSet) -> np.ndarray:  # type: ignore[type-arg]
+def ends_s(signals: SignalSet) -> TimeArray:
     return signals.start_s + (signals.length - 1) / signals.sampling_rate_hz
 
 

@@ -18,26 +18,12 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
 from app.models import ModelVersion, Prediction, StoredRecording, User
-from app.services import accounts, model_versions, predictions
+from app.services import model_versions, predictions
 from app.services.errors import Conflict, NotFound
 from tests import exports
 from tests.long_recording import a_day, store
+from tests.services.conftest import a_user
 from tests.trained import Example, recording_csv, register_model
-
-
-@pytest.fixture
-def model(app: Flask, example_model: Example, tmp_path: Path) -> ModelVersion:
-    return register_model(example_model, tmp_path)
-
-
-@pytest.fixture
-def user(app: Flask) -> User:
-    return a_user("ursula")
-
-
-def a_user(name: str, role: str = "user") -> User:
-    accounts.register(name, "correct horse battery", "+44 20 7946 0000", f"{name}@example.org", "1 High Street", role)
-    return db.session.scalars(select(User).where(User.username == name)).one()
 
 
 def upload(user: User, content: bytes, name: str = "a.csv", **options: Any) -> Prediction:

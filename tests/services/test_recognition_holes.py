@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flask import Flask
 
 from app.har.classifier import ActivityClassifier
 from app.har.gravity import convert
@@ -25,8 +24,8 @@ from app.services.prediction_result import PredictionResult
 from app.services.recognition import recognise
 from tests import synthetic
 from tests.conftest import ROOT
-from tests.services.test_predictions import a_user, drawn, upload
-from tests.trained import Example, recording_csv, register_model
+from tests.services.test_predictions import drawn, upload
+from tests.trained import recording_csv
 
 HOLE = "hole in a sensor"
 
@@ -34,16 +33,6 @@ HOLE = "hole in a sensor"
 @pytest.fixture(scope="module")
 def ku_har() -> ActivityClassifier:
     return ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
-
-
-@pytest.fixture
-def model(app: Flask, example_model: Example, tmp_path: Path) -> ModelVersion:
-    return register_model(example_model, tmp_path)
-
-
-@pytest.fixture
-def user(app: Flask) -> User:
-    return a_user("ursula")
 
 
 def blanked(text: str, gone: Callable[[float], bool], columns: tuple[int, ...] = (4, 5, 6)) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -122,19 +123,36 @@ def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
-def example_model(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    """Return the embedded example and a real model, trained on it once a session for a moment."""
-    from app.har.datasets import EMBEDDED_EXAMPLE
-    from tests.trained import train
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that this run's workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    return train(EMBEDDED_EXAMPLE, tmp_path_factory.mktemp("example"))
+
+def trained_once(folder: Path, make_data: Callable[[], Path]) -> Example:
+    """Train a real model for a moment in whichever worker asks first; the others wait for it."""
+    from app.har.store import open_store
+    from tests.trained import Example, train
+
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "model").exists():
+            folder.mkdir()
+            train(make_data(), folder)
+    return Example(open_store(folder / "store"), folder / "model")
 
 
 @pytest.fixture(scope="session")
-def walking_model(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    """Return a small made-up data set in KU-HAR's layout (without gravity) and a real model, trained on it."""
-    from tests.synthetic import ku_har_zip
-    from tests.trained import train
+def example_model(shared_folder: Path) -> Example:
+    """Return the embedded example and a real model of it."""
+    from app.har.datasets import EMBEDDED_EXAMPLE
 
-    folder = tmp_path_factory.mktemp("walking")
-    return train(ku_har_zip(folder / "walking.zip", subjects=5, seconds=15), folder)
+    return trained_once(shared_folder / "example", lambda: EMBEDDED_EXAMPLE)
+
+
+@pytest.fixture(scope="session")
+def walking_model(shared_folder: Path) -> Example:
+    """Return a small made-up data set in KU-HAR's layout (without gravity) and a real model of it."""
+    from tests.synthetic import ku_har_zip
+
+    folder = shared_folder / "walking"
+    return trained_once(folder, lambda: ku_har_zip(folder / "walking.zip", subjects=5, seconds=15))

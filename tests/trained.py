@@ -32,7 +32,7 @@ class Example:
         return "".join(self.store.recording_csv(self.store.signals.recording_ids[recording])).encode()
 
 
-def train(data: Path, folder: Path) -> Example:
+def train(data: Path, folder: Path) -> None:
     """Convert a data set and train a small model on part of it, for two epochs."""
     from app.har.classifier import ActivityClassifier, ModelConfig
 
@@ -46,7 +46,6 @@ def train(data: Path, folder: Path) -> Example:
         "split": {"protocol": "subject", "test_subjects": 2, "subjects": {"train": subjects, "test": subjects[-2:]}},
     }
     ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2).save(folder / "model", extra)
-    return Example(store, folder / "model")
 
 
 def register_model(example: Example, folder: Path, name: str = NAME, promote: bool = True) -> ModelVersion:

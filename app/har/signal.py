@@ -187,7 +187,10 @@ def _resampled(
     window_length_s: float,
 ) -> SignalSet:
     streams = _chosen(recording, modalities, allow_missing)
-    rates = [_fast_enough(recording.recording_id, stream, rate) for stream in streams]
+    rates = [sampling_rate(stream.time_s) for stream in streams]
+    for stream, own in zip(streams, rates, strict=True):
+        if slow := too_slow(stream.modality, own, rate):
+            raise UnusableRecording(f"{recording.recording_id}: {slow}.")
     each = [gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]
     if allow_missing:
         each = worth_a_cut(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
@@ -302,14 +305,14 @@ def _chosen(recording: Recording, modalities: tuple[str, ...], allow_missing: bo
     return [by_name[name] for name in modalities if name in by_name]
 
 
-def _fast_enough(recording_id: str, stream: Stream, rate: float) -> float:
-    own = sampling_rate(stream.time_s)
-    if own * MAX_UPSAMPLING < rate:
-        raise UnusableRecording(
-            f"{recording_id}: the {stream.modality} gives {own:.1f} samples a second, too few for "
-            f"{rate:g} Hz; expected at least {rate / MAX_UPSAMPLING:.0f}."
-        )
-    return own
+def too_slow(modality: str, own_hz: float, rate_hz: float) -> str:
+    """Say why a sensor of some rate can't be brought to another; nothing where it can."""
+    if own_hz * MAX_UPSAMPLING >= rate_hz:
+        return ""
+    return (
+        f"the {modality} gives {own_hz:.1f} samples a second, too few for {rate_hz:g} Hz; "
+        f"expected at least {rate_hz / MAX_UPSAMPLING:.0f}"
+    )
 
 
 def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> NDArray[np.floating]:

@@ -195,7 +195,7 @@ def preview(adding: Adding, description: Description) -> Preview:
             some = assignment.candidates[:LOOKED_AT]
             unknown = mapping.unknown_tables(some)[0][:1]
             if description.columns.files:
-                unknown = mapping.fitting(some, description.columns, adding.source)
+                unknown, _ = mapping.fitting(some, description.columns, adding.source)
             facts = next(iter(try_out(unknown, description.columns)), None)
     return Preview(
         tuple((name, each) for name, each in told if not each.missing),

@@ -163,7 +163,7 @@ def try_out(pending: Pending, mapping: ColumnMapping) -> list[Facts]:
     from app.har.recordings.trial import try_out as try_files
 
     with open_files(pending.source, pending.filename) as members:
-        return try_files(fitting(members, mapping, pending.filename), mapping)
+        return try_files(fitting(members, mapping, pending.filename)[0], mapping)
 
 
 def model_of(pending: Pending) -> int | None:

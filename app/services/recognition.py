@@ -192,6 +192,7 @@ def _resampled(
         on_event({"stage": "resampling", "fraction": 1 - len(recordings) / n})
         recording = recordings.pop()
         lacking = set(needed) - {stream.modality for stream in recording.streams}
+        recording = _without_slow(recording, needed, rate)
         read = tuple(stream for stream in recording.streams if stream.modality in needed)
         try:
             check(replace(recording, streams=read), classifier.gravity)
@@ -212,6 +213,23 @@ def _resampled(
     if not signal:
         raise UnusableRecording(f"{name}: {left_out[0].detail}")
     return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
+
+
+def _without_slow(recording: Recording, needed: Sequence[str], rate: float) -> Recording:
+    """Leave out the sensors that give far too few samples, if there is another."""
+    from app.har.clocks import sampling_rate
+    from app.har.signal import too_slow
+
+    slow = {
+        stream.modality: reason
+        for stream in recording.streams
+        if stream.modality in needed and (reason := too_slow(stream.modality, sampling_rate(stream.time_s), rate))
+    }
+    kept = tuple(stream for stream in recording.streams if stream.modality not in slow)
+    if not any(stream.modality in needed for stream in kept):
+        return recording
+    problems = (Problem(recording.recording_id, "slow sensor", slow[name], "recognised without it") for name in slow)
+    return replace(recording, streams=kept, problems=(*recording.problems, *problems))
 
 
 def _holes(recording: Recording, part: SignalSet, n_timesteps: int) -> Iterator[Problem]:

@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.site import CHROMIUM, Site, chromium, create_administrator
+
+PATIENCE = 90_000  # ms; a click waits for the page that it asks for, and that may load TensorFlow beside other tests
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +31,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """Open a page of its own session; a script error on it fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if "Content Security Policy" in m.text else None)

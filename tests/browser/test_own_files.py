@@ -13,7 +13,6 @@ from tests.browser.test_pages import check
 from tests.tables import labelled
 
 pytestmark = pytest.mark.browser
-MINUTES = 60_000
 
 
 def choose(page: Page, name: str, content: bytes) -> None:
@@ -33,7 +32,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     page.get_by_label("Name", exact=True).fill("our-walks")
     choose(page, "our walks.zip", zipped(files))
     page.get_by_role("button", name="Add data set").click()
-    page.wait_for_url(re.compile(r"/describe$"), timeout=MINUTES)
+    page.wait_for_url(re.compile(r"/describe$"))
     check(page, page.url)
     found = page.locator("#found")
     expect(found).to_contain_text("as the file says")
@@ -44,7 +43,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     page.get_by_label("Pattern of the names").blur()
     expect(found.get_by_role("cell", name="P2", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Add data set").click()
-    page.wait_for_url(re.compile(r"/datasets/our-walks$"), timeout=MINUTES)
+    page.wait_for_url(re.compile(r"/datasets/our-walks$"))
     expect(page.locator("main")).to_contain_text("Own recordings")
     expect(page.locator("main")).to_contain_text("Stroll")
 
@@ -54,7 +53,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     page.get_by_label("Recognise with").select_option(index=1)
     choose(page, "wrist band.csv", labelled().encode())
     page.get_by_role("button", name="Upload and recognise").click()
-    page.wait_for_url(re.compile(r"/mappings/file/\w+$"), timeout=MINUTES)
+    page.wait_for_url(re.compile(r"/mappings/file/\w+$"))
     address = page.url
     check(page, address)
     expect(page.locator("main")).to_contain_text("g with gravity")
@@ -65,7 +64,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     models = page.get_by_label("Recognise with")
     models.select_option(label=next(t for t in models.locator("option").all_inner_texts() if "physiotherapy" in t))
     page.get_by_role("button", name="Read and recognise").click()
-    page.wait_for_url(re.compile(r"/predictions/\d+$"), timeout=MINUTES)
+    page.wait_for_url(re.compile(r"/predictions/\d+$"))
     expect(page.locator("main")).to_contain_text("read by your mapping “wrist band”")
     page.goto(address)
     expect(page.locator("main")).to_contain_text("not waiting any more")

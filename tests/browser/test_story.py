@@ -94,7 +94,7 @@ def test_at_first_start_a_user_recognises_a_recording_before_anything_was_traine
     page.goto(site.address + "/")
     expect(page.get_by_label("Recognise with").locator("option")).to_have_count(3)
     page.get_by_role("button", name="Try it with an example recording").click()
-    page.wait_for_url(re.compile(r"/predictions/\d+"), timeout=MINUTES)
+    page.wait_for_url(re.compile(r"/predictions/\d+"))
     expect(page.locator("main")).to_contain_text("reference-physiotherapy/1")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 

@@ -149,7 +149,8 @@ def test_the_clocks_of_the_files_stay_together_when_they_count_from_1970(tmp_pat
 def test_files_that_do_not_fit_are_refused_by_name(files: dict[str, str], message: str, tmp_path: Path) -> None:
     if message == "never":  # a damaged file is left out, as one that is not there
         (recording,) = read(tmp_path, files, BOTH)
-        assert [p.kind for p in recording.problems] == ["missing sensor"]
+        assert [p.kind for p in recording.problems] == ["missing sensor", "unreadable file"]
+        assert "gyro.csv" in recording.problems[1].detail
         return
     with pytest.raises(HarError) as caught:
         read(tmp_path, files, BOTH)
@@ -185,9 +186,8 @@ def test_an_export_is_known_again_whatever_the_order_of_its_files() -> None:
 def test_a_trial_shows_all_sensors_of_the_first_recordings() -> None:
     files = {f"{n}/{name}.csv": text for n in range(5) for name, text in (("accel", A), ("gyro", W))}
     mapping = from_yaml(BOTH, "m.yaml")
-    facts = try_out(
-        fitting([in_memory(name, text.encode()) for name, text in files.items()], mapping, "x.zip"), mapping
-    )
+    members = [in_memory(name, text.encode()) for name, text in files.items()]
+    facts = try_out(fitting(members, mapping, "x.zip")[0], mapping)
     assert [(own.name, len(own.sensors)) for own in facts] == [("0", 2), ("1", 2), ("2", 2)]
 
 

@@ -201,11 +201,17 @@ def test_an_unknown_table_is_told_from_what_nobody_can_map(tmp_path: Path) -> No
 
 def test_of_a_zip_the_files_that_fit_are_read_and_a_readme_is_left(tmp_path: Path) -> None:
     path = tmp_path / "upload"
-    path.write_bytes(zipped({"readme.txt": "read me\n", "a.csv": labelled(), "b.csv": labelled(subject=2)}))
+    path.write_bytes(
+        zipped(
+            {"readme.txt": "read me\n", "notes.csv": "a,b\n1,2\n", "a.csv": labelled(), "b.csv": labelled(subject=2)}
+        )
+    )
     with pytest.raises(UnknownTable):
         read_upload(path, "own.zip")
     recordings = read_upload(path, "own.zip", columns=mappings.from_yaml(FULL, "m.yaml"))
     assert [r.subject for r in recordings] == ["p1", "p2"]
+    assert [(p.source, p.kind) for p in recordings[0].problems] == [("notes.csv", "file not used")]
+    assert not recordings[1].problems
 
 
 def test_a_layout_is_known_again_by_the_names_of_its_columns_or_their_number() -> None:
@@ -236,6 +242,9 @@ def test_files_of_one_header_are_told_apart_by_the_sensors_that_their_names_tell
     columns = ColumnMapping((SensorColumns("gyroscope", ("x", "y", "z"), "rad/s"),), "t")
     (recording,) = read_upload(path, "both.zip", columns=columns)
     assert recording.recording_id == "Gyroscope.csv"
+    assert [(p.source, p.kind, p.action) for p in recording.problems] == [
+        ("Accelerometer.csv", "file not used", "left out")
+    ]
 
 
 def test_columns_with_one_name_or_none_are_told_apart() -> None:

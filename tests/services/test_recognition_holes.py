@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.har.classifier import ActivityClassifier
+from app.har.errors import UnusableRecording
 from app.har.gravity import convert
 from app.har.recordings import read_upload
 from app.har.signal import to_signal_set
@@ -22,7 +23,7 @@ from app.models import ModelVersion, User
 from app.services import predictions
 from app.services.prediction_result import PredictionResult
 from app.services.recognition import recognise
-from tests import synthetic
+from tests import exports, synthetic
 from tests.conftest import ROOT
 from tests.services.test_predictions import drawn, upload
 from tests.trained import recording_csv
@@ -46,9 +47,9 @@ def blanked(text: str, gone: Callable[[float], bool], columns: tuple[int, ...] =
     return "\n".join(lines) + "\n"
 
 
-def recognised(text: str, model: ActivityClassifier, folder: Path) -> PredictionResult:
+def recognised(text: str | bytes, model: ActivityClassifier, folder: Path) -> PredictionResult:
     path = folder / "walk.csv"
-    path.write_text(text)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     return recognise(path, "walk.csv", lambda: model, "lab/1")[0]
 
 
@@ -80,6 +81,33 @@ def test_a_hole_in_the_gyroscope_is_recognised_from_the_accelerometer_and_told(
     assert result.summary()["sensors"][1]["not_listened_to"] == pytest.approx(7 / 20)
     json.dumps(result.as_dict(), allow_nan=False)
     assert holes(whole) == []
+
+
+def test_a_sensor_far_too_slow_is_left_out_and_told_if_there_is_another(
+    ku_har: ActivityClassifier, tmp_path: Path
+) -> None:
+    walk = exports.walk(gravity="removed", seconds=30.0)
+
+    def export(*slow: str) -> bytes:
+        streams = [
+            replace(own, time_s=own.time_s[::20], values=own.values[::20]) if own.modality in slow else own
+            for own in walk.streams
+        ]
+        return exports.zipped(exports.sensor_logger(replace(walk, streams=tuple(streams))))
+
+    result = recognised(export("gyroscope"), ku_har, tmp_path)
+    assert len(result) == 10
+    assert (result.sensor_attention[:, 1] == 0).all()
+    told = [(problem.detail, problem.action) for problem in result.problems if problem.kind == "slow sensor"]
+    assert told == [
+        (
+            "the gyroscope gives 5.0 samples a second, too few for 100 Hz; expected at least 12",
+            "recognised without it",
+        )
+    ]
+    assert holes(result) == []
+    with pytest.raises(UnusableRecording, match="accelerometer gives 5"):
+        recognised(export("accelerometer", "gyroscope"), ku_har, tmp_path)
 
 
 def test_holes_too_short_for_a_window_are_not_told(ku_har: ActivityClassifier, tmp_path: Path) -> None:

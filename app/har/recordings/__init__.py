@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from app.har.errors import HarError, UnknownTable, UnrecognisedData
+from app.har.errors import HarError, InvalidDescription, UnknownTable, UnrecognisedData
 from app.har.recordings import (
     aware,
     empatica,
@@ -115,9 +115,12 @@ def read_upload(
 def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | None = None) -> list[Recording]:
     """Read the files of one upload, which the person calls by that name; see `read_upload`."""
     if columns is not None:
-        return mapped.read(mapping.fitting(members, columns, name), columns)
+        fitting, others = mapping.fitting(members, columns, name)
+        recordings = mapped.read(fitting, columns)
+        problems = _left_out(_Upload(name, errors=others))
+        return [replace(recordings[0], problems=(*recordings[0].problems, *problems)), *recordings[1:]]
     upload = _sorted_out(members, name)
-    recordings: list[Recording] = []
+    recordings = []
     for number, sources in upload.groups.items():
         try:
             recordings.extend(IMPORTERS[number].read(sources, name))
@@ -176,7 +179,15 @@ def _refusal(upload: _Upload) -> HarError:
 
 def _left_out(upload: _Upload) -> list[Problem]:
     """List the files that were not read beside those that were."""
-    problems = [Problem(name, "unreadable file", str(error), "left out") for name, error in upload.errors[:MAX_LISTED]]
+    problems = [
+        Problem(
+            name,
+            "file not used" if isinstance(error, InvalidDescription) else "unreadable file",
+            str(error),
+            "left out",
+        )
+        for name, error in upload.errors[:MAX_LISTED]
+    ]
     if (more := len(upload.errors) - MAX_LISTED) > 0:
         problems.append(Problem(upload.name, "unreadable file", f"and {more:,} more files", "left out"))
     if upload.strangers:

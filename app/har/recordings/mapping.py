@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, get_args
@@ -14,7 +14,7 @@ from app.har.documents import Section, dump_yaml, load_yaml
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import sources_in
-from app.har.recordings.files import Member
+from app.har.recordings.files import Member, is_document
 from app.har.recordings.sensors import ACCELERATION, ROTATION, kind_of_name, unit_of_text
 from app.har.recordings.tables import Layout, Source
 from app.har.types import MODALITY_CHANNELS, Gravity
@@ -287,8 +287,8 @@ def unknown_tables(members: Sequence[Member]) -> list[list[Source]]:
     UnreadableData : there is no table of numbers.
     """
     groups: dict[str, list[Source]] = {}
-    for source, _ in _sources(members):
-        if source is not None and is_table(source.layout):
+    for source in _opened(members)[0]:
+        if is_table(source.layout):
             groups.setdefault(fingerprint(source.layout), []).append(source)
     if not groups:
         name = members[0].name if members else "the upload"
@@ -296,10 +296,12 @@ def unknown_tables(members: Sequence[Member]) -> list[list[Source]]:
     return sorted(groups.values(), key=len, reverse=True)
 
 
-def fitting(members: Sequence[Member], mapping: ColumnMapping, name: str) -> list[Source]:
-    """Return the files that have the columns of a mapping; others, a readme for one, are left out.
+def fitting(
+    members: Sequence[Member], mapping: ColumnMapping, name: str
+) -> tuple[list[Source], list[tuple[str, HarError]]]:
+    """Return the files that have the columns of a mapping, and of each other one, by name, why it is none of them.
 
-    So is a file among several whose name tells another sensor.
+    A file among several whose name tells another sensor is none either.
 
     Raises
     ------
@@ -307,32 +309,40 @@ def fitting(members: Sequence[Member], mapping: ColumnMapping, name: str) -> lis
     UnreadableData : there is no table at all.
     """
     kinds = {sensor.kind for sensor in mapping.sensors}
+    opened, unread = _opened(members)
     sources: list[Source] = []
-    first: HarError | None = None
-    for source, error in _sources(members):
-        if source is not None:
-            told, file = sensors_told(source.name), mapping.file_of(source.name)
-            if not file if mapping.files else len(members) > 1 and told and not told & kinds:
-                continue
-            try:
-                check_columns(mapping.within(file), source.layout, source.name)
-                sources.append(source)
-            except InvalidDescription as fault:
-                error = fault
-        if first is None or isinstance(first, UnreadableData):
-            first = error or first
+    unfit: list[tuple[str, HarError]] = []
+    strangers: list[tuple[str, HarError]] = []  # whose names tell that the mapping is not about them
+    for source in opened:
+        told, file = sensors_told(source.name), mapping.file_of(source.name)
+        if not file if mapping.files else len(members) > 1 and told and not told & kinds:
+            wanted = " or ".join(mapping.files) or " and ".join(sorted(kinds))
+            strangers.append((source.name, InvalidDescription(f"its name tells of none that is mapped: {wanted}")))
+            continue
+        try:
+            check_columns(mapping.within(file), source.layout, source.name)
+            sources.append(source)
+        except InvalidDescription as error:
+            unfit.append((source.name, error))
     if not sources:
         wanted = f": none is called {' or '.join(mapping.files)}" if mapping.files else ""
-        raise first or UnreadableData(f"{name}: holds no table of the sensors that the mapping names{wanted}.")
-    return sources
+        nothing = UnreadableData(f"{name}: holds no table of the sensors that the mapping names{wanted}.")
+        raise next((error for _, error in unfit + unread), nothing)
+    return sources, unfit + unread + strangers
 
 
-def _sources(members: Sequence[Member]) -> Iterator[tuple[Source | None, HarError | None]]:
+def _opened(members: Sequence[Member]) -> tuple[list[Source], list[tuple[str, HarError]]]:
+    """Return the tables, and of the other files what is wrong with them."""
+    sources: list[Source] = []
+    errors: list[tuple[str, HarError]] = []
     for member in members:
+        if len(members) > 1 and is_document(member.name):
+            continue
         try:
-            yield from ((source, None) for source in sources_in(member))
+            sources.extend(sources_in(member))
         except UnreadableData as error:
-            yield None, error
+            errors.append((member.name, error))
+    return sources, errors
 
 
 def date_time_seconds(column: pl.Series) -> pl.Series:

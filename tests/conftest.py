@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+from werkzeug.security import generate_password_hash
 
 if TYPE_CHECKING:
     from tests.trained import Example
@@ -68,8 +71,32 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "instance" / "kinelab.sqlite"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Hash passwords with a fraction of the work: a test logs in more often than a person, and guesses none."""
+    from app.models import user
+    from app.services import accounts
+
+    hashed = partial(generate_password_hash, method="scrypt:1024:8:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(user, "generate_password_hash", hashed)
+        patch.setattr(accounts, "generate_password_hash", hashed)
+        yield
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Keep compiled templates, or each test's application would compile them anew."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(
+    tmp_path: Path,
+    migrated_database: Path,
+    compiled_templates: FileSystemBytecodeCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Flask]:
     """Return an application with its own empty home and database, without CSRF and rate limits."""
     monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -84,6 +111,7 @@ def app(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatch
     config.RATELIMIT_ENABLED = False  # type: ignore[attr-defined]
     app = create_app(config)
     app.test_client_class = ServerLikeClient
+    app.jinja_env.bytecode_cache = compiled_templates
     with app.app_context():
         yield app
         db.session.remove()

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from app.har.baselines import MODELS
+from app.har.classifier import ActivityClassifier, ModelConfig
 from app.har.datasets.hapt import OFFICIAL_TEST_SUBJECTS
 from app.har.evaluation import calibration_error, compare, evaluate
 from app.har.splits import fold_windows
@@ -28,6 +29,15 @@ from benchmarks import aeon_models
 from benchmarks.data import SETS, windows_of
 
 KEYS = ("f1", "accuracy", "calibration error", "fit seconds")
+
+
+class AnyWayRound(ActivityClassifier):
+    """ELM-GRU-AM that also learns from turned copies."""
+
+    name = "elm-gru-am-any-way-round"
+
+    def __init__(self) -> None:
+        super().__init__(ModelConfig(any_way_round=True))
 
 
 def splits_of(windows: WindowSet, protocol: str, n_folds: int, seed: int) -> list[Split]:
@@ -133,7 +143,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--keep", type=Path, required=True)
     options = parser.parse_args()
-    MODELS.update(aeon_models.MODELS)
+    MODELS.update(aeon_models.MODELS | {AnyWayRound.name: AnyWayRound})
     result = {}
     for run in options.runs:
         name_of_set, protocol, seeds, *models = run.split(":")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+from scipy.spatial.transform import Rotation
 
+from app.har.features import triads
 from app.har.types import FloatArray, IntArray, WindowSet
 
 SLOW_RATES_HZ = (25.0, 32.0, 50.0, 64.0)  # of watches, bands and frugal phones
@@ -14,21 +16,50 @@ STEEPNESS = 24  # order of the low-pass: as sharp as resampling is
 ROWS = 512  # windows transformed at once
 
 
-def slow_copies(windows: WindowSet, share: float, seed: int) -> tuple[IntArray, WindowSet]:
-    """Choose a share of the windows; return which, and what slower sensors would have recorded of them.
+def device_copies(
+    windows: WindowSet, share: float, seed: int, *, any_way_round: bool = False
+) -> tuple[IntArray, WindowSet]:
+    """Choose a share of the windows; return which, and what other devices would have recorded of them.
 
-    A recording at 60 Hz, resampled to 100 Hz, has nothing above 30 Hz. A model that never saw such windows takes the
-    silence there for rest. There are no copies where no usual sensor is clearly slower.
+    They are slower: a recording at 60 Hz, resampled to 100 Hz, has nothing above 30 Hz, and a model that never saw such
+    windows takes the silence there for rest. Of data at a rate that no usual sensor is clearly below there are none.
+
+    Parameters
+    ----------
+    any_way_round
+        They are turned, too: every device by a random rotation of its own, all its sensors alike. Where gravity is
+        included, which tells lying from standing, it stays where it is, and the device is turned about it.
     """
     rates = [rate for rate in SLOW_RATES_HZ if rate < 0.9 * windows.sampling_rate_hz]
     random = np.random.default_rng(seed)
-    chosen = np.flatnonzero(random.random(len(windows)) < (share if rates else 0.0))
+    chosen = np.flatnonzero(random.random(len(windows)) < (share if rates or any_way_round else 0.0))
     copies = windows.take(chosen)
-    cutoff_hz = PASS * random.choice(rates or [0.0], len(chosen))
-    for start in range(0, len(chosen), ROWS):
+    cutoff_hz = PASS * random.choice(rates or [np.inf], len(chosen))
+    for start in range(0, len(chosen) if rates else 0, ROWS):
         rows = slice(start, start + ROWS)
         copies.X[rows] = _low_pass(copies.X[rows], cutoff_hz[rows], windows.sampling_rate_hz)
+    if any_way_round:
+        _turn(copies, random)
     return chosen, copies
+
+
+def _turn(windows: WindowSet, random: np.random.Generator) -> None:
+    devices: dict[str, dict[str, list[int]]] = {}
+    for sensor, channels in triads(windows.channels).items():
+        device, _, kind = sensor.rpartition(".")
+        devices.setdefault(device, {})[kind] = channels
+    for sensors in devices.values():
+        if windows.gravity == "removed":
+            rotation = Rotation.random(len(windows), random)
+        elif "acc" in sensors:
+            down = np.nan_to_num(windows.X[:, :, sensors["acc"]].mean(axis=1))  # a sensor that is missing is not turned
+            down /= np.linalg.norm(down, axis=1, keepdims=True) + 1e-6
+            rotation = Rotation.from_rotvec(random.uniform(-np.pi, np.pi, (len(windows), 1)) * down)
+        else:
+            continue
+        matrix = rotation.as_matrix().astype(np.float32)
+        for channels in sensors.values():
+            windows.X[:, :, channels] = np.einsum("nij,ntj->nti", matrix, windows.X[:, :, channels])
 
 
 def _low_pass(X: FloatArray, cutoff_hz: NDArray[np.float64], rate_hz: float) -> FloatArray:

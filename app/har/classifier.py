@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har import model_folder, networks
-from app.har.augmentation import slow_copies
+from app.har.augmentation import device_copies
 from app.har.base import Classifier
 from app.har.combination import combine, fit_combination
 from app.har.convolutions import SAMPLE, RandomConvolutions
@@ -54,6 +54,7 @@ class ModelConfig:
     closing_share: float = 0.25  # of as many epochs more, on all training windows once calibration has had its part
     learning_rate: float = 3e-3
     slow_share: float = 0.5  # of the training windows come again, as from a slower sensor
+    any_way_round: bool = False  # and as from a device that is turned
     sensor_dropout: float = 0.1  # share of training windows that lose a sensor, where there are several
     elm_nodes: int = 3000
     elm_ridge: float = 100.0
@@ -225,16 +226,6 @@ class ActivityClassifier(Classifier):
         )
         return raw / np.float32(average)
 
-    def _pooling(self, n_steps: int, n_frames: int) -> FloatArray:
-        """Return the weight of each step after the convolutions in each frame, (n_steps, n_frames)."""
-        middle_s = (np.arange(n_steps) + 0.5) * self.window_length_s / n_steps
-        length_s, step_s = self._frames_s()
-        start_s = np.arange(n_frames) * step_s
-        distance = np.abs(middle_s[:, None] - start_s - length_s / 2)
-        inside = (distance <= length_s / 2) | (distance == distance.min(axis=0))
-        share: FloatArray = (inside / inside.sum(axis=0)).astype(np.float32)
-        return share
-
     def _inputs(self, described: _Description, present: NDArray[np.bool_]) -> dict[str, FloatArray]:
         """Return what the network reads; a sensor that is not present is silent."""
         frames = self._frame_scaler(described.frames[:, :, self._selected])
@@ -271,7 +262,8 @@ class ActivityClassifier(Classifier):
             RandomConvolutions.of(sample[:, :, channels], n_kernels, seed + number)
             for number, channels in enumerate(self._devices)
         ]
-        again, copies = slow_copies(windows, 0.0 if self._lacks("slow copies") else config.slow_share, seed)
+        share = 0.0 if self._lacks("slow copies") else config.slow_share
+        again, copies = device_copies(windows, share, seed, any_way_round=config.any_way_round)
         described = _Description.joined(per_chunk(windows, self._describe) + per_chunk(copies, self._describe))
         origin = np.append(np.arange(len(windows)), again)
         y, people = y[origin], windows.subjects[origin]
@@ -341,7 +333,8 @@ class ActivityClassifier(Classifier):
         networks.tensorflow_quietly().utils.set_random_seed(seed)
         channels = triads(self.channels)
         sensors = {sensor: (len(own), len(channels[sensor])) for sensor, own in self._selected_columns(described.names)}
-        pooling = self._pooling(self._raw_steps()[0], described.frames.shape[1])
+        frames = described.frames.shape[1], *self._frames_s()
+        pooling = networks.frame_pooling(self._raw_steps()[0], self.window_length_s, *frames)
         return networks.gru_attention(
             sensors, pooling, len(self.activities), self.config.units, self.config.filters, self.config.without
         )

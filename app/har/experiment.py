@@ -117,7 +117,7 @@ def run_experiment(
         "split": described,
         "folds": [describe_split(windows, split) for split in splits] if config.folds else [],
         "activities": list(windows.activities),
-        "config": {**asdict(config), "model_options": dict(config.model_options)},
+        "config": asdict(config),
         "data": dict(data),
         "environment": environment(),
         "history": history,
@@ -162,7 +162,7 @@ def fit_and_score(
 ) -> tuple[Classifier, Any, Metrics]:
     """Fit one model on the training windows, and look at the test windows once."""
     on_event({"stage": "fit"})
-    classifier = make_classifier(name, config.model_options if name == PRODUCT else {})
+    classifier = make_classifier(name, {"any_way_round": config.any_way_round} if name == PRODUCT else {})
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
     fit_seconds = time.perf_counter() - started

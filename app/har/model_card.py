@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
                 f"Windows of {about['window_length_s']:g} s, overlap {config['overlap']:g}, at "
                 f"{about['sampling_rate_hz']:g} Hz (other rates are resampled)",
                 GRAVITY[about["gravity"]],
-                *_filters(config),
+                *_options(config),
             ]
         ),
         "## How well it does",
@@ -80,10 +80,13 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
     return "\n\n".join(sections) + "\n"
 
 
-def _filters(config: Mapping[str, Any]) -> list[str]:
-    separated = "Gravity was separated by a low-pass at 0.3 Hz"
-    noise = config.get("low_pass_hz")
-    return [separated] * bool(config.get("separate_gravity")) + [f"Low-pass filter at {noise} Hz"] * bool(noise)
+def _options(config: Mapping[str, Any]) -> Iterator[str]:
+    if config.get("separate_gravity"):
+        yield "Gravity was separated by a low-pass at 0.3 Hz"
+    if noise := config.get("low_pass_hz"):
+        yield f"Low-pass filter at {noise} Hz"
+    if config.get("any_way_round"):
+        yield "Half of the windows a second time, as from a device that is turned"
 
 
 def _by_people(per_subject: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -44,6 +44,17 @@ def tensorflow_quietly() -> Any:
     return keras
 
 
+def frame_pooling(
+    n_steps: int, window_length_s: float, n_frames: int, frame_length_s: float, frame_step_s: float
+) -> FloatArray:
+    """Return the weight of each step after the convolutions in each frame, (n_steps, n_frames)."""
+    middle_s = (np.arange(n_steps) + 0.5) * window_length_s / n_steps
+    distance = np.abs(middle_s[:, None] - np.arange(n_frames) * frame_step_s - frame_length_s / 2)
+    inside = (distance <= frame_length_s / 2) | (distance == distance.min(axis=0))
+    share: FloatArray = (inside / inside.sum(axis=0)).astype(np.float32)
+    return share
+
+
 def gru_attention(
     sensors: Mapping[str, tuple[int, int]],
     pooling: FloatArray,

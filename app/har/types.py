@@ -6,7 +6,7 @@ Arrays are channels last. Acceleration is in m/s², rotation in rad/s, time in f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -292,4 +292,4 @@ class TrainConfig:
     low_pass_hz: float | None = None  # see filters.Preparation, here and below
     separate_gravity: bool = False
     gap_s: float = 0.5
-    model_options: Mapping[str, Any] = field(default_factory=dict)  # for ELM-GRU-AM, see classifier.ModelConfig
+    any_way_round: bool = False  # see classifier.ModelConfig

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.har.augmentation import SLOW_RATES_HZ, slow_copies
-from app.har.classifier import ActivityClassifier
+from app.har.augmentation import SLOW_RATES_HZ, device_copies
+from app.har.classifier import ActivityClassifier, ModelConfig
 from app.har.types import WindowSet
 from tests import synthetic
 
@@ -26,7 +26,7 @@ def test_a_slow_copy_keeps_what_a_slow_sensor_sees_and_nothing_else() -> None:
     time = np.arange(windows.X.shape[1]) / windows.sampling_rate_hz
     slow, fast = np.sin(2 * np.pi * 3 * time), np.sin(2 * np.pi * 22 * time)
     X = np.tile((slow + fast)[None, :, None], (len(windows), 1, windows.X.shape[2])).astype(np.float32)
-    chosen, copies = slow_copies(replace(windows, X=X), 1.0, 0)
+    chosen, copies = device_copies(replace(windows, X=X), 1.0, 0)
     assert chosen.tolist() == list(range(len(windows)))
     inner = slice(30, -30)
     np.testing.assert_allclose(
@@ -38,7 +38,7 @@ def test_a_slow_copy_keeps_what_a_slow_sensor_sees_and_nothing_else() -> None:
 def test_slow_copies_are_a_share_of_the_windows_and_leave_the_windows_alone() -> None:
     windows = synthetic.window_set(6)
     before = windows.X.copy()
-    chosen, copies = slow_copies(windows, 0.5, 1)
+    chosen, copies = device_copies(windows, 0.5, 1)
     assert 0.2 * len(windows) < len(chosen) < 0.8 * len(windows)
     assert len(copies) == len(chosen)
     np.testing.assert_array_equal(windows.X, before)
@@ -46,17 +46,39 @@ def test_slow_copies_are_a_share_of_the_windows_and_leave_the_windows_alone() ->
 
 def test_there_are_no_slow_copies_of_what_is_slow() -> None:
     windows = replace(synthetic.window_set(4), sampling_rate_hz=min(SLOW_RATES_HZ))
-    chosen, copies = slow_copies(windows, 1.0, 0)
+    chosen, copies = device_copies(windows, 1.0, 0)
     assert (len(chosen), len(copies)) == (0, 0)
 
 
 def test_a_missing_sensor_stays_missing_in_a_slow_copy() -> None:
     windows = synthetic.window_set(4)
     windows.X[0, :, 3:] = np.nan
-    _, copies = slow_copies(windows, 1.0, 0)
+    _, copies = device_copies(windows, 1.0, 0)
     assert np.isnan(copies.X[0, :, 3:]).all()
     assert np.isfinite(copies.X[0, :, :3]).all()
     assert np.isfinite(copies.X[1:]).all()
+
+
+def test_a_turned_copy_is_its_window_by_one_rotation_for_all_sensors_of_a_device() -> None:
+    windows = replace(synthetic.window_set(4), sampling_rate_hz=min(SLOW_RATES_HZ), gravity="removed")
+    _, copies = device_copies(windows, 1.0, 0, any_way_round=True)
+    assert len(copies) == len(windows)
+    for before, after in zip(windows.X, copies.X, strict=True):
+        rotation, *_ = np.linalg.lstsq(before[:, :3], after[:, :3], rcond=None)
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)
+        assert np.linalg.det(rotation) > 0
+        np.testing.assert_allclose(before[:, 3:] @ rotation, after[:, 3:], atol=1e-3)
+    assert np.abs(windows.X - copies.X).max() > 1.0
+
+
+def test_gravity_stays_where_it_is_in_a_turned_copy() -> None:
+    windows = synthetic.window_set(4, gravity="included")
+    windows.X[0, :, :3] = np.nan  # a sensor that is missing: nobody knows where down is
+    _, copies = device_copies(replace(windows, sampling_rate_hz=20.0), 1.0, 0, any_way_round=True)
+    down, still = windows.X[1:, :, :3].mean(axis=1), copies.X[1:, :, :3].mean(axis=1)
+    np.testing.assert_allclose(down, still, atol=1e-3)
+    assert (np.abs(windows.X[1:] - copies.X[1:]).max(axis=(1, 2)) > 0.01).mean() > 0.9
+    np.testing.assert_allclose(copies.X[0, :, 3:], windows.X[0, :, 3:], atol=1e-6)
 
 
 def test_a_model_recognises_what_a_slower_sensor_recorded() -> None:
@@ -66,3 +88,22 @@ def test_a_model_recognises_what_a_slower_sensor_recorded() -> None:
     model = ActivityClassifier().fit(windows.take(~tested), epochs=3)
     slow = resampled_from(windows.take(tested), 50.0)
     assert (model.predict_proba(slow).argmax(axis=1) == slow.y).mean() > 0.9
+
+
+def test_a_model_that_learns_from_turned_copies_recognises_a_turned_device() -> None:
+    base = synthetic.window_set(8)
+    time = np.arange(base.X.shape[1]) / base.sampling_rate_hz
+    noise = np.random.default_rng(0).normal(0, 0.1, base.X.shape)
+    y = np.arange(len(base)) % 2  # a slow movement along x, or a fast one along y
+    signal = np.sin(2 * np.pi * np.array([[1.5], [3.0]]) * time)[y]
+    noise[np.arange(len(y)), :, y] += signal
+    windows = replace(base, X=noise.astype(np.float32), y=y, activities=("Slow", "Fast"), gravity="removed")
+    tested = np.isin(windows.subjects, np.unique(windows.subjects)[-2:])
+    turned = windows.take(tested)
+    turned.X[:] = turned.X[:, :, [1, 0, 2, 4, 3, 5]] * np.array([1, 1, -1, 1, 1, -1], np.float32)  # x is y
+    right = []
+    for any_way_round in (False, True):
+        config = ModelConfig(elm_nodes=500, any_way_round=any_way_round)
+        model = ActivityClassifier(config).fit(windows.take(~tested), epochs=1)
+        right.append((model.predict_proba(turned).argmax(axis=1) == turned.y).mean())
+    assert right[1] > max(0.9, right[0] + 0.1), right

@@ -56,7 +56,9 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(examp
 
 
 def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flask, tmp_path: Path) -> None:
-    config = TrainConfig(models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9)
+    config = TrainConfig(
+        models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9, any_way_round=True
+    )
     run = training.train(EXAMPLE, config)
     assert run.status is RunStatus.FINISHED, run.reason
     version = model_versions.get(run.result["model_version"])
@@ -67,9 +69,11 @@ def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flas
     assert manifest["data"]["dataset"] == EXAMPLE
     assert manifest["preparation"] == {"low_pass_hz": 8.0, "separate_gravity": True, "gap_s": 0.9}
     assert manifest["gravity"] == "removed"
+    assert manifest["model_config"]["any_way_round"] is True
     card = model_versions.card(version)
     assert card
     assert "Low-pass filter at 8.0 Hz" in card.read_text(encoding="utf-8")
+    assert "a device that is turned" in card.read_text(encoding="utf-8")
 
     path = tmp_path / "walk.csv"  # what is recognised is treated as what was learnt from
     path.write_bytes(recording_csv(20.0))

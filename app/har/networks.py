@@ -22,6 +22,7 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
 LABEL_SMOOTHING = 0.05
 STRIDE = 4  # of the convolutions over the raw signal together
+UNROLLED = 16  # frames; a loop in the graph costs more than so few steps, and of more the graph grows too large
 
 
 def tensorflow_quietly() -> Any:
@@ -114,7 +115,7 @@ def gru_attention(
     fused = layers.Reshape((n_frames, 2 * units))(layers.AveragePooling2D((1, len(sensors)))(weighted))
     steps = layers.Rescaling(float(len(sensors)))(fused)  # (n, n_frames, 2u): the sensors' weighted sum
     if "gru" not in without:
-        steps = layers.Bidirectional(layers.GRU(units, return_sequences=True))(steps)
+        steps = layers.Bidirectional(layers.GRU(units, return_sequences=True, unroll=n_frames <= UNROLLED))(steps)
     score = layers.Dense(1, use_bias=False)(layers.Dense(units, activation="tanh")(steps))  # (n, n_frames, 1)
     if "time attention" in without:
         score = layers.Rescaling(0.0)(score)

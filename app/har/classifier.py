@@ -99,7 +99,8 @@ class ActivityClassifier(Classifier):
     def __init__(self, config: ModelConfig | None = None) -> None:
         self.config = config or ModelConfig()
         self.importances: list[tuple[str, float]] = []  # of every frame feature, most important first
-        self.combination = (1.0, 1.0)  # of the network's log probabilities, and of the head's scores
+        # By the sensors present: the say of the network's log probabilities, and of the head's scores
+        self.combinations: dict[tuple[bool, ...], tuple[float, float]] = {}
 
     @property
     def selected_k(self) -> int:
@@ -136,7 +137,7 @@ class ActivityClassifier(Classifier):
         log_p = np.log(outputs["activity"] + 1e-7)
         scores = self.elm.predict(np.clip(scaled, -CLIP, CLIP), self._blocks(present))
         return Recognition(
-            combine(log_p, np.zeros_like(scores) if self._lacks("head") else scores, self.combination),
+            combine(log_p, np.zeros_like(scores) if self._lacks("head") else scores, self.combinations, present),
             outputs["attention"],
             outputs["sensor_attention"],
             outputs["embedding"],
@@ -289,11 +290,12 @@ class ActivityClassifier(Classifier):
         self._window_columns = described.columns
         self.elm = self._new_elm(seed)
         self.elm.fit(whole[fitted], y[fitted], n_activities, balanced=True)
-        scores = self.elm.predict(whole[held_out])
+        patterns = np.array(list(self._combinations()))
+        blocks = self._blocks(patterns)
+        scores = [self.elm.solve(own).predict(whole[held_out], np.tile(own, (len(held_out), 1))) for own in blocks]
         self.elm.partial_fit(whole[kept], y[kept], n_activities)
-        for combination in self._blocks(np.array(list(self._combinations()))).tolist():
-            if not all(combination):  # that one is solved already
-                self.elm.solve(tuple(combination))
+        for own in blocks:
+            self.elm.solve(own)
 
         on_event({"stage": "network", "fraction": 0.4})
         self._compander = Compander.of(described.raw[fitted])
@@ -308,10 +310,11 @@ class ActivityClassifier(Classifier):
         self._infer = training.infer
 
         on_event({"stage": "calibration", "fraction": 0.8})
-        log_p = np.log(self._infer(of_held_out)["activity"] + 1e-7)
-        if self._lacks("head"):
-            scores = np.zeros_like(scores)
-        self.combination = fit_combination(log_p, scores, y[held_out])
+        for pattern, score in zip(patterns, scores, strict=True):
+            of_held_out["present"] = np.tile(np.float32(pattern), (len(held_out), 1))
+            log_p = np.log(self._infer(of_held_out)["activity"] + 1e-7)
+            said = np.zeros_like(score) if self._lacks("head") else score
+            self.combinations[tuple(pattern.tolist())] = fit_combination(log_p, said, y[held_out])
 
         # The people held out are people too: the network gets to know them last, as the head did above.
         training.run(inputs, y, closing, config.learning_rate / 2)
@@ -367,7 +370,7 @@ class ActivityClassifier(Classifier):
             "gravity": self.gravity,
             "preparation": asdict(self.preparation),
             "importances": self.importances,
-            "combination": list(self.combination),
+            "combinations": [[list(present), list(own)] for present, own in self.combinations.items()],
             "elm_seed": self.elm.seed,
             "elm_combinations": [list(combination) for combination in self.elm.betas],
             "familiar_limits": [own.limit for own in self._familiarity],
@@ -405,7 +408,8 @@ class ActivityClassifier(Classifier):
         model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
         model.gravity, model.preparation = manifest["gravity"], Preparation(**manifest.get("preparation", {}))
         model.importances = [(name, importance) for name, importance in manifest["importances"]]
-        model.combination = tuple(manifest["combination"])
+        whole = [(True,) * len(model.sensors), manifest.get("combination")]  # the only one that there once was
+        model.combinations = {tuple(some): tuple(own) for some, own in manifest.get("combinations", [whole])}
         model._selected = arrays["selected"]
         model._frame_scaler = Scaler(arrays["frame_mean"], arrays["frame_deviation"])
         model._window_scaler = Scaler(arrays["window_mean"], arrays["window_deviation"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -9,12 +11,21 @@ from scipy.special import log_softmax, softmax
 
 from app.har.types import FloatArray, IntArray
 
+Combinations = Mapping[tuple[bool, ...], tuple[float, float]]
 NETWORKS_SAY = 0.25  # at most, beside the head
 
 
-def combine(log_p: FloatArray, scores: FloatArray, combination: tuple[float, float]) -> FloatArray:
-    """Return the probabilities ∝ exp(a log p + b score): a product of experts, each with its own temperature."""
-    probabilities: FloatArray = softmax(combination[0] * log_p + combination[1] * scores, axis=1)
+def combine(
+    log_p: FloatArray, scores: FloatArray, combinations: Combinations, present: NDArray[np.bool_]
+) -> FloatArray:
+    """Return the probabilities ∝ exp(a log p + b score), (n, n_activities): a product of experts, each tempered.
+
+    ``combinations`` are a and b by the sensors present; rows (n, n_sensors) of no such pattern get those of all.
+    """
+    weights = np.tile(np.array(combinations[(True,) * present.shape[1]], np.float32), (len(present), 1))
+    for pattern, own in combinations.items():
+        weights[(present == pattern).all(axis=1)] = own
+    probabilities: FloatArray = softmax(weights[:, :1] * log_p + weights[:, 1:] * scores, axis=1)
     return probabilities
 
 

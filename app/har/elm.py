@@ -91,15 +91,19 @@ class ExtremeLearningMachine:
         self.solve((True,) * len(self.sizes))
         return self
 
-    def solve(self, present: tuple[bool, ...]) -> None:
+    def solve(self, present: Sequence[bool] | NDArray[np.bool_]) -> ExtremeLearningMachine:
         """Find the output weights of these blocks alone; afterwards `predict` takes rows that have no others."""
+        key = tuple(map(bool, present))
+        if key in self.betas:
+            return self
         if self._gram is None or self._moment is None:
             raise ValueError("fit the extreme learning machine first")
         nodes = np.flatnonzero(np.repeat(present, self.sizes))
         regularised = self._gram[np.ix_(nodes, nodes)]
         regularised[np.diag_indices(len(nodes))] += self.ridge
         beta = linalg.solve(regularised, self._moment[nodes], assume_a="pos", overwrite_a=True, check_finite=False)
-        self.betas[present] = beta.astype(np.float32)
+        self.betas[key] = beta.astype(np.float32)
+        return self
 
     def hidden(self, X: FloatArray) -> FloatArray:
         """Return H, the outputs of the hidden layer: (n, n_nodes), float32."""

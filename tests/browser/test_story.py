@@ -24,7 +24,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
     page.get_by_role("link", name="physiotherapy-example").first.click()
     expect(page.locator("main")).to_contain_text("7")
 
-    start_training(page, site.address, models=("elm-gru-am", "random-forest"), epochs=6)
+    start_training(page, site.address, models=("elm-gru-am", "random-forest"), epochs=3)
     widths = set()
     for _ in range(600):
         if page.locator("#comparison").count():

@@ -230,9 +230,21 @@ def test_the_combination_trusts_the_better_of_the_two_and_tempers_the_overconfid
     network, head = fit_combination(log_p, noise.astype(np.float32), y)
     assert 0.15 < network < 0.25
     assert head < 1.0
-    probabilities = combine(log_p, noise.astype(np.float32), (network, head))
+    probabilities = combine(log_p, noise.astype(np.float32), {(True,): (network, head)}, np.ones((len(y), 1), bool))
     confidence = probabilities.max(axis=1).mean()
     assert confidence == pytest.approx((probabilities.argmax(axis=1) == y).mean(), abs=0.03)
+
+
+def test_each_row_is_combined_as_its_sensors_were(model: ActivityClassifier) -> None:
+    assert set(model.combinations) == {(True, True), (True, False), (False, True)}
+    log_p, scores = np.log([[0.9, 0.1]] * 3).astype(np.float32), np.array([[0.0, 1.0]] * 3, np.float32)
+    found = combine(
+        log_p,
+        scores,
+        {(True, True): (1.0, 0.0), (True, False): (0.0, 1.0)},
+        np.array([[True, True], [True, False], [False, True]]),
+    )
+    np.testing.assert_allclose(found[:, 0], [0.9, 1 / (1 + np.e), 0.9], rtol=1e-5)
 
 
 def test_a_handful_of_held_out_windows_makes_nobody_certain() -> None:

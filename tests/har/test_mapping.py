@@ -270,3 +270,29 @@ def test_what_would_be_read_is_told_with_what_speaks_against_it() -> None:
 
 def test_a_sum_of_g_is_gravity() -> None:
     assert mappings.UNITS["accelerometer"]["mg"] * 1000 == pytest.approx(G)
+
+
+@pytest.mark.parametrize("header", ["time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z", "t,ax,ay,az,gx,gy,gz"])
+@pytest.mark.parametrize("blank", ["", "NaN"])
+def test_sensors_of_different_rates_in_one_table_leave_each_others_cells_blank(
+    header: str, blank: str, tmp_path: Path
+) -> None:
+    def row(time_s: float, values: np.ndarray, first: int) -> tuple[float, str]:
+        cells = [blank] * 6
+        cells[first : first + 3] = [f"{value:.5f}" for value in values]
+        return time_s, ",".join([f"{time_s:.4f}", *cells])
+
+    often = [row(t, values, 0) for t, values in zip(TIME, ACC, strict=True)]
+    seldom = [row(t + 0.001, values, 3) for t, values in zip(TIME[::4], GYRO[::4], strict=True)]
+    path = tmp_path / "upload"
+    path.write_text("\n".join([header, *(text for _, text in sorted(often + seldom)), ""]))
+    names = header.split(",")
+    sensors = (
+        SensorColumns("accelerometer", (names[1], names[2], names[3]), "m/s²"),
+        SensorColumns("gyroscope", (names[4], names[5], names[6]), "rad/s"),
+    )
+    (recording,) = read_upload(path, "own.csv", columns=ColumnMapping(sensors, names[0]) if names[0] == "t" else None)
+    assert [len(stream.time_s) for stream in recording.streams] == [len(often), len(seldom)]
+    path.write_text(path.read_text().replace(f"{blank},{blank},{blank}", "?,?,?"))
+    with pytest.raises(UnreadableData, match="rows are unusable"):
+        read_upload(path, "own.csv", columns=ColumnMapping(sensors, names[0]) if names[0] == "t" else None)

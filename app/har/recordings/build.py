@@ -38,6 +38,7 @@ def raw_stream(
     unit: str = "",
     factor: float = 1.0,
     in_seconds: bool = False,
+    sparse: bool = False,
 ) -> tuple[Stream, list[Problem]]:
     """Take one sensor out of parsed columns; rows without a finite time and finite values are dropped and listed.
 
@@ -46,6 +47,7 @@ def raw_stream(
     unit : what to say of the unit found.
     factor : from the file's unit to the core's.
     in_seconds : whether the format says that time is in seconds; else its unit is told from the rate.
+    sparse : whether rows without any of these values are other sensors', and however many of them no fault.
 
     Raises
     ------
@@ -61,7 +63,8 @@ def raw_stream(
     if not good.all():
         bad = np.flatnonzero(~good)
         where = f"line {source.line(int(bad[0]))}: {text_at(source, int(bad[0]))!r}"
-        if good.mean() < MIN_USABLE:
+        others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
+        if good.sum() < MIN_USABLE * (~others).sum():
             raise UnreadableData(
                 f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable."
             )

@@ -66,9 +66,10 @@ def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
 def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
     """Make a recording of the parsed columns; gravity is told from the signal."""
     labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
-    parts = []
+    parts, names = [], _names(source.layout)
     for modality, axes in _sensors(frame.columns).items():
-        parts.append(raw_stream(source, frame, modality, TIME, axes, labels, unit=f"{_unit(modality)}, by the format"))
+        unit, sparse = f"{_unit(modality)}, by the format", source.layout.sparse([names.index(axis) for axis in axes])
+        parts.append(raw_stream(source, frame, modality, TIME, axes, labels, unit=unit, sparse=sparse))
         frame = frame.drop(axes)  # a day of it need not be in memory twice
     return build_recording(source.name, recording_id, subject, parts, activities=activities, app=APP)
 

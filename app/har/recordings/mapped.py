@@ -179,12 +179,14 @@ def _parts(timed: _Timed, origin: float | None, labels: IntArray | None = None) 
         )
         times = f", times {sensor.scale:g}" if sensor.scale != 1.0 else ""
         unit = f"{sensor.unit}{times}, by the mapping"
-        axes = sensor.columns
+        axes, names = sensor.columns, column_names(timed.source.layout)
+        sparse = timed.source.layout.sparse([names.index(axis) for axis in axes])
         parts.append(
             raw_stream(
-                timed.source, turned, sensor.modality, time, axes, labels, unit=unit, factor=factor, in_seconds=True
+                timed.source, turned, sensor.modality, time, axes, labels, unit=unit, factor=factor, in_seconds=True,
+                sparse=sparse,
             )
-        )
+        )  # fmt: skip
     return parts
 
 

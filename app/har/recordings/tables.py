@@ -66,6 +66,13 @@ class Layout:
         cells = [cell for cell in self.column(index) if cell.strip()]
         return bool(cells) and sum(is_number(c) for c in cells) >= 0.5 * len(cells)
 
+    def sparse(self, columns: Sequence[int]) -> bool:
+        """Tell whether some columns are numbers together or blank together: many rows may be of other sensors."""
+        cells = [[cell.strip().lower() for i, cell in enumerate(row) if i in columns] for row in self.rows]
+        blank = [{cell in ("", "nan") for cell in own} for own in cells if own]
+        numbers = all(cell == "" or is_number(cell) for own in cells for cell in own)
+        return numbers and all(len(own) == 1 for own in blank) and {True} in blank
+
     @property
     def names(self) -> tuple[str, ...]:
         """Return the headings without quotes, spaces around them and capitals."""

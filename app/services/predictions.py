@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 PREFIX = "recording-"
 QUALITY = "quality.json"
+PAUSE_S = 5.0  # between the recordings that the example puts into one file: no window may reach over it
 
 
 def predict_file(
@@ -119,15 +120,26 @@ def upload(
 
 
 def example() -> tuple[str, str]:
-    """Return name and text of one recording of the embedded example, preferably of a person left out of training."""
+    """Return name and text of a file with one person's recordings of the embedded example, one after another.
+
+    It is a person left out of training, where the model of the example has one.
+    """
     if (dataset := _example_dataset()) is None:
         raise NotFound("The example was removed by an administrator. Upload a recording of your own.")
     store = datasets.open_dataset(dataset)
-    recordings = list(zip(store.signals.recording_ids, store.signals.subjects, strict=True))
+    subjects = store.signals.subjects
     model = model_of_example()
     tested = model_versions.provenance(model).get("split", {}).get("subjects", {}).get("test", []) if model else []
-    chosen = next((name for name, subject in recordings if subject in tested), recordings[0][0])
-    return f"example-{shown_name(chosen)}.csv", "".join(store.recording_csv(chosen))
+    person = next((subject for subject in subjects if subject in tested), subjects[0])
+    own = [name for name, subject in zip(store.signals.recording_ids, subjects, strict=True) if subject == person]
+    lines, end_s = [""], 0.0
+    for name in own:
+        lines[0], *rows = "".join(store.recording_csv(name)).splitlines()
+        times, rest = zip(*(row.split(",", 1) for row in rows), strict=True)
+        shift_s = end_s - float(times[0])
+        lines += [f"{float(time) + shift_s:.6f},{cells}" for time, cells in zip(times, rest, strict=True)]
+        end_s = float(times[-1]) + shift_s + PAUSE_S
+    return f"example-person-{shown_name(person)}.csv", "\n".join([*lines, ""])
 
 
 def upload_example(user_id: int) -> Prediction:

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,9 @@ def test_the_example_can_be_tried_with_one_press_or_downloaded(
     assert "Window by window" in page.text
     text = user_client.get("/predictions/example.csv").text
     assert text.startswith("time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z,activity\n")
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    assert all(float(after[0]) > float(before[0]) for before, after in pairwise(rows))
+    assert len({row[-1] for row in rows}) > 3
 
 
 def test_there_is_no_example_where_its_data_set_was_removed(user_client: FlaskClient, model: ModelVersion) -> None:

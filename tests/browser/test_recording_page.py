@@ -75,8 +75,9 @@ def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Pa
     with page.expect_download() as table:
         page.get_by_role("link", name="bouts, CSV").click()
     rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
-    assert len(rows) == page.locator("#bouts tbody tr").count()
-    assert rows[1]["activity"] in page.locator("#bouts tbody tr").nth(1).inner_text()
+    shown = page.locator("#bouts tbody tr").filter(has_not_text="missing").all_inner_texts()  # of the first page
+    assert len(rows) >= len(shown) > 3
+    assert all(row["activity"] in text for row, text in zip(rows, shown, strict=False))
     with page.expect_download() as document:
         page.get_by_role("link", name="days and hours, JSON").click()
     (recording,) = json.loads(Path(document.value.path()).read_text())["daily"]

@@ -43,6 +43,7 @@ class Camera:
 def photograph(browser: Browser, site: Site) -> None:
     """Walk through every page, first as administrator, then as user."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(5 * MINUTES)
     camera = Camera(page, site)
     camera.shoot("landing-before-set-up", "/")
     set_up = str(site.setup_address)
@@ -73,6 +74,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("change-password", "/password")
 
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(5 * MINUTES)
     camera = Camera(page, site)
     camera.shoot("landing", "/")
     camera.shoot("register", "/register")

@@ -62,11 +62,15 @@ def parse_only(path: Path) -> dict[str, Any]:
 
 
 def import_only(path: Path) -> dict[str, Any]:
-    """Read, repair, examine, resample."""
+    """Read, repair, examine, resample; libraries are loaded before the clock starts, as for the parse alone."""
     from app.har.quality import card
     from app.har.recordings import read_upload
     from app.har.signal import to_signal_set
     from app.har.units import settle
+
+    import polars  # noqa: F401, I001  after app.har, which settles how its allocator behaves
+    import scipy.linalg
+    import scipy.signal  # noqa: F401
 
     before = peak_mib()
     started = time.perf_counter()

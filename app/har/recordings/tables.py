@@ -35,7 +35,7 @@ SURE_ROWS = 5  # of numbers, as many cells in each: a table begins there
 MAX_COLUMNS = 4000
 LEAD_LETTERS = 200
 COMMENT = "#%/;!"
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 16 * 2**20
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
 
@@ -300,6 +300,8 @@ def _rows_end(rest: bytes, data: bytes, newline: bytes) -> int:
     A single quote is a fault: its other half is not waited for for long.
     """
     end = data.rfind(newline) + 1
+    if b'"' not in rest and b'"' not in data:  # found in a tenth of the time that counting takes
+        return end
     before = rest.count(b'"')
     while end and (before + data.count(b'"', 0, end)) % 2:
         end = data.rfind(newline, 0, max(data.rfind(b'"', 0, end), 0)) + 1

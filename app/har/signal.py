@@ -315,7 +315,7 @@ def too_slow(modality: str, own_hz: float, rate_hz: float) -> str:
     )
 
 
-def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> NDArray[np.floating]:
+def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> FloatArray:
     """Resample samples a to b of a gap-free piece that begins at a time and has n in all: (n_channels, b - a)."""
     own = clock.rate_hz
     factor = int(np.ceil(own / rate)) if own > ANTI_ALIAS_FROM * rate and n >= 3 else 1
@@ -327,7 +327,7 @@ def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: floa
         max(int(np.searchsorted(clock.time_s, fine[0])) - MARGIN, 0),
         int(np.searchsorted(clock.time_s, fine[-1], side="right")) + MARGIN,
     )
-    time, values = _apart(clock.time_s[inside], _columns(clock.values, inside).astype(np.float64), CLOSEST / own)
+    time, values = _apart(clock.time_s[inside], _columns(clock.values, inside), CLOSEST / own)
     values = _spline(time, values, fine, HOLE / own)
     if factor > 1:
         from scipy.signal import resample_poly
@@ -349,7 +349,7 @@ def _samples_at(time: TimeArray, at: TimeArray, tolerance_s: float) -> slice | N
     return rows if (np.abs(time[rows] - at) <= tolerance_s).all() else None
 
 
-def _apart(time: TimeArray, values: NDArray[np.float64], least_s: float) -> tuple[TimeArray, NDArray[np.float64]]:
+def _apart(time: TimeArray, values: FloatArray, least_s: float) -> tuple[TimeArray, FloatArray]:
     """Put samples that all but share a time in one: the slope between them would be noise alone."""
     first = np.flatnonzero(np.diff(time, prepend=-np.inf) >= least_s)
     if len(first) == len(time):
@@ -357,30 +357,33 @@ def _apart(time: TimeArray, values: NDArray[np.float64], least_s: float) -> tupl
     count = np.diff(np.append(first, len(time)))
     return (
         np.add.reduceat(time - time[0], first) / count + time[0],
-        np.add.reduceat(values, first, axis=1) / count,
+        np.add.reduceat(values, first, axis=1) / count.astype(np.float32),
     )
 
 
-def _spline(time: TimeArray, values: NDArray[np.float64], at: TimeArray, hole_s: float) -> NDArray[np.float64]:
+def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -> FloatArray:
     """Interpolate (n_channels, n) by the natural cubic spline, held constant beyond the ends.
 
     Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). At a
-    hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured.
+    hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured. Only times
+    need more than single precision, and their differences no longer do.
     """
     from scipy.linalg import solve_banded
 
     if len(time) < 3:
-        return np.stack([np.interp(at, time, y) for y in values])
-    width = np.diff(time)
-    secant = np.diff(values, axis=1) / width
-    bands = np.zeros((3, len(time)))
+        return np.stack([np.interp(at, time, y) for y in values]).astype(np.float32)
+    width = np.diff(time).astype(np.float32)
+    secant = np.diff(values, axis=1)
+    secant /= width
+    bands = np.zeros((3, len(time)), np.float32)
     bands[1, 0] = bands[1, -1] = 2.0
     bands[0, 1] = bands[2, -2] = 1.0
     bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
     bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
     right = np.empty_like(values)
     right[:, 0], right[:, -1] = secant[:, 0], secant[:, -1]
-    right[:, 1:-1] = width[1:] * secant[:, :-1] + width[:-1] * secant[:, 1:]
+    np.multiply(width[1:], secant[:, :-1], out=right[:, 1:-1])
+    right[:, 1:-1] += width[:-1] * secant[:, 1:]
     right *= 3
     slope = solve_banded((1, 1), bands, right.T, overwrite_ab=True, overwrite_b=True, check_finite=False).T
     hole = np.flatnonzero(width > hole_s)
@@ -390,25 +393,23 @@ def _spline(time: TimeArray, values: NDArray[np.float64], at: TimeArray, hole_s:
     return _hermite(time, width, values, slope, at)
 
 
-def _hermite(
-    time: TimeArray,
-    step: NDArray[np.float64],
-    values: NDArray[np.float64],
-    slope: NDArray[np.float64],
-    at: TimeArray,
-) -> NDArray[np.float64]:
+def _hermite(time: TimeArray, step: FloatArray, values: FloatArray, slope: FloatArray, at: TimeArray) -> FloatArray:
     left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
+    right = left + 1
     width = step[left]
-    u = np.clip((at - time[left]) / width, 0.0, 1.0)
-    rest = 1.0 - u
+    u = np.clip((at - time[left]).astype(np.float32) / width, 0.0, 1.0)
+    rest = 1 - u
     before, slope_before = (1 + 2 * u) * rest**2, u * rest**2 * width
     after, slope_after = u**2 * (3 - 2 * u), -(u**2) * rest * width
-    result = np.empty((len(values), len(at)))
+    result = np.empty((len(values), len(at)), np.float32)
+    taken = np.empty(len(at), np.float32)
     for out, y, d in zip(result, values, slope, strict=True):
-        np.multiply(before, y[left], out=out)
-        out += after * y[1:][left]
-        out += slope_before * d[left]
-        out += slope_after * d[1:][left]
+        y.take(left, out=out, mode="clip")  # with the other modes, it would take to elsewhere first
+        out *= before
+        for weight, samples, position in ((after, y, right), (slope_before, d, left), (slope_after, d, right)):
+            samples.take(position, out=taken, mode="clip")
+            taken *= weight
+            out += taken
     return result
 
 

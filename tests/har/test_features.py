@@ -96,7 +96,7 @@ def test_channels_are_grouped_by_sensor() -> None:
 def test_bands_rise_and_end_at_fifty_hertz_or_half_the_rate() -> None:
     for n, rate in ((300, 100.0), (128, 50.0), (400, 200.0), (8, 10.0)):
         edges = band_edges(n, rate, 10)
-        assert edges == sorted(set(edges))
+        assert list(edges) == sorted(set(edges))
         assert edges[0] == 1
         assert edges[-1] - 1 <= min(n // 2, 50.0 * n / rate)
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,8 @@ def import_only(path: Path) -> dict[str, Any]:
     from app.har.signal import to_signal_set
     from app.har.units import settle
 
-    import polars  # noqa: F401, I001  after app.har, which settles how its allocator behaves
-    import scipy.linalg
-    import scipy.signal  # noqa: F401
+    for library in ("polars", "scipy.linalg", "scipy.signal"):  # after app.har, which settles how allocators behave
+        import_module(library)
 
     before = peak_mib()
     started = time.perf_counter()

@@ -355,10 +355,8 @@ def _apart(time: TimeArray, values: FloatArray, least_s: float) -> tuple[TimeArr
     if len(first) == len(time):
         return time, values
     count = np.diff(np.append(first, len(time)))
-    return (
-        np.add.reduceat(time - time[0], first) / count + time[0],
-        np.add.reduceat(values, first, axis=1) / count.astype(np.float32),
-    )
+    mean = np.add.reduceat(values, first, axis=1) / count
+    return np.add.reduceat(time - time[0], first) / count + time[0], mean.astype(np.float32)
 
 
 def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -> FloatArray:
@@ -385,7 +383,8 @@ def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -
     np.multiply(width[1:], secant[:, :-1], out=right[:, 1:-1])
     right[:, 1:-1] += width[:-1] * secant[:, 1:]
     right *= 3
-    slope = solve_banded((1, 1), bands, right.T, overwrite_ab=True, overwrite_b=True, check_finite=False).T
+    solved = solve_banded((1, 1), bands, right.T, overwrite_ab=True, overwrite_b=True, check_finite=False)
+    slope = np.asarray(solved.T, np.float32)
     hole = np.flatnonzero(width > hole_s)
     for side in (hole, hole + 1):
         limit, own = 3 * secant[:, hole], slope[:, side]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations, pairwise
+from math import ceil
 from typing import TypeVar
 
 import numpy as np
@@ -22,7 +23,8 @@ from app.har.types import FloatArray, IntArray, WindowSet
 
 T = TypeVar("T")
 
-CHUNK = 256  # windows described at once: bounds the memory, and keeps the work inside the cache
+# Windows described at once: the most bounds the memory, and fewer are not worth a thread.
+CHUNK, FEWEST = 512, 128
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own
@@ -153,13 +155,16 @@ def _titles(names: tuple[str, ...], title: str) -> tuple[str, ...]:
 def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:
     """Return what the function makes of each chunk of windows, computed on every core.
 
-    numpy and TensorFlow let go of the interpreter while they compute; a chunk is small enough for the cache. The linear
-    algebra keeps to one core each, or its threads and ours wait for each other.
+    Every core gets as many chunks as the others, of one size. numpy and TensorFlow let go of the interpreter while they
+    compute. The linear algebra keeps to one core each, or its threads and ours wait for each other.
     """
-    chunks = [windows.take(slice(start, start + CHUNK)) for start in range(0, len(windows), CHUNK)]
-    if len(chunks) == 1:
+    n, cores = len(windows), os.cpu_count() or 1
+    n_chunks = cores * max(1, ceil(n / (CHUNK * cores)))
+    size = max(ceil(n / n_chunks), FEWEST)
+    if n <= size:
         return [function(windows)]
-    with _linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
+    with _linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
         return list(pool.map(function, chunks))
 
 

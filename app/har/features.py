@@ -161,7 +161,7 @@ def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]
     n, cores = len(windows), os.cpu_count() or 1
     n_chunks = cores * max(1, ceil(n / (CHUNK * cores)))
     size = max(ceil(n / n_chunks), FEWEST)
-    if n <= size:
+    if 0 < n <= size:
         return [function(windows)]
     chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
     with _linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:

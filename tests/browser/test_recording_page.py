@@ -48,6 +48,22 @@ def seen(page: Page) -> tuple[float, float]:
     return start, end
 
 
+def pinch(page: Page, put_down: tuple[float, float], lifted: tuple[float, float]) -> None:
+    """Move two fingers over the plot; where each is, as a share of the plot's width."""
+    box = page.locator("#timeline .nsewdrag").last.bounding_box()
+    assert box
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, shares: list[float]) -> None:
+        at = [{"x": box["x"] + share * box["width"], "y": box["y"] + 20, "id": n} for n, share in enumerate(shares)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    touch("touchStart", list(put_down))
+    for step in np.linspace(0.2, 1, 5):
+        touch("touchMove", [a + step * (b - a) for a, b in zip(put_down, lifted, strict=True)])
+    touch("touchEnd", [])
+
+
 def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Page, site: Site) -> None:
     register(page, site.address, "walker")
     page.goto(site.address + "/")
@@ -151,6 +167,16 @@ def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
     expect(phone.locator("main")).to_contain_text("Times of day are those of Asia/Tokyo, the time zone of this browser")
     phone.get_by_role("button", name="Zoom in").tap()
     expect(phone.locator(SHOWING)).to_contain_text("(12:00:00)")
+    before = seen(phone)
+    phone.locator("#timeline").scroll_into_view_if_needed()
+    pinch(phone, (0.4, 0.6), (0.2, 0.8))
+    expect(phone.locator(SHOWING)).to_contain_text(re.compile(r"\(\d:\d\d:\d\d\)"))
+    after = seen(phone)
+    assert (after[1] - after[0]) / (before[1] - before[0]) == pytest.approx(1 / 3, rel=0.05)
+    middle = (sum(before) / 2, sum(after) / 2)
+    assert middle[1] == pytest.approx(middle[0], abs=0.02 * (before[1] - before[0]))
+    phone.get_by_role("button", name="All").tap()
+    expect(phone.locator(SHOWING)).to_contain_text("(24:00:00)")
     tools = phone.locator(".timeline-tools").bounding_box()
     chart = phone.locator("#timeline").bounding_box()
     assert tools

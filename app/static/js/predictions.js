@@ -134,6 +134,7 @@
       if (from !== undefined) look(from, to, 120);
     });
     element.on("plotly_doubleclick", () => look(null, null));
+    pinch();
   }
 
   // Move at once, as far as the recording goes, and let the server's answer follow.
@@ -150,6 +151,28 @@
     out: ([a, b]) => [a - (b - a) / 2, b + (b - a) / 2],
     all: () => whole,
   };
+
+  // One finger scrolls the page; two move and stretch the time between them.
+  function pinch() {
+    let held = null; // where the fingers were put down, as shares of the plot's width, and what was in view
+    const fingers = (event) => {
+      const { left, width } = element.querySelector(".nsewdrag").getBoundingClientRect();
+      return [...event.touches].map((touch) => (touch.clientX - left) / width).sort((a, b) => a - b);
+    };
+    element.addEventListener("touchstart", (event) => {
+      held = event.touches.length === 2 ? { at: fingers(event), from: seen[0], length: seen[1] - seen[0] } : null;
+      if (held) event.stopPropagation(); // plotly would count two taps
+    }, { capture: true, passive: true });
+    element.addEventListener("touchmove", (event) => {
+      if (!held || event.touches.length !== 2) return;
+      event.preventDefault(); // or the browser enlarges the page
+      const now = fingers(event);
+      const length = held.length * (held.at[1] - held.at[0]) / Math.max(now[1] - now[0], 0.02);
+      const from = held.from + held.at[0] * held.length - now[0] * length;
+      move(from, from + length);
+    }, { passive: false });
+    element.addEventListener("touchend", () => { held = null; });
+  }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-move]");

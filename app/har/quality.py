@@ -31,6 +31,8 @@ DOUBTFUL = {  # kinds of problems that leave a doubt about the result
     "clock restart": "the clock started again in mid-recording",
     "rows out of order": "the rows were out of order",
     "corrupt rows": "some rows could not be read",
+    "stray time stamps": "some time stamps were wrong",
+    "impossible values": "some values were beyond what a sensor gives",
     "empty cells": "some cells were empty",
 }
 
@@ -188,17 +190,23 @@ def _unworn(stream: Stream, rate: float) -> list[Span] | None:
     if rate <= 0 or time[-1] - time[0] < NON_WEAR_WINDOW_S:
         return None
     half = NON_WEAR_STEP_S / 2  # an hour around a quarter begins and ends in the middle of others
-    blocks = int((time[-1] - time[0]) // half) + 1
-    edges = np.searchsorted(time, time[0] + half * np.arange(1, blocks))
-    parts = np.split(stream.values, edges)
+    # The blocks that hold samples: of those in a long gap there may be more than there are samples
+    number = np.unique(
+        np.concatenate(
+            [np.arange(a // half, b // half + 1) for a, b in np.subtract(gap_free(stream, rate, half), time[0])]
+        )
+    ).astype(np.int64)
+    blocks = int(number[-1]) + 1
+    parts = np.split(stream.values, np.searchsorted(time, time[0] + half * number[1:]))
     count = np.array([len(part) for part in parts])
     total, square = np.array([_moments(part.astype(np.float64)) for part in parts]).swapaxes(0, 1)
     least = np.array([part.min(axis=0, initial=np.inf) for part in parts])
     most = np.array([part.max(axis=0, initial=-np.inf) for part in parts])
     spans: list[Span] = []
-    for block in range(0, blocks, 2):
+    near = np.unique(number[:, None] // 2 * 2 + np.arange(-6, 8, 2))  # whose hour may hold samples
+    for block in near[(near >= 0) & (near < blocks)].tolist():
         first = min(max(block - 3, 0), blocks - 8)
-        hour = slice(first, first + 8)
+        hour = slice(*np.searchsorted(number, (first, first + 8)).tolist())
         n = count[hour].sum()
         if n < rate * NON_WEAR_STEP_S:  # most of it is a gap
             continue

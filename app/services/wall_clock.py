@@ -15,6 +15,7 @@ Period = Literal["hour", "day"]
 SECONDS = {"hour": 3600.0, "day": 86_400.0}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+LONGEST_S = 400 * 86_400.0  # of which hours and days are told; a recording that lasts for more had a clock not set yet
 QUARTER_S = 900  # every time zone of today stands a whole number of quarters from UTC
 TICK_STEPS_S = (
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600,
@@ -111,8 +112,11 @@ class WallClock:
     def periods(self, kind: Period) -> list[tuple[float, float]]:
         """Return start and end of each hour or day that the recording touches; the first and last may be cut short.
 
-        By the clock, an hour that comes twice when summer time ends is two hours, and a day may have 23 or 25.
+        By the clock, an hour that comes twice when summer time ends is two hours, and a day may have 23 or 25. Of more
+        than LONGEST_S there are none: decades of a gap would be far more hours than samples.
         """
+        if self.end_s - self.start_s > LONGEST_S:
+            return []
         inner = self._changes(kind) if self.known else self._multiples(SECONDS[kind])
         return list(zip([self.start_s, *inner], [*inner, self.end_s], strict=True))
 

@@ -128,6 +128,16 @@ def test_when_summer_time_ends_an_hour_comes_twice_and_the_day_has_25() -> None:
     assert clock.period_title(days[1][0], "day") == "Sun 26 Oct 2025"
 
 
+@pytest.mark.parametrize("origin", [None, 0.0])
+def test_decades_of_a_clock_that_was_not_set_have_neither_hours_nor_days(
+    day: PredictionResult, origin: float | None
+) -> None:
+    start_s = np.where(np.arange(len(day)) < 5, 0.0, 1_717_156_790.0) + day.start_s
+    late = moved(replace(day, start_s=start_s, end_s=start_s + 3.0), origin)
+    assert per_period(late, 0, clock_of(late, 0, BERLIN), "hour") == []
+    assert per_period(late, 0, clock_of(late, 0, BERLIN), "day") == []
+
+
 def test_midnight_divides_days_where_the_person_looks_from() -> None:
     origin = utc("2025-05-12T20:30:00")
     for zone, lengths in ((timezone.utc, [3.5, 2.5]), (BERLIN, [1.5, 4.5])):

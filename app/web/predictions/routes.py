@@ -185,7 +185,7 @@ def _in_time(result: PredictionResult, part: int | None) -> dict[str, Any]:
     return {
         "clock": clock,
         "bouts": _bout_pages(result, part, clock),
-        "periods": {"day": days, "hour": hours},
+        "periods": {"day": days, "hour": hours} if days else None,
         "occurring": [name for name in result.activities if any(name in day["minutes"] for day in days)],
         "has_gaps": any(day["missing"] for day in days),
     }

@@ -71,7 +71,9 @@ class Classifier(ABC):
         self._check(windows)
         if not len(windows):
             return np.zeros((0, len(self.activities)), np.float32)
-        return self._predict_proba(windows).astype(np.float32)
+        probabilities = self._predict_proba(windows).astype(np.float32)
+        self._check_answer(probabilities)
+        return probabilities
 
     @abstractmethod
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None: ...
@@ -100,6 +102,14 @@ class Classifier(ABC):
                 f"The model was trained on acceleration with gravity {self.gravity}; here it is {windows.gravity}."
             )
         self._check_values(windows)
+
+    def _check_answer(self, probabilities: FloatArray) -> None:
+        """Let no answer out that is no number; what makes one should have been kept out before."""
+        if wrong := np.count_nonzero(~np.isfinite(probabilities).all(axis=1)):
+            raise UnusableRecording(
+                f"The model's answer is not a number for {wrong:,} of {len(probabilities):,} windows; the signal holds "
+                "values far beyond those of a sensor."
+            )
 
     def _check_values(self, windows: WindowSet) -> None:
         if not np.isfinite(windows.X).all():

@@ -118,7 +118,9 @@ class ActivityClassifier(Classifier):
         A sensor that is missing is NaN in all of its channels, all through the window.
         """
         self._check(windows)
-        return Recognition.joined(per_chunk(windows, self._recognise_chunk))
+        recognition = Recognition.joined(per_chunk(windows, self._recognise_chunk))
+        self._check_answer(recognition.probabilities)
+        return recognition
 
     def _recognise_chunk(self, windows: WindowSet) -> Recognition:
         missing = self._missing(windows)

@@ -39,6 +39,15 @@ def test_every_model_is_in_the_catalogue_and_a_run_compares_four_unless_told_oth
     assert TrainConfig().models == ("elm-gru-am", "random-forest", "lstm", "cnn")
 
 
+def test_an_answer_that_is_no_number_is_not_given(windows: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_classifier("random-forest", {}).fit(windows, seed=0)
+    answer = model.predict_proba(windows)
+    answer[7] = np.nan
+    monkeypatch.setattr(model, "_predict_proba", lambda _: answer)
+    with pytest.raises(UnusableRecording, match=f"not a number for 1 of {len(windows)} windows"):
+        model.predict_proba(windows)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_learns_reports_predicts_and_refuses(name: str, windows: WindowSet) -> None:
     events: list[Event] = []

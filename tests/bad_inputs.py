@@ -41,6 +41,14 @@ def _with_time(change: Callable[[np.ndarray], np.ndarray]) -> bytes:  # type: ig
     return text(np.column_stack([change(time), values]), HEADER).encode()
 
 
+def _since_1970(change: Callable[[int, float], float]) -> bytes:
+    """Return a good file with times since 1970 to the millisecond, changed by row and time."""
+    header, *lines = _good().splitlines()
+    cells = [line.partition(",") for line in lines]
+    rows = (f"{change(n, 1_717_156_790 + float(t)):.3f},{values}" for n, (t, _, values) in enumerate(cells))
+    return "\n".join([header, *rows]).encode()
+
+
 def _with_values(change: Callable[[np.ndarray], np.ndarray]) -> bytes:  # type: ignore[type-arg]
     time, values = signal("Walk", 1, 8.0)
     return text(np.column_stack([time, change(values)]), HEADER).encode()
@@ -100,6 +108,11 @@ def _backwards_in_middle(time: np.ndarray) -> np.ndarray:  # type: ignore[type-a
     return np.where(np.arange(len(time)) < 200, time + 50, time)
 
 
+def _mad(time: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    at = np.arange(len(time))
+    return np.where(at % 5 < 2, time, 1e12 * (at // 5 + 2) + 0.02 * (at % 5))
+
+
 def _hole(time: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     return np.where(np.arange(len(time)) < 200, time, time + 20)
 
@@ -142,6 +155,7 @@ REFUSED = (
         message="line 2",
     ),
     BadInput("time stands still", "still.csv", lambda: _with_time(lambda t: t * 0 + 5), message="never advances"),
+    BadInput("most times beside the others", "mad.csv", lambda: _with_time(_mad), message="line 2"),
     BadInput("time in days", "days.csv", lambda: _with_time(lambda t: t / 86400), message="step"),
     BadInput("decimal comma between commas", "comma.csv", lambda: _decimal_comma(","), message="cells"),
     BadInput("a line of 3 MB", "long.csv", lambda: b"1," * 1_500_000, message="line 1"),
@@ -221,6 +235,30 @@ MENDED = (
     BadInput("some NaN", "nan.csv", lambda: _lines(line_9="0.14,nan,nan,nan,nan,nan,nan"), problem="corrupt rows"),
     BadInput("some Inf", "inf.csv", lambda: _lines(line_9="0.14,inf,-inf,0,0,0,0"), problem="corrupt rows"),
     BadInput("text in a number", "text.csv", lambda: _lines(line_9="0.14,1.2m,0,0,0,0,0"), problem="corrupt rows"),
+    BadInput("a value of 1e30", "huge.csv", lambda: _lines(line_9="0.14,1e30,-1e30,0,0,0,0"), problem="corrupt rows"),
+    BadInput("a time of 1e18", "late.csv", lambda: _lines(line_9="1e18,1,2,3,0,0,0"), problem="stray time stamps"),
+    BadInput("a time beyond all", "inf.csv", lambda: _lines(line_9="1e300,1,2,3,0,0,0"), problem="corrupt rows"),
+    BadInput(
+        "a time of 0 in mid-file", "zero.csv", lambda: _lines(line_99="0,1,2,3,0,0,0"), problem="stray time stamps"
+    ),
+    BadInput(
+        "one time of 0, the others since 1970",
+        "epoch.csv",
+        lambda: _since_1970(lambda n, t: 0.0 if n == 0 else t),
+        problem="stray time stamps",
+    ),
+    BadInput(
+        "a tenth of the times 0, the others since 1970",
+        "zeros.csv",
+        lambda: _since_1970(lambda n, t: 0.0 if n % 10 == 3 else t),
+        problem="stray time stamps",
+    ),
+    BadInput(
+        "a clock set after a second",
+        "unset.csv",
+        lambda: _since_1970(lambda n, t: n / 50 if n < 50 else t),
+        problem="clock gap",
+    ),
     BadInput("empty cells", "cells.csv", lambda: _lines(line_9="0.14,1,2,3,,,"), problem="empty cells"),
     BadInput(
         "ragged rows",

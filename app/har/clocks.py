@@ -21,6 +21,9 @@ MAX_GAP_S = 1.0  # at most: a body does too much in a second
 GAP_PERIODS = 5
 RESTART_S = 0.3  # time that falls back further than this was restarted; less is disorder in delivery
 MAX_RESTARTS = 20  # more than that, and the rows are simply shuffled
+FEW = 5  # stamps in a row that may be faults; more of them are a clock
+ALONE_S = 86_400.0  # a few samples with no other within a day are too few for anything
+CENTURY_S = 36_525 * 86_400.0
 LISTED = 20  # gaps told one by one
 LOW_RATE_HZ = 10.0
 UNITS = ((1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds"))
@@ -47,6 +50,11 @@ def sampling_rate(time_s: TimeArray) -> float:
         inside = steps[steps <= max(GAP_S, GAP_PERIODS * float(np.median(steps)))]  # of some seconds, a hole is much
         return float(len(inside) / inside.sum() if inside.any() else (len(time_s) - 1) / span)
     return float(np.median(np.diff(starts)[adjacent] / np.diff(time_s[starts])[adjacent]))
+
+
+def first_s(streams: Sequence[Stream]) -> float:
+    """Return the time of the first sample of any sensor; 0 without one."""
+    return min((float(stream.time_s[0]) for stream in streams), default=0.0)
 
 
 def gap_threshold(rate_hz: float, gap_s: float = GAP_S) -> float:
@@ -94,6 +102,62 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     return time * scale, [
         Problem(source, "time unit", f"time is in {unit}: {step:g} between rows", "converted to seconds")
     ]
+
+
+def stray_stamps(time_s: TimeArray) -> NDArray[np.int64]:
+    """Return the positions of samples whose time is a fault: without them the clock runs on undisturbed.
+
+    Those are a few that stand alone for a day or more, all that stand a century from the middle one, and a few in a row
+    from which the clock comes back to where it was. A clock that goes on from where it fell to started again.
+    """
+    falls = bool((time_s[1:] < time_s[:-1]).any())
+    if not falls and (time_s[-1] - time_s[0] <= ALONE_S or np.diff(time_s).max() <= ALONE_S):
+        return np.empty(0, np.int64)
+    stray = _far_off(time_s)
+    if not falls:
+        return stray
+    rest = np.delete(np.arange(len(time_s)), stray)
+    return np.union1d(stray, rest[_out_and_back(time_s[rest])])
+
+
+def _far_off(time_s: TimeArray) -> NDArray[np.int64]:
+    if np.ptp(time_s) <= ALONE_S:
+        return np.empty(0, np.int64)
+    order = np.argsort(time_s, kind="stable")
+    time = time_s[order]
+    step = np.diff(time, prepend=-np.inf)
+    group = np.cumsum(step > ALONE_S)
+    alone = np.bincount(group, step > 0)[group] <= FEW  # stamps: a fault may give many rows the same
+    return np.asarray(order[alone | (np.abs(time - time[len(time) // 2]) > CENTURY_S)], np.int64)
+
+
+def _out_and_back(time_s: TimeArray) -> list[int]:
+    """Return a few samples in a row around each fall of the clock that leave it, and come back to it.
+
+    Before the first sample and after the last there is no clock to leave or to come back to.
+    """
+    falls = np.flatnonzero(np.diff(time_s) < -RESTART_S) + 1
+    if not 0 < len(falls) <= MAX_RESTARTS:
+        return []
+    n, rate = len(time_s), sampling_rate(np.sort(time_s))
+    leap, pause = gap_threshold(rate, RESTART_S), gap_threshold(rate, MAX_GAP_S)
+
+    def strays(first: int, end: int) -> bool:
+        before, after = first > 0, end < n
+        return (
+            (before or after)
+            and (not before or abs(time_s[first] - time_s[first - 1]) > leap)
+            and (not after or abs(time_s[end] - time_s[end - 1]) > leap)
+            and (not (before and after) or 0 <= time_s[end] - time_s[first - 1] <= pause)
+        )
+
+    found: set[int] = set()
+    for fall in falls.tolist():
+        runs = [run for k in range(1, FEW + 1) for run in ((fall, fall + k), (fall - k, fall))]
+        inside = [(first, end) for first, end in runs if first >= 0 and end <= n]
+        inside.sort(key=lambda run: run[0] == 0 or run[1] == n)  # with a clock on both sides there is less doubt
+        found.update(next((range(*run) for run in inside if strays(*run)), ()))
+    return sorted(found)
 
 
 @dataclass
@@ -231,8 +295,9 @@ def gap_problems(
             else:
                 starts, lengths = np.append(starts, start), np.append(lengths, length)
                 owners.append([stream.modality])
+    zero = first_s(streams)
     listed = [
-        f"{', '.join(modalities)}: {length:.1f} s without samples after {start - streams[0].time_s[0]:.1f} s"
+        f"{', '.join(modalities)}: {length:.1f} s without samples after {start - zero:.1f} s"
         for start, length, modalities in zip(starts, lengths, owners, strict=True)
     ]
     if len(listed) > LISTED:

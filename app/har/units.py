@@ -25,6 +25,9 @@ PERHAPS_G = (0.8, 1.25)
 FASTEST_RAD_S = 25.0  # for a tenth of the samples
 DECIDING = 0.25  # of a data set's recordings. Of four real sets with gravity 93 to 100 % are certain, of KU-HAR none
 LIKE_GRAVITY = (0.5, 2.0)  # a mean that may be gravity, in any movement
+MOST = {"accelerometer": 5000.0, "linear_accelerometer": 5000.0, "gravity": 100.0, "gyroscope": 350.0}
+"""Beyond what any sensor gives that a person wears: 400 g and 4,000 °/s, with some to spare."""
+RARE = 0.01  # of the samples; if more are beyond, the unit is another
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ Decisions = Mapping[tuple[str, str], Decision]  # by Recording.app and Stream.mo
 def settle(recording: Recording, decisions: Decisions | None = None) -> Recording:
     """Correct what physics leaves no doubt about: g or thousandths of it, deg/s, and whether gravity is in.
 
+    Samples that no sensor gives are left out then.
+
     Certain is a mean over each second that keeps near one length, if that is gravity's in some unit; a gyroscope that
     tells how fast gravity turns in the accelerometer; and a tenth of the samples faster than a body turns. Whatever
     else is left as the importer took it.
@@ -58,7 +63,27 @@ def settle(recording: Recording, decisions: Decisions | None = None) -> Recordin
         if stream.kind == "accelerometer":
             shared = decisions is not None and (recording.app, stream.modality) in decisions
             gravity = _settled_gravity(stream, gravity, recording.recording_id, problems, shared)
+    streams = [_possible(stream, recording.recording_id, problems) for stream in streams]
     return replace(recording, streams=tuple(streams), gravity=gravity, problems=tuple(problems))
+
+
+def _possible(stream: Stream, source: str, problems: list[Problem]) -> Stream:
+    """Leave out the few samples that no sensor gives; a filter would spread them over the seconds around."""
+    values, most = stream.values, MOST.get(stream.kind, np.inf)
+    if max(values.max(initial=0.0), -values.min(initial=0.0)) <= most:
+        return stream
+    beyond = np.flatnonzero((np.abs(values) > most).any(axis=1))
+    if len(beyond) > RARE * len(values):
+        return stream
+    detail = (
+        f"{stream.modality}: {len(beyond):,} of {len(values):,} samples beyond ±{most:g} {MODALITY_UNITS[stream.kind]}"
+        f", the first {values[beyond[0]].tolist()} at {stream.time_s[beyond[0]]:.10g} s"
+    )
+    problems.append(Problem(source, "impossible values", detail, "samples dropped"))
+    labels = None if stream.labels is None else np.delete(stream.labels, beyond)
+    return replace(
+        stream, time_s=np.delete(stream.time_s, beyond), values=np.delete(values, beyond, axis=0), labels=labels
+    )
 
 
 def decide(recordings: Iterable[Recording]) -> Decisions:

@@ -234,6 +234,8 @@ def _without_slow(recording: Recording, needed: Sequence[str], rate: float) -> R
 
 def _holes(recording: Recording, part: SignalSet, n_timesteps: int) -> Iterator[Problem]:
     """Tell where windows were cut without a sensor that the recording holds."""
+    from app.har.clocks import first_s
+
     window_s = n_timesteps / part.sampling_rate_hz
     long = np.flatnonzero(part.length >= n_timesteps)
     there = ~np.isnan(part.signal[part.first[long]])  # (n_stretches, n_channels): all through, or not at all
@@ -251,7 +253,8 @@ def _holes(recording: Recording, part: SignalSet, n_timesteps: int) -> Iterator[
         inside = (np.searchsorted(streams[name].time_s, (start_s, end_s)) for name in missing)
         some = any((before < after).any() for before, after in inside)
         what = f"no samples{f', or for less than {window_s:g} s at a time,' if some else ''}"
-        spans = _spans(start_s - recording.streams[0].time_s[0], end_s - recording.streams[0].time_s[0])
+        zero = first_s(recording.streams)
+        spans = _spans(start_s - zero, end_s - zero)
         yield Problem(
             recording.recording_id,
             "hole in a sensor",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.har.clocks import first_s
 from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, in_one_unit, natural
 from app.har.datasets.description import Clock, Description, Origin
 from app.har.datasets.label_table import Row, read_label_table
@@ -263,7 +264,7 @@ class OwnRecordings:
 
     def _labelled(self, recording: Recording, rows: Sequence[Row]) -> Recording:
         """Label the stretches of a recording by the lines of a table."""
-        start = min(float(stream.time_s[0]) for stream in recording.streams)
+        start = first_s(recording.streams)
         end = max(float(stream.time_s[-1]) for stream in recording.streams)
         columns = self.description.columns
         clock = self.description.clock

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import positive_steps, repair, to_seconds
+from app.har.clocks import positive_steps, repair, stray_stamps, to_seconds
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signal import mean_magnitude
-from app.har.types import Gravity, IntArray, Problem, Recording, Stream
+from app.har.types import Gravity, IntArray, Problem, Recording, Stream, TimeArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_NAME = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
+LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
+LARGEST_STAMP = 1e24  # in any unit
 STANDARD_GRAVITY = 9.80665  # m/s² in a g
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
@@ -40,7 +42,7 @@ def raw_stream(
     in_seconds: bool = False,
     sparse: bool = False,
 ) -> tuple[Stream, list[Problem]]:
-    """Take one sensor out of parsed columns; rows without a finite time and finite values are dropped and listed.
+    """Take one sensor out of parsed columns; rows whose time or values cannot be are dropped and listed.
 
     Parameters
     ----------
@@ -55,15 +57,18 @@ def raw_stream(
     """
     stamps = frame[time].to_numpy().astype(np.float64, copy=False)  # what is sound is not copied: it may be a day
     values = frame.select(axes).to_numpy().astype(np.float32, copy=False)
-    good = np.isfinite(stamps)
-    for axis in values.T:
-        good &= np.isfinite(axis)
+    good = np.ones(len(stamps), bool)
+    for column, most in ((stamps, LARGEST_STAMP), *((axis, LARGEST) for axis in values.T)):
+        if not -most <= column.min(initial=0.0) <= column.max(initial=0.0) <= most:  # with a NaN, it is not
+            good &= np.abs(column) <= most
     expected = f"numbers in {time}, {', '.join(axes)}"
     problems = []
     if not good.all():
         bad = np.flatnonzero(~good)
         where = f"line {source.line(int(bad[0]))}: {text_at(source, int(bad[0]))!r}"
         others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
+        if (np.abs(values[bad]) > LARGEST).any():
+            expected += f", at most {LARGEST:,.0f} either way"
         if good.sum() < MIN_USABLE * (~others).sum():
             raise UnreadableData(
                 f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable."
@@ -86,8 +91,29 @@ def raw_stream(
     seconds, unit_problems = stamps, list[Problem]()
     if not (in_seconds and _plausible(seconds)):
         seconds, unit_problems = to_seconds(seconds, f"{source.name} ({modality})")
+    if len(stray := stray_stamps(seconds)):
+        problems.append(_stray_problem(source, modality, seconds, stray, np.flatnonzero(good)))
+        seconds, values = np.delete(seconds, stray), np.delete(values, stray, axis=0)
+        labels = None if labels is None else np.delete(labels, stray)
     kept = values if factor == 1.0 else values * np.float32(factor)
     return Stream(modality, seconds, kept, labels, unit), problems + unit_problems
+
+
+def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: IntArray, rows: IntArray) -> Problem:
+    """Tell of time stamps that are a fault, by the first of them.
+
+    Raises
+    ------
+    UnreadableData : most of them are.
+    """
+    row = int(rows[stray[0]])
+    detail = (
+        f"{modality}: {len(stray):,} of {len(seconds):,} rows with a time far from that of the rows around them, the "
+        f"first {seconds[stray[0]]:.10g} s in line {source.line(row)}: {text_at(source, row)!r}"
+    )
+    if len(stray) > (1 - MIN_USABLE) * len(seconds):
+        raise UnreadableData(f"{source.name}, {detail}; expected times that follow one another.")
+    return Problem(source.name, "stray time stamps", detail, "rows dropped")
 
 
 def _plausible(seconds: NDArray[np.float64]) -> bool:
@@ -169,8 +195,8 @@ def read_each(parts: Mapping[str, T], read: Callable[[str, T], Recording]) -> li
 
 
 def earliest(tables: Iterable[pl.DataFrame], column: str) -> int | None:
-    """Return the first of the stamps in a column of some tables; None where there is none."""
-    stamps = [table[column].min() for table in tables]
+    """Return the first of the stamps in a column of some tables; None where there is none, for 0 is the lack of one."""
+    stamps = [table[column].filter(table[column] > 0).min() for table in tables]
     return min((int(stamp) for stamp in stamps if isinstance(stamp, (int, float))), default=None)
 
 

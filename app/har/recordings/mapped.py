@@ -213,6 +213,7 @@ def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping) -> _Time
             )
     else:
         seconds = column * TIME_UNITS[mapping.time_unit]
-    start = seconds.filter(seconds.is_finite()).min()
-    origin = float(start) if isinstance(start, float) and EPOCH_S[0] < start < EPOCH_S[1] else None
+    dated = seconds.filter(seconds.is_between(*EPOCH_S))
+    start = dated.min() if len(dated) > len(seconds) / 2 else None
+    origin = start if isinstance(start, float) else None
     return _Timed(source, mapping, frame.with_columns(seconds.alias(mapping.time)), mapping.time, origin)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.har.clocks import sampling_rate
+from app.har.clocks import first_s, sampling_rate
 from app.har.recordings.build import GRAVITY_MS2
 from app.har.recordings.files import beginning
 from app.har.recordings.mapped import read, together
@@ -60,7 +60,7 @@ def try_out(sources: Sequence[Source], mapping: ColumnMapping) -> list[Facts]:
 
 def facts(recording: Recording, whole: bool = True) -> Facts:
     """Describe a recording in a few figures."""
-    start = min(float(stream.time_s[0]) for stream in recording.streams)
+    start = first_s(recording.streams)
     end = max(float(stream.time_s[-1]) for stream in recording.streams)
     activities = (recording.activity,) if recording.activity else recording.activities
     sensors = tuple(_sensor(stream, recording.gravity) for stream in recording.streams)

@@ -7,12 +7,14 @@ Letters 146 (2021). Time in seconds, m/s² with gravity removed, rad/s.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from app.har.clocks import positive_steps
 from app.har.recordings.build import build_recording, raw_stream, read_each
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.tables import Layout, Source, is_number, parse
 from app.har.types import Recording
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 APP = "KU-HAR"
 FOLDER = re.compile(r"\d+\.(.+)")
 COLUMNS = ("t_acc", "ax", "ay", "az", "t_gyro", "gx", "gy", "gz")
+# Of the data set's 712 files the two clocks start up to 38 s apart, and their steps differ up to twofold at the start
+MAX_STEP_S, MAX_RATIO, MAX_APART_S = 0.5, 3.0, 60.0
+RISING = 0.8  # of a clock's steps at least
 DESCRIPTION = "raw KU-HAR: 8 columns without header (t_acc, ax, ay, az, t_gyro, gx, gy, gz)"
 
 
@@ -31,19 +36,24 @@ def activity_of(name: str) -> str | None:
 
 
 def matches(layout: Layout) -> bool:
-    """Tell whether a layout is that of a raw KU-HAR file: two clocks, in the first and the fifth column."""
+    """Tell whether a layout is that of a raw KU-HAR file: two clocks that agree, in the first and the fifth column."""
     if layout.header or layout.n_columns != len(COLUMNS) or not all(layout.numeric(i) for i in range(len(COLUMNS))):
         return False
-    return all(_mostly_increasing(layout.column(i)) for i in (0, 4))
+    clocks = [clock for clock in map(_clock, (layout.column(0), layout.column(4))) if clock]
+    if len(clocks) < 2:
+        return False
+    (start, step), (other_start, other_step) = clocks
+    return abs(start - other_start) < MAX_APART_S and 1 / MAX_RATIO < step / other_step < MAX_RATIO
 
 
-def _mostly_increasing(cells: list[str]) -> bool:
-    try:
-        values = [float(cell.replace(",", ".")) for cell in cells if cell.strip()]
-    except ValueError:
-        return True  # damaged cells; their rows will be listed
-    steps = [after >= before for before, after in pairwise(values)]
-    return sum(steps) >= 0.8 * len(steps)
+def _clock(cells: list[str]) -> tuple[float, float] | None:
+    """Return where a clock in seconds starts and its typical step, None where cells hold no such clock."""
+    time = np.array([float(cell.replace(",", ".")) for cell in cells if cell.strip() and is_number(cell)])
+    time = time[np.isfinite(time)]  # damaged cells aside; their rows will be listed
+    steps = positive_steps(time)
+    if not len(steps) or (np.diff(time) >= 0).mean() < RISING or np.median(steps) > MAX_STEP_S:
+        return None
+    return float(time[0]), float(np.median(steps))
 
 
 def read_frame(source: Source) -> pl.DataFrame:

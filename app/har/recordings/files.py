@@ -1,4 +1,4 @@
-"""The files that a person brings: a folder, a zip archive or a single file, behind one face.
+"""The files that a person brings: a folder, a zip archive or a single file, packed by gzip or not, behind one face.
 
 Nothing is ever extracted to disk: members of an archive are read in memory, after the archive's own table of contents
 was checked for names that leave the folder, links, encryption, member count and expansion.
@@ -6,6 +6,7 @@ was checked for names that leave the folder, links, encryption, member count and
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import stat
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from app.har.errors import UnreadableData
 
@@ -26,6 +27,7 @@ MAX_RATIO = 100  # sensor CSVs shrink 4 to 30 times
 RATIO_FREE_BYTES = 64 * 2**20  # a small archive of constant columns may shrink more
 HEAD_BYTES = 2**20
 ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06")
+GZIP = b"\x1f\x8b"
 WORKBOOK = "xl/workbook.xml"
 ACTIGRAPH = {"info.txt", "log.bin"}
 # What comes with recordings without being one
@@ -109,7 +111,7 @@ def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
     with reading(name), path.open("rb") as file:
         magic = file.read(4)
     if magic not in ARCHIVE:
-        yield [_on_disk(path, name)]
+        yield [_unpacked(path, name) if magic.startswith(GZIP) else _on_disk(path, name)]
         return
     with reading(name):
         archive = zipfile.ZipFile(path)
@@ -142,6 +144,16 @@ def _on_disk(path: Path, name: str) -> Member:
     return Member(name, path.stat().st_size, lambda: path.open("rb"))
 
 
+def _unpacked(path: Path, name: str) -> Member:
+    """Return the file that gzip packed; its last four bytes declare the size, and no more than that is ever read."""
+    with reading(name), path.open("rb") as file:
+        packed = file.seek(0, io.SEEK_END)
+        file.seek(max(packed - 4, 0))
+        size = int.from_bytes(file.read(4), "little")
+    _check_expansion(name, packed, size)
+    return Member(re.sub(r"\.gz$", "", name, flags=re.I), size, lambda: cast(IO[bytes], gzip.open(path)))
+
+
 def shown(name: str) -> str:
     """Return a file's name without control characters, which break what it is written into."""
     return "".join(c for c in name if c.isprintable())
@@ -171,13 +183,7 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
             f"{name}: is an ActiGraph recording (.gt3x), which cannot be read here. Convert it to CSV: in ActiLife by "
             "'Export raw data', or in Python by `actipy` (its `read_device` needs Java)."
         )
-    expanded = sum(info.file_size for info in members)
-    packed = max(sum(info.compress_size for info in members), 1)
-    if expanded > MAX_EXPANDED_BYTES or (expanded > RATIO_FREE_BYTES and expanded > MAX_RATIO * packed):
-        raise UnreadableData(
-            f"{name}: would expand from {packed:,} to {expanded:,} bytes; "
-            f"more than {MAX_RATIO} times or {MAX_EXPANDED_BYTES:,} bytes is refused."
-        )
+    _check_expansion(name, sum(info.compress_size for info in members), sum(info.file_size for info in members))
     for info in members:
         _check_member(info, name)
     return [
@@ -185,6 +191,14 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
         for info in members
         if wanted(info.filename)
     ]
+
+
+def _check_expansion(name: str, packed: int, expanded: int) -> None:
+    if expanded > MAX_EXPANDED_BYTES or (expanded > RATIO_FREE_BYTES and expanded > MAX_RATIO * max(packed, 1)):
+        raise UnreadableData(
+            f"{name}: would expand from {packed:,} to {expanded:,} bytes; "
+            f"more than {MAX_RATIO} times or {MAX_EXPANDED_BYTES:,} bytes is refused."
+        )
 
 
 def _check_member(info: zipfile.ZipInfo, name: str) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import UnreadableData
-from app.har.recordings.files import HEAD_BYTES, Member, in_memory, shown
+from app.har.recordings.files import GZIP, HEAD_BYTES, Member, in_memory, shown
 from app.har.types import Problem
 
 if TYPE_CHECKING:
@@ -242,7 +242,9 @@ def _encoding(head: bytes, name: str) -> str:
     if max(even, odd) > 0.2 and min(even, odd) < 0.02:  # text with every other byte zero
         return "utf-16-le" if odd > even else "utf-16-be"
     strange = len(head) - len(head.translate(None, CONTROL))
-    if strange > 0.01 * len(head) or head.startswith((b"%PDF", b"\x1f\x8b", b"SQLite format")):
+    if head.startswith(GZIP):
+        raise UnreadableData(f"{name}: is packed by gzip; unpack it first.")
+    if strange > 0.01 * len(head) or head.startswith((b"%PDF", b"SQLite format")):
         raise UnreadableData(f"{name}: is binary (it starts with {head[:8].hex(' ')}), expected CSV text.")
     try:
         head.decode("utf-8")

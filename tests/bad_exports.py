@@ -44,6 +44,13 @@ def _cells(text: str, column: int, change: Callable[[int, str], str], separator:
     return ("\n".join(lines) + "\n").encode()
 
 
+def _with_columns(text: str, headings: str, end: str = "") -> str:
+    """Add columns of ones after those that there are."""
+    header, *lines = [line.removesuffix(end) for line in text.splitlines()]
+    ones = ",1" * len(headings.split(","))
+    return "\n".join([f"{header},{headings}{end}", *(line + ones + end for line in lines)]) + "\n"
+
+
 def _line(text: str, number: int, line: str) -> bytes:
     lines = text.splitlines()
     lines[number - 1] = line
@@ -299,7 +306,20 @@ REFUSED_EXPORTS = (
         message="actipy",
     ),
     BadInput("Axivity's own format", "person.cwa", lambda: b"MD\xfc\x03" + bytes(1020), message="actipy"),
-    BadInput("gzip", "walk.csv.gz", lambda: gzip.compress(_logger().encode()), message="binary"),
+    BadInput(
+        "gzip in a zip",
+        "walk.zip",
+        lambda: zipped({"walk.csv.gz": gzip.compress(_logger().encode())}),
+        message="unpack it first",
+    ),
+    BadInput("gzip, cut off", "walk.csv.gz", lambda: gzip.compress(_logger().encode())[:-5000], message="walk.csv"),
+    BadInput(
+        "gzip that declares less",
+        "walk.csv.gz",
+        lambda: gzip.compress(bytes(2**20))[:-4] + b"\0\1\0\0",
+        message="walk.csv",
+    ),
+    BadInput("gzip, a bomb of 65 MiB", "walk.csv.gz", lambda: gzip.compress(bytes(65 * 2**20)), message="expand"),
     BadInput("SQLite export", "walk.sqlite", lambda: b"SQLite format 3\0" + bytes(500), message="binary"),
     BadInput("KML export", "walk.kml", lambda: b'<?xml version="1.0"?>\n<kml><Document/></kml>\n', message="walk.kml"),
     BadInput("byte order mark alone", "mark.csv", lambda: b"\xef\xbb\xbf", message="mark.csv"),
@@ -351,7 +371,7 @@ MENDED_EXPORTS = (
     ),
     BadInput(
         "Sensor Logger, times before 1970",
-        "acc.csv",
+        "walk.csv",
         lambda: _cells(_logger(), 0, lambda n, c: str(int(c) - 1752154089 * 10**9)),
         problem="sensor by size",
     ),
@@ -359,9 +379,9 @@ MENDED_EXPORTS = (
         "Sensor Logger, a heading twice",
         "acc.csv",
         lambda: _logger().replace("z,y,x", "z,y,x,x").replace("\n", ",1\n").replace("x,1\n", "x\n", 1).encode(),
-        problem="sensor by size",
+        problem="columns not used",
     ),
-    BadInput("Sensor Logger, of UTF-16", "acc.csv", lambda: _logger().encode("utf-16"), problem="sensor by size"),
+    BadInput("Sensor Logger, of UTF-16", "walk.csv", lambda: _logger().encode("utf-16"), problem="sensor by size"),
     BadInput(
         "Sensor Logger, a name with control characters",
         "a\x07c\x1b[31m.csv",
@@ -391,6 +411,19 @@ MENDED_EXPORTS = (
         "walk.zip",
         lambda: zipped(dict(exports.sensor_logger(WALK, platform="ios"))),
         problem="axes",
+    ),
+    BadInput("gzip", "Accelerometer.csv.GZ", lambda: gzip.compress(_phyphox().encode()), problem="-"),
+    BadInput(
+        "phyphox, a sensor in a unit that is not known",
+        "walk.csv",
+        lambda: _with_columns(_phyphox().replace('"', ""), "Gyr X (mdps),Gyr Y (mdps),Gyr Z (mdps)").encode(),
+        problem="columns not used",
+    ),
+    BadInput(
+        "Physics Toolbox, a sensor under other headings",
+        "record.csv",
+        lambda: _with_columns(_toolbox().lstrip(), "gyro_x,gyro_y,gyro_z", end=",").encode(),
+        problem="columns not used",
     ),
     BadInput(
         "JSON with some readings missing",

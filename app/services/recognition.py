@@ -175,6 +175,7 @@ def _resampled(
     The list is emptied, so that no recording is kept once its signal is there.
     """
     from app.har.gravity import convert
+    from app.har.recordings.unused import seem_unused
     from app.har.signal import StretchIndex, joined, to_signal_set
     from app.har.store import condensed
     from app.har.units import check
@@ -207,7 +208,10 @@ def _resampled(
         problems.extend(recording.problems)
         if lacking:
             detail = f"the {in_words(lacking)} is missing; the model was trained on {in_words(needed)}"
-            action = "recognised without it. Upload one zip file with the files of all sensors for a surer answer"
+            advice = "Upload one zip file with the files of all sensors for a surer answer"
+            if seem_unused(recording, lacking):
+                advice = "Columns that seem to be its own were not used; see there"
+            action = f"recognised without it. {advice}"
             problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
         problems.extend(_holes(recording, part, classifier.n_timesteps))
     if not signal:

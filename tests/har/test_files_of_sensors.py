@@ -52,7 +52,7 @@ def sensors(found: Guess) -> dict[str, tuple[str, str]]:
     [
         (("accel.csv", "gyro.csv"), ("accel", "gyro")),
         (("w1/Accelerometer.csv", "w1/Gyroscope.csv"), ("accelerometer", "gyroscope")),
-        (("2024-05-31_12-00 acc data.csv", "2024-05-31_12-00 gyr rotation.csv"), ("acc", "rotation")),
+        (("2024-05-31_12-00 acc data.csv", "2024-05-31_12-00 gyr rotation.csv"), ("acc", "gyr")),
     ],
 )
 def test_files_whose_names_tell_their_sensors_are_guessed_together(

@@ -138,6 +138,15 @@ def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_o
     assert (result.sensor_attention[~armless, 1] > 1e-3).any()
 
 
+def test_a_missing_sensor_is_not_asked_for_where_its_columns_were_not_read(user: User, model: ModelVersion) -> None:
+    actions = []
+    for content in (recording_csv(channels=range(3)), recording_csv().replace(b"gyro_", b"rotation_")):
+        problems = predictions.result(upload(user, content)).problems
+        actions += [problem.action for problem in problems if problem.kind == "missing sensor"]
+    assert ["Upload one zip" in action for action in actions] == [True, False]
+    assert "not used" in actions[1]
+
+
 def test_a_sensor_that_a_recording_lacks_is_not_drawn(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv(channels=range(3)), "no_gyroscope.csv")
     traces = drawn(prediction)["signal"]

@@ -17,6 +17,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle, unit_of_text
 from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.unused import unused_columns
 from app.har.types import Problem, Recording
 
 APP = "phyphox"
@@ -94,6 +95,7 @@ def _read_export(sources: list[Source], name: str, origin: float | None) -> Reco
     for source in sources:
         try:
             readings.extend(_read_table(source))
+            problems.extend(_unused(source))
         except HarError as error:
             problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
     if not readings:
@@ -120,6 +122,12 @@ def _read_table(source: Source) -> list[Reading]:
         reading = settle(stream, source.name, _kind(triple, source), triple.unit)
         readings.append(replace(reading, problems=(*problems, *reading.problems)))
     return readings
+
+
+def _unused(source: Source) -> list[Problem]:
+    names = source.layout.names
+    axes = [place for triple in _triples(source.layout) for place in triple.axes]
+    return unused_columns(source, [*axes, *(place for place, name in enumerate(names) if TIME.fullmatch(name))])
 
 
 def _kind(triple: Triple, source: Source) -> str:

@@ -16,6 +16,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.sensors import Reading, assemble, settle
 from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.unused import unused_columns
 from app.har.types import Problem, Recording, Stream
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _read_one(source: Source) -> Recording:
     if is_clock:
         frame = frame.with_columns(_clock(frame["time"]))
     readings: list[Reading] = []
-    problems: list[Problem] = []
+    problems = unused_columns(source, [place for place, _ in wanted.values()], OTHERS)
     for axes, kind, unit in sensors:
         try:
             stream, own = raw_stream(source, frame, "accelerometer", "time", axes, in_seconds=True)

@@ -8,6 +8,7 @@ it points down) and the uncalibrated accelerometer is in g; `Metadata.csv` tells
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,8 +18,9 @@ import numpy as np
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
-from app.har.recordings.sensors import Reading, assemble, settle
+from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
 from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.unused import unused_columns
 from app.har.types import Problem, Recording
 
 APP = "Sensor Logger"
@@ -26,7 +28,7 @@ TIME, ELAPSED, RATE = "time", "seconds_elapsed", "bpm"
 AXES = ("x", "y", "z")
 METADATA = {"recording epoch time", "platform"}
 DESCRIPTION = "Sensor Logger: columns time,seconds_elapsed,z,y,x"
-# Kind by file name; of two with one kind the first listed is read
+# Kind by what is in a file's name; of two with one kind the first listed is read
 FILES = {
     "totalacceleration": "total",
     "accelerometeruncalibrated": "total",
@@ -62,10 +64,16 @@ def _is_sensor(source: Source) -> bool:
     return ELAPSED in source.layout.names
 
 
+def _app_name(source: Source) -> str:
+    """Return the app's name of the sensor in a file's name, which may be that of a copy: `Gyroscope (1)`, else ""."""
+    letters = re.sub(r"[\W\d_]", "", source.layout.stem)
+    return max((name for name in FILES if name in letters), key=len, default="")
+
+
 def _read_export(sources: list[Source], name: str) -> Recording:
     metadata = next((_metadata(source) for source in sources if not _is_sensor(source)), {})
-    order = {stem: number for number, stem in enumerate(FILES)}
-    sensors = sorted(filter(_is_sensor, sources), key=lambda source: order.get(source.layout.stem, len(order)))
+    order = [*FILES, ""]
+    sensors = sorted(filter(_is_sensor, sources), key=lambda source: order.index(_app_name(source)))
     ruined = [source for source in sensors if _ruined(source)]
     problems = [
         Problem(
@@ -81,9 +89,10 @@ def _read_export(sources: list[Source], name: str) -> Recording:
     readings: list[Reading] = []
     read: set[str] = set()
     for source in sensors:
-        kind = FILES.get(source.layout.stem, "")
-        if kind and kind in read:
-            continue  # the uncalibrated twin
+        app_name = _app_name(source)
+        kind = FILES.get(app_name) or kind_of_name(source.layout.stem)
+        if kind in read and app_name.endswith("uncalibrated"):
+            continue  # the twin of one that was read
         try:
             reading = _read_sensor(source, kind, origin)
         except HarError as error:
@@ -126,11 +135,12 @@ def _read_sensor(source: Source, kind: str, origin: int | None) -> Reading:
         reading = settle(stream, source.name, "heart_rate", "beats/min", how)
     elif kind:
         unit = {"gyroscope": "rad/s", "magnetometer": "µT"}.get(kind, "m/s²")
-        unit = "" if source.layout.stem.endswith("accelerometeruncalibrated") else unit  # g or m/s², by platform
+        unit = "" if _app_name(source) == "accelerometeruncalibrated" else unit  # g or m/s², by platform
         reading = settle(stream, source.name, kind, unit, how)
     else:
         reading = settle(stream, source.name)
-    return replace(reading, problems=(*problems, *reading.problems))
+    unused = unused_columns(source, [place for place, _ in wanted.values()])
+    return replace(reading, problems=(*problems, *unused, *reading.problems))
 
 
 def _metadata(source: Source) -> Mapping[str, str]:

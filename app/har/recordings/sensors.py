@@ -37,7 +37,7 @@ NAMES = (
     ("linear", r"linear|user.?acc|without.?g|gravity.?free|lin.?acc"),
     ("total", r"total.?acc|with.?g(ravity)?\b|accelerometer.?uncal"),
     ("gravity", r"gravity"),
-    ("gyroscope", r"gyro|rotation|angular"),
+    ("gyroscope", r"gyr|rotation|angular"),
     ("magnetometer", r"magn"),
     ("acceleration", r"acc"),
 )

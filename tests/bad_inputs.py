@@ -122,6 +122,10 @@ def _stuck(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     return values
 
 
+def _labelled(heading: str) -> bytes:
+    return kinelab_csv("Walk").replace("activity", heading, 1).encode()
+
+
 def _decimal_comma(separator: str) -> bytes:
     rows = [line.replace(".", "\0").replace(",", separator).replace("\0", ",") for line in _good().splitlines()]
     return "\n".join(rows).encode()
@@ -296,6 +300,20 @@ MENDED = (
     BadInput("milliseconds for seconds", "ms.csv", lambda: _with_time(lambda t: t * 1e3), problem="time unit"),
     BadInput("nanoseconds for seconds", "ns.csv", lambda: _with_time(lambda t: t * 1e9), problem="time unit"),
     BadInput("all constant", "flat.csv", lambda: _with_values(lambda v: v * 0), problem="constant signal"),
+    BadInput(
+        "a heading twice",
+        "twice.csv",
+        lambda: _good().replace("gyro_z", "acc_x", 1).encode(),
+        problem="columns not used",
+    ),
+    BadInput(
+        "columns of nothing known",
+        "more.csv",
+        lambda: _good().replace("gyro_", "foot_").encode(),
+        problem="columns not used",
+    ),
+    BadInput("a gyroscope by another name", "gyr.csv", lambda: _good().replace("gyro_", "gyr_").encode(), problem="-"),
+    BadInput("labels by another name", "label.csv", lambda: _labelled("Label"), problem="-"),
     BadInput("a dead sensor", "dead.csv", lambda: _with_values(_stuck), problem="constant signal"),
     BadInput(
         "missing gyroscope file",

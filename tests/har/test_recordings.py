@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.recordings import IMPORTERS, read_upload
+from app.har.recordings import IMPORTERS, ku_har_raw, read_upload
 from app.har.recordings.files import open_files
 from app.har.recordings.kinelab_csv import write_csv
 from app.har.recordings.tables import sniff
@@ -94,6 +94,81 @@ def test_windows_become_a_recording_each_with_its_activity(tmp_path: Path) -> No
     recordings = read_upload(path, "test.csv")
     assert [r.activity for r in recordings] == ["Stand", "Walk", "Run", "Stand", "Walk"]
     assert {r.gravity for r in recordings} == {"removed"}
+
+
+def _eight_columns(clock: np.ndarray, other: np.ndarray) -> str:  # type: ignore[type-arg]
+    _, values = synthetic.signal("Walk", 1, 8.0, 50.0, gravity="included")
+    return synthetic.text(np.column_stack([clock, values[:, :3], other, values[:, 3:]]))
+
+
+ROW = np.arange(400)
+
+
+@pytest.mark.parametrize(
+    ("clock", "other"),
+    [
+        (ROW, ROW * 20.0),  # index and milliseconds
+        (ROW, ROW / 50),
+        (ROW / 50, ROW),
+        (ROW / 50, ROW * 20.0),
+        (ROW, ROW),
+        (ROW / 50, ROW / 50 + 1.7e9),
+        (ROW / 50, np.sin(ROW)),
+    ],
+)
+def test_eight_columns_without_two_clocks_that_agree_are_not_ku_har(clock: np.ndarray, other: np.ndarray) -> None:  # type: ignore[type-arg]
+    text = _eight_columns(clock, other)
+    assert not ku_har_raw.matches(sniff(text.encode(), "x"))
+    assert ku_har_raw.matches(sniff(_eight_columns(ROW / 50, ROW / 52 + 38).encode(), "x"))
+
+
+def test_a_heading_that_says_seconds_is_believed_where_a_body_moves_so_slowly(tmp_path: Path) -> None:
+    _, values = synthetic.signal("Walk", 1, 8.0)
+    path, header = tmp_path / "x", "time_s,acc_x,acc_y,acc_z"
+    found = {}
+    for step in (0.5, 2.0, 20.0):
+        path.write_text(synthetic.text(np.column_stack([ROW * step, values[:, :3]]), header))
+        (recording,) = read_upload(path, "x.csv")
+        found[step] = recording.streams[0].time_s[-1], "time unit" in [p.kind for p in recording.problems]
+    assert found == {0.5: (199.5, False), 2.0: (798.0, False), 20.0: (pytest.approx(7.98), True)}
+    path.write_text(synthetic.text(np.column_stack([ROW * 60.0, 70 + ROW % 5]), "time_s,heart_rate"))
+    assert read_upload(path, "x.csv")[0].streams[0].time_s[-1] == 399 * 60
+
+
+def _one_sensor(sensor: str, later: float = 0.0, activity: str = "Walk") -> str:
+    time, values = synthetic.signal("Walk", 1, 8.0, gravity="included")
+    axes = values[:, :3] if sensor == "acc" else values[:, 3:]
+    lines = synthetic.text(
+        np.column_stack([time + later, axes]), f"time_s,{sensor}_x,{sensor}_y,{sensor}_z"
+    ).splitlines()
+    return "\n".join([f"{lines[0]},activity", *(f"{line},{activity}" for line in lines[1:])])
+
+
+@pytest.mark.parametrize(
+    ("files", "sensors"),
+    [
+        ({"gyro.csv": _one_sensor("gyro", 0.01), "acc.csv": _one_sensor("acc")}, [2]),
+        ({f"{who}_{own}.csv": _one_sensor(own) for who in ("ann", "bob") for own in ("acc", "gyro")}, [2, 2]),
+        ({"acc.csv": _one_sensor("acc"), "gyro.csv": _one_sensor("gyro", 60.0)}, [1, 1]),
+        ({"acc.csv": _one_sensor("acc"), "gyro.csv": _one_sensor("gyro", activity="Run")}, [1, 1]),
+        ({"acc.csv": _one_sensor("acc", activity=""), "gyro.csv": _one_sensor("gyro", 0.01)}, [2]),
+        ({"a/acc.csv": _one_sensor("acc"), "b/gyro.csv": _one_sensor("gyro")}, [1, 1]),
+        ({"walk.csv": _one_sensor("acc"), "run.csv": _one_sensor("gyro")}, [1, 1]),
+        ({"acc.csv": _one_sensor("acc"), "acceleration.csv": _one_sensor("acc")}, [1, 1]),
+    ],
+    ids=["both", "two people", "later", "other labels", "one labelled", "folders", "names", "same sensor"],
+)
+def test_own_files_of_a_sensor_each_are_one_recording_where_name_and_time_agree(
+    files: dict[str, str], sensors: list[int], tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(zipped(dict(files)))
+    recordings = read_upload(tmp_path / "x", "phone.zip")
+    assert [len(recording.streams) for recording in recordings] == sensors
+    assert {recording.activities for recording in recordings} <= {("Walk",), ("Run",)}
+    if len(recordings) == 1:
+        (both,) = recordings
+        assert (both.recording_id, both.gravity) == ("acc.csv + gyro.csv", "included")
+        assert [stream.time_s[0] for stream in both.streams] == [0.0, 0.01]
 
 
 def test_the_folder_of_a_raw_file_names_its_activity(tmp_path: Path) -> None:

@@ -276,7 +276,9 @@ def test_gravity_turns_as_a_right_gyroscope_says() -> None:
 @pytest.mark.parametrize(
     ("text", "unit"),
     [("m/s^2", "m/s²"), ("m/s²", "m/s²"), ("ms-2", "m/s²"), ("g", "g"), ("mg", "mg"), ("rad/s", "rad/s"),
-     ("deg/s", "deg/s"), ("°/s", "deg/s"), ("dps", "deg/s"), ("µT", "µT"), ("hPa", ""), ("", "")],
+     ("deg/s", "deg/s"), ("°/s", "deg/s"), ("dps", "deg/s"), ("degrees/s", "deg/s"), ("deg/sec", "deg/s"),
+     ("°/sec", "deg/s"), ("degree/second", "deg/s"), ("degrees per second", "deg/s"), ("radians/s", "rad/s"),
+     ("mdps", "mdeg/s"), ("µT", "µT"), ("hPa", ""), ("", "")],
 )  # fmt: skip
 def test_units_are_known_by_their_spellings(text: str, unit: str) -> None:
     assert unit_of_text(text) == unit

@@ -22,14 +22,16 @@ from app.har.signal import mean_magnitude
 from app.har.types import Problem, Recording, Stream
 
 ACCELERATION = {"m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
-ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180}
+ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "mdeg/s": math.pi / 180_000}
 UNITS = ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
+DEGREES, A_SECOND = r"(deg(rees?)?|°)", r"(\s?(/|per)\s?s(ec(onds?)?)?|\s?s(\^-1|-1|⁻¹))"
 SPELLINGS = {
     "m/s²": r"m\s?/\s?s(\^2|²|2|\*\*2)|m\s?s(\^-2|-2|⁻²)|mps2",
     "mg": r"mg|milli-?g",
     "g": r"g|g-?force",
-    "rad/s": r"rad\s?/\s?s(ec)?|rad\s?s(\^-1|-1|⁻¹)|rps",
-    "deg/s": r"(deg|°)\s?/\s?s(ec)?|(deg|°)\s?s(\^-1|-1|⁻¹)|dps",
+    "rad/s": rf"rad(ians?)?{A_SECOND}|rps",
+    "deg/s": rf"{DEGREES}{A_SECOND}|dps",
+    "mdeg/s": rf"(m|milli-?\s?){DEGREES}{A_SECOND}|mdps",
     "µT": r"[µμu]T",
 }
 # A name holds the first of these that it matches
@@ -43,6 +45,7 @@ NAMES = (
 )
 FAST_RAD_S = 25.0
 STILL_DEG_S = 8.0
+MOVING = 0.1  # part of gravity that acceleration varies by, in its length, where a body moves
 # What a tenth of the vectors exceeds without gravity. KU-HAR: acceleration 0.07 to 0.1 at rest, 5 to 33 m/s² in motion,
 # rotation 0.03 and 1.3 to 9.7 rad/s. They overlap, so this is a guess, and told as one
 LINEAR_FROM, REST = 3.2, (0.05, 0.4)
@@ -123,6 +126,10 @@ class _Size:
     typical: float  # median length of a vector
     fast: float  # length that a tenth of the vectors exceeds
 
+    def over(self, factor: float) -> _Size:
+        """Return it before values were multiplied by a factor."""
+        return _Size(self.mean / factor, self.typical / factor, self.fast / factor)
+
 
 def _size(stream: Stream) -> _Size:
     if stream.values.shape[1] != 3:
@@ -192,14 +199,14 @@ def _acceleration(
 
 
 def _rotation(size: _Size, source: str, unit: str, how: str, problems: list[Problem]) -> tuple[str, str]:
-    if unit != "deg/s" and size.fast > FAST_RAD_S:
+    if unit in ("", "rad/s") and size.fast > FAST_RAD_S:
         found = f"a tenth of the values is over {size.fast:.0f}, faster in rad/s than a body turns"
         kind, said = ("unit mismatch", f"{unit} {how}, but ") if unit else ("unit converted", "")
         problems.append(Problem(source, kind, f"gyroscope: {said}{found}", "taken as deg/s and converted to rad/s"))
         return "deg/s", "by its size"
-    if unit == "deg/s":
-        detail = f"gyroscope: deg/s {how}; a tenth of the values is over {size.fast:.3g}"
-        if size.fast < STILL_DEG_S:
+    if unit not in ("", "rad/s"):
+        detail = f"gyroscope: {unit} {how}; a tenth of the values is over {size.fast:.3g}"
+        if unit == "deg/s" and size.fast < STILL_DEG_S:
             detail += ", nearly still in deg/s but a walk in rad/s: with the accelerometer's file it could be told"
         problems.append(Problem(source, "unit converted", detail, "converted to rad/s"))
     return unit or "rad/s", _told(unit, how)
@@ -236,13 +243,51 @@ def turning_ratio(total: Stream, gyroscope: Stream) -> tuple[float, float]:
     return shared / power, shared / math.sqrt(power * own)
 
 
-def unit_by_turning(total: Stream, gyroscope: Stream) -> str | None:
-    """Return the unit in which a gyroscope turns as fast as gravity does in the accelerometer, None if in none."""
+def unit_by_turning(total: Stream, gyroscope: Stream, unit: str = "rad/s") -> str | None:
+    """Return the unit in which a gyroscope turns as fast as gravity does in the accelerometer, None if in none.
+
+    Parameters
+    ----------
+    unit : the one that its values were converted from.
+    """
     ratio, correlation = turning_ratio(total, gyroscope)
     if not correlation > SAME_TURNING:
         return None
     low, high = TURNING_SHARE
-    return next((unit for unit, factor in ROTATION.items() if low < ratio / factor < high), None)
+    turned = ratio * ROTATION[unit]
+    return next((unit for unit, factor in ROTATION.items() if low < turned / factor < high), None)
+
+
+def contradicted(stream: Stream, unit: str, total: Stream | None = None) -> tuple[str, str] | None:
+    """Return the unit that fits a sensor's values, and what shows it, where it is not the one they were taken to be in.
+
+    Parameters
+    ----------
+    stream : acceleration with gravity or rotation, converted to the core's unit.
+    unit : the one that it was converted from.
+    total : the acceleration beside a gyroscope, whatever its unit.
+    """
+    size = _size(stream).over(UNITS[unit])
+    if unit in ACCELERATION:
+        fits = _gravity_unit(size)
+        return (fits, f"the mean vector is {size.mean:.3g} long, as gravity is") if fits not in ("", unit) else None
+    if total is None:
+        return None
+    if turning := unit_by_turning(total, stream, unit):
+        return (turning, "gravity turns in the accelerometer as fast as that would be") if turning != unit else None
+    still = STILL_DEG_S * ROTATION["deg/s"]
+    if size.fast * UNITS[unit] >= still or not _moves(total):
+        return None
+    fits = next((other for other, factor in ROTATION.items() if still < size.fast * factor < FAST_RAD_S), "")
+    why = f"only a tenth is over {size.fast:.3g} while the accelerometer moves, as a body does that turns"
+    return (fits, why) if fits else None
+
+
+def _moves(acceleration: Stream) -> bool:
+    """Tell whether acceleration with gravity, in any unit, varies as that of a moving body."""
+    size = _size(acceleration)
+    lengths = np.linalg.norm(acceleration.values[:: max(1, len(acceleration.values) // 200_000)], axis=1)
+    return size.typical <= MAX_MOVEMENT * size.mean and float(lengths.std()) > MOVING * size.mean
 
 
 def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:

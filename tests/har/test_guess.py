@@ -144,6 +144,21 @@ GUESSES = {
         {"accelerometer": ("a_x", "m/s²")},
         "included",
     ),
+    "rotation in brackets, in thousandths of a degree": (
+        table(
+            ",".join(["T", *axes("Acc {} [g]", "Gyr {} [mdps]")]),
+            [TIME, ACC / G, DEGREES * 1000],
+        ),
+        ("T", "s"),
+        {"accelerometer": ("Acc x [g]", "g"), "gyroscope": ("Gyr x [mdps]", "mdeg/s")},
+        "included",
+    ),
+    "a clock of twelve hours": (
+        rows("When,accX,accY,accZ", lambda i, t, v: f'"6/5/2024, 11:59:{50 + t:05.2f} PM",{v[0]},{v[1]},{v[2]}'),
+        ("When", "date-time"),
+        {"accelerometer": ("accX", "m/s²")},
+        "included",
+    ),
     "raw counts": (
         table("t,accel0,accel1,accel2", [TIME, np.round(ACC / G * 16384)]),
         ("t", "s"),
@@ -177,6 +192,13 @@ def test_columns_units_and_gravity_are_guessed_from_names_and_magnitudes(case) -
     assert found.mapping.gravity == gravity
     assert set(sensors) | {"time"} <= set(found.reasons)
     assert all(found.reasons.values())
+
+
+@pytest.mark.parametrize("stamp", ["06/05/2024 12:{:02.0f}", "2024-05-31 12:00:{:06.3f} CEST"])
+def test_stamps_that_count_no_seconds_are_no_label_and_are_told(stamp: str) -> None:
+    found = guessed(rows("T,ax,ay,az", lambda i, t, v: f"{stamp.format(t)},{v[0]},{v[1]},{v[2]}"))
+    assert (found.mapping.time, found.mapping.label) == (None, None)
+    assert f"T begins with '{stamp.format(0)}', expected seconds too" in found.reasons["time"]
 
 
 def test_label_subject_and_axis_order_are_guessed_and_the_guess_reads_the_file() -> None:

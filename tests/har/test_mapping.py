@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from app.har.recordings.files import in_memory
 from app.har.recordings.mapping import ColumnMapping, SensorColumns
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.trial import try_out
+from app.har.types import Recording
 from tests.bad_inputs import zipped
 from tests.tables import ACC, GYRO, LINEAR, TIME, G, labelled, rows, table
 
@@ -149,6 +152,105 @@ def test_date_time_text_becomes_seconds(written: str, origin: float | None) -> N
     (recording,) = mapped.read([source(content)], mapping)
     assert recording.origin_utc_s == origin
     np.testing.assert_allclose(np.diff(recording.streams[0].time_s), 0.02, atol=1e-6)
+
+
+def dated(write: Callable[[datetime], str], start: datetime, header: str = "T,x,y,z") -> Recording:
+    """Read eight seconds whose time is written in a way of its own."""
+    content = rows(header, lambda i, t, v: f"{write(start + timedelta(seconds=t))},{v[0]},{v[1]},{v[2]}")
+    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "T", "date-time")
+    (recording,) = mapped.read([source(content)], mapping)
+    np.testing.assert_allclose(recording.streams[0].time_s - recording.streams[0].time_s[0], TIME, atol=2e-3)
+    return recording
+
+
+MIDNIGHT = datetime(2024, 6, 6, tzinfo=UTC)
+CLOCK = "%H:%M:%S.%f"
+
+
+@pytest.mark.parametrize(
+    "written", [f"%m/%d/%Y {CLOCK}", f"%d/%m/%Y {CLOCK}", "%m/%d/%y %I:%M:%S.%f %p", "%d.%m.%y %H:%M:%S.%f"]
+)
+def test_the_order_of_day_and_month_is_that_in_which_time_runs_on(written: str) -> None:
+    recording = dated(lambda now: now.strftime(written), MIDNIGHT - timedelta(seconds=4))
+    assert recording.origin_utc_s == MIDNIGHT.timestamp() - 4
+    assert recording.problems == ()
+
+
+@pytest.mark.parametrize(("day", "doubtful"), [(5, False), (6, True), (13, False)])
+def test_a_date_that_may_be_read_both_ways_is_told(day: int, doubtful: bool) -> None:
+    noon = datetime(2024, 5, day, 12, tzinfo=UTC)
+    recording = dated(lambda now: now.strftime(f"%m/%d/%Y {CLOCK}"), noon)
+    assert [(p.source, p.kind) for p in recording.problems] == [("own.csv", "date in doubt")] * doubtful
+    assert doubtful or recording.origin_utc_s == noon.timestamp()
+    for problem in recording.problems:
+        assert "line 2: T begins with '05/06/2024 12:00:00.000000'" in problem.detail
+        assert problem.action == "read day first, from 5 June 2024 on; only the date is in doubt"
+
+
+def test_all_rows_of_a_file_are_read_in_one_order() -> None:
+    """Rows of one person alone would leave it in doubt."""
+    content = "T,who,x,y,z\n" + "".join(
+        f"{date} 12:00:{i / 10:04.1f},{who},0,{i % 7},9.8\n"
+        for who, date in (("a", "06/05/2024"), ("b", "06/13/2024"))
+        for i in range(100)
+    )
+    sensors = (SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),)
+    found = mapped.read([source(content)], ColumnMapping(sensors, "T", "date-time", subject="who"))
+    noon = datetime(2024, 6, 5, 12, tzinfo=UTC).timestamp()
+    assert [recording.origin_utc_s for recording in found] == [noon, noon + 8 * 86400]
+    assert "date in doubt" not in [problem.kind for recording in found for problem in recording.problems]
+
+
+@pytest.mark.parametrize("written", [CLOCK, "%H:%M:%S:%f", "%I:%M:%S.%f %p"])
+def test_a_time_of_day_runs_on_over_midnight(written: str) -> None:
+    assert dated(lambda now: now.strftime(written), MIDNIGHT - timedelta(seconds=4)).problems == ()
+
+
+def test_a_column_of_dates_beside_one_of_times_is_told() -> None:
+    recording = dated(lambda now: now.strftime(f"%d.%m.%Y,{CLOCK}"), MIDNIGHT, "Date,T,x,y,z")
+    assert [(p.kind, p.detail) for p in recording.problems] == [
+        ("date not used", "Date has dates, but T, which the mapping takes for the time, only times of day")
+    ]
+
+
+@pytest.mark.parametrize(("unit", "fits", "refused"), [("ms", "s", True), ("s", "ms", False), ("s", "ns", True)])
+def test_a_unit_of_time_that_makes_no_rate_is_told_with_the_one_that_does(unit: str, fits: str, refused: bool) -> None:
+    factor = 1 / mappings.TIME_UNITS[fits]
+    content = table("T,x,y,z", [TIME * factor, ACC])
+    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "T", unit)
+    expected = f"the mapping's time.unit is {unit}, but T goes up by {0.02 * factor:.4g} from row to row"
+    if refused:
+        with pytest.raises(UnreadableData) as caught:
+            mapped.read([source(content)], mapping)
+        assert str(caught.value).startswith(f"own.csv: {expected}")
+        assert str(caught.value).endswith(f" 50 in {fits}. Change time.unit of the mapping to {fits}.")
+        return
+    (recording,) = mapped.read([source(content)], mapping)
+    (problem,) = [problem for problem in recording.problems if problem.kind == "time unit in doubt"]
+    assert expected in problem.detail
+    assert f"kept in {unit}; if {fits} is right" in problem.action
+
+
+@pytest.mark.parametrize(
+    ("acceleration", "rotation", "fits"),
+    [("mg", "deg/s", ("m/s²", "rad/s")), ("g", "mdeg/s", ("m/s²", "rad/s")), ("m/s²", "rad/s", ())],
+)
+@pytest.mark.parametrize("turning", [GYRO, GYRO[::-1]], ids=["with gravity", "by itself"])
+def test_units_that_the_values_contradict_are_kept_and_told(
+    acceleration: str, rotation: str, fits: tuple[str, ...], turning: np.ndarray
+) -> None:
+    sensors = (
+        SensorColumns("accelerometer", ("x", "y", "z"), acceleration),
+        SensorColumns("gyroscope", ("u", "v", "w"), rotation),
+    )
+    (recording,) = mapped.read([source(table("T,x,y,z,u,v,w", [TIME, ACC, turning]))], ColumnMapping(sensors, "T"))
+    told = [problem for problem in recording.problems if problem.kind == "unit mismatch"]
+    assert len(told) == len(fits)
+    for problem, sensor, unit in zip(told, sensors, fits, strict=False):
+        assert problem.detail.startswith(f"{sensor.modality}: {sensor.unit}, by the mapping, but ")
+        assert problem.detail.endswith(f" in {unit}")
+        expected = f"if {unit} is right, change sensors.{sensor.modality}.unit of the mapping"
+        assert problem.action == f"kept in {sensor.unit}; {expected}"
 
 
 def test_without_a_clock_the_rate_makes_the_time() -> None:

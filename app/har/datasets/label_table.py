@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from app.har.errors import UnreadableData
+from app.har.recordings.date_times import date_time_seconds
 from app.har.recordings.files import Member
-from app.har.recordings.mapping import date_time_seconds
 from app.har.recordings.tables import Layout, Source, open_table
 
 HEADINGS: Mapping[str, str] = {

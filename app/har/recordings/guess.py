@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, like_time
 from app.har.recordings.files import HEAD_BYTES
 from app.har.recordings.mapping import (
     DATE_TIME,
@@ -24,7 +25,6 @@ from app.har.recordings.mapping import (
     ColumnMapping,
     SensorColumns,
     column_names,
-    date_time_seconds,
 )
 from app.har.recordings.sensors import kind_of_name, unit_of_text
 from app.har.recordings.tables import Source, chunks, parse_chunk
@@ -65,7 +65,8 @@ SUBJECT_WORDS = re.compile(
 )
 UNIT_WORDS = {  # a unit as the last word of a name
     **dict.fromkeys(("ms2", "mps2", "mss"), "m/s²"), "mg": "mg", "g": "g",
-    **dict.fromkeys(("dps", "degs", "degps"), "deg/s"), **dict.fromkeys(("rads", "radps", "rps"), "rad/s"), "ut": "µT",
+    **dict.fromkeys(("dps", "degs", "degps"), "deg/s"), "mdps": "mdeg/s",
+    **dict.fromkeys(("rads", "radps", "rps"), "rad/s"), "ut": "µT",
 }  # fmt: skip
 FILLERS = (
     r"sensor\w*|raw|data|values?|double|float|axis|achse|component|reading|signal|total|calibrated|meter|of|in|the|\d+"
@@ -113,7 +114,7 @@ def guess(source: Source) -> Guess:
     time, unit, clocks, reasons["time"] = _time(table)
     label = _category(table, LABEL_WORDS, {time})
     subject = _category(table, SUBJECT_WORDS, {time, label})
-    label = label or _likely_label(table, {time, subject})
+    label = label or _likely_label(table, {time, subject} | clocks)
     others = {time, label, subject} | clocks
     numeric = {name: values for name, values in table.numbers.items() if name not in others}
     told = SENSOR_OF_KIND.get(kind_of_name(PurePosixPath(source.name).stem), "")
@@ -163,7 +164,7 @@ def _of(word_patterns: str | re.Pattern[str], words: Iterable[str]) -> bool:
 
 
 def _time(table: _Table) -> tuple[str | None, str, set[str], str]:
-    """Return the column of time, its unit, all columns that only count upwards, and why."""
+    """Return the column of time, its unit, all columns of dates and times or that only count upwards, and why."""
     rising = {name: values for name, values in table.numbers.items() if _rises(values)}
     candidates: list[tuple[tuple[bool, float, bool], str, str, str]] = []
     for name, values in rising.items():
@@ -173,15 +174,22 @@ def _time(table: _Table) -> tuple[str | None, str, set[str], str]:
         if unit and not (counts and (not named or _of(COUNTER_WORDS, _words(name)) or unit == "s")):
             distinct = len(np.unique(values)) / len(values)
             candidates.append(((named, round(distinct, 1), "1970" in why), name, unit, why))
+    clocks, unread = set(rising), ""
     for name, texts in table.texts.items():
-        seconds = date_time_seconds(texts.head(2000)).drop_nulls()
-        if len(seconds) >= max(2, 0.8 * len(texts.head(2000))) and seconds.n_unique() > 1:
+        some = texts.head(2000)
+        seconds = date_time_seconds(some).drop_nulls()
+        if len(seconds) >= max(2, 0.8 * len(some)) and seconds.n_unique() > 1:
             distinct = seconds.n_unique() / len(seconds)
             candidates.append(((True, round(distinct, 1), False), name, DATE_TIME, "dates or times as text"))
+        elif like_time(some):
+            unread = f"; {name} begins with {some.drop_nulls()[0][:40]!r}, expected seconds too, as in {EXAMPLE}+02:00"
+        elif not all(map(is_date, some.drop_nulls())):
+            continue
+        clocks.add(name)
     if not candidates:
-        return None, "s", set(rising), "no column counts time: enter how many rows there are a second"
+        return None, "s", clocks, f"no column counts time: enter how many rows there are a second{unread}"
     _, name, unit, why = max(candidates, key=lambda candidate: candidate[0])
-    return name, unit, set(rising), why
+    return name, unit, clocks, why
 
 
 def _rises(values: Values) -> bool:

@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.har.clocks import positive_steps
 from app.har.errors import InvalidDescription, UnreadableData
-from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.build import MAX_STEP_S, MIN_STEP_S, build_recording, label_codes, raw_stream
+from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first
 from app.har.recordings.mapping import (
     APP,
     DATE_TIME,
     EPOCH_S,
+    MAX_RATE_HZ,
     TIME_UNITS,
     UNITS,
     ColumnMapping,
     check_columns,
     column_names,
-    date_time_seconds,
 )
+from app.har.recordings.sensors import contradicted
 from app.har.recordings.tables import Source, lead_problem, parse
-from app.har.types import IntArray, Problem, Recording, Stream
+from app.har.types import MODALITY_CHANNELS, MODALITY_UNITS, IntArray, Problem, Recording, Stream
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,6 +55,7 @@ class _Timed:
     frame: pl.DataFrame
     time: str
     origin: float | None  # the first time, where it counts from 1970
+    problems: tuple[Problem, ...] = ()  # of the time
 
 
 def read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
@@ -96,8 +101,9 @@ def _read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
         return [_read_together(sources, mapping)]
     (source,) = sources
     frame = _parsed(source, mapping)
+    day_first = _day_first(mapping, [frame])
     if mapping.subject is None:
-        return [_recording(source, source.name, source.name, frame, mapping)]
+        return [_recording(source, source.name, source.name, frame, mapping, day_first)]
     frame = frame.with_row_index(row := _unused("row", dict.fromkeys(frame.columns)))
     subjects = frame[mapping.subject].fill_null("").str.strip_chars()
     frame = frame.with_columns(subjects.alias(mapping.subject))
@@ -107,7 +113,7 @@ def _read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
         subject = str(part[mapping.subject][0]) or "unknown"
         some = _Rows(source.member, source.layout, part[row].to_numpy().astype(np.int64))
         name = source.name if len(parts) == 1 else f"{source.name}, {subject}"
-        recordings.append(_recording(some, name, subject, part, mapping))
+        recordings.append(_recording(some, name, subject, part, mapping, day_first))
     return recordings
 
 
@@ -128,12 +134,23 @@ def _unused(name: str, taken: Mapping[str, object]) -> str:
     return name
 
 
-def _recording(source: Source, name: str, subject: str, frame: pl.DataFrame, mapping: ColumnMapping) -> Recording:
+def _day_first(mapping: ColumnMapping, frames: Sequence[pl.DataFrame]) -> bool | None:
+    """Decide how the dates of all rows and files of an export are read; see `is_day_first`."""
+    if mapping.time is None or mapping.time_unit != DATE_TIME:
+        return True
+    return is_day_first(*(frame[mapping.time] for frame in frames))
+
+
+def _recording(
+    source: Source, name: str, subject: str, frame: pl.DataFrame, mapping: ColumnMapping, day_first: bool | None
+) -> Recording:
     labels, activities = label_codes(frame[mapping.label]) if mapping.label else (None, ())
-    timed = _timed(source, frame, mapping)
+    timed = _timed(source, frame, mapping, day_first)
+    parts = _parts(timed, timed.origin, labels)
     return build_recording(
-        name, name, subject, _parts(timed, timed.origin, labels), gravity=mapping.gravity, activities=activities,
-        problems=lead_problem(source), app=APP, origin_utc_s=timed.origin,
+        name, name, subject, parts, gravity=mapping.gravity, activities=activities,
+        problems=[*lead_problem(source), *timed.problems, *_unit_problems(parts, mapping, name)], app=APP,
+        origin_utc_s=timed.origin,
     )  # fmt: skip
 
 
@@ -141,12 +158,14 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     """Read the files of one recording, each of which holds other sensors, on the one clock that they share."""
     sources = sorted(sources, key=lambda source: mapping.files.index(mapping.file_of(source.name)))
     wholes = [(source, mapping.within(mapping.file_of(source.name))) for source in sources]
-    each = [_timed(source, _parsed(source, own), own) for source, own in wholes]
+    frames = [_parsed(source, own) for source, own in wholes]
+    day_first = _day_first(mapping, frames)
+    each = [_timed(source, frame, own, day_first) for (source, own), frame in zip(wholes, frames, strict=True)]
     folder, rest = str(PurePosixPath(sources[0].name).parent), _rest(sources[0].name, mapping)
     told = [part for part in (folder, rest) if part not in ("", ".")]
     name = "/".join(told) or " + ".join(source.name for source in sources)
     origins = [own.origin for own in each if own.origin is not None]
-    problems = [problem for source in sources for problem in lead_problem(source)]
+    problems = [problem for own in each for problem in (*lead_problem(own.source), *own.problems)]
     if origins and len(origins) < len(each):
         early = ", ".join(own.source.name for own in each if own.origin is None)
         raise UnreadableData(
@@ -160,9 +179,10 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     if twice[1] > 1:
         raise UnreadableData(f"{name}: {twice[1]} files are called {twice[0]!r}, expected one for each sensor.")
     origin = min(origins, default=None)
+    parts = [part for own in each for part in _parts(own, origin)]
     return build_recording(
-        name, name, name, [part for own in each for part in _parts(own, origin)], gravity=mapping.gravity,
-        problems=problems, app=APP, origin_utc_s=origin,
+        name, name, name, parts, gravity=mapping.gravity,
+        problems=[*problems, *_unit_problems(parts, mapping, name)], app=APP, origin_utc_s=origin,
     )  # fmt: skip
 
 
@@ -190,7 +210,25 @@ def _parts(timed: _Timed, origin: float | None, labels: IntArray | None = None) 
     return parts
 
 
-def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping) -> _Timed:
+def _unit_problems(parts: Parts, mapping: ColumnMapping, name: str) -> list[Problem]:
+    """List the units of a mapping that the values contradict; what is read as m/s² or rad/s `app.har.units` settles."""
+    problems = []
+    streams = {stream.modality: stream for stream, _ in parts}
+    for sensor in mapping.sensors:
+        stream = streams.get(sensor.modality)
+        total = streams.get(sensor.modality.removesuffix(sensor.kind) + "accelerometer")
+        heavy = sensor.kind == "gravity" or (sensor.kind == "accelerometer" and mapping.gravity != "removed")
+        if stream is None or sensor.unit == MODALITY_UNITS[sensor.kind] or not (heavy or sensor.kind == "gyroscope"):
+            continue
+        if found := contradicted(stream, sensor.unit, total):
+            fits, why = found
+            detail = f"{sensor.modality}: {stream.unit_found}, but {why} in {fits}"
+            action = f"kept in {sensor.unit}; if {fits} is right, change sensors.{sensor.modality}.unit of the mapping"
+            problems.append(Problem(name, "unit mismatch", detail, action))
+    return problems
+
+
+def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_first: bool | None) -> _Timed:
     """Bring the column of time to seconds."""
     import polars as pl
 
@@ -204,16 +242,71 @@ def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping) -> _Time
         return _Timed(source, mapping, frame, name, None)
     column = frame[mapping.time]
     if mapping.time_unit == DATE_TIME:
-        seconds = date_time_seconds(column)
+        seconds = date_time_seconds(column, day_first is not False)
         if seconds.null_count() == len(seconds):
             found = next((text for text in column if text), "")
             raise UnreadableData(
                 f"{source.name}, line {source.line(0)}: expected dates and times in {mapping.time}, such as "
-                f"2024-05-31 12:00:00.25, found {found[:60]!r}."
+                f"{EXAMPLE}, found {found[:60]!r}."
             )
     else:
         seconds = column * TIME_UNITS[mapping.time_unit]
     dated = seconds.filter(seconds.is_between(*EPOCH_S))
     start = dated.min() if len(dated) > len(seconds) / 2 else None
     origin = start if isinstance(start, float) else None
-    return _Timed(source, mapping, frame.with_columns(seconds.alias(mapping.time)), mapping.time, origin)
+    if mapping.time_unit != DATE_TIME:
+        problems = _time_unit_problems(source, column, mapping)
+    elif origin is None:
+        problems = _unused_dates(source, mapping)
+    else:
+        problems = [] if day_first is not None else [_date_in_doubt(source, column, origin)]
+    timed = frame.with_columns(seconds.alias(mapping.time))
+    return _Timed(source, mapping, timed, mapping.time, origin, tuple(problems))
+
+
+def _date_in_doubt(source: Source, column: pl.Series, origin: float) -> Problem:
+    row = column.is_not_null().arg_max() or 0
+    found = f"line {source.line(row)}: {column.name} begins with {column[row][:60]!r}"
+    detail = f"{found}; nothing in it tells whether the day or the month stands first"
+    day = f"{datetime.fromtimestamp(origin, UTC):%-d %B %Y}"
+    return Problem(source.name, "date in doubt", detail, f"read day first, from {day} on; only the date is in doubt")
+
+
+def _unused_dates(source: Source, mapping: ColumnMapping) -> list[Problem]:
+    """List the columns of dates beside one of mere times."""
+    layout = source.layout
+    cells = {name: layout.column(index) for index, name in enumerate(column_names(layout))}
+    names = [name for name, own in cells.items() if own and all(map(is_date, own))]
+    detail = (
+        f"{', '.join(names)} has dates, but {mapping.time}, which the mapping takes for the time, only times of day"
+    )
+    action = "read without the date; write both into one column to keep it"
+    return [Problem(source.name, "date not used", detail, action)] if names else []
+
+
+def _time_unit_problems(source: Source, column: pl.Series, mapping: ColumnMapping) -> list[Problem]:
+    """List a unit of time in which no sensor of movement has such a rate, though it has one in another.
+
+    Raises
+    ------
+    UnreadableData : nor has any other sensor.
+    """
+    time = column.to_numpy()
+    time = time[np.isfinite(time)]
+    steps = positive_steps(time)
+    if not len(steps) or all(len(MODALITY_CHANNELS[sensor.kind]) == 1 for sensor in mapping.sensors):
+        return []
+    step = float(np.median(steps)) * len(steps) / (len(time) - 1)  # of a batch that shares a stamp, too
+    rates = {unit: 1 / (step * scale) for unit, scale in TIME_UNITS.items()}
+    fits = next((unit for unit, rate in rates.items() if 1.0 <= rate <= MAX_RATE_HZ), None)
+    unit = mapping.time_unit
+    if fits is None or 1.0 <= rates[unit] <= MAX_RATE_HZ:
+        return []
+    detail = (
+        f"the mapping's time.unit is {unit}, but {column.name} goes up by {step:.4g} from row to row: "
+        f"{rates[unit]:,.4g} rows a second in {unit}, {rates[fits]:,.4g} in {fits}"
+    )
+    if not MIN_STEP_S <= 1 / rates[unit] <= MAX_STEP_S:
+        raise UnreadableData(f"{source.name}: {detail}. Change time.unit of the mapping to {fits}.")
+    action = f"kept in {unit}; if {fits} is right, change time.unit of the mapping"
+    return [Problem(source.name, "time unit in doubt", detail, action)]

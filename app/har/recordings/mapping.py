@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from app.har.documents import Section, dump_yaml, load_yaml
 from app.har.errors import HarError, InvalidDescription, UnreadableData
@@ -18,9 +18,6 @@ from app.har.recordings.files import Member, is_document
 from app.har.recordings.sensors import ACCELERATION, ROTATION, kind_of_name, unit_of_text
 from app.har.recordings.tables import Layout, Source
 from app.har.types import MODALITY_CHANNELS, Gravity
-
-if TYPE_CHECKING:
-    import polars as pl
 
 APP = "own layout"
 DATE_TIME = "date-time"
@@ -40,12 +37,6 @@ SENSOR_OF_KIND: Mapping[str, str] = {  # of what a name tells, see sensors.kind_
     **{kind: kind for kind in ("gravity", "gyroscope", "magnetometer")},
 }
 TIME_SPELLINGS: Mapping[str, str] = {"us": "µs", "μs": "µs", "sec": "s", "seconds": "s", "datetime": DATE_TIME}
-DATE_TIMES = tuple(  # tried in this order; fractions of a second and a zone may follow
-    f"{date}{separator}%H:%M:%S%.f{zone}"
-    for date in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y%m%d")
-    for separator in (" ", "T")
-    for zone in ("", "%z")
-)
 DEVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 EPOCH_S = (1e8, 1e10)  # seconds since 1970 lie between these from 1973 on
 MAX_RATE_HZ = 2000.0
@@ -343,23 +334,3 @@ def _opened(members: Sequence[Member]) -> tuple[list[Source], list[tuple[str, Ha
         except UnreadableData as error:
             errors.append((member.name, error))
     return sources, errors
-
-
-def date_time_seconds(column: pl.Series) -> pl.Series:
-    """Turn text such as 2024-05-31 12:00:00.25, 31.05.2024 12:00:00,25 or 12:00:00.25 into seconds.
-
-    Dates count from 1970 (in UTC unless a zone is written), mere times from midnight; what is neither becomes null.
-    The format is that which most of the first cells are in.
-    """
-    import polars as pl
-
-    text = (
-        column.cast(pl.String).str.strip_chars().str.replace(",", ".", literal=True).str.replace(r"(\d)Z$", "${1}+0000")
-    )
-    head = text.drop_nulls().head(200)
-    parsed = [(head.str.to_datetime(f, strict=False, time_unit="us").null_count(), f) for f in DATE_TIMES]
-    missing, best = min(parsed, key=lambda pair: pair[0])
-    clock = head.str.to_time("%H:%M:%S%.f", strict=False).null_count()
-    if clock < missing:
-        return text.str.to_time("%H:%M:%S%.f", strict=False).cast(pl.Int64) / 1e9
-    return text.str.to_datetime(best, strict=False, time_unit="us").dt.epoch("us") / 1e6

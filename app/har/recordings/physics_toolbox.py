@@ -14,6 +14,7 @@ import numpy as np
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
+from app.har.recordings.date_times import over_midnight
 from app.har.recordings.sensors import Reading, assemble, settle
 from app.har.recordings.tables import Layout, Source, columns
 from app.har.recordings.unused import unused_columns
@@ -33,7 +34,6 @@ SENSORS = (
 # What else the app writes beside them
 OTHERS = {"tgf", "gftotal", "at", "atotal", "wtotal", "bt", "btotal", "p", "i", "db", "azimuth", "pitch", "roll", ""}
 CLOCK = r"(\d{1,2}):(\d{2}):(\d{2})[:.,](\d+)\s*$"
-DAY_S = 86400.0
 
 
 def matches(layout: Layout) -> bool:
@@ -88,10 +88,9 @@ def _clock(cells: pl.Series) -> pl.Series:
     hours, minutes, seconds = (parts[str(i)].cast(int, strict=False) for i in (1, 2, 3))
     fraction = ("0." + parts["4"]).cast(float, strict=False)
     time = (hours * 3600 + minutes * 60 + seconds + fraction).to_numpy().astype(np.float64)
-    passed = np.diff(np.nan_to_num(time), prepend=np.nan_to_num(time[:1])) < -DAY_S / 2
     import polars as pl
 
-    return pl.Series("time", time + DAY_S * np.cumsum(passed))
+    return pl.Series("time", over_midnight(time))
 
 
 def _from_first_value(stream: Stream, source: str, axes: tuple[str, str, str]) -> tuple[Stream, tuple[Problem, ...]]:

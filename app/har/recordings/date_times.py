@@ -100,8 +100,10 @@ def _plain(column: pl.Series) -> pl.Series:
     import polars as pl
 
     text = column.cast(pl.String).str.strip_chars()
+    head = text.drop_nulls().head(HEAD)
     for pattern, plain in PLAIN:
-        text = text.str.replace(pattern, plain)
+        if head.str.contains(pattern).any():  # each takes a second for a million rows
+            text = text.str.replace(pattern, plain)
     return text
 
 

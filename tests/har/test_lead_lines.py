@@ -32,6 +32,7 @@ def opened(text: str, name: str = "log.csv") -> Source:
         ("% one, two and three commas, here, and, there\n" * 60, 60),
         ("// a\r\n", 1),
         ("Hz,50\nsamples,400\nstart,0\n", 3),
+        ("Device: Pixel 7,,,\n", 1),
     ],
 )
 @pytest.mark.parametrize("content", [OWN, OWN.replace(",", ";"), OWN.replace(",", "\t"), HEADLESS, labelled()])
@@ -58,9 +59,16 @@ def test_a_commented_header_is_a_header() -> None:
     assert len(source.layout.lead) == 1
 
 
-def test_a_row_of_units_below_the_header_does_not_hide_it() -> None:
-    source = opened("# made by us\n" + OWN.replace("\n", "\ns,g,g,g\n", 1))
-    assert source.layout.header == ("t", "ax", "ay", "az")
+def test_a_row_of_units_below_the_header_is_part_of_it() -> None:
+    source = opened("# made by us\n" + OWN.replace("\n", "\ns,[mg],(mg),mg\n", 1))
+    assert source.layout.header == ("t (s)", "ax (mg)", "ay (mg)", "az (mg)")
+    assert (source.layout.table_line, source.line(0)) == (2, 4)
+
+
+def test_of_comments_as_wide_as_the_table_only_the_last_may_be_its_header() -> None:
+    for content, lead in ((OWN, 2), (HEADLESS, 1)):
+        source = opened("# a,b,c,d\n# e,f,g,h\n" + content)
+        assert len(source.layout.lead) == lead
 
 
 def test_a_known_layout_below_comments_is_known_and_the_text_told() -> None:

@@ -31,7 +31,7 @@ from app.har.recordings import (
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document, open_files, shown
 from app.har.recordings.mapping import ColumnMapping
-from app.har.recordings.tables import Layout, Source, lead_problem
+from app.har.recordings.tables import Layout, Source, layout_problems
 from app.har.types import OnEvent, Problem, Recording, ignore_event
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one
@@ -128,7 +128,7 @@ def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | 
             upload.errors.append((sources[0].name, error))
     if not recordings:
         raise _refusal(upload)
-    lead = [problem for sources in upload.groups.values() for source in sources for problem in lead_problem(source)]
+    lead = [problem for sources in upload.groups.values() for source in sources for problem in layout_problems(source)]
     return [replace(recordings[0], problems=(*recordings[0].problems, *lead, *_left_out(upload))), *recordings[1:]]
 
 

@@ -27,7 +27,7 @@ from app.har.recordings.mapping import (
     column_names,
 )
 from app.har.recordings.sensors import contradicted
-from app.har.recordings.tables import Source, lead_problem, parse
+from app.har.recordings.tables import Source, layout_problems, parse
 from app.har.types import MODALITY_CHANNELS, MODALITY_UNITS, IntArray, Problem, Recording, Stream
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _recording(
     parts = _parts(timed, timed.origin, labels)
     return build_recording(
         name, name, subject, parts, gravity=mapping.gravity, activities=activities,
-        problems=[*lead_problem(source), *timed.problems, *_unit_problems(parts, mapping, name)], app=APP,
+        problems=[*layout_problems(source), *timed.problems, *_unit_problems(parts, mapping, name)], app=APP,
         origin_utc_s=timed.origin,
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     told = [part for part in (folder, rest) if part not in ("", ".")]
     name = "/".join(told) or " + ".join(source.name for source in sources)
     origins = [own.origin for own in each if own.origin is not None]
-    problems = [problem for own in each for problem in (*lead_problem(own.source), *own.problems)]
+    problems = [problem for own in each for problem in (*layout_problems(own.source), *own.problems)]
     if origins and len(origins) < len(each):
         early = ", ".join(own.source.name for own in each if own.origin is None)
         raise UnreadableData(

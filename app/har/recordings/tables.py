@@ -36,6 +36,12 @@ MAX_COLUMNS = 4000
 LEAD_LETTERS = 200
 COMMENT = "#%/;!"
 CHUNK_BYTES = 16 * 2**20
+# A cell of a second header line that gives the units of the first
+UNIT_CELL = re.compile(
+    r"[(\[]?\s*(-|[nmµμu]?s|sec(onds?)?|m\s?[/·*]?\s?s\S*|m?g|rad\S*|(deg|°|dps)\S*|[µμu]T|Hz|%|°?C)\s*[)\]]?", re.I
+)
+# Separators of thousands, where the comma is the decimal one: nothing else has a dot there
+THOUSANDS = re.compile(rb"(?<![\w.,-])-?[1-9]\d{0,2}(?:\.\d{3})+(?=[,;|\s]|\Z)")
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
 
@@ -56,6 +62,7 @@ class Layout:
     terminator: str = ""  # what ends each row besides the line end: ";" in some data sets
     aligned: bool = False  # columns set apart by several spaces
     lead: tuple[str, ...] = ()  # lines of text before the table: what a logger tells of itself
+    thousands: bool = False  # set apart by dots
 
     def column(self, index: int) -> list[str]:
         """Return the sampled cells of one column."""
@@ -158,6 +165,7 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     if terminator:
         numbered = [(n, line.rstrip("; ")) for n, line in numbered]
     separator = _separator([line for _, line in numbered])
+    decimal_comma, thousands = _decimals(text, separator)
     aligned = separator == " " and any("  " in line or line != line.strip() for _, line in numbered)
     if aligned:
         numbered = [(n, " ".join(line.split())) for n, line in numbered]
@@ -166,12 +174,16 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     except csv.Error as error:
         raise UnreadableData(f"{name}: is not delimited text ({error}), expected a CSV file.") from error
     header = None if any(is_number(cell) for cell in cells[0]) else tuple(cell.strip() for cell in cells[0])
-    rows = tuple(cells[1:] if header else cells)
+    begin = 1 if header else 0
+    if header and len(cells) > 1 and _are_units(cells[1]) and len(cells[1]) == len(header):
+        header = tuple(f"{name} ({unit.strip(' ()[]')})" for name, unit in zip(header, cells[1], strict=True))
+        begin = 2
+    rows = tuple(cells[begin:])
     if not rows:
         raise UnreadableData(f"{name}: holds a header ({shown(', '.join(header or ()))[:120]}) and no data row.")
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     if header and width > len(header) and any(cell.strip() for row in rows for cell in row[len(header) :]):
-        line = numbered[1][0]
+        line = numbered[begin][0]
         raise UnreadableData(
             f"{name}, line {line}: has {width} cells, the header {len(header)}; expected a cell for each heading. "
             "With decimal commas, separate the columns by semicolons."
@@ -183,29 +195,52 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     return Layout(
         encoding=encoding,
         separator=separator,
-        decimal_comma=separator != ","
-        and any(re.match(r"\s*-?\d+,\d+([eE][-+]?\d+)?\s*\Z", c) for r in rows for c in r),
+        decimal_comma=decimal_comma,
         header=header,
         n_columns=max(len(header or ()), width),
         rows=rows,
-        first_data_line=numbered[1 if header else 0][0],
+        first_data_line=numbered[begin][0],
         table_line=numbered[0][0],
         newline=newline,
         name=name,
         terminator=terminator,
         aligned=aligned,
         lead=tuple(shown(line.strip())[:LEAD_LETTERS] for _, line in lead),
+        thousands=thousands,
     )
 
 
-def lead_problem(source: Source) -> list[Problem]:
-    """Tell of the text before a table, if there is any."""
-    lead = source.layout.lead
-    if not lead:
-        return []
-    what = "header" if source.layout.header else "first row"
-    where = f"{len(lead)} line{'s' if len(lead) > 1 else ''} before the {what}, which begin {lead[0]!r}"
-    return [Problem(source.name, "text before the table", where, f"read from line {source.layout.table_line} on")]
+def _decimals(head: str, separator: str) -> tuple[bool, bool]:
+    """Tell whether the comma is the decimal one, and whether dots then set thousands apart.
+
+    All of the head counts: the first rows may be whole numbers.
+    """
+    if separator == ",":
+        return False, False
+    begin, end = rf"(?m)(?:^|{re.escape(separator)})\s*", rf"(?:[eE][-+]?\d+)?\s*(?:{re.escape(separator)}|$)"
+    dotted = re.compile(rf"{begin}(-?\d*\.\d[\d.,]*){end}")
+    if not re.search(rf"{begin}-?\d+(?:\.\d{{3}})*,\d+{end}", head):
+        return not dotted.search(head), False  # where neither is seen either is read
+    dots = dotted.findall(head)
+    return True, bool(dots) and all(THOUSANDS.match(number.encode()) for number in dots)
+
+
+def _are_units(cells: Sequence[str]) -> bool:
+    told = [cell for cell in cells if cell.strip()]
+    return len(told) > 1 and all(UNIT_CELL.fullmatch(cell.strip()) for cell in told)
+
+
+def layout_problems(source: Source) -> list[Problem]:
+    """Tell of text before a table, and of thousands that were set apart."""
+    layout, problems = source.layout, []
+    if lead := layout.lead:
+        what = "header" if layout.header else "first row"
+        where = f"{len(lead)} line{'s' if len(lead) > 1 else ''} before the {what}, which begin {lead[0]!r}"
+        problems.append(Problem(source.name, "text before the table", where, f"read from line {layout.table_line} on"))
+    if layout.thousands:
+        detail = "decimal commas, and dots in numbers such as 1.000"
+        problems.append(Problem(source.name, "thousands set apart", detail, "read as 1000"))
+    return problems
 
 
 def _table_begin(lines: list[str]) -> int:
@@ -218,20 +253,30 @@ def _table_begin(lines: list[str]) -> int:
     separator = _separator(lines[len(lines) // 2 :])
     cells = [line.split() if separator == " " else line.split(separator) for line in lines]
     width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0]
-    if width < 2 or len(cells[0]) == width or _are_headings(cells[0]) or all(is_number(cell) for cell in cells[0]):
+    cells = [row if any(map(str.strip, row[1:])) else row[:1] for row in cells]  # a spreadsheet pads lines of text
+    first = cells[0]
+    if width < 2 or _are_headings(first) or all(map(is_number, first)):
+        return 0
+    if len(first) == width and not _is_comment(first):
         return 0
     rows = [len(row) == width and 2 * sum(map(is_number, row)) >= width for row in cells]
-    first = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
-    header = first
+    begin = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
+    header = begin
     while header and len(cells[header - 1]) == width and not any(map(is_number, cells[header - 1])):
+        if header < begin and _is_comment(cells[header - 1]):
+            break
         header -= 1
-    if header == first and first and _are_headings(cells[first - 1]):
-        return first - 1  # though there is not one for each column
+    if header == begin and begin and _are_headings(cells[begin - 1]):
+        return begin - 1  # though there is not one for each column
     return header
 
 
+def _is_comment(cells: Sequence[str]) -> bool:
+    return cells[0].strip()[:1] in tuple(COMMENT)
+
+
 def _are_headings(cells: Sequence[str]) -> bool:
-    return len(cells) >= 3 and not any(map(is_number, cells)) and cells[0].strip()[:1] not in COMMENT
+    return len(cells) >= 3 and not any(map(is_number, cells)) and not _is_comment(cells)
 
 
 def _encoding(head: bytes, name: str) -> str:
@@ -285,7 +330,7 @@ def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
         cut = _rows_end(rest, data, newline) or (data.rfind(newline) + 1 if len(rest) > size else 0)
         if cut:
             text = b"".join((rest, memoryview(data)[:cut]))
-            yield Chunk(text, lines)
+            yield Chunk(_utf8(text), lines)
             lines += _count(text, newline)
         rest = data[cut:] if cut else rest + data
         if len(rest) > 2 * max(size, HEAD_BYTES):
@@ -293,7 +338,26 @@ def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
                 f"{source.name}, line {lines + 1}: over {len(rest):,} bytes long, expected one row of readings a line."
             )
     if rest.strip():
-        yield Chunk(rest, lines)
+        yield Chunk(_utf8(rest), lines)
+
+
+def _utf8(text: bytes) -> bytes:
+    """Return text as UTF-8: the head of a file in Latin-1 may have been plain."""
+    try:
+        if not text.isascii():
+            text.decode()
+    except UnicodeDecodeError:
+        return text.decode(errors="as-latin-1").encode()
+    return text
+
+
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("as-latin-1", _as_latin_1)
 
 
 def _rows_end(rest: bytes, data: bytes, newline: bytes) -> int:
@@ -382,6 +446,8 @@ def _plain(raw: bytes, layout: Layout) -> bytes:
         raw = raw.replace(b"\r", b"\n")
     if layout.terminator:
         raw = re.sub(rb";[;\s]*", b"\n", raw)  # two rows on one line are among the faults of such files
+    if layout.thousands:
+        raw = THOUSANDS.sub(lambda number: number[0].replace(b".", b""), raw)
     if layout.aligned:
         raw = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", re.sub(rb" {2,}", b" ", raw))
     return raw

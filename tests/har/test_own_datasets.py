@@ -87,6 +87,15 @@ def test_folders_tell_label_and_subject(kind: str, tmp_path: Path) -> None:
     assert store.rows("accelerometer", limit=1)[1][0][-1] == "Run"
 
 
+def test_one_label_written_in_two_ways_is_one_activity(tmp_path: Path) -> None:
+    names = (" Gehen", "Gehen", "G\u00e9hen", "Ge\u0301hen", "Rennen")
+    files: dict[str, bytes | str] = {
+        f"p1/{name}/{number}.csv": kinelab_csv(None, number, 6 + number) for number, name in enumerate(names)
+    }
+    store = store_of(tmp_path, files, FOLDERS, "folder")
+    assert sorted(store.signals.activities) == ["Gehen", "Géhen", "Rennen"]
+
+
 def test_names_tell_label_and_subject_and_those_that_do_not_are_listed(tmp_path: Path) -> None:
     names = ("P01_Walk_1.csv", "P02_Run_1.csv", "notes.csv", "P03_stair_up_1.csv")
     files: dict[str, bytes | str] = {name: labelled(subject=number) for number, name in enumerate(names, 1)}

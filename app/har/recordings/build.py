@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -201,8 +202,8 @@ def earliest(tables: Iterable[pl.DataFrame], column: str) -> int | None:
 
 
 def printable(name: str) -> str:
-    """Return a name from a file without control characters, which break what it is written into, and not too long."""
-    return shown(name)[:MAX_NAME]
+    """Return a name from a file as it is shown: one form of each letter, no control characters, not too long."""
+    return unicodedata.normalize("NFC", shown(name)).strip()[:MAX_NAME]
 
 
 def gravity_of(acceleration: NDArray[np.floating]) -> Gravity:
@@ -221,6 +222,6 @@ def label_codes(
     names: dict[str, int] = {}
     codes: dict[str | None, int] = {}
     for text in column.unique(maintain_order=True).cast(pl.String):
-        name = (text or "").strip()
+        name = printable(text or "")
         codes[text] = -1 if name.lower() in none else names.setdefault(name, len(names))
     return column.replace_strict(codes, return_dtype=pl.Int64).to_numpy(), tuple(names)

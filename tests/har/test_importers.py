@@ -11,8 +11,8 @@ import pytest
 
 from app.har.clocks import sampling_rate
 from app.har.recordings import IMPORTERS
+from app.har.recordings.layout import sniff
 from app.har.recordings.sensors import turning_ratio, unit_of_text
-from app.har.recordings.tables import sniff
 from app.har.types import Recording, Stream
 from tests import exports, synthetic
 from tests.exports import START_S, e4, kinds, stream, upload, walk, zipped

@@ -9,7 +9,8 @@ from app.har.errors import HarError
 from app.har.recordings import mapped, read_members
 from app.har.recordings.files import in_memory
 from app.har.recordings.guess import guess
-from app.har.recordings.tables import Layout, Source, open_table
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, open_table
 from app.services.table_look import look_at
 from tests.synthetic import kinelab_csv
 from tests.tables import ACC, TIME, labelled, table

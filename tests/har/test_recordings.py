@@ -10,7 +10,7 @@ import pytest
 from app.har.recordings import IMPORTERS, ku_har_raw, read_upload
 from app.har.recordings.files import open_files
 from app.har.recordings.kinelab_csv import write_csv
-from app.har.recordings.tables import sniff
+from app.har.recordings.layout import sniff
 from app.har.signal import to_signal_set
 from tests import synthetic
 from tests.bad_inputs import zipped

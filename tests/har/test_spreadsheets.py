@@ -6,7 +6,7 @@ import numpy as np
 
 from app.har.recordings import read_members
 from app.har.recordings.files import in_memory
-from app.har.recordings.tables import sniff
+from app.har.recordings.layout import sniff
 from app.har.types import Recording
 
 N = 400

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import Member, beginning
-from app.har.recordings.tables import Layout, Source, open_table
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, open_table
 from app.har.types import Problem, Recording, SignalSet
 from app.har.units import decide, settle
 

@@ -22,7 +22,7 @@ from app.har.datasets.base import Part
 from app.har.errors import UnreadableData
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording
 from app.har.recordings.files import Member
-from app.har.recordings.tables import Layout
+from app.har.recordings.layout import Layout
 from app.har.types import Stream
 
 PATH = Path("embedded-example")

@@ -29,7 +29,8 @@ from app.har.recordings.hapt import (
     to_recording,
     usable_ranges,
 )
-from app.har.recordings.tables import Layout, Source, open_table
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, open_table
 from app.har.types import IntArray, Problem
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from app.har.errors import UnreadableData
 from app.har.recordings.date_times import date_time_seconds
 from app.har.recordings.files import Member
-from app.har.recordings.tables import Layout, Source, open_table
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, open_table
 
 HEADINGS: Mapping[str, str] = {
     "recording": r"recording|recording_id|file|file_?name|path",

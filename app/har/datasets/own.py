@@ -32,8 +32,9 @@ from app.har.recordings import (
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import tables_in
 from app.har.recordings.files import Member, is_archive, is_document, open_archive
+from app.har.recordings.layout import Layout
 from app.har.recordings.mapping import TIME_UNITS
-from app.har.recordings.tables import Layout, Source, open_table
+from app.har.recordings.tables import Source, open_table
 from app.har.types import UNLABELLED, Problem, Recording, Stream
 
 if TYPE_CHECKING:

@@ -30,8 +30,9 @@ from app.har.recordings import (
 )
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document, open_files, shown
+from app.har.recordings.layout import Layout
 from app.har.recordings.mapping import ColumnMapping
-from app.har.recordings.tables import Layout, Source, layout_problems
+from app.har.recordings.tables import Source, layout_problems
 from app.har.types import OnEvent, Problem, Recording, ignore_event
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one

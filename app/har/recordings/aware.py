@@ -15,8 +15,9 @@ import numpy as np
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import earliest, label_codes, raw_stream, read_each
+from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
-from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.tables import Source, columns
 from app.har.types import UNLABELLED, Problem, Recording
 
 if TYPE_CHECKING:

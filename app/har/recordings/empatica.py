@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
-from app.har.recordings.tables import Layout, Source, columns, is_number
+from app.har.recordings.layout import Layout, is_number
+from app.har.recordings.tables import Source, columns
 from app.har.types import Problem, Recording, Stream
 
 APP = "Empatica E4"

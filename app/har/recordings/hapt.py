@@ -16,7 +16,8 @@ import numpy as np
 
 from app.har.errors import UnreadableData
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, parse
 from app.har.types import UNLABELLED, IntArray, Problem, Recording
 
 if TYPE_CHECKING:

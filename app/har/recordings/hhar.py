@@ -14,7 +14,8 @@ import numpy as np
 
 from app.har.errors import UnreadableData
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, parse
 from app.har.types import Problem, Recording, Stream
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import numpy as np
 
 from app.har.clocks import positive_steps
 from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
+from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import word_of_kind
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.tables import Source, parse
 from app.har.recordings.unused import unused_columns
 from app.har.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, FloatArray, Recording, SignalSet
 

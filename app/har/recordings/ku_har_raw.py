@@ -14,7 +14,8 @@ import numpy as np
 
 from app.har.clocks import positive_steps
 from app.har.recordings.build import build_recording, raw_stream, read_each
-from app.har.recordings.tables import Layout, Source, is_number, parse
+from app.har.recordings.layout import Layout, is_number
+from app.har.recordings.tables import Source, parse
 from app.har.types import Recording
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from app.har.errors import UnreadableData
-from app.har.recordings.tables import Chunk, Layout, Source, chunks, parse_chunk
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Chunk, Source, chunks, parse_chunk
 from app.har.types import FloatArray, IntArray, Problem, Recording, Stream
 
 APP = "KU-HAR windows"

@@ -15,8 +15,9 @@ from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document
+from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import ACCELERATION, ROTATION, kind_of_name, unit_of_text
-from app.har.recordings.tables import Layout, Source
+from app.har.recordings.tables import Source
 from app.har.types import MODALITY_CHANNELS, Gravity
 
 APP = "own layout"

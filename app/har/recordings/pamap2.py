@@ -15,7 +15,8 @@ import numpy as np
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import build_recording, raw_stream, read_each
-from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, columns
 from app.har.types import UNLABELLED, Problem, Recording, Stream
 
 APP = "PAMAP2"

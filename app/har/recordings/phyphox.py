@@ -15,8 +15,9 @@ from typing import Any
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
+from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle, unit_of_text
-from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused import unused_columns
 from app.har.types import Problem, Recording
 

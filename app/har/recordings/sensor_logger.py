@@ -18,8 +18,9 @@ import numpy as np
 
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
+from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
-from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused import unused_columns
 from app.har.types import Problem, Recording
 

@@ -14,8 +14,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
+from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import ROTATION
-from app.har.recordings.tables import Layout, Source, columns
+from app.har.recordings.tables import Source, columns
 from app.har.types import Recording
 
 APP = "SisFall"

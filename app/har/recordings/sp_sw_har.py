@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.recordings.build import build_recording, label_codes, raw_stream
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, parse
 from app.har.types import UNLABELLED, Problem, Recording, Stream
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording
-from app.har.recordings.tables import Layout, Source, parse
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, parse
 from app.har.types import UNLABELLED, FloatArray, IntArray, Problem, Recording, Stream
 
 APP = "UCI HAR"

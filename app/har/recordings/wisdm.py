@@ -19,8 +19,9 @@ import numpy as np
 from app.har.clocks import to_seconds
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
+from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.sensors import settle
-from app.har.recordings.tables import Layout, Source, columns, is_number
+from app.har.recordings.tables import Source, columns
 from app.har.types import UNLABELLED, Problem, Recording, Stream
 
 if TYPE_CHECKING:

@@ -177,4 +177,4 @@ def test_real_hhar_phones_fall_back_on_arrival_times(data_dir: Path, tmp_path: P
 def test_real_hhar_watches_have_no_header(data_dir: Path, tmp_path: Path) -> None:
     summary, _ = _hhar(data_dir, "watch", tmp_path / "store")
     assert (summary.sampling_rate_hz, summary.rows, summary.channels[3]) == (100.0, 20_000, "gyro_x")
-    assert {"rows out of order", "clock gap"} <= {p.kind for p in summary.problems}
+    assert {"stray time stamps", "unordered time stamps", "clock gap"} <= {p.kind for p in summary.problems}

@@ -416,7 +416,7 @@ MENDED_EXPORTS = (
     BadInput(
         "phyphox, a sensor in a unit that is not known",
         "walk.csv",
-        lambda: _with_columns(_phyphox().replace('"', ""), "Gyr X (mdps),Gyr Y (mdps),Gyr Z (mdps)").encode(),
+        lambda: _with_columns(_phyphox().replace('"', ""), "Gyr X (knots),Gyr Y (knots),Gyr Z (knots)").encode(),
         problem="columns not used",
     ),
     BadInput(

@@ -24,7 +24,7 @@ from app.har.types import FloatArray, IntArray, WindowSet
 T = TypeVar("T")
 
 # Windows described at once: the most bounds the memory, and fewer are not worth a thread.
-CHUNK, FEWEST = 512, 128
+CHUNK, FEWEST = 256, 128
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.synthetic import hhar_csv, kinelab_csv, ku_har_csv, ku_har_windows_csv, signal, text
 
@@ -108,7 +109,7 @@ def _backwards_in_middle(time: np.ndarray) -> np.ndarray:  # type: ignore[type-a
     return np.where(np.arange(len(time)) < 200, time + 50, time)
 
 
-def _mad(time: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _mad(time: NDArray[np.float64]) -> NDArray[np.float64]:
     at = np.arange(len(time))
     return np.where(at % 5 < 2, time, 1e12 * (at // 5 + 2) + 0.02 * (at % 5))
 

@@ -118,9 +118,12 @@ class ActivityClassifier(Classifier):
         A sensor that is missing is NaN in all of its channels, all through the window.
         """
         self._check(windows)
-        recognition = Recognition.joined(per_chunk(windows, self._recognise_chunk))
+        recognition = self._recognise(windows)
         self._check_answer(recognition.probabilities)
         return recognition
+
+    def _recognise(self, windows: WindowSet) -> Recognition:
+        return Recognition.joined(per_chunk(windows, self._recognise_chunk))
 
     def _recognise_chunk(self, windows: WindowSet) -> Recognition:
         missing = self._missing(windows)
@@ -157,7 +160,7 @@ class ActivityClassifier(Classifier):
         return np.asarray(windows.X[:, :, self._channels_of_sensors[sensor]].mean(axis=1))
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
-        return self.recognise(windows).probabilities
+        return self._recognise(windows).probabilities
 
     def _lacks(self, part: str) -> bool:
         return part in self.config.without

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.har.recordings import IMPORTERS, ku_har_raw, read_upload
 from app.har.recordings.files import open_files
@@ -96,7 +97,7 @@ def test_windows_become_a_recording_each_with_its_activity(tmp_path: Path) -> No
     assert {r.gravity for r in recordings} == {"removed"}
 
 
-def _eight_columns(clock: np.ndarray, other: np.ndarray) -> str:  # type: ignore[type-arg]
+def _eight_columns(clock: NDArray[np.float64], other: NDArray[np.float64]) -> str:
     _, values = synthetic.signal("Walk", 1, 8.0, 50.0, gravity="included")
     return synthetic.text(np.column_stack([clock, values[:, :3], other, values[:, 3:]]))
 
@@ -116,7 +117,9 @@ ROW = np.arange(400)
         (ROW / 50, np.sin(ROW)),
     ],
 )
-def test_eight_columns_without_two_clocks_that_agree_are_not_ku_har(clock: np.ndarray, other: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_eight_columns_without_two_clocks_that_agree_are_not_ku_har(
+    clock: NDArray[np.float64], other: NDArray[np.float64]
+) -> None:
     text = _eight_columns(clock, other)
     assert not ku_har_raw.matches(sniff(text.encode(), "x"))
     assert ku_har_raw.matches(sniff(_eight_columns(ROW / 50, ROW / 52 + 38).encode(), "x"))

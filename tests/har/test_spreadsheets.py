@@ -25,10 +25,10 @@ def german(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
 
 
-def german_rows(acc_digits: int, gyro: np.ndarray = GYRO) -> str:
+def german_rows(acc_digits: int) -> str:
     lines = [
         ";".join([german(t, 2), *(german(1000 * a, acc_digits) for a in acc), *(german(g, 4) for g in rotation)])
-        for t, acc, rotation in zip(TIME, ACC / 9.80665, gyro, strict=True)
+        for t, acc, rotation in zip(TIME, ACC / 9.80665, GYRO, strict=True)
     ]
     return "\n".join([HEADER, *lines])
 

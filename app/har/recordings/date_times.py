@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,6 +106,6 @@ def _plain(column: pl.Series) -> pl.Series:
     return text
 
 
-def _span(days: pl.Series) -> timedelta:
-    first, last = days.min(), days.max()
-    return last - first if first is not None and last is not None else timedelta()  # type: ignore[operator, return-value]
+def _span(days: pl.Series) -> int:
+    numbers = days.drop_nulls().to_physical().to_numpy()
+    return int(np.ptp(numbers)) if len(numbers) else 0

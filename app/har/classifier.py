@@ -118,12 +118,9 @@ class ActivityClassifier(Classifier):
         A sensor that is missing is NaN in all of its channels, all through the window.
         """
         self._check(windows)
-        recognition = self._recognise(windows)
+        recognition = Recognition.joined(per_chunk(windows, self._recognise_chunk))
         self._check_answer(recognition.probabilities)
         return recognition
-
-    def _recognise(self, windows: WindowSet) -> Recognition:
-        return Recognition.joined(per_chunk(windows, self._recognise_chunk))
 
     def _recognise_chunk(self, windows: WindowSet) -> Recognition:
         missing = self._missing(windows)
@@ -160,7 +157,7 @@ class ActivityClassifier(Classifier):
         return np.asarray(windows.X[:, :, self._channels_of_sensors[sensor]].mean(axis=1))
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
-        return self._recognise(windows).probabilities
+        return np.concatenate([part.probabilities for part in per_chunk(windows, self._recognise_chunk)])
 
     def _lacks(self, part: str) -> bool:
         return part in self.config.without

@@ -46,7 +46,7 @@ ERROR_TEXTS = {
 
 def configure_database(app: Flask) -> None:
     """Bind SQLAlchemy; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
-    from app import models  # noqa: F401  the tables must be known before Alembic looks
+    from app import tables  # noqa: F401  the tables must be known before Alembic looks
     from app.services import installation
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]

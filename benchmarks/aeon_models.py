@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from app.har.base import Classifier
-from app.har.types import FloatArray, OnEvent, WindowSet
+from app.har.classifiers.base import Classifier
+from app.har.types import FloatArray, OnEvent
+from app.har.windows import WindowSet
 
 N_JOBS = 2
 

@@ -9,9 +9,9 @@ import argparse
 import json
 import sys
 
-from app.har.classifier import PARTS, ActivityClassifier, ModelConfig
-from app.har.evaluation import compare, evaluate
-from app.har.splits import split_windows
+from app.har.classifiers.elm_gru_am.classifier import PARTS, ActivityClassifier, ModelConfig
+from app.har.evaluation.scores import compare, evaluate
+from app.har.evaluation.splits import split_windows
 from benchmarks.data import windows_of
 
 

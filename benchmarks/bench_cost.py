@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from app.har import plots
-from app.har.classifier import ActivityClassifier
-from app.har.types import WindowSet
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.training import plots
+from app.har.windows import WindowSet
 from benchmarks.data import windows_of
 from config import ROOT
 

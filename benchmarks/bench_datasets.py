@@ -50,7 +50,7 @@ def read_with_polars(path: Path) -> None:
 
 def add(path: Path) -> None:
     """Add the data set: fingerprint, rows as recorded, resampled signal, summary."""
-    from app.har.store import convert
+    from app.har.datasets.store import convert
 
     with tempfile.TemporaryDirectory(dir=path.parent if os.access(path.parent, os.W_OK) else None) as folder:
         convert(path, Path(folder) / "store")
@@ -69,11 +69,10 @@ def child(what: str, path: Path) -> dict[str, float]:
     """Run in the child process."""
     import resource
 
+    import app.har.store  # noqa: F401
     import pandas  # noqa: F401
     import polars  # noqa: F401
     from scipy import signal  # noqa: F401
-
-    import app.har.store  # noqa: F401
 
     taken = seconds(lambda: WORK[what](path))
     return {"seconds": round(taken, 2), "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
@@ -104,7 +103,7 @@ def compared(path: Path, rival: str, repeat: int) -> dict[str, Any]:
 
 def pages(path: Path) -> dict[str, Any]:
     """Return milliseconds for opening a store and for pages of its rows."""
-    from app.har.store import convert, open_store
+    from app.har.datasets.store import convert, open_store
     from app.har.windows import make_windows
 
     with tempfile.TemporaryDirectory() as folder:

@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.features import triads
-from app.har.types import FloatArray, WindowSet
+from app.har.classifiers.elm_gru_am.features import triads
+from app.har.types import FloatArray
+from app.har.windows import WindowSet
 from benchmarks.reference_models import with_unseen_people
 
 

@@ -64,10 +64,10 @@ def parse_only(path: Path) -> dict[str, Any]:
 
 def import_only(path: Path) -> dict[str, Any]:
     """Read, repair, examine, resample; libraries are loaded before the clock starts, as for the parse alone."""
-    from app.har.quality import card
-    from app.har.recordings import read_upload
-    from app.har.signal import to_signal_set
-    from app.har.units import settle
+    from app.har.recordings.quality import card
+    from app.har.recordings.upload import read_upload
+    from app.har.signals.resampling import to_signal_set
+    from app.har.signals.units import settle
 
     for library in ("polars", "scipy.linalg", "scipy.signal"):  # after app.har, which settles how allocators behave
         import_module(library)
@@ -94,9 +94,9 @@ def import_only(path: Path) -> dict[str, Any]:
 
 def upload(path: Path) -> dict[str, Any]:
     """Do what an upload does."""
-    from app.har.classifier import ActivityClassifier
-    from app.services import stored_signal
-    from app.services.recognition import recognise
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.services.recordings import stored_signal
+    from app.services.recordings.recognition import recognise
 
     before = peak_mib()
     model = ActivityClassifier.load(MODEL)

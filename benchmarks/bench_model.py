@@ -18,14 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from app.har.base import Classifier
-from app.har.baselines import MODELS
-from app.har.classifier import ActivityClassifier
-from app.har.experiment import describe_split, fit_and_score
-from app.har.splits import split_windows
-from app.har.store import convert, open_store
-from app.har.types import Event, Protocol, TrainConfig, WindowSet
-from app.har.windows import make_windows
+from app.har.classifiers.base import Classifier
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.registry import MODELS
+from app.har.datasets.store import convert, open_store
+from app.har.evaluation.splits import split_windows
+from app.har.evaluation.types import Protocol
+from app.har.training.config import TrainConfig
+from app.har.training.experiment import describe_split, fit_and_score
+from app.har.types import Event
+from app.har.windows import WindowSet, make_windows
 from benchmarks import aeon_models
 
 ROOT = Path(__file__).resolve().parent.parent

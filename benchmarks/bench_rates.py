@@ -15,10 +15,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import resample
 
-from app.har.classifier import ActivityClassifier, ModelConfig
-from app.har.evaluation import evaluate
-from app.har.splits import split_windows
-from app.har.types import WindowSet
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.evaluation.scores import evaluate
+from app.har.evaluation.splits import split_windows
+from app.har.windows import WindowSet
 from benchmarks.data import SETS, windows_of
 
 RATES_HZ = (80.0, 60.0, 50.0, 40.0, 30.0, 25.0, 20.0)

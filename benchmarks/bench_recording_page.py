@@ -46,8 +46,8 @@ def main() -> None:
     os.environ["HAR_HOME"] = tempfile.mkdtemp()
     from app import create_app
     from app.extensions import db
-    from app.models import User
     from app.services import accounts, installation
+    from app.tables import User
     from config import Config
 
     config = Config()

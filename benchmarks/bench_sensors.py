@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from app.har.classifier import ActivityClassifier
-from app.har.evaluation import evaluate
-from app.har.splits import split_windows
-from app.har.types import FloatArray, WindowSet
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.evaluation.scores import evaluate
+from app.har.evaluation.splits import split_windows
+from app.har.types import FloatArray
+from app.har.windows import WindowSet
 from benchmarks.data import windows_of, with_channels
 
 

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.har.classifier import ActivityClassifier
-from app.har.types import FloatArray, WindowSet
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.types import FloatArray
+from app.har.windows import WindowSet
 from benchmarks.reference_models import with_unseen_people
 
 G = 9.80665

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from app.har.datasets.hapt import TRANSITIONS
-from app.har.store import EMBEDDED_EXAMPLE, convert, open_store
-from app.har.types import WindowSet
-from app.har.windows import make_windows
+from app.har.datasets.store import EMBEDDED_EXAMPLE, convert, open_store
+from app.har.windows import WindowSet, make_windows
 
 DATA = Path(os.environ.get("HAR_DATA_DIR") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
 SETS = {  # path, window length (s), overlap

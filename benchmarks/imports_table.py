@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.har.clocks import sampling_rate
-from app.har.recordings import read_upload
-from app.har.types import Recording
+from app.har.recordings.upload import read_upload
+from app.har.signals.clocks import sampling_rate
+from app.har.signals.types import Recording
 from benchmarks.data import DATA
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "IMPORTS.md"

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from app.har.classifier import ActivityClassifier
-from app.har.experiment import PRODUCT, run_experiment
-from app.har.model_folder import verify
-from app.har.store import convert, open_store
-from app.har.types import Event, TrainConfig, WindowSet
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.model_folder import verify
+from app.har.datasets.store import convert, open_store
+from app.har.training.config import TrainConfig
+from app.har.training.experiment import PRODUCT, run_experiment
+from app.har.types import Event
+from app.har.windows import WindowSet
 from benchmarks.data import SETS, windows_of
 from config import ROOT
 

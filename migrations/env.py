@@ -3,7 +3,7 @@
 from alembic import context
 from flask import current_app
 
-from app.models._columns import UtcDateTime
+from app.tables._columns import UtcDateTime
 
 migrate = current_app.extensions["migrate"]
 

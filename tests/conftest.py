@@ -74,8 +74,8 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashes() -> Iterator[None]:
     """Hash passwords with a fraction of the work: a test logs in more often than a person, and guesses none."""
-    from app.models import user
     from app.services import accounts
+    from app.tables import user
 
     hashed = partial(generate_password_hash, method="scrypt:1024:8:1")
     with pytest.MonkeyPatch.context() as patch:
@@ -159,7 +159,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained_once(folder: Path, make_data: Callable[[], Path]) -> Example:
     """Train a real model for a moment in whichever worker asks first; the others wait for it."""
-    from app.har.store import open_store
+    from app.har.datasets.store import open_store
     from tests.trained import Example, train
 
     with FileLock(f"{folder}.lock"):
@@ -172,7 +172,7 @@ def trained_once(folder: Path, make_data: Callable[[], Path]) -> Example:
 @pytest.fixture(scope="session")
 def example_model(shared_folder: Path) -> Example:
     """Return the embedded example and a real model of it."""
-    from app.har.datasets import EMBEDDED_EXAMPLE
+    from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 
     return trained_once(shared_folder / "example", lambda: EMBEDDED_EXAMPLE)
 

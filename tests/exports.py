@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.recordings import read_upload
-from app.har.types import Gravity, Recording, Stream
+from app.har.recordings.upload import read_upload
+from app.har.signals.types import Gravity, Recording, Stream
 from tests import synthetic
 
 START_S = 1_752_154_081.5

@@ -9,11 +9,11 @@ import numpy as np
 from flask import Flask
 
 from app.extensions import db
-from app.har.types import UNLABELLED, SignalSet
-from app.models import Prediction, StoredRecording
-from app.services import predictions, stored_signal
-from app.services.prediction_result import PredictionResult
+from app.har.signals.types import UNLABELLED, SignalSet
+from app.services.recordings import predictions, stored_signal
+from app.services.recordings.prediction_result import PredictionResult
 from app.services.transaction import transaction
+from app.tables import Prediction, StoredRecording
 
 ACTIVITIES = ("Lie", "Sit", "Stand", "Walk", "Run", "Stair-up")
 ENERGY = np.array([0.05, 0.1, 0.3, 2.0, 6.0, 2.5], np.float32)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.signal import to_signal_set
-from app.har.types import Gravity, Recording, SignalSet, Stream, WindowSet
-from app.har.windows import make_windows
+from app.har.signals.resampling import to_signal_set
+from app.har.signals.types import Gravity, Recording, SignalSet, Stream
+from app.har.windows import WindowSet, make_windows
 
 # Activity -> (movement in m/s², steps a second); resting, walking and running differ by orders of magnitude, as in life
 STRENGTHS: Mapping[str, tuple[float, float]] = {"Rest": (0.0, 0.0), "Walk": (2.0, 1.8), "Run": (9.0, 2.7)}

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.store import Store, convert, open_store
+from app.har.datasets.store import Store, convert, open_store
 from app.har.windows import make_windows
-from app.models import ModelVersion
+from app.tables import ModelVersion
 
 NAME = "physiotherapy-example"
 FIGURES = {name: {"value": 0.91, "low": 0.88, "high": 0.94} for name in ("accuracy", "precision", "recall", "f1")}
@@ -34,7 +34,7 @@ class Example:
 
 def train(data: Path, folder: Path) -> None:
     """Convert a data set and train a small model on part of it, for two epochs."""
-    from app.har.classifier import ActivityClassifier, ModelConfig
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
 
     convert(data, folder / "store")
     store = open_store(folder / "store")
@@ -51,9 +51,9 @@ def train(data: Path, folder: Path) -> None:
 def register_model(example: Example, folder: Path, name: str = NAME, promote: bool = True) -> ModelVersion:
     """Put a copy of the model into the store, as a training would, and promote it."""
     from app.extensions import db
-    from app.models import TrainingRun
-    from app.models.training_run import RunStatus
-    from app.services import model_versions
+    from app.services.models import model_versions
+    from app.tables import TrainingRun
+    from app.tables.training_run import RunStatus
 
     run = TrainingRun(status=RunStatus.FINISHED, config={"protocol": "subject", "dataset": name}, result={})
     db.session.add(run)

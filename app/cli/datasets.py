@@ -11,10 +11,10 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, print_json, reports_errors, text_of
 from app.har.types import Event, OnEvent
-from app.services import datasets as service
+from app.services.datasets import library as service
 
 if TYPE_CHECKING:
-    from app.models import Dataset
+    from app.tables import Dataset
 
 datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 

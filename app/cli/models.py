@@ -15,7 +15,7 @@ models = AppGroup("models", help="Trained models.")
 @reports_errors
 def list_models(as_json: bool) -> None:
     """List every model version, the newest first."""
-    from app.services import model_versions
+    from app.services.models import model_versions
 
     versions = [{**model_versions.as_dict(v), **_scores(v.metrics)} for v in model_versions.list_versions()]
     if as_json:
@@ -35,7 +35,7 @@ def list_models(as_json: bool) -> None:
 @reports_errors
 def show_model(name: str, as_json: bool) -> None:
     """Show one model: NAME is name/version, or a name alone for its newest version."""
-    from app.services import model_versions
+    from app.services.models import model_versions
 
     document = model_versions.info(model_versions.get(name))
     if as_json:
@@ -57,7 +57,7 @@ def show_model(name: str, as_json: bool) -> None:
 @reports_errors
 def promote_model(name: str, as_json: bool) -> None:
     """Make a model the one that users get."""
-    from app.services import model_versions
+    from app.services.models import model_versions
 
     version = model_versions.promote(name)
     if as_json:

@@ -19,8 +19,8 @@ YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 def map_(file: Path, output: Path | None) -> None:
     """Guess what the columns of FILE are, as YAML to correct and to give to flask predict --map."""
     from app.har.recordings.files import open_files
-    from app.har.recordings.guess_files import guess_files
-    from app.har.recordings.mapping import unknown_tables
+    from app.har.recordings.mappings.guess_files import guess_files
+    from app.har.recordings.mappings.mapping import unknown_tables
 
     with open_files(file, file.name) as members:
         text = guess_files(unknown_tables(members))[1].to_yaml()
@@ -41,8 +41,8 @@ def map_(file: Path, output: Path | None) -> None:
 @reports_errors
 def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""
-    from app.har.recordings.mapping import from_yaml
-    from app.services import predictions
+    from app.har.recordings.mappings.mapping import from_yaml
+    from app.services.recordings import predictions
 
     columns = from_yaml(text_of(mapping), mapping.name) if mapping else None
     result = predictions.predict_file(file, file.name, model, columns=columns)

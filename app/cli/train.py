@@ -10,8 +10,10 @@ from typing import IO, Any, cast
 import click
 
 from app.cli.output import json_option, print_json, reports_errors
-from app.har.catalogue import CATALOGUE
-from app.har.types import Event, Protocol, TrainConfig
+from app.har.classifiers.catalogue import CATALOGUE
+from app.har.evaluation.types import Protocol
+from app.har.training.config import TrainConfig
+from app.har.types import Event
 
 MODELS_HELP = "Comma-separated; the models are listed below."
 MODELS_LIST = "\b\nModels:\n" + "\n".join(f"  {name:<22}{info.about}" for name, info in CATALOGUE.items())
@@ -77,8 +79,8 @@ def train(
     **signal: Any,
 ) -> None:
     """Train and compare models on a data set."""
-    from app.har.experiment import METRIC_NAMES, flat_metrics
-    from app.services import model_versions, training
+    from app.har.training.experiment import METRIC_NAMES, flat_metrics
+    from app.services.models import model_versions, training
 
     config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, **signal)
     run = training.train(dataset, config, on_event=_show)
@@ -140,8 +142,8 @@ def evaluate(
     **signal: Any,
 ) -> None:
     """Cross-validate models on a data set, the first against the others; nothing is stored as a model."""
-    from app.har.experiment import over_folds
-    from app.services import training
+    from app.har.training.experiment import over_folds
+    from app.services.models import training
 
     config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, folds=folds, **signal)
     run = training.train(dataset, config, on_event=_show)

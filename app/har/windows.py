@@ -2,13 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import UNLABELLED, IntArray, SignalSet, TimeArray, WindowSet
+from app.har.signals.types import UNLABELLED, Gravity, SignalSet
+from app.har.types import FloatArray, IntArray, TimeArray
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Fixed-length windows, the input of every model."""
+
+    X: FloatArray  # (n_windows, n_timesteps, n_channels); NaN throughout where a sensor is missing
+    y: IntArray  # (n_windows,) index into activities, UNLABELLED where none
+    activities: tuple[str, ...]
+    subjects: NDArray[np.str_]  # (n_windows,)
+    recordings: NDArray[np.str_]  # (n_windows,)
+    start_s: TimeArray  # (n_windows,)
+    channels: tuple[str, ...]
+    sampling_rate_hz: float
+    gravity: Gravity
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def window_length_s(self) -> float:
+        return float(self.X.shape[1] / self.sampling_rate_hz)
+
+    @classmethod
+    def joined(cls, parts: Sequence[WindowSet]) -> WindowSet:
+        """Put windows of the same signals in one set."""
+        arrays = ("X", "y", "subjects", "recordings", "start_s")
+        whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+        return replace(parts[0], **whole)
+
+    def take(self, index: NDArray[Any] | slice) -> WindowSet:
+        """Return the windows at these positions (integer or boolean index, or a slice)."""
+        return WindowSet(
+            self.X[index],
+            self.y[index],
+            self.activities,
+            self.subjects[index],
+            self.recordings[index],
+            self.start_s[index],
+            self.channels,
+            self.sampling_rate_hz,
+            self.gravity,
+        )
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.extensions import db
-from app.models import Role, User
-from app.models._columns import now
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.transaction import transaction
+from app.tables import Role, User
+from app.tables._columns import now
 
 PASSWORD_MIN = 10
 PASSWORD_MAX = 200

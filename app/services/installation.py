@@ -10,7 +10,9 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
-from app.services import datasets, mappings, predictions, reference_models, training
+from app.services.datasets import library
+from app.services.models import reference_models, training
+from app.services.recordings import mappings, predictions
 
 
 def bind_alembic(app: Flask) -> None:
@@ -50,7 +52,7 @@ def prepare() -> None:
     """Make a server's start: migrate, tidy up after one that died, add the example and the reference models."""
     migrate()
     training.mark_interrupted()
-    datasets.prepare_at_start()
+    library.prepare_at_start()
     reference_models.add_at_start()
     predictions.remove_orphans()
     mappings.sweep()

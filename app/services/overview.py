@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.models import Dataset, ModelVersion, TrainingRun, User
-from app.models.training_run import RunStatus
+from app.tables import Dataset, ModelVersion, TrainingRun, User
+from app.tables.training_run import RunStatus
 
 
 @dataclass(frozen=True)

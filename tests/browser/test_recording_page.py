@@ -28,7 +28,7 @@ def stored_day(site: Site, monkeypatch: pytest.MonkeyPatch, username: str) -> st
     monkeypatch.setenv("HAR_HOME", str(site.home))
     from app import create_app
     from app.extensions import db
-    from app.models import User
+    from app.tables import User
     from config import Config
 
     app: Flask = create_app(Config())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.models import ModelVersion
-from app.services import model_versions
+from app.services.models import model_versions
+from app.tables import ModelVersion
 from tests.trained import Example, register_model
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.models import StoredRecording
+from app.tables import StoredRecording
 from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.har.catalogue import CATALOGUE
-from app.services import datasets, model_versions
+from app.har.classifiers.catalogue import CATALOGUE
+from app.services.datasets import library
+from app.services.models import model_versions
 
 EXAMPLE = "physiotherapy-example"
 FIGURES = {"accuracy", "precision", "recall", "f1", "fit_seconds", "predict_windows_per_second"}
@@ -18,7 +19,7 @@ FIGURES = {"accuracy", "precision", "recall", "f1", "fit_seconds", "predict_wind
 
 @pytest.fixture
 def example(app: Flask) -> Flask:
-    datasets.ensure_embedded_example()
+    library.ensure_embedded_example()
     return app
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import HarError
-from app.har.recordings import read_upload
+from app.har.recordings.upload import read_upload
 from tests import exports, synthetic
 from tests.exports import e4, walk, zipped
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.har.augmentation import SLOW_RATES_HZ, device_copies
-from app.har.classifier import ActivityClassifier, ModelConfig
-from app.har.types import WindowSet
+from app.har.classifiers.elm_gru_am.augmentation import SLOW_RATES_HZ, device_copies
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.windows import WindowSet
 from tests import synthetic
 
 

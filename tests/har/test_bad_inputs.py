@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from app.har.datasets.store import convert
 from app.har.errors import HarError
-from app.har.recordings import read_upload
-from app.har.signal import to_signal_set
-from app.har.store import convert
+from app.har.recordings.upload import read_upload
+from app.har.signals.resampling import to_signal_set
 from tests.bad_exports import MENDED_EXPORTS, REFUSED_EXPORTS
 from tests.bad_inputs import MENDED, REFUSED, BadInput, zipped
 from tests.synthetic import kinelab_csv

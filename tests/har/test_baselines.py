@@ -7,14 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.har import catalogue, networks
-from app.har.baselines import MODELS, make_classifier
-from app.har.catalogue import CATALOGUE, families
-from app.har.classifier import ActivityClassifier
+from app.har.classifiers import catalogue
+from app.har.classifiers.baselines.on_features import fit_sharpness
+from app.har.classifiers.catalogue import CATALOGUE, families
+from app.har.classifiers.elm_gru_am import networks
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.registry import MODELS, make_classifier
 from app.har.errors import InsufficientData, UnusableRecording
-from app.har.rivals.on_features import fit_sharpness
-from app.har.splits import fold_windows, split_windows
-from app.har.types import Event, TrainConfig, WindowSet
+from app.har.evaluation.splits import fold_windows, split_windows
+from app.har.training.config import TrainConfig
+from app.har.types import Event
+from app.har.windows import WindowSet
 from tests import synthetic
 
 SMALL = {"n_selected": 40, "units": 16, "elm_nodes": 150, "elm_ridge": 1.0}

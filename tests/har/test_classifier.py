@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.classifier import ActivityClassifier, ModelConfig
-from app.har.combination import combine, fit_combination
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
-from app.har.types import Event, WindowSet
-from app.har.windows import make_windows
+from app.har.types import Event
+from app.har.windows import WindowSet, make_windows
 from tests import synthetic
 from tests.trained import Example
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.har.convolutions import ROWS, STRIDE, RandomConvolutions, _kernels
+from app.har.classifiers.elm_gru_am.convolutions import ROWS, STRIDE, RandomConvolutions, _kernels
 from app.har.types import FloatArray
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.datasets import EMBEDDED_EXAMPLE, recognise
 from app.har.datasets.embedded_example import NAMES, _load, data_path
+from app.har.datasets.loaders import EMBEDDED_EXAMPLE, recognise
+from app.har.datasets.store import Store, Summary, convert, open_store
 from app.har.errors import UnreadableData
 from app.har.recordings.files import open_files
-from app.har.store import Store, Summary, convert, open_store
 from app.har.windows import make_windows
 from tests import synthetic
 

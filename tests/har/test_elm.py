@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.har.elm import ExtremeLearningMachine
+from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.types import FloatArray, IntArray
 
 

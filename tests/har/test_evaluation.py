@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from app.har.evaluation import calibration_error, compare, evaluate
-from app.har.types import FloatArray, IntArray, Metrics, WindowSet
+from app.har.evaluation.scores import calibration_error, compare, evaluate
+from app.har.evaluation.types import Metrics
+from app.har.types import FloatArray, IntArray
+from app.har.windows import WindowSet
 
 ACTIVITIES = ("Sit", "Walk", "Run", "Jump")
 

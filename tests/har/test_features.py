@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.har.features import CHUNK, band_edges, describe, frame_features, triads, window_features
+from app.har.classifiers.elm_gru_am.features import CHUNK, band_edges, describe, frame_features, triads, window_features
 from tests import synthetic
 
 SIX = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")

@@ -7,17 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.datasets.described import OwnRecordings
 from app.har.datasets.description import Description, Origin
-from app.har.datasets.own import OwnRecordings
+from app.har.datasets.store import convert, open_store
 from app.har.errors import HarError, InvalidDescription, UnreadableData
-from app.har.recordings import read_upload
 from app.har.recordings.files import in_memory
-from app.har.recordings.guess import Guess
-from app.har.recordings.guess_files import guess_files
-from app.har.recordings.mapping import ColumnMapping, SensorColumns, fingerprint, fitting, from_yaml, unknown_tables
-from app.har.recordings.trial import try_out
-from app.har.store import convert, open_store
-from app.har.types import Recording
+from app.har.recordings.mappings.dry_run import try_out
+from app.har.recordings.mappings.guess import Guess
+from app.har.recordings.mappings.guess_files import guess_files
+from app.har.recordings.mappings.mapping import (
+    ColumnMapping,
+    SensorColumns,
+    fingerprint,
+    fitting,
+    from_yaml,
+    unknown_tables,
+)
+from app.har.recordings.upload import read_upload
+from app.har.signals.types import Recording
 from tests.bad_inputs import zipped
 from tests.synthetic import signal
 from tests.tables import ACC, GYRO, LINEAR, TIME, G, table

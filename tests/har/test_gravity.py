@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData, UnusableRecording
-from app.har.filters import Preparation, gravity_of, low_passed, prepare
-from app.har.gravity import convert
-from app.har.recordings import read_upload
-from app.har.signal import to_signal_set
-from app.har.types import Gravity, Recording, Stream
-from app.har.units import check, settle
+from app.har.recordings.upload import read_upload
+from app.har.signals.filters import Preparation, gravity_of, low_passed, prepare
+from app.har.signals.gravity import convert
+from app.har.signals.resampling import to_signal_set
+from app.har.signals.types import Gravity, Recording, Stream
+from app.har.signals.units import check, settle
 from app.har.windows import make_windows
 from tests import synthetic
 
@@ -188,7 +188,7 @@ def test_signals_are_prepared_as_the_model_was_trained() -> None:
 
 @pytest.mark.real_data
 def test_a_model_trained_without_gravity_recognises_the_same_with_gravity_added(data_dir: Path, tmp_path: Path) -> None:
-    from app.har.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 
     model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
     path, originals, converted = tmp_path / "recording", [], []

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import HarError
-from app.har.recordings import mapped
-from app.har.recordings import mapping as mappings
 from app.har.recordings.files import in_memory, open_files
-from app.har.recordings.guess import Guess, guess
+from app.har.recordings.mappings import mapped
+from app.har.recordings.mappings import mapping as mappings
+from app.har.recordings.mappings.guess import Guess, guess
 from app.har.recordings.tables import open_table
 from tests.tables import ACC, GYRO, LINEAR, TIME, G, german, labelled, rows, table
 

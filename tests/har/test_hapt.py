@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from app.har.datasets import hapt
+from app.har.datasets.store import Store, Summary, convert, open_store
 from app.har.errors import UnreadableData, UnrecognisedData
-from app.har.store import Store, Summary, convert, open_store
-from app.har.types import UNLABELLED
+from app.har.signals.types import UNLABELLED
 from app.har.windows import make_windows
 from tests.bad_inputs import zipped
 from tests.synthetic import hapt_files, signal

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import UnusableRecording
-from app.har.filters import Preparation, prepare
-from app.har.intervals import Interval, gap_free, pieces
-from app.har.signal import to_signal_set
-from app.har.types import UNLABELLED, IntArray, Recording, SignalSet, Stream, TimeArray
+from app.har.signals.filters import Preparation, prepare
+from app.har.signals.intervals import Interval, gap_free, pieces
+from app.har.signals.resampling import to_signal_set
+from app.har.signals.types import UNLABELLED, Recording, SignalSet, Stream
+from app.har.types import IntArray, TimeArray
 from app.har.windows import make_windows
 
 SENSORS = ("watch.accelerometer", "watch.gyroscope", "phone.accelerometer")

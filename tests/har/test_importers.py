@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.clocks import sampling_rate
-from app.har.recordings import IMPORTERS
 from app.har.recordings.layout import sniff
 from app.har.recordings.sensors import turning_ratio, unit_of_text
-from app.har.types import Recording, Stream
+from app.har.recordings.upload import IMPORTERS
+from app.har.signals.clocks import sampling_rate
+from app.har.signals.types import Recording, Stream
 from tests import exports, synthetic
 from tests.exports import START_S, e4, kinds, stream, upload, walk, zipped
 

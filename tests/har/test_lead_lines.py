@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from app.har.errors import HarError
-from app.har.recordings import mapped, read_members
 from app.har.recordings.files import in_memory
-from app.har.recordings.guess import guess
 from app.har.recordings.layout import Layout
+from app.har.recordings.mappings import mapped
+from app.har.recordings.mappings.guess import guess
 from app.har.recordings.tables import Source, open_table
-from app.services.table_look import look_at
+from app.har.recordings.upload import read_members
+from app.services.recordings.table_preview import look_at
 from tests.synthetic import kinelab_csv
 from tests.tables import ACC, TIME, labelled, table
 

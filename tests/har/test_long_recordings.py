@@ -12,15 +12,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from app.har import filters, signal
 from app.har.errors import UnreadableData
-from app.har.filters import Preparation, prepare
-from app.har.gravity import convert
-from app.har.recordings import read_upload, tables
+from app.har.recordings import tables
 from app.har.recordings.files import in_memory
 from app.har.recordings.tables import open_table, parse
-from app.har.signal import to_signal_set
-from app.har.types import Event, Recording, Stream
+from app.har.recordings.upload import read_upload
+from app.har.signals import filters, resampling
+from app.har.signals.filters import Preparation, prepare
+from app.har.signals.gravity import convert
+from app.har.signals.resampling import to_signal_set
+from app.har.signals.types import Recording, Stream
+from app.har.types import Event
 from app.har.windows import make_windows, window_runs
 from tests import synthetic
 from tests.conftest import ROOT
@@ -158,7 +160,7 @@ def test_filters_work_in_blocks_as_on_the_whole(preparation: Preparation, monkey
 
 def test_sensors_of_one_clock_are_resampled_as_each_would_be_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = walk(60, rate_hz=87.0, jitter_s=2e-3)
-    monkeypatch.setattr(signal, "BLOCK", 1000)
+    monkeypatch.setattr(resampling, "BLOCK", 1000)
     together = to_signal_set([recording], 50.0)
     for number, stream in enumerate(recording.streams):
         alone = to_signal_set([replace(recording, streams=(stream,))], 50.0)

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from app.har.errors import InvalidDescription, UnknownTable, UnreadableData
-from app.har.recordings import mapped, read_upload
-from app.har.recordings import mapping as mappings
 from app.har.recordings.files import in_memory
-from app.har.recordings.mapping import ColumnMapping, SensorColumns
+from app.har.recordings.mappings import mapped
+from app.har.recordings.mappings import mapping as mappings
+from app.har.recordings.mappings.dry_run import try_out
+from app.har.recordings.mappings.mapping import ColumnMapping, SensorColumns
 from app.har.recordings.tables import Source, open_table
-from app.har.recordings.trial import try_out
-from app.har.types import Recording
+from app.har.recordings.upload import read_upload
+from app.har.signals.types import Recording
 from tests.bad_inputs import zipped
 from tests.tables import ACC, GYRO, LINEAR, TIME, G, labelled, rows, table
 

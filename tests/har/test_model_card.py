@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.har.evaluation import evaluate
-from app.har.model_card import model_card
+from app.har.evaluation.scores import evaluate
+from app.har.training.model_card import model_card
 from tests import synthetic
 
 ABOUT = {

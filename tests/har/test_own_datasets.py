@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.datasets.described import Assignment, OwnRecordings
 from app.har.datasets.description import Description, from_yaml
-from app.har.datasets.own import Assignment, OwnRecordings
+from app.har.datasets.name_patterns import PatternFault, name_pattern
+from app.har.datasets.store import Store, convert, open_store
 from app.har.datasets.survey import survey
 from app.har.errors import HarError, InvalidDescription, UnreadableData
-from app.har.names import PatternFault, name_pattern
 from app.har.recordings.files import in_memory, open_files
-from app.har.store import Store, convert, open_store
 from app.har.windows import make_windows
 from tests.bad_inputs import zipped
 from tests.synthetic import hhar_csv, kinelab_csv, sp_sw_csv

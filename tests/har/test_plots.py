@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from app.har import plots
 from app.har.colours import MISSING, PALETTE, activity_colour
-from app.har.types import Confidence, Coverage, Interval, Metrics, SubjectMetrics
+from app.har.evaluation.types import Confidence, Coverage, Interval, Metrics, SubjectMetrics
+from app.har.training import plots
 
 ACTIVITIES = ("Sit", "Walk", "Run")
 EPOCHS = [

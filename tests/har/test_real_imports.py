@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.clocks import sampling_rate
-from app.har.recordings import read_upload
 from app.har.recordings.sensors import turning_ratio
-from app.har.types import Recording
+from app.har.recordings.upload import read_upload
+from app.har.signals.clocks import sampling_rate
+from app.har.signals.types import Recording
 from tests.exports import G, kinds, stream, upload
 
 

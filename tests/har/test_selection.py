@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.har.selection import rank_features
+from app.har.classifiers.elm_gru_am.selection import rank_features
 
 
 def test_the_feature_that_decides_comes_first_and_noise_last() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.har.clocks import repair, sampling_rate, to_seconds
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
-from app.har.signal import common_rate, to_signal_set
-from app.har.types import UNLABELLED, Recording, Stream
+from app.har.signals.clocks import repair, sampling_rate, to_seconds
+from app.har.signals.resampling import common_rate, to_signal_set
+from app.har.signals.types import UNLABELLED, Recording, Stream
 from tests import synthetic
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.recordings import read_upload
-from app.har.store import Store, Summary, convert, open_store
-from app.har.types import MOTION, channels_of
+from app.har.datasets.store import Store, Summary, convert, open_store
+from app.har.recordings.upload import read_upload
+from app.har.signals.types import MOTION, channels_of
 from app.har.windows import make_windows
 from tests.bad_inputs import zipped
 from tests.synthetic import signal, sp_sw_csv, sp_sw_files

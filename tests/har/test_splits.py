@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import InsufficientData
-from app.har.splits import fold_windows, split_inner, split_windows
-from app.har.types import Protocol, WindowSet
+from app.har.evaluation.splits import fold_windows, split_inner, split_windows
+from app.har.evaluation.types import Protocol
+from app.har.windows import WindowSet
 
 PROTOCOLS: list[Protocol] = ["random", "subject"]
 

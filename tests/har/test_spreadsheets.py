@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.har.recordings import read_members
 from app.har.recordings.files import in_memory
 from app.har.recordings.layout import sniff
-from app.har.types import Recording
+from app.har.recordings.upload import read_members
+from app.har.signals.types import Recording
 
 N = 400
 TIME = np.arange(N) / 50

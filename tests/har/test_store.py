@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from app.har.datasets.store import Store, convert, open_store
 from app.har.errors import HarError, InsufficientData, UnreadableData
-from app.har.recordings import read_upload
-from app.har.signal import to_signal_set
-from app.har.store import Store, convert, open_store
+from app.har.recordings.upload import read_upload
+from app.har.signals.resampling import to_signal_set
 from app.har.types import Problem
 from app.har.windows import make_windows
 from tests.synthetic import hhar_csv, kinelab_csv, ku_har_csv, ku_har_windows_csv, ku_har_zip

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.har.clocks import gap_problems, stray_stamps
-from app.har.quality import card
-from app.har.types import Recording, Stream
-from app.har.units import settle
+from app.har.recordings.quality import card
+from app.har.signals.clocks import gap_problems, stray_stamps
+from app.har.signals.types import Recording, Stream
+from app.har.signals.units import settle
 from tests import synthetic
 
 TIME = np.arange(1500) / 50

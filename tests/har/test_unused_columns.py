@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.recordings.unused import NOT_USED, seem_unused
-from app.har.types import Recording
+from app.har.recordings.unused_columns import NOT_USED, seem_unused
+from app.har.signals.types import Recording
 from tests import exports, synthetic
 
 WALK = exports.walk()

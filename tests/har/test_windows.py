@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.har.types import UNLABELLED, SignalSet
+from app.har.signals.types import UNLABELLED, SignalSet
 from app.har.windows import make_windows
 from tests import synthetic
 

@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import ModelVersion, User
 from app.services import accounts
+from app.tables import ModelVersion, User
 from tests.trained import Example, register_model
 
 

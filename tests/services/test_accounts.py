@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.models import Role, User
 from app.services import accounts
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from app.tables import Role, User
 from tests.conftest import PASSWORD
 
 ANSWERS = {

@@ -15,11 +15,11 @@ from flask import Flask
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.types import Event
-from app.models import Dataset, TrainingRun
-from app.models.training_run import RunStatus
-from app.services import dataset_adding, dataset_view, datasets
-from app.services.dataset_view import RowQuery
+from app.services.datasets import imports, library, recorded_rows
+from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import Conflict, Invalid, NotFound
+from app.tables import Dataset, TrainingRun
+from app.tables.training_run import RunStatus
 from tests.synthetic import ku_har_zip
 
 
@@ -30,7 +30,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small(app: Flask, archive: Path) -> Dataset:
-    return datasets.add("small", archive)
+    return library.add("small", archive)
 
 
 def stores(app: Flask) -> list[str]:
@@ -40,13 +40,13 @@ def stores(app: Flask) -> list[str]:
 
 def test_a_data_set_is_added_with_its_figures_and_can_be_opened(app: Flask, archive: Path) -> None:
     events: list[Event] = []
-    dataset = datasets.add("small", archive, on_event=events.append)
-    assert datasets.get("small") is dataset
-    assert datasets.list_datasets() == [dataset]
+    dataset = library.add("small", archive, on_event=events.append)
+    assert library.get("small") is dataset
+    assert library.list_datasets() == [dataset]
     assert dataset.source == str(archive)
     assert (dataset.summary["recordings"], dataset.summary["subjects"]) == (6, 2)
     assert set(dataset.summary["activities"]) == {"Rest", "Walk", "Run"}
-    assert datasets.open_dataset(dataset).summary.fingerprint == dataset.fingerprint
+    assert library.open_dataset(dataset).summary.fingerprint == dataset.fingerprint
     assert events[0] == {"stage": "waiting"}
     fractions = [event["fraction"] for event in events if event["stage"] == "reading"]
     assert fractions == sorted(set(fractions))
@@ -58,55 +58,55 @@ def test_a_data_set_is_added_with_its_figures_and_can_be_opened(app: Flask, arch
 @pytest.mark.parametrize("name", ["", "Caps", "a/b", "../x", "-a", "a b", "é", "a" * 65, "add", "a\n", "a_b"])
 def test_a_name_that_breaks_the_rule_is_refused_before_anything_is_read(app: Flask, name: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        datasets.add(name, Path("nowhere"))
+        library.add(name, Path("nowhere"))
     assert refusal.value.field == "name"
     assert stores(app) == []
 
 
 def test_a_name_that_is_taken_is_refused(small: Dataset, archive: Path) -> None:
     with pytest.raises(Conflict, match="small"):
-        datasets.add("small", archive)
-    assert datasets.list_datasets() == [small]
+        library.add("small", archive)
+    assert library.list_datasets() == [small]
 
 
 def test_a_name_taken_during_the_conversion_leaves_no_second_store(app: Flask, archive: Path) -> None:
     def someone_is_faster(event: dict[str, object]) -> None:
-        if event["stage"] == "reading" and not datasets.list_datasets():
+        if event["stage"] == "reading" and not library.list_datasets():
             row = Dataset(name="small", folder="theirs", source="", fingerprint="", summary={})
             db.session.add(row)
             db.session.commit()
 
     with pytest.raises(Conflict):
-        datasets.add("small", archive, on_event=someone_is_faster)
+        library.add("small", archive, on_event=someone_is_faster)
     assert stores(app) == []
-    assert datasets.get("small").folder == "theirs"
+    assert library.get("small").folder == "theirs"
 
 
 def test_what_cannot_be_read_leaves_nothing_in_the_database_nor_on_disk(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"\x00\xff" * 500)
     with pytest.raises(HarError, match=r"bad\.csv"):
-        datasets.add("bad", tmp_path / "bad.csv")
-    assert datasets.list_datasets() == []
+        library.add("bad", tmp_path / "bad.csv")
+    assert library.list_datasets() == []
     assert stores(app) == []
 
 
 def test_the_same_data_under_two_names_is_stored_twice_and_says_so(small: Dataset, archive: Path) -> None:
-    again = datasets.add("again", archive)
+    again = library.add("again", archive)
     assert again.folder != small.folder
-    assert datasets.same_data(again) == [small]
-    datasets.remove("small")
-    assert datasets.same_data(again) == []
-    assert datasets.open_dataset(again).summary.recordings == 6
+    assert library.same_data(again) == [small]
+    library.remove("small")
+    assert library.same_data(again) == []
+    assert library.open_dataset(again).summary.recordings == 6
 
 
 def test_removing_deletes_the_row_and_the_files(app: Flask, small: Dataset) -> None:
-    datasets.open_dataset(small)
-    datasets.remove("small")
+    library.open_dataset(small)
+    library.remove("small")
     assert stores(app) == []
     with pytest.raises(NotFound):
-        datasets.get("small")
+        library.get("small")
     with pytest.raises(NotFound):
-        datasets.remove("small")
+        library.remove("small")
 
 
 def test_a_data_set_in_use_by_a_training_is_kept_and_a_finished_result_outlives_it(small: Dataset) -> None:
@@ -114,26 +114,26 @@ def test_a_data_set_in_use_by_a_training_is_kept_and_a_finished_result_outlives_
     db.session.add(run)
     db.session.commit()
     with pytest.raises(Conflict, match="training"):
-        datasets.remove("small")
+        library.remove("small")
     run.status = RunStatus.FINISHED
     db.session.commit()
-    datasets.remove("small")
+    library.remove("small")
     db.session.expire_all()
     assert db.session.get(TrainingRun, run.id).dataset_id is None
     assert run.dataset_name == "small"
 
 
 def test_the_embedded_example_is_registered_once_and_stays_removed(app: Flask) -> None:
-    datasets.prepare_at_start()
-    example = datasets.get("physiotherapy-example")
+    library.prepare_at_start()
+    example = library.get("physiotherapy-example")
     assert (example.summary["recordings"], example.summary["subjects"]) == (140, 10)
     assert len(example.summary["activities"]) == 7
-    datasets.prepare_at_start()
-    assert datasets.list_datasets() == [example]
-    datasets.remove("physiotherapy-example")
-    datasets.prepare_at_start()
-    assert datasets.list_datasets() == []
-    again = datasets.add("mine", datasets.path_from_text("embedded-example"))
+    library.prepare_at_start()
+    assert library.list_datasets() == [example]
+    library.remove("physiotherapy-example")
+    library.prepare_at_start()
+    assert library.list_datasets() == []
+    again = library.add("mine", library.path_from_text("embedded-example"))
     assert again.summary["recordings"] == 140
 
 
@@ -156,23 +156,23 @@ with create_app().app_context():
     kept = app.config["UPLOADS"] / "someones-recording"
     kept.mkdir()
     assert stores(app)
-    datasets.sweep_leftovers()
+    library.sweep_leftovers()
     assert stores(app) == []
     assert list(app.config["UPLOADS"].iterdir()) == [kept]
-    assert datasets.add("dying", archive).summary["subjects"] == 10
+    assert library.add("dying", archive).summary["subjects"] == 10
 
 
 def test_a_store_that_another_process_is_writing_is_not_swept(app: Flask) -> None:
     theirs = app.config["INSTANCE"] / "datasets" / "0123456789"
     theirs.mkdir(parents=True)
     with FileLock(theirs.parent / "conversion.lock"):
-        datasets.sweep_leftovers()
+        library.sweep_leftovers()
         assert theirs.exists()
-    datasets.sweep_leftovers()
+    library.sweep_leftovers()
     assert not theirs.exists()
 
 
-def finished(adding: dataset_adding.Adding) -> dataset_adding.Adding:
+def finished(adding: imports.Adding) -> imports.Adding:
     assert adding.done.wait(60)
     db.session.rollback()  # see what the other thread committed
     return adding
@@ -180,43 +180,43 @@ def finished(adding: dataset_adding.Adding) -> dataset_adding.Adding:
 
 def test_adding_in_the_background_ends_with_the_data_set_and_no_upload(app: Flask, archive: Path) -> None:
     with archive.open("rb") as upload:
-        adding = finished(dataset_adding.start_adding("small", upload=upload, filename="<b>evil</b>/../../x.zip"))
+        adding = finished(imports.start_adding("small", upload=upload, filename="<b>evil</b>/../../x.zip"))
     assert (adding.status, adding.http_status, adding.message) == ("finished", 200, "")
-    assert datasets.get("small").source == "<b>evil</b>/../../x.zip"
+    assert library.get("small").source == "<b>evil</b>/../../x.zip"
     assert list(app.config["UPLOADS"].iterdir()) == []
-    assert dataset_adding.get(adding.token) is adding
-    assert dataset_adding.running() == []
+    assert imports.get(adding.token) is adding
+    assert imports.running() == []
 
 
 def test_a_failed_adding_keeps_its_reason(app: Flask, tmp_path: Path) -> None:
-    adding = finished(dataset_adding.start_adding("gone", path=str(tmp_path / "gone.zip")))
+    adding = finished(imports.start_adding("gone", path=str(tmp_path / "gone.zip")))
     assert (adding.status, adding.http_status) == ("failed", 422)
-    assert "gone.zip" in dataset_adding.get(adding.token).as_dict()["message"]
-    assert datasets.list_datasets() == []
+    assert "gone.zip" in imports.get(adding.token).as_dict()["message"]
+    assert library.list_datasets() == []
 
 
 def test_a_second_adding_waits_and_the_same_name_is_refused_meanwhile(app: Flask, archive: Path) -> None:
     (app.config["INSTANCE"] / "datasets").mkdir()
     with FileLock(app.config["INSTANCE"] / "datasets" / "conversion.lock"):
-        adding = dataset_adding.start_adding("small", path=str(archive))
-        assert dataset_adding.running() == [adding]
+        adding = imports.start_adding("small", path=str(archive))
+        assert imports.running() == [adding]
         time.sleep(0.2)
         assert (adding.status, adding.stage) == ("running", "waiting for its turn")
         with pytest.raises(Conflict, match="being added"):
-            dataset_adding.start_adding("small", path=str(archive))
+            imports.start_adding("small", path=str(archive))
     assert finished(adding).status == "finished"
 
 
 def test_an_upload_and_a_path_at_once_or_none_is_refused(app: Flask, archive: Path) -> None:
     with pytest.raises(Invalid):
-        dataset_adding.start_adding("small")
+        imports.start_adding("small")
     with archive.open("rb") as upload, pytest.raises(Invalid):
-        dataset_adding.start_adding("small", path="x", upload=upload)
+        imports.start_adding("small", path="x", upload=upload)
 
 
 def test_an_adding_of_another_life_of_the_server_is_not_known(app: Flask) -> None:
     with pytest.raises(NotFound, match="started anew"):
-        dataset_adding.get("0" * 32)
+        imports.get("0" * 32)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +231,8 @@ def test_an_adding_of_another_life_of_the_server_is_not_known(app: Flask) -> Non
 def test_a_query_that_asks_too_much_gives_way(
     small: Dataset, asked: RowQuery, page: int | str, size: int, first: int
 ) -> None:
-    store = datasets.open_dataset(small)
-    found = dataset_view.find_rows(store, asked)
+    store = library.open_dataset(small)
+    found = recorded_rows.find_rows(store, asked)
     assert found.query.page == (found.pages if page == "last" else page)
     assert (found.query.size, found.query.first_column, found.query.sort) == (size, first, "")
     assert found.query.table in store.tables
@@ -241,31 +241,31 @@ def test_a_query_that_asks_too_much_gives_way(
 
 
 def test_every_row_is_on_exactly_one_page_and_sorting_holds_across_pages(small: Dataset) -> None:
-    store = datasets.open_dataset(small)
-    pages = dataset_view.find_rows(store, RowQuery(size=100)).pages
+    store = library.open_dataset(small)
+    pages = recorded_rows.find_rows(store, RowQuery(size=100)).pages
     ax = store.columns(store.tables[0]).index("ax")
     values = [
         row[ax]
         for page in range(1, pages + 1)
-        for row in dataset_view.find_rows(store, RowQuery(sort="ax", size=100, page=page)).rows
+        for row in recorded_rows.find_rows(store, RowQuery(sort="ax", size=100, page=page)).rows
     ]
     assert len(values) == store.summary.rows
     assert values == sorted(values)
 
 
 def test_a_recording_filter_shows_that_recording_alone(small: Dataset) -> None:
-    store = datasets.open_dataset(small)
+    store = library.open_dataset(small)
     one = store.signals.recording_ids[2]
-    found = dataset_view.find_rows(store, RowQuery(recording=one))
+    found = recorded_rows.find_rows(store, RowQuery(recording=one))
     assert found.columns[0] == "recording"
     assert {row[0] for row in found.rows} == {one}
     assert 0 < found.total < store.summary.rows
     with pytest.raises(NotFound):
-        dataset_view.find_rows(store, RowQuery(recording="<script>"))
+        recorded_rows.find_rows(store, RowQuery(recording="<script>"))
 
 
 def test_a_preview_has_a_line_a_channel_with_its_unit(small: Dataset) -> None:
-    preview = dataset_view.preview(datasets.open_dataset(small), "Walk")
+    preview = recorded_rows.preview(library.open_dataset(small), "Walk")
     assert [(line["channel"], line["unit"]) for line in preview["lines"]] == [
         ("acc_x", "m/s²"), ("acc_y", "m/s²"), ("acc_z", "m/s²"),
         ("gyro_x", "rad/s"), ("gyro_y", "rad/s"), ("gyro_z", "rad/s"),
@@ -274,21 +274,21 @@ def test_a_preview_has_a_line_a_channel_with_its_unit(small: Dataset) -> None:
     assert 100 < len(preview["time_s"]) <= 4000
     assert preview["colour"].startswith("#")
     with pytest.raises(NotFound):
-        dataset_view.preview(datasets.open_dataset(small), "Fly")
+        recorded_rows.preview(library.open_dataset(small), "Fly")
 
 
 def test_a_recording_comes_out_as_csv_that_can_be_added_again(small: Dataset, tmp_path: Path) -> None:
-    store = datasets.open_dataset(small)
+    store = library.open_dataset(small)
     csv = tmp_path / "one.csv"
-    csv.write_text("".join(dataset_view.recording_csv(store, store.signals.recording_ids[0])), encoding="utf-8")
-    again = datasets.add("again", csv)
+    csv.write_text("".join(recorded_rows.recording_csv(store, store.signals.recording_ids[0])), encoding="utf-8")
+    again = library.add("again", csv)
     assert again.summary["recordings"] == 1
     with pytest.raises(NotFound):
-        dataset_view.recording_csv(store, "../../etc/passwd")
+        recorded_rows.recording_csv(store, "../../etc/passwd")
 
 
 def test_the_distribution_plot_is_there_in_two_formats_and_no_third(small: Dataset) -> None:
-    assert datasets.distribution_plot(small, "png").read_bytes().startswith(b"\x89PNG")
-    assert b"<svg" in datasets.distribution_plot(small, "svg").read_bytes()[:1000]
+    assert library.distribution_plot(small, "png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in library.distribution_plot(small, "svg").read_bytes()[:1000]
     with pytest.raises(NotFound):
-        datasets.distribution_plot(small, "exe")
+        library.distribution_plot(small, "exe")

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.windows import make_windows
-from app.models import ModelVersion
-from app.services import model_versions
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.models import model_versions
+from app.tables import ModelVersion
 from tests.trained import FIGURES, Example, register_model
 
 

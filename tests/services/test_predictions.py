@@ -17,9 +17,10 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
-from app.models import ModelVersion, Prediction, StoredRecording, User
-from app.services import model_versions, predictions
 from app.services.errors import Conflict, NotFound
+from app.services.models import model_versions
+from app.services.recordings import predictions
+from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports
 from tests.long_recording import a_day, store
 from tests.services.conftest import a_user

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.types import UNLABELLED, SignalSet
-from app.services import stored_signal
-from app.services.stored_signal import StoredSignal
+from app.har.signals.types import UNLABELLED, SignalSet
+from app.services.recordings import stored_signal
+from app.services.recordings.stored_signal import StoredSignal
 
 RATE_HZ = 100.0
 POINTS = {"acc_x": 1333, "acc_y": 1333, "acc_z": 1333, "heart_rate": 4000}

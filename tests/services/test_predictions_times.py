@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from app.har.types import UNLABELLED
-from app.services.activity_times import (
+from app.har.signals.types import UNLABELLED
+from app.services.errors import ServiceError
+from app.services.recordings.activity_times import (
     COLUMNS,
     agreement,
     bands,
@@ -20,10 +21,9 @@ from app.services.activity_times import (
     seconds_between,
     with_gaps,
 )
-from app.services.errors import ServiceError
-from app.services.prediction_result import PredictionResult
-from app.services.timeline import rows_of_file, timeline
-from app.services.wall_clock import WallClock, time_zone
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.timeline import rows_of_file, timeline
+from app.services.recordings.wall_clock import WallClock, time_zone
 from tests.long_recording import a_day
 
 BERLIN = ZoneInfo("Europe/Berlin")

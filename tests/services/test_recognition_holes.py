@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.errors import UnusableRecording
-from app.har.gravity import convert
-from app.har.recordings import read_upload
-from app.har.signal import to_signal_set
-from app.har.types import MOTION, FloatArray, Recording, TimeArray
-from app.har.units import settle
+from app.har.recordings.upload import read_upload
+from app.har.signals.gravity import convert
+from app.har.signals.resampling import to_signal_set
+from app.har.signals.types import MOTION, Recording
+from app.har.signals.units import settle
+from app.har.types import FloatArray, TimeArray
 from app.har.windows import make_windows
-from app.models import ModelVersion, User
-from app.services import predictions
-from app.services.prediction_result import PredictionResult
-from app.services.recognition import recognise
+from app.services.recordings import predictions
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.recognition import recognise
+from app.tables import ModelVersion, User
 from tests import exports, synthetic
 from tests.conftest import ROOT
 from tests.services.test_predictions import drawn, upload

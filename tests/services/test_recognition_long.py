@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.har.types import Event
-from app.services import recognition
-from app.services.recognition import recognise
+from app.services.recordings import recognition
+from app.services.recordings.recognition import recognise
 from tests import synthetic
 from tests.conftest import ROOT
 
@@ -27,7 +27,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_windows_recognised_in_runs_are_those_recognised_in_one_piece(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.har.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 
     model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
     whole, *_ = recognise(recording, "walk.csv", lambda: model, "lab/1")

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from app.har.datasets import EMBEDDED_EXAMPLE
+from app.har.datasets.loaders import EMBEDDED_EXAMPLE
+from app.har.datasets.store import convert, open_store
 from app.har.errors import ModelIntegrityError
-from app.har.evaluation import evaluate
-from app.har.store import convert, open_store
+from app.har.evaluation.scores import evaluate
 from app.har.windows import make_windows
-from app.services import model_versions, reference_models
+from app.services.models import model_versions, reference_models
 from config import ROOT
 
 NAMES = ["reference-ku-har", "reference-phone-watch", "reference-physiotherapy"]
@@ -58,7 +58,7 @@ def test_one_that_was_deleted_stays_deleted_and_a_promotion_stays(app: Flask) ->
 
 
 def test_a_newer_release_becomes_the_next_version_and_keeps_its_place(app: Flask, released: Path) -> None:
-    from app.har.model_folder import _digest_of
+    from app.har.classifiers.model_folder import _digest_of
 
     reference_models.add_at_start()
     path = released / "reference-ku-har" / "manifest.json"

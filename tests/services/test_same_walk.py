@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from app.har.classifier import ActivityClassifier
-from app.har.recordings import read_upload
-from app.har.types import Recording, Stream
-from app.services.recognition import recognise
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.recordings.upload import read_upload
+from app.har.signals.types import Recording, Stream
+from app.services.recordings.recognition import recognise
 from tests import exports
 from tests.har.test_gravity import with_gravity
 

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from app.har.types import Event, TrainConfig
-from app.models import TrainingRun
-from app.models.training_run import RunStatus
-from app.services import datasets, model_versions, training
+from app.har.training.config import TrainConfig
+from app.har.types import Event
+from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound
-from app.services.recognition import recognise
+from app.services.models import model_versions, training
+from app.services.recordings.recognition import recognise
 from app.services.transaction import transaction
+from app.tables import TrainingRun
+from app.tables.training_run import RunStatus
 from tests.trained import recording_csv
 
 EXAMPLE = "physiotherapy-example"
@@ -30,7 +32,7 @@ ENDLESS = TrainConfig(models=("lstm",), epochs=1000)
 @pytest.fixture
 def example(app: Flask) -> Flask:
     """Return an application that has the embedded example."""
-    datasets.ensure_embedded_example()
+    library.ensure_embedded_example()
     return app
 
 

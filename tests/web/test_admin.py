@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from app.models import User
 from app.services import accounts
 from app.services.transaction import transaction
+from app.tables import User
 
 
 def id_of(username: str) -> int:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.services import dataset_adding, datasets
+from app.services.datasets import imports, library
 from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
 
@@ -23,7 +23,7 @@ NAME = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def small(app: Flask, tmp_path: Path) -> str:
-    datasets.add("small", ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5))
+    library.add("small", ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5))
     return "/datasets/small"
 
 
@@ -38,7 +38,7 @@ def upload(client: FlaskClient, content: bytes, filename: str, name: str = "mine
     response.request.environ["wsgi.input"].close()  # the test client leaves a large body open
     if response.status_code == 302:
         token = response.location.rpartition("/")[2]
-        assert dataset_adding.get(token).done.wait(120)
+        assert imports.get(token).done.wait(120)
         response = client.get(response.location)
     return response
 
@@ -72,7 +72,7 @@ def test_a_path_on_the_server_becomes_a_data_set(admin_client: FlaskClient, tmp_
     path = ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5)
     response = admin_client.post("/datasets/add", data={"name": "mine", "path": f" {path} "})
     assert response.status_code == 302
-    assert dataset_adding.get(response.location.rpartition("/")[2]).done.wait(60)
+    assert imports.get(response.location.rpartition("/")[2]).done.wait(60)
     assert admin_client.get("/datasets/mine").status_code == 200
 
 
@@ -107,7 +107,7 @@ def test_the_pages_own_upload_is_told_where_to_go_or_why_not(admin_client: Flask
     answer = send("mine", path)
     assert answer.status_code == 200
     assert re.fullmatch(r"/datasets/add/[0-9a-f]{32}", answer.json["url"])
-    assert dataset_adding.get(answer.json["url"].rpartition("/")[2]).done.wait(60)
+    assert imports.get(answer.json["url"].rpartition("/")[2]).done.wait(60)
     for name, where, status, message in [
         ("mine", path, 409, "already"),
         ("", path, 422, "Give the data set a name."),
@@ -139,13 +139,13 @@ def test_a_wrong_answer_in_the_form_is_refused_and_the_form_kept(
     assert response.status_code == status
     assert message in unescape(response.text)
     assert f'value="{data["name"]}"' in response.text
-    assert [dataset.name for dataset in datasets.list_datasets()] == ["small"]
+    assert [dataset.name for dataset in library.list_datasets()] == ["small"]
 
 
 def test_a_failure_can_be_looked_at_again_with_the_form_filled(admin_client: FlaskClient, tmp_path: Path) -> None:
     missing = tmp_path / "missing.zip"
     admin_client.post("/datasets/add", data={"name": "mine", "path": str(missing)})
-    adding = list(dataset_adding._addings.values())[-1]
+    adding = list(imports._addings.values())[-1]
     assert adding.done.wait(60)
     for _ in range(2):
         page = admin_client.get(f"/datasets/add/{adding.token}")
@@ -168,7 +168,7 @@ def test_a_bad_file_is_refused_with_its_reason_or_accepted_with_its_problems(
         assert response.status_code == 422
         assert case.message in text_of(response)
         assert 'name="file"' in response.text
-        assert datasets.list_datasets() == []
+        assert library.list_datasets() == []
         assert [path for path in (app.config["INSTANCE"] / "datasets").glob("*") if path.is_dir()] == []
     else:
         assert response.location == "/datasets/mine"
@@ -244,7 +244,7 @@ def test_a_recording_that_is_not_there_is_not_found_and_its_name_escaped(admin_c
 
 def test_a_data_set_of_two_devices_is_shown(app: Flask, admin_client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "both.zip").write_bytes(zipped(sp_sw_files()))
-    datasets.add("both", tmp_path / "both.zip")
+    library.add("both", tmp_path / "both.zip")
     page = admin_client.get("/datasets/both?table=watch&recording=s02_01&sort=x_gyro")
     assert (page.status_code, "SP-SW-HAR" in page.text) == (200, True)
     lines = admin_client.get("/datasets/both/preview.json?activity=WALK").json["lines"]
@@ -266,7 +266,7 @@ def test_the_preview_is_json_of_one_activity(admin_client: FlaskClient, small: s
 
 
 def test_a_recording_is_downloaded_and_can_be_uploaded_again(admin_client: FlaskClient, small: str) -> None:
-    recording = datasets.open_dataset(datasets.get("small")).signals.recording_ids[0]
+    recording = library.open_dataset(library.get("small")).signals.recording_ids[0]
     response = admin_client.get(f"{small}/recording.csv", query_string={"recording": recording})
     assert response.mimetype == "text/csv"
     assert response.text.startswith("time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z")
@@ -326,12 +326,12 @@ def test_users_and_strangers_do_not_get_in(
 
 def test_a_users_post_changes_nothing(user_client: FlaskClient, small: str) -> None:
     assert user_client.post(f"{small}/remove").status_code == 403
-    assert datasets.get("small")
+    assert library.get("small")
 
 
 @pytest.mark.real_data
 def test_hhar_is_shown_with_its_own_columns(admin_client: FlaskClient, data_dir: Path) -> None:
-    datasets.add("hhar", data_dir / "hhar" / "phones")
+    library.add("hhar", data_dir / "hhar" / "phones")
     page = text_of(admin_client.get("/datasets/hhar"))
     for column in ("Index", "Arrival_Time", "Creation_Time", "User", "Model", "Device", "gt"):
         assert column in page
@@ -340,7 +340,7 @@ def test_hhar_is_shown_with_its_own_columns(admin_client: FlaskClient, data_dir:
 
 @pytest.mark.real_data
 def test_a_table_of_1803_columns_is_shown_ten_at_a_time(admin_client: FlaskClient, data_dir: Path) -> None:
-    datasets.add("windows", data_dir / "ku-har" / "subsamples_60x1803.csv")
+    library.add("windows", data_dir / "ku-har" / "subsamples_60x1803.csv")
     page = text_of(admin_client.get("/datasets/windows"))
     assert re.search(r"Columns\s+1 to 10 of 1,80\d", page)
     last = text_of(admin_client.get("/datasets/windows?first_column=5000"))

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.har.datasets.description import from_yaml
-from app.services import dataset_adding, datasets
+from app.services.datasets import imports, library
 from tests.bad_inputs import zipped
 from tests.synthetic import kinelab_csv
 from tests.tables import labelled
@@ -39,7 +39,7 @@ def send(client: FlaskClient, files: dict[str, bytes | str], **more: str) -> Tes
 def asked(client: FlaskClient, files: dict[str, bytes | str] | None = None, **more: str) -> str:
     """Send files and return the address at which they are to be described."""
     progress = send(client, own_files() if files is None else files, **more).location
-    adding = dataset_adding.get(progress.rpartition("/")[2])
+    adding = imports.get(progress.rpartition("/")[2])
     assert adding.done.wait(60)
     response = client.get(progress)
     assert response.status_code == 302, words(response)
@@ -53,7 +53,7 @@ def described(client: FlaskClient, address: str, **changes: str) -> TestResponse
     form = chosen(page) | {key.replace("__", "-"): value for key, value in changes.items()}
     response = client.post(address, data={**form, "submit": "Add data set"})
     if response.status_code == 302:
-        assert dataset_adding.get(address.split("/")[3]).done.wait(60)
+        assert imports.get(address.split("/")[3]).done.wait(60)
         response = client.get(response.location)
     return response
 
@@ -88,7 +88,7 @@ def test_unknown_files_are_surveyed_guessed_described_and_added(app: Flask, admi
     text = words(admin_client.get("/datasets/own"))
     assert "Own recordings" in text
     assert "Stroll" in text
-    summary = datasets.get("own").summary
+    summary = library.get("own").summary
     assert (summary["recordings"], summary["subjects"], set(summary["activities"])) == (4, 2, {"Stroll", "March"})
     assert len(left(app)) == 1
     assert admin_client.get(address).status_code == 404
@@ -112,7 +112,7 @@ def test_the_preview_follows_the_answers(app: Flask, admin_client: FlaskClient) 
     assert "expected a pattern with {subject} in it" in found(subject_from="name", pattern="{label}_{trial}")
     assert "subject.value: expected the subject's name" in found(subject_from="one", subject_value="")
     assert "label.table: expected the name of a file" in found(label_from="table")
-    assert datasets.list_datasets() == []
+    assert library.list_datasets() == []
 
 
 def test_a_table_of_intervals_is_offered_and_its_faults_are_told_by_line(app: Flask, admin_client: FlaskClient) -> None:
@@ -127,7 +127,7 @@ def test_a_table_of_intervals_is_offered_and_its_faults_are_told_by_line(app: Fl
     address = asked(admin_client, {"x/a.csv": labelled(), "labels.csv": table})
     assert "x/a.csv Rest, Walk in 2 intervals P1" in words(admin_client.get(address))
     assert described(admin_client, address).location == "/datasets/own"
-    assert set(datasets.get("own").summary["activities"]) == {"Rest", "Walk"}
+    assert set(library.get("own").summary["activities"]) == {"Rest", "Walk"}
 
 
 def test_a_known_layout_is_described_when_the_administrator_asks_for_it(admin_client: FlaskClient) -> None:
@@ -138,7 +138,7 @@ def test_a_known_layout_is_described_when_the_administrator_asks_for_it(admin_cl
     assert "What the columns are" not in words(admin_client.get(address))
     response = described(admin_client, address, label_from="name", subject_from="name", pattern="{subject}/{label}")
     assert response.location == "/datasets/own"
-    summary = datasets.get("own").summary
+    summary = library.get("own").summary
     assert (summary["subjects"], set(summary["activities"])) == (2, {"Walk", "Run"})
 
 
@@ -152,7 +152,7 @@ def test_what_fails_in_mid_work_asks_again_and_leaves_nothing_half_written(
     assert page.status_code == 200
     assert "movement" in words(page)
     assert [name for name in left(app) if not name.startswith("dataset-")] == []
-    assert datasets.list_datasets() == []
+    assert library.list_datasets() == []
     assert described(admin_client, address, **{"columns__sensors__0__x": "x_acc"}).location == "/datasets/own"
 
 
@@ -188,7 +188,7 @@ def test_files_that_wait_for_more_than_a_day_are_deleted(
     app: Flask, admin_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = asked(admin_client)
-    monkeypatch.setattr(dataset_adding, "WAITS_S", -1.0)
+    monkeypatch.setattr(imports, "WAITS_S", -1.0)
     send(admin_client, {"a.txt": "Dear colleague"}, name="other")
     time.sleep(0.1)
     assert admin_client.get(address).status_code == 404

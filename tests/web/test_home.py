@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
-from app.models import Dataset, ModelVersion, TrainingRun
-from app.models.training_run import RunStatus
 from app.services import accounts
+from app.tables import Dataset, ModelVersion, TrainingRun
+from app.tables.training_run import RunStatus
 from app.web import template_tools
 from tests.conftest import PASSWORD
 

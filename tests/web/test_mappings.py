@@ -18,9 +18,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.har.recordings.mapping import from_yaml
-from app.models import ModelVersion, SavedMapping, StoredRecording
-from app.services import mappings
+from app.har.recordings.mappings.mapping import from_yaml
+from app.services.recordings import mappings
+from app.tables import ModelVersion, SavedMapping, StoredRecording
 from tests.bad_inputs import zipped
 from tests.tables import ACC, GYRO, TIME, labelled, table
 from tests.trained import Example, register_model

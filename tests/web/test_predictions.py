@@ -19,8 +19,9 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.models import ModelVersion, StoredRecording
-from app.services import datasets, model_versions
+from app.services.datasets import library
+from app.services.models import model_versions
+from app.tables import ModelVersion, StoredRecording
 from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
 from tests.synthetic import ku_har_windows_csv
 from tests.trained import Example, recording_csv, register_model
@@ -311,7 +312,7 @@ def test_a_result_stays_when_its_model_is_deleted(
 def test_the_example_can_be_tried_with_one_press_or_downloaded(
     app: Flask, user_client: FlaskClient, model: ModelVersion
 ) -> None:
-    datasets.ensure_embedded_example()
+    library.ensure_embedded_example()
     assert "Try it with an example recording" in user_client.get("/").text
     page = user_client.post("/predictions/example", follow_redirects=True)
     assert page.status_code == 200

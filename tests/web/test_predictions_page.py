@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import User
+from app.tables import User
 from tests.long_recording import DAY_START_UTC_S, a_day, store
 
 HOURS = 6.0

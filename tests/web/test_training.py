@@ -11,9 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from app.har.catalogue import CATALOGUE
-from app.har.types import TrainConfig
-from app.services import datasets, model_versions, training
+from app.har.classifiers.catalogue import CATALOGUE
+from app.har.training.config import TrainConfig
+from app.services.datasets import library
+from app.services.models import model_versions, training
 from tests.trained import Example, register_model
 
 ANSWERS = {
@@ -28,7 +29,7 @@ ANSWERS = {
 
 @pytest.fixture
 def example(app: Flask) -> Flask:
-    datasets.ensure_embedded_example()
+    library.ensure_embedded_example()
     return app
 
 

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import ModelVersion, User
-from app.services import mappings, upload_progress
+from app.services.recordings import mappings, upload_progress
+from app.tables import ModelVersion, User
 from tests.trained import Example, recording_csv, register_model
 
 TOKEN = "0123456789abcdef"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from app.har.datasets.name_patterns import PatternFault, name_pattern
 from app.har.documents import Section, dump_yaml, load_yaml
-from app.har.names import PatternFault, name_pattern
-from app.har.recordings import mapping
-from app.har.recordings.mapping import ColumnMapping
+from app.har.recordings.mappings import mapping
+from app.har.recordings.mappings.mapping import ColumnMapping
 
 Told = Literal["column", "folder", "name", "table", "one"]
 Clock = Literal["start", "file"]

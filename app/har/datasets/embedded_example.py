@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from app.har.datasets.base import Part
 from app.har.errors import UnreadableData
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
-from app.har.types import Stream
+from app.har.recordings.parts import Part
+from app.har.signals.types import Stream
 
 PATH = Path("embedded-example")
 FORMAT = "embedded-example"

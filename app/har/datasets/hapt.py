@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from app.har.datasets.base import Part, ahead, natural
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import Member, is_document
-from app.har.recordings.hapt import (
+from app.har.recordings.formats.hapt import (
     ACTIVITIES,
     AXES,
     FILE,
@@ -30,6 +29,7 @@ from app.har.recordings.hapt import (
     usable_ranges,
 )
 from app.har.recordings.layout import Layout
+from app.har.recordings.parts import Part, ahead, natural
 from app.har.recordings.tables import Source, open_table
 from app.har.types import IntArray, Problem
 

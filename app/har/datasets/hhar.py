@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.har.datasets.base import Part, sorted_out
 from app.har.recordings.files import Member
-from app.har.recordings.hhar import DESCRIPTION, matches, read_pairs, read_table
+from app.har.recordings.formats.hhar import DESCRIPTION, matches, read_pairs, read_table
+from app.har.recordings.parts import Part, sorted_out
 
 FORMAT = "hhar"
 TITLE = "HHAR, phones and watches"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from app.har.datasets.base import Part, ahead, in_one_unit, natural
 from app.har.errors import HarError
 from app.har.recordings.files import Member
-from app.har.recordings.kinelab_csv import DESCRIPTION, matches, read_frame, to_recording
+from app.har.recordings.formats.kinelab_csv import DESCRIPTION, matches, read_frame, to_recording
+from app.har.recordings.parts import Part, ahead, in_one_unit, natural
 from app.har.recordings.tables import open_table
-from app.har.types import Problem, Recording
+from app.har.signals.types import Recording
+from app.har.types import Problem
 
 FORMAT = "kinelab-csv"
 TITLE = "Recordings in Kinelab's CSV layout"

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, natural
 from app.har.errors import HarError
-from app.har.recordings import ku_har_raw
 from app.har.recordings.files import Member
+from app.har.recordings.formats import ku_har_raw
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, ahead, natural
 from app.har.recordings.tables import open_table
 from app.har.types import Problem
 

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from app.har.datasets.base import UNKNOWN_SUBJECT, Part, ahead, sorted_out
+from app.har.datasets.rows import Matrix
 from app.har.recordings.files import Member
-from app.har.recordings.ku_har_windows import (
+from app.har.recordings.formats.ku_har_windows import (
     ACTIVITIES,
     CHUNK_BYTES,
     COLUMNS,
@@ -20,9 +20,10 @@ from app.har.recordings.ku_har_windows import (
     block,
     matches,
 )
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, ahead, sorted_out
 from app.har.recordings.tables import chunks
-from app.har.rows import Matrix
-from app.har.types import MOTION, Problem, SignalSet, channels_of
+from app.har.signals.types import MOTION, SignalSet, channels_of
+from app.har.types import Problem
 
 FORMAT = "ku-har-windows"
 TITLE = "KU-HAR, time-domain subsamples (windows of 3 s)"

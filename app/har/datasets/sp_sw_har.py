@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from app.har.datasets.base import Part, ahead, natural
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import Member, is_document
-from app.har.recordings.sp_sw_har import DESCRIPTION, DEVICES, Table, matches, name_parts, read_table, to_recording
+from app.har.recordings.formats.sp_sw_har import (
+    DESCRIPTION,
+    DEVICES,
+    Table,
+    matches,
+    name_parts,
+    read_table,
+    to_recording,
+)
+from app.har.recordings.parts import Part, ahead, natural
 from app.har.recordings.tables import open_table
 from app.har.types import Problem
 

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from app.har.datasets.base import natural
+from app.har.datasets.described import home_of
 from app.har.datasets.description import Description, Origin
 from app.har.datasets.label_table import is_label_table
-from app.har.datasets.own import home_of
 from app.har.errors import HarError
-from app.har.recordings import importer_of, mapping
 from app.har.recordings.conversions import sources_in, tables_in
 from app.har.recordings.files import Member, is_archive, is_document
-from app.har.recordings.mapping import ColumnMapping
+from app.har.recordings.mappings import mapping
+from app.har.recordings.mappings.mapping import ColumnMapping
+from app.har.recordings.parts import natural
 from app.har.recordings.tables import Source
+from app.har.recordings.upload import importer_of
 
 LOOKED_AT = 40
 

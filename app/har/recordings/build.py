@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import positive_steps, repair, stray_stamps, to_seconds
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
-from app.har.signal import mean_magnitude
-from app.har.types import Gravity, IntArray, Problem, Recording, Stream, TimeArray
+from app.har.signals.clocks import positive_steps, repair, stray_stamps, to_seconds
+from app.har.signals.resampling import mean_magnitude
+from app.har.signals.types import Gravity, Recording, Stream
+from app.har.types import IntArray, Problem, TimeArray
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.clocks import sampling_rate
 from app.har.errors import UnreadableData
 from app.har.recordings.build import STANDARD_GRAVITY, build_recording
-from app.har.signal import mean_magnitude
-from app.har.types import Problem, Recording, Stream
+from app.har.signals.clocks import sampling_rate
+from app.har.signals.resampling import mean_magnitude
+from app.har.signals.types import Recording, Stream
+from app.har.types import Problem
 
 ACCELERATION = {"m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
 ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "mdeg/s": math.pi / 180_000}

@@ -11,11 +11,11 @@ from wtforms.validators import DataRequired, Length
 
 from app.har.datasets.description import Description, from_section
 from app.har.documents import Section
-from app.services.datasets import NAME_PATTERN, NAME_RULE
+from app.services.datasets.library import NAME_PATTERN, NAME_RULE
 from app.web.mappings.forms import MappingFields, fields_of
 
 if TYPE_CHECKING:
-    from app.har.recordings.mapping import ColumnMapping
+    from app.har.recordings.mappings.mapping import ColumnMapping
 
 
 class AddForm(FlaskForm):

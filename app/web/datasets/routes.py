@@ -13,8 +13,8 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.har.errors import HarError
-from app.services import dataset_adding, dataset_view, datasets
-from app.services.dataset_view import RowQuery
+from app.services.datasets import imports, library, recorded_rows
+from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import Invalid, ServiceError
 from app.web.access import access
 from app.web.datasets.forms import AddForm, DescribeForm, answers_of
@@ -22,10 +22,10 @@ from app.web.mappings.forms import reasons_for
 
 if TYPE_CHECKING:
     from app.har.datasets.description import Description
+    from app.har.datasets.store import Store
     from app.har.datasets.survey import Survey
-    from app.har.store import Store
-    from app.services.dataset_adding import Adding
-    from app.services.table_look import Look
+    from app.services.datasets.imports import Adding
+    from app.services.recordings.table_preview import Look
 
 bp = Blueprint("datasets", __name__)
 Page = str | tuple[str | BaseResponse, int] | BaseResponse
@@ -40,9 +40,9 @@ SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answe
 def index() -> Page:
     return render_template(
         "datasets/index.html",
-        datasets=datasets.list_datasets(),
-        running=dataset_adding.running(),
-        asking=dataset_adding.asking(current_user.id),
+        datasets=library.list_datasets(),
+        running=imports.running(),
+        asking=imports.asking(current_user.id),
     )
 
 
@@ -56,7 +56,7 @@ def add() -> Page:
         return _refusal(form, 422)
     upload = form.file.data or None
     try:
-        adding = dataset_adding.start_adding(
+        adding = imports.start_adding(
             form.name.data.strip(),
             path=(form.path.data or "").strip(),
             upload=upload and upload.stream,
@@ -89,14 +89,14 @@ def _refusal(form: AddForm, status: int, message: str = "") -> Page:
 
 def _add_page(form: AddForm, message: str = "", source: str = "") -> str:
     return render_template(
-        "datasets/add.html", form=form, message=message, source=source, example_path=datasets.EXAMPLE_PATH
+        "datasets/add.html", form=form, message=message, source=source, example_path=library.EXAMPLE_PATH
     )
 
 
 @bp.get("/add/<token>")
 @access("admin")
 def adding(token: str) -> Page:
-    adding = dataset_adding.get(token)
+    adding = imports.get(token)
     if adding.status == "failed":
         form = AddForm(formdata=None, name=adding.name, path="" if adding.is_upload else adding.source)
         return _add_page(form, adding.message, adding.source), adding.http_status
@@ -112,11 +112,11 @@ def adding(token: str) -> Page:
 @access("admin")
 def describe(token: str) -> Page:
     """Ask where label and subject of each recording are told."""
-    adding = dataset_adding.get_asking(token, current_user.id)
-    found = dataset_adding.survey(adding)
-    table = dataset_adding.unknown_tables(found)
+    adding = imports.get_asking(token, current_user.id)
+    found = imports.survey(adding)
+    table = imports.unknown_tables(found)
     guessed = table.guess.mapping if table else None
-    start = adding.description or dataset_adding.suggest(found, guessed)
+    start = adding.description or imports.suggest(found, guessed)
     form = DescribeForm(formdata=None, data=answers_of(start, guessed))
     # Before it was described, the message only says that the layout is unknown
     return _describe_page(adding, found, table, form, adding.message if adding.description else "")
@@ -126,9 +126,9 @@ def describe(token: str) -> Page:
 @access("admin")
 def described(token: str) -> Page:
     """Show what a description makes of the files, save it, or add the data set by it."""
-    adding = dataset_adding.get_asking(token, current_user.id)
-    found = dataset_adding.survey(adding)
-    table = dataset_adding.unknown_tables(found)
+    adding = imports.get_asking(token, current_user.id)
+    found = imports.survey(adding)
+    table = imports.unknown_tables(found)
     form = DescribeForm()
     if not (form.submit.data or form.yaml.data):
         return _describe_page(adding, found, table, form)
@@ -136,8 +136,8 @@ def described(token: str) -> Page:
         description = form.description(mapped=table is not None)
         if form.yaml.data:
             return _yaml(description, adding.name)
-        dataset_adding.preview(adding, description)  # a fault in a table is told before any work is begun
-        dataset_adding.start_described(adding, description)
+        imports.preview(adding, description)  # a fault in a table is told before any work is begun
+        imports.start_described(adding, description)
     except (HarError, ServiceError) as error:
         return _describe_page(adding, found, table, form, str(error)), getattr(error, "status", 422)
     adding.done.wait(SMALL_FILE_S)
@@ -150,7 +150,7 @@ def _describe_page(adding: Adding, found: Survey, table: Look | None, form: Desc
     form.table.choices = [(name, name) for name in found.tables] or [("", "– none found –")]
     preview, fault = None, ""
     try:
-        preview = dataset_adding.preview(adding, form.description(mapped=table is not None))
+        preview = imports.preview(adding, form.description(mapped=table is not None))
     except HarError as error:
         fault = str(error).removeprefix("The description: ")
     return render_template(
@@ -168,7 +168,7 @@ def _yaml(description: Description, name: str) -> Response:
 @bp.post("/add/<token>/cancel")
 @access("admin")
 def cancel(token: str) -> BaseResponse:
-    dataset_adding.cancel(dataset_adding.get_asking(token, current_user.id))
+    imports.cancel(imports.get_asking(token, current_user.id))
     flash("The files were not added.", "success")
     return redirect(url_for(".index"))
 
@@ -176,15 +176,15 @@ def cancel(token: str) -> BaseResponse:
 @bp.get("/add/<token>/progress")
 @access("admin")
 def progress(token: str) -> dict[str, Any]:
-    return dataset_adding.get(token).as_dict()
+    return imports.get(token).as_dict()
 
 
 @bp.get("/<name>")
 @access("admin")
 def view(name: str) -> Page:
-    dataset = datasets.get(name)
-    store = datasets.open_dataset(dataset)
-    found = dataset_view.find_rows(store, _row_query(request.args))
+    dataset = library.get(name)
+    store = library.open_dataset(dataset)
+    found = recorded_rows.find_rows(store, _row_query(request.args))
 
     def rows_url(**changes: Any) -> str:
         query = {key: value for key, value in asdict(replace(found.query, **changes)).items() if value}
@@ -192,8 +192,8 @@ def view(name: str) -> Page:
 
     return render_template(
         "datasets/view.html", dataset=dataset, summary=dataset.summary, store=store, found=found, rows_url=rows_url,
-        activities=dataset_view.activities(store), same_data=datasets.same_data(dataset),
-        page_sizes=dataset_view.PAGE_SIZES, problems_shown=PROBLEMS_SHOWN,
+        activities=recorded_rows.activities(store), same_data=library.same_data(dataset),
+        page_sizes=recorded_rows.PAGE_SIZES, problems_shown=PROBLEMS_SHOWN,
     )  # fmt: skip
 
 
@@ -219,27 +219,27 @@ def _row_query(answers: Mapping[str, str]) -> RowQuery:
 @access("admin")
 def distribution(name: str, file_format: str) -> Response:
     """Serve the class distribution plot; its address with ``download`` in the query saves it."""
-    path = datasets.distribution_plot(datasets.get(name), file_format)
+    path = library.distribution_plot(library.get(name), file_format)
     return send_file(
         path, as_attachment="download" in request.args, download_name=f"{name}-classes.{file_format}", max_age=3600
     )
 
 
 def _store(name: str) -> Store:
-    return datasets.open_dataset(datasets.get(name))
+    return library.open_dataset(library.get(name))
 
 
 @bp.get("/<name>/preview.json")
 @access("admin")
 def preview(name: str) -> dict[str, Any]:
-    return dataset_view.preview(_store(name), request.args.get("activity", ""))
+    return recorded_rows.preview(_store(name), request.args.get("activity", ""))
 
 
 @bp.get("/<name>/recording.csv")
 @access("admin")
 def recording(name: str) -> Response:
     recording_id = request.args.get("recording", "")
-    lines = dataset_view.recording_csv(_store(name), recording_id)
+    lines = recorded_rows.recording_csv(_store(name), recording_id)
     response = Response(lines, mimetype="text/csv")
     filename = secure_filename(recording_id)[:100] or "recording"
     response.headers.set("Content-Disposition", "attachment", filename=f"{filename.removesuffix('.csv')}.csv")
@@ -249,6 +249,6 @@ def recording(name: str) -> Response:
 @bp.post("/<name>/remove")
 @access("admin")
 def remove(name: str) -> BaseResponse:
-    datasets.remove(name)
+    library.remove(name)
     flash(f"“{name}” was removed. Models and results that were made from it stay.", "success")
     return redirect(url_for(".index"))

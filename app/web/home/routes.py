@@ -8,8 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, render_template, send_file
 from flask_login import current_user
 
-from app.services import accounts, mappings, model_versions, predictions
+from app.services import accounts
+from app.services.models import model_versions
 from app.services.overview import overview
+from app.services.recordings import mappings, predictions
 from app.web.access import access
 from app.web.predictions.forms import UploadForm
 

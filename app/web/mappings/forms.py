@@ -19,13 +19,13 @@ from wtforms import (
 from wtforms.validators import Length, Optional
 
 from app.har.documents import Section
-from app.har.recordings.mapping import DATE_TIME, UNITS, from_section
-from app.har.types import MODALITY_CHANNELS
+from app.har.recordings.mappings.mapping import DATE_TIME, UNITS, from_section
+from app.har.signals.types import MODALITY_CHANNELS
 from app.web.predictions.forms import model_choices
 
 if TYPE_CHECKING:
-    from app.har.recordings.guess import Guess
-    from app.har.recordings.mapping import ColumnMapping
+    from app.har.recordings.mappings.guess import Guess
+    from app.har.recordings.mappings.mapping import ColumnMapping
 
 AXES = "xyz"
 MAX_SENSORS = 12

@@ -12,15 +12,15 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 
 from app.har.errors import HarError
-from app.services import mappings
 from app.services.errors import Invalid, ServiceError
+from app.services.recordings import mappings
 from app.web.access import access
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
 
 if TYPE_CHECKING:
-    from app.har.recordings.mapping import ColumnMapping
-    from app.har.recordings.trial import Facts
-    from app.services.table_look import Look
+    from app.har.recordings.mappings.dry_run import Facts
+    from app.har.recordings.mappings.mapping import ColumnMapping
+    from app.services.recordings.table_preview import Look
 
 bp = Blueprint("mappings", __name__)
 

@@ -8,10 +8,10 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField
 from wtforms.validators import InputRequired
 
-from app.services import model_versions
+from app.services.models import model_versions
 
 if TYPE_CHECKING:
-    from app.models import ModelVersion
+    from app.tables import ModelVersion
 
 
 class UploadForm(FlaskForm):

@@ -21,11 +21,20 @@ from flask_sqlalchemy.pagination import Pagination
 
 from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
-from app.services import mappings, model_versions, predictions, upload_progress
-from app.services.activity_times import DAILY_COLUMNS, agreement, clock_of, daily, daily_rows, per_period, with_gaps
 from app.services.errors import NotFound, ServiceError
-from app.services.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
-from app.services.wall_clock import Period, WallClock, elapsed, time_zone
+from app.services.models import model_versions
+from app.services.recordings import mappings, predictions, upload_progress
+from app.services.recordings.activity_times import (
+    DAILY_COLUMNS,
+    agreement,
+    clock_of,
+    daily,
+    daily_rows,
+    per_period,
+    with_gaps,
+)
+from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
+from app.services.recordings.wall_clock import Period, WallClock, elapsed, time_zone
 from app.web.access import access
 from app.web.predictions.forms import AgainForm, UploadForm
 

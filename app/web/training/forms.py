@@ -16,10 +16,10 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
-from app.har.catalogue import CATALOGUE
-from app.har.clocks import MAX_GAP_S
-from app.har.types import TrainConfig
-from app.services import model_versions
+from app.har.classifiers.catalogue import CATALOGUE
+from app.har.signals.clocks import MAX_GAP_S
+from app.har.training.config import TrainConfig
+from app.services.models import model_versions
 
 PROTOCOLS = {
     "subject": (

@@ -9,15 +9,16 @@ from flask import Blueprint, Flask, current_app, flash, redirect, render_templat
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.har.catalogue import CATALOGUE, families
+from app.har.classifiers.catalogue import CATALOGUE, families
 from app.har.errors import HarError
-from app.services import datasets, model_versions, training
+from app.services.datasets import library
 from app.services.errors import Invalid, NotFound, ServiceError
+from app.services.models import model_versions, training
 from app.web.access import access
 from app.web.training.forms import PROTOCOLS, NotesForm, TrainForm
 
 if TYPE_CHECKING:
-    from app.models import ModelVersion
+    from app.tables import ModelVersion
 
 bp = Blueprint("training", __name__)
 
@@ -57,7 +58,7 @@ def _follow(app: Flask, trainer: training.Trainer) -> None:
 
 def _form(dataset: str | None = None) -> TrainForm:
     form = TrainForm(dataset=dataset)
-    form.dataset.choices = [(d.name, d.name) for d in datasets.list_datasets()]
+    form.dataset.choices = [(d.name, d.name) for d in library.list_datasets()]
     return form
 
 

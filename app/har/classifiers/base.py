@@ -1,0 +1,144 @@
+"""What every model is to the rest of the program."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import UnusableRecording
+from app.har.evaluation.splits import check_trainable
+from app.har.signals.filters import Preparation
+from app.har.signals.types import Gravity
+from app.har.types import Event, FloatArray, OnEvent, ignore_event
+from app.har.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What the model says of windows, and what it said it from."""
+
+    probabilities: FloatArray  # (n, n_activities)
+    time_attention: FloatArray  # (n, n_frames), rows sum to 1
+    sensor_attention: FloatArray  # (n, n_sensors), rows sum to 1; 0 for what was not listened to
+    embedding: FloatArray  # (n, units)
+    strangeness: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
+    turned: NDArray[np.bool_]  # (n, n_sensors): gravity points to where it never did in training
+
+    @classmethod
+    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
+        """Put what was recognised of successive windows in one."""
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+    @property
+    def unfamiliar(self) -> NDArray[np.bool_]:
+        """Return the windows of which no sensor is like what was seen in training."""
+        return np.asarray((self.strangeness > 1).all(axis=1))
+
+
+C = TypeVar("C", bound="Classifier")
+
+
+class Classifier(ABC):
+    """What every model is to the rest: it learns from windows and gives each window's activity a probability."""
+
+    name: ClassVar[str]
+    activities: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    sampling_rate_hz: float = 0.0
+    n_timesteps: int = 0
+    gravity: Gravity = "removed"
+    preparation = Preparation()  # of the signals that the windows were cut from
+
+    @property
+    def window_length_s(self) -> float:
+        """Return the length of the windows learnt from."""
+        return self.n_timesteps / self.sampling_rate_hz
+
+    def fit(
+        self: C, windows: WindowSet, *, epochs: int | None = None, seed: int = 0, on_event: OnEvent = ignore_event
+    ) -> C:
+        """Learn from these windows, and these only.
+
+        Parameters
+        ----------
+        epochs
+            Most passes over the data; None leaves it to the model, and a model without epochs takes no notice.
+        on_event
+            Gets the stages as they begin and, of networks, every epoch's figures.
+
+        Raises
+        ------
+        InsufficientData
+            When there is one activity, or an activity of one window.
+        """
+        check_trainable(windows)
+        self.activities, self.channels = windows.activities, windows.channels
+        self.sampling_rate_hz, self.n_timesteps = windows.sampling_rate_hz, windows.X.shape[1]
+        self.gravity = windows.gravity
+        self._check(windows)
+
+        def report(event: Event) -> None:
+            on_event({"model": self.name, **event})
+
+        self._fit(windows, epochs, seed, report)
+        return self
+
+    def predict_proba(self, windows: WindowSet) -> FloatArray:
+        """Return (n_windows, n_activities) probabilities, columns in the order of ``activities``.
+
+        Raises
+        ------
+        UnusableRecording
+            When the windows have other channels, another rate, length or handling of gravity than those learnt from.
+        """
+        self._check(windows)
+        if not len(windows):
+            return np.zeros((0, len(self.activities)), np.float32)
+        probabilities = self._predict_proba(windows).astype(np.float32)
+        self._check_answer(probabilities)
+        return probabilities
+
+    @abstractmethod
+    def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None: ...
+
+    @abstractmethod
+    def _predict_proba(self, windows: WindowSet) -> FloatArray: ...
+
+    def _check(self, windows: WindowSet) -> None:
+        if not self.activities:
+            raise ValueError("fit the model first")
+        if windows.channels != self.channels:
+            raise UnusableRecording(
+                f"The model expects the channels {', '.join(self.channels)}; found {', '.join(windows.channels)}."
+            )
+        if windows.sampling_rate_hz != self.sampling_rate_hz or windows.X.shape[1:] != (
+            self.n_timesteps,
+            len(self.channels),
+        ):
+            raise UnusableRecording(
+                f"The model expects windows of {self.n_timesteps} samples at {self.sampling_rate_hz:g} Hz "
+                f"({self.window_length_s:g} s) and {len(self.channels)} channels; found an array of shape "
+                f"{windows.X.shape} at {windows.sampling_rate_hz:g} Hz."
+            )
+        if windows.gravity != self.gravity:
+            raise UnusableRecording(
+                f"The model was trained on acceleration with gravity {self.gravity}; here it is {windows.gravity}."
+            )
+        self._check_values(windows)
+
+    def _check_answer(self, probabilities: FloatArray) -> None:
+        """Let no answer out that is no number; what makes one should have been kept out before."""
+        if wrong := np.count_nonzero(~np.isfinite(probabilities).all(axis=1)):
+            raise UnusableRecording(
+                f"The model's answer is not a number for {wrong:,} of {len(probabilities):,} windows; the signal holds "
+                "values far beyond those of a sensor."
+            )
+
+    def _check_values(self, windows: WindowSet) -> None:
+        if not np.isfinite(windows.X).all():
+            raise UnusableRecording("The signal has missing or infinite values; cut the recording there.")

@@ -1,0 +1,203 @@
+"""Numbers that describe a stretch of signal, with their names, for whole windows and for the frames inside them.
+
+Resting and running differ by orders of magnitude, and the resting activities are told apart by tiny values; so spreads
+and powers enter as logarithms.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import combinations, pairwise
+from math import ceil
+from typing import TypeVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft
+from threadpoolctl import ThreadpoolController
+
+from app.har.types import FloatArray, IntArray
+from app.har.windows import WindowSet
+
+T = TypeVar("T")
+
+# Windows described at once: the most bounds the memory, and fewer are not worth a thread.
+CHUNK, FEWEST = 256, 128
+LAGS_S = (0.05, 0.1, 0.2, 0.4)
+FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
+MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own
+
+
+def triads(channels: Sequence[str]) -> dict[str, list[int]]:
+    """Group channels by sensor: ``{"watch.acc": [0, 1, 2], …}``; a channel without an axis stands alone."""
+    groups: dict[str, list[int]] = {}
+    for position, channel in enumerate(channels):
+        stem, _, axis = channel.rpartition("_")
+        groups.setdefault(stem if axis in {"x", "y", "z"} else channel, []).append(position)
+    return groups
+
+
+@lru_cache(maxsize=64)
+def sensor_columns(names: tuple[str, ...], sensors: tuple[str, ...]) -> dict[str, IntArray]:
+    """Return the positions of each sensor's features, by their names: ``{"acc": [0, 1, …], …}``."""
+    own = [name.split(" ")[0] for name in names]
+    return {
+        sensor: np.array([i for i, stem in enumerate(own) if stem == sensor or stem.startswith(f"{sensor}_")])
+        for sensor in sensors
+    }
+
+
+@lru_cache(maxsize=64)
+def band_edges(n_timesteps: int, sampling_rate_hz: float, n_bands: int) -> tuple[int, ...]:
+    """Return increasing bins of the real FFT that bound at most ``n_bands`` geometric bands."""
+    last = 1 + min(n_timesteps // 2, int(MAX_HZ * n_timesteps / sampling_rate_hz))
+    return tuple(sorted({int(edge) for edge in np.geomspace(1, max(last, 2), n_bands + 1).round()}))
+
+
+def describe(
+    slices: FloatArray,
+    channels: Sequence[str],
+    sampling_rate_hz: float,
+    n_bands: int,
+    relative: bool = True,
+    logarithms: bool = True,
+) -> tuple[FloatArray, list[str]]:
+    """Describe stretches of equal length.
+
+    Parameters
+    ----------
+    slices : (n, n_timesteps, n_channels)
+        Acceleration in m/s², rotation in rad/s.
+    n_bands
+        Geometric frequency bands between the slowest full cycle and ``MAX_HZ``; fewer where the length allows fewer.
+    relative
+        Also give each band's power relative to the whole.
+    logarithms
+        Of spreads and powers; without them only to see what they are worth.
+
+    Returns
+    -------
+    values : (n, n_features) float32
+    names
+        ``"acc_x log spread"`` and so on; ``acc`` alone is the magnitude of the three axes.
+    """
+    log = np.log if logarithms else np.asarray
+    n, length, _ = slices.shape
+    groups = [(stem, members) for stem, members in triads(channels).items() if len(members) > 1]
+    signals = np.empty((n, len(channels) + 2 * len(groups), length), np.float32)
+    signals[:, : len(channels)] = slices.transpose(0, 2, 1)
+    names = list(channels)
+    average = np.full(length, 1 / length, np.float32)
+    offset = (signals[:, : len(channels)] @ average)[:, :, None]
+    for stem, members in groups:
+        own = signals[:, members]
+        np.sqrt(np.einsum("ijk,ijk->ik", own, own), out=signals[:, len(names)])
+        own -= offset[:, members]
+        np.sqrt(np.einsum("ijk,ijk->ik", own, own), out=signals[:, len(names) + 1])
+        names += [stem, f"{stem} moving"]
+
+    columns: list[FloatArray] = []
+    titles: list[str] = []
+
+    def add(values: FloatArray, title: str) -> None:
+        columns.append(values)
+        titles.extend(_titles(tuple(names), title))
+
+    mean = signals @ average
+    add(mean, "mean")
+    signals -= mean[:, :, None]
+    spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
+    add(log(spread), "log spread")
+    steps = signals[:, :, 1:] - signals[:, :, :-1]
+    np.abs(steps, out=steps)
+    per_second = np.full(length - 1, sampling_rate_hz / (length - 1), np.float32)
+    add(log(steps @ per_second + FLOOR), "log jerk")
+    add(log(signals.max(axis=2) + FLOOR), "log peak")
+    add(log(FLOOR - signals.min(axis=2)), "log trough")
+    ramp = np.linspace(-1, 1, length, dtype=np.float32)
+    add(signals @ ramp / length / spread, "trend")
+    for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
+        product = np.einsum("ijk,ijk->ij", signals[:, :, lag:], signals[:, :, :-lag]) / (length - lag)
+        add(product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s")
+
+    window = np.hanning(length + 2)[1:-1].astype(np.float32)
+    spectrum = fft.rfft(signals * (window / np.sqrt(np.square(window).sum())), axis=2)
+    parts = spectrum.view(np.float32)  # real, imaginary, real, …
+    np.square(parts, out=parts)
+    edges = band_edges(length, sampling_rate_hz, n_bands)
+    # One product gives the mean power of every band and, last, of all: reductions over short axes are slow in numpy.
+    bands = [*pairwise(edges), (1, edges[-1])]
+    band_average = np.zeros((parts.shape[2], len(bands)), np.float32)
+    for column, (low, high) in enumerate(bands):
+        band_average[2 * low : 2 * high, column] = 1 / (high - low)
+    log_power = log(parts @ band_average + FLOOR**2)  # (n, n_signals, n_bands + 1)
+    for column, (low, high) in enumerate(bands[:-1]):
+        title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
+        add(log_power[:, :, column], f"log power {title}")
+        if relative:
+            add(log_power[:, :, column] - log_power[:, :, -1], f"relative power {title}")
+
+    pairs = [pair for _, members in groups for pair in combinations(members, 2)]
+    for a, b in pairs:
+        together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
+        columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
+        titles.append(f"{names[a]} × {names[b]} correlation")
+    return np.concatenate(columns, axis=1), titles
+
+
+@lru_cache(maxsize=1024)
+def _titles(names: tuple[str, ...], title: str) -> tuple[str, ...]:
+    return tuple(f"{name} {title}" for name in names)
+
+
+def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:
+    """Return what the function makes of each chunk of windows, computed on every core.
+
+    Every core gets as many chunks as the others, of one size. numpy and TensorFlow let go of the interpreter while they
+    compute. The linear algebra keeps to one core each, or its threads and ours wait for each other.
+    """
+    n, cores = len(windows), os.cpu_count() or 1
+    n_chunks = cores * max(1, ceil(n / (CHUNK * cores)))
+    size = max(ceil(n / n_chunks), FEWEST)
+    if 0 < n <= size:
+        return [function(windows)]
+    chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
+    with _linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(function, chunks))
+
+
+@lru_cache(maxsize=1)
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all loaded libraries, which takes 5 ms
+
+
+def window_features(
+    windows: WindowSet, n_bands: int = 22, relative: bool = True, logarithms: bool = True
+) -> tuple[FloatArray, list[str]]:
+    """Describe whole windows: ``(n_windows, n_features)`` and the names."""
+    return describe(windows.X, windows.channels, windows.sampling_rate_hz, n_bands, relative, logarithms)
+
+
+def frame_features(
+    windows: WindowSet,
+    frame_length_s: float = 1.0,
+    frame_step_s: float = 0.25,
+    n_bands: int = 10,
+    logarithms: bool = True,
+) -> tuple[FloatArray, list[str]]:
+    """Describe overlapping frames of each window: ``(n_windows, n_frames, n_features)`` and the names."""
+    n, n_timesteps, n_channels = windows.X.shape
+    length = min(n_timesteps, max(4, round(frame_length_s * windows.sampling_rate_hz)))
+    step = max(1, round(frame_step_s * windows.sampling_rate_hz))
+    frames = sliding_window_view(windows.X, length, axis=1)[:, ::step]  # (n, frames, n_channels, length)
+    values, names = describe(
+        frames.transpose(0, 1, 3, 2).reshape(-1, length, n_channels),
+        windows.channels,
+        windows.sampling_rate_hz,
+        n_bands,
+        logarithms=logarithms,
+    )
+    return values.reshape(n, -1, values.shape[1]), names

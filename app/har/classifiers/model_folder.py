@@ -1,0 +1,112 @@
+"""A trained model on disk: manifest, arrays and network, each file with its hash; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.elm_gru_am.networks import tensorflow_quietly
+from app.har.errors import ModelIntegrityError
+
+FORMAT = 3
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "tensorflow", "keras")
+MANIFEST, ARRAYS, NETWORK = "manifest.json", "arrays.npz", "network.keras"
+
+
+def write(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    network: Any,
+    texts: Mapping[str, str],
+) -> None:
+    """Write a new folder, whole or not at all; ``texts`` are further files, by name."""
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists; a stored model is never overwritten")
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        np.savez_compressed(draft / ARRAYS, allow_pickle=False, **arrays)
+        with warnings.catch_warnings():  # Keras hands TensorFlow's variables to NumPy 2 in the old way
+            warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+            network.save(draft / NETWORK)
+        for name, content in texts.items():
+            (draft / name).write_text(content, encoding="utf-8", newline="\n")
+        document = {
+            **manifest,
+            "format": FORMAT,
+            "libraries": {name: version(name) for name in LIBRARIES},
+            "files": {name: _digest((draft / name).read_bytes()) for name in (ARRAYS, NETWORK, *texts)},
+        }
+        document["manifest_sha256"] = _digest_of(document)
+        (draft / MANIFEST).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        draft.chmod(0o755)  # mkdtemp makes it private
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check every byte of a stored model, without loading it, and return its manifest.
+
+    Raises
+    ------
+    ModelIntegrityError
+        When a file is missing, was changed, or is of another format; the message names the file.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))
+        expected = manifest.pop("manifest_sha256")
+        files, found_format = manifest["files"], manifest["format"]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelIntegrityError(f"{folder / MANIFEST} is not the manifest of a model.") from error
+    if found_format != FORMAT:
+        raise ModelIntegrityError(
+            f"{folder / MANIFEST} is of format {found_format}; this version reads {FORMAT}. Train the model again."
+        )
+    _compare(folder / MANIFEST, expected, _digest_of(manifest))
+    for name in {ARRAYS, NETWORK, *files}:
+        _compare(folder / name, files.get(name), _digest(_bytes(folder / name)))
+    return manifest
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
+    """Read manifest, arrays and network, after `verify`."""
+    manifest = verify(folder)
+    with np.load(folder / ARRAYS, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    network = tensorflow_quietly().saving.load_model(folder / NETWORK, compile=False, safe_mode=True)
+    return manifest, arrays, network
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelIntegrityError(f"{path} cannot be read: {error.strerror}. Train the model again.") from error
+
+
+def _compare(path: Path, expected: str | None, found: str) -> None:
+    if found != expected:
+        raise ModelIntegrityError(
+            f"{path} was changed after the model was saved: expected sha256 {str(expected)[:12]}…, "
+            f"found {found[:12]}…. Restore the file, or train the model again."
+        )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of(document: Mapping[str, Any]) -> str:
+    return _digest(json.dumps(document, sort_keys=True).encode())

@@ -1,0 +1,314 @@
+"""A lab's own recordings as a data set, read as uploads are, with labels and subjects told from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.datasets.description import Clock, Description, Origin
+from app.har.datasets.label_table import Row, read_label_table
+from app.har.datasets.name_patterns import NamePattern, name_pattern
+from app.har.errors import HarError, UnreadableData
+from app.har.recordings.build import printable
+from app.har.recordings.conversions import tables_in
+from app.har.recordings.files import Member, is_archive, is_document, open_archive
+from app.har.recordings.formats import (
+    kinelab_csv,
+    ku_har_raw,
+    ku_har_windows,
+    motion_sense,
+    pamap2,
+    physics_toolbox,
+    sisfall,
+)
+from app.har.recordings.layout import Layout
+from app.har.recordings.mappings import mapped, mapping
+from app.har.recordings.mappings.mapping import TIME_UNITS
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, ahead, in_one_unit, natural
+from app.har.recordings.tables import Source, open_table
+from app.har.recordings.upload import importer_of, read_members
+from app.har.signals.clocks import first_s
+from app.har.signals.types import UNLABELLED, Recording, Stream
+from app.har.types import Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Importers of a recording a file; those of the others are given all their files of a folder at once
+ONE_FILE = (kinelab_csv, ku_har_raw, ku_har_windows, motion_sense, pamap2, physics_toolbox, sisfall)
+META = "meta"  # a folder of some apps' exports that belongs to the one around it
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """What is known of one file before it is opened."""
+
+    label: str | None = None  # None: the file itself says, or nothing does
+    subject: str | None = None
+    rows: tuple[Row, ...] = ()  # of the table, for its stretches
+    missing: str = ""  # why it is left out, "" if it is not
+
+
+class Assignment:
+    """Labels and subjects of the files of a data set, by a description.
+
+    Raises
+    ------
+    UnreadableData : a table of labels is missing or at fault.
+    """
+
+    def __init__(self, description: Description, members: Sequence[Member]) -> None:
+        self.description = description
+        self.members = sorted(members, key=lambda member: (natural(home_of(member.name)), natural(member.name)))
+        tables = {origin.table for origin in self._origins.values() if origin.told == "table"}
+        by_name = {name: member for member in members for name in (member.name, PurePosixPath(member.name).name)}
+        for name in tables - set(by_name):
+            raise UnreadableData(
+                f"{name}: expected a table of labels among the files of the data set, found none of this name."
+            )
+        held = {by_name[name].name for name in tables}
+        self.candidates = [m for m in self.members if m.name not in held and not is_document(m.name)]
+        names = [member.name for member in self.candidates]
+        self._rows = {name: read_label_table(by_name[name], names) for name in tables}
+
+    @cached_property
+    def _origins(self) -> Mapping[str, Origin]:
+        return {"label": self.description.label, "subject": self.description.subject}
+
+    @cached_property
+    def _patterns(self) -> Mapping[str, NamePattern]:
+        return {part: name_pattern(o.pattern) for part, o in self._origins.items() if o.told == "name"}
+
+    def of(self, name: str) -> Assigned:
+        """Return what is known of a file by its name."""
+        found: dict[str, str | None] = {}
+        for part, origin in self._origins.items():
+            if origin.told == "name":
+                words = self._patterns[part].match(name)
+                if words is None:
+                    return Assigned(missing=f"its name is not like {origin.pattern}")
+                found[part] = words[part]
+            elif origin.told == "folder":
+                folders = [part for part in PurePosixPath(home_of(name)).parts if part != "."]
+                found[part] = folders[-origin.level] if len(folders) >= origin.level else None
+            elif origin.told == "one":
+                found[part] = origin.value
+            elif origin.told == "table":
+                own = self._rows[origin.table].get(name, [])
+                texts = [
+                    row.subject if part == "subject" else row.label
+                    for row in own
+                    if row.start is None or part == "subject"
+                ]
+                found[part] = next(filter(None, texts), None)
+        timed = self._rows[self.description.label.table].get(name, []) if self.description.label.told == "table" else []
+        return Assigned(found.get("label"), found.get("subject"), tuple(row for row in timed if row.start is not None))
+
+    def problems(self, name: str, assigned: Assigned) -> list[Problem]:
+        """List what a file's name, folder or table does not tell."""
+        if assigned.missing:
+            return [Problem(name, "name unlike the pattern", assigned.missing, "file skipped")]
+        found = []
+        for part, text in (("label", assigned.label), ("subject", assigned.subject)):
+            told = self._origins[part].told
+            if text or told == "column" or (part == "label" and assigned.rows):
+                continue
+            where = f"no line of {self._origins[part].table}" if told == "table" else f"no {told}"
+            action = "kept without label" if part == "label" else f"subject {UNKNOWN_SUBJECT!r}"
+            found.append(Problem(name, f"no {part}", f"{where} tells it", action))
+        return found
+
+
+def home_of(name: str) -> str:
+    """Return the folder of the recording that a file is of, "." for none."""
+    folder = PurePosixPath(name).parent
+    return str(folder.parent if folder.name.lower() == META else folder)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file, its importer, and what it held: recordings, or a part of one that other files belong to."""
+
+    member: Member
+    assigned: Assigned
+    recordings: tuple[Recording, ...] = ()
+    source: Source | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass
+class OwnRecordings:
+    """The loader of a described data set."""
+
+    description: Description
+    FORMAT: str = field(default="own", init=False)
+    TITLE: str = field(default="Own recordings", init=False)
+    SHOW_RECORDING: bool = field(default=True, init=False)
+
+    def matches(self, layout: Layout) -> bool:
+        """Tell that such a data set is described, not recognised."""
+        return False
+
+    def read(self, members: list[Member]) -> Iterator[Part]:
+        """Read one recording after another.
+
+        Raises
+        ------
+        UnreadableData : a table of labels is missing or at fault.
+        """
+        assignment = Assignment(self.description, members)
+        yield from in_one_unit(
+            self._all(assignment), assignment.candidates, lambda member: self._open(assignment, member).recordings
+        )
+
+    def _all(self, assignment: Assignment) -> Iterator[Part]:
+        total, done = sum(member.size for member in assignment.candidates) or 1, 0
+        taken: dict[str, int] = {}
+        waiting: list[_Opened] = []
+        for opened in ahead(partial(self._open, assignment), assignment.candidates):
+            if waiting and home_of(waiting[0].member.name) != home_of(opened.member.name):
+                yield from self._together(waiting, done / total, taken)
+                waiting = []
+            done += opened.member.size
+            if opened.source is not None:
+                waiting.append(opened)
+            yield Part(None, {}, opened.problems, done / total)
+            name = str(PurePosixPath(opened.member.name).with_suffix(""))
+            yield from self._parts(opened.recordings, name, opened.assigned, done / total, taken)
+        yield from self._together(waiting, 1.0, taken)
+
+    def _open(self, assignment: Assignment, member: Member) -> _Opened:
+        """Read a file, unless it is one of several of a recording."""
+        assigned = assignment.of(member.name)
+        problems = assignment.problems(member.name, assigned)
+        opened = _Opened(member, assigned, problems=tuple(problems))
+        if assigned.missing:
+            return opened
+        try:
+            if tables_in(member) is not None:
+                return replace(opened, recordings=tuple(read_members([member], member.name, self.description.columns)))
+            if is_archive(member):
+                with open_archive(member) as inner:
+                    return replace(opened, recordings=tuple(read_members(inner, member.name, self.description.columns)))
+            source = open_table(member)
+            importer = importer_of(source.layout)
+            if importer in ONE_FILE:
+                return replace(opened, recordings=tuple(importer.read([source], member.name)))
+            if importer is not None:
+                return replace(opened, source=source)
+            if self.description.columns is not None:
+                if self.description.columns.files:
+                    mapping.fitting([member], self.description.columns, member.name)
+                    return replace(opened, source=source)
+                return replace(opened, recordings=tuple(mapped.read([source], self.description.columns)))
+            detail = f"{source.layout.describe()}; expected a known layout, or a mapping of its columns"
+            problem = Problem(member.name, "other layout", detail, "file skipped")
+        except HarError as error:
+            problem = Problem(member.name, "unreadable file", str(error), "file skipped")
+        return replace(opened, problems=(problem,))
+
+    def _together(self, opened: Sequence[_Opened], fraction: float, taken: dict[str, int]) -> Iterator[Part]:
+        """Read the files of one folder that make recordings together, those of one label and subject at a time."""
+        groups: dict[Any, list[_Opened]] = {}
+        for one in opened:
+            importer = importer_of(one.source.layout) if one.source else None
+            groups.setdefault((importer, one.assigned), []).append(one)
+        for (importer, assigned), own in groups.items():
+            first, folder = own[0].member.name, home_of(own[0].member.name)
+            around = str(PurePosixPath(first).with_suffix("")) if folder == "." else folder
+            try:
+                sources = [one.source for one in own if one.source]
+                if importer is not None:
+                    recordings = importer.read(sources, around)
+                elif self.description.columns is not None:
+                    recordings = mapped.read(sources, self.description.columns)
+            except HarError as error:
+                yield Part(None, {}, (Problem(first, "unreadable file", str(error), "file skipped"),), fraction)
+                continue
+            for recording in recordings:
+                name = recording.recording_id
+                name = name if folder == "." or name.startswith(folder) else f"{folder}/{name}"
+                yield from self._parts([recording], name, assigned, fraction, taken)
+
+    def _parts(
+        self, recordings: Sequence[Recording], name: str, assigned: Assigned, fraction: float, taken: dict[str, int]
+    ) -> Iterator[Part]:
+        for recording in recordings:
+            taken[name] = taken.get(name, 0) + 1
+            unique = name if taken[name] == 1 else f"{name} ({taken[name]})"
+            finished = self._told(recording, printable(unique), assigned)
+            yield Part(finished, _rows(finished), fraction=fraction)
+
+    def _told(self, recording: Recording, name: str, assigned: Assigned) -> Recording:
+        """Give a recording the label and subject that are told of it."""
+        subject = assigned.subject or UNKNOWN_SUBJECT
+        problems = recording.problems
+        if self.description.subject.told == "column":
+            subject = recording.subject
+            if subject in (recording.recording_id, PurePosixPath(recording.recording_id).stem):  # for want of one
+                subject = UNKNOWN_SUBJECT
+                detail = "the file does not tell it"
+                problems += (Problem(name, "no subject", detail, f"subject {UNKNOWN_SUBJECT!r}"),)
+        recording = replace(recording, recording_id=name, subject=printable(subject), problems=problems)
+        if self.description.label.told == "column":
+            return recording
+        activity = printable(assigned.label) if assigned.label else None
+        streams = tuple(replace(stream, labels=None) for stream in recording.streams)
+        recording = replace(recording, streams=streams, activity=activity, activities=())
+        return self._labelled(recording, assigned.rows) if assigned.rows and activity is None else recording
+
+    def _labelled(self, recording: Recording, rows: Sequence[Row]) -> Recording:
+        """Label the stretches of a recording by the lines of a table."""
+        start = first_s(recording.streams)
+        end = max(float(stream.time_s[-1]) for stream in recording.streams)
+        columns = self.description.columns
+        clock = self.description.clock
+        unit = TIME_UNITS.get(columns.time_unit, 1.0) if columns and clock == "file" else 1.0
+        spans = [(_on_clock(row, unit, start, recording.origin_utc_s, clock), row) for row in rows]
+        names = tuple(dict.fromkeys(printable(row.label) for row in rows))
+        streams = tuple(_stream_labels(stream, spans, names) for stream in recording.streams)
+        outside = [row for (first, last), row in spans if last <= start or first >= end]
+        problems = recording.problems
+        if outside:
+            table = self.description.label.table
+            where = f"the first in line {outside[0].line} of {table}"
+            detail = f"{len(outside)} of {len(rows)} intervals lie outside of it, {where}"
+            problems += (Problem(recording.recording_id, "labels beyond the recording", detail, "left out"),)
+        return replace(recording, streams=streams, activities=names, problems=problems)
+
+
+def _on_clock(row: Row, unit: float, start: float, origin: float | None, clock: Clock) -> tuple[float, float]:
+    """Bring an interval to the recording's clock, in seconds."""
+    scale = 1.0 if row.dated else unit
+    first, last = scale * (row.start or 0.0), scale * (row.end or 0.0)
+    if clock == "start":
+        return first + start, last + start
+    since_1970 = origin is not None and first > 0.5 * origin
+    return (first - origin, last - origin) if since_1970 and origin is not None else (first, last)
+
+
+def _stream_labels(stream: Stream, spans: Iterable[tuple[tuple[float, float], Row]], names: Sequence[str]) -> Stream:
+    labels = np.full(len(stream.time_s), UNLABELLED, np.int64)
+    for (first, last), row in spans:
+        labels[slice(*np.searchsorted(stream.time_s, (first, last)))] = names.index(printable(row.label))
+    return replace(stream, labels=labels)
+
+
+def _rows(recording: Recording) -> dict[str, pl.DataFrame]:
+    """Return the readings as they were read, a table a sensor."""
+    import polars as pl
+
+    tables = {}
+    names = np.array([*recording.activities, recording.activity or ""], dtype=object)
+    for stream in recording.streams:
+        frame = pl.DataFrame({"time_s": stream.time_s}).hstack(
+            pl.DataFrame(stream.values, schema=list(stream.channels))
+        )
+        codes = np.full(len(frame), UNLABELLED) if stream.labels is None else stream.labels
+        tables[stream.modality] = frame.with_columns(pl.Series("activity", names[codes].tolist(), pl.String))
+    return tables

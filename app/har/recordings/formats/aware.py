@@ -1,0 +1,89 @@
+"""AWARE: `timestamp,device_id,double_values_0,double_values_1,double_values_2,…`, a file a sensor.
+
+Format: awareframework.com, the tables of its motion sensors. Time in ms since 1970; m/s² and rad/s on Android, g on
+iOS. The sensor is told by the file's name or, failing that, by the size of the values.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.errors import HarError, UnreadableData
+from app.har.recordings.build import earliest, label_codes, raw_stream, read_each
+from app.har.recordings.layout import Layout
+from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
+from app.har.recordings.tables import Source, columns
+from app.har.signals.types import UNLABELLED, Recording
+from app.har.types import Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+APP = "AWARE"
+TIME, DEVICE, LABEL = "timestamp", "device_id", "label"
+AXES = ("double_values_0", "double_values_1", "double_values_2")
+DESCRIPTION = f"AWARE: columns {TIME}, {', '.join(AXES)}"
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether the header has AWARE's time and its three values."""
+    return {TIME, *AXES} <= set(layout.names)
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded files; the sensors of one device in one folder are one recording."""
+    devices: dict[tuple[str, str], list[tuple[Source, pl.DataFrame]]] = defaultdict(list)
+    for source in sources:
+        folder = str(PurePosixPath(source.name).parent)
+        frame = _frame(source)
+        for (device,), rows in frame.partition_by(DEVICE, as_dict=True, maintain_order=True).items():
+            devices[folder, str(device or "").strip()].append((source, rows))
+    named = {
+        " ".join(filter(None, (upload if folder == "." else folder, device))): tables
+        for (folder, device), tables in devices.items()
+    }
+    return read_each(named, lambda name, tables: _read_device(tables, name))
+
+
+def _frame(source: Source) -> pl.DataFrame:
+    import polars as pl
+
+    names = source.layout.names
+    ruined = any("e" in cell.lower() or "." in cell for cell in source.layout.column(names.index(TIME)))
+    wanted: dict[str, tuple[int, Any]] = {TIME: (names.index(TIME), pl.Float64 if ruined else pl.Int64)}
+    wanted |= {axis: (names.index(axis), pl.Float32) for axis in AXES}
+    wanted |= {name: (names.index(name), pl.String) for name in (DEVICE, LABEL) if name in names}
+    frame = columns(source, wanted)
+    return frame if DEVICE in frame.columns else frame.with_columns(pl.lit("").alias(DEVICE))
+
+
+def _read_device(tables: list[tuple[Source, pl.DataFrame]], name: str) -> Recording:
+    origin = earliest((rows for _, rows in tables), TIME) or 0
+    names: dict[str, int] = {}
+    readings: list[Reading] = []
+    problems: list[Problem] = []
+    for source, rows in tables:
+        try:
+            readings.append(_read_sensor(source, rows, origin, names))
+        except HarError as error:
+            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+    if not readings:
+        raise UnreadableData(problems[-1].detail)
+    return assemble(readings, name, app=APP, origin_utc_s=origin * 1e-3, problems=problems, activities=tuple(names))
+
+
+def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[str, int]) -> Reading:
+    codes = None
+    if LABEL in rows.columns:
+        own, found = label_codes(rows[LABEL])
+        if found:
+            codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[own]
+    timed = rows.with_columns(((rows[TIME] - origin) * 1e-3).alias(TIME))
+    stream, problems = raw_stream(source, timed, "accelerometer", TIME, AXES, codes, in_seconds=True)
+    reading = settle(stream, source.name, kind_of_name(PurePosixPath(source.name).stem))
+    return replace(reading, problems=(*problems, *reading.problems))

@@ -1,0 +1,148 @@
+"""HHAR: `Index,Arrival_Time,Creation_Time,x,y,z,User,Model,Device,gt`, a file a sensor, many people in each.
+
+Format: Stisen et al., Smart devices are different, SenSys 2015. Arrival_Time in ms since 1970, Creation_Time in ns on
+device's own clock, m/s² with gravity, rad/s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.errors import UnreadableData
+from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, parse
+from app.har.signals.types import Recording, Stream
+from app.har.types import Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS = ("Index", "Arrival_Time", "Creation_Time", "x", "y", "z", "User", "Model", "Device", "gt")
+APP = "HHAR"
+SENSORS = ("accelerometer", "gyroscope")
+UNITS = {"accelerometer": "m/s², by the format", "gyroscope": "rad/s, by the format"}
+AXES = ("x", "y", "z")
+DESCRIPTION = f"HHAR: columns {', '.join(COLUMNS)}"
+RUINED = "ruined time stamps"
+ACCELEROMETER_FROM = 5.0  # median length of the vectors: 9.8 m/s² against some rad/s
+
+
+@dataclass(frozen=True)
+class Table:
+    """One sensor's file."""
+
+    source: Source
+    sensor: str
+    frame: pl.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether a layout is HHAR's, by its header or, without one, by its columns."""
+    if layout.header:
+        return tuple(name.lower() for name in layout.header) == tuple(name.lower() for name in COLUMNS)
+    return (
+        layout.n_columns == len(COLUMNS)
+        and all(layout.numeric(i) for i in range(6))
+        and not any(layout.numeric(i) for i in range(6, 9))
+    )
+
+
+def read_table(source: Source) -> Table:
+    """Parse a file and tell by the length of its vectors which sensor it is of."""
+    import polars as pl
+
+    ruined = any("e" in cell.lower() for cell in source.layout.column(2))
+    types: dict[str, Any] = {
+        "Index": pl.Int64,
+        "Arrival_Time": pl.Int64,
+        "Creation_Time": pl.Float64 if ruined else pl.Int64,
+    }
+    schema = {name: types.get(name, pl.Float32 if name in "xyz" else pl.String) for name in COLUMNS}
+    frame = parse(source, schema)
+    norm = np.linalg.norm(frame.select("x", "y", "z").to_numpy(), axis=1)
+    norm = norm[np.isfinite(norm)]
+    if not len(norm):
+        raise UnreadableData(
+            f"{source.name}, line {source.line(0)}: expected numbers in x, y, z, found none in the file."
+        )
+    sensor = SENSORS[0] if np.median(norm) > ACCELEROMETER_FROM else SENSORS[1]
+    problems = []
+    if source.layout.separator != ",":
+        name = {"\t": "tabs", ";": "semicolons"}.get(source.layout.separator, repr(source.layout.separator))
+        problems.append(Problem(source.name, "separator", f"{sensor}: columns between {name}, not commas", "read so"))
+    if ruined:
+        detail = f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})"
+        problems.append(Problem(source.name, RUINED, detail, "Arrival_Time is used instead"))
+    return Table(source, sensor, frame, tuple(problems))
+
+
+def read_pairs(tables: list[Table]) -> Iterator[tuple[Recording, dict[str, pl.DataFrame]]]:
+    """Yield a recording for each user and device, with its rows as recorded by sensor."""
+    import polars as pl
+
+    groups: dict[tuple[str, str], dict[str, tuple[Table, pl.DataFrame]]] = {}
+    for table in tables:
+        for key, rows in table.frame.partition_by("User", "Device", as_dict=True, maintain_order=True).items():
+            own = groups.setdefault((str(key[0]), str(key[1])), {})
+            if table.sensor in own:
+                rows = pl.concat([own[table.sensor][1], rows])
+            own[table.sensor] = (table, rows)
+    told: set[str] = set()
+    for (user, device), own in groups.items():
+        if user in ("None", "") or device in ("None", ""):
+            continue
+        problems = [p for table, _ in own.values() if table.source.name not in told for p in table.problems]
+        told.update(table.source.name for table, _ in own.values())
+        recording = _pair(user, device, own, problems)
+        yield recording, {sensor: rows for sensor, (_, rows) in own.items()}
+
+
+def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], problems: list[Problem]) -> Recording:
+    """Match the sensors of one device on one clock."""
+    name = f"{user} {device}"
+    missing = [sensor for sensor in SENSORS if sensor not in own]
+    if missing:
+        problems.append(
+            Problem(
+                name, "missing sensor", f"no {missing[0]} rows for this user and device", f"kept without {missing[0]}"
+            )
+        )
+    # The device's own clock serves only if every sensor has it
+    ruined = any(problem.kind == RUINED for table, _ in own.values() for problem in table.problems)
+    clock = "Arrival_Time" if ruined else "Creation_Time"
+    parts: list[tuple[Stream, list[Problem]]] = []
+    names: dict[str, int] = {}
+    scale = 1e-9 if clock == "Creation_Time" else 1e-3
+    origin = earliest((rows for _, rows in own.values()), clock) or 0
+    for sensor in (s for s in SENSORS if s in own):
+        table, rows = own[sensor]
+        codes, found = label_codes(rows["gt"])
+        ids = np.array([*(names.setdefault(activity, len(names)) for activity in found), -1], np.int64)
+        timed = rows.with_columns(((rows[clock] - origin) * scale).alias("time"))
+        parts.append(
+            raw_stream(table.source, timed, sensor, "time", AXES, ids[codes], unit=UNITS[sensor], in_seconds=True)
+        )
+    # The watches' Creation_Time counts from their start
+    start = earliest((rows for _, rows in own.values()), "Arrival_Time")
+    return build_recording(
+        name,
+        name,
+        user,
+        parts,
+        gravity="included",
+        activities=tuple(names),
+        problems=problems,
+        app=APP,
+        origin_utc_s=None if start is None else start * 1e-3,
+    )
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded files, both sensors' where they are there."""
+    return [recording for recording, _ in read_pairs([read_table(source) for source in sources])]

@@ -1,0 +1,180 @@
+"""Kinelab's own layout: `time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]` in seconds, m/s² and rad/s.
+
+Where several devices are worn, their names stand before those of the channels: `watch.acc_x`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
+from app.har.recordings.layout import Layout
+from app.har.recordings.sensors import word_of_kind
+from app.har.recordings.tables import Source, parse
+from app.har.recordings.unused_columns import unused_columns
+from app.har.signals.clocks import positive_steps
+from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, Recording, SignalSet
+from app.har.types import FloatArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+APP = "Kinelab"
+TIME, ACTIVITY = "time_s", "activity"
+DESCRIPTION = "Kinelab CSV: header time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]"
+# Understood beside columns of this layout
+SYNONYMS = {"label": ACTIVITY} | {
+    f"{other}_{axis}": f"{own}_{axis}"
+    for own, others in {"acc": ("accel", "acceleration", "accelerometer"), "gyro": ("gyr", "gyroscope")}.items()
+    for other in others
+    for axis in "xyz"
+}
+CHUNK_ROWS = 20_000
+SLOWEST_S = 4.0  # between two rows of movement, in seconds; more is told by size: milliseconds at 250 Hz and fewer
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether the header names a time and all axes of at least one sensor."""
+    return TIME in layout.names and bool(_sensors(layout.names))
+
+
+def _names(layout: Layout) -> list[str]:
+    """Return the headings, synonyms as this layout calls them where it is not there under its own name."""
+    return [own if (own := _own_name(name)) not in layout.names else name for name in layout.names]
+
+
+def _own_name(name: str) -> str:
+    device, dot, channel = name.rpartition(".")
+    return device + dot + SYNONYMS.get(channel, channel)
+
+
+def _sensors(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each sensor whose axes are all there, by modality: `watch.accelerometer`."""
+    devices = dict.fromkeys(device + dot for device, dot, _ in (name.rpartition(".") for name in names))
+    found = {
+        device + modality: tuple(device + axis for axis in axes)
+        for device in devices
+        for modality, axes in MODALITY_CHANNELS.items()
+    }
+    return {modality: columns for modality, columns in found.items() if set(columns) <= set(names)}
+
+
+def _unit(modality: str) -> str:
+    return MODALITY_UNITS[modality.rpartition(".")[2]]
+
+
+def _known(names: Sequence[str]) -> list[str]:
+    """Return the columns that are read: time, the axes, and the activity where there is one."""
+    axes = [axis for axes in _sensors(names).values() for axis in axes]
+    return [TIME, *axes, *([ACTIVITY] if ACTIVITY in names else [])]
+
+
+def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
+    """Parse the columns; those unknown here stay text, or are left out."""
+    import polars as pl
+
+    names = _names(source.layout)
+    types: dict[str, Any] = {TIME: pl.Float64, ACTIVITY: pl.Categorical}
+    known = {name: types.get(name, pl.Float32) for name in _known(names)}
+    names = [name if names.index(name) == i else f"{name}_{i}" for i, name in enumerate(names)]
+    names += [f"column_{i}" for i in range(len(names), source.layout.n_columns)]
+    return parse(source, {name: known.get(name, pl.String) for name in names}, list(known) if known_only else ())
+
+
+def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
+    """Make a recording of the parsed columns; gravity is told from the signal."""
+    labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
+    parts, names = [], _names(source.layout)
+    unused = unused_columns(source, [names.index(name) for name in _known(names)])
+    believed = _typical_step(frame[TIME]) <= SLOWEST_S
+    for modality, axes in _sensors(frame.columns).items():
+        unit, sparse = f"{_unit(modality)}, by the format", source.layout.sparse([names.index(axis) for axis in axes])
+        in_seconds = believed or len(axes) == 1
+        parts.append(
+            raw_stream(source, frame, modality, TIME, axes, labels, unit=unit, in_seconds=in_seconds, sparse=sparse)
+        )
+        frame = frame.drop(axes)  # a day of it need not be in memory twice
+    return build_recording(source.name, recording_id, subject, parts, activities=activities, problems=unused, app=APP)
+
+
+def _typical_step(time: pl.Series) -> float:
+    """Return the time from row to row, of those that share a stamp too; 0 where time does not advance."""
+    stamps = time.head(CHUNK_ROWS).to_numpy().astype(np.float64)
+    stamps = stamps[np.isfinite(stamps)]
+    steps = positive_steps(stamps)
+    return float(np.median(steps)) * len(steps) / (len(stamps) - 1) if len(steps) else 0.0
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded files: a recording each, or one of those that hold a sensor each."""
+    recordings = read_each(
+        {source.name: source for source in sources},
+        lambda name, source: to_recording(source, read_frame(source, known_only=True), name, name),
+    )
+    parts: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        parts.setdefault(_without_sensor(recording.recording_id), []).append(recording)
+    return [recording for own in parts.values() for recording in ([_joined(own)] if _belong(own) else own)]
+
+
+def _without_sensor(name: str) -> str:
+    """Return a file's name with its folder, but without the sensor, where it tells one."""
+    path = PurePosixPath(name)
+    word = word_of_kind(path.stem)
+    return str(path.with_name(path.name.lower().replace(word, ">", 1))) if word else name
+
+
+def _belong(recordings: Sequence[Recording]) -> bool:
+    """Tell whether these are of different sensors, at the same time, and with the same labels where they have any."""
+    modalities = [stream.modality for recording in recordings for stream in recording.streams]
+    begin = max(stream.time_s[0] for recording in recordings for stream in recording.streams)
+    end = min(stream.time_s[-1] for recording in recordings for stream in recording.streams)
+    alike = len({recording.activities for recording in recordings if recording.activities}) <= 1
+    return len(recordings) > 1 and len(set(modalities)) == len(modalities) and begin < end and alike
+
+
+def _joined(recordings: Sequence[Recording]) -> Recording:
+    """Put the sensors of several files on the one clock that they share."""
+    order = [*MODALITY_CHANNELS]
+    first, *_ = recordings = sorted(recordings, key=lambda own: order.index(own.streams[0].kind))  # acceleration first
+    name = printable(" + ".join(recording.recording_id for recording in recordings))
+    streams = tuple(stream for own in recordings for stream in own.streams)
+    activities = next((own.activities for own in recordings if own.activities), ())
+    problems = tuple(problem for own in recordings for problem in own.problems)
+    return replace(first, recording_id=name, subject=name, streams=streams, activities=activities, problems=problems)
+
+
+def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
+    """Yield a recording of a signal set as text in this layout.
+
+    Raises
+    ------
+    KeyError : no such recording.
+    """
+    if recording_id not in signals.recording_ids:
+        raise KeyError(f"no recording {recording_id!r}")
+    number = signals.recording_ids.index(recording_id)
+    labelled = bool(signals.activities)
+    yield ",".join([TIME, *signals.channels, *([ACTIVITY] if labelled else [])]) + "\n"
+    for stretch in np.flatnonzero(signals.recording == number):
+        first, length = int(signals.first[stretch]), int(signals.length[stretch])
+        for offset in range(0, length, CHUNK_ROWS):
+            rows = slice(first + offset, first + min(offset + CHUNK_ROWS, length))
+            time = signals.start_s[stretch] + (offset + np.arange(rows.stop - rows.start)) / signals.sampling_rate_hz
+            names = [_name(signals.activities, code) for code in signals.labels[rows].tolist()] if labelled else None
+            yield "".join(_lines(time.tolist(), np.asarray(signals.signal[rows]), names))
+
+
+def _name(activities: Sequence[str], code: int) -> str:
+    name = "" if code == UNLABELLED else activities[code]
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n\r') else name
+
+
+def _lines(time: list[float], values: FloatArray, names: list[str] | None) -> Iterator[str]:
+    for row, (t, cells) in enumerate(zip(time, values.astype(str), strict=True)):
+        yield f"{t:.6f},{','.join(cells)}" + (f",{names[row]}\n" if names else "\n")

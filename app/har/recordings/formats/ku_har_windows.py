@@ -1,0 +1,119 @@
+"""Windows in KU-HAR's subsample layout: a row is 300 samples of each channel, then class id, length, serial number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.har.errors import UnreadableData
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Chunk, Source, chunks, parse_chunk
+from app.har.signals.types import Recording, Stream
+from app.har.types import FloatArray, IntArray, Problem
+
+APP = "KU-HAR windows"
+RATE_HZ = 100.0
+N_TIMESTEPS = 300
+CHANNELS = ("accX", "accY", "accZ", "gyroX", "gyroY", "gyroZ")
+TAIL = ("class", "length", "serial")
+N_VALUES = N_TIMESTEPS * len(CHANNELS)
+# Names for the columns, which the file itself lacks
+COLUMNS = tuple(f"{channel}_{number}" for channel in CHANNELS for number in range(1, N_TIMESTEPS + 1)) + TAIL
+CHUNK_BYTES = 64 * 2**20  # smaller ones cost polars more time on 1,803 columns
+DESCRIPTION = f"KU-HAR subsamples: {N_VALUES + len(TAIL)} columns without header"
+# The names of the set's class folders, by class id
+ACTIVITIES = (
+    "Stand",
+    "Sit",
+    "Talk-sit",
+    "Talk-stand",
+    "Stand-sit",
+    "Lay",
+    "Lay-stand",
+    "Pick",
+    "Jump",
+    "Push-up",
+    "Sit-up",
+    "Walk",
+    "Walk-backwards",
+    "Walk-circle",
+    "Run",
+    "Stair-up",
+    "Stair-down",
+    "Table-tennis",
+)
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether a layout is that of the subsample file."""
+    return layout.n_columns == N_VALUES + len(TAIL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows of the file, the unusable ones taken out."""
+
+    rows: FloatArray  # (n, 1803) as recorded
+    X: FloatArray  # (n, 300, 6)
+    label: IntArray  # (n,) class id
+    problems: tuple[Problem, ...]
+    size: int  # bytes of text
+
+
+def block(source: Source, chunk: Chunk) -> Block:
+    """Parse a chunk of the file."""
+    import polars as pl
+
+    schema: dict[str, Any] = dict.fromkeys(COLUMNS, pl.Float32)
+    rows = parse_chunk(source, schema, chunk).to_numpy(order="c")
+    label = rows[:, N_VALUES]
+    good = (
+        np.isfinite(rows[:, : N_VALUES + 1].sum(axis=1)) & (label >= 0) & (label < len(ACTIVITIES)) & (label % 1 == 0)
+    )
+    problems = []
+    if not good.all():
+        bad = np.flatnonzero(~good)
+        problems.append(
+            Problem(
+                source.name,
+                "corrupt rows",
+                f"{len(bad):,} of {len(good):,} rows, the first in line "
+                f"{source.line(chunk.first_line + int(bad[0]))}: expected {N_VALUES} numbers and a class id of 0 to "
+                f"{len(ACTIVITIES) - 1}",
+                "rows dropped",
+            )
+        )
+        if good.mean() < 0.5:
+            raise UnreadableData(f"{source.name}: {problems[0].detail}.")
+        rows = rows[good]
+    x = np.ascontiguousarray(rows[:, :N_VALUES].reshape(-1, len(CHANNELS), N_TIMESTEPS).transpose(0, 2, 1))
+    return Block(rows, x, rows[:, N_VALUES].astype(np.int64), tuple(problems), len(chunk.text))
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded windows, a recording each."""
+    time = np.arange(N_TIMESTEPS) / RATE_HZ
+    recordings = []
+    for source in sources:
+        row = 0
+        for part in (block(source, chunk) for chunk in chunks(source, CHUNK_BYTES)):
+            for x, label in zip(part.X, part.label.tolist(), strict=True):
+                row += 1
+                streams = (
+                    Stream("accelerometer", time, x[:, :3], unit_found="m/s², by the format"),
+                    Stream("gyroscope", time, x[:, 3:], unit_found="rad/s, by the format"),
+                )
+                recordings.append(
+                    Recording(
+                        f"row {row}",
+                        source.name,
+                        streams,
+                        "removed",
+                        activity=ACTIVITIES[label],
+                        problems=part.problems if row == 1 else (),
+                        app=APP,
+                    )
+                )
+    return recordings

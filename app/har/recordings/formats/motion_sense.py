@@ -1,0 +1,74 @@
+"""MotionSense: `,attitude.roll,…,gravity.x,…,rotationRate.x,…,userAcceleration.x,…`, a CSV a trial, 50 Hz, no clock.
+
+Format: Malekzadeh et al., Mobile sensor data anonymization, IoTDI 2019 (github.com/mmalekzadeh/motion-sense). An
+iPhone's CoreMotion: gravity and userAcceleration in g, rotationRate in rad/s. Apple's sign (at rest acceleration points
+down) is turned round, so that it is that of all other formats. The folder names the activity: `wlk_7/sub_3.csv`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, columns
+from app.har.signals.types import Recording, Stream
+from app.har.types import Problem
+
+APP = "MotionSense"
+RATE_HZ = 50.0
+SENSORS = {"gravity": "gravity", "linear_accelerometer": "useracceleration", "gyroscope": "rotationrate"}
+AXES = {modality: tuple(f"{name}.{axis}" for axis in "xyz") for modality, name in SENSORS.items()}
+DESCRIPTION = "MotionSense: columns attitude…, gravity.x, rotationRate.x, userAcceleration.x, …"
+ACTIVITIES = {
+    "dws": "downstairs", "ups": "upstairs", "sit": "sitting", "std": "standing", "wlk": "walking", "jog": "jogging",
+}  # fmt: skip
+FOLDER = re.compile(r"(dws|ups|sit|std|wlk|jog)_\d+")
+SUBJECT = re.compile(r"sub_(\d+)")
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether the header has CoreMotion's gravity, rotation and user acceleration."""
+    return {name for axes in AXES.values() for name in axes} <= set(layout.names)
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded files, a recording each."""
+    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
+
+
+def _read_one(source: Source) -> Recording:
+    import polars as pl
+
+    names = source.layout.names
+    frame = columns(source, {name: (names.index(name), pl.Float32) for axes in AXES.values() for name in axes})
+    frame = frame.with_columns(pl.Series("time", np.arange(len(frame)) / RATE_HZ))
+    sign = -STANDARD_GRAVITY
+    total = [frame[g] + frame[a] for g, a in zip(AXES["gravity"], AXES["linear_accelerometer"], strict=True)]
+    axes = ("gravity + userAcceleration x", "y", "z")
+    frame = frame.with_columns(own.alias(name) for own, name in zip(total, axes, strict=True))
+    told = "g, by the format"
+    parts: list[tuple[Stream, list[Problem]]] = [
+        raw_stream(source, frame, "accelerometer", "time", axes, unit=told, factor=sign, in_seconds=True)
+    ]
+    for modality, own in AXES.items():
+        unit, factor = ("rad/s, by the format", 1.0) if modality == "gyroscope" else (told, sign)
+        parts.append(raw_stream(source, frame, modality, "time", own, unit=unit, factor=factor, in_seconds=True))
+    path = PurePosixPath(source.name)
+    folder, subject = FOLDER.fullmatch(path.parent.name), SUBJECT.fullmatch(path.stem)
+    problem = Problem(
+        source.name, "axes", "CoreMotion's acceleration has the opposite sign", "all three axes turned round"
+    )
+    return build_recording(
+        source.name,
+        source.name,
+        subject.group(1) if subject else source.name,
+        [parts[0], parts[3], parts[2], parts[1]],
+        gravity="included",
+        activity=ACTIVITIES[folder.group(1)] if folder else None,
+        problems=[problem],
+        app=APP,
+    )

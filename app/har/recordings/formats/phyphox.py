@@ -1,0 +1,138 @@
+"""phyphox: `"Time (s)","Acceleration x (m/s^2)",…`, the unit in each heading; a CSV, or a zip or workbook of several.
+
+Format: phyphox.org, data export; separators `,` `;` or tab, decimal point or comma, `1.234E0` notation. The sensor is
+told by the headings or, where they say no more than "X (m/s^2)", by the file's name. `meta/time.csv` has the start.
+Hand-edited headings in the same manner ("Accel_X (m/s^2)") are read alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from app.har.errors import HarError, UnreadableData
+from app.har.recordings.build import raw_stream, read_each
+from app.har.recordings.layout import Layout
+from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle, unit_of_text
+from app.har.recordings.tables import Source, columns
+from app.har.recordings.unused_columns import unused_columns
+from app.har.signals.types import Recording
+from app.har.types import Problem
+
+APP = "phyphox"
+DESCRIPTION = 'phyphox: columns "Time (s)", "… x (unit)", "… y (unit)", "… z (unit)"'
+TIME = re.compile(r"(time|t|zeit|temps)\b[^()\[\]]*[(\[]\s*(s|ms)\s*[)\]]")
+AXIS = re.compile(r"(?P<name>.*?)(?:[\s_.-]+|^)(?P<axis>[xyz])\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
+EVENTS = ("event", "experiment time", "system time")
+DEVICE = ("property", "value")
+META = "meta"
+
+
+@dataclass(frozen=True)
+class Triple:
+    """Three columns of one sensor, and the column of its clock."""
+
+    name: str
+    unit: str
+    time: int
+    axes: tuple[int, int, int]
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether the header names a time and the three axes of a sensor, with units; or what comes beside them."""
+    return bool(_triples(layout)) or layout.names[:3] == EVENTS or layout.names == DEVICE
+
+
+def _triples(layout: Layout) -> list[Triple]:
+    found: list[Triple] = []
+    time = -1
+    open_axes: dict[tuple[str, str], dict[str, int]] = {}
+    for index, heading in enumerate(layout.names):
+        if TIME.fullmatch(heading):
+            time = index
+        elif time >= 0 and (axis := AXIS.fullmatch(heading)) and unit_of_text(axis["unit"]):
+            own = open_axes.setdefault((axis["name"], axis["unit"]), {})
+            own[axis["axis"]] = index
+            if len(own) == 3:
+                found.append(Triple(axis["name"], unit_of_text(axis["unit"]), time, (own["x"], own["y"], own["z"])))
+                del open_axes[axis["name"], axis["unit"]]
+    return found
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded files; those of one folder are one recording, with the start from the folder `meta` in it."""
+    folders: dict[str, list[Source]] = defaultdict(list)
+    starts: dict[str, float] = {}
+    for source in sources:
+        folder = PurePosixPath(source.name).parent
+        if source.layout.names[:3] == EVENTS:
+            own = folder.parent if folder.name.lower() == META else folder
+            if (start := _start(source)) is not None:
+                starts[str(own)] = start
+        elif source.layout.names != DEVICE:
+            folders[str(folder)].append(source)
+    if not folders:
+        raise UnreadableData(f"{upload}: holds the events of a phyphox recording, but no sensor's file.")
+    exports = {upload if folder == "." else folder: (own, starts.get(folder)) for folder, own in folders.items()}
+    return read_each(exports, lambda name, part: _read_export(part[0], name, part[1]))
+
+
+def _start(source: Source) -> float | None:
+    """Return the Unix time at which the experiment's clock was 0."""
+    for event, experiment, system in (row[:3] for row in source.layout.rows if len(row) >= 3):
+        if event.strip().strip('"').upper() == "START":
+            try:
+                return float(system.replace(",", ".")) - float(experiment.replace(",", "."))
+            except ValueError:
+                return None
+    return None
+
+
+def _read_export(sources: list[Source], name: str, origin: float | None) -> Recording:
+    readings: list[Reading] = []
+    problems: list[Problem] = []
+    for source in sources:
+        try:
+            readings.extend(_read_table(source))
+            problems.extend(_unused(source))
+        except HarError as error:
+            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+    if not readings:
+        raise UnreadableData(problems[-1].detail)
+    return assemble(readings, name, app=APP, origin_utc_s=origin, problems=problems)
+
+
+def _read_table(source: Source) -> list[Reading]:
+    import polars as pl
+
+    triples = _triples(source.layout)
+    wanted: dict[str, tuple[int, Any]] = {f"time {triple.time}": (triple.time, pl.Float64) for triple in triples}
+    for triple in triples:
+        wanted |= {f"column {place}": (place, pl.Float32) for place in triple.axes}
+    frame = columns(source, wanted)
+    readings = []
+    for triple in triples:
+        axes = [f"column {place}" for place in triple.axes]
+        own = frame
+        if len(triples) > 1:  # shorter sensors of a merged table leave cells empty
+            own = frame.filter(~pl.all_horizontal(pl.col(axes).is_null()))
+        in_ms = "ms" in TIME.fullmatch(source.layout.names[triple.time]).group(2)  # type: ignore[union-attr]
+        stream, problems = raw_stream(source, own, "accelerometer", f"time {triple.time}", axes, in_seconds=not in_ms)
+        reading = settle(stream, source.name, _kind(triple, source), triple.unit)
+        readings.append(replace(reading, problems=(*problems, *reading.problems)))
+    return readings
+
+
+def _unused(source: Source) -> list[Problem]:
+    names = source.layout.names
+    axes = [place for triple in _triples(source.layout) for place in triple.axes]
+    return unused_columns(source, [*axes, *(place for place, name in enumerate(names) if TIME.fullmatch(name))])
+
+
+def _kind(triple: Triple, source: Source) -> str:
+    """Return what the heading says, or the file's name where the heading says little or nothing."""
+    told, by_file = kind_of_name(triple.name), kind_of_name(PurePosixPath(source.name).stem)
+    return by_file if told in ("", "acceleration") and by_file else told

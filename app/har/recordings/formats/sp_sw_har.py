@@ -1,0 +1,124 @@
+"""SP-SW-HAR: `x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label`, a file a device, phone and watch worn together.
+
+Format: Matey-Sanz et al., Dataset of inertial measurements of smartphones and smartwatches for human activity
+recognition, Data in Brief 51 (2023). Time in ms since 1970 on both devices, m/s² with gravity, rad/s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.recordings.build import build_recording, label_codes, raw_stream
+from app.har.recordings.layout import Layout
+from app.har.recordings.tables import Source, parse
+from app.har.signals.types import UNLABELLED, Recording, Stream
+from app.har.types import Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+AXES = {"accelerometer": ("x_acc", "y_acc", "z_acc"), "gyroscope": ("x_gyro", "y_gyro", "z_gyro")}
+APP = "SP-SW-HAR"
+UNITS = {"accelerometer": "m/s², by the format", "gyroscope": "rad/s, by the format"}
+TIME, LABEL = "timestamp", "label"
+COLUMNS = (*AXES["accelerometer"], *AXES["gyroscope"], TIME, LABEL)
+DEVICES = {"sp": "phone", "sw": "watch"}
+DESCRIPTION = f"SP-SW-HAR: columns {', '.join(COLUMNS)}"
+FILE = re.compile(r"(.+)_(sp|sw)")
+SHARED = 0.9  # of the shorter file; two devices that ran together for less are told
+
+
+@dataclass(frozen=True)
+class Table:
+    """One device's file."""
+
+    source: Source
+    frame: pl.DataFrame
+
+
+def matches(layout: Layout) -> bool:
+    """Tell whether a file's header is that of a device of this set."""
+    return tuple(name.strip('"').lower() for name in layout.header or ()) == COLUMNS
+
+
+def name_parts(name: str) -> tuple[str, str]:
+    """Return the execution and the device that a file `<execution>_<sp|sw>.csv` is of; "" where its name tells none."""
+    path = PurePosixPath(name)
+    file = FILE.fullmatch(path.stem)
+    return (str(path.with_name(file.group(1))), DEVICES[file.group(2)]) if file else (str(path), "")
+
+
+def read_table(source: Source) -> Table:
+    """Parse the file's own columns."""
+    import polars as pl
+
+    types: dict[str, Any] = {TIME: pl.Int64, LABEL: pl.String}
+    return Table(source, parse(source, {name: types.get(name, pl.Float32) for name in COLUMNS}))
+
+
+def to_recording(
+    recording_id: str, subject: str, tables: Mapping[str, Table], problems: Sequence[Problem] = ()
+) -> Recording:
+    """Put the devices of one execution, "phone" and "watch", on their shared clock; "" is a device without name."""
+    stamps = {device: table.frame[TIME].drop_nulls().to_numpy() for device, table in tables.items()}
+    origin = min((int(own.min()) for own in stamps.values() if len(own)), default=0)
+    spans = {
+        device: ((int(own.min()) - origin) / 1e3, (int(own.max()) - origin) / 1e3)
+        for device, own in stamps.items()
+        if len(own)
+    }
+    names: dict[str, int] = {}
+    parts: list[tuple[Stream, list[Problem]]] = []
+    for device, table in tables.items():
+        codes, found = label_codes(table.frame[LABEL])
+        ids = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)
+        timed = table.frame.with_columns(((table.frame[TIME] - origin) * 1e-3).alias("time"))
+        for sensor, axes in AXES.items():
+            modality = f"{device}.{sensor}" if device else sensor
+            parts.append(raw_stream(table.source, timed, modality, "time", axes, ids[codes], unit=UNITS[sensor]))
+    return build_recording(
+        recording_id,
+        recording_id,
+        subject,
+        parts,
+        gravity="included",
+        activities=tuple(names),
+        problems=[*problems, *_clocks_apart(recording_id, spans)],
+        app=APP,
+        origin_utc_s=origin * 1e-3,
+    )
+
+
+def _clocks_apart(recording_id: str, spans: Mapping[str, tuple[float, float]]) -> list[Problem]:
+    """List devices that, by their clocks, ran together for less than most of the time."""
+    problems = []
+    for (one, a), (other, b) in pairwise(spans.items()):
+        shared = min(a[1], b[1]) - max(a[0], b[0])
+        if shared < SHARED * min(a[1] - a[0], b[1] - b[0]):
+            detail = f"{one} from {a[0]:.1f} to {a[1]:.1f} s, {other} from {b[0]:.1f} to {b[1]:.1f} s"
+            action = f"the {shared:.1f} s that both share are used" if shared > 0 else "nothing is shared"
+            problems.append(Problem(recording_id, "clocks apart", detail, action))
+    return problems
+
+
+def read(sources: list[Source], upload: str) -> list[Recording]:
+    """Read uploaded files; the phone's and the watch's of one execution become one recording."""
+    executions: dict[str, dict[str, Table]] = {}
+    for source in sources:
+        execution, device = name_parts(source.name)
+        executions.setdefault(execution, {})[device] = read_table(source)
+    return [
+        to_recording(
+            PurePosixPath(execution).name,
+            PurePosixPath(execution).name,
+            {device: own[device] for device in (*DEVICES.values(), "") if device in own},
+        )
+        for execution, own in executions.items()
+    ]

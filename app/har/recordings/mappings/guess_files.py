@@ -1,0 +1,59 @@
+"""A guess at the tables of an upload: all alike, or a file for each sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from app.har.recordings.mappings.guess import Guess, guess
+from app.har.recordings.mappings.mapping import SensorColumns
+from app.har.recordings.sensors import word_of_kind
+from app.har.recordings.tables import Source
+from app.har.signals.types import MODALITY_CHANNELS, Gravity
+
+
+def guess_files(groups: Sequence[Sequence[Source]]) -> tuple[list[Source], Guess]:
+    """Guess a mapping for tables, grouped by layout: for those of the first layout, or for all sensors' own files.
+
+    Such files are each of a time and the three axes of one sensor, and their names tell which.
+
+    Returns
+    -------
+    The files that it is for, and the guess.
+    """
+    alike = list(groups[0])
+    by_word: dict[str, list[Source]] = {}
+    for source in (source for group in groups for source in group):
+        if word := word_of_kind(PurePosixPath(source.name).stem):
+            by_word.setdefault(word, []).append(source)
+    apart = [source for own in by_word.values() for source in own]
+    if len(by_word) > 1 and len(apart) >= len(alike):
+        merged = _merged({word: guess(own[0]) for word, own in by_word.items()})
+        if merged is not None:
+            return apart, merged
+    return alike, guess(alike[0])
+
+
+def _merged(guesses: Mapping[str, Guess]) -> Guess | None:
+    """Put the guesses for the files of single sensors in one, by what tells the files; None where they don't agree."""
+    first = next(iter(guesses.values()))
+    sensors: dict[str, SensorColumns] = {}
+    reasons = {"time": first.reasons.get("time", "")}
+    gravity: Gravity | None = None
+    for word, found in sorted(guesses.items(), key=lambda item: item[1].mapping.gravity == "removed"):
+        own = found.mapping
+        alike = (own.time, own.time_unit) == (first.mapping.time, first.mapping.time_unit)
+        if not (own.time and alike) or own.label or own.subject or len(own.sensors) != 1:
+            return None
+        (sensor,) = own.sensors
+        modality = sensor.modality
+        if modality == "accelerometer" and gravity == "included" and own.gravity == "removed":
+            modality = "linear_accelerometer"
+        if modality in sensors:
+            return None
+        gravity = gravity or (own.gravity if modality == "accelerometer" else None)
+        sensors[modality] = replace(sensor, modality=modality, file=word)
+        reasons[modality] = f"{found.reasons[sensor.modality]}; in the file called {word}"
+    order = [modality for modality in MODALITY_CHANNELS if modality in sensors]
+    return Guess(replace(first.mapping, sensors=tuple(sensors[m] for m in order), gravity=gravity), reasons)

@@ -1,0 +1,128 @@
+"""From acceleration with gravity to acceleration without, and back where the phone recorded gravity itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import UnusableRecording
+from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, gravity_of
+from app.har.signals.intervals import gap_free
+from app.har.signals.resampling import mean_magnitude
+from app.har.signals.types import Gravity, Recording, Stream
+from app.har.types import Problem
+
+COVERED = 0.9  # of an accelerometer's time; a stream of the phone's own that lasts for less is no substitute
+
+
+def convert(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -> Recording:
+    """Return the recording with its acceleration as a model wants it; what was done is listed as a problem.
+
+    Gravity is taken off with the phone's own linear acceleration or gravity where it recorded one, else by a low-pass,
+    each gap-free stretch by itself. It is put on with the phone's own gravity only.
+
+    Parameters
+    ----------
+    gap_s : holes up to this long don't end a stretch.
+
+    Raises
+    ------
+    UnusableRecording : gravity is wanted, was removed, and is not to be had.
+    """
+    accelerometers = [s for s in recording.streams if s.kind == "accelerometer"]
+    if recording.gravity == wanted or not accelerometers:
+        return replace(recording, gravity=wanted)
+    streams = {s.modality: s for s in recording.streams}
+    problems = list(recording.problems)
+    for stream in accelerometers:
+        streams[stream.modality], action = (_without if wanted == "removed" else _with)(stream, streams, gap_s)
+        detail = (
+            f"{stream.modality}: the mean is {_mean(stream):.2f} m/s², with gravity; the model was trained without"
+            if wanted == "removed"
+            else f"{stream.modality}: without gravity; the model was trained with it"
+        )
+        kind = "gravity removed" if wanted == "removed" else "gravity put on"
+        problems.append(Problem(recording.recording_id, kind, detail, action))
+    return replace(recording, streams=tuple(streams.values()), gravity=wanted, problems=tuple(problems))
+
+
+def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:
+    linear, own = (_own(stream, streams, kind) for kind in ("linear_accelerometer", "gravity"))
+    if linear is not None:
+        labels = _labels_at(stream, linear)
+        replaced = replace(linear, modality=stream.modality, labels=labels)
+        return replaced, "replaced by the linear acceleration that the phone recorded beside it"
+    if own is not None:
+        return _sum(stream, own, -1, gap_s), "the gravity that the phone recorded beside it was taken off"
+    values = np.empty_like(stream.values)
+    rate = sampling_rate(stream.time_s)
+    for start, end in gap_free(stream, rate, gap_s):
+        piece = slice(*np.searchsorted(stream.time_s, (start, np.nextafter(end, np.inf))).tolist())
+        time, before, after = stream.time_s[piece], stream.values[piece], values[piece]
+        for read, keep, write in blocks(len(time), int(REACH * rate / GRAVITY_HZ)):
+            after[write] = before[write] - _separated(time[read], before[read].astype(np.float64), rate, time[0])[keep]
+    low_pass = f"a low-pass at {GRAVITY_HZ:g} Hz (Butterworth, order {GRAVITY_ORDER}, forwards and backwards)"
+    return replace(stream, values=values), f"separated by {low_pass} and taken off"
+
+
+def _with(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:
+    own = _own(stream, streams, "gravity")
+    if own is None:
+        raise UnusableRecording(
+            f"{stream.modality.removesuffix(stream.kind)}acceleration: the mean is {_mean(stream):.2f} m/s²: gravity "
+            "was removed, but the model was trained with gravity. Upload the plain accelerometer, not 'linear "
+            "acceleration'."
+        )
+    return _sum(stream, own, +1, gap_s), "the gravity that the phone recorded beside it was put on"
+
+
+def _own(stream: Stream, streams: dict[str, Stream], kind: str) -> Stream | None:
+    """Return what the same device made of its accelerometer, if it did so nearly all the time and as often."""
+    own = streams.get(stream.modality.removesuffix(stream.kind) + kind)
+    if own is None or len(own.time_s) < 2 or not np.ptp(own.values, axis=0).any():
+        return None
+    return own if _gap_free_s(own) >= COVERED * _gap_free_s(stream) else None
+
+
+def _gap_free_s(stream: Stream) -> float:
+    return sum(end - start for start, end in gap_free(stream, sampling_rate(stream.time_s)))
+
+
+def _sum(stream: Stream, own: Stream, sign: int, gap_s: float) -> Stream:
+    """Add or subtract the phone's gravity, at the accelerometer's own times; where there is none, samples go."""
+    there = np.zeros(len(stream.time_s), bool)
+    for start, end in gap_free(own, sampling_rate(own.time_s), gap_s):
+        there |= (stream.time_s >= start) & (stream.time_s <= end)
+    time = stream.time_s[there]
+    values = stream.values[there]
+    for axis, gravity in zip(values.T, own.values.T, strict=True):
+        axis += sign * np.interp(time, own.time_s, gravity).astype(np.float32)
+    return replace(stream, time_s=time, values=values, labels=None if stream.labels is None else stream.labels[there])
+
+
+def _separated(
+    time: NDArray[np.float64], values: NDArray[np.float64], rate: float, origin: float
+) -> NDArray[np.float64]:
+    """Return the gravity at the times of a gap-free piece, filtered at a uniform rate: it changes slowly.
+
+    The uniform times count from an origin, so that the blocks of a piece share them.
+    """
+    if len(time) < 3 or rate <= 2 * GRAVITY_HZ:
+        return np.broadcast_to(values.mean(axis=0), values.shape)
+    first = int((time[0] - origin) * rate)
+    grid = origin + np.arange(first, max(first + 2, round((time[-1] - origin) * rate) + 1)) / rate
+    uniform = np.stack([np.interp(grid, time, axis) for axis in values.T], axis=1)
+    return np.stack([np.interp(time, grid, axis) for axis in gravity_of(uniform, rate).T], axis=1)
+
+
+def _labels_at(stream: Stream, other: Stream) -> NDArray[np.int64] | None:
+    if stream.labels is None or other.labels is not None:
+        return other.labels
+    return stream.labels[np.maximum(np.searchsorted(stream.time_s, other.time_s, side="right") - 1, 0)]
+
+
+def _mean(stream: Stream) -> float:
+    return mean_magnitude(stream.values, round(sampling_rate(stream.time_s)))

@@ -1,0 +1,435 @@
+"""From sensors on their own clocks to gap-free stretches at one uniform rate."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import InsufficientData, UnusableRecording
+from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.intervals import Piece, gap_free, pieces, worth_a_cut
+from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
+from app.har.types import FloatArray, TimeArray
+
+NICE_RATES_HZ = (5, 10, 12.5, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 400, 500, 512, 1000)
+MIN_STRETCH_S = 0.5
+ANTI_ALIAS_FROM = 1.05  # a source this much faster than the target is low-pass filtered first
+MAX_UPSAMPLING = 8.0  # a sensor slower than this part of the target says too little to be interpolated
+BLOCK = 2**16  # samples resampled at a time
+MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's memory fades by 0.27 a sample
+CLOSEST = 0.2  # of the usual step; samples closer than this are one
+ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
+HOLE = 4.0  # usual steps; a longer one was hardly measured
+T = TypeVar("T")
+Scalar = TypeVar("Scalar", bound=np.generic)
+Floating = TypeVar("Floating", bound=np.floating)
+
+
+def common_rate(recordings: Sequence[Recording]) -> float:
+    """Return the rate for a set of recordings: the median of their fastest sensors, a usual one if within 5 %."""
+    rates = [max(sampling_rate(stream.time_s) for stream in recording.streams) for recording in recordings]
+    rates = [rate for rate in rates if rate > 0]
+    if not rates:
+        raise InsufficientData("No recording is long enough to tell its sampling rate; expected some seconds of data.")
+    rate = float(np.median(rates))
+    nearest = min(NICE_RATES_HZ, key=lambda nice: abs(nice - rate))
+    return float(nearest) if abs(nearest - rate) <= 0.05 * rate else float(round(rate, 1))
+
+
+def common_modalities(recordings: Sequence[Recording]) -> tuple[str, ...]:
+    """Return the motion sensors that most of the recordings hold."""
+    held = (tuple(s.modality for s in r.streams if s.modality.rpartition(".")[2] in MOTION) for r in recordings)
+    common = Counter(modalities for modalities in held if modalities).most_common(1)
+    if not common:
+        raise InsufficientData(f"No recording has one of the sensors that models read: {', '.join(MOTION)}.")
+    return common[0][0]
+
+
+def to_signal_set(
+    recordings: Iterable[Recording],
+    sampling_rate_hz: float | None = None,
+    modalities: tuple[str, ...] | None = None,
+    *,
+    allow_missing: bool = False,
+    gap_s: float = GAP_S,
+    window_length_s: float = 0.0,
+) -> SignalSet:
+    """Resample recordings to one rate, cut at every gap of any sensor.
+
+    Where sensors may be missing, each stretch has a sensor all through or lacks it (NaN) all through: those of all
+    sensors are what they are otherwise, and those of some lie between them.
+
+    Each sensor is interpolated from its own time stamps by a cubic spline; where it is faster than the target, it is
+    first brought to a multiple of the target rate and decimated by a zero-phase FIR low-pass
+    (`scipy.signal.resample_poly`).
+
+    Parameters
+    ----------
+    recordings : at least one.
+    sampling_rate_hz : the target; None takes it from the data.
+    modalities : the sensors wanted, in channel order; None takes those most recordings have.
+    allow_missing : a sensor may be missing, in a whole recording or for a time, as long as another is there.
+    gap_s : holes up to this long (or of 5 samples) are bridged, longer ones cut.
+    window_length_s : a sensor that may be missing, and runs for less, does not cut another that runs for as long.
+
+    Raises
+    ------
+    UnusableRecording : a sensor is missing, far too slow, or no stretch of half a second is left.
+    InsufficientData : no recording at all.
+    """
+    recordings = list(recordings)
+    if not recordings:
+        raise InsufficientData("No recording was found; expected at least one.")
+    rate = sampling_rate_hz or common_rate(recordings)
+    modalities = modalities or common_modalities(recordings)
+    signal: list[FloatArray] = []
+    labels: list[NDArray[np.int16]] = []
+    index = StretchIndex(signal.append, labels.append)
+    for recording in recordings:
+        index.append(_resampled(recording, rate, modalities, allow_missing, gap_s, window_length_s))
+    return index.finish(joined(signal), joined(labels))
+
+
+def joined(parts: list[NDArray[Scalar]]) -> NDArray[Scalar]:
+    """Join arrays and let go of them; a single one, which may be a day, is not copied."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    parts.clear()
+    return whole
+
+
+@dataclass
+class StretchIndex:
+    """Joins signal sets: samples go to the two sinks, the index of stretches is kept here."""
+
+    write_signal: Callable[[FloatArray], object]
+    write_labels: Callable[[NDArray[np.int16]], object]
+    activities: dict[str, int] = field(default_factory=dict)
+    recording_ids: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    samples: int = 0
+    channels: tuple[str, ...] = ()
+    sampling_rate_hz: float = 0.0
+    gravity: Gravity = "removed"
+    _columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], TimeArray]] = field(
+        default_factory=list
+    )
+
+    def append(self, part: SignalSet) -> None:
+        """Add a signal set; its channels, rate and gravity must be those of the first."""
+        if not self.recording_ids:
+            self.channels, self.sampling_rate_hz, self.gravity = part.channels, part.sampling_rate_hz, part.gravity
+        elif (part.channels, part.sampling_rate_hz) != (self.channels, self.sampling_rate_hz):
+            raise UnusableRecording(
+                f"{part.recording_ids[0]}: has the channels {', '.join(part.channels)}, the recordings "
+                f"before it {', '.join(self.channels)}."
+            )
+        elif part.gravity != self.gravity:
+            raise UnusableRecording(
+                f"{part.recording_ids[0]}: gravity is {part.gravity}, in the recordings before it "
+                f"{self.gravity}; both kinds can't be mixed."
+            )
+        used = set(np.unique(part.labels).tolist())  # a file may name activities of which no sample is left
+        codes = [
+            self.activities.setdefault(name, len(self.activities)) if code in used else UNLABELLED
+            for code, name in enumerate(part.activities)
+        ]
+        labels = np.array([*codes, UNLABELLED], np.int16)[part.labels]  # UNLABELLED is -1, the last of the table
+        self._columns.append(
+            (part.first + self.samples, part.length, part.recording + len(self.recording_ids), part.start_s)
+        )
+        self.recording_ids.extend(part.recording_ids)
+        self.subjects.extend(part.subjects)
+        self.samples += len(part.signal)
+        self.write_signal(part.signal)
+        self.write_labels(labels)
+
+    def finish(self, signal: FloatArray, labels: NDArray[np.int16]) -> SignalSet:
+        """Return the joined set over the samples that the sinks collected."""
+        first, length, recording, start_s = (np.concatenate(column) for column in zip(*self._columns, strict=True))
+        return SignalSet(
+            signal,
+            labels,
+            self.channels,
+            self.sampling_rate_hz,
+            self.gravity,
+            tuple(self.activities),
+            tuple(self.recording_ids),
+            tuple(self.subjects),
+            first,
+            length,
+            recording,
+            start_s,
+        )
+
+
+def _resampled(
+    recording: Recording,
+    rate: float,
+    modalities: tuple[str, ...],
+    allow_missing: bool,
+    gap_s: float,
+    window_length_s: float,
+) -> SignalSet:
+    streams = _chosen(recording, modalities, allow_missing)
+    rates = [sampling_rate(stream.time_s) for stream in streams]
+    for stream, own in zip(streams, rates, strict=True):
+        if slow := too_slow(stream.modality, own, rate):
+            raise UnusableRecording(f"{recording.recording_id}: {slow}.")
+    each = [gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]
+    if allow_missing:
+        each = worth_a_cut(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
+    stretches = [own for own in _stretches(pieces(each), rate) if all(own.present) or allow_missing]
+    if not stretches:
+        span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
+        raise UnusableRecording(
+            f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
+            f"which {'a sensor' if allow_missing else 'all sensors together'} ran without a gap; record for longer."
+        )
+    length = np.array([own.length for own in stretches], np.int64)
+    first = np.cumsum(length) - length
+    channels = tuple(channel for name in modalities for channel in channels_of(name))
+    signal = np.full((length.sum(), len(channels)), np.nan, np.float32)
+    labels = np.empty(length.sum(), np.int16)
+    clocks = _clocks(streams, rates, channels)
+
+    def fill(block: tuple[int, _Stretch, int]) -> None:
+        row, own, a = block
+        b = min(a + BLOCK, own.length)
+        for clock in clocks:
+            if own.present[clock.first]:
+                values = _interpolate(clock, own.start_s, own.length, a, b, rate)
+                signal[row + a : row + b, clock.columns] = values.T
+        there = [stream for stream, present in zip(streams, own.present, strict=True) if present]
+        labels[row + a : row + b] = _labels_at(recording, there, own.start_s + np.arange(a, b) / rate)
+
+    _on_every_core(
+        fill,
+        [
+            (row, own, a)
+            for row, own in zip(first.tolist(), stretches, strict=True)
+            for a in range(0, own.length, BLOCK)
+        ],
+    )
+    return SignalSet(
+        signal,
+        labels,
+        channels,
+        rate,
+        recording.gravity,
+        recording.activities if recording.activity is None else (recording.activity,),
+        (recording.recording_id,),
+        (recording.subject,),
+        first,
+        length,
+        np.zeros(len(length), np.int64),
+        np.array([own.start_s for own in stretches]),
+    )
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Where samples are wanted, and which sensors have them."""
+
+    start_s: float
+    length: int  # samples
+    present: tuple[bool, ...]  # of each sensor
+
+
+def _stretches(found: Iterable[Piece], rate: float) -> Iterator[_Stretch]:
+    """Lay samples into pieces, those of half a second at least; none of them is in two."""
+    for start, end, present in found:
+        n = int((end - start) * rate + 1e-6) + 1
+        if not all(present):  # its ends belong to its neighbours
+            n = int(np.ceil((end - start) * rate - 1e-6)) - 1
+            start += 1 / rate
+        if n >= MIN_STRETCH_S * rate:
+            yield _Stretch(start, n, present)
+
+
+def _on_every_core(work: Callable[[T], None], items: Sequence[T]) -> None:
+    """Do work that lets go of the interpreter on each item."""
+    if len(items) == 1:
+        work(items[0])
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work, items):
+            pass
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Sensors that were sampled together: what depends on the times alone is computed once for all of them."""
+
+    time_s: TimeArray
+    rate_hz: float
+    first: int  # position of the first of them
+    values: list[FloatArray]
+    columns: list[int]  # of their channels in the result
+
+
+def _clocks(streams: Sequence[Stream], rates: Sequence[float], channels: Sequence[str]) -> list[_Clock]:
+    clocks: list[_Clock] = []
+    for number, (stream, own) in enumerate(zip(streams, rates, strict=True)):
+        clock = next((c for c in clocks if np.array_equal(c.time_s, stream.time_s)), None)
+        if clock is None:
+            clocks.append(clock := _Clock(stream.time_s, own, number, [], []))
+        clock.values.append(stream.values)
+        clock.columns.extend(channels.index(channel) for channel in stream.channels)
+    return clocks
+
+
+def _chosen(recording: Recording, modalities: tuple[str, ...], allow_missing: bool) -> list[Stream]:
+    by_name = {stream.modality: stream for stream in recording.streams}
+    missing = [name for name in modalities if name not in by_name]
+    if len(missing) > (len(modalities) - 1 if allow_missing else 0):
+        raise UnusableRecording(
+            f"{recording.recording_id}: no {' and no '.join(missing)} was recorded; expected "
+            f"{' and '.join(modalities)}. Add the missing sensor's file."
+        )
+    return [by_name[name] for name in modalities if name in by_name]
+
+
+def too_slow(modality: str, own_hz: float, rate_hz: float) -> str:
+    """Say why a sensor of some rate can't be brought to another; nothing where it can."""
+    if own_hz * MAX_UPSAMPLING >= rate_hz:
+        return ""
+    return (
+        f"the {modality} gives {own_hz:.1f} samples a second, too few for {rate_hz:g} Hz; "
+        f"expected at least {rate_hz / MAX_UPSAMPLING:.0f}"
+    )
+
+
+def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> FloatArray:
+    """Resample samples a to b of a gap-free piece that begins at a time and has n in all: (n_channels, b - a)."""
+    own = clock.rate_hz
+    factor = int(np.ceil(own / rate)) if own > ANTI_ALIAS_FROM * rate and n >= 3 else 1
+    before, after = max(a - MARGIN, 0), min(b + MARGIN, n)
+    fine = start + before / rate + np.arange((after - before - 1) * factor + 1) / (rate * factor)
+    if factor == 1 and (rows := _samples_at(clock.time_s, fine, ON_TIME / rate)):
+        return _columns(clock.values, rows)[:, a - before : b - before]
+    inside = slice(
+        max(int(np.searchsorted(clock.time_s, fine[0])) - MARGIN, 0),
+        int(np.searchsorted(clock.time_s, fine[-1], side="right")) + MARGIN,
+    )
+    time, values = _apart(clock.time_s[inside], _columns(clock.values, inside), CLOSEST / own)
+    values = _spline(time, values, fine, HOLE / own)
+    if factor > 1:
+        from scipy.signal import resample_poly
+
+        values = np.asarray(resample_poly(values, 1, factor, axis=1, padtype="line"))
+    return values[:, a - before : b - before]
+
+
+def _columns(values: Sequence[FloatArray], rows: slice) -> FloatArray:
+    return np.concatenate([own[rows].T for own in values])
+
+
+def _samples_at(time: TimeArray, at: TimeArray, tolerance_s: float) -> slice | None:
+    """Return the samples that were taken at just these times, one at each; None where others were."""
+    first = int(np.searchsorted(time, at[0] - tolerance_s))
+    rows = slice(first, first + len(at))
+    if rows.stop > len(time) or abs(time[rows.stop - 1] - at[-1]) > tolerance_s:
+        return None
+    return rows if (np.abs(time[rows] - at) <= tolerance_s).all() else None
+
+
+def _apart(time: TimeArray, values: FloatArray, least_s: float) -> tuple[TimeArray, FloatArray]:
+    """Put samples that all but share a time in one: the slope between them would be noise alone."""
+    first = np.flatnonzero(np.diff(time, prepend=-np.inf) >= least_s)
+    if len(first) == len(time):
+        return time, values
+    count = np.diff(np.append(first, len(time)))
+    mean = np.add.reduceat(values, first, axis=1) / count
+    return np.add.reduceat(time - time[0], first) / count + time[0], mean.astype(np.float32)
+
+
+def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -> FloatArray:
+    """Interpolate (n_channels, n) by the natural cubic spline, held constant beyond the ends.
+
+    Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). At a
+    hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured. Only times
+    need more than single precision, and their differences no longer do.
+    """
+    from scipy.linalg import solve_banded
+
+    if len(time) < 3:
+        return np.stack([np.interp(at, time, y) for y in values]).astype(np.float32)
+    width = np.diff(time).astype(np.float32)
+    secant = np.diff(values, axis=1)
+    secant /= width
+    bands = np.zeros((3, len(time)), np.float32)
+    bands[1, 0] = bands[1, -1] = 2.0
+    bands[0, 1] = bands[2, -2] = 1.0
+    bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
+    bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
+    right = np.empty_like(values)
+    right[:, 0], right[:, -1] = secant[:, 0], secant[:, -1]
+    np.multiply(width[1:], secant[:, :-1], out=right[:, 1:-1])
+    right[:, 1:-1] += width[:-1] * secant[:, 1:]
+    right *= 3
+    solved = solve_banded((1, 1), bands, right.T, overwrite_ab=True, overwrite_b=True, check_finite=False)
+    slope = np.asarray(solved.T, np.float32)
+    hole = np.flatnonzero(width > hole_s)
+    for side in (hole, hole + 1):
+        limit, own = 3 * secant[:, hole], slope[:, side]
+        slope[:, side] = np.where(own * limit > 0, np.sign(limit) * np.minimum(abs(own), abs(limit)), 0.0)
+    return _hermite(time, width, values, slope, at)
+
+
+def _hermite(time: TimeArray, step: FloatArray, values: FloatArray, slope: FloatArray, at: TimeArray) -> FloatArray:
+    left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
+    right = left + 1
+    width = step[left]
+    u = np.clip((at - time[left]).astype(np.float32) / width, 0.0, 1.0)
+    rest = 1 - u
+    before, slope_before = (1 + 2 * u) * rest**2, u * rest**2 * width
+    after, slope_after = u**2 * (3 - 2 * u), -(u**2) * rest * width
+    result = np.empty((len(values), len(at)), np.float32)
+    taken = np.empty(len(at), np.float32)
+    for out, y, d in zip(result, values, slope, strict=True):
+        y.take(left, out=out, mode="clip")  # with the other modes, it would take to elsewhere first
+        out *= before
+        for weight, samples, position in ((after, y, right), (slope_before, d, left), (slope_after, d, right)):
+            samples.take(position, out=taken, mode="clip")
+            taken *= weight
+            out += taken
+    return result
+
+
+def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray) -> NDArray[np.int16]:
+    if recording.activity is not None:
+        return np.zeros(len(grid), np.int16)
+    for stream in streams:
+        if stream.labels is not None:
+            index = np.searchsorted(stream.time_s, grid, side="right") - 1
+            return stream.labels[np.maximum(index, 0)].astype(np.int16)
+    return np.full(len(grid), UNLABELLED, np.int16)
+
+
+def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:
+    """Return the median, over blocks, of the length of the mean vector: movement averages out, gravity does not."""
+    return float(np.median(block_magnitudes(acceleration, samples))) if len(acceleration) else float("nan")
+
+
+def block_magnitudes(acceleration: NDArray[np.floating], samples: int) -> NDArray[np.float64]:
+    """Return the length of the mean vector of each block of so many samples, at least one block."""
+    samples = max(1, min(samples, len(acceleration)))
+    whole = len(acceleration) // samples * samples
+    means = [axis[:whole].reshape(-1, samples).mean(axis=1, dtype=np.float64) for axis in acceleration.T]
+    return lengths(np.stack(means, axis=1))
+
+
+def lengths(vectors: NDArray[Floating]) -> NDArray[Floating]:
+    """Return the length of each vector (n, n_axes)."""
+    square: NDArray[Floating] = np.square(vectors[:, 0])
+    for axis in vectors.T[1:]:  # numpy is slow at rows of three, and would hold as much again as there is
+        square += axis * axis
+    np.sqrt(square, out=square)
+    return square

@@ -1,0 +1,225 @@
+"""Figures: each function draws what it is given, on ``ax`` where one is given, and returns the axes it drew on.
+
+matplotlib is imported only when something is drawn, and its global state is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.har.classifiers.catalogue import CATALOGUE
+from app.har.colours import MISSING, PALETTE, activity_colour
+from app.har.evaluation.types import Metrics
+from app.har.types import Event
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
+
+
+def model_title(name: str) -> str:
+    """Return a model's name as one writes it."""
+    return CATALOGUE[name].title if name in CATALOGUE else name
+
+
+def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
+    """Write ``stem.png`` and ``stem.svg``; equal figures give equal files."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    if not isinstance(figure, Figure):
+        raise TypeError("only a whole figure can be saved, not a part of one")
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # an activity may be called "$x$"; its name is not a formula
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "kinelab"}):
+        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
+
+
+def confusion(
+    counts: ArrayLike, activities: Sequence[str], *, normalise: bool = False, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw a confusion matrix, (n, n) windows with true activities in rows; ``normalise`` shows shares of each row."""
+    matrix = np.asarray(counts)
+    n = len(activities)
+    size = max(4.5, 0.55 * n + 2.5)
+    ax = ax or _axes(size + 0.8, size)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(n, n):
+        if matrix[row, column]:
+            text = f"{100 * shares[row, column]:.0f}" if normalise else f"{matrix[row, column]}"
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=8 if n < 12 else 6)
+    ax.set_xticks(range(n), activities, rotation=45, ha="right")
+    ax.set_yticks(range(n), activities)
+    what = "% of the true activity's windows" if normalise else "windows"
+    ax.set(xlabel="recognised activity", ylabel="true activity", title=_title(title, f"Confusion matrix, {what}"))
+    ax.figure.colorbar(image, ax=ax, label="share of the true activity's windows", shrink=0.8)
+    return ax
+
+
+def learning_curve(events: Iterable[Event], *, title: str = "") -> tuple[Axes, Axes]:
+    """Draw accuracy and loss by epoch, on the windows learnt from and on those held out, from epoch events."""
+    from matplotlib.figure import Figure
+
+    epochs = [event for event in events if "epoch" in event]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    accuracy, loss = figure.subplots(1, 2)
+    numbers = [event["epoch"] for event in epochs]
+    for ax, key, factor, label in ((accuracy, "accuracy", 100, "accuracy (%)"), (loss, "loss", 1, "loss")):
+        for prefix, who, style in (("", "windows learnt from", "--"), ("val_", "windows held out", "-")):
+            values = [factor * event.get(prefix + key, np.nan) for event in epochs]  # not every epoch is checked
+            if not np.isnan(values).all():
+                ax.plot(numbers, values, style, label=who, marker="o", markersize=3)
+        ax.set(xlabel="epoch", ylabel=label)
+        ax.locator_params(axis="x", integer=True)
+        ax.grid(alpha=0.3)
+    accuracy.legend()
+    figure.suptitle(_title(title, "Learning curve"))
+    return accuracy, loss
+
+
+def importances(
+    ranking: Sequence[tuple[str, float]], selected_k: int, *, n_named: int = 20, ax: Axes | None = None
+) -> tuple[Axes, Axes]:
+    """Draw the most important features by name and, inset, how importance falls off over all of them."""
+    ax = ax or _axes(8, 6)
+    named = list(ranking)[:n_named]
+    colours = [PALETTE[0] if i < selected_k else MISSING for i in range(len(named))]
+    ax.barh(range(len(named)), [100 * importance for _, importance in named], color=colours)
+    ax.set_yticks(range(len(named)), [name for name, _ in named], fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xlabel="share of the forest's importance (%)")
+    ax.set_title(f"The {len(named)} most important of {len(ranking)} features")
+    inset = ax.inset_axes((0.52, 0.08, 0.45, 0.42))
+    rank = np.arange(1, len(ranking) + 1)
+    inset.plot(rank, [100 * importance for _, importance in ranking], color="black", linewidth=1)
+    inset.axvspan(1, max(selected_k, 1), color=PALETTE[0], alpha=0.15)
+    inset.set_title(f"Fall-off; the first {selected_k} go on", fontsize=8)
+    inset.set_xlabel("rank", fontsize=8)
+    inset.set_ylabel("importance (%)", fontsize=8)
+    inset.tick_params(labelsize=7)
+    return ax, inset
+
+
+def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
+    """Draw how often answers of each confidence are right, and accuracy against the share of windows answered."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    calibration, answered = figure.subplots(1, 2)
+    bins = metrics.reliability
+    calibration.plot([0, 100], [0, 100], color=MISSING, linestyle="--", label="perfectly honest")
+    sizes = [20 + 300 * own.windows / sum(b.windows for b in bins) for own in bins]
+    calibration.plot([100 * own.confidence for own in bins], [100 * own.accuracy for own in bins], color=PALETTE[0])
+    calibration.scatter(
+        [100 * own.confidence for own in bins],
+        [100 * own.accuracy for own in bins],
+        s=sizes, color=PALETTE[0], label="answers (larger: more windows)", zorder=3,
+    )  # fmt: skip
+    calibration.set(xlabel="confidence (%)", ylabel="of these answers right (%)", xlim=(0, 103), ylim=(0, 103))
+    calibration.set_title(f"Expected calibration error {metrics.calibration_error:.3f}", fontsize=10)
+    calibration.legend(loc="upper left", fontsize=8)
+    shares = [100 * own.share for own in metrics.coverage]
+    accuracies = [100 * own.accuracy for own in metrics.coverage]
+    answered.plot(shares, accuracies, marker="o", color=PALETTE[0])
+    for own, x, y in zip(metrics.coverage, shares, accuracies, strict=True):
+        if own.threshold in (0.5, 0.7, 0.9, 0.99):
+            answered.annotate(
+                f"≥ {100 * own.threshold:.0f} %", (x, y), (-4, -10), textcoords="offset points", fontsize=8
+            )
+    answered.set(xlabel="windows answered (%)", ylabel="accuracy of the answers (%)")
+    answered.set_title("If answers below a confidence are withheld", fontsize=10)
+    for ax in (calibration, answered):
+        ax.grid(alpha=0.3)
+    figure.suptitle(_title(title, "How honest its confidence is"))
+    return calibration, answered
+
+
+def class_distribution(counts: Mapping[str, int], *, ax: Axes | None = None) -> Axes:
+    """Draw how many windows each activity has."""
+    names = list(counts)
+    ax = ax or _axes(6.4, max(2.5, 0.32 * len(names) + 1.2))
+    bars = ax.barh(range(len(names)), list(counts.values()), color=[activity_colour(name, names) for name in names])
+    ax.bar_label(bars, padding=3, fontsize=8)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.set(xlabel="windows", title="Windows per activity")
+    return ax
+
+
+def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Axes:
+    """Draw accuracy, precision, recall and F1 of several models side by side, with their 95 % intervals."""
+    ax = ax or _axes(max(6.4, 1.2 * len(outcomes) + 4), 4.2)
+    width = 0.8 / max(len(outcomes), 1)
+    lowest = 100.0
+    for i, (name, metrics) in enumerate(outcomes.items()):
+        intervals = [getattr(metrics, score) for score in SCORES]
+        values = np.array([100 * interval.value for interval in intervals])
+        ends = np.array([[100 * interval.low, 100 * interval.high] for interval in intervals])
+        errors = np.abs(ends - values[:, None]).T
+        x = np.arange(len(SCORES)) + (i - (len(outcomes) - 1) / 2) * width
+        colour = PALETTE[i % len(PALETTE)]
+        # Points, not bars: the axis does not start at nought, and a cut bar misleads.
+        marker = "os^Dv"[i % 5]
+        ax.errorbar(x, values, errors, fmt=marker, capsize=4, markersize=7, label=model_title(name), color=colour)
+        lowest = min(lowest, float(ends.min()))
+    ax.set_xticks(range(len(SCORES)), list(SCORES.values()))
+    ax.set_ylim(max(0.0, 10 * np.floor(lowest / 10) - 10), 100)
+    ax.set(ylabel="%", title="Scores on the test windows, with 95 % intervals")
+    ax.grid(axis="y", alpha=0.3)
+    ax.set_axisbelow(True)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return ax
+
+
+def timeline(
+    time_s: ArrayLike,
+    values: ArrayLike,
+    bands: Iterable[tuple[float, float, str]],
+    activities: Sequence[str],
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a signal, (n,) or (n, n_channels), over bands of (start_s, end_s, activity) in their colours."""
+    from matplotlib.patches import Patch
+
+    ax = ax or _axes(10, 3.2)
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for start, end, activity in bands:
+        spans.setdefault(activity, []).append((start, end - start))
+    colours = {activity: activity_colour(activity, activities) for activity in spans}
+    for activity, stretches in spans.items():  # one artist an activity: a day has thousands of bouts
+        ax.broken_barh(
+            stretches, (0, 1), transform=ax.get_xaxis_transform(), color=colours[activity], alpha=0.35, linewidth=0
+        )
+    signal: NDArray[np.float64] = np.asarray(values)
+    ax.plot(np.asarray(time_s), signal, linewidth=0.6, color="black", alpha=0.7)
+    ax.set(xlabel="time (s)", ylabel="acceleration (m/s²)", title=_title(title, "Recognised activities"))
+    ax.margins(x=0)
+    handles = [Patch(color=colour, alpha=0.5, label=name) for name, colour in colours.items()]
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    return ax
+
+
+def _title(model: str, what: str) -> str:
+    return f"{model_title(model)}: {what[0].lower()}{what[1:]}" if model else what
+
+
+def _axes(width: float, height: float) -> Axes:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()

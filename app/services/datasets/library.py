@@ -1,0 +1,233 @@
+"""Data sets: adding them, looking at them, removing them.
+
+A data set is a row in the database and a folder of its own under ``instance/datasets/``. The same data added under two
+names is stored twice, so that either can be removed without a thought for the other; ``same_data`` tells.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.extensions import db
+from app.har.errors import HarError
+from app.har.types import OnEvent, ignore_event
+from app.services.errors import Conflict, Invalid, NotFound
+from app.services.transaction import transaction
+from app.tables import Dataset, TrainingRun
+from app.tables.training_run import RunStatus
+
+if TYPE_CHECKING:
+    from app.har.datasets.description import Description
+    from app.har.datasets.store import Store, Summary
+
+log = logging.getLogger(__name__)
+
+NAME_PATTERN = r"[a-z0-9][a-z0-9\-]{0,63}"  # also what browsers check
+NAME_RULE = "1 to 64 lower-case letters, digits and hyphens, starting with a letter or digit"
+RESERVED_NAMES = frozenset({"add"})  # /datasets/add is a page
+EXAMPLE_NAME = "physiotherapy-example"
+EXAMPLE_PATH = "embedded-example"  # what one writes instead of a path to add it again
+UPLOAD_PREFIX = "dataset-"
+PLOT_FORMATS = ("png", "svg")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is malformed or taken."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise Invalid(f"A name is {NAME_RULE}.", field="name")
+    if name in RESERVED_NAMES:
+        raise Invalid(f"“{name}” is a word of this site's own; choose another name.", field="name")
+    if db.session.scalar(select(Dataset.id).filter_by(name=name)) is not None:
+        raise _name_taken(name)
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"There is a data set called “{name}” already. Choose another name, or remove that one first.")
+
+
+def add(
+    name: str,
+    path: Path,
+    *,
+    source: str | None = None,
+    added_by_id: int | None = None,
+    on_event: OnEvent = ignore_event,
+    description: Description | None = None,
+) -> Dataset:
+    """Convert what is at ``path`` into the columnar store and register it under ``name``.
+
+    ``source`` is what the person called it, where the path does not say so (an upload). ``description`` says how
+    a data set is made of recordings that are in no known layout of a data set. One data set is converted at a
+    time on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
+    """
+    check_name(name)
+    from app.har.datasets.described import OwnRecordings
+    from app.har.datasets.store import convert
+
+    loader = OwnRecordings(description) if description else None
+    folder = _root() / uuid4().hex
+    on_event({"stage": "waiting"})
+    try:
+        with _conversion_lock().acquire():
+            summary = convert(path, folder, on_event, name=source, loader=loader)
+            _draw_distribution(folder, summary)
+            dataset = Dataset(
+                name=name,
+                folder=folder.name,
+                source=(source or str(path))[:500],
+                fingerprint=summary.fingerprint,
+                summary=summary.as_dict(),
+                added_by_id=added_by_id,
+            )
+            with transaction() as session:
+                session.add(dataset)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, IntegrityError):
+            raise _name_taken(name) from error
+        raise
+    log.info("added data set %s: %d recordings", name, summary.recordings)
+    return dataset
+
+
+def path_from_text(text: str) -> Path:
+    """Return the place on this machine that a person typed; the embedded example has a word of its own."""
+    from app.har.datasets.loaders import EMBEDDED_EXAMPLE
+
+    path = Path(text.strip())
+    if text.strip() == EXAMPLE_PATH:
+        return EMBEDDED_EXAMPLE
+    with suppress(RuntimeError):  # "~someone" without an account: there is no such file, and that is said later
+        path = path.expanduser()
+    return path
+
+
+def list_datasets() -> list[Dataset]:
+    """Return all data sets by name."""
+    return list(db.session.scalars(select(Dataset).order_by(Dataset.name)))
+
+
+def get(name: str) -> Dataset:
+    """Return the data set of this name."""
+    dataset = db.session.scalar(select(Dataset).filter_by(name=name))
+    if dataset is None:
+        raise NotFound(f"There is no data set called “{name[:64]}”.")
+    return dataset
+
+
+def same_data(dataset: Dataset) -> list[Dataset]:
+    """Return the other data sets that were made from the very same bytes."""
+    query = select(Dataset).where(Dataset.fingerprint == dataset.fingerprint, Dataset.id != dataset.id)
+    return list(db.session.scalars(query.order_by(Dataset.name)))
+
+
+def store_folder(dataset: Dataset) -> Path:
+    """Return where the data set's columnar store lies."""
+    return _root() / dataset.folder
+
+
+def open_dataset(dataset: Dataset) -> Store:
+    """Return the data set's columnar store, kept open for the next page."""
+    return _open(store_folder(dataset))
+
+
+@lru_cache(maxsize=8)
+def _open(folder: Path) -> Store:
+    from app.har.datasets.store import open_store
+
+    return open_store(folder)
+
+
+def remove(name: str) -> None:
+    """Remove a data set and its store; results of trainings on it stay."""
+    dataset = get(name)
+    folder = store_folder(dataset)
+    running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
+    if db.session.scalar(running) is not None:
+        raise Conflict(f"A training uses “{name}” at this moment. Stop it, or wait until it has finished.")
+    with transaction() as session:
+        session.delete(dataset)
+    _open.cache_clear()
+    shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is swept at the next start
+
+
+def distribution_plot(dataset: Dataset, file_format: str) -> Path:
+    """Return the file of the class distribution plot, drawn when the data set was added."""
+    if file_format not in PLOT_FORMATS:
+        raise NotFound(f"The plot is there as {' and '.join(PLOT_FORMATS)}, not as {file_format[:10]}.")
+    path = store_folder(dataset) / f"distribution.{file_format}"
+    if not path.exists():
+        _draw_distribution(store_folder(dataset), open_dataset(dataset).summary)
+    return path
+
+
+def _draw_distribution(folder: Path, summary: Summary) -> None:
+    from app.har.training import plots
+
+    plots.save(plots.class_distribution(summary.activities).figure, folder / "distribution")
+
+
+def prepare_at_start() -> None:
+    """Ready the data sets at the server's start: sweep leftovers, register the embedded example the first time."""
+    sweep_leftovers()
+    ensure_embedded_example()
+
+
+def ensure_embedded_example() -> None:
+    """Register the embedded example once in an installation's life, so that a removed one stays removed."""
+    from app.har.datasets.loaders import EMBEDDED_EXAMPLE
+
+    marker = Path(current_app.config["INSTANCE"]) / "embedded_example_registered"
+    if marker.exists():
+        return
+    try:
+        add(EXAMPLE_NAME, EMBEDDED_EXAMPLE)
+    except Conflict:
+        pass  # someone has used the name already
+    except HarError as error:
+        log.warning("the embedded example cannot be registered: %s", error)
+        return
+    marker.touch()
+
+
+def sweep_leftovers() -> None:
+    """Delete what conversions that died have left: stores without a row, and uploads.
+
+    A conversion holds the lock while it works and the system frees the lock of a process that dies, so whatever has
+    no row while the lock is ours belongs to no one.
+    """
+    try:
+        with _conversion_lock().acquire(timeout=0):
+            known = set(db.session.scalars(select(Dataset.folder)))
+            stores = (entry for entry in _root().iterdir() if entry.is_dir() and entry.name not in known)
+            uploads = Path(current_app.config["UPLOADS"]).glob(f"{UPLOAD_PREFIX}*")
+            for leftover in [*stores, *uploads]:
+                log.info("deleting the leftover %s", leftover.name)
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink(missing_ok=True)
+    except Timeout:
+        log.info("a data set is being added by another process: leftovers are kept until the next start")
+
+
+def _root() -> Path:
+    root = Path(current_app.config["INSTANCE"]) / "datasets"
+    root.mkdir(mode=0o700, exist_ok=True)
+    return root
+
+
+def _conversion_lock() -> FileLock:
+    return FileLock(_root() / "conversion.lock")

@@ -1,0 +1,222 @@
+"""Versions of trained models: one row each, and one directory each under model_store/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from sqlalchemy import func, select, update
+
+from app.extensions import db
+from app.har.errors import ModelIntegrityError
+from app.services.errors import Conflict, Invalid, NotFound
+from app.services.transaction import transaction
+from app.tables import ModelVersion
+
+if TYPE_CHECKING:
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+
+MAX_NOTES = 4000
+KEPT_LOADED = 2
+_loaded: OrderedDict[bytes, ActivityClassifier] = OrderedDict()  # by the content of their files
+_loading = threading.Lock()
+
+
+def directory(version: ModelVersion) -> Path:
+    """Return where the files of a version are."""
+    return Path(current_app.config["MODEL_STORE"]) / version.name / str(version.version)
+
+
+def list_versions() -> list[ModelVersion]:
+    """Return every version, the newest first."""
+    return list(db.session.scalars(select(ModelVersion).order_by(ModelVersion.id.desc())))
+
+
+def promoted() -> ModelVersion | None:
+    """Return the version that users get, None before an administrator promoted one."""
+    return db.session.scalar(select(ModelVersion).where(ModelVersion.promoted))
+
+
+def get(key: int | str) -> ModelVersion:
+    """Return a version by its id, its label (``ku-har/3``), or a name alone (then the newest of that name)."""
+    query = select(ModelVersion)
+    if isinstance(key, int):
+        query = query.where(ModelVersion.id == key)
+    else:
+        name, _, number = key.partition("/")
+        query = query.where(ModelVersion.name == name).order_by(ModelVersion.version.desc()).limit(1)
+        if number:
+            query = query.where(ModelVersion.version == (int(number) if number.isdecimal() else None))
+    if (version := db.session.scalar(query)) is None:
+        known = ", ".join(v.label for v in list_versions()) or "none yet"
+        raise NotFound(f"There is no model {key!r}. Models here: {known}.")
+    return version
+
+
+def promote(key: int | str) -> ModelVersion:
+    """Make a version the one that users get, in place of the one before."""
+    version = get(key)
+    with transaction() as session:
+        session.execute(update(ModelVersion).values(promoted=False))
+        version.promoted = True
+    return version
+
+
+def set_notes(key: int | str, notes: str) -> ModelVersion:
+    """Keep what people want to remember about a version."""
+    if len(notes := notes.strip()) > MAX_NOTES:
+        raise Invalid(f"Notes may have {MAX_NOTES:,} characters; these have {len(notes):,}.", field="notes")
+    version = get(key)
+    with transaction():
+        version.notes = notes
+    return version
+
+
+def delete(key: int | str) -> None:
+    """Remove a version and its files; predictions made with it stay and keep its label."""
+    version = get(key)
+    if version.promoted:
+        raise Conflict(f"{version.label} is the model that users get. Promote another one first, then delete it.")
+    folder = directory(version)
+    with transaction() as session:
+        session.delete(version)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def register(name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None) -> ModelVersion:
+    """Move a saved model into the store as the next version of its name.
+
+    ``metrics`` is ``har.types.Metrics.as_dict()``. When anything fails, neither a row nor a directory remains and
+    ``folder`` is where it was.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+        raise Invalid(f"A model's name has small letters, digits and hyphens; found {name!r}.", field="name")
+    target = None
+    try:
+        with transaction() as session:
+            version = ModelVersion(
+                name=name, version=_next_number(name), metrics=metrics, training_run_id=training_run_id
+            )
+            session.add(version)
+            session.flush()
+            target = directory(version)
+            shutil.move(folder, target)
+            (target.parent / ".last").write_text(str(version.version), encoding="ascii")
+    except BaseException:
+        if target is not None and target.exists() and not folder.exists():
+            shutil.move(target, folder)
+        raise
+    return version
+
+
+def _next_number(name: str) -> int:
+    """Return the next version number; that of a deleted version is never given again, results still name it."""
+    parent = Path(current_app.config["MODEL_STORE"]) / name
+    parent.mkdir(parents=True, exist_ok=True)
+    last = parent / ".last"
+    used = [int(p.name) for p in parent.iterdir() if p.name.isdecimal()]
+    used += [int(last.read_text(encoding="ascii"))] if last.exists() else []
+    newest = db.session.scalar(select(func.max(ModelVersion.version)).where(ModelVersion.name == name))
+    return 1 + max(newest or 0, *used, 0)
+
+
+def load(version: ModelVersion) -> ActivityClassifier:
+    """Return the model itself, from memory when these very bytes were used lately.
+
+    Raises
+    ------
+    ModelIntegrityError
+        Its files are missing or were changed.
+    """
+    folder = directory(version)
+    _manifest(folder)  # a clear message when the files are gone
+    content = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        content.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    with _loading:
+        if (key := content.digest()) not in _loaded:
+            _loaded[key] = _load(folder, version.label)
+            while len(_loaded) > KEPT_LOADED:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(key)
+        return _loaded[key]
+
+
+def _load(folder: Path, label: str) -> ActivityClassifier:
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+
+    try:
+        return ActivityClassifier.load(folder)
+    except ModelIntegrityError as error:  # to people, the model has a label and no place on the server
+        raise ModelIntegrityError(str(error).replace(str(folder), label)) from error
+
+
+def card(version: ModelVersion) -> Path | None:
+    """Return the model card, if there is one."""
+    from app.har.training.model_card import CARD
+
+    path = directory(version) / CARD
+    return path if path.is_file() else None
+
+
+def info(version: ModelVersion) -> dict[str, Any]:
+    """Return all that is known of a version: its row, manifest and metrics."""
+    return {
+        **as_dict(version),
+        "manifest": json.loads(_manifest(directory(version))),
+        "metrics": version.metrics,
+    }
+
+
+def as_dict(version: ModelVersion) -> dict[str, Any]:
+    """Return a version's row as plain values."""
+    return {
+        "label": version.label,
+        "name": version.name,
+        "version": version.version,
+        "promoted": version.promoted,
+        "created": version.created.isoformat(timespec="seconds"),
+        "training_run": version.training_run_id,
+        "notes": version.notes,
+    }
+
+
+def provenance(version: ModelVersion) -> dict[str, Any]:
+    """Return the ``data``, ``split`` and ``activities`` that a version was trained and tested on, by its manifest."""
+    try:
+        manifest = json.loads(_manifest(directory(version)))
+    except (ModelIntegrityError, ValueError):
+        return {}
+    return {key: manifest[key] for key in ("data", "split", "activities") if key in manifest}
+
+
+def accuracy_in_words(version: ModelVersion) -> str:
+    """Say in one sentence how often a model was right, and on whom that was measured."""
+    split, accuracy = provenance(version).get("split"), version.metrics.get("accuracy")
+    if not split or not accuracy:
+        return f"{version.label} has no record of how it was tested."
+    value, low, high = (f"{100 * accuracy[key]:.1f} %" for key in ("value", "low", "high"))
+    measured = f"was right in {value} of windows (95 % interval {low} to {high})"
+    if split["protocol"] == "subject":
+        people = split["test_subjects"]
+        few = "; so few people say little of how people differ" if people < 3 else ""
+        return f"{version.label} {measured} of {people} people it had not been trained on{few}."
+    return f"{version.label} {measured} of the people it was trained on; expect less for a person it has never seen."
+
+
+def _manifest(folder: Path) -> bytes:
+    path = folder / "manifest.json"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelIntegrityError(
+            f"The model {folder.parent.name}/{folder.name} has no manifest.json: its files were moved or deleted. "
+            "Train it again, or promote another model."
+        ) from error

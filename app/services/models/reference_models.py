@@ -1,0 +1,52 @@
+"""Models that come with the program, so that a recording can be recognised before anything was trained here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from flask import current_app
+
+from app.har.errors import ModelIntegrityError
+from app.services.models import model_versions
+
+FIRST = "reference-ku-har"  # the one that users get until an administrator promotes another
+MARK = ".reference"  # in a model's folder in the store: the manifest of the version last taken over
+
+log = logging.getLogger(__name__)
+
+
+def add_at_start() -> None:
+    """Take over the reference models that are new since the last start; one deleted by a person stays deleted.
+
+    A model whose files were changed is left out, with a warning that names the file.
+    """
+    for path in sorted(Path(current_app.config["REFERENCE_MODELS"]).glob("*/manifest.json")):
+        folder, manifest = path.parent, path.read_text(encoding="utf-8")
+        mark = Path(current_app.config["MODEL_STORE"]) / folder.name / MARK
+        if mark.exists() and mark.read_text(encoding="utf-8") == manifest:
+            continue
+        from app.har.classifiers import model_folder  # a start that finds nothing new need not wait for it
+
+        try:
+            model_folder.verify(folder)
+        except ModelIntegrityError as error:
+            log.warning("left out a reference model: %s", error)
+            continue
+        _take_over(folder, json.loads(manifest)["metrics"])
+        mark.write_text(manifest, encoding="utf-8")
+
+
+def _take_over(folder: Path, metrics: dict[str, object]) -> None:
+    promoted = model_versions.promoted()
+    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".reference-") as draft:
+        shutil.copytree(folder, Path(draft) / "model")
+        version = model_versions.register(folder.name, Path(draft) / "model", metrics)
+    model_versions.set_notes(version.id, "Came with Kinelab; its model card says what for.")
+    log.info("added reference model %s", version.label)
+    # A newer version replaces the older one that users get; otherwise what users get is a person's decision.
+    if promoted.name == folder.name if promoted else folder.name == FIRST:
+        model_versions.promote(version.id)

@@ -1,0 +1,331 @@
+"""Training: one child process at a time, followed by whoever started it, readable by everyone.
+
+``train`` is synchronous. A page starts the same two halves, ``start`` and ``follow``, the second in a thread of its
+own, and reads ``progress``; so leaving and re-opening the page loses nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from flask import current_app
+from sqlalchemy import select
+
+from app.extensions import db
+from app.har.classifiers.catalogue import CATALOGUE
+from app.har.signals.clocks import MAX_GAP_S
+from app.har.training.config import TrainConfig
+from app.har.types import OnEvent, ignore_event
+from app.services.datasets import library
+from app.services.errors import Conflict, Invalid, NotFound
+from app.services.models import model_versions
+from app.services.models.training_child import STOP_FILE, STOPPED
+from app.services.transaction import transaction
+from app.tables import Dataset, ModelVersion, TrainingRun
+from app.tables._columns import now
+from app.tables.training_run import RunStatus
+
+log = logging.getLogger(__name__)
+
+PRODUCT = "elm-gru-am"
+PREPARING = 0.3  # of a model's time: features, selection, head
+
+
+@dataclass
+class Trainer:
+    """A running child, and the lock that says that this process follows it."""
+
+    run_id: int
+    process: subprocess.Popen[str]
+    lock: FileLock
+    folder: Path
+
+
+def train(
+    dataset_name: str, config: TrainConfig, *, started_by_id: int | None = None, on_event: OnEvent = ignore_event
+) -> TrainingRun:
+    """Train on a data set and return the finished (or failed, or stopped) run."""
+    return follow(start(dataset_name, config, started_by_id=started_by_id), on_event)
+
+
+def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None = None) -> Trainer:
+    """Record a run and launch its child process.
+
+    Raises
+    ------
+    Conflict
+        Another training runs, here or from a shell.
+    Invalid, NotFound
+        The configuration or the data set.
+    """
+    _validate(config)
+    dataset = _usable(library.get(dataset_name), config)
+    lock = _lock()
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Conflict("Another training is running. Wait until it ends, or stop it on its page.") from None
+    try:
+        _mark_interrupted()
+        with transaction() as session:
+            run = TrainingRun(
+                dataset_id=dataset.id,
+                started_by_id=started_by_id,
+                config={**asdict(config), "dataset": dataset.name, "fingerprint": dataset.fingerprint},
+                result={},
+            )
+            session.add(run)
+        folder = run_folder(run.id)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return Trainer(run.id, _launch(dataset, config, folder), lock, folder)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _validate(config: TrainConfig) -> None:
+    unknown = [name for name in config.models if name not in CATALOGUE]
+    if unknown or not config.models:
+        found = ", ".join(unknown) or "none"
+        raise Invalid(f"Choose models among {', '.join(CATALOGUE)}; found {found}.", "models")
+    if config.epochs is not None and not 1 <= config.epochs <= 1000:
+        raise Invalid(f"Epochs must be between 1 and 1000; found {config.epochs}.", "epochs")
+    if not 0.5 <= config.window_length_s <= 60:
+        raise Invalid(f"A window must be 0.5 to 60 seconds long; found {config.window_length_s}.", "window_length_s")
+    if not 0 <= config.overlap <= 0.9:
+        raise Invalid(f"The overlap must be between 0 and 0.9; found {config.overlap}.", "overlap")
+    if config.low_pass_hz is not None and not config.low_pass_hz > 0:
+        raise Invalid(f"A low-pass filter needs a cut-off above 0 Hz; found {config.low_pass_hz}.", "low_pass_hz")
+    if not 0.1 <= config.gap_s <= MAX_GAP_S:
+        raise Invalid(f"Holes of 0.1 to {MAX_GAP_S:g} s can be bridged; found {config.gap_s}.", "gap_s")
+    if config.folds is not None and not 2 <= config.folds <= 20:
+        raise Invalid(f"There must be 2 to 20 folds, or none; found {config.folds}.", "folds")
+    if not 0 <= config.seed < 2**31:
+        raise Invalid(f"The seed must be between 0 and {2**31 - 1}; found {config.seed}.", "seed")
+    if config.protocol == "random" and config.overlap:
+        raise Invalid(
+            "Overlapping windows share samples, so a random split would test on what was trained on. "
+            "Set the overlap to 0 or split by subject.",
+            "overlap",
+        )
+
+
+def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:
+    """Refuse at once what the trainer would find out after seconds."""
+    subjects = dataset.summary["subjects"]
+    if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
+        raise Invalid(f"{config.folds} folds by subject need as many subjects; {dataset.name} has {subjects}.", "folds")
+    if config.protocol == "subject" and subjects < 2:
+        known = "does not say who was recorded" if subjects == 0 else "is of one subject only"
+        raise Invalid(
+            f"The data set {dataset.name} {known}, so it cannot be split by subject. Choose random.", "protocol"
+        )
+    rate = dataset.summary["sampling_rate_hz"]
+    if config.low_pass_hz is not None and config.low_pass_hz >= rate / 2:
+        raise Invalid(
+            f"The data set {dataset.name} has {rate:g} samples a second, which hold nothing above {rate / 2:g} Hz; "
+            f"found a low-pass at {config.low_pass_hz:g} Hz. Choose less, or none.",
+            "low_pass_hz",
+        )
+    return dataset
+
+
+def _launch(dataset: Dataset, config: TrainConfig, folder: Path) -> subprocess.Popen[str]:
+    job = {
+        "folder": str(folder),
+        "store": str(library.store_folder(dataset)),
+        "config": asdict(config),
+        "data": {"dataset": dataset.name, "fingerprint": dataset.fingerprint},
+    }
+    with (folder / "trainer.log").open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.services.models.training_child"],
+            cwd=Path(current_app.root_path).parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+        )
+    assert process.stdin is not None  # noqa: S101  a pipe was asked for
+    process.stdin.write(json.dumps(job) + "\n")
+    process.stdin.flush()  # and stays open: its end tells the child that we are gone
+    return process
+
+
+def follow(trainer: Trainer, on_event: OnEvent = ignore_event) -> TrainingRun:
+    """Record a child's events until it ends, then its outcome."""
+    reason = ""
+    try:
+        assert trainer.process.stdout is not None  # noqa: S101  a pipe was asked for
+        with (trainer.folder / "events.jsonl").open("a", encoding="utf-8") as file:
+            started = time.time()
+            for line in trainer.process.stdout:
+                event = json.loads(line) | {"at_s": round(time.time() - started, 2)}
+                reason = event.get("reason", reason)
+                print(json.dumps(event), file=file, flush=True)
+                on_event(event)
+        status = trainer.process.wait()
+        return _conclude(trainer, status, reason)
+    finally:
+        if trainer.process.poll() is None:
+            trainer.process.kill()
+            trainer.process.wait()
+        for pipe in (trainer.process.stdin, trainer.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        trainer.lock.release()
+
+
+def _conclude(trainer: Trainer, exit_status: int, reason: str) -> TrainingRun:
+    output = trainer.folder / "output"
+    run = get(trainer.run_id)
+    if exit_status == 0:
+        result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        if (output / "model").is_dir():
+            name = run.dataset_name
+            version = model_versions.register(name, output / "model", result["models"][PRODUCT], run.id)
+            result["model_version"] = version.label
+        status = RunStatus.FINISHED
+    else:
+        shutil.rmtree(output, ignore_errors=True)
+        result = {}
+        status = RunStatus.STOPPED if exit_status == STOPPED else RunStatus.FAILED
+        reason = "Stopped by a person." if status is RunStatus.STOPPED else reason or _exit_reason(exit_status)
+    with transaction():
+        run.status, run.reason, run.result, run.finished = status, reason, result, now()
+    return run
+
+
+def _exit_reason(exit_status: int) -> str:
+    if exit_status < 0:
+        name = signal.Signals(-exit_status).name
+        hint = " The system does this when memory runs out." if name == "SIGKILL" else ""
+        return f"The trainer was killed from outside ({name}).{hint}"
+    return f"The trainer ended with status {exit_status} and gave no reason; see trainer.log in the run's folder."
+
+
+def stop(run_id: int) -> None:
+    """Ask a running training to end; its child sees the file within a fraction of a second."""
+    if get(run_id).status is RunStatus.RUNNING:
+        (run_folder(run_id) / STOP_FILE).touch()
+
+
+def progress(run_id: int, after: int = 0) -> dict[str, Any]:
+    """Return where a run stands, and its events from number `after` on."""
+    run = get(run_id)
+    events = list(_events(run_id))
+    elapsed = ((run.finished or now()) - run.created).total_seconds()
+    fraction = 1.0 if run.status is RunStatus.FINISHED else _fraction(events, run.config["models"])
+    begun = any("epoch" in event or event["stage"] == "scored" for event in events)  # before, any guess is far off
+    known = run.status is RunStatus.RUNNING and begun
+    return {
+        "status": run.status.value,
+        "reason": run.reason,
+        "fraction": fraction,
+        "elapsed_s": elapsed,
+        "remaining_s": elapsed * (1 - fraction) / fraction if known else None,
+        "events": events[after:],
+        "n_events": len(events),
+    }
+
+
+def _events(run_id: int) -> Iterator[dict[str, Any]]:
+    path = run_folder(run_id) / "events.jsonl"
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):  # a line that is being written
+                yield json.loads(line)
+
+
+def _fraction(events: Sequence[dict[str, Any]], models: Sequence[str]) -> float:
+    """Estimate how much of the whole is done, each model weighted by what it usually costs."""
+    costs = [CATALOGUE[name].relative_cost if name in CATALOGUE else 1.0 for name in models]
+    last = next((event for event in reversed(events) if "model_index" in event), None)
+    if last is None:
+        return 0.0
+    index, fold, folds = last["model_index"], last.get("fold", 1), last.get("folds", 1)
+    same = (e for e in reversed(events) if e.get("model_index") == index and e.get("fold", 1) == fold)
+    epoch = next((e for e in same if "epoch" in e), None)
+    if last["stage"] in ("scored", "fold scored"):
+        within = 1.0
+    elif epoch:
+        within = PREPARING + (0.95 - PREPARING) * epoch["epoch"] / epoch["epochs"]
+    else:
+        within = PREPARING * last.get("fraction", 0.0)
+    return float(sum(costs[:index]) + costs[index] * (fold - 1 + within) / folds) / sum(costs)
+
+
+def list_runs() -> Sequence[TrainingRun]:
+    """Return all runs, newest first."""
+    return db.session.scalars(select(TrainingRun).order_by(TrainingRun.id.desc())).all()
+
+
+def get(run_id: int) -> TrainingRun:
+    """Return a run, or raise NotFound."""
+    run = db.session.get(TrainingRun, run_id)
+    if run is None:
+        raise NotFound(f"There is no training run {run_id}.")
+    return run
+
+
+def running() -> TrainingRun | None:
+    """Return the run that is under way, if any."""
+    return db.session.scalar(select(TrainingRun).where(TrainingRun.status == RunStatus.RUNNING))
+
+
+def versions_of(run_id: int) -> Sequence[ModelVersion]:
+    """Return the model versions that a run made and that still exist."""
+    return db.session.scalars(select(ModelVersion).where(ModelVersion.training_run_id == run_id)).all()
+
+
+def run_folder(run_id: int) -> Path:
+    """Return where a run's events, log and results are."""
+    return Path(current_app.config["INSTANCE"]) / "runs" / str(run_id)
+
+
+def artefact(run_id: int, name: str) -> Path:
+    """Return a file of a finished run's results: ``metrics.csv``, ``plots/comparison.png`` …"""
+    output = run_folder(get(run_id).id) / "output"
+    path = (output / name).resolve()
+    if not path.is_relative_to(output.resolve()) or not path.is_file():
+        raise NotFound(f"Run {run_id} has no file {name}.")
+    return path
+
+
+def _lock() -> FileLock:
+    # Held by the process that follows a training; the system lets go of it when that process dies.
+    return FileLock(Path(current_app.config["INSTANCE"]) / "training.lock", thread_local=False)
+
+
+def mark_interrupted() -> int:
+    """At start: mark runs whose server went away in mid-run; return how many. A training elsewhere is left alone."""
+    try:
+        with _lock().acquire(timeout=0):
+            return _mark_interrupted()
+    except Timeout:
+        return 0
+
+
+def _mark_interrupted() -> int:
+    orphans = db.session.scalars(select(TrainingRun).where(TrainingRun.status == RunStatus.RUNNING)).all()
+    with transaction():
+        for run in orphans:
+            run.status, run.finished = RunStatus.INTERRUPTED, now()
+            run.reason = "The server was stopped or restarted while this training ran."
+            shutil.rmtree(run_folder(run.id) / "output", ignore_errors=True)
+    return len(orphans)

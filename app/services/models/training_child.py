@@ -1,0 +1,78 @@
+"""The child process that trains: ``python -m app.services.models.training_child``.
+
+It reads one job (a JSON line) from stdin, writes events as JSON lines to stdout, and ends with one of the exit
+statuses below. It ends itself when its parent goes away (stdin closes) or when the run's stop file appears, so that
+no trainer outlives the server that asked for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+STOPPED = 3
+ORPHANED = 4
+FAILED = 1
+STOP_FILE = "stop"
+
+
+def main() -> int:
+    """Run one job; return the exit status."""
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not among the events
+    if hasattr(os, "nice"):
+        os.nice(10)  # the site's pages come first
+    job = json.loads(sys.stdin.readline())
+    folder = Path(job["folder"])
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_when_asked, args=(folder / STOP_FILE,), daemon=True).start()
+
+    def emit(event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=events, flush=True)
+
+    try:
+        _work(job, folder, emit)
+    except Exception as error:
+        traceback.print_exc()
+        emit({"stage": "failed", "reason": _reason(error)})
+        return FAILED
+    return 0
+
+
+def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
+    emit({"stage": "starting"})
+    from app.har.datasets.store import open_store
+    from app.har.training.config import TrainConfig
+    from app.har.training.experiment import run_experiment
+
+    config = TrainConfig(**{**job["config"], "models": tuple(job["config"]["models"])})
+    output = folder / "output"
+    output.mkdir()
+    run_experiment(open_store(Path(job["store"])).signals, config, output, data=job["data"], on_event=emit)
+
+
+def _reason(error: Exception) -> str:
+    from app.har.errors import HarError
+
+    return str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {error}"
+
+
+def _exit_with_parent(stream: TextIO = sys.stdin) -> None:
+    stream.read()
+    os._exit(ORPHANED)
+
+
+def _exit_when_asked(stop_file: Path) -> None:
+    while not stop_file.exists():
+        time.sleep(0.2)
+    os._exit(STOPPED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

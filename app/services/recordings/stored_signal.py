@@ -1,0 +1,158 @@
+"""The signal of an upload on disk, and any part of it thinned for drawing.
+
+``signal.npy`` holds the samples, (n_channels, n_samples); ``stretches.npz`` where each gap-free stretch of them lies;
+``overview.npy`` the lowest and highest of every 64 samples, from which days are drawn without reading all of them.
+Uploads of earlier versions have no overview; they are drawn from their samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from app.har.signals.types import SignalSet
+from app.har.types import FloatArray, IntArray, TimeArray
+
+BLOCK = 64  # samples
+CHUNK = 2**20  # samples
+NEXT = 2.5  # samples; a stretch that begins so soon after another goes on from it
+READ_SAMPLES_UP_TO = 2**18  # in view; of more the overview is enough: four times the points that are drawn
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Rows of samples, or of an overview of them, cut into stretches."""
+
+    values: FloatArray  # (n_channels, n)
+    first: IntArray  # (n_stretches,)
+    length: IntArray
+    start_s: TimeArray
+    rate_hz: float
+
+
+def save(folder: Path, signals: SignalSet) -> None:
+    """Write a signal set and its overview, a part at a time: it may be larger than memory."""
+    n, n_channels = signals.signal.shape
+    rows = open_memmap(folder / "signal.npy", "w+", np.float32, (n_channels, n))
+    for start in range(0, n, CHUNK):
+        rows[:, start : start + CHUNK] = signals.signal[start : start + CHUNK].T
+    rows.flush()
+    np.savez(
+        folder / "stretches.npz",
+        first=signals.first,
+        length=signals.length,
+        recording=signals.recording,
+        start_s=signals.start_s,
+        recording_ids=np.array(signals.recording_ids),
+        channels=np.array(signals.channels),
+        sampling_rate_hz=np.array(signals.sampling_rate_hz),
+    )
+    starts = _blocks(signals.first, signals.length)
+    overview = np.empty((n_channels, len(starts), 2), np.float32)
+    for row, pairs in zip(rows, overview, strict=True):  # fmin and fmax pass over NaN
+        pairs[:, 0], pairs[:, 1] = np.fmin.reduceat(row, starts), np.fmax.reduceat(row, starts)
+    np.save(folder / "overview.npy", overview, allow_pickle=False)
+
+
+def _blocks(first: IntArray, length: IntArray) -> IntArray:
+    """Return the first sample of each block; none reaches over the end of a stretch."""
+    counts = -(-length // BLOCK)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray(np.repeat(first, counts) + BLOCK * within, np.int64)
+
+
+class StoredSignal:
+    """What `save` wrote of one recording in the folder of an upload."""
+
+    def __init__(self, folder: Path, recording_id: str) -> None:
+        with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
+            table = dict(stored)
+        mine = np.flatnonzero(table["recording_ids"][table["recording"]] == recording_id)
+        mine = mine[np.argsort(table["start_s"][mine], kind="stable")]
+        self.channels = tuple(map(str, table["channels"]))
+        rate, start_s, length = float(table["sampling_rate_hz"]), table["start_s"][mine], table["length"][mine]
+        samples = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)
+        self._samples = self._overview = _Level(samples, table["first"][mine], length, start_s, rate)
+        self._ends_s = start_s + (length - 1) / rate
+        # A sensor that runs on where another stops is cut in stretches without a gap between them
+        self._run = np.cumsum(np.append(0, start_s[1:] - self._ends_s[:-1] > NEXT / rate)[: len(mine)])
+        if (folder / "overview.npy").exists():
+            overview = np.load(folder / "overview.npy", mmap_mode="r", allow_pickle=False)
+            counts = -(-table["length"] // BLOCK)
+            first = 2 * (np.cumsum(counts) - counts)[mine]
+            flat = overview.reshape(len(overview), -1)
+            start = start_s + BLOCK / rate / 4  # the lowest stands a quarter, the highest three quarters into a block
+            self._overview = _Level(flat, first, 2 * counts[mine], start, 2 * rate / BLOCK)
+
+    @property
+    def extent_s(self) -> tuple[float, float]:
+        """The moments of the first and the last sample; (inf, -inf) where the model could not use the recording."""
+        return float(self._samples.start_s.min(initial=np.inf)), float(self._ends_s.max(initial=-np.inf))
+
+    def view(self, start_s: float, end_s: float, points: dict[str, int]) -> list[dict[str, Any]]:
+        """Return what to draw between two moments: ``channel``, ``time_s`` and ``values`` of each channel.
+
+        A channel of ``n`` points at most keeps the lowest and the highest sample of each of ``n / 2`` stripes of equal
+        length. A None among the values is a break: a gap in the recording, or missing samples. A channel that the whole
+        recording lacks is left out.
+        """
+        level, ranges = self._samples, _ranges(self._samples, start_s, end_s)
+        if sum(b - a for _, a, b in ranges) > READ_SAMPLES_UP_TO:
+            level, ranges = self._overview, _ranges(self._overview, start_s, end_s)
+        return [
+            {"channel": channel, **self._thinned(level, row, ranges, points[channel])}
+            for row, channel in enumerate(self.channels)
+            if not self._lacks(row)
+        ]
+
+    def _lacks(self, row: int) -> bool:
+        values, spans = self._overview.values[row], zip(self._overview.first, self._overview.length, strict=True)
+        return all(
+            np.isnan(values[first]) and np.isnan(values[first : first + length]).all() for first, length in spans
+        )
+
+    def _thinned(self, level: _Level, row: int, ranges: list[tuple[int, int, int]], points: int) -> dict[str, Any]:
+        """Thin one channel over all stretches at once, so that many short ones cannot add up to many points."""
+        if not ranges:
+            return {"time_s": [], "values": []}
+        pieces = [level.values[row, level.first[i] + a : level.first[i] + b] for i, a, b in ranges]
+        values = np.ascontiguousarray(pieces[0]) if len(pieces) == 1 else np.concatenate(pieces)
+        there = np.flatnonzero(~np.isnan(values))
+        values = values if len(there) == len(values) else values[there]
+        run = self._run[[i for i, _, _ in ranges]]
+        n_breaks = int(run[-1] - run[0]) + int(np.count_nonzero(np.diff(there) > 1))  # each takes a point, too
+        room = points - min(n_breaks, points // 2)
+        kept = _lowest_and_highest(values, room)
+        lengths = np.array([b - a for _, a, b in ranges])
+        offsets = np.cumsum(lengths) - lengths
+        piece = np.searchsorted(offsets, there[kept], side="right") - 1
+        stretch, start = np.array([(i, a) for i, a, _ in ranges])[piece].T
+        time_s = level.start_s[stretch] + (there[kept] - offsets[piece] + start) / level.rate_hz
+        time_s = np.minimum(time_s, self._ends_s[stretch])  # the last block of an overview may be a short one
+        breaks = np.flatnonzero(np.diff(run[piece] + there[kept] - kept)) + 1  # another run, or missing samples before
+        shown = np.insert(values[kept].astype(np.float64), breaks, np.nan).round(4).tolist()
+        return {
+            "time_s": np.insert(time_s, breaks, time_s[breaks]).round(3).tolist(),
+            "values": [None if value != value else value for value in shown],
+        }
+
+
+def _ranges(level: _Level, start_s: float, end_s: float) -> list[tuple[int, int, int]]:
+    """Return the stretches in view, each with its first sample and the one after its last, counted in the stretch."""
+    a = np.clip(np.floor((start_s - level.start_s) * level.rate_hz), 0, level.length).astype(np.int64)
+    b = np.clip(np.ceil((end_s - level.start_s) * level.rate_hz) + 1, 0, level.length).astype(np.int64)
+    seen = np.flatnonzero(b > a)
+    return list(zip(seen.tolist(), a[seen].tolist(), b[seen].tolist(), strict=True))
+
+
+def _lowest_and_highest(values: FloatArray, points: int) -> IntArray:
+    from tsdownsample import MinMaxDownsampler
+
+    if len(values) <= points:
+        return np.arange(len(values))
+    kept: IntArray = MinMaxDownsampler().downsample(values, n_out=max(2, points // 2 * 2)).astype(np.int64)
+    return kept[np.diff(kept, prepend=-1) > 0]  # of a constant stripe, the lowest is the highest

@@ -1,0 +1,75 @@
+"""What a person sees of tables in no known layout before saying what their columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.har.recordings.mappings.guess import Guess
+    from app.har.recordings.tables import Source
+
+PREVIEW_ROWS = 8
+CELL_LENGTH = 40
+MAX_TABLES = 12  # shown; with more, a sensor can't be said to stand in one of them
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first rows of a file, and the files that share its layout."""
+
+    files: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lead: tuple[str, ...] = ()  # lines of text before the table
+
+
+@dataclass(frozen=True)
+class Look:
+    """Tables in no known layout, and what their columns may be."""
+
+    tables: tuple[Table, ...]
+    words: tuple[str, ...]  # parts of files' names that a sensor of its own file may be told by
+    headed: bool
+    fingerprint: str
+    guess: Guess
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of all tables."""
+        return tuple(dict.fromkeys(name for table in self.tables for name in table.columns))
+
+
+def look_at(groups: Sequence[Sequence[Source]]) -> Look:
+    """Look at tables, grouped by layout, the layout of most of them first."""
+    from app.har.recordings.mappings.guess_files import guess_files
+    from app.har.recordings.mappings.mapping import fingerprint
+
+    sources, guess = guess_files(groups)
+    words = guess.mapping.files
+    stems = dict.fromkeys(PurePosixPath(source.name).stem.lower() for group in groups for source in group)
+    if not words and 2 <= len(stems) == sum(map(len, groups)) <= MAX_TABLES:
+        words = tuple(stems)
+    shown = [group for group in groups if words or group is groups[0]][:MAX_TABLES]
+    layouts = [source.layout for source in sources]
+    return Look(
+        tuple(_table(group) for group in shown),
+        words,
+        all(layout.header is not None for layout in layouts),
+        fingerprint(*layouts),
+        guess,
+    )
+
+
+def _table(group: Sequence[Source]) -> Table:
+    from app.har.recordings.mappings.mapping import column_names
+
+    layout = group[0].layout
+    columns = column_names(layout)
+    rows = tuple(
+        tuple(cell.strip()[:CELL_LENGTH] for cell in (*row, *[""] * len(columns))[: len(columns)])
+        for row in layout.rows[:PREVIEW_ROWS]
+    )
+    return Table(tuple(source.name for source in group), columns, rows, layout.lead)

@@ -1,0 +1,159 @@
+"""What the plot of a recording draws: its signal and activities between two moments, thinned to what can be seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from app.har.colours import MISSING, activity_colour
+from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED
+from app.har.types import TimeArray
+from app.services.errors import ServiceError
+from app.services.recordings.activity_times import Columns, bands
+from app.services.recordings.prediction_result import Bouts, PredictionResult
+from app.services.recordings.stored_signal import StoredSignal
+from app.services.recordings.wall_clock import WallClock, elapsed
+
+POINTS = 4000  # of a sensor in view
+TITLES = {
+    "accelerometer": "Acceleration", "gyroscope": "Rotation", "linear_accelerometer": "Linear acceleration",
+    "gravity": "Gravity", "magnetometer": "Magnetic field", "heart_rate": "Heart rate",
+    "electrodermal_activity": "Skin conductance", "skin_temperature": "Skin temperature",
+}  # fmt: skip
+SENSOR_OF = {channel: sensor for sensor, channels in MODALITY_CHANNELS.items() for channel in channels}
+NO_WINDOW = "missing: not recorded, or too short for a window"
+
+
+def timeline(
+    result: PredictionResult,
+    part: int,
+    signal: StoredSignal | None,
+    clock: WallClock,
+    from_s: float | None,
+    to_s: float | None,
+) -> dict[str, Any]:
+    """Return what to draw of one recording between two moments (None: from its start, to its end).
+
+    Raises
+    ------
+    ServiceError
+        The range is not one of this recording's.
+    """
+    first_s, last_s = signal.extent_s if signal else (np.inf, -np.inf)
+    whole = min(first_s, clock.start_s), max(last_s, clock.end_s)
+    start_s, end_s = _checked(from_s, to_s, *whole, clock)
+    sensors = {channel: _sensor(channel) for channel in signal.channels} if signal else {}
+    per_sensor = Counter(sensors.values())
+    points = {channel: POINTS // per_sensor[sensor] for channel, sensor in sensors.items()}
+    traces = signal.view(start_s, end_s, points) if signal else []
+    recognised, thinned = bands(result.bout_columns(part), len(result.activities), start_s, end_s)
+    said, said_thinned = bands(result.bout_columns(part, truth=True), len(result.truth_activities), start_s, end_s)
+    names, named = [*result.activities, None], [*result.truth_activities, None]
+    return {
+        "layout": "timeline",
+        "whole_s": whole,
+        "range_s": (start_s, end_s),
+        "showing": f"{clock.write_span(start_s, end_s)} ({_length(end_s - start_s)})",
+        "axis": f"Time of day ({clock.zone})" if clock.known else "Time since the start (h:mm:ss)",
+        "ticks": clock.ticks(start_s, end_s),
+        "signal": [{"sensor": sensors[trace["channel"]], **trace} for trace in traces],
+        "recognised": _rows(recognised, names, clock),
+        "labelled": [row for row in _rows(said, named, clock) if row["activity"] is not None],
+        "thinned": thinned or said_thinned,
+        **_colours(result),
+    }
+
+
+def rows_of_file(result: PredictionResult, from_row: float | None, to_row: float | None) -> dict[str, Any]:
+    """Return what to draw of a file of single windows, which have no clock in common: they stand row by row."""
+    n = len(result)
+    start, end = (
+        (0.5 if from_row is None else max(from_row, 0.5)),
+        (n + 0.5 if to_row is None else min(to_row, n + 0.5)),
+    )
+    if start >= end:
+        raise ServiceError(f"The file has the rows 1 to {n:,}; expected a range within them.")
+    shown = {}
+    thinned = False
+    for key, names, activity in (
+        ("recognised", result.activities, result.ranked[:, 0]),
+        ("labelled", result.truth_activities, result.truth),
+    ):
+        there = np.flatnonzero(activity != UNLABELLED)
+        edges: TimeArray = (there + 0.5).astype(np.float64)
+        single = Bouts(
+            edges, edges + 1.0, activity[there], np.ones(len(there), int), result.confidence[there, 0], there
+        )
+        columns, own = bands(single, len(names), start, end)
+        thinned |= own
+        rows = zip(*columns[:3], strict=True)
+        shown[key] = [
+            {
+                "start_s": float(a),
+                "end_s": float(b),
+                "activity": names[i],
+                "text": [
+                    names[i],
+                    result.recording_ids[int(a)] if b - a == 1 else f"rows {a + 0.5:.0f} – {b - 0.5:.0f}",
+                ],
+            }
+            for a, b, i in rows
+            if i != UNLABELLED
+        ]
+    step = max(1, round((end - start) / 6))
+    at = list(range(int(np.ceil(start)), int(end) + 1, step))
+    return {
+        "layout": "windows",
+        "whole_s": (0.5, n + 0.5),
+        "range_s": (start, end),
+        "showing": f"rows {np.ceil(start):.0f} – {np.floor(end):.0f} of {n:,}",
+        "axis": "Row of the file",
+        "ticks": {"at": at, "text": [f"{row:,}" for row in at]},
+        "signal": [],
+        "thinned": thinned,
+        **shown,
+        **_colours(result),
+    }
+
+
+def _checked(
+    from_s: float | None, to_s: float | None, first_s: float, last_s: float, clock: WallClock
+) -> tuple[float, float]:
+    start_s, end_s = (first_s if from_s is None else from_s), (last_s if to_s is None else to_s)
+    if start_s >= end_s or start_s >= last_s or end_s <= first_s:
+        raise ServiceError(
+            f"From {start_s:g} s to {end_s:g} s is not a part of this recording; expected a start before its end, "
+            f"within {first_s:.3f} s to {last_s:.3f} s on the recording's own clock."
+        )
+    return max(start_s, first_s), min(end_s, last_s)
+
+
+def _sensor(channel: str) -> str:
+    """Name the sensor behind a channel, with its unit: watch Acceleration (m/s²)."""
+    device, _, kind = channel.rpartition(".")
+    sensor = SENSOR_OF[kind]
+    return f"{device} {TITLES[sensor]} ({MODALITY_UNITS[sensor]})".strip()
+
+
+def _rows(columns: Columns, names: list[str | None], clock: WallClock) -> list[dict[str, Any]]:
+    rows = []
+    for start, end, i, confidence in zip(*(column.tolist() for column in columns), strict=True):
+        text = [names[i] or NO_WINDOW, f"{clock.write_span(start, end)} ({_length(end - start)})"]
+        if confidence == confidence:
+            text.append(f"mean confidence {100 * confidence:.1f} %")
+        rows.append({"start_s": round(start, 3), "end_s": round(end, 3), "activity": names[i], "text": text})
+    return rows
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else elapsed(seconds, 0)
+
+
+def _colours(result: PredictionResult) -> dict[str, Any]:
+    activities = result.all_activities
+    return {
+        "colours": {name: activity_colour(name, activities) for name in activities},
+        "missing_colour": MISSING,
+    }

@@ -1,0 +1,43 @@
+"""Recordings that users uploaded, and what was recognised in them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.extensions import Model
+from app.tables._columns import Created, Id, JsonDict
+from app.tables.model_version import ModelVersion
+from app.tables.user import User
+
+
+class StoredRecording(Model):
+    """An uploaded file; ``uploads/<folder>/`` holds it and all that was made from it."""
+
+    __tablename__ = "recording"
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    filename: Mapped[str] = mapped_column(String(255))  # as the person named it: shown, never used as a path
+    folder: Mapped[str] = mapped_column(String(64), unique=True)  # server-made, under uploads/
+    facts: Mapped[JsonDict]  # duration, rate, sensors, problems
+    created: Mapped[Created]
+    user: Mapped[User] = relationship()
+    predictions: Mapped[list[Prediction]] = relationship(
+        back_populates="recording", cascade="all, delete-orphan", order_by="Prediction.id.desc()"
+    )
+
+
+class Prediction(Model):
+    """What one model recognised in one recording; the windows themselves are in a file of the recording's folder."""
+
+    __tablename__ = "prediction"
+
+    id: Mapped[Id]
+    recording_id: Mapped[int] = mapped_column(ForeignKey("recording.id", ondelete="CASCADE"), index=True)
+    model_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id", ondelete="SET NULL"))
+    model_label: Mapped[str] = mapped_column(String(100))  # stays when the model is deleted
+    summary: Mapped[JsonDict]  # windows, minutes per activity, mean confidence, accuracy where labels exist
+    created: Mapped[Created]
+    recording: Mapped[StoredRecording] = relationship(back_populates="predictions")
+    model_version: Mapped[ModelVersion | None] = relationship()

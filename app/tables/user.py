@@ -1,0 +1,52 @@
+"""Accounts. A user is an account; the person recorded is a subject, and they are different tables."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from flask_login import UserMixin
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from app.extensions import Model
+from app.tables._columns import Created, Id, Moment
+
+
+class Role(str, Enum):
+    ADMIN = "admin"
+    USER = "user"
+
+
+class User(UserMixin, Model):
+    __tablename__ = "user"
+
+    id: Mapped[Id]
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    contact_number: Mapped[str] = mapped_column(String(32))
+    address: Mapped[str] = mapped_column(String(500))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[Role] = mapped_column(default=Role.USER)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[Created]
+    last_login: Mapped[Moment | None]
+
+    @property
+    def is_active(self) -> bool:
+        """Tell flask-login whether the account may be used."""
+        return not self.disabled
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN
+
+    def get_id(self) -> str:
+        """Bind a session to the password it was opened with, so that changing it ends every other session."""
+        return f"{self.id}:{self.password_hash[-16:]}"
+
+    def set_password(self, password: str) -> None:
+        self.password_hash = generate_password_hash(password)
+
+    def check_password(self, password: str) -> bool:
+        return check_password_hash(self.password_hash, password)

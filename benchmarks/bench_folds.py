@@ -21,10 +21,10 @@ from scipy.special import stdtrit
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
 from app.har.classifiers.registry import MODELS
-from app.har.datasets.hapt import OFFICIAL_TEST_SUBJECTS
 from app.har.evaluation.scores import calibration_error, compare, evaluate
 from app.har.evaluation.splits import fold_windows
 from app.har.evaluation.types import Split
+from app.har.recordings.formats.hapt import OFFICIAL_TEST_SUBJECTS
 from app.har.types import FloatArray
 from app.har.windows import WindowSet
 from benchmarks import aeon_models

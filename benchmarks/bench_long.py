@@ -66,8 +66,8 @@ def import_only(path: Path) -> dict[str, Any]:
     """Read, repair, examine, resample; libraries are loaded before the clock starts, as for the parse alone."""
     from app.har.recordings.quality import card
     from app.har.recordings.upload import read_upload
+    from app.har.signals.normalisation import settle
     from app.har.signals.resampling import to_signal_set
-    from app.har.signals.units import settle
 
     for library in ("polars", "scipy.linalg", "scipy.signal"):  # after app.har, which settles how allocators behave
         import_module(library)

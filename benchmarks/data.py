@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.har.datasets.hapt import TRANSITIONS
 from app.har.datasets.store import EMBEDDED_EXAMPLE, convert, open_store
+from app.har.recordings.formats.hapt import TRANSITIONS
 from app.har.windows import WindowSet, make_windows
 
 DATA = Path(os.environ.get("HAR_DATA_DIR") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")

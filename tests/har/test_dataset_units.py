@@ -14,8 +14,8 @@ from app.har.datasets.described import OwnRecordings
 from app.har.datasets.description import from_yaml
 from app.har.datasets.store import Store, convert, open_store
 from app.har.recordings.upload import read_upload
+from app.har.signals.normalisation import certain_unit, decide, settle
 from app.har.signals.types import Recording
-from app.har.signals.units import certain_unit, decide, settle
 from tests.bad_inputs import zipped
 from tests.synthetic import kinelab_csv, recording, signal
 from tests.tables import table

@@ -15,9 +15,9 @@ from app.har.errors import InsufficientData, UnusableRecording
 from app.har.recordings.upload import read_upload
 from app.har.signals.filters import Preparation, gravity_of, low_passed, prepare
 from app.har.signals.gravity import convert
+from app.har.signals.normalisation import check, settle
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Gravity, Recording, Stream
-from app.har.signals.units import check, settle
 from app.har.windows import make_windows
 from tests import synthetic
 

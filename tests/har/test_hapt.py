@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.datasets import hapt
 from app.har.datasets.store import Store, Summary, convert, open_store
 from app.har.errors import UnreadableData, UnrecognisedData
+from app.har.recordings.formats import hapt
 from app.har.signals.types import UNLABELLED
 from app.har.windows import make_windows
 from tests.bad_inputs import zipped

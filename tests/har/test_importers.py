@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.recordings.importers import IMPORTERS
 from app.har.recordings.layout import sniff
-from app.har.recordings.sensors import turning_ratio, unit_of_text
-from app.har.recordings.upload import IMPORTERS
 from app.har.signals.clocks import sampling_rate
+from app.har.signals.turning import turning_ratio
 from app.har.signals.types import Recording, Stream
+from app.har.signals.units import unit_of_text
 from tests import exports, synthetic
 from tests.exports import START_S, e4, kinds, stream, upload, walk, zipped
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.recordings.sensors import turning_ratio
 from app.har.recordings.upload import read_upload
 from app.har.signals.clocks import sampling_rate
+from app.har.signals.turning import turning_ratio
 from app.har.signals.types import Recording
 from tests.exports import G, kinds, stream, upload
 

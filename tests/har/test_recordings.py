@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from app.har.recordings.files import open_files
 from app.har.recordings.formats import ku_har_raw
 from app.har.recordings.formats.kinelab_csv import write_csv
+from app.har.recordings.importers import IMPORTERS
 from app.har.recordings.layout import sniff
-from app.har.recordings.upload import IMPORTERS, read_upload
+from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
 from tests import synthetic
 from tests.bad_inputs import zipped

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.har.recordings.sensors import ACCELERATION
 from app.har.signals.clocks import repair
+from app.har.signals.normalisation import settle, unit_by_gravity
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Recording, Stream
-from app.har.signals.units import settle, unit_by_gravity
+from app.har.signals.units import ACCELERATION
 from app.har.windows import make_windows
 from tests import synthetic
 

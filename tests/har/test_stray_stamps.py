@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from app.har.recordings.quality import card
 from app.har.signals.clocks import gap_problems, stray_stamps
+from app.har.signals.normalisation import settle
 from app.har.signals.types import Recording, Stream
-from app.har.signals.units import settle
 from tests import synthetic
 
 TIME = np.arange(1500) / 50

@@ -15,9 +15,9 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.errors import UnusableRecording
 from app.har.recordings.upload import read_upload
 from app.har.signals.gravity import convert
+from app.har.signals.normalisation import settle
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import MOTION, Recording
-from app.har.signals.units import settle
 from app.har.types import FloatArray, TimeArray
 from app.har.windows import make_windows
 from app.services.recordings import predictions

@@ -26,12 +26,13 @@ from app.har.recordings.formats import (
     physics_toolbox,
     sisfall,
 )
+from app.har.recordings.importers import importer_of
 from app.har.recordings.layout import Layout
 from app.har.recordings.mappings import mapped, mapping
 from app.har.recordings.mappings.mapping import TIME_UNITS
 from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, ahead, in_one_unit, natural
 from app.har.recordings.tables import Source, open_table
-from app.har.recordings.upload import importer_of, read_members
+from app.har.recordings.upload import read_members
 from app.har.signals.clocks import first_s
 from app.har.signals.types import UNLABELLED, Recording, Stream
 from app.har.types import Problem
@@ -154,7 +155,7 @@ class OwnRecordings:
         """Tell that such a data set is described, not recognised."""
         return False
 
-    def read(self, members: list[Member]) -> Iterator[Part]:
+    def read_dataset(self, members: list[Member]) -> Iterator[Part]:
         """Read one recording after another.
 
         Raises

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from app.har.errors import UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording
+from app.har.recordings.build import build_recording
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
 from app.har.recordings.parts import Part
 from app.har.signals.types import Stream
+from app.har.signals.units import STANDARD_GRAVITY
 
 PATH = Path("embedded-example")
 FORMAT = "embedded-example"
@@ -70,7 +71,7 @@ def matches(layout: Layout) -> bool:
     return False
 
 
-def read(members: list[Member]) -> Iterator[Part]:
+def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read the 140 recordings."""
     import polars as pl
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.har.datasets import embedded_example, hapt, hhar, kinelab_csv, ku_har_raw, ku_har_windows, sp_sw_har
+from app.har.datasets import embedded_example
 from app.har.errors import UnreadableData, UnrecognisedData
 from app.har.recordings.files import Member
+from app.har.recordings.formats import hapt, hhar, kinelab_csv, ku_har_raw, ku_har_windows, sp_sw_har
 from app.har.recordings.parts import Loader, Part
 from app.har.recordings.tables import open_table
 
@@ -46,7 +47,7 @@ def recognise(members: list[Member], name: str) -> Loader:
             found.append(str(error))
             continue
         for loader in LOADERS:
-            if loader.matches(layout):
+            if loader is not hapt and loader.matches(layout):
                 return loader
         found.append(f"{member.name}: {layout.describe()}")
     raise UnrecognisedData(

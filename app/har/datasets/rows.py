@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import FloatArray
+from app.har.recordings.parts import Matrix
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
 RECORDING = "recording"
 EMPTY = 2**63 - 1  # stands for an empty cell of whole numbers; sorts last, as NaN does
 Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Rows of numbers of one kind, as many columns as there may be."""
-
-    columns: tuple[str, ...]
-    values: FloatArray  # (rows, columns)
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass

@@ -99,7 +99,7 @@ def convert(
         try:
             with ThreadPoolExecutor(1) as pool, _Writer(partial, loader) as writer:
                 fingerprint = pool.submit(fingerprint_of, path)
-                for part in loader.read(members):
+                for part in loader.read_dataset(members):
                     writer.add(part)
                     on_event({"stage": "reading", "fraction": part.fraction})
                 summary = writer.finish(name, fingerprint.result())

@@ -12,11 +12,11 @@ from app.har.datasets.label_table import is_label_table
 from app.har.errors import HarError
 from app.har.recordings.conversions import sources_in, tables_in
 from app.har.recordings.files import Member, is_archive, is_document
+from app.har.recordings.importers import importer_of
 from app.har.recordings.mappings import mapping
 from app.har.recordings.mappings.mapping import ColumnMapping
 from app.har.recordings.parts import natural
 from app.har.recordings.tables import Source
-from app.har.recordings.upload import importer_of
 
 LOOKED_AT = 40
 

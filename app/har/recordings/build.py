@@ -26,7 +26,6 @@ MAX_NAME = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
 LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
 LARGEST_STAMP = 1e24  # in any unit
-STANDARD_GRAVITY = 9.80665  # m/s² in a g
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
 

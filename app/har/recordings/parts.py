@@ -14,19 +14,28 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import Member, beginning
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, open_table
+from app.har.signals.normalisation import decide, settle
 from app.har.signals.types import Recording, SignalSet
-from app.har.signals.units import decide, settle
-from app.har.types import Problem
+from app.har.types import FloatArray, Problem
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from app.har.datasets.rows import Matrix
 
 UNKNOWN_SUBJECT = "unknown"
 LOOKED_AT, LOOKED_AT_BYTES = 20, 32 * 2**20  # files of a data set that decide its units, and of each its first minutes
 T = TypeVar("T")
 S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of numbers of one kind, as many columns as there may be."""
+
+    columns: tuple[str, ...]
+    values: FloatArray  # (rows, columns)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Loader(Protocol):
         """Tell whether files of this layout belong to such a data set."""
         ...
 
-    def read(self, members: list[Member]) -> Iterator[Part]:
+    def read_dataset(self, members: list[Member]) -> Iterator[Part]:
         """Read the data set, a bounded part at a time."""
         ...
 
@@ -72,7 +81,7 @@ def ahead(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Itera
 def in_one_unit(
     parts: Iterable[Part], members: Sequence[Member], read: Callable[[Member], Iterable[Recording]]
 ) -> Iterator[Part]:
-    """Settle the units of recordings that a lab made, those of one layout and sensor alike; see `units.decide`.
+    """Settle the units of recordings that a lab made, those of one layout and sensor alike; see `normalisation.decide`.
 
     What decides are the beginnings of some of the files, evenly spread. The rows stay as recorded.
     """

@@ -9,32 +9,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording
+from app.har.recordings.build import build_recording
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.resampling import mean_magnitude
+from app.har.signals.turning import SAME_TURNING, TURNING_SHARE, turning_ratio, unit_by_turning
 from app.har.signals.types import Recording, Stream
+from app.har.signals.units import ACCELERATION, ROTATION, STANDARD_GRAVITY, UNITS
 from app.har.types import Problem
 
-ACCELERATION = {"m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
-ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "mdeg/s": math.pi / 180_000}
-UNITS = ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
-DEGREES, A_SECOND = r"(deg(rees?)?|°)", r"(\s?(/|per)\s?s(ec(onds?)?)?|\s?s(\^-1|-1|⁻¹))"
-SPELLINGS = {
-    "m/s²": r"m\s?/\s?s(\^2|²|2|\*\*2)|m\s?s(\^-2|-2|⁻²)|mps2",
-    "mg": r"mg|milli-?g",
-    "g": r"g|g-?force",
-    "rad/s": rf"rad(ians?)?{A_SECOND}|rps",
-    "deg/s": rf"{DEGREES}{A_SECOND}|dps",
-    "mdeg/s": rf"(m|milli-?\s?){DEGREES}{A_SECOND}|mdps",
-    "µT": r"[µμu]T",
-}
 # A name holds the first of these that it matches
 NAMES = (
     ("linear", r"linear|user.?acc|without.?g|gravity.?free|lin.?acc"),
@@ -44,6 +32,10 @@ NAMES = (
     ("magnetometer", r"magn"),
     ("acceleration", r"acc"),
 )
+SENSOR_OF_KIND: Mapping[str, str] = {  # of what a name tells, see `kind_of_name`
+    **dict.fromkeys(("acceleration", "total", "linear"), "accelerometer"),
+    **{kind: kind for kind in ("gravity", "gyroscope", "magnetometer")},
+}
 FAST_RAD_S = 25.0
 STILL_DEG_S = 8.0
 MOVING = 0.1  # part of gravity that acceleration varies by, in its length, where a body moves
@@ -52,8 +44,6 @@ MOVING = 0.1  # part of gravity that acceleration varies by, in its length, wher
 LINEAR_FROM, REST = 3.2, (0.05, 0.4)
 MAX_MOVEMENT = 2.0  # the median vector, in lengths of the mean one, while gravity is in both
 SLOW_S = 4.0  # over which movement averages out
-SAME_TURNING = 0.4  # the correlation from which two turnings are one
-TURNING_SHARE = (0.5, 2.0)  # of the gyroscope's rate, that gravity turns at
 GRAVITY_SHARE = (0.7, 1.3)  # of gravity, that the mean vector of a worn sensor has
 
 
@@ -78,12 +68,6 @@ def word_of_kind(name: str) -> str:
     """Return the word of a name that `kind_of_name` goes by, in small letters, "" where it goes by none."""
     found = (re.search(rf"[^\W\d_]*(?:{pattern})[^\W\d_]*", name, re.I) for _, pattern in NAMES)
     return next((match[0].lower() for match in found if match), "")
-
-
-def unit_of_text(text: str) -> str:
-    """Return the unit that a piece of a header spells, "" if none that is known."""
-    text = text.strip()
-    return next((unit for unit, pattern in SPELLINGS.items() if re.fullmatch(pattern, text, re.I)), "")
 
 
 def settle(stream: Stream, source: str, kind: str = "", unit: str = "", how: str = "by the header") -> Reading:
@@ -221,44 +205,6 @@ def _unit_of_kind(kind: str) -> str:
     return {"magnetometer": "µT", "heart_rate": "beats/min"}[kind]
 
 
-def turning_ratio(total: Stream, gyroscope: Stream) -> tuple[float, float]:
-    """Return how many times as fast as the gyroscope says gravity turns in the device's axes, and the correlation.
-
-    Gravity fixed in the world turns by du/dt = −ω × u in the axes of the device. It is taken from the acceleration by a
-    mean over 0.4 s. NaN where the two do not run together for some seconds.
-    """
-    start, end = max(total.time_s[0], gyroscope.time_s[0]), min(total.time_s[-1], gyroscope.time_s[-1])
-    if end - start < 2.0:
-        return math.nan, math.nan
-    rate = 50.0
-    grid = start + np.arange(int(min(end - start, 600.0) * rate)) / rate  # ten minutes are enough
-    gravity = _smooth(_at(total, grid), 21)
-    rotation = _smooth(_at(gyroscope, grid), 21)
-    unit = gravity / np.maximum(np.linalg.norm(gravity, axis=1, keepdims=True), 1e-9)
-    seen = (unit[2:] - unit[:-2]) * (rate / 2)
-    told = -np.cross(rotation[1:-1], unit[1:-1])
-    power, own = float((told**2).sum()), float((seen**2).sum())
-    if power == 0 or own == 0:
-        return math.nan, math.nan
-    shared = float((seen * told).sum())
-    return shared / power, shared / math.sqrt(power * own)
-
-
-def unit_by_turning(total: Stream, gyroscope: Stream, unit: str = "rad/s") -> str | None:
-    """Return the unit in which a gyroscope turns as fast as gravity does in the accelerometer, None if in none.
-
-    Parameters
-    ----------
-    unit : the one that its values were converted from.
-    """
-    ratio, correlation = turning_ratio(total, gyroscope)
-    if not correlation > SAME_TURNING:
-        return None
-    low, high = TURNING_SHARE
-    turned = ratio * ROTATION[unit]
-    return next((unit for unit, factor in ROTATION.items() if low < turned / factor < high), None)
-
-
 def contradicted(stream: Stream, unit: str, total: Stream | None = None) -> tuple[str, str] | None:
     """Return the unit that fits a sensor's values, and what shows it, where it is not the one they were taken to be in.
 
@@ -289,19 +235,6 @@ def _moves(acceleration: Stream) -> bool:
     size = _size(acceleration)
     lengths = np.linalg.norm(acceleration.values[:: max(1, len(acceleration.values) // 200_000)], axis=1)
     return size.typical <= MAX_MOVEMENT * size.mean and float(lengths.std()) > MOVING * size.mean
-
-
-def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    time, values = stream.time_s, stream.values
-    if (np.diff(time) < 0).any():
-        order = np.argsort(time, kind="stable")
-        time, values = time[order], values[order]
-    return np.column_stack([np.interp(grid, time, values[:, axis]) for axis in range(3)])
-
-
-def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    total = np.cumsum(np.vstack([np.zeros((1, 3)), values]), axis=0)
-    return np.asarray((total[width:] - total[:-width]) / width)
 
 
 def _turned_alike(readings: list[Reading], source: str) -> list[Reading]:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from app.har.recordings.files import shown
-from app.har.recordings.mappings.mapping import SENSOR_OF_KIND
-from app.har.recordings.sensors import kind_of_name
+from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source
 from app.har.signals.types import Recording
 from app.har.types import Problem

@@ -1,34 +1,15 @@
-"""The recordings that a user can upload, recognised by content."""
+"""From an uploaded file or archive to its recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from app.har.errors import HarError, InvalidDescription, UnknownTable, UnrecognisedData
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document, open_files, shown
-from app.har.recordings.formats import (
-    aware,
-    empatica,
-    hapt,
-    hhar,
-    kinelab_csv,
-    ku_har_raw,
-    ku_har_windows,
-    motion_sense,
-    pamap2,
-    phyphox,
-    physics_toolbox,
-    sensor_logger,
-    sisfall,
-    sp_sw_har,
-    uci_har_windows,
-    wisdm,
-)
-from app.har.recordings.layout import Layout
+from app.har.recordings.importers import IMPORTERS, importer_of
 from app.har.recordings.mappings import mapped, mapping
 from app.har.recordings.mappings.mapping import ColumnMapping
 from app.har.recordings.tables import Source, layout_problems
@@ -36,41 +17,6 @@ from app.har.signals.types import Recording
 from app.har.types import OnEvent, Problem, ignore_event
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one
-
-
-class Importer(Protocol):
-    """One recording layout; the modules beside this one."""
-
-    APP: str
-    DESCRIPTION: str
-
-    def matches(self, layout: Layout) -> bool:
-        """Tell whether a file of this layout is one of these, or belongs to them."""
-        ...
-
-    def read(self, sources: list[Source], upload: str) -> list[Recording]:
-        """Read all files of this layout in one upload, which the person calls by that name."""
-        ...
-
-
-IMPORTERS: tuple[Importer, ...] = (
-    kinelab_csv,
-    sensor_logger,
-    phyphox,
-    physics_toolbox,
-    aware,
-    hhar,
-    sp_sw_har,
-    ku_har_windows,
-    ku_har_raw,
-    hapt,
-    uci_har_windows,
-    motion_sense,
-    sisfall,
-    wisdm,
-    pamap2,
-    empatica,
-)
 
 
 @dataclass
@@ -81,11 +27,6 @@ class _Upload:
     groups: dict[int, list[Source]] = field(default_factory=dict)
     strangers: list[Source] = field(default_factory=list)  # tables in no layout
     errors: list[tuple[str, HarError]] = field(default_factory=list)  # by file
-
-
-def importer_of(layout: Layout) -> Importer | None:
-    """Return the importer of files of a layout, None where none knows it."""
-    return next((importer for importer in IMPORTERS if importer.matches(layout)), None)
 
 
 def read_upload(

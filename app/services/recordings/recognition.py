@@ -135,7 +135,7 @@ def examine(
 
 def _read(path: Path, name: str, on_event: OnEvent, columns: ColumnMapping | None) -> list[Recording]:
     from app.har.recordings.upload import read_upload
-    from app.har.signals.units import settle
+    from app.har.signals.normalisation import settle
 
     return [settle(recording) for recording in _told_apart(read_upload(path, name, on_event, columns))]
 
@@ -169,8 +169,8 @@ def _resampled(
     from app.har.datasets.store import condensed
     from app.har.recordings.unused_columns import seem_unused
     from app.har.signals.gravity import convert
+    from app.har.signals.normalisation import check
     from app.har.signals.resampling import StretchIndex, joined, to_signal_set
-    from app.har.signals.units import check
 
     needed, gap_s = _modalities(classifier.channels), classifier.preparation.gap_s
     rate, window_s = classifier.sampling_rate_hz, classifier.window_length_s

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import HarError, UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
+from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording, Stream
+from app.har.signals.units import STANDARD_GRAVITY
 from app.har.types import Problem
 
 APP = "Empatica E4"

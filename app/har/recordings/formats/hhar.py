@@ -14,7 +14,9 @@ import numpy as np
 
 from app.har.errors import UnreadableData
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
+from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
+from app.har.recordings.parts import Part, sorted_out
 from app.har.recordings.tables import Source, parse
 from app.har.signals.types import Recording, Stream
 from app.har.types import Problem
@@ -30,6 +32,9 @@ AXES = ("x", "y", "z")
 DESCRIPTION = f"HHAR: columns {', '.join(COLUMNS)}"
 RUINED = "ruined time stamps"
 ACCELEROMETER_FROM = 5.0  # median length of the vectors: 9.8 m/s² against some rad/s
+FORMAT = "hhar"
+TITLE = "HHAR, phones and watches"
+SHOW_RECORDING = False  # the file's own columns name user and device
 
 
 @dataclass(frozen=True)
@@ -146,3 +151,18 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, both sensors' where they are there."""
     return [recording for recording, _ in read_pairs([read_table(source) for source in sources])]
+
+
+def read_dataset(members: list[Member]) -> Iterator[Part]:
+    """Read one recording a user and device."""
+    sources, skipped = sorted_out(members, matches, DESCRIPTION)
+    yield Part(None, {}, skipped, 0.0)
+    tables = []
+    for number, source in enumerate(sources, 1):
+        tables.append(read_table(source))
+        yield Part(None, fraction=0.5 * number / len(sources))
+    rows = sum(len(table.frame) for table in tables) or 1
+    done = 0
+    for recording, frames in read_pairs(tables):
+        done += sum(len(frame) for frame in frames.values())
+        yield Part(recording, frames, fraction=0.5 + 0.5 * done / rows)

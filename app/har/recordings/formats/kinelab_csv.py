@@ -1,6 +1,7 @@
 """Kinelab's own layout: `time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]` in seconds, m/s² and rad/s.
 
-Where several devices are worn, their names stand before those of the channels: `watch.acc_x`.
+Where several devices are worn, their names stand before those of the channels: `watch.acc_x`. As a data set, one CSV a
+recording: `[…/]<subject>/<name>.csv` or `<subject>_<name>.csv`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.har.errors import HarError
 from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
+from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
+from app.har.recordings.parts import Part, ahead, in_one_unit, natural
 from app.har.recordings.sensors import word_of_kind
-from app.har.recordings.tables import Source, parse
+from app.har.recordings.tables import Source, open_table, parse
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, Recording, SignalSet
-from app.har.types import FloatArray
+from app.har.types import FloatArray, Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +40,9 @@ SYNONYMS = {"label": ACTIVITY} | {
 }
 CHUNK_ROWS = 20_000
 SLOWEST_S = 4.0  # between two rows of movement, in seconds; more is told by size: milliseconds at 250 Hz and fewer
+FORMAT = "kinelab-csv"
+TITLE = "Recordings in Kinelab's CSV layout"
+SHOW_RECORDING = True
 
 
 def matches(layout: Layout) -> bool:
@@ -178,3 +185,45 @@ def _name(activities: Sequence[str], code: int) -> str:
 def _lines(time: list[float], values: FloatArray, names: list[str] | None) -> Iterator[str]:
     for row, (t, cells) in enumerate(zip(time, values.astype(str), strict=True)):
         yield f"{t:.6f},{','.join(cells)}" + (f",{names[row]}\n" if names else "\n")
+
+
+def read_dataset(members: list[Member]) -> Iterator[Part]:
+    """Read one recording a file; the subject is the folder, or what stands before the first underscore."""
+    members = sorted(members, key=lambda member: natural(member.name))
+    yield from in_one_unit(_parts(members), members, _recordings)
+
+
+def _parts(members: list[Member]) -> Iterator[Part]:
+    total, done = sum(member.size for member in members) or 1, 0
+    for member, part in zip(members, ahead(_read_one, members), strict=True):
+        done += member.size
+        yield Part(part.content, part.rows, part.problems, done / total)
+
+
+def _recordings(member: Member) -> list[Recording]:
+    content = _read_one(member).content
+    return [content] if isinstance(content, Recording) else []
+
+
+def _read_one(member: Member) -> Part:
+    path = PurePosixPath(member.name)
+    subject = path.stem.partition("_")[0] if len(path.parts) < 2 else path.parent.name
+    try:
+        source = open_table(member)
+        if not matches(source.layout):
+            return Part(
+                None,
+                {},
+                (
+                    Problem(
+                        member.name,
+                        "other layout",
+                        f"{source.layout.describe()}; expected {DESCRIPTION}",
+                        "file skipped",
+                    ),
+                ),
+            )
+        frame = read_frame(source)
+        return Part(to_recording(source, frame, str(path.with_suffix("")), subject), {"rows": frame})
+    except HarError as error:
+        return Part(None, {}, (Problem(member.name, "unreadable file", str(error), "file skipped"),))

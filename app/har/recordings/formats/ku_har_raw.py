@@ -1,22 +1,28 @@
 """One raw KU-HAR file: eight columns without header, accelerometer and gyroscope on clocks of their own.
 
 Format: Sikder & Nahid, KU-HAR: An open dataset for heterogeneous human activity recognition, Pattern Recognition
-Letters 146 (2021). Time in seconds, m/s² with gravity removed, rad/s.
+Letters 146 (2021). Time in seconds, m/s² with gravity removed, rad/s. As a data set,
+`…/<id>.<Activity>/<subject>_<letter>_<trial>.csv`, the whole set or some of its folders.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.har.errors import HarError
 from app.har.recordings.build import build_recording, raw_stream, read_each
+from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout, is_number
-from app.har.recordings.tables import Source, parse
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, ahead, natural
+from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import Recording
+from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,6 +34,10 @@ COLUMNS = ("t_acc", "ax", "ay", "az", "t_gyro", "gx", "gy", "gz")
 MAX_STEP_S, MAX_RATIO, MAX_APART_S = 0.5, 3.0, 60.0
 RISING = 0.8  # of a clock's steps at least
 DESCRIPTION = "raw KU-HAR: 8 columns without header (t_acc, ax, ay, az, t_gyro, gx, gy, gz)"
+FORMAT = "ku-har-raw"
+TITLE = "KU-HAR, raw time-domain data"
+SHOW_RECORDING = True
+FILE = re.compile(r"(\d+)_[A-Z]_\d+")
 
 
 def activity_of(name: str) -> str | None:
@@ -81,3 +91,54 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
         {source.name: source for source in sources},
         lambda name, source: to_recording(source, read_frame(source), name, name, activity_of(name)),
     )
+
+
+def read_dataset(members: list[Member]) -> Iterator[Part]:
+    """Read one recording a file; the folder names the activity, the file name the subject."""
+    members = sorted(members, key=lambda member: natural(member.name))
+    total = sum(member.size for member in members) or 1
+    done = 0
+    for member, part in zip(members, ahead(_read_one, members), strict=True):
+        done += member.size
+        yield Part(part.content, part.rows, part.problems, done / total)
+
+
+def _read_one(member: Member) -> Part:
+    path = PurePosixPath(member.name)
+    name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+    activity, file = activity_of(member.name), FILE.fullmatch(path.stem)
+    problems = []
+    if not activity:
+        problems.append(Problem(name, "no activity", "the folder is not named <id>.<Activity>", "kept without label"))
+    if not file:
+        problems.append(
+            Problem(
+                name,
+                "no subject",
+                "the file is not named <subject>_<letter>_<trial>.csv",
+                f"subject {UNKNOWN_SUBJECT!r}",
+            )
+        )
+    try:
+        source = open_table(Member(name, member.size, member.opener))
+        if not matches(source.layout):
+            problems.append(
+                Problem(
+                    name,
+                    "other layout",
+                    f"{source.layout.describe()}; expected {DESCRIPTION}",
+                    "file skipped",
+                )
+            )
+            return Part(None, {}, tuple(problems))
+        frame = read_frame(source)
+        recording = to_recording(
+            source,
+            frame,
+            name.removesuffix(path.suffix),
+            file.group(1) if file else UNKNOWN_SUBJECT,
+            activity,
+        )
+    except HarError as error:
+        return Part(None, {}, (*problems, Problem(name, "unreadable file", str(error), "file skipped")))
+    return Part(recording, {"rows": frame}, tuple(problems))

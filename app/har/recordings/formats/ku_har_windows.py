@@ -1,16 +1,23 @@
-"""Windows in KU-HAR's subsample layout: a row is 300 samples of each channel, then class id, length, serial number."""
+"""Windows in KU-HAR's subsample layout: a row is 300 samples of each channel, then class id, length, serial number.
+
+The whole set is 20,750 rows, which name an activity and no subject.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from app.har.errors import UnreadableData
+from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Matrix, Part, ahead, sorted_out
 from app.har.recordings.tables import Chunk, Source, chunks, parse_chunk
-from app.har.signals.types import Recording, Stream
+from app.har.signals.types import MOTION, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, IntArray, Problem
 
 APP = "KU-HAR windows"
@@ -44,6 +51,9 @@ ACTIVITIES = (
     "Stair-down",
     "Table-tennis",
 )
+FORMAT = "ku-har-windows"
+TITLE = "KU-HAR, time-domain subsamples (windows of 3 s)"
+SHOW_RECORDING = False
 
 
 def matches(layout: Layout) -> bool:
@@ -117,3 +127,48 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
                     )
                 )
     return recordings
+
+
+def read_dataset(members: list[Member]) -> Iterator[Part]:
+    """Read the file block by block; each row is a recording of its own."""
+    sources, skipped = sorted_out(members, matches, DESCRIPTION)
+    yield Part(None, {}, skipped, 0.0)
+    total, done, row = sum(source.member.size for source in sources) or 1, 0, 0
+    nobody = (
+        Problem(
+            sources[0].name,
+            "no subjects",
+            "the rows don't say who was recorded",
+            "one unknown subject; only the random protocol can be used",
+        ),
+    )
+    for source in sources:
+        for read in ahead(partial(block, source), chunks(source, CHUNK_BYTES), workers=1):
+            done += read.size
+            yield Part(
+                _signals(read, row),
+                {"windows": Matrix(COLUMNS, read.rows)},
+                read.problems + (nobody if row == 0 else ()),
+                done / total,
+            )
+            row += len(read.X)
+
+
+def _signals(block: Block, row: int) -> SignalSet:
+    n = len(block.X)
+    used = np.unique(block.label)
+    first = np.arange(n, dtype=np.int64) * N_TIMESTEPS
+    return SignalSet(
+        signal=block.X.reshape(n * N_TIMESTEPS, -1),
+        labels=np.repeat(np.searchsorted(used, block.label), N_TIMESTEPS).astype(np.int16),
+        channels=tuple(channel for modality in MOTION for channel in channels_of(modality)),
+        sampling_rate_hz=RATE_HZ,
+        gravity="removed",
+        activities=tuple(ACTIVITIES[label] for label in used),
+        recording_ids=tuple(f"row {row + number + 1}" for number in range(n)),
+        subjects=(UNKNOWN_SUBJECT,) * n,
+        first=first,
+        length=np.full(n, N_TIMESTEPS, np.int64),
+        recording=np.arange(n, dtype=np.int64),
+        start_s=np.zeros(n),
+    )

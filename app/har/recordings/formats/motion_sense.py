@@ -12,10 +12,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
+from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording, Stream
+from app.har.signals.units import STANDARD_GRAVITY
 from app.har.types import Problem
 
 APP = "MotionSense"

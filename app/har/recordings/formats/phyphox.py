@@ -16,10 +16,11 @@ from typing import Any
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle, unit_of_text
+from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording
+from app.har.signals.units import unit_of_text
 from app.har.types import Problem
 
 APP = "phyphox"

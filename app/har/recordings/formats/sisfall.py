@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording, raw_stream, read_each
+from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import ROTATION
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording
+from app.har.signals.units import ROTATION, STANDARD_GRAVITY
 
 APP = "SisFall"
 RATE_HZ = 200.0

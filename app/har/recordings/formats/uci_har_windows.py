@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
-from app.har.recordings.build import STANDARD_GRAVITY, build_recording
+from app.har.recordings.build import build_recording
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, parse
 from app.har.signals.types import UNLABELLED, Recording, Stream
+from app.har.signals.units import STANDARD_GRAVITY
 from app.har.types import FloatArray, IntArray, Problem
 
 APP = "UCI HAR"

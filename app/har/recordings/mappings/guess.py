@@ -18,7 +18,6 @@ from app.har.recordings.mappings.mapping import (
     DEVICE,
     MAX_COLUMNS,
     MAX_RATE_HZ,
-    SENSOR_OF_KIND,
     TIME_SPELLINGS,
     TIME_UNITS,
     UNITS,
@@ -26,10 +25,11 @@ from app.har.recordings.mappings.mapping import (
     SensorColumns,
     column_names,
 )
-from app.har.recordings.sensors import kind_of_name, unit_of_text
+from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source, chunks, parse_chunk
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity
+from app.har.signals.units import unit_of_text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,9 +16,10 @@ from app.har.recordings.build import printable
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import ACCELERATION, ROTATION, kind_of_name, unit_of_text
+from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source
 from app.har.signals.types import MODALITY_CHANNELS, Gravity
+from app.har.signals.units import ACCELERATION, ROTATION, unit_of_text
 
 APP = "own layout"
 DATE_TIME = "date-time"
@@ -32,10 +33,6 @@ UNITS: Mapping[str, Mapping[str, float]] = {  # unit -> what one of it is in the
     "heart_rate": {"beats/min": 1.0},
     "electrodermal_activity": {"µS": 1.0},
     "skin_temperature": {"°C": 1.0},
-}
-SENSOR_OF_KIND: Mapping[str, str] = {  # of what a name tells, see sensors.kind_of_name
-    **dict.fromkeys(("acceleration", "total", "linear"), "accelerometer"),
-    **{kind: kind for kind in ("gravity", "gyroscope", "magnetometer")},
 }
 TIME_SPELLINGS: Mapping[str, str] = {"us": "µs", "μs": "µs", "sec": "s", "seconds": "s", "datetime": DATE_TIME}
 DEVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")

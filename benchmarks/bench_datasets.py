@@ -50,10 +50,10 @@ def read_with_polars(path: Path) -> None:
 
 def add(path: Path) -> None:
     """Add the data set: fingerprint, rows as recorded, resampled signal, summary."""
-    from app.har.datasets.store import convert
+    from app.har.datasets.store import build_store
 
     with tempfile.TemporaryDirectory(dir=path.parent if os.access(path.parent, os.W_OK) else None) as folder:
-        convert(path, Path(folder) / "store")
+        build_store(path, Path(folder) / "store")
 
 
 WORK: dict[str, Callable[[Path], None]] = {"pandas": read_with_pandas, "polars": read_with_polars, "add": add}
@@ -103,11 +103,11 @@ def compared(path: Path, rival: str, repeat: int) -> dict[str, Any]:
 
 def pages(path: Path) -> dict[str, Any]:
     """Return milliseconds for opening a store and for pages of its rows."""
-    from app.har.datasets.store import convert, open_store
+    from app.har.datasets.store import build_store, open_store
     from app.har.windows import make_windows
 
     with tempfile.TemporaryDirectory() as folder:
-        convert(path, Path(folder) / "store")
+        build_store(path, Path(folder) / "store")
         opened = seconds(lambda: open_store(Path(folder) / "store").signals)
         store = open_store(Path(folder) / "store")
         columns = store.columns("rows")

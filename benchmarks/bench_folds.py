@@ -39,7 +39,7 @@ class AnyWayRound(ActivityClassifier):
     name = "elm-gru-am-any-way-round"
 
     def __init__(self) -> None:
-        super().__init__(ModelConfig(any_way_round=True))
+        super().__init__(ModelConfig(rotation_augmentation=True))
 
 
 def splits_of(windows: WindowSet, protocol: str, n_folds: int, seed: int) -> list[Split]:

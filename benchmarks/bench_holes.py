@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.elm_gru_am.features import triads
+from app.har.classifiers.elm_gru_am.features import channels_by_sensor
 from app.har.types import FloatArray
 from app.har.windows import WindowSet
 from benchmarks.reference_models import with_unseen_people
@@ -42,7 +42,7 @@ def main() -> None:
         proba = model.predict_proba(windows)
         complete = proba.argmax(axis=1)
         own: dict[str, object] = {"windows": len(windows), "none missing": figures(windows, proba, complete)}
-        for sensor, channels in triads(windows.channels).items():
+        for sensor, channels in channels_by_sensor(windows.channels).items():
             X = windows.X.copy()
             X[:, :, channels] = np.nan
             own[f"without {sensor}"] = figures(windows, model.predict_proba(replace(windows, X=X)), complete)

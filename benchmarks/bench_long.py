@@ -66,7 +66,7 @@ def import_only(path: Path) -> dict[str, Any]:
     """Read, repair, examine, resample; libraries are loaded before the clock starts, as for the parse alone."""
     from app.har.recordings.quality import card
     from app.har.recordings.upload import read_upload
-    from app.har.signals.normalisation import settle
+    from app.har.signals.normalisation import normalise_units
     from app.har.signals.resampling import to_signal_set
 
     for library in ("polars", "scipy.linalg", "scipy.signal"):  # after app.har, which settles how allocators behave
@@ -74,7 +74,7 @@ def import_only(path: Path) -> dict[str, Any]:
 
     before = peak_mib()
     started = time.perf_counter()
-    recordings = [settle(recording) for recording in read_upload(path, path.name)]
+    recordings = [normalise_units(recording) for recording in read_upload(path, path.name)]
     read_s = time.perf_counter() - started
     cards = [card(recording) for recording in recordings]
     card_s = time.perf_counter() - started - read_s

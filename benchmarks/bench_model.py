@@ -21,7 +21,7 @@ import numpy as np
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.registry import MODELS
-from app.har.datasets.store import convert, open_store
+from app.har.datasets.store import build_store, open_store
 from app.har.evaluation.splits import split_windows
 from app.har.evaluation.types import Protocol
 from app.har.training.config import TrainConfig
@@ -89,7 +89,7 @@ def main() -> None:
     MODELS.update(aeon_models.MODELS)
     data = Path(os.environ.get("HAR_DATA_DIR") or ROOT.parent / "shared" / "data")
     with tempfile.TemporaryDirectory() as folder:
-        convert(data / KU_HAR, Path(folder) / "store")
+        build_store(data / KU_HAR, Path(folder) / "store")
         windows = make_windows(open_store(Path(folder) / "store").signals)
         result: dict[str, Any] = {"windows": len(windows), "seed": options.seed, "load_before": os.getloadavg()[0]}
         for protocol in options.protocols.split(","):

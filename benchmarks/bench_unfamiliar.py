@@ -47,9 +47,9 @@ def figures(model: ActivityClassifier, windows: WindowSet, sensor: int, harm: st
         X[:, :, own] = HARMS[harm](X[:, :, own])
     found = model.recognise(replace(windows, X=X))
     return {
-        "left_out": round(float((found.strangeness[:, sensor] > 1).mean()), 3),
+        "left_out": round(float((found.novelty[:, sensor] > 1).mean()), 3),
         "unfamiliar": round(float(found.unfamiliar.mean()), 3),
-        "turned": round(float(found.turned[:, sensor].mean()), 3),
+        "turned": round(float(found.unseen_orientation[:, sensor].mean()), 3),
         "accuracy": round(float((found.probabilities.argmax(axis=1) == windows.y).mean()), 3),
     }
 

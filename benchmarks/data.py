@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.har.datasets.store import EMBEDDED_EXAMPLE, convert, open_store
+from app.har.datasets.store import EMBEDDED_EXAMPLE, build_store, open_store
 from app.har.recordings.formats.hapt import TRANSITIONS
 from app.har.windows import WindowSet, make_windows
 
@@ -26,7 +26,7 @@ def windows_of(name: str) -> WindowSet:
     """Read a data set anew and cut it into windows; HAPT without its postural transitions."""
     path, length_s, overlap = SETS[name]
     with tempfile.TemporaryDirectory() as folder:
-        convert(path, Path(folder) / "store")
+        build_store(path, Path(folder) / "store")
         windows = make_windows(open_store(Path(folder) / "store").signals, length_s, overlap)
     return without_activities(windows, TRANSITIONS) if name == "hapt" else windows
 

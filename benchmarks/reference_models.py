@@ -17,9 +17,9 @@ import numpy as np
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.model_folder import verify
-from app.har.datasets.store import convert, open_store
+from app.har.datasets.store import build_store, open_store
 from app.har.training.config import TrainConfig
-from app.har.training.experiment import PRODUCT, run_experiment
+from app.har.training.experiment import DEPLOYABLE_MODEL, run_experiment
 from app.har.types import Event
 from app.har.windows import WindowSet
 from benchmarks.data import SETS, windows_of
@@ -31,9 +31,7 @@ MODELS = {
     "reference-physiotherapy": "physiotherapy",
 }
 
-ANY_WAY_ROUND = (
-    "reference-ku-har",
-)  # it gets recordings of anybody's phone, and can't tell by gravity how that is worn
+ROTATED = ("reference-ku-har",)  # it gets recordings of anybody's phone, and can't tell by gravity how that is worn
 
 
 def with_unseen_people() -> Iterator[tuple[str, ActivityClassifier, WindowSet]]:
@@ -50,7 +48,12 @@ def build(name: str, target: Path) -> dict[str, object]:
     """Train one and put it into `target`, in place of what is there; return its headline figures."""
     path, length_s, overlap = SETS[MODELS[name]]
     config = TrainConfig(
-        (PRODUCT,), "subject", seed=0, window_length_s=length_s, overlap=overlap, any_way_round=name in ANY_WAY_ROUND
+        (DEPLOYABLE_MODEL,),
+        "subject",
+        seed=0,
+        window_length_s=length_s,
+        overlap=overlap,
+        rotation_augmentation=name in ROTATED,
     )
 
     def report(event: Event) -> None:
@@ -58,7 +61,7 @@ def build(name: str, target: Path) -> dict[str, object]:
             print(f"{name}: {event['stage']}", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as draft:
-        convert(path, Path(draft) / "store")
+        build_store(path, Path(draft) / "store")
         store = open_store(Path(draft) / "store")
         output = Path(draft) / "output"
         output.mkdir()
@@ -67,7 +70,7 @@ def build(name: str, target: Path) -> dict[str, object]:
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(exist_ok=True)
         shutil.move(output / "model", target)
-    metrics = result["models"][PRODUCT]
+    metrics = result["models"][DEPLOYABLE_MODEL]
     size = sum(file.stat().st_size for file in target.iterdir())
     figures = {key: round(metrics[key]["value"], 4) for key in ("accuracy", "f1")}
     return {**figures, "calibration_error": round(metrics["calibration_error"], 4), "size_mib": round(size / 2**20, 2)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.datasets.store import Store, convert, open_store
+from app.har.datasets.store import Store, build_store, open_store
 from app.har.windows import make_windows
 from app.tables import ModelVersion
 
@@ -36,7 +36,7 @@ def train(data: Path, folder: Path) -> None:
     """Convert a data set and train a small model on part of it, for two epochs."""
     from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
 
-    convert(data, folder / "store")
+    build_store(data, folder / "store")
     store = open_store(folder / "store")
     windows = make_windows(store.signals)
     some = windows.take(np.arange(0, len(windows), max(1, len(windows) // 400)))

@@ -26,7 +26,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 def _signal_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what decides the windows that are learnt from; the command gets it by the names of TrainConfig."""
     for option in (
-        click.option("--any-way-round", is_flag=True, help="ELM-GRU-AM also learns from copies of turned devices."),
+        click.option("--rotation-augmentation", is_flag=True, help="Also learn from copies of turned devices."),
         click.option("--separate-gravity", is_flag=True, help="Train without gravity on data that have it."),
         click.option("--gap", "gap_s", default=TrainConfig.gap_s, help="Longest hole to bridge in a recording, s."),
         click.option("--low-pass", "low_pass_hz", type=float, help="Cut-off in Hz of a noise filter; default none."),

@@ -57,7 +57,7 @@ class WindowSet:
 
 
 @dataclass(frozen=True)
-class Runs:
+class LabelSegments:
     """Pieces of stretches with one label each, or whole stretches."""
 
     first: IntArray  # (n_runs,) position in the signal
@@ -70,13 +70,13 @@ class Runs:
         return np.maximum((self.length - n_timesteps) // step + 1, 0)
 
 
-def label_runs(signals: SignalSet) -> Runs:
+def label_segments(signals: SignalSet) -> LabelSegments:
     """Cut the stretches at every change of label."""
     change = np.flatnonzero(np.diff(signals.labels)) + 1
     first = np.union1d(signals.first, change).astype(np.int64)
     length = np.diff(np.append(first, len(signals.labels)))
     stretch = np.searchsorted(signals.first, first, side="right") - 1
-    return Runs(first, length, stretch.astype(np.int64), signals.labels[first].astype(np.int64))
+    return LabelSegments(first, length, stretch.astype(np.int64), signals.labels[first].astype(np.int64))
 
 
 def make_windows(
@@ -101,7 +101,7 @@ def make_windows(
     return windows.take(_first_of_equals(windows.X)) if by_label else windows
 
 
-def window_runs(signals: SignalSet, window_length_s: float, size: int) -> Iterator[tuple[WindowSet, float]]:
+def iter_window_batches(signals: SignalSet, window_length_s: float, size: int) -> Iterator[tuple[WindowSet, float]]:
     """Yield the windows that `make_windows` cuts for prediction, so many at a time, and which part of all is done then.
 
     Together they are as large as the signal, which may be a day.
@@ -148,9 +148,11 @@ def _cut(signals: SignalSet, window_length_s: float, overlap: float, by_label: b
         )
     step = max(1, round(n_timesteps * (1 - overlap)))
     runs = (
-        label_runs(signals)
+        label_segments(signals)
         if by_label
-        else Runs(signals.first, signals.length, np.arange(len(signals.first)), np.full(len(signals.first), UNLABELLED))
+        else LabelSegments(
+            signals.first, signals.length, np.arange(len(signals.first)), np.full(len(signals.first), UNLABELLED)
+        )
     )
     counts = runs.counts(n_timesteps, step)
     if by_label:

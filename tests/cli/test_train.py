@@ -26,7 +26,7 @@ def example(app: Flask) -> Flask:
 def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
     result = example.test_cli_runner().invoke(
         args=f"train --dataset {EXAMPLE} --protocol random --models elm-gru-am,naive-bayes --seed 0 --epochs 1 "
-        "--any-way-round --promote --json"
+        "--rotation-augmentation --promote --json"
     )
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
@@ -40,7 +40,7 @@ def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
     assert document["model_version"] == f"{EXAMPLE}/1"
     promoted = model_versions.promoted()
     assert promoted is not None
-    assert model_versions.info(promoted)["manifest"]["model_config"]["any_way_round"] is True
+    assert model_versions.info(promoted)["manifest"]["model_config"]["rotation_augmentation"] is True
     assert promoted.label == document["model_version"]
     assert "naive-bayes" in result.stderr  # progress goes there
 

@@ -61,7 +61,7 @@ def test_a_missing_sensor_stays_missing_in_a_slow_copy() -> None:
 
 def test_a_turned_copy_is_its_window_by_one_rotation_for_all_sensors_of_a_device() -> None:
     windows = replace(synthetic.window_set(4), sampling_rate_hz=min(SLOW_RATES_HZ), gravity="removed")
-    _, copies = device_copies(windows, 1.0, 0, any_way_round=True)
+    _, copies = device_copies(windows, 1.0, 0, rotation_augmentation=True)
     assert len(copies) == len(windows)
     for before, after in zip(windows.X, copies.X, strict=True):
         rotation, *_ = np.linalg.lstsq(before[:, :3], after[:, :3], rcond=None)
@@ -74,7 +74,7 @@ def test_a_turned_copy_is_its_window_by_one_rotation_for_all_sensors_of_a_device
 def test_gravity_stays_where_it_is_in_a_turned_copy() -> None:
     windows = synthetic.window_set(4, gravity="included")
     windows.X[0, :, :3] = np.nan  # a sensor that is missing: nobody knows where down is
-    _, copies = device_copies(replace(windows, sampling_rate_hz=20.0), 1.0, 0, any_way_round=True)
+    _, copies = device_copies(replace(windows, sampling_rate_hz=20.0), 1.0, 0, rotation_augmentation=True)
     down, still = windows.X[1:, :, :3].mean(axis=1), copies.X[1:, :, :3].mean(axis=1)
     np.testing.assert_allclose(down, still, atol=1e-3)
     assert (np.abs(windows.X[1:] - copies.X[1:]).max(axis=(1, 2)) > 0.01).mean() > 0.9
@@ -102,8 +102,8 @@ def test_a_model_that_learns_from_turned_copies_recognises_a_turned_device() -> 
     turned = windows.take(tested)
     turned.X[:] = turned.X[:, :, [1, 0, 2, 4, 3, 5]] * np.array([1, 1, -1, 1, 1, -1], np.float32)  # x is y
     right = []
-    for any_way_round in (False, True):
-        config = ModelConfig(elm_nodes=500, any_way_round=any_way_round)
+    for rotation_augmentation in (False, True):
+        config = ModelConfig(elm_nodes=500, rotation_augmentation=rotation_augmentation)
         model = ActivityClassifier(config).fit(windows.take(~tested), epochs=1)
         right.append((model.predict_proba(turned).argmax(axis=1) == turned.y).mean())
     assert right[1] > max(0.9, right[0] + 0.1), right

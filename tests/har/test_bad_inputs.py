@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.har.datasets.store import convert
+from app.har.datasets.store import build_store
 from app.har.errors import HarError
 from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
@@ -51,7 +51,7 @@ def test_a_data_set_that_cannot_be_read_leaves_nothing_on_disk(case: BadInput, t
     path = stored(case, tmp_path)
     stores = tmp_path / "stores"
     with pytest.raises(HarError):
-        convert(path, stores / "new", name=case.name)
+        build_store(path, stores / "new", name=case.name)
     assert list(stores.glob("*")) == list(stores.glob(".*")) == []
 
 
@@ -68,7 +68,7 @@ def test_a_faulty_upload_is_read_and_its_fault_listed(case: BadInput, tmp_path: 
 
 @pytest.mark.parametrize("case", MENDED, ids=lambda case: case.title)
 def test_a_faulty_data_set_is_added_and_its_fault_listed(case: BadInput, tmp_path: Path) -> None:
-    summary = convert(stored(case, tmp_path), tmp_path / "store", name=case.name)
+    summary = build_store(stored(case, tmp_path), tmp_path / "store", name=case.name)
     assert summary.recordings >= 1
     assert case.problem == "-" or case.problem in [problem.kind for problem in summary.problems]
 
@@ -76,7 +76,7 @@ def test_a_faulty_data_set_is_added_and_its_fault_listed(case: BadInput, tmp_pat
 def test_a_bad_file_in_a_good_data_set_is_skipped_and_listed(tmp_path: Path) -> None:
     path = tmp_path / "set.zip"
     path.write_bytes(zipped({"1_a.csv": kinelab_csv(), "2_a.csv": b"", "3_a.csv": b"day,rain\n1,2\n"}))
-    summary = convert(path, tmp_path / "store")
+    summary = build_store(path, tmp_path / "store")
     assert summary.recordings == 1
     assert [(p.source, p.kind) for p in summary.problems] == [
         ("2_a.csv", "unreadable file"),

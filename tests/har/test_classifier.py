@@ -67,16 +67,16 @@ def test_a_sensor_that_fails_is_not_listened_to_and_the_other_is_enough(
     told = ~recognition.unfamiliar  # now and then the other sensor is strange as well, and both are listened to
     assert told.mean() > 0.97
     assert recognition.sensor_attention[told, sensor].max() < 1e-3
-    assert (recognition.strangeness[:, sensor] > 1).all()
+    assert (recognition.novelty[:, sensor] > 1).all()
     assert (recognition.probabilities.argmax(axis=1) == strangers.y).mean() > 0.8
 
 
 def test_gravity_from_a_side_it_never_came_from_is_told_of_the_accelerometer(example_model: Example) -> None:
     model, windows = ActivityClassifier.load(example_model.model), make_windows(example_model.store.signals)
     rotations = windows.take(windows.y == windows.activities.index("Internal rotation"))  # upright from first to last
-    assert model.recognise(rotations).turned.mean() < 0.02
+    assert model.recognise(rotations).unseen_orientation.mean() < 0.02
     over = replace(rotations, X=rotations.X * np.array([1, -1, -1, 1, -1, -1], np.float32))
-    accelerometer, gyroscope = model.recognise(over).turned.mean(axis=0)
+    accelerometer, gyroscope = model.recognise(over).unseen_orientation.mean(axis=0)
     assert accelerometer > 0.9
     assert gyroscope == 0
 
@@ -100,7 +100,7 @@ def test_a_saved_model_predicts_the_same(model: ActivityClassifier, windows: Win
     np.testing.assert_array_equal(loaded.predict_proba(windows), model.predict_proba(windows))
     same, before = loaded.recognise(windows), model.recognise(windows)
     np.testing.assert_array_equal(same.time_attention, before.time_attention)
-    np.testing.assert_array_equal(same.strangeness, before.strangeness)
+    np.testing.assert_array_equal(same.novelty, before.novelty)
     no_gyroscope = replace(windows, X=windows.X.copy())
     no_gyroscope.X[:, :, 3:] = np.nan
     np.testing.assert_array_equal(loaded.predict_proba(no_gyroscope), model.predict_proba(no_gyroscope))

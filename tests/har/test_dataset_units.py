@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from app.har.datasets.described import OwnRecordings
+from app.har.datasets.described import DescribedDataset
 from app.har.datasets.description import from_yaml
-from app.har.datasets.store import Store, convert, open_store
+from app.har.datasets.store import Store, build_store, open_store
 from app.har.recordings.upload import read_upload
-from app.har.signals.normalisation import certain_unit, decide, settle
+from app.har.signals.normalisation import certain_unit, infer_dataset_units, normalise_units
 from app.har.signals.types import Recording
 from tests.bad_inputs import zipped
 from tests.synthetic import kinelab_csv, recording, signal
@@ -43,7 +43,7 @@ def mapped(name: str, seconds: float, acc: float, gyro: float) -> str:
 def own_set(folder: Path, files: dict[str, str]) -> Store:
     path = folder / "set.zip"
     path.write_bytes(zipped(files))
-    convert(path, folder / "store", loader=OwnRecordings(from_yaml(MAPPED, "spec.yaml")))
+    build_store(path, folder / "store", loader=DescribedDataset(from_yaml(MAPPED, "spec.yaml")))
     return open_store(folder / "store")
 
 
@@ -92,7 +92,7 @@ def test_where_few_recordings_show_a_unit_all_are_left_as_read_and_the_few_are_t
     files["odd.csv"] = table(names, [time, values + np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0])])  # near 1 by chance
     path = tmp_path / "set.zip"
     path.write_bytes(zipped(files))
-    convert(path, tmp_path / "store")
+    build_store(path, tmp_path / "store")
     store = open_store(tmp_path / "store")
     assert means(store)["odd"] == pytest.approx(1.0, abs=0.02)
     assert [(p.source, p.kind) for p in store.summary.problems if "unit" in p.kind] == [("odd", "unit in doubt")]
@@ -109,10 +109,10 @@ def test_one_recording_in_another_unit_is_converted_by_itself_and_told(tmp_path:
 
 def test_a_recording_whose_mean_is_no_gravity_in_the_unit_of_the_others_is_not_converted() -> None:
     others = [scaled(recording("Rest", n, 8.0, gravity="included"), 1 / G) for n in (1, 2, 3)]
-    decisions = decide(others)
+    decisions = infer_dataset_units(others)
     assert decisions["own layout", "accelerometer"].unit == "g"
     short = scaled(recording("Walk", 4, 2.5, gravity="included"), 1.0)
-    after = settle(short, decisions)
+    after = normalise_units(short, decisions)
     np.testing.assert_array_equal(after.streams[0].values, short.streams[0].values)
     assert [p.kind for p in after.problems] == ["unit in doubt"]
 
@@ -129,7 +129,7 @@ def test_a_data_set_in_the_core_s_units_is_not_changed_by_a_bit(tmp_path: Path) 
     }
     path = tmp_path / "set.zip"
     path.write_bytes(zipped(files))
-    summary = convert(path, tmp_path / "store")
+    summary = build_store(path, tmp_path / "store")
     assert (summary.problems, summary.gravity) == ((), "included")
     store = open_store(tmp_path / "store")
     (tmp_path / "one.csv").write_text(files["p2/Run.csv"])

@@ -11,7 +11,7 @@ import pytest
 
 from app.har.datasets.embedded_example import NAMES, _load, data_path
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, recognise
-from app.har.datasets.store import Store, Summary, convert, open_store
+from app.har.datasets.store import Store, Summary, build_store, open_store
 from app.har.errors import UnreadableData
 from app.har.recordings.files import open_files
 from app.har.windows import make_windows
@@ -43,11 +43,11 @@ def test_a_folder_or_archive_is_recognised_by_its_content(
         (path / name).write_text(text)
     with open_files(path) as members:
         assert expected == recognise(members, "data").FORMAT
-    assert convert(path, tmp_path / "store").recordings >= 1
+    assert build_store(path, tmp_path / "store").recordings >= 1
 
 
 def test_the_embedded_example_is_read_in_si_units(tmp_path: Path) -> None:
-    summary = convert(EMBEDDED_EXAMPLE, tmp_path / "store")
+    summary = build_store(EMBEDDED_EXAMPLE, tmp_path / "store")
     assert (summary.recordings, summary.subjects, summary.sampling_rate_hz) == (140, 10, 50.0)
     assert set(summary.activities) == set(NAMES.values())
     assert summary.gravity == "included"
@@ -76,7 +76,7 @@ def test_the_example_admits_nothing_but_arrays(capsys: pytest.CaptureFixture[str
 @pytest.fixture(scope="module")
 def ku_har(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("real") / "ku-har"
-    convert(data_dir / "ku-har" / "1.Raw_time_domian_data.zip", folder)
+    build_store(data_dir / "ku-har" / "1.Raw_time_domian_data.zip", folder)
     return open_store(folder)
 
 
@@ -153,12 +153,12 @@ def test_any_page_of_two_million_rows_comes_at_once_when_the_column_was_sorted_b
 
 @pytest.mark.real_data
 def test_the_60_real_windows_are_read(data_dir: Path, tmp_path: Path) -> None:
-    summary = convert(data_dir / "ku-har" / "subsamples_60x1803.csv", tmp_path / "store")
+    summary = build_store(data_dir / "ku-har" / "subsamples_60x1803.csv", tmp_path / "store")
     assert summary.activities == dict.fromkeys(("Stair-down", "Stair-up", "Sit", "Stand", "Walk", "Run"), 10)
 
 
 def _hhar(data_dir: Path, which: str, folder: Path) -> tuple[Summary, Store]:
-    return convert(data_dir / "hhar" / which, folder), open_store(folder)
+    return build_store(data_dir / "hhar" / which, folder), open_store(folder)
 
 
 @pytest.mark.real_data

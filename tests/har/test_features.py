@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.har.classifiers.elm_gru_am.features import CHUNK, band_edges, describe, frame_features, triads, window_features
+from app.har.classifiers.elm_gru_am.features import (
+    CHUNK,
+    band_edges,
+    channels_by_sensor,
+    describe,
+    frame_features,
+    window_features,
+)
 from tests import synthetic
 
 SIX = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
@@ -90,7 +97,7 @@ def test_any_sensors_and_rate_give_finite_features_with_unique_names(
 
 
 def test_channels_are_grouped_by_sensor() -> None:
-    assert triads(("watch.acc_x", "watch.acc_y", "heart_rate")) == {"watch.acc": [0, 1], "heart_rate": [2]}
+    assert channels_by_sensor(("watch.acc_x", "watch.acc_y", "heart_rate")) == {"watch.acc": [0, 1], "heart_rate": [2]}
 
 
 def test_bands_rise_and_end_at_fifty_hertz_or_half_the_rate() -> None:

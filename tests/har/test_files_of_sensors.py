@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.datasets.described import OwnRecordings
-from app.har.datasets.description import Description, Origin
-from app.har.datasets.store import convert, open_store
+from app.har.datasets.described import DescribedDataset
+from app.har.datasets.description import AnnotationSource, Description
+from app.har.datasets.store import build_store, open_store
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.files import in_memory
-from app.har.recordings.mappings.dry_run import try_out
+from app.har.recordings.mappings.dry_run import dry_run
 from app.har.recordings.mappings.guess import Guess
 from app.har.recordings.mappings.guess_files import guess_files
 from app.har.recordings.mappings.mapping import (
@@ -194,12 +194,12 @@ def test_a_trial_shows_all_sensors_of_the_first_recordings() -> None:
     files = {f"{n}/{name}.csv": text for n in range(5) for name, text in (("accel", A), ("gyro", W))}
     mapping = from_yaml(BOTH, "m.yaml")
     members = [in_memory(name, text.encode()) for name, text in files.items()]
-    facts = try_out(fitting(members, mapping, "x.zip")[0], mapping)
+    facts = dry_run(fitting(members, mapping, "x.zip")[0], mapping)
     assert [(own.name, len(own.sensors)) for own in facts] == [("0", 2), ("1", 2), ("2", 2)]
 
 
 def test_a_data_set_of_such_files_is_one_recording_for_each_pair(tmp_path: Path) -> None:
-    origin = Origin("name", pattern="{label}_{subject}_{part}.csv")
+    origin = AnnotationSource("name", pattern="{label}_{subject}_{part}.csv")
     description = Description(origin, origin, from_yaml(BOTH, "m.yaml"))
     files = {"Walk_p3_other.csv": A}
     for what in ("Walk", "Run"):
@@ -208,7 +208,7 @@ def test_a_data_set_of_such_files_is_one_recording_for_each_pair(tmp_path: Path)
             files[f"{what}_p{who}_accel.csv"] = table(XYZ, [time, values[:, :3] / G])
             files[f"{what}_p{who}_gyro.csv"] = table(XYZ, [time, np.degrees(values[:, 3:])])
     (tmp_path / "set.zip").write_bytes(zipped(files))
-    summary = convert(tmp_path / "set.zip", tmp_path / "store", loader=OwnRecordings(description))
+    summary = build_store(tmp_path / "set.zip", tmp_path / "store", loader=DescribedDataset(description))
     signals = open_store(tmp_path / "store").signals
     assert (summary.recordings, summary.subjects, set(signals.activities)) == (4, 2, {"Walk", "Run"})
     assert summary.channels == ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")

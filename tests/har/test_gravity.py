@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.recordings.upload import read_upload
-from app.har.signals.filters import Preparation, gravity_of, low_passed, prepare
-from app.har.signals.gravity import convert
-from app.har.signals.normalisation import check, settle
+from app.har.signals.filters import Preparation, estimate_gravity, low_passed, prepare
+from app.har.signals.gravity import match_gravity
+from app.har.signals.normalisation import normalise_units, require_plausible_magnitudes
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Gravity, Recording, Stream
 from app.har.windows import make_windows
@@ -60,7 +60,7 @@ def test_gravity_is_taken_off_by_the_best_means_there_are(
     activity: str, beside: tuple[str, ...], action: str, error: float
 ) -> None:
     true = synthetic.recording(activity, seconds=60.0)
-    converted = convert(with_gravity(true, *beside), "removed")
+    converted = match_gravity(with_gravity(true, *beside), "removed")
     assert converted.gravity == "removed"
     assert [p.kind for p in converted.problems] == ["gravity removed"]
     assert action in converted.problems[0].action
@@ -73,7 +73,7 @@ def test_gravity_is_taken_off_by_the_best_means_there_are(
 @pytest.mark.parametrize("seconds", [0.6, 1.5, 3.0, 5.0])
 def test_short_stretches_are_not_spoilt_at_their_ends(seconds: float) -> None:
     true = synthetic.recording("Walk", seconds=seconds)
-    difference = convert(with_gravity(true), "removed").streams[0].values - true.streams[0].values
+    difference = match_gravity(with_gravity(true), "removed").streams[0].values - true.streams[0].values
     assert np.abs(difference.mean(axis=0) + true.streams[0].values.mean(axis=0)).max() < 0.35
     assert np.abs(difference).max() < 1.5  # gravity was 9.8
 
@@ -84,18 +84,18 @@ def test_each_side_of_a_gap_is_separated_by_itself() -> None:
     up, aside = np.array([0, 0, 9.81]), np.array([9.81, 0, 0])
     values = np.concatenate([one.streams[0].values + up, two.streams[0].values + aside])
     turned = Recording("r", "s", (Stream("accelerometer", time, values.astype(np.float32)),), "included")
-    assert np.abs(convert(turned, "removed").streams[0].values).max() < 0.2
+    assert np.abs(match_gravity(turned, "removed").streams[0].values).max() < 0.2
 
 
 def test_gravity_is_put_on_only_with_the_phones_own() -> None:
     true = synthetic.recording("Walk", seconds=20.0)
     total = with_gravity(true, "gravity")
     linear = replace(true, streams=(true.streams[0], total.streams[-1]))
-    back = convert(linear, "included")
+    back = match_gravity(linear, "included")
     np.testing.assert_allclose(back.streams[0].values, total.streams[0].values, atol=1e-5)
     assert [p.kind for p in back.problems] == ["gravity put on"]
     with pytest.raises(UnusableRecording, match="gravity was removed, but the model was trained with gravity"):
-        convert(true, "included")
+        match_gravity(true, "included")
 
 
 @pytest.mark.parametrize("spoil", [lambda t: t[: len(t) // 2], lambda t: t[(t < 10) | (t > 50)]], ids=["half", "hole"])
@@ -106,16 +106,16 @@ def test_a_stream_of_the_phones_own_that_is_not_all_there_is_not_used(
     own = recording.streams[-1]
     kept = np.isin(own.time_s, spoil(own.time_s))
     worse = replace(own, time_s=own.time_s[kept], values=own.values[kept])
-    converted = convert(replace(recording, streams=(*recording.streams[:-1], worse)), "removed")
+    converted = match_gravity(replace(recording, streams=(*recording.streams[:-1], worse)), "removed")
     assert "low-pass" in converted.problems[0].action
     assert len(converted.streams[0].time_s) == len(recording.streams[0].time_s)
 
 
 def test_without_acceleration_or_with_the_same_gravity_nothing_is_done() -> None:
     recording = synthetic.recording("Walk")
-    assert convert(recording, "removed") == recording
+    assert match_gravity(recording, "removed") == recording
     rotation = replace(recording, streams=recording.streams[1:])
-    assert convert(rotation, "included").problems == ()
+    assert match_gravity(rotation, "included").problems == ()
 
 
 @pytest.mark.parametrize(
@@ -137,27 +137,27 @@ def test_certain_units_are_converted_and_uncertain_ones_refused(
 ) -> None:
     recording = synthetic.recording(activity, gravity=gravity)
     scaled = [replace(s, values=s.values * np.float32(f)) for s, f in zip(recording.streams, (acc, gyro), strict=True)]
-    settled = settle(replace(recording, streams=tuple(scaled)))
+    settled = normalise_units(replace(recording, streams=tuple(scaled)))
     if message is None:
-        check(settled, wanted)
+        require_plausible_magnitudes(settled, wanted)
         for after, before in zip(settled.streams, recording.streams, strict=True):
             np.testing.assert_allclose(after.values, before.values, rtol=1e-2)
         assert [p.kind for p in settled.problems] == ["unit"] * (acc != 1.0 or gyro != 1.0)
     else:
         with pytest.raises(UnusableRecording, match=message):
-            check(settled, wanted)
+            require_plausible_magnitudes(settled, wanted)
 
 
 def test_acceleration_near_1_that_does_not_keep_there_is_not_taken_for_gravity() -> None:
     running = synthetic.recording("Run")
     streams = (replace(running.streams[0], values=running.streams[0].values + np.float32(0.6)), running.streams[1])
-    recording = settle(replace(running, streams=streams))
+    recording = normalise_units(replace(running, streams=streams))
     assert recording.gravity == "removed"
     np.testing.assert_array_equal(recording.streams[0].values, streams[0].values)
 
 
 def test_gravity_that_is_promised_and_not_there_is_told() -> None:
-    recording = settle(replace(synthetic.recording("Walk"), gravity="included"))
+    recording = normalise_units(replace(synthetic.recording("Walk"), gravity="included"))
     assert (recording.gravity, recording.problems[0].kind) == ("removed", "no gravity found")
 
 
@@ -166,7 +166,7 @@ def test_a_filter_keeps_what_is_slower_and_takes_what_is_faster() -> None:
     slow, fast = np.sin(2 * np.pi * 1.0 * time), np.sin(2 * np.pi * 20.0 * time)
     filtered = low_passed((slow + fast)[:, None], 100.0, 5.0)[:, 0]
     assert np.abs(filtered - slow)[100:-100].max() < 0.01  # zero phase: nothing is late
-    assert np.abs(gravity_of((9.81 + fast)[:, None], 100.0) - 9.81).max() < 0.1
+    assert np.abs(estimate_gravity((9.81 + fast)[:, None], 100.0) - 9.81).max() < 0.1
     with pytest.raises(InsufficientData, match="needs signals of more than 120 Hz"):
         low_passed(fast[:, None], 100.0, 60.0)
 
@@ -181,7 +181,7 @@ def test_signals_are_prepared_as_the_model_was_trained() -> None:
         assert np.abs(prepared.signal[first : first + length, :3].mean(axis=0)).max() < 0.2
     resting = signals.labels == signals.activities.index("Rest")
     assert prepared.signal[resting, 3:].std() < 0.8 * signals.signal[resting, 3:].std()
-    apart = to_signal_set([convert(own, "removed") for own in recordings])  # as an upload is converted
+    apart = to_signal_set([match_gravity(own, "removed") for own in recordings])  # as an upload is converted
     only_gravity = prepare(signals, Preparation(separate_gravity=True))
     np.testing.assert_allclose(only_gravity.signal, apart.signal, atol=0.02)
 
@@ -196,7 +196,7 @@ def test_a_model_trained_without_gravity_recognises_the_same_with_gravity_added(
         for number, name in enumerate(_two_of_each(archive)):
             path.write_bytes(archive.read(name))
             originals += read_upload(path, name)
-            converted.append(convert(settle(with_gravity(originals[-1], seed=number)), "removed"))
+            converted.append(match_gravity(normalise_units(with_gravity(originals[-1], seed=number)), "removed"))
             assert [p.kind for p in converted[-1].problems][-1] == "gravity removed"
     before, after = (
         make_windows(to_signal_set(own, 100.0, ("accelerometer", "gyroscope")), 3.0, by_label=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.datasets.store import Store, Summary, convert, open_store
+from app.har.datasets.store import Store, Summary, build_store, open_store
 from app.har.errors import UnreadableData, UnrecognisedData
 from app.har.recordings.formats import hapt
 from app.har.signals.types import UNLABELLED
@@ -23,7 +23,7 @@ def _convert(files: dict[str, str], folder: Path) -> Summary:
     folder.mkdir(exist_ok=True)
     path = folder / "anything.zip"
     path.write_bytes(zipped(files))
-    return convert(path, folder / "store")
+    return build_store(path, folder / "store")
 
 
 def _problems(summary: Summary) -> dict[str, str]:
@@ -150,7 +150,7 @@ def test_an_experiment_without_labels_is_kept_unlabelled(tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def real(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("real") / "hapt"
-    convert(data_dir / "hapt" / "HAPT Data Set.zip", folder)
+    build_store(data_dir / "hapt" / "HAPT Data Set.zip", folder)
     return open_store(folder)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.har.errors import UnusableRecording
 from app.har.signals.filters import Preparation, prepare
-from app.har.signals.intervals import Interval, gap_free, pieces
+from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import UNLABELLED, Recording, SignalSet, Stream
 from app.har.types import IntArray, TimeArray
@@ -57,7 +57,7 @@ def inside(each: list[Interval], moment: float) -> bool:
 @settings(max_examples=100, deadline=None)
 def test_pieces_are_all_the_time_that_any_sensor_runs_once(drawn: list[tuple[list[Interval], float]]) -> None:
     each = [intervals(steps, start) for steps, start in drawn]
-    found = pieces(each)
+    found = segments_by_presence(each)
     for (_, end, _), (start, _, _) in pairwise(found):
         assert end <= start
     for start, end, present in found:
@@ -70,8 +70,8 @@ def test_pieces_are_all_the_time_that_any_sensor_runs_once(drawn: list[tuple[lis
 
 
 def test_a_single_sample_is_no_interval() -> None:
-    assert pieces([[(0.0, 10.0)], [(5.0, 5.0)]]) == [(0.0, 10.0, (True, False))]
-    assert pieces([]) == pieces([[]]) == []
+    assert segments_by_presence([[(0.0, 10.0)], [(5.0, 5.0)]]) == [(0.0, 10.0, (True, False))]
+    assert segments_by_presence([]) == segments_by_presence([[]]) == []
 
 
 def ends_s(signals: SignalSet) -> TimeArray:
@@ -121,7 +121,7 @@ def test_what_all_sensors_share_is_as_without_the_rest_and_the_rest_lies_between
         if window_length_s == 0:
             assert len(of_all) == len(shared.first)
     if window_length_s == 0:
-        whole = [(start, end) for start, end, _ in pieces(each) if end - start > 0.5 + 3 / rate]
+        whole = [(start, end) for start, end, _ in segments_by_presence(each) if end - start > 0.5 + 3 / rate]
         for start, end in whole:  # nothing that lasts is lost
             overlap = np.minimum(ends_s(found), end) - np.maximum(found.start_s, start)
             assert overlap.max() > end - start - 2.5 / rate

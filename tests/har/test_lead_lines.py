@@ -12,7 +12,7 @@ from app.har.recordings.mappings import mapped
 from app.har.recordings.mappings.guess import guess
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_members
-from app.services.recordings.table_preview import look_at
+from app.services.recordings.table_preview import preview_tables
 from tests.synthetic import kinelab_csv
 from tests.tables import ACC, TIME, labelled, table
 
@@ -52,7 +52,7 @@ def test_text_before_a_table_is_left_out_and_told(lead: str, lines: int, content
     (problem,) = recording.problems
     assert problem.kind == "text before the table"
     assert problem.action == f"read from line {begins} on"
-    assert look_at([[source]]).tables[0].lead[0] == lead.split("\n")[0].strip()
+    assert preview_tables([[source]]).tables[0].lead[0] == lead.split("\n")[0].strip()
 
 
 def test_a_commented_header_is_a_header() -> None:

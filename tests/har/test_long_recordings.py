@@ -19,11 +19,11 @@ from app.har.recordings.tables import open_table, parse
 from app.har.recordings.upload import read_upload
 from app.har.signals import filters, resampling
 from app.har.signals.filters import Preparation, prepare
-from app.har.signals.gravity import convert
+from app.har.signals.gravity import match_gravity
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Recording, Stream
 from app.har.types import Event
-from app.har.windows import make_windows, window_runs
+from app.har.windows import iter_window_batches, make_windows
 from tests import synthetic
 from tests.conftest import ROOT
 
@@ -145,9 +145,9 @@ def test_a_clock_that_drifts_from_the_rate_is_interpolated() -> None:
 
 def test_gravity_comes_off_in_blocks_as_from_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = walk(400, jitter_s=2e-3)
-    whole = convert(recording, "removed").streams[0].values
+    whole = match_gravity(recording, "removed").streams[0].values
     monkeypatch.setattr(filters, "BLOCK", 3000)
-    np.testing.assert_allclose(convert(recording, "removed").streams[0].values, whole, atol=2e-6)
+    np.testing.assert_allclose(match_gravity(recording, "removed").streams[0].values, whole, atol=2e-6)
 
 
 @pytest.mark.parametrize("preparation", [Preparation(low_pass_hz=15.0), Preparation(separate_gravity=True)])
@@ -170,7 +170,7 @@ def test_sensors_of_one_clock_are_resampled_as_each_would_be_alone(monkeypatch: 
 def test_windows_in_runs_are_the_windows_of_the_whole() -> None:
     signals = synthetic.signal_set(subjects=3, seconds=40.0)
     whole = make_windows(signals, 3.0, by_label=False)
-    runs = list(window_runs(signals, 3.0, 7))
+    runs = list(iter_window_batches(signals, 3.0, 7))
     assert [len(windows) for windows, _ in runs[:-1]] == [7] * (len(runs) - 1)
     assert [fraction for _, fraction in runs][-1] == 1.0
     for name in ("X", "y", "subjects", "recordings", "start_s"):

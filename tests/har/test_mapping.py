@@ -13,7 +13,7 @@ from app.har.errors import InvalidDescription, UnknownTable, UnreadableData
 from app.har.recordings.files import in_memory
 from app.har.recordings.mappings import mapped
 from app.har.recordings.mappings import mapping as mappings
-from app.har.recordings.mappings.dry_run import try_out
+from app.har.recordings.mappings.dry_run import dry_run
 from app.har.recordings.mappings.mapping import ColumnMapping, SensorColumns
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_upload
@@ -360,13 +360,13 @@ def test_what_would_be_read_is_told_with_what_speaks_against_it() -> None:
         mappings.from_yaml(FULL, "m.yaml"),
         mappings.from_yaml(FULL.replace("unit: g,", "unit: m/s²,").replace("dps", "rad/s"), "m.yaml"),
     )
-    (facts,) = try_out([source(labelled())], good)
+    (facts,) = dry_run([source(labelled())], good)
     assert facts.duration_s == pytest.approx(12, abs=0.1)
     assert (facts.subject, facts.activities, facts.gravity, facts.whole) == ("p1", ("Walk",), "included", True)
     assert facts.sensors[0].rate_hz == pytest.approx(50, rel=0.02)
     assert facts.sensors[0].size == pytest.approx(9.81, abs=0.3)
     assert [sensor.doubt for sensor in facts.sensors] == ["", ""]
-    (facts,) = try_out([source(labelled())], wrong)
+    (facts,) = dry_run([source(labelled())], wrong)
     assert "should be about 9.8 m/s², found 1:" in facts.sensors[0].doubt
     assert "is it in deg/s?" in facts.sensors[1].doubt
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.datasets.described import Assignment, OwnRecordings
+from app.har.datasets.described import DescribedDataset, LabelAssignment
 from app.har.datasets.description import Description, from_yaml
 from app.har.datasets.name_patterns import PatternFault, name_pattern
-from app.har.datasets.store import Store, convert, open_store
+from app.har.datasets.store import Store, build_store, open_store
 from app.har.datasets.survey import survey
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.files import in_memory, open_files
@@ -45,7 +45,7 @@ def store_of(folder: Path, files: dict[str, bytes | str], description: str, kind
         for name, content in files.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    convert(path, folder / "store", name="own.zip", loader=OwnRecordings(from_yaml(description, "spec.yaml")))
+    build_store(path, folder / "store", name="own.zip", loader=DescribedDataset(from_yaml(description, "spec.yaml")))
     return open_store(folder / "store")
 
 
@@ -131,7 +131,7 @@ def test_files_of_one_recording_are_put_together_by_their_importer(tmp_path: Pat
     path = tmp_path / "set.zip"
     path.write_bytes(zipped(files))
     with open_files(path) as members:
-        parts = list(OwnRecordings(from_yaml(ONE, "spec.yaml")).read(members))
+        parts = list(DescribedDataset(from_yaml(ONE, "spec.yaml")).read_dataset(members))
     found = [part.content for part in parts if part.content is not None]
     assert [(r.recording_id, r.subject, len(r.streams)) for r in found] == [
         ("s1/phones/a nexus4_1", "P1", 2),
@@ -371,10 +371,10 @@ def test_a_pattern_on_a_hostile_name_ends_quickly() -> None:
 def test_a_preview_needs_no_file_opened() -> None:
     members = [in_memory(name, b"") for name in ("a/P1_walk.csv", "b/nothing.csv", "readme.txt")]
     description = from_yaml(NAMES.replace("_{trial}", ""), "spec.yaml")
-    assignment = Assignment(description, members)
+    assignment = LabelAssignment(description, members)
     assert [member.name for member in assignment.candidates] == ["a/P1_walk.csv", "b/nothing.csv"]
-    assert (assignment.of("a/P1_walk.csv").label, assignment.of("a/P1_walk.csv").subject) == ("walk", "P1")
-    assert "not like" in assignment.of("b/nothing.csv").missing
+    assert (assignment.for_file("a/P1_walk.csv").label, assignment.for_file("a/P1_walk.csv").subject) == ("walk", "P1")
+    assert "not like" in assignment.for_file("b/nothing.csv").missing
 
 
 def test_a_survey_tells_folders_layouts_tables_and_what_is_unknown() -> None:

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from app.har.colours import MISSING, PALETTE, activity_colour
-from app.har.evaluation.types import Confidence, Coverage, Interval, Metrics, SubjectMetrics
+from app.har.evaluation.types import Confidence, Coverage, Metrics, ScoreInterval, SubjectMetrics
 from app.har.training import plots
 
 ACTIVITIES = ("Sit", "Walk", "Run")
@@ -22,7 +22,7 @@ EPOCHS = [
 
 
 def metrics(value: float) -> Metrics:
-    interval = Interval(value, value - 0.05, min(1.0, value + 0.02))
+    interval = ScoreInterval(value, value - 0.05, min(1.0, value + 0.02))
     return Metrics(
         interval, interval, interval, interval, 0.01, (), ((5, 1), (0, 4)),
         (SubjectMetrics("s1", value, value, 10),),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import repair
-from app.har.signals.normalisation import settle, unit_by_gravity
+from app.har.signals.normalisation import normalise_units, unit_by_gravity
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import ACCELERATION
@@ -124,7 +124,7 @@ def test_units_of_acceleration_come_back_whatever_they_were(
     accelerometer, gyroscope = true.streams
     other = Stream("accelerometer", accelerometer.time_s, accelerometer.values / np.float32(ACCELERATION[unit]))
     assert unit_by_gravity(other) == unit
-    back = settle(Recording("r", "s", (other, gyroscope), "removed"))
+    back = normalise_units(Recording("r", "s", (other, gyroscope), "removed"))
     np.testing.assert_allclose(back.streams[0].values, accelerometer.values, rtol=1e-5, atol=1e-5)
     assert back.gravity == "included"
     assert [p.kind for p in back.problems] == (["gravity found"] if unit == "m/s²" else ["unit", "gravity found"])

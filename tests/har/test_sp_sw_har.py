@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.datasets.store import Store, Summary, convert, open_store
+from app.har.datasets.store import Store, Summary, build_store, open_store
 from app.har.recordings.upload import read_upload
 from app.har.signals.types import MOTION, channels_of
 from app.har.windows import make_windows
@@ -21,7 +21,7 @@ CHANNELS = tuple(f"{device}.{c}" for device in ("phone", "watch") for modality i
 def _convert(files: dict[str, str], folder: Path) -> Summary:
     path = folder / "anything.zip"
     path.write_bytes(zipped(files))
-    return convert(path, folder / "store")
+    return build_store(path, folder / "store")
 
 
 def _kinds(summary: Summary) -> dict[str, str]:
@@ -122,7 +122,7 @@ def test_a_recording_of_two_devices_can_be_taken_away_and_uploaded_again(tmp_pat
 @pytest.fixture(scope="module")
 def real(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("real") / "sp-sw-har"
-    convert(data_dir / "sp-sw-har" / "sp-sw-har.zip", folder)
+    build_store(data_dir / "sp-sw-har" / "sp-sw-har.zip", folder)
     return open_store(folder)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from app.har.datasets.store import Store, convert, open_store
+from app.har.datasets.store import Store, build_store, open_store
 from app.har.errors import HarError, InsufficientData, UnreadableData
 from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
@@ -29,7 +29,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("stores") / "ku"
-    convert(archive, folder)
+    build_store(archive, folder)
     return open_store(folder)
 
 
@@ -57,7 +57,7 @@ def test_the_summary_counts_what_is_there(store: Store) -> None:
 
 
 def test_what_is_opened_is_what_was_converted(archive: Path, store: Store, tmp_path: Path) -> None:
-    summary = convert(archive, tmp_path / "again")
+    summary = build_store(archive, tmp_path / "again")
     assert summary == store.summary == open_store(tmp_path / "again").summary
     np.testing.assert_array_equal(open_store(tmp_path / "again").signals.signal, store.signals.signal)
     assert not store.signals.signal.flags.writeable
@@ -121,7 +121,7 @@ def test_empty_cells_are_shown_empty_and_sorted_last(tmp_path: Path) -> None:
     folder = tmp_path / "11.Walk"
     folder.mkdir()
     (folder / "1001_L_1.csv").write_text("\n".join(lines))
-    convert(tmp_path / "11.Walk", tmp_path / "store")
+    build_store(tmp_path / "11.Walk", tmp_path / "store")
     store = open_store(tmp_path / "store")
     for descending in (False, True):
         total, _ = store.rows("rows", limit=1, sort="gx", descending=descending)
@@ -136,7 +136,7 @@ def test_hhar_keeps_a_table_a_sensor_with_the_files_own_columns(tmp_path: Path) 
         (data / f"{sensor}.csv").write_text(
             hhar_csv(sensor, user="a") + hhar_csv(sensor, "Run", user="b", device="gear_1", header=False)
         )
-    summary = convert(data, tmp_path / "store")
+    summary = build_store(data, tmp_path / "store")
     store = open_store(tmp_path / "store")
     assert store.tables == ("accelerometer", "gyroscope")
     columns = "Index Arrival_Time Creation_Time x y z User Model Device gt"
@@ -150,7 +150,7 @@ def test_an_empty_cell_of_whole_numbers_is_shown_empty_and_sorted_last(tmp_path:
     lines = hhar_csv("accelerometer").splitlines()
     lines[5] = "," + lines[5].partition(",")[2]
     (tmp_path / "a.csv").write_text("\n".join(lines))
-    convert(tmp_path / "a.csv", tmp_path / "store")
+    build_store(tmp_path / "a.csv", tmp_path / "store")
     store = open_store(tmp_path / "store")
     for descending in (False, True):
         assert store.rows("accelerometer", sort="Index", descending=descending, offset=799)[1][0][0] is None
@@ -160,7 +160,7 @@ def test_an_empty_cell_of_whole_numbers_is_shown_empty_and_sorted_last(tmp_path:
 def test_windows_of_three_seconds_come_back_as_they_were(tmp_path: Path) -> None:
     text = ku_har_windows_csv(7)
     (tmp_path / "w.csv").write_text(text)
-    summary = convert(tmp_path / "w.csv", tmp_path / "store")
+    summary = build_store(tmp_path / "w.csv", tmp_path / "store")
     store = open_store(tmp_path / "store")
     table = np.loadtxt(io.StringIO(text), delimiter=",")
     windows = make_windows(store.signals)
@@ -210,7 +210,7 @@ def test_byte_identical_recordings_are_left_out_and_listed(tmp_path: Path) -> No
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         for name in ("1001_L_1", "1001_L_2"):
             archive.writestr(f"11.Walk/{name}.csv", ku_har_csv())
-    summary = convert(tmp_path / "two.zip", tmp_path / "store")
+    summary = build_store(tmp_path / "two.zip", tmp_path / "store")
     assert summary.recordings == 1
     assert (
         Problem("11.Walk/1001_L_2", "duplicate recording", "byte for byte 11.Walk/1001_L_1", "left out")
@@ -223,7 +223,7 @@ def test_what_many_files_share_is_told_in_one_line(tmp_path: Path) -> None:
         for number in range(20):
             archive.writestr(f"1_{number}.csv", kinelab_csv(subject=number, seconds=2))
             archive.writestr(f"2_{number}.csv", "")
-    (problem,) = convert(tmp_path / "many.zip", tmp_path / "store").problems
+    (problem,) = build_store(tmp_path / "many.zip", tmp_path / "store").problems
     assert (problem.source, problem.kind) == ("20 files", "unreadable file")
     assert "2_19.csv" in problem.detail
 
@@ -235,15 +235,15 @@ def test_the_fingerprint_is_that_of_the_content(archive: Path, store: Store, tmp
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1_x.csv").write_text(kinelab_csv())
-    first = convert(tmp_path / "a", tmp_path / "sa").fingerprint
-    assert convert(tmp_path / "b", tmp_path / "sb").fingerprint == first
+    first = build_store(tmp_path / "a", tmp_path / "sa").fingerprint
+    assert build_store(tmp_path / "b", tmp_path / "sb").fingerprint == first
     (tmp_path / "b" / "1_x.csv").write_text(kinelab_csv(seconds=9))
-    assert convert(tmp_path / "b", tmp_path / "sc").fingerprint != first
+    assert build_store(tmp_path / "b", tmp_path / "sc").fingerprint != first
 
 
 def test_progress_rises_to_one(archive: Path, tmp_path: Path) -> None:
     events: list[dict[str, object]] = []
-    convert(archive, tmp_path / "store", events.append)
+    build_store(archive, tmp_path / "store", events.append)
     fractions = [event["fraction"] for event in events]
     assert fractions == sorted(fractions)  # type: ignore[type-var]
     assert fractions[-1] == 1.0
@@ -255,13 +255,13 @@ def test_nothing_is_left_when_the_person_stops_it(archive: Path, tmp_path: Path)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(archive, tmp_path / "stores" / "new", stop)
+        build_store(archive, tmp_path / "stores" / "new", stop)
     assert list((tmp_path / "stores").iterdir()) == []
 
 
 def test_a_store_is_never_overwritten(archive: Path, store: Store) -> None:
     with pytest.raises(FileExistsError):
-        convert(archive, store.folder)
+        build_store(archive, store.folder)
 
 
 @pytest.mark.parametrize("manifest", [None, "{", '{"version": 0}'])
@@ -275,12 +275,12 @@ def test_a_folder_that_is_no_store_is_refused(manifest: str | None, tmp_path: Pa
 def test_a_set_without_a_usable_recording_says_why(tmp_path: Path) -> None:
     (tmp_path / "1_a.csv").write_text("\n".join(kinelab_csv().splitlines()[:6]))
     with pytest.raises(InsufficientData, match="record for longer"):
-        convert(tmp_path / "1_a.csv", tmp_path / "store")
+        build_store(tmp_path / "1_a.csv", tmp_path / "store")
 
 
 def test_a_path_with_nothing_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HarError, match="no such file"):
-        convert(tmp_path / "nowhere.zip", tmp_path / "store")
+        build_store(tmp_path / "nowhere.zip", tmp_path / "store")
 
 
 def test_recordings_with_and_without_gravity_are_not_mixed(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_recordings_with_and_without_gravity_are_not_mixed(tmp_path: Path) -> No
     data.mkdir()
     (data / "1_a.csv").write_text(kinelab_csv(gravity="included"))
     (data / "2_a.csv").write_text(kinelab_csv(gravity="removed"))
-    summary = convert(data, tmp_path / "store")
+    summary = build_store(data, tmp_path / "store")
     assert (summary.recordings, summary.gravity) == (1, "included")
     assert [p.kind for p in summary.problems] == ["unusable recording"]
     assert replace(summary, problems=()).recordings == 1

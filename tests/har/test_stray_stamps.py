@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.har.recordings.quality import card
-from app.har.signals.clocks import gap_problems, stray_stamps
-from app.har.signals.normalisation import settle
+from app.har.signals.clocks import find_timestamp_outliers, gap_problems
+from app.har.signals.normalisation import normalise_units
 from app.har.signals.types import Recording, Stream
 from tests import synthetic
 
@@ -43,7 +43,7 @@ def put(at: int, *stamps: float) -> NDArray[np.float64]:
          "a century away"],
 )  # fmt: skip
 def test_a_stamp_from_which_the_clock_comes_back_is_a_fault(time: NDArray[np.float64], stray: list[int]) -> None:
-    assert stray_stamps(time).tolist() == stray
+    assert find_timestamp_outliers(time).tolist() == stray
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_stamp_from_which_the_clock_comes_back_is_a_fault(time: NDArray[np.flo
          "backwards", "days of a slow sensor"],
 )  # fmt: skip
 def test_a_clock_that_runs_on_from_where_it_went_is_none(time: NDArray[np.float64]) -> None:
-    assert not len(stray_stamps(time))
+    assert not len(find_timestamp_outliers(time))
 
 
 @given(st.integers(1, 1499), st.integers(1, 5), st.floats(0.7, 1e15), st.sampled_from([-1, 1]), st.floats(5, 500))
@@ -75,7 +75,7 @@ def test_just_the_wrong_stamps_are_found_wherever_they_are(
     time = np.arange(1500) / rate_hz
     off = max(off_s, 12 / rate_hz)
     wrong = np.insert(time, at, np.full(n, time[at] + sign * off))
-    assert stray_stamps(wrong).tolist() == list(range(at, at + n))
+    assert find_timestamp_outliers(wrong).tolist() == list(range(at, at + n))
 
 
 def test_the_card_of_a_watch_that_was_off_for_thirty_years_costs_no_more_than_its_samples() -> None:
@@ -106,9 +106,9 @@ def test_a_few_values_that_no_sensor_gives_are_left_out_and_many_are_another_uni
     values = recording.streams[0].values.copy()
     values[40, 1] = -2e5
     broken = replace(recording, streams=(replace(recording.streams[0], values=values), recording.streams[1]))
-    settled = settle(broken)
+    settled = normalise_units(broken)
     assert [(p.kind, "at 0.8 s" in p.detail) for p in settled.problems] == [("impossible values", True)]
     np.testing.assert_array_equal(settled.streams[0].values, np.delete(values, 40, axis=0))
     assert len(settled.streams[0].time_s) == len(values) - 1
     scaled = replace(recording.streams[0], values=recording.streams[0].values * 1e5)
-    assert not settle(replace(recording, streams=(scaled,))).problems
+    assert not normalise_units(replace(recording, streams=(scaled,))).problems

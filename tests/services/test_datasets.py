@@ -143,12 +143,12 @@ def test_a_conversion_that_was_killed_is_swept_at_the_next_start(app: Flask, tmp
 import os, signal
 from pathlib import Path
 from app import create_app
-from app.services import datasets
+from app.services.datasets import library
 def die(event):
     if event["stage"] == "reading" and (event.get("fraction") or 0) > 0.3:
         os.kill(os.getpid(), signal.SIGKILL)
 with create_app().app_context():
-    datasets.add("dying", Path({str(archive)!r}), on_event=die)
+    library.add("dying", Path({str(archive)!r}), on_event=die)
 """
     process = subprocess.run([sys.executable, "-c", converting], capture_output=True, text=True)
     assert process.returncode == -signal.SIGKILL, process.stderr
@@ -172,7 +172,7 @@ def test_a_store_that_another_process_is_writing_is_not_swept(app: Flask) -> Non
     assert not theirs.exists()
 
 
-def finished(adding: imports.Adding) -> imports.Adding:
+def finished(adding: imports.DatasetImport) -> imports.DatasetImport:
     assert adding.done.wait(60)
     db.session.rollback()  # see what the other thread committed
     return adding
@@ -180,7 +180,7 @@ def finished(adding: imports.Adding) -> imports.Adding:
 
 def test_adding_in_the_background_ends_with_the_data_set_and_no_upload(app: Flask, archive: Path) -> None:
     with archive.open("rb") as upload:
-        adding = finished(imports.start_adding("small", upload=upload, filename="<b>evil</b>/../../x.zip"))
+        adding = finished(imports.start_import("small", upload=upload, filename="<b>evil</b>/../../x.zip"))
     assert (adding.status, adding.http_status, adding.message) == ("finished", 200, "")
     assert library.get("small").source == "<b>evil</b>/../../x.zip"
     assert list(app.config["UPLOADS"].iterdir()) == []
@@ -189,7 +189,7 @@ def test_adding_in_the_background_ends_with_the_data_set_and_no_upload(app: Flas
 
 
 def test_a_failed_adding_keeps_its_reason(app: Flask, tmp_path: Path) -> None:
-    adding = finished(imports.start_adding("gone", path=str(tmp_path / "gone.zip")))
+    adding = finished(imports.start_import("gone", path=str(tmp_path / "gone.zip")))
     assert (adding.status, adding.http_status) == ("failed", 422)
     assert "gone.zip" in imports.get(adding.token).as_dict()["message"]
     assert library.list_datasets() == []
@@ -198,20 +198,20 @@ def test_a_failed_adding_keeps_its_reason(app: Flask, tmp_path: Path) -> None:
 def test_a_second_adding_waits_and_the_same_name_is_refused_meanwhile(app: Flask, archive: Path) -> None:
     (app.config["INSTANCE"] / "datasets").mkdir()
     with FileLock(app.config["INSTANCE"] / "datasets" / "conversion.lock"):
-        adding = imports.start_adding("small", path=str(archive))
+        adding = imports.start_import("small", path=str(archive))
         assert imports.running() == [adding]
         time.sleep(0.2)
         assert (adding.status, adding.stage) == ("running", "waiting for its turn")
         with pytest.raises(Conflict, match="being added"):
-            imports.start_adding("small", path=str(archive))
+            imports.start_import("small", path=str(archive))
     assert finished(adding).status == "finished"
 
 
 def test_an_upload_and_a_path_at_once_or_none_is_refused(app: Flask, archive: Path) -> None:
     with pytest.raises(Invalid):
-        imports.start_adding("small")
+        imports.start_import("small")
     with archive.open("rb") as upload, pytest.raises(Invalid):
-        imports.start_adding("small", path="x", upload=upload)
+        imports.start_import("small", path="x", upload=upload)
 
 
 def test_an_adding_of_another_life_of_the_server_is_not_known(app: Flask) -> None:

@@ -28,13 +28,13 @@ from tests.trained import Example, recording_csv, register_model
 
 
 def upload(user: User, content: bytes, name: str = "a.csv", **options: Any) -> Prediction:
-    return predictions.upload(user.id, name, io.BytesIO(content), **options)
+    return predictions.store_and_recognise(user.id, name, io.BytesIO(content), **options)
 
 
 def drawn(prediction: Prediction, from_s: float | None = None, to_s: float | None = None) -> dict[str, Any]:
     """Return what is drawn of the first recording of an upload."""
     recognised = predictions.result(prediction)
-    return predictions.drawing(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s)
+    return predictions.timeline_data(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s)
 
 
 def uploads(app: Flask) -> list[Path]:
@@ -92,7 +92,7 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
 
 def test_a_file_on_disk_can_be_uploaded_as_well_as_a_stream(user: User, model: ModelVersion, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(recording_csv())
-    prediction = predictions.upload(user.id, "a.csv", tmp_path / "a.csv")
+    prediction = predictions.store_and_recognise(user.id, "a.csv", tmp_path / "a.csv")
     assert prediction.summary["windows"] == 4
 
 
@@ -177,7 +177,7 @@ def test_what_the_model_cannot_take_is_refused_in_words_and_nothing_of_it_remain
 
 def test_nothing_remains_when_the_last_step_fails(app: Flask, user: User, model: ModelVersion) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
-        predictions.upload(user.id + 4711, "a.csv", io.BytesIO(recording_csv()))
+        predictions.store_and_recognise(user.id + 4711, "a.csv", io.BytesIO(recording_csv()))
     assert uploads(app) == []
     assert count(StoredRecording) == count(Prediction) == 0
 
@@ -319,7 +319,7 @@ def test_what_an_earlier_version_stored_is_read_without_a_time_of_day(app: Flask
     old = predictions.result(prediction)
     assert old.bouts()[0]["start_utc"] is None
     assert [b["start_s"] for b in old.bouts()] == [b["start_s"] for b in result.bouts()]
-    assert predictions.drawing(prediction.recording, old, 0)["axis"] == "Time since the start (h:mm:ss)"
+    assert predictions.timeline_data(prediction.recording, old, 0)["axis"] == "Time since the start (h:mm:ss)"
 
 
 @pytest.mark.parametrize("file_format", ["png", "svg"])
@@ -336,14 +336,14 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
 ) -> None:
     windows_file = data_dir / "ku-har" / "subsamples_60x1803.csv"
     register_model(walking_model, tmp_path, "walking")
-    prediction = predictions.upload(user.id, "subsamples.csv", windows_file)
+    prediction = predictions.store_and_recognise(user.id, "subsamples.csv", windows_file)
     result = predictions.result(prediction)
     assert result.layout == "windows"
     assert len(result.windows()) == len(result.bouts()) == 60
     assert {row["activity"] for row in result.windows()} <= {"Rest", "Walk", "Run"}
     # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down, of which the small model knows two
     assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (20, 40)
-    assert predictions.drawing(prediction.recording, result, None)["signal"] == []
+    assert predictions.timeline_data(prediction.recording, result, None)["signal"] == []
     assert predictions.timeline_image(prediction, None, "png").startswith(b"\x89PNG")
 
 

@@ -14,8 +14,8 @@ import pytest
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.errors import UnusableRecording
 from app.har.recordings.upload import read_upload
-from app.har.signals.gravity import convert
-from app.har.signals.normalisation import settle
+from app.har.signals.gravity import match_gravity
+from app.har.signals.normalisation import normalise_units
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import MOTION, Recording
 from app.har.types import FloatArray, TimeArray
@@ -163,7 +163,7 @@ def test_the_plot_has_a_break_where_the_sensor_stopped_and_none_where_it_ran(use
 
 def as_before(recording: Recording, model: ActivityClassifier) -> tuple[TimeArray, FloatArray]:
     """Return start and probabilities of the windows in which all sensors ran."""
-    own = convert(recording, model.gravity)
+    own = match_gravity(recording, model.gravity)
     windows = make_windows(to_signal_set([own], model.sampling_rate_hz, MOTION), by_label=False)
     return windows.start_s, model.recognise(windows).probabilities
 
@@ -177,7 +177,7 @@ def test_the_accelerometer_of_a_real_export_is_recognised_through_the_hole(
         for file in sorted((data_dir / "phone-exports" / "sensor-logger").iterdir()):
             archive.write(file, file.name)
     result, signals, _ = recognise(path, path.name, lambda: ku_har, "lab/1")
-    start_s, proba = as_before(settle(read_upload(path, path.name)[0]), ku_har)
+    start_s, proba = as_before(normalise_units(read_upload(path, path.name)[0]), ku_har)
     assert (len(start_s), len(result)) == (60, 88)
     np.testing.assert_array_equal(result.start_s[:60], start_s)
     np.testing.assert_allclose(result.proba[:60], proba, atol=1e-4)

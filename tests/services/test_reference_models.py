@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE
-from app.har.datasets.store import convert, open_store
+from app.har.datasets.store import build_store, open_store
 from app.har.errors import ModelIntegrityError
 from app.har.evaluation.scores import evaluate
 from app.har.windows import make_windows
@@ -96,7 +96,7 @@ def test_one_that_is_changed_later_is_refused(app: Flask, file: str) -> None:
 def test_its_figures_are_those_of_the_embedded_example(app: Flask, tmp_path: Path) -> None:
     reference_models.add_at_start()
     version = model_versions.get("reference-physiotherapy")
-    convert(EMBEDDED_EXAMPLE, tmp_path / "store")
+    build_store(EMBEDDED_EXAMPLE, tmp_path / "store")
     windows = make_windows(open_store(tmp_path / "store").signals)
     people = model_versions.provenance(version)["split"]["subjects"]
     assert not set(people["train"]) & set(people["test"])

@@ -59,7 +59,7 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(examp
 
 def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flask, tmp_path: Path) -> None:
     config = TrainConfig(
-        models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9, any_way_round=True
+        models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9, rotation_augmentation=True
     )
     run = training.train(EXAMPLE, config)
     assert run.status is RunStatus.FINISHED, run.reason
@@ -71,7 +71,7 @@ def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flas
     assert manifest["data"]["dataset"] == EXAMPLE
     assert manifest["preparation"] == {"low_pass_hz": 8.0, "separate_gravity": True, "gap_s": 0.9}
     assert manifest["gravity"] == "removed"
-    assert manifest["model_config"]["any_way_round"] is True
+    assert manifest["model_config"]["rotation_augmentation"] is True
     card = model_versions.card(version)
     assert card
     assert "Low-pass filter at 8.0 Hz" in card.read_text(encoding="utf-8")

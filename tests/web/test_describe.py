@@ -162,7 +162,7 @@ def test_the_description_can_be_saved_for_the_command_line(admin_client: FlaskCl
     saved = admin_client.post(address, data={**form, "label_from": "folder", "yaml": "Save as YAML"})
     assert "attachment" in saved.headers["Content-Disposition"]
     description = from_yaml(saved.text, "own.yaml")
-    assert (description.label.told, description.subject.told) == ("folder", "column")
+    assert (description.label.kind, description.subject.kind) == ("folder", "column")
     assert description.columns is not None
 
 

@@ -61,9 +61,9 @@ def test_every_model_can_be_chosen_and_four_are_at_first(example: Flask, admin_c
 def test_a_training_started_from_the_page_shows_progress_then_table_and_downloads(
     example: Flask, admin_client: FlaskClient
 ) -> None:
-    response = admin_client.post("/training/", data=ANSWERS | {"any_way_round": "y"})
+    response = admin_client.post("/training/", data=ANSWERS | {"rotation_augmentation": "y"})
     assert response.status_code == 302
-    assert training.get(1).config["any_way_round"] is True
+    assert training.get(1).config["rotation_augmentation"] is True
     address = response.location
     page = admin_client.get(address).get_data(as_text=True)
     assert 'id="progress"' in page or 'id="comparison"' in page

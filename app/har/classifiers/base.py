@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.har.errors import UnusableRecording
 from app.har.evaluation.splits import check_trainable
@@ -16,29 +13,6 @@ from app.har.signals.filters import Preparation
 from app.har.signals.types import Gravity
 from app.har.types import Event, FloatArray, OnEvent, ignore_event
 from app.har.windows import WindowSet
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What the model says of windows, and what it said it from."""
-
-    probabilities: FloatArray  # (n, n_activities)
-    time_attention: FloatArray  # (n, n_frames), rows sum to 1
-    sensor_attention: FloatArray  # (n, n_sensors), rows sum to 1; 0 for what was not listened to
-    embedding: FloatArray  # (n, units)
-    strangeness: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
-    turned: NDArray[np.bool_]  # (n, n_sensors): gravity points to where it never did in training
-
-    @classmethod
-    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
-        """Put what was recognised of successive windows in one."""
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
-
-    @property
-    def unfamiliar(self) -> NDArray[np.bool_]:
-        """Return the windows of which no sensor is like what was seen in training."""
-        return np.asarray((self.strangeness > 1).all(axis=1))
-
 
 C = TypeVar("C", bound="Classifier")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.datasets.description import Clock, Description, Origin
+from app.har.datasets.description import AnnotationSource, Clock, Description
 from app.har.datasets.label_table import Row, read_label_table
 from app.har.datasets.name_patterns import NamePattern, name_pattern
 from app.har.errors import HarError, UnreadableData
@@ -30,7 +30,7 @@ from app.har.recordings.importers import importer_of
 from app.har.recordings.layout import Layout
 from app.har.recordings.mappings import mapped, mapping
 from app.har.recordings.mappings.mapping import TIME_UNITS
-from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, ahead, in_one_unit, natural
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, natural_sort_key, prefetch_map, with_consistent_units
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_members
 from app.har.signals.clocks import first_s
@@ -46,7 +46,7 @@ META = "meta"  # a folder of some apps' exports that belongs to the one around i
 
 
 @dataclass(frozen=True)
-class Assigned:
+class FileLabels:
     """What is known of one file before it is opened."""
 
     label: str | None = None  # None: the file itself says, or nothing does
@@ -55,7 +55,7 @@ class Assigned:
     missing: str = ""  # why it is left out, "" if it is not
 
 
-class Assignment:
+class LabelAssignment:
     """Labels and subjects of the files of a data set, by a description.
 
     Raises
@@ -65,8 +65,10 @@ class Assignment:
 
     def __init__(self, description: Description, members: Sequence[Member]) -> None:
         self.description = description
-        self.members = sorted(members, key=lambda member: (natural(home_of(member.name)), natural(member.name)))
-        tables = {origin.table for origin in self._origins.values() if origin.told == "table"}
+        self.members = sorted(
+            members, key=lambda member: (natural_sort_key(recording_folder(member.name)), natural_sort_key(member.name))
+        )
+        tables = {origin.table for origin in self._origins.values() if origin.kind == "table"}
         by_name = {name: member for member in members for name in (member.name, PurePosixPath(member.name).name)}
         for name in tables - set(by_name):
             raise UnreadableData(
@@ -78,28 +80,28 @@ class Assignment:
         self._rows = {name: read_label_table(by_name[name], names) for name in tables}
 
     @cached_property
-    def _origins(self) -> Mapping[str, Origin]:
+    def _origins(self) -> Mapping[str, AnnotationSource]:
         return {"label": self.description.label, "subject": self.description.subject}
 
     @cached_property
     def _patterns(self) -> Mapping[str, NamePattern]:
-        return {part: name_pattern(o.pattern) for part, o in self._origins.items() if o.told == "name"}
+        return {part: name_pattern(o.pattern) for part, o in self._origins.items() if o.kind == "name"}
 
-    def of(self, name: str) -> Assigned:
+    def for_file(self, name: str) -> FileLabels:
         """Return what is known of a file by its name."""
         found: dict[str, str | None] = {}
         for part, origin in self._origins.items():
-            if origin.told == "name":
+            if origin.kind == "name":
                 words = self._patterns[part].match(name)
                 if words is None:
-                    return Assigned(missing=f"its name is not like {origin.pattern}")
+                    return FileLabels(missing=f"its name is not like {origin.pattern}")
                 found[part] = words[part]
-            elif origin.told == "folder":
-                folders = [part for part in PurePosixPath(home_of(name)).parts if part != "."]
+            elif origin.kind == "folder":
+                folders = [part for part in PurePosixPath(recording_folder(name)).parts if part != "."]
                 found[part] = folders[-origin.level] if len(folders) >= origin.level else None
-            elif origin.told == "one":
+            elif origin.kind == "one":
                 found[part] = origin.value
-            elif origin.told == "table":
+            elif origin.kind == "table":
                 own = self._rows[origin.table].get(name, [])
                 texts = [
                     row.subject if part == "subject" else row.label
@@ -107,16 +109,18 @@ class Assignment:
                     if row.start is None or part == "subject"
                 ]
                 found[part] = next(filter(None, texts), None)
-        timed = self._rows[self.description.label.table].get(name, []) if self.description.label.told == "table" else []
-        return Assigned(found.get("label"), found.get("subject"), tuple(row for row in timed if row.start is not None))
+        timed = self._rows[self.description.label.table].get(name, []) if self.description.label.kind == "table" else []
+        return FileLabels(
+            found.get("label"), found.get("subject"), tuple(row for row in timed if row.start is not None)
+        )
 
-    def problems(self, name: str, assigned: Assigned) -> list[Problem]:
+    def problems(self, name: str, assigned: FileLabels) -> list[Problem]:
         """List what a file's name, folder or table does not tell."""
         if assigned.missing:
             return [Problem(name, "name unlike the pattern", assigned.missing, "file skipped")]
         found = []
         for part, text in (("label", assigned.label), ("subject", assigned.subject)):
-            told = self._origins[part].told
+            told = self._origins[part].kind
             if text or told == "column" or (part == "label" and assigned.rows):
                 continue
             where = f"no line of {self._origins[part].table}" if told == "table" else f"no {told}"
@@ -125,7 +129,7 @@ class Assignment:
         return found
 
 
-def home_of(name: str) -> str:
+def recording_folder(name: str) -> str:
     """Return the folder of the recording that a file is of, "." for none."""
     folder = PurePosixPath(name).parent
     return str(folder.parent if folder.name.lower() == META else folder)
@@ -136,14 +140,14 @@ class _Opened:
     """A file, its importer, and what it held: recordings, or a part of one that other files belong to."""
 
     member: Member
-    assigned: Assigned
+    assigned: FileLabels
     recordings: tuple[Recording, ...] = ()
     source: Source | None = None
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass
-class OwnRecordings:
+class DescribedDataset:
     """The loader of a described data set."""
 
     description: Description
@@ -162,17 +166,17 @@ class OwnRecordings:
         ------
         UnreadableData : a table of labels is missing or at fault.
         """
-        assignment = Assignment(self.description, members)
-        yield from in_one_unit(
+        assignment = LabelAssignment(self.description, members)
+        yield from with_consistent_units(
             self._all(assignment), assignment.candidates, lambda member: self._open(assignment, member).recordings
         )
 
-    def _all(self, assignment: Assignment) -> Iterator[Part]:
+    def _all(self, assignment: LabelAssignment) -> Iterator[Part]:
         total, done = sum(member.size for member in assignment.candidates) or 1, 0
         taken: dict[str, int] = {}
         waiting: list[_Opened] = []
-        for opened in ahead(partial(self._open, assignment), assignment.candidates):
-            if waiting and home_of(waiting[0].member.name) != home_of(opened.member.name):
+        for opened in prefetch_map(partial(self._open, assignment), assignment.candidates):
+            if waiting and recording_folder(waiting[0].member.name) != recording_folder(opened.member.name):
                 yield from self._together(waiting, done / total, taken)
                 waiting = []
             done += opened.member.size
@@ -183,9 +187,9 @@ class OwnRecordings:
             yield from self._parts(opened.recordings, name, opened.assigned, done / total, taken)
         yield from self._together(waiting, 1.0, taken)
 
-    def _open(self, assignment: Assignment, member: Member) -> _Opened:
+    def _open(self, assignment: LabelAssignment, member: Member) -> _Opened:
         """Read a file, unless it is one of several of a recording."""
-        assigned = assignment.of(member.name)
+        assigned = assignment.for_file(member.name)
         problems = assignment.problems(member.name, assigned)
         opened = _Opened(member, assigned, problems=tuple(problems))
         if assigned.missing:
@@ -220,7 +224,7 @@ class OwnRecordings:
             importer = importer_of(one.source.layout) if one.source else None
             groups.setdefault((importer, one.assigned), []).append(one)
         for (importer, assigned), own in groups.items():
-            first, folder = own[0].member.name, home_of(own[0].member.name)
+            first, folder = own[0].member.name, recording_folder(own[0].member.name)
             around = str(PurePosixPath(first).with_suffix("")) if folder == "." else folder
             try:
                 sources = [one.source for one in own if one.source]
@@ -237,7 +241,7 @@ class OwnRecordings:
                 yield from self._parts([recording], name, assigned, fraction, taken)
 
     def _parts(
-        self, recordings: Sequence[Recording], name: str, assigned: Assigned, fraction: float, taken: dict[str, int]
+        self, recordings: Sequence[Recording], name: str, assigned: FileLabels, fraction: float, taken: dict[str, int]
     ) -> Iterator[Part]:
         for recording in recordings:
             taken[name] = taken.get(name, 0) + 1
@@ -245,18 +249,18 @@ class OwnRecordings:
             finished = self._told(recording, printable(unique), assigned)
             yield Part(finished, _rows(finished), fraction=fraction)
 
-    def _told(self, recording: Recording, name: str, assigned: Assigned) -> Recording:
+    def _told(self, recording: Recording, name: str, assigned: FileLabels) -> Recording:
         """Give a recording the label and subject that are told of it."""
         subject = assigned.subject or UNKNOWN_SUBJECT
         problems = recording.problems
-        if self.description.subject.told == "column":
+        if self.description.subject.kind == "column":
             subject = recording.subject
             if subject in (recording.recording_id, PurePosixPath(recording.recording_id).stem):  # for want of one
                 subject = UNKNOWN_SUBJECT
                 detail = "the file does not tell it"
                 problems += (Problem(name, "no subject", detail, f"subject {UNKNOWN_SUBJECT!r}"),)
         recording = replace(recording, recording_id=name, subject=printable(subject), problems=problems)
-        if self.description.label.told == "column":
+        if self.description.label.kind == "column":
             return recording
         activity = printable(assigned.label) if assigned.label else None
         streams = tuple(replace(stream, labels=None) for stream in recording.streams)

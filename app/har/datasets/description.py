@@ -16,10 +16,10 @@ MAX_LEVEL = 20
 
 
 @dataclass(frozen=True)
-class Origin:
+class AnnotationSource:
     """Where the label, or the subject, of each recording is told."""
 
-    told: Told
+    kind: Told
     level: int = 1  # of "folder": 1 is the one that the file is in, 2 the one around that
     pattern: str = ""  # of "name"; see `names.NamePattern`
     table: str = ""  # of "table": the file's name; see `label_table`
@@ -27,16 +27,16 @@ class Origin:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as written to YAML."""
-        own = {"folder": "level", "name": "pattern", "table": "table", "one": "value"}.get(self.told)
-        return {"from": self.told} | ({own: getattr(self, own)} if own else {})
+        own = {"folder": "level", "name": "pattern", "table": "table", "one": "value"}.get(self.kind)
+        return {"from": self.kind} | ({own: getattr(self, own)} if own else {})
 
 
 @dataclass(frozen=True)
 class Description:
     """How to make a data set of recordings."""
 
-    label: Origin
-    subject: Origin
+    label: AnnotationSource
+    subject: AnnotationSource
     columns: ColumnMapping | None = None  # of files in no known layout
     clock: Clock = "start"  # of the intervals of a table: seconds from the recording's start, or the file's own time
 
@@ -70,12 +70,12 @@ def from_section(document: Section) -> Description:
     clock: Any = document.choice("clock", get_args(Clock)) or "start"
     document.end()
     for part, origin in (("label", label), ("subject", subject)):
-        if origin.told == "column" and found is not None and getattr(found, part) is None:
+        if origin.kind == "column" and found is not None and getattr(found, part) is None:
             raise document.fault(f"columns.{part}", f"the column that holds the {part}, because {part}.from is column")
     return Description(label, subject, found, clock)
 
 
-def _origin(document: Section, part: str) -> Origin:
+def _origin(document: Section, part: str) -> AnnotationSource:
     ways = [told for told in get_args(Told) if told != "one" or part == "subject"]
     own = document.section(part, "the key from, and what belongs to it")
     if own is None:
@@ -83,7 +83,7 @@ def _origin(document: Section, part: str) -> Origin:
     told: Any = own.choice("from", ways)
     if told is None:
         raise own.fault("from", f"one of {', '.join(ways)}")
-    origin = Origin(told)
+    origin = AnnotationSource(told)
     if told == "folder":
         level = own.number("level", f"a whole number from 1 to {MAX_LEVEL}", 1, MAX_LEVEL)
         if level is not None and level % 1:
@@ -98,7 +98,7 @@ def _origin(document: Section, part: str) -> Origin:
             raise own.fault(key, expected)
         if told == "name":
             _check_pattern(own, part, text)
-        origin = Origin(told, **{key: text})  # type: ignore[arg-type]
+        origin = AnnotationSource(told, **{key: text})  # type: ignore[arg-type]
     own.end()
     return origin
 

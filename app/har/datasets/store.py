@@ -27,13 +27,13 @@ from app.har.datasets.rows import Row, RowTable, RowWriter
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.recordings.files import open_files, wanted
 from app.har.recordings.formats.kinelab_csv import write_csv
-from app.har.recordings.parts import UNKNOWN_SUBJECT, natural
+from app.har.recordings.parts import UNKNOWN_SUBJECT, natural_sort_key
 from app.har.signals.resampling import StretchIndex, common_modalities, common_rate, to_signal_set
 from app.har.signals.types import Gravity, Recording, SignalSet
 from app.har.types import FloatArray, OnEvent, Problem, TimeArray, ignore_event
-from app.har.windows import Runs, label_runs
+from app.har.windows import LabelSegments, label_segments
 
-__all__ = ["EMBEDDED_EXAMPLE", "Store", "Summary", "convert", "open_store"]
+__all__ = ["EMBEDDED_EXAMPLE", "Store", "Summary", "build_store", "open_store"]
 
 FORMAT_VERSION = 1
 SUMMARY_WINDOW_S = 3.0
@@ -64,7 +64,7 @@ class Summary:
         return asdict(self) | {"channels": list(self.channels), "problems": [asdict(p) for p in self.problems]}
 
 
-def convert(
+def build_store(
     path: Path,
     folder: Path,
     on_event: OnEvent = ignore_event,
@@ -240,7 +240,7 @@ def _samples(folder: Path, samples: int, channels: int) -> tuple[FloatArray, NDA
 def _summary(
     signals: SignalSet, loader: Loader, tables: Sequence[dict[str, Any]], problems: Sequence[Problem], fingerprint: str
 ) -> Summary:
-    windows = {row["activity"]: row["windows"] for row in _per_activity(signals, label_runs(signals))}
+    windows = {row["activity"]: row["windows"] for row in _per_activity(signals, label_segments(signals))}
     return Summary(
         format=loader.FORMAT,
         format_title=loader.TITLE,
@@ -268,7 +268,7 @@ def condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
         if len(own) <= LISTED_ONE_BY_ONE:
             yield from own
             continue
-        names = sorted({problem.source for problem in own}, key=natural)
+        names = sorted({problem.source for problem in own}, key=natural_sort_key)
         which = f" Files: {', '.join(names[:200])}{' …' if len(names) > 200 else ''}" if not source else ""
         first = "" if source else f" in {own[0].source}"
         yield Problem(
@@ -279,7 +279,7 @@ def condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
         )
 
 
-def _per_activity(signals: SignalSet, runs: Runs) -> list[dict[str, Any]]:
+def _per_activity(signals: SignalSet, runs: LabelSegments) -> list[dict[str, Any]]:
     n_timesteps = round(SUMMARY_WINDOW_S * signals.sampling_rate_hz)
     counts = runs.counts(n_timesteps, n_timesteps)
     recording = signals.recording[runs.stretch]
@@ -353,8 +353,8 @@ class Store:
         )
 
     @cached_property
-    def _runs(self) -> Runs:
-        return label_runs(self.signals)
+    def _runs(self) -> LabelSegments:
+        return label_segments(self.signals)
 
     def per_activity(self) -> list[dict[str, Any]]:
         """Return activity, recordings, subjects, minutes and windows (of 3 s), an entry an activity."""

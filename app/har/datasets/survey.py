@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from app.har.datasets.described import home_of
-from app.har.datasets.description import Description, Origin
+from app.har.datasets.described import recording_folder
+from app.har.datasets.description import AnnotationSource, Description
 from app.har.datasets.label_table import is_label_table
 from app.har.errors import HarError
 from app.har.recordings.conversions import sources_in, tables_in
@@ -15,7 +15,7 @@ from app.har.recordings.files import Member, is_archive, is_document
 from app.har.recordings.importers import importer_of
 from app.har.recordings.mappings import mapping
 from app.har.recordings.mappings.mapping import ColumnMapping
-from app.har.recordings.parts import natural
+from app.har.recordings.parts import natural_sort_key
 from app.har.recordings.tables import Source
 
 LOOKED_AT = 40
@@ -41,20 +41,22 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     stem = PurePosixPath(found.names[0]).stem if found.names else ""
     pieces = stem.count("_") + 1
     words = ("{subject}", "{label}", "{trial}", *(f"{{part_{letter}}}" for letter in "abcde"))
-    by_name = Origin("name", pattern="_".join(words[:pieces]) if 1 < pieces <= len(words) else "{subject}_{label}")
-    table = Origin("table", table=found.tables[0]) if found.tables else None
-    folder = Origin("folder") if depth else None
-    column = Origin("column") if columns and columns.label else None
-    around = Origin("folder", level=2) if depth > 1 else None
-    own_subject = Origin("column") if columns and columns.subject else None
+    by_name = AnnotationSource(
+        "name", pattern="_".join(words[:pieces]) if 1 < pieces <= len(words) else "{subject}_{label}"
+    )
+    table = AnnotationSource("table", table=found.tables[0]) if found.tables else None
+    folder = AnnotationSource("folder") if depth else None
+    column = AnnotationSource("column") if columns and columns.label else None
+    around = AnnotationSource("folder", level=2) if depth > 1 else None
+    own_subject = AnnotationSource("column") if columns and columns.subject else None
     label = table or column or folder or by_name
-    subject = table or own_subject or around or (by_name if pieces > 1 else Origin("one", value="unknown"))
+    subject = table or own_subject or around or (by_name if pieces > 1 else AnnotationSource("one", value="unknown"))
     return Description(label, subject, columns)
 
 
 def survey(members: Sequence[Member]) -> Survey:
     """Look at some of the files, spread over all of them, and at the smallest."""
-    candidates = sorted((m for m in members if not is_document(m.name)), key=lambda m: natural(m.name))
+    candidates = sorted((m for m in members if not is_document(m.name)), key=lambda m: natural_sort_key(m.name))
     step = max(1, -(-len(candidates) // LOOKED_AT))
     small = sorted(candidates, key=lambda m: (m.name.count("/"), m.size))[:10]
     chosen = list({m.name: m for m in [*candidates[::step], *small]}.values())
@@ -85,10 +87,10 @@ def survey(members: Sequence[Member]) -> Survey:
         layouts[kind] = layouts.get(kind, 0) + 1
     folders: dict[str, int] = {}
     for member in candidates:
-        folders[home_of(member.name)] = folders.get(home_of(member.name), 0) + 1
+        folders[recording_folder(member.name)] = folders.get(recording_folder(member.name), 0) + 1
     return Survey(
         tuple(m.name for m in candidates if m.name not in tables),
-        tuple(sorted(folders.items(), key=lambda pair: natural(pair[0]))),
+        tuple(sorted(folders.items(), key=lambda pair: natural_sort_key(pair[0]))),
         tuple(sorted(layouts.items(), key=lambda pair: -pair[1])),
         len(chosen),
         tuple(tables),

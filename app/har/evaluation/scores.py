@@ -12,8 +12,8 @@ from app.har.evaluation.types import (
     Comparison,
     Confidence,
     Coverage,
-    Interval,
     Metrics,
+    ScoreInterval,
     SubjectMetrics,
 )
 from app.har.types import FloatArray, IntArray
@@ -154,9 +154,9 @@ def _per_subject(windows: WindowSet, found: IntArray) -> tuple[SubjectMetrics, .
     return tuple(sorted(rows, key=lambda row: row.accuracy))
 
 
-def _intervals(value: NDArray[np.float64], draws: NDArray[np.float64]) -> list[Interval]:
+def _intervals(value: NDArray[np.float64], draws: NDArray[np.float64]) -> list[ScoreInterval]:
     low, high = np.nanpercentile(draws, (2.5, 97.5), axis=0)
-    return [Interval(*map(float, ends)) for ends in zip(value, low, high, strict=True)]
+    return [ScoreInterval(*map(float, ends)) for ends in zip(value, low, high, strict=True)]
 
 
 def _bootstrap(windows: WindowSet, found: IntArray, seed: int) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Interval:
+class ScoreInterval:
     """A figure with its 95 % bootstrap interval."""
 
     value: float
@@ -74,18 +74,18 @@ class Comparison:
 
     model: str
     against: str
-    accuracy: Interval
-    f1: Interval
+    accuracy: ScoreInterval
+    f1: ScoreInterval
 
 
 @dataclass(frozen=True)
 class Metrics:
     """What one model scored on the test windows; precision, recall and F1 are macro averages."""
 
-    accuracy: Interval
-    precision: Interval
-    recall: Interval
-    f1: Interval
+    accuracy: ScoreInterval
+    precision: ScoreInterval
+    recall: ScoreInterval
+    f1: ScoreInterval
     calibration_error: float
     per_activity: tuple[ActivityMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]  # rows: true activity, columns: recognised activity

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
-from app.har.signals.clocks import positive_steps, repair, stray_stamps, to_seconds
+from app.har.signals.clocks import find_timestamp_outliers, positive_steps, repair, to_seconds
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity, Recording, Stream
 from app.har.types import IntArray, Problem, TimeArray
@@ -92,7 +92,7 @@ def raw_stream(
     seconds, unit_problems = stamps, list[Problem]()
     if not (in_seconds and _plausible(seconds)):
         seconds, unit_problems = to_seconds(seconds, f"{source.name} ({modality})")
-    if len(stray := stray_stamps(seconds)):
+    if len(stray := find_timestamp_outliers(seconds)):
         problems.append(_stray_problem(source, modality, seconds, stray, np.flatnonzero(good)))
         seconds, values = np.delete(seconds, stray), np.delete(values, stray, axis=0)
         labels = None if labels is None else np.delete(labels, stray)
@@ -153,7 +153,7 @@ def build_recording(
                 )
             )
     if gravity is None:
-        gravity = gravity_of(
+        gravity = detect_gravity(
             next((s.values for s in streams if s.modality.endswith("accelerometer")), np.zeros((1, 3)))
         )
     return Recording(
@@ -206,7 +206,7 @@ def printable(name: str) -> str:
     return unicodedata.normalize("NFC", shown(name)).strip()[:MAX_NAME]
 
 
-def gravity_of(acceleration: NDArray[np.floating]) -> Gravity:
+def detect_gravity(acceleration: NDArray[np.floating]) -> Gravity:
     """Tell by magnitude whether acceleration in m/s² holds gravity."""
     return "included" if mean_magnitude(acceleration) > GRAVITY_MS2 else "removed"
 

@@ -14,7 +14,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.files import Member, beginning
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, open_table
-from app.har.signals.normalisation import decide, settle
+from app.har.signals.normalisation import infer_dataset_units, normalise_units
 from app.har.signals.types import Recording, SignalSet
 from app.har.types import FloatArray, Problem
 
@@ -64,7 +64,7 @@ class Loader(Protocol):
         ...
 
 
-def ahead(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Iterator[T]:
+def prefetch_map(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Iterator[T]:
     """Apply work to items in order, a few items ahead of the consumer.
 
     Decompression, parsing and hashing release the interpreter lock, so this hides them behind the resampling.
@@ -78,7 +78,7 @@ def ahead(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Itera
             yield result
 
 
-def in_one_unit(
+def with_consistent_units(
     parts: Iterable[Part], members: Sequence[Member], read: Callable[[Member], Iterable[Recording]]
 ) -> Iterator[Part]:
     """Settle the units of recordings that a lab made, those of one layout and sensor alike; see `normalisation.decide`.
@@ -92,14 +92,14 @@ def in_one_unit(
         except HarError:  # told when it is read
             return []
 
-    looked_at = ahead(look, members[:: -(-len(members) // LOOKED_AT) or 1])
-    decisions = decide(recording for recordings in looked_at for recording in recordings)
+    looked_at = prefetch_map(look, members[:: -(-len(members) // LOOKED_AT) or 1])
+    decisions = infer_dataset_units(recording for recordings in looked_at for recording in recordings)
     for part in parts:
         content = part.content
-        yield replace(part, content=settle(content, decisions)) if isinstance(content, Recording) else part
+        yield replace(part, content=normalise_units(content, decisions)) if isinstance(content, Recording) else part
 
 
-def sorted_out(
+def matching_files(
     members: Iterable[Member], matches: Callable[[Layout], bool], expected: str
 ) -> tuple[list[Source], tuple[Problem, ...]]:
     """Return the files of a layout, and a problem for each other one."""
@@ -119,6 +119,6 @@ def sorted_out(
     return sources, tuple(problems)
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural_sort_key(name: str) -> list[tuple[int, str]]:
     """Return a sort key in which 2 comes before 10."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
-from app.har.signals.intervals import Interval, gap_free, pieces
+from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import lengths, mean_magnitude
 from app.har.signals.types import MODALITY_UNITS, MOTION, Gravity, Recording, Stream
 from app.har.types import FloatArray, Problem
@@ -102,8 +102,8 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
         for stream, own in zip(recording.streams, streams, strict=True)
         if own.sensor in MOTION and not own.constant
     ]
-    against = _against(streams, running)
-    doubts = () if against else _doubts(recording, streams, running)
+    against = _blocking_reasons(streams, running)
+    doubts = () if against else _warnings(recording, streams, running)
     return QualityCard(
         recording=recording.recording_id,
         app=recording.app,
@@ -240,7 +240,7 @@ def _outline(time: NDArray[np.float64], values: FloatArray) -> tuple[tuple[float
     return tuple((round(float(p.min()), 3), round(float(p.max()), 3)) if len(p) else (None, None) for p in parts)
 
 
-def _against(streams: Sequence[StreamQuality], running: Sequence[list[Interval]]) -> tuple[str, ...]:
+def _blocking_reasons(streams: Sequence[StreamQuality], running: Sequence[list[Interval]]) -> tuple[str, ...]:
     """Return why nothing can be recognised in a recording, whatever the model."""
     motion = [own for own in streams if own.sensor in MOTION]
     if not motion:
@@ -256,7 +256,7 @@ def _against(streams: Sequence[StreamQuality], running: Sequence[list[Interval]]
     return ()
 
 
-def _doubts(
+def _warnings(
     recording: Recording, streams: Sequence[StreamQuality], running: Sequence[list[Interval]]
 ) -> tuple[str, ...]:
     """Return what leaves a doubt; what several sensors share is told once."""
@@ -266,7 +266,10 @@ def _doubts(
             sensors.setdefault(doubt, []).append(own)
     kinds = dict.fromkeys(problem.kind for problem in recording.problems)
     found = [f"{_names(of)}: {doubt}" for doubt, of in sensors.items()]
-    if max((end - start for start, end, there in pieces(running) if all(there)), default=0.0) < SHORTEST_S:
+    if (
+        max((end - start for start, end, there in segments_by_presence(running) if all(there)), default=0.0)
+        < SHORTEST_S
+    ):
         found.append(f"its sensors share no stretch of {SHORTEST_S:g} s without a gap; training needs all of them")
     return (*found, *(DOUBTFUL[kind] for kind in kinds if kind in DOUBTFUL))
 

@@ -70,7 +70,9 @@ def word_of_kind(name: str) -> str:
     return next((match[0].lower() for match in found if match), "")
 
 
-def settle(stream: Stream, source: str, kind: str = "", unit: str = "", how: str = "by the header") -> Reading:
+def identify_sensor_and_unit(
+    stream: Stream, source: str, kind: str = "", unit: str = "", how: str = "by the header"
+) -> Reading:
     """Decide sensor and unit, and convert.
 
     Parameters

@@ -20,7 +20,7 @@ MAX_LISTED = 20  # files of an upload that could not be read, told one by one
 
 
 @dataclass
-class _Upload:
+class _UploadedFiles:
     """The files of an upload, sorted by importer."""
 
     name: str
@@ -59,9 +59,9 @@ def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | 
     if columns is not None:
         fitting, others = mapping.fitting(members, columns, name)
         recordings = mapped.read(fitting, columns)
-        problems = _left_out(_Upload(name, errors=others))
+        problems = _left_out(_UploadedFiles(name, errors=others))
         return [replace(recordings[0], problems=(*recordings[0].problems, *problems)), *recordings[1:]]
-    upload = _sorted_out(members, name)
+    upload = _group_by_importer(members, name)
     recordings = []
     for number, sources in upload.groups.items():
         try:
@@ -87,8 +87,8 @@ def _watched(members: Sequence[Member], on_event: OnEvent) -> list[Member]:
     return [replace(member, on_read=on_read) for member in members]
 
 
-def _sorted_out(members: Sequence[Member], name: str) -> _Upload:
-    upload = _Upload(name)
+def _group_by_importer(members: Sequence[Member], name: str) -> _UploadedFiles:
+    upload = _UploadedFiles(name)
     for member in members:
         if len(members) > 1 and is_document(member.name):
             continue
@@ -106,7 +106,7 @@ def _sorted_out(members: Sequence[Member], name: str) -> _Upload:
     return upload
 
 
-def _refusal(upload: _Upload) -> HarError:
+def _refusal(upload: _UploadedFiles) -> HarError:
     """Return why nothing of an upload could be read: what a known file lacks, rather than what a strange one is."""
     known = [error for _, error in upload.errors]
     if upload.groups or (known and not upload.strangers and len(known) == 1):
@@ -119,7 +119,7 @@ def _refusal(upload: _Upload) -> HarError:
     )
 
 
-def _left_out(upload: _Upload) -> list[Problem]:
+def _left_out(upload: _UploadedFiles) -> list[Problem]:
     """List the files that were not read beside those that were."""
     problems = [
         Problem(

@@ -105,7 +105,7 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     ]
 
 
-def stray_stamps(time_s: TimeArray) -> NDArray[np.int64]:
+def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
     """Return the positions of samples whose time is a fault: without them the clock runs on undisturbed.
 
     Those are a few that stand alone for a day or more, all that stand a century from the middle one, and a few in a row
@@ -114,14 +114,14 @@ def stray_stamps(time_s: TimeArray) -> NDArray[np.int64]:
     falls = bool((time_s[1:] < time_s[:-1]).any())
     if not falls and (time_s[-1] - time_s[0] <= ALONE_S or np.diff(time_s).max() <= ALONE_S):
         return np.empty(0, np.int64)
-    stray = _far_off(time_s)
+    stray = _isolated(time_s)
     if not falls:
         return stray
     rest = np.delete(np.arange(len(time_s)), stray)
-    return np.union1d(stray, rest[_out_and_back(time_s[rest])])
+    return np.union1d(stray, rest[_transient_jumps(time_s[rest])])
 
 
-def _far_off(time_s: TimeArray) -> NDArray[np.int64]:
+def _isolated(time_s: TimeArray) -> NDArray[np.int64]:
     if np.ptp(time_s) <= ALONE_S:
         return np.empty(0, np.int64)
     order = np.argsort(time_s, kind="stable")
@@ -132,7 +132,7 @@ def _far_off(time_s: TimeArray) -> NDArray[np.int64]:
     return np.asarray(order[alone | (np.abs(time - time[len(time) // 2]) > CENTURY_S)], np.int64)
 
 
-def _out_and_back(time_s: TimeArray) -> list[int]:
+def _transient_jumps(time_s: TimeArray) -> list[int]:
     """Return a few samples in a row around each fall of the clock that leave it, and come back to it.
 
     Before the first sample and after the last there is no clock to leave or to come back to.

@@ -29,7 +29,7 @@ class Preparation:
     gap_s: float = GAP_S  # a hole in an uploaded recording up to this long is bridged
 
 
-def gravity_of(acceleration: Samples, rate_hz: float) -> NDArray[np.float64]:
+def estimate_gravity(acceleration: Samples, rate_hz: float) -> NDArray[np.float64]:
     """Return the gravity in a gap-free stretch of acceleration, (n, 3) at a uniform rate, in its unit.
 
     A Butterworth low-pass of order 3 at 0.3 Hz, forwards and backwards, as for UCI HAR (Anguita et al., A public domain
@@ -76,7 +76,9 @@ def prepare(signals: SignalSet, preparation: Preparation) -> SignalSet:
     if preparation.separate_gravity and signals.gravity == "included":
         triads = [i for i, channel in enumerate(signals.channels) if channel.rpartition(".")[2] == "acc_x"]
         columns = [column + axis for column in triads for axis in range(3)]
-        signals = replace(_each(signals, columns, GRAVITY_HZ, lambda x: x - gravity_of(x, rate)), gravity="removed")
+        signals = replace(
+            _each(signals, columns, GRAVITY_HZ, lambda x: x - estimate_gravity(x, rate)), gravity="removed"
+        )
     if (cutoff := preparation.low_pass_hz) is not None:
         signals = _each(signals, list(range(len(signals.channels))), cutoff, lambda x: low_passed(x, rate, cutoff))
     return signals

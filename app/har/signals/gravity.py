@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import UnusableRecording
 from app.har.signals.clocks import GAP_S, sampling_rate
-from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, gravity_of
+from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, estimate_gravity
 from app.har.signals.intervals import gap_free
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity, Recording, Stream
@@ -18,7 +18,7 @@ from app.har.types import Problem
 COVERED = 0.9  # of an accelerometer's time; a stream of the phone's own that lasts for less is no substitute
 
 
-def convert(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -> Recording:
+def match_gravity(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -> Recording:
     """Return the recording with its acceleration as a model wants it; what was done is listed as a problem.
 
     Gravity is taken off with the phone's own linear acceleration or gravity where it recorded one, else by a low-pass,
@@ -115,7 +115,7 @@ def _separated(
     first = int((time[0] - origin) * rate)
     grid = origin + np.arange(first, max(first + 2, round((time[-1] - origin) * rate) + 1)) / rate
     uniform = np.stack([np.interp(grid, time, axis) for axis in values.T], axis=1)
-    return np.stack([np.interp(time, grid, axis) for axis in gravity_of(uniform, rate).T], axis=1)
+    return np.stack([np.interp(time, grid, axis) for axis in estimate_gravity(uniform, rate).T], axis=1)
 
 
 def _labels_at(stream: Stream, other: Stream) -> NDArray[np.int64] | None:

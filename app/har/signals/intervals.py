@@ -21,7 +21,7 @@ def gap_free(stream: Stream, own_rate: float, gap_s: float = GAP_S) -> list[Inte
     return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
 
 
-def pieces(each: Sequence[list[Interval]]) -> list[Piece]:
+def segments_by_presence(each: Sequence[list[Interval]]) -> list[Piece]:
     """Cut the time in which any sensor runs where one begins or ends; say of each piece which of them run.
 
     Parameters
@@ -38,7 +38,7 @@ def pieces(each: Sequence[list[Interval]]) -> list[Piece]:
     return [(start, end, tuple(present)) for start, end, present in spans if any(present)]
 
 
-def worth_a_cut(each: Sequence[list[Interval]], least_s: float) -> list[list[Interval]]:
+def drop_short_intervals(each: Sequence[list[Interval]], least_s: float) -> list[list[Interval]]:
     """Leave out what is shorter than a window of a sensor, where it would cut an interval of another that is not."""
     long = sorted((start, end) for own in each for start, end in own if end - start >= least_s)
     starts = [start for start, _ in long]

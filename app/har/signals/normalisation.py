@@ -32,7 +32,7 @@ RARE = 0.01  # of the samples; if more are beyond, the unit is another
 
 
 @dataclass(frozen=True)
-class Decision:
+class UnitConsensus:
     """The unit of one sensor in the recordings of a data set: that of most of those that show one for certain."""
 
     unit: str
@@ -40,10 +40,12 @@ class Decision:
     looked_at: int
 
 
-Decisions = Mapping[tuple[str, str], Decision]  # by Recording.app and Stream.modality: a lab records with one unit
+DatasetUnits = Mapping[
+    tuple[str, str], UnitConsensus
+]  # by Recording.app and Stream.modality: a lab records with one unit
 
 
-def settle(recording: Recording, decisions: Decisions | None = None) -> Recording:
+def normalise_units(recording: Recording, decisions: DatasetUnits | None = None) -> Recording:
     """Correct what physics leaves no doubt about: g or thousandths of it, deg/s, and whether gravity is in.
 
     Samples that no sensor gives are left out then.
@@ -87,7 +89,7 @@ def _possible(stream: Stream, source: str, problems: list[Problem]) -> Stream:
     )
 
 
-def decide(recordings: Iterable[Recording]) -> Decisions:
+def infer_dataset_units(recordings: Iterable[Recording]) -> DatasetUnits:
     """Decide the units of a data set by some of its recordings, for each layout and sensor by itself."""
     votes: dict[tuple[str, str], Counter[str | None]] = {}
     for recording in recordings:
@@ -100,7 +102,7 @@ def decide(recordings: Iterable[Recording]) -> Decisions:
         looked_at, doubtful = sum(counts.values()), counts.pop(None, 0)
         unit, certain = next(iter(counts.most_common(1)), (None, 0))
         if unit and looked_at - doubtful >= DECIDING * looked_at and certain > (looked_at - doubtful) / 2:
-            decisions[key] = Decision(unit, certain, looked_at)
+            decisions[key] = UnitConsensus(unit, certain, looked_at)
     return decisions
 
 
@@ -125,7 +127,7 @@ def unit_by_gravity(stream: Stream) -> str | None:
     return next((u for u, factor in ACCELERATION.items() if abs(middle * factor / STANDARD_GRAVITY - 1) <= NEAR), None)
 
 
-def check(recording: Recording, wanted: Gravity) -> None:
+def require_plausible_magnitudes(recording: Recording, wanted: Gravity) -> None:
     """Refuse magnitudes that show other units than m/s² and rad/s where it is not certain which.
 
     Raises
@@ -145,7 +147,7 @@ def check(recording: Recording, wanted: Gravity) -> None:
                 )
 
 
-def _in_si(stream: Stream, recording: Recording, decisions: Decisions | None, problems: list[Problem]) -> Stream:
+def _in_si(stream: Stream, recording: Recording, decisions: DatasetUnits | None, problems: list[Problem]) -> Stream:
     own, si = certain_unit(stream, recording), MODALITY_UNITS[stream.kind]
     decision = (decisions or {}).get((recording.app, stream.modality))
     unit = own or (decision.unit if decision else si)
@@ -175,7 +177,7 @@ def _how(stream: Stream, own: str | None) -> str:
     return "by how fast it turns" if stream.kind == "gyroscope" else "by the length of gravity"
 
 
-def _seen(stream: Stream, own: str | None, decision: Decision | None) -> str:
+def _seen(stream: Stream, own: str | None, decision: UnitConsensus | None) -> str:
     """Tell what speaks for a unit: the recording itself, and the others of its data set."""
     others = (
         f"{decision.certain} of {decision.looked_at} recordings looked at are in {decision.unit}" if decision else ""

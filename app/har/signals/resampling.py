@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.signals.clocks import GAP_S, sampling_rate
-from app.har.signals.intervals import Piece, gap_free, pieces, worth_a_cut
+from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
 
@@ -184,8 +184,8 @@ def _resampled(
             raise UnusableRecording(f"{recording.recording_id}: {slow}.")
     each = [gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]
     if allow_missing:
-        each = worth_a_cut(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
-    stretches = [own for own in _stretches(pieces(each), rate) if all(own.present) or allow_missing]
+        each = drop_short_intervals(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
+    stretches = [own for own in _stretches(segments_by_presence(each), rate) if all(own.present) or allow_missing]
     if not stretches:
         span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
         raise UnusableRecording(

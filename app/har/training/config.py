@@ -22,4 +22,4 @@ class TrainConfig:
     low_pass_hz: float | None = None  # see filters.Preparation, here and below
     separate_gravity: bool = False
     gap_s: float = 0.5
-    any_way_round: bool = False  # see classifier.ModelConfig
+    rotation_augmentation: bool = False  # see classifier.ModelConfig

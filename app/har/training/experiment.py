@@ -30,7 +30,9 @@ from app.har.training.model_card import CARD, model_card
 from app.har.types import Event, FloatArray, OnEvent, ignore_event
 from app.har.windows import WindowSet, make_windows
 
-PRODUCT = ActivityClassifier.name  # the model that becomes a version users can get; the others are there to compare
+DEPLOYABLE_MODEL = (
+    ActivityClassifier.name
+)  # the model that becomes a version users can get; the others are there to compare
 LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy", "scipy")
 METRIC_NAMES = ("accuracy", "precision", "recall", "f1")
 
@@ -130,12 +132,16 @@ def run_experiment(
     of_test = windows.take(test)
     np.savez_compressed(folder / "predictions.npz", y=of_test.y, subjects=of_test.subjects, index=test, **probabilities)
     _draw(windows, outcomes, fitted, history, folder / "plots")
-    product = fitted.get(PRODUCT)
+    product = fitted.get(DEPLOYABLE_MODEL)
     if isinstance(product, ActivityClassifier) and not config.folds:
         product.preparation = preparation
-        extra = {key: result[key] for key in ("data", "split", "config")} | {"metrics": result["models"][PRODUCT]}
+        extra = {key: result[key] for key in ("data", "split", "config")} | {
+            "metrics": result["models"][DEPLOYABLE_MODEL]
+        }
         card = model_card(
-            str(data.get("dataset", PRODUCT)), vars(product) | {"window_length_s": product.window_length_s}, extra
+            str(data.get("dataset", DEPLOYABLE_MODEL)),
+            vars(product) | {"window_length_s": product.window_length_s},
+            extra,
         )
         product.save(folder / "model", extra=extra, texts={CARD: card})
     return result
@@ -165,7 +171,9 @@ def fit_and_score(
 ) -> tuple[Classifier, Any, Metrics]:
     """Fit one model on the training windows, and look at the test windows once."""
     on_event({"stage": "fit"})
-    classifier = make_classifier(name, {"any_way_round": config.any_way_round} if name == PRODUCT else {})
+    classifier = make_classifier(
+        name, {"rotation_augmentation": config.rotation_augmentation} if name == DEPLOYABLE_MODEL else {}
+    )
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
     fit_seconds = time.perf_counter() - started
@@ -256,6 +264,6 @@ def _draw(
         save(plots.reliability(metrics, title=name)[0], f"reliability-{name}")
         if epochs := [event for event in history if event["model"] == name and event.get("fold", 1) == 1]:
             save(plots.learning_curve(epochs, title=name)[0], f"learning-{name}")
-    product = fitted.get(PRODUCT)
+    product = fitted.get(DEPLOYABLE_MODEL)
     if isinstance(product, ActivityClassifier):
         save(plots.importances(product.importances, product.selected_k)[0], "importances")

@@ -85,7 +85,7 @@ def _options(config: Mapping[str, Any]) -> Iterator[str]:
         yield "Gravity was separated by a low-pass at 0.3 Hz"
     if noise := config.get("low_pass_hz"):
         yield f"Low-pass filter at {noise} Hz"
-    if config.get("any_way_round"):
+    if config.get("rotation_augmentation"):
         yield "Half of the windows a second time, as from a device that is turned"
 
 

@@ -24,13 +24,13 @@ from app.har.recordings.files import open_files
 from app.har.types import Event as ProgressEvent
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
-from app.services.recordings.table_preview import Look, look_at
+from app.services.recordings.table_preview import TablePreview, preview_tables
 
 if TYPE_CHECKING:
-    from app.har.datasets.described import Assigned
+    from app.har.datasets.described import FileLabels
     from app.har.datasets.description import Description
     from app.har.datasets.survey import Survey
-    from app.har.recordings.mappings.dry_run import Facts
+    from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,12 @@ MEBIBYTE = 1024 * 1024
 WAITS_S = 24 * 3600.0
 LOOKED_AT = 40  # files among which one is looked for that a mapping is tried on
 
-_addings: dict[str, Adding] = {}
+_addings: dict[str, DatasetImport] = {}
 _lock = Lock()
 
 
 @dataclass
-class Adding:
+class DatasetImport:
     """One data set on its way in, and how far it is."""
 
     name: str
@@ -98,12 +98,12 @@ class Adding:
 class Preview:
     """What a description makes of the files."""
 
-    told: tuple[tuple[str, Assigned], ...]  # by file
+    told: tuple[tuple[str, FileLabels], ...]  # by file
     left_out: tuple[tuple[str, str], ...]  # files that match nothing, and why
-    facts: Facts | None  # of the first file that is read by a mapping of columns
+    facts: RecordingSummary | None  # of the first file that is read by a mapping of columns
 
 
-def start_adding(
+def start_import(
     name: str,
     *,
     path: str = "",
@@ -111,7 +111,7 @@ def start_adding(
     filename: str = "",
     added_by_id: int | None = None,
     describe: bool = False,
-) -> Adding:
+) -> DatasetImport:
     """Begin to add what is at ``path`` on this machine, or the file that is uploaded, and return at once.
 
     ``describe`` asks how the data set is to be read, even where its layout is known.
@@ -121,7 +121,7 @@ def start_adding(
     library.check_name(name)
     if any(adding.name == name for adding in running()):
         raise Conflict(f"“{name}” is being added at this moment.")
-    adding = Adding(name, filename if upload else path, is_upload=upload is not None, added_by_id=added_by_id)
+    adding = DatasetImport(name, filename if upload else path, is_upload=upload is not None, added_by_id=added_by_id)
     adding.location = _receive(upload, adding.token) if upload else library.path_from_text(path)
     with _lock:
         _addings[adding.token] = adding
@@ -130,7 +130,7 @@ def start_adding(
     return adding
 
 
-def _begin(adding: Adding, **options: Any) -> None:
+def _begin(adding: DatasetImport, **options: Any) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     Thread(target=_work, args=(app, adding), kwargs=options, daemon=True).start()
 
@@ -143,7 +143,7 @@ def _forget_old() -> None:
         _delete_upload(old)
 
 
-def get_asking(token: str, user_id: int) -> Adding:
+def get_asking(token: str, user_id: int) -> DatasetImport:
     """Return an adding that waits for this person to describe it."""
     adding = get(token)
     if adding.added_by_id != user_id or adding.status != "asks":
@@ -151,12 +151,12 @@ def get_asking(token: str, user_id: int) -> Adding:
     return adding
 
 
-def asking(user_id: int) -> list[Adding]:
+def asking(user_id: int) -> list[DatasetImport]:
     """Return what waits for this person to describe it."""
     return [each for each in list(_addings.values()) if each.status == "asks" and each.added_by_id == user_id]
 
 
-def survey(adding: Adding) -> Survey:
+def survey(adding: DatasetImport) -> Survey:
     """Look at the files of an adding."""
     from app.har.datasets.survey import survey as look
 
@@ -164,9 +164,9 @@ def survey(adding: Adding) -> Survey:
         return look(members)
 
 
-def unknown_tables(found: Survey) -> Look | None:
+def unknown_tables(found: Survey) -> TablePreview | None:
     """Return what the files in no known layout look like, None where there are none."""
-    return look_at(found.unknown) if found.unknown else None
+    return preview_tables(found.unknown) if found.unknown else None
 
 
 def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
@@ -176,27 +176,27 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     return survey.suggest(found, columns)
 
 
-def preview(adding: Adding, description: Description) -> Preview:
+def preview(adding: DatasetImport, description: Description) -> Preview:
     """Return which label and subject each file would get; tables are read and checked, recordings are not.
 
     Raises
     ------
     HarError : the description does not fit the files.
     """
-    from app.har.datasets.described import Assignment
+    from app.har.datasets.described import LabelAssignment
     from app.har.recordings.mappings import mapping
-    from app.har.recordings.mappings.dry_run import try_out
+    from app.har.recordings.mappings.dry_run import dry_run
 
     facts = None
     with open_files(adding.location, adding.source) as members:
-        assignment = Assignment(description, members)
-        told = [(member.name, assignment.of(member.name)) for member in assignment.candidates]
+        assignment = LabelAssignment(description, members)
+        told = [(member.name, assignment.for_file(member.name)) for member in assignment.candidates]
         if description.columns is not None:
             some = assignment.candidates[:LOOKED_AT]
             unknown = mapping.unknown_tables(some)[0][:1]
             if description.columns.files:
                 unknown, _ = mapping.fitting(some, description.columns, adding.source)
-            facts = next(iter(try_out(unknown, description.columns)), None)
+            facts = next(iter(dry_run(unknown, description.columns)), None)
     return Preview(
         tuple((name, each) for name, each in told if not each.missing),
         tuple((name, each.missing) for name, each in told if each.missing),
@@ -204,7 +204,7 @@ def preview(adding: Adding, description: Description) -> Preview:
     )
 
 
-def start_described(adding: Adding, description: Description) -> None:
+def start_described(adding: DatasetImport, description: Description) -> None:
     """Begin to add files as they were described; when that fails, they wait for a better description."""
     library.check_name(adding.name)
     adding.status, adding.stage, adding.message, adding.http_status = "running", STAGES["waiting"], "", 200
@@ -214,14 +214,14 @@ def start_described(adding: Adding, description: Description) -> None:
     _begin(adding)
 
 
-def cancel(adding: Adding) -> None:
+def cancel(adding: DatasetImport) -> None:
     """Forget files that wait to be described, and delete them if they were uploaded."""
     with _lock:
         _addings.pop(adding.token, None)
     _delete_upload(adding)
 
 
-def get(token: str) -> Adding:
+def get(token: str) -> DatasetImport:
     """Return the adding behind a progress page's address."""
     try:
         return _addings[token]
@@ -232,7 +232,7 @@ def get(token: str) -> Adding:
         ) from None
 
 
-def running() -> list[Adding]:
+def running() -> list[DatasetImport]:
     """Return what is being added at this moment."""
     return [adding for adding in list(_addings.values()) if not adding.done.is_set()]
 
@@ -248,12 +248,12 @@ def _receive(upload: IO[bytes], token: str) -> Path:
     return path
 
 
-def _delete_upload(adding: Adding) -> None:
+def _delete_upload(adding: DatasetImport) -> None:
     if adding.is_upload:
         adding.location.unlink(missing_ok=True)
 
 
-def _work(app: Flask, adding: Adding, describe: bool = False) -> None:
+def _work(app: Flask, adding: DatasetImport, describe: bool = False) -> None:
     outcome: tuple[str, int, str]
     with app.app_context():
         try:
@@ -285,7 +285,7 @@ def _work(app: Flask, adding: Adding, describe: bool = False) -> None:
     adding.end(*outcome)
 
 
-def _asks(adding: Adding, message: str) -> tuple[str, int, str]:
+def _asks(adding: DatasetImport, message: str) -> tuple[str, int, str]:
     """Ask for a description if the files are recordings at all."""
     try:
         found = survey(adding)

@@ -73,15 +73,15 @@ def add(
     time on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
     """
     check_name(name)
-    from app.har.datasets.described import OwnRecordings
-    from app.har.datasets.store import convert
+    from app.har.datasets.described import DescribedDataset
+    from app.har.datasets.store import build_store
 
-    loader = OwnRecordings(description) if description else None
+    loader = DescribedDataset(description) if description else None
     folder = _root() / uuid4().hex
     on_event({"stage": "waiting"})
     try:
         with _conversion_lock().acquire():
-            summary = convert(path, folder, on_event, name=source, loader=loader)
+            summary = build_store(path, folder, on_event, name=source, loader=loader)
             _draw_distribution(folder, summary)
             dataset = Dataset(
                 name=name,

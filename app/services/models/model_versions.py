@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
+from app.har.renamed import with_current_names
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.transaction import transaction
 from app.tables import ModelVersion
@@ -168,9 +169,11 @@ def card(version: ModelVersion) -> Path | None:
 
 def info(version: ModelVersion) -> dict[str, Any]:
     """Return all that is known of a version: its row, manifest and metrics."""
+    manifest = json.loads(_manifest(directory(version)))
+    settings = {key: with_current_names(manifest[key]) for key in ("config", "model_config") if key in manifest}
     return {
         **as_dict(version),
-        "manifest": json.loads(_manifest(directory(version))),
+        "manifest": manifest | settings,
         "metrics": version.metrics,
     }
 

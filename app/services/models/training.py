@@ -39,12 +39,12 @@ from app.tables.training_run import RunStatus
 
 log = logging.getLogger(__name__)
 
-PRODUCT = "elm-gru-am"
+DEPLOYABLE_MODEL = "elm-gru-am"
 PREPARING = 0.3  # of a model's time: features, selection, head
 
 
 @dataclass
-class Trainer:
+class TrainingProcess:
     """A running child, and the lock that says that this process follows it."""
 
     run_id: int
@@ -60,7 +60,7 @@ def train(
     return follow(start(dataset_name, config, started_by_id=started_by_id), on_event)
 
 
-def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None = None) -> Trainer:
+def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None = None) -> TrainingProcess:
     """Record a run and launch its child process.
 
     Raises
@@ -90,7 +90,7 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
         folder = run_folder(run.id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return Trainer(run.id, _launch(dataset, config, folder), lock, folder)
+        return TrainingProcess(run.id, _launch(dataset, config, folder), lock, folder)
     except BaseException:
         lock.release()
         raise
@@ -166,7 +166,7 @@ def _launch(dataset: Dataset, config: TrainConfig, folder: Path) -> subprocess.P
     return process
 
 
-def follow(trainer: Trainer, on_event: OnEvent = ignore_event) -> TrainingRun:
+def follow(trainer: TrainingProcess, on_event: OnEvent = ignore_event) -> TrainingRun:
     """Record a child's events until it ends, then its outcome."""
     reason = ""
     try:
@@ -191,14 +191,14 @@ def follow(trainer: Trainer, on_event: OnEvent = ignore_event) -> TrainingRun:
         trainer.lock.release()
 
 
-def _conclude(trainer: Trainer, exit_status: int, reason: str) -> TrainingRun:
+def _conclude(trainer: TrainingProcess, exit_status: int, reason: str) -> TrainingRun:
     output = trainer.folder / "output"
     run = get(trainer.run_id)
     if exit_status == 0:
         result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
         if (output / "model").is_dir():
             name = run.dataset_name
-            version = model_versions.register(name, output / "model", result["models"][PRODUCT], run.id)
+            version = model_versions.register(name, output / "model", result["models"][DEPLOYABLE_MODEL], run.id)
             result["model_version"] = version.label
         status = RunStatus.FINISHED
     else:

@@ -25,13 +25,13 @@ from app.har.types import OnEvent, ignore_event
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions
 from app.services.recordings import predictions
-from app.services.recordings.table_preview import Look, look_at
+from app.services.recordings.table_preview import TablePreview, preview_tables
 from app.services.transaction import transaction
 from app.tables import Prediction, SavedMapping
 from app.tables._columns import now
 
 if TYPE_CHECKING:
-    from app.har.recordings.mappings.dry_run import Facts
+    from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
 
 PREFIX = "pending-"
@@ -62,7 +62,7 @@ class Pending:
         return self.folder / "source"
 
 
-def upload(
+def receive_upload(
     user_id: int, filename: str, file: BinaryIO, version: int | None = None, on_event: OnEvent = ignore_event
 ) -> Prediction | Pending:
     """Recognise an upload; one in no known layout is read by the user's saved mapping for it, or else kept.
@@ -70,7 +70,7 @@ def upload(
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
     """
     try:
-        return predictions.upload(user_id, filename, file, version, on_event)
+        return predictions.store_and_recognise(user_id, filename, file, version, on_event)
     except UnknownTable:
         file.seek(0)
         pending = _keep(user_id, filename, file, version)
@@ -148,19 +148,19 @@ def cancel(pending: Pending) -> None:
     shutil.rmtree(pending.folder, ignore_errors=True)
 
 
-def look(pending: Pending) -> Look:
+def look(pending: Pending) -> TablePreview:
     """Return the first rows of a waiting upload and a guess at its columns."""
     from app.har.recordings.files import open_files
     from app.har.recordings.mappings.mapping import unknown_tables
 
     with open_files(pending.source, pending.filename) as members:
-        return look_at(unknown_tables(members))
+        return preview_tables(unknown_tables(members))
 
 
-def try_out(pending: Pending, mapping: ColumnMapping) -> list[Facts]:
+def try_out(pending: Pending, mapping: ColumnMapping) -> list[RecordingSummary]:
     """Return what a mapping would make of the first recordings of a waiting upload."""
     from app.har.recordings.files import open_files
-    from app.har.recordings.mappings.dry_run import try_out as try_files
+    from app.har.recordings.mappings.dry_run import dry_run as try_files
     from app.har.recordings.mappings.mapping import fitting
 
     with open_files(pending.source, pending.filename) as members:
@@ -187,7 +187,7 @@ def confirm(pending: Pending, mapping: ColumnMapping, name: str = "", version: i
     fingerprint = look(pending).fingerprint if name else ""
     if name:
         _check_free(pending.user_id, name, fingerprint)
-    prediction = predictions.upload(
+    prediction = predictions.store_and_recognise(
         pending.user_id,
         pending.filename,
         pending.source,

@@ -81,7 +81,7 @@ def _model(version: int | str | None) -> ModelVersion:
     return promoted
 
 
-def upload(
+def store_and_recognise(
     user_id: int,
     filename: str,
     file: Path | BinaryIO,
@@ -149,7 +149,7 @@ def upload_example(user_id: int) -> Prediction:
     """Upload one recording of the embedded example on a user's behalf, for a model that knows its activities."""
     name, text = example()
     model = model_of_example()
-    return upload(user_id, name, io.BytesIO(text.encode()), model.id if model else None)
+    return store_and_recognise(user_id, name, io.BytesIO(text.encode()), model.id if model else None)
 
 
 def model_of_example() -> ModelVersion | None:
@@ -251,7 +251,7 @@ def remove_orphans() -> int:
     return len(orphans)
 
 
-def drawing(
+def timeline_data(
     recording: StoredRecording,
     recognised: PredictionResult,
     part: int | None,
@@ -272,7 +272,7 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
     from app.har.training import plots
 
     recognised = result(prediction)
-    drawn = drawing(prediction.recording, recognised, part)
+    drawn = timeline_data(prediction.recording, recognised, part)
     bands = [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["recognised"] if row["activity"]]
     if not drawn["signal"]:
         axes = plots.timeline([], [], bands, recognised.all_activities)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.base import Recognition
+from app.har.classifiers.types import Recognition
 from app.har.errors import UnusableRecording
 from app.har.signals.types import MODALITY_CHANNELS, Recording, SignalSet
 from app.har.types import FloatArray, OnEvent, Problem, TimeArray, ignore_event
@@ -91,12 +91,12 @@ def recognise(
 
 def _recognised(signals: SignalSet, classifier: ActivityClassifier, on_event: OnEvent) -> tuple[WindowSet, Recognition]:
     """Recognise some thousand windows at a time; return all of them without their samples, and what was recognised."""
-    from app.har.windows import window_runs
+    from app.har.windows import iter_window_batches
 
     on_event({"stage": "recognising", "fraction": 0.0})
     seen: list[WindowSet] = []
     recognitions: list[Recognition] = []
-    for windows, fraction in window_runs(signals, classifier.window_length_s, RUN):
+    for windows, fraction in iter_window_batches(signals, classifier.window_length_s, RUN):
         with _predicting:
             recognitions.append(classifier.recognise(windows))
         seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
@@ -135,9 +135,9 @@ def examine(
 
 def _read(path: Path, name: str, on_event: OnEvent, columns: ColumnMapping | None) -> list[Recording]:
     from app.har.recordings.upload import read_upload
-    from app.har.signals.normalisation import settle
+    from app.har.signals.normalisation import normalise_units
 
-    return [settle(recording) for recording in _told_apart(read_upload(path, name, on_event, columns))]
+    return [normalise_units(recording) for recording in _told_apart(read_upload(path, name, on_event, columns))]
 
 
 def _examined(recordings: list[Recording], gap_s: float | None) -> tuple[list[Recording], Quality]:
@@ -168,8 +168,8 @@ def _resampled(
     """
     from app.har.datasets.store import condensed
     from app.har.recordings.unused_columns import seem_unused
-    from app.har.signals.gravity import convert
-    from app.har.signals.normalisation import check
+    from app.har.signals.gravity import match_gravity
+    from app.har.signals.normalisation import require_plausible_magnitudes
     from app.har.signals.resampling import StretchIndex, joined, to_signal_set
 
     needed, gap_s = _modalities(classifier.channels), classifier.preparation.gap_s
@@ -188,9 +188,9 @@ def _resampled(
         recording = _without_slow(recording, needed, rate)
         read = tuple(stream for stream in recording.streams if stream.modality in needed)
         try:
-            check(replace(recording, streams=read), classifier.gravity)
+            require_plausible_magnitudes(replace(recording, streams=read), classifier.gravity)
             if any(stream.kind == "accelerometer" for stream in read):
-                recording = convert(recording, classifier.gravity, gap_s)
+                recording = match_gravity(recording, classifier.gravity, gap_s)
             recording = replace(recording, gravity=classifier.gravity)  # without acceleration it makes no difference
             part = to_signal_set([recording], rate, needed, allow_missing=True, gap_s=gap_s, window_length_s=window_s)
         except UnusableRecording as error:
@@ -323,10 +323,10 @@ def _unlike_training(
     """Name the sensors whose signal is often unlike all of training, which a single window cannot tell for sure."""
     problems = []
     name = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
-    for sensor, strangeness, turned in zip(sensors, recognition.strangeness.T, recognition.turned.T, strict=True):
-        there = strangeness[np.isfinite(strangeness)]
+    for sensor, novelty, turned in zip(sensors, recognition.novelty.T, recognition.unseen_orientation.T, strict=True):
+        there = novelty[np.isfinite(novelty)]
         share = (there > 1).mean() if len(there) else 0.0
-        over = turned[np.isfinite(strangeness)].mean() if len(there) else 0.0
+        over = turned[np.isfinite(novelty)].mean() if len(there) else 0.0
         if over >= OFTEN_STRANGE:
             detail = (
                 f"gravity reaches the {in_words([sensor])} from a side it never came from in training in "

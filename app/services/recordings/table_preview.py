@@ -27,7 +27,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Look:
+class TablePreview:
     """Tables in no known layout, and what their columns may be."""
 
     tables: tuple[Table, ...]
@@ -42,7 +42,7 @@ class Look:
         return tuple(dict.fromkeys(name for table in self.tables for name in table.columns))
 
 
-def look_at(groups: Sequence[Sequence[Source]]) -> Look:
+def preview_tables(groups: Sequence[Sequence[Source]]) -> TablePreview:
     """Look at tables, grouped by layout, the layout of most of them first."""
     from app.har.recordings.mappings.guess_files import guess_files
     from app.har.recordings.mappings.mapping import fingerprint
@@ -54,7 +54,7 @@ def look_at(groups: Sequence[Sequence[Source]]) -> Look:
         words = tuple(stems)
     shown = [group for group in groups if words or group is groups[0]][:MAX_TABLES]
     layouts = [source.layout for source in sources]
-    return Look(
+    return TablePreview(
         tuple(_table(group) for group in shown),
         words,
         all(layout.header is not None for layout in layouts),

@@ -103,9 +103,9 @@ def answers_of(description: Description, guessed: ColumnMapping | None) -> dict[
     label, subject = description.label, description.subject
     columns = description.columns or guessed
     return {
-        "label_from": label.told,
+        "label_from": label.kind,
         "label_level": label.level,
-        "subject_from": subject.told,
+        "subject_from": subject.kind,
         "subject_level": subject.level,
         "subject_value": subject.value,
         "pattern": label.pattern or subject.pattern or "{subject}_{label}_{trial}",

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from app.har.datasets.description import Description
     from app.har.datasets.store import Store
     from app.har.datasets.survey import Survey
-    from app.services.datasets.imports import Adding
-    from app.services.recordings.table_preview import Look
+    from app.services.datasets.imports import DatasetImport
+    from app.services.recordings.table_preview import TablePreview
 
 bp = Blueprint("datasets", __name__)
 Page = str | tuple[str | BaseResponse, int] | BaseResponse
@@ -56,7 +56,7 @@ def add() -> Page:
         return _refusal(form, 422)
     upload = form.file.data or None
     try:
-        adding = imports.start_adding(
+        adding = imports.start_import(
             form.name.data.strip(),
             path=(form.path.data or "").strip(),
             upload=upload and upload.stream,
@@ -144,7 +144,9 @@ def described(token: str) -> Page:
     return redirect(url_for(".adding", token=token))
 
 
-def _describe_page(adding: Adding, found: Survey, table: Look | None, form: DescribeForm, message: str = "") -> str:
+def _describe_page(
+    adding: DatasetImport, found: Survey, table: TablePreview | None, form: DescribeForm, message: str = ""
+) -> str:
     fields = form.columns.form
     fields.offer(table.columns if table else (), table.words if table else ())
     form.table.choices = [(name, name) for name in found.tables] or [("", "– none found –")]

@@ -18,9 +18,9 @@ from app.web.access import access
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
 
 if TYPE_CHECKING:
-    from app.har.recordings.mappings.dry_run import Facts
+    from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
-    from app.services.recordings.table_preview import Look
+    from app.services.recordings.table_preview import TablePreview
 
 bp = Blueprint("mappings", __name__)
 
@@ -30,7 +30,7 @@ class Trial:
     """What the answers in the form would read, or why they cannot be read so."""
 
     mapping: ColumnMapping | None = None
-    facts: tuple[Facts, ...] = ()
+    facts: tuple[RecordingSummary, ...] = ()
     message: str = ""
 
 
@@ -97,7 +97,7 @@ def _trial(pending: mappings.Pending, form: MappingForm) -> Trial:
 
 def _page(
     pending: mappings.Pending,
-    seen: Look,
+    seen: TablePreview,
     form: MappingForm,
     trial: Trial,
     message: str = "",

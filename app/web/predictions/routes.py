@@ -70,7 +70,9 @@ def upload() -> ResponseReturnValue:
     file, token = form.file.data, request.args.get("follow", "")[:FOLLOW_LENGTH]
     try:
         with closing(file), upload_progress.followed(current_user.id, token) as on_event:
-            outcome = mappings.upload(current_user.id, file.filename or "", file.stream, form.version.data, on_event)
+            outcome = mappings.receive_upload(
+                current_user.id, file.filename or "", file.stream, form.version.data, on_event
+            )
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), getattr(error, "status", 422))
     if isinstance(outcome, mappings.Pending):
@@ -245,7 +247,7 @@ def _moment(key: str) -> float | None:
 def timeline_json(recording_id: int) -> ResponseReturnValue:
     """Return what the timeline draws from a moment ``from`` to a moment ``to``, in seconds; by default all of it."""
     recording, _, result = _requested(recording_id)
-    return jsonify(predictions.drawing(recording, result, _part(result), _zone(), _moment("from"), _moment("to")))
+    return jsonify(predictions.timeline_data(recording, result, _part(result), _zone(), _moment("from"), _moment("to")))
 
 
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.csv")

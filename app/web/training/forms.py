@@ -101,7 +101,7 @@ class TrainForm(FlaskForm):
         "Train without gravity",
         description="Where the data include gravity, it is separated by a low-pass at 0.3 Hz and taken off.",
     )
-    any_way_round = BooleanField(
+    rotation_augmentation = BooleanField(
         "Device worn any way round",
         description="ELM-GRU-AM also learns from turned copies: a little less right where every device is worn alike, "
         "far more where it is not.",
@@ -121,7 +121,7 @@ class TrainForm(FlaskForm):
             low_pass_hz=float(self.low_pass_hz.data) if self.low_pass_hz.data else None,
             separate_gravity=bool(self.separate_gravity.data),
             gap_s=float(self.gap_s.data or TrainConfig.gap_s),
-            any_way_round=bool(self.any_way_round.data),
+            rotation_augmentation=bool(self.rotation_augmentation.data),
         )
 
 

@@ -51,7 +51,7 @@ def start() -> Response | tuple[str, int]:
     return redirect(url_for(".run", run_id=trainer.run_id))
 
 
-def _follow(app: Flask, trainer: training.Trainer) -> None:
+def _follow(app: Flask, trainer: training.TrainingProcess) -> None:
     with app.app_context():
         training.follow(trainer)
 

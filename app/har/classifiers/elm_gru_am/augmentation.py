@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.spatial.transform import Rotation
 
-from app.har.classifiers.elm_gru_am.features import triads
+from app.har.classifiers.elm_gru_am.features import channels_by_sensor
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
@@ -18,7 +18,7 @@ ROWS = 512  # windows transformed at once
 
 
 def device_copies(
-    windows: WindowSet, share: float, seed: int, *, any_way_round: bool = False
+    windows: WindowSet, share: float, seed: int, *, rotation_augmentation: bool = False
 ) -> tuple[IntArray, WindowSet]:
     """Choose a share of the windows; return which, and what other devices would have recorded of them.
 
@@ -27,26 +27,26 @@ def device_copies(
 
     Parameters
     ----------
-    any_way_round
+    rotation_augmentation
         They are turned, too: every device by a random rotation of its own, all its sensors alike. Where gravity is
         included, which tells lying from standing, it stays where it is, and the device is turned about it.
     """
     rates = [rate for rate in SLOW_RATES_HZ if rate < 0.9 * windows.sampling_rate_hz]
     random = np.random.default_rng(seed)
-    chosen = np.flatnonzero(random.random(len(windows)) < (share if rates or any_way_round else 0.0))
+    chosen = np.flatnonzero(random.random(len(windows)) < (share if rates or rotation_augmentation else 0.0))
     copies = windows.take(chosen)
     cutoff_hz = PASS * random.choice(rates or [np.inf], len(chosen))
     for start in range(0, len(chosen) if rates else 0, ROWS):
         rows = slice(start, start + ROWS)
         copies.X[rows] = _low_pass(copies.X[rows], cutoff_hz[rows], windows.sampling_rate_hz)
-    if any_way_round:
+    if rotation_augmentation:
         _turn(copies, random)
     return chosen, copies
 
 
 def _turn(windows: WindowSet, random: np.random.Generator) -> None:
     devices: dict[str, dict[str, list[int]]] = {}
-    for sensor, channels in triads(windows.channels).items():
+    for sensor, channels in channels_by_sensor(windows.channels).items():
         device, _, kind = sensor.rpartition(".")
         devices.setdefault(device, {})[kind] = channels
     for sensors in devices.values():

@@ -12,17 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.classifiers import model_folder
-from app.har.classifiers.base import Classifier, Recognition
+from app.har.classifiers.base import Classifier
 from app.har.classifiers.elm_gru_am import networks
 from app.har.classifiers.elm_gru_am.augmentation import device_copies
 from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
 from app.har.classifiers.elm_gru_am.convolutions import SAMPLE, RandomConvolutions
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.familiarity import Familiarity
-from app.har.classifiers.elm_gru_am.features import frame_features, per_chunk, sensor_columns, triads, window_features
+from app.har.classifiers.elm_gru_am.features import (
+    channels_by_sensor,
+    frame_features,
+    per_chunk,
+    sensor_columns,
+    window_features,
+)
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
+from app.har.classifiers.types import Recognition
 from app.har.evaluation.splits import split_inner
+from app.har.renamed import with_current_names
 from app.har.signals.filters import Preparation
 from app.har.types import FloatArray, IntArray, OnEvent
 from app.har.windows import WindowSet
@@ -55,8 +63,8 @@ class ModelConfig:
     batch: int = 256
     closing_share: float = 0.25  # of as many epochs more, on all training windows once calibration has had its part
     learning_rate: float = 3e-3
-    slow_share: float = 0.5  # of the training windows come again, as from a slower sensor
-    any_way_round: bool = False  # and as from a device that is turned
+    low_rate_augmentation: float = 0.5  # of the training windows come again, as from a slower sensor
+    rotation_augmentation: bool = False  # and as from a device that is turned
     sensor_dropout: float = 0.1  # share of training windows that lose a sensor, where there are several
     elm_nodes: int = 3000
     elm_ridge: float = 100.0
@@ -112,7 +120,7 @@ class ActivityClassifier(Classifier):
     @property
     def sensors(self) -> tuple[str, ...]:
         """Return the sensors that can be attended to, by the stem of their channels: ``"acc"``, ``"watch.gyro"``."""
-        return tuple(triads(self.channels))
+        return tuple(channels_by_sensor(self.channels))
 
     def recognise(self, windows: WindowSet) -> Recognition:
         """Return the probabilities and what they were made from.
@@ -128,14 +136,14 @@ class ActivityClassifier(Classifier):
         missing = self._missing(windows)
         described = self._describe(windows)
         scaled = self._window_scaler(described.whole, np.inf)
-        strangeness = np.stack(
+        novelty = np.stack(
             [
                 np.where(missing[:, number], np.inf, own.strange(scaled[:, columns]))
                 for number, (own, columns) in enumerate(zip(self._familiarity, described.columns, strict=False))
             ],
             axis=1,
         ).astype(np.float32)
-        present: NDArray[np.bool_] = strangeness <= 1
+        present: NDArray[np.bool_] = novelty <= 1
         present |= ~present.any(axis=1, keepdims=True) & ~missing  # where all are strange, all that there are count
         outputs = self._infer(self._inputs(described, present))
         log_p = np.log(outputs["activity"] + 1e-7)
@@ -145,8 +153,8 @@ class ActivityClassifier(Classifier):
             outputs["attention"],
             outputs["sensor_attention"],
             outputs["embedding"],
-            strangeness,
-            self._turned(windows) & (strangeness <= 1),  # of what is strange at any rate, that says enough
+            novelty,
+            self._turned(windows) & (novelty <= 1),  # of what is strange at any rate, that says enough
         )
 
     def _turned(self, windows: WindowSet) -> NDArray[np.bool_]:
@@ -191,7 +199,7 @@ class ActivityClassifier(Classifier):
 
     @property
     def _channels_of_sensors(self) -> list[list[int]]:
-        return list(triads(self.channels).values())
+        return list(channels_by_sensor(self.channels).values())
 
     def _describe(self, windows: WindowSet) -> _Description:
         logarithms = not self._lacks("logarithms")
@@ -239,7 +247,7 @@ class ActivityClassifier(Classifier):
         }
         if not self._lacks("raw"):
             raw = self._compander(described.raw)
-            for sensor, channels in triads(self.channels).items():
+            for sensor, channels in channels_by_sensor(self.channels).items():
                 inputs[f"{sensor} raw"] = raw[:, :, channels]
         inputs["present"] = present.astype(np.float32)
         return inputs
@@ -267,8 +275,8 @@ class ActivityClassifier(Classifier):
             RandomConvolutions.of(sample[:, :, channels], n_kernels, seed + number)
             for number, channels in enumerate(self._devices)
         ]
-        share = 0.0 if self._lacks("slow copies") else config.slow_share
-        again, copies = device_copies(windows, share, seed, any_way_round=config.any_way_round)
+        share = 0.0 if self._lacks("slow copies") else config.low_rate_augmentation
+        again, copies = device_copies(windows, share, seed, rotation_augmentation=config.rotation_augmentation)
         described = _Description.joined(per_chunk(windows, self._describe) + per_chunk(copies, self._describe))
         origin = np.append(np.arange(len(windows)), again)
         y, people = y[origin], windows.subjects[origin]
@@ -338,7 +346,7 @@ class ActivityClassifier(Classifier):
 
     def _build(self, described: _Description, seed: int) -> Any:
         networks.tensorflow_quietly().utils.set_random_seed(seed)
-        channels = triads(self.channels)
+        channels = channels_by_sensor(self.channels)
         sensors = {sensor: (len(own), len(channels[sensor])) for sensor, own in self._selected_columns(described.names)}
         frames = described.frames.shape[1], *self._frames_s()
         pooling = networks.frame_pooling(self._raw_steps()[0], self.window_length_s, *frames)
@@ -407,7 +415,8 @@ class ActivityClassifier(Classifier):
             When a file is missing, was changed, or is of another format.
         """
         manifest, arrays, network = model_folder.read(folder)
-        model = cls(ModelConfig(**{**manifest["model_config"], "without": tuple(manifest["model_config"]["without"])}))
+        settings = with_current_names(manifest["model_config"])
+        model = cls(ModelConfig(**{**settings, "without": tuple(settings["without"])}))
         model.activities, model.channels = tuple(manifest["activities"]), tuple(manifest["channels"])
         model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
         model.gravity, model.preparation = manifest["gravity"], Preparation(**manifest.get("preparation", {}))

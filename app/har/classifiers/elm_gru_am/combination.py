@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 from app.har.types import FloatArray, IntArray
 
 Combinations = Mapping[tuple[bool, ...], tuple[float, float]]
-NETWORKS_SAY = 0.25  # at most, beside the head
+MAX_NETWORK_WEIGHT = 0.25  # at most, beside the head
 
 
 def combine(
@@ -37,6 +37,6 @@ def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple
 
     # The bounds keep a handful of held-out windows, all right, from making the model sure of everything; and as the
     # network trusts itself too much with some people, these few of them may not let it outvote the head.
-    most = NETWORKS_SAY if scores.any() else 3.0
+    most = MAX_NETWORK_WEIGHT if scores.any() else 3.0
     found = minimize(loss, np.array([most / 2, 4.0]), bounds=[(0.0, most), (0.5, 20.0)], method="L-BFGS-B")
     return float(found.x[0]), float(found.x[1])

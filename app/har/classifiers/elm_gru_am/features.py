@@ -31,7 +31,7 @@ FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own
 
 
-def triads(channels: Sequence[str]) -> dict[str, list[int]]:
+def channels_by_sensor(channels: Sequence[str]) -> dict[str, list[int]]:
     """Group channels by sensor: ``{"watch.acc": [0, 1, 2], …}``; a channel without an axis stands alone."""
     groups: dict[str, list[int]] = {}
     for position, channel in enumerate(channels):
@@ -86,7 +86,7 @@ def describe(
     """
     log = np.log if logarithms else np.asarray
     n, length, _ = slices.shape
-    groups = [(stem, members) for stem, members in triads(channels).items() if len(members) > 1]
+    groups = [(stem, members) for stem, members in channels_by_sensor(channels).items() if len(members) > 1]
     signals = np.empty((n, len(channels) + 2 * len(groups), length), np.float32)
     signals[:, : len(channels)] = slices.transpose(0, 2, 1)
     names = list(channels)

@@ -16,7 +16,7 @@ import numpy as np
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import earliest, label_codes, raw_stream, read_each
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
+from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import UNLABELLED, Recording
 from app.har.types import Problem
@@ -85,5 +85,5 @@ def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[st
             codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[own]
     timed = rows.with_columns(((rows[TIME] - origin) * 1e-3).alias(TIME))
     stream, problems = raw_stream(source, timed, "accelerometer", TIME, AXES, codes, in_seconds=True)
-    reading = settle(stream, source.name, kind_of_name(PurePosixPath(source.name).stem))
+    reading = identify_sensor_and_unit(stream, source.name, kind_of_name(PurePosixPath(source.name).stem))
     return replace(reading, problems=(*problems, *reading.problems))

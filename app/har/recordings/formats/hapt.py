@@ -22,7 +22,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, ahead, natural
+from app.har.recordings.parts import Part, natural_sort_key, prefetch_map
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.types import UNLABELLED, Recording
 from app.har.signals.units import STANDARD_GRAVITY
@@ -197,7 +197,7 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
     experiments, doubles = _experiments(members)
     labels, problems = _read_labels([member for member in members if not _match(member)], experiments)
     yield Part(None, {}, (*doubles, *problems), 0.0)
-    for number, part in enumerate(ahead(partial(_read_one, labels), experiments.items()), 1):
+    for number, part in enumerate(prefetch_map(partial(_read_one, labels), experiments.items()), 1):
         yield Part(part.content, part.rows, part.problems, number / len(experiments))
 
 
@@ -209,7 +209,7 @@ def _experiments(members: Iterable[Member]) -> tuple[dict[str, Files], list[Prob
     """Pair the files by experiment; of two with one name, in different folders, the first is read."""
     found: dict[str, Files] = {}
     problems: list[Problem] = []
-    for member in sorted(members, key=lambda member: natural(member.name)):
+    for member in sorted(members, key=lambda member: natural_sort_key(member.name)):
         if file := _match(member):
             first = found.setdefault(file.group(2), {}).setdefault(SENSORS[file.group(1)], member)
             if first is not member:

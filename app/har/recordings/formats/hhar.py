@@ -16,7 +16,7 @@ from app.har.errors import UnreadableData
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, sorted_out
+from app.har.recordings.parts import Part, matching_files
 from app.har.recordings.tables import Source, parse
 from app.har.signals.types import Recording, Stream
 from app.har.types import Problem
@@ -155,7 +155,7 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
 
 def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read one recording a user and device."""
-    sources, skipped = sorted_out(members, matches, DESCRIPTION)
+    sources, skipped = matching_files(members, matches, DESCRIPTION)
     yield Part(None, {}, skipped, 0.0)
     tables = []
     for number, source in enumerate(sources, 1):

@@ -15,7 +15,7 @@ import numpy as np
 from app.har.errors import UnreadableData
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import UNKNOWN_SUBJECT, Matrix, Part, ahead, sorted_out
+from app.har.recordings.parts import UNKNOWN_SUBJECT, Matrix, Part, matching_files, prefetch_map
 from app.har.recordings.tables import Chunk, Source, chunks, parse_chunk
 from app.har.signals.types import MOTION, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, IntArray, Problem
@@ -131,7 +131,7 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
 
 def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read the file block by block; each row is a recording of its own."""
-    sources, skipped = sorted_out(members, matches, DESCRIPTION)
+    sources, skipped = matching_files(members, matches, DESCRIPTION)
     yield Part(None, {}, skipped, 0.0)
     total, done, row = sum(source.member.size for source in sources) or 1, 0, 0
     nobody = (
@@ -143,7 +143,7 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
         ),
     )
     for source in sources:
-        for read in ahead(partial(block, source), chunks(source, CHUNK_BYTES), workers=1):
+        for read in prefetch_map(partial(block, source), chunks(source, CHUNK_BYTES), workers=1):
             done += read.size
             yield Part(
                 _signals(read, row),

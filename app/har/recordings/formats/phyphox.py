@@ -16,7 +16,7 @@ from typing import Any
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
+from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording
@@ -122,7 +122,7 @@ def _read_table(source: Source) -> list[Reading]:
             own = frame.filter(~pl.all_horizontal(pl.col(axes).is_null()))
         in_ms = "ms" in TIME.fullmatch(source.layout.names[triple.time]).group(2)  # type: ignore[union-attr]
         stream, problems = raw_stream(source, own, "accelerometer", f"time {triple.time}", axes, in_seconds=not in_ms)
-        reading = settle(stream, source.name, _kind(triple, source), triple.unit)
+        reading = identify_sensor_and_unit(stream, source.name, _kind(triple, source), triple.unit)
         readings.append(replace(reading, problems=(*problems, *reading.problems)))
     return readings
 

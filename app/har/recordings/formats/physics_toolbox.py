@@ -16,7 +16,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.date_times import over_midnight
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import Reading, assemble, settle
+from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording, Stream
@@ -72,7 +72,7 @@ def _read_one(source: Source) -> Recording:
         try:
             stream, own = raw_stream(source, frame, "accelerometer", "time", axes, in_seconds=True)
             stream, silent = _from_first_value(stream, source.name, axes)
-            reading = settle(stream, source.name, kind, unit, "by the app's standard")
+            reading = identify_sensor_and_unit(stream, source.name, kind, unit, "by the app's standard")
         except HarError as error:
             if len(sensors) == 1:
                 raise

@@ -19,7 +19,7 @@ import numpy as np
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import Reading, assemble, kind_of_name, settle
+from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording
@@ -134,13 +134,13 @@ def _read_sensor(source: Source, kind: str, origin: int | None) -> Reading:
     stream, problems = raw_stream(source, frame, modality, "time", axes, in_seconds=True)
     how = "by the app's standard"
     if axes == (RATE,):
-        reading = settle(stream, source.name, "heart_rate", "beats/min", how)
+        reading = identify_sensor_and_unit(stream, source.name, "heart_rate", "beats/min", how)
     elif kind:
         unit = {"gyroscope": "rad/s", "magnetometer": "µT"}.get(kind, "m/s²")
         unit = "" if _app_name(source) == "accelerometeruncalibrated" else unit  # g or m/s², by platform
-        reading = settle(stream, source.name, kind, unit, how)
+        reading = identify_sensor_and_unit(stream, source.name, kind, unit, how)
     else:
-        reading = settle(stream, source.name)
+        reading = identify_sensor_and_unit(stream, source.name)
     unused = unused_columns(source, [place for place, _ in wanted.values()])
     return replace(reading, problems=(*problems, *unused, *reading.problems))
 

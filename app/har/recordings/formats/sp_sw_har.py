@@ -20,7 +20,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import build_recording, label_codes, raw_stream
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, ahead, natural
+from app.har.recordings.parts import Part, natural_sort_key, prefetch_map
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.types import UNLABELLED, Recording, Stream
 from app.har.types import Problem
@@ -137,7 +137,7 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read one recording an execution, with both devices; file names pair them and tell the subject."""
     executions: dict[str, dict[str, Member]] = {}
     others: list[Member] = []
-    for member in sorted(members, key=lambda member: natural(member.name)):
+    for member in sorted(members, key=lambda member: natural_sort_key(member.name)):
         execution, device = name_parts(member.name)
         if device:
             executions.setdefault(execution, {})[device] = member
@@ -146,7 +146,7 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
     yield Part(None, {}, tuple(problem for member in others for problem in _not_a_recording(member)), 0.0)
     total = sum(member.size for own in executions.values() for member in own.values()) or 1
     done = 0
-    for (_, own), part in zip(executions.items(), ahead(_read_one, executions.items()), strict=True):
+    for (_, own), part in zip(executions.items(), prefetch_map(_read_one, executions.items()), strict=True):
         done += sum(member.size for member in own.values())
         yield Part(part.content, part.rows, part.problems, done / total)
 

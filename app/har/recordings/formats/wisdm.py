@@ -19,7 +19,7 @@ import numpy as np
 from app.har.errors import HarError, UnreadableData
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.layout import Layout, is_number
-from app.har.recordings.sensors import settle
+from app.har.recordings.sensors import identify_sensor_and_unit
 from app.har.recordings.tables import Source, columns
 from app.har.signals.clocks import to_seconds
 from app.har.signals.types import UNLABELLED, Recording, Stream
@@ -109,7 +109,7 @@ def _read_table(source: Source) -> tuple[pl.DataFrame, str, list[Problem]]:
     if file := FILE.fullmatch(source.layout.stem):
         return frame, f"{file.group(2).lower()}.{SENSORS[file.group(1).lower()]}", problems
     values = frame.select(AXES).head(100_000).to_numpy()
-    reading = settle(Stream("accelerometer", np.arange(len(values)) / 20.0, values), source.name)
+    reading = identify_sensor_and_unit(Stream("accelerometer", np.arange(len(values)) / 20.0, values), source.name)
     return frame, "gyroscope" if reading.kind == "gyroscope" else "accelerometer", problems
 
 

@@ -37,7 +37,7 @@ class SensorFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
+class RecordingSummary:
     """One recording as it would be read."""
 
     name: str
@@ -50,7 +50,7 @@ class Facts:
     whole: bool  # or only the first MAX_BYTES of the file
 
 
-def try_out(sources: Sequence[Source], mapping: ColumnMapping) -> list[Facts]:
+def dry_run(sources: Sequence[Source], mapping: ColumnMapping) -> list[RecordingSummary]:
     """Read the first files by a mapping, of each at most its first 32 MiB; see `mapped.read` for what it raises."""
     return [
         facts(recording, all(source.member.size <= MAX_BYTES for source in own))
@@ -59,13 +59,13 @@ def try_out(sources: Sequence[Source], mapping: ColumnMapping) -> list[Facts]:
     ]
 
 
-def facts(recording: Recording, whole: bool = True) -> Facts:
+def facts(recording: Recording, whole: bool = True) -> RecordingSummary:
     """Describe a recording in a few figures."""
     start = first_s(recording.streams)
     end = max(float(stream.time_s[-1]) for stream in recording.streams)
     activities = (recording.activity,) if recording.activity else recording.activities
     sensors = tuple(_sensor(stream, recording.gravity) for stream in recording.streams)
-    return Facts(
+    return RecordingSummary(
         recording.recording_id,
         recording.subject,
         end - start,

@@ -104,7 +104,7 @@ def test_hostile_files_do_not_take_memory() -> None:
 import resource, sys, tempfile
 from pathlib import Path
 from app.har.errors import HarError
-from app.har.recordings import read_upload
+from app.har.recordings.upload import read_upload
 from tests.bad_exports import REFUSED_EXPORTS
 from tests.bad_inputs import REFUSED
 import polars, python_calamine

@@ -183,14 +183,14 @@ import json, re, sys
 from pathlib import Path
 import app.har  # sets polars' allocator, before polars
 import scipy.linalg, scipy.signal, polars
-from app.har.quality import card
-from app.har.recordings import read_upload
-from app.har.signal import to_signal_set
-from app.har.units import settle
+from app.har.recordings.quality import card
+from app.har.recordings.upload import read_upload
+from app.har.signals.resampling import to_signal_set
+from app.har.signals.normalisation import normalise_units
 # ru_maxrss would begin at the peak of the process that started this one
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 before = peak()
-recordings = [settle(recording) for recording in read_upload(Path(sys.argv[1]), "day.csv")]
+recordings = [normalise_units(recording) for recording in read_upload(Path(sys.argv[1]), "day.csv")]
 cards = [card(recording) for recording in recordings]
 signals = to_signal_set(recordings, 100.0)
 data = sum(s.values.nbytes for r in recordings for s in r.streams) + recordings[0].streams[0].time_s.nbytes

@@ -57,6 +57,14 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(examp
     assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
 
 
+def test_a_run_without_plots_has_its_figures_all_the_same(example: Flask) -> None:
+    example.config["TRAINING_PLOTS"] = False
+    run = training.train(EXAMPLE, TrainConfig(models=("naive-bayes",)))
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert training.artefact(run.id, "metrics.csv").stat().st_size > 100
+    assert not (training.run_folder(run.id) / "output" / "plots").exists()
+
+
 def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flask, tmp_path: Path) -> None:
     config = TrainConfig(
         models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9, rotation_augmentation=True

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from scipy.special import stdtrit
 
 from app.har.classifiers.base import Classifier
@@ -24,11 +23,13 @@ from app.har.evaluation.splits import fold_windows, split_windows
 from app.har.evaluation.types import Metrics, Split
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
-from app.har.training import plots
 from app.har.training.config import TrainConfig
 from app.har.training.model_card import CARD, model_card
 from app.har.types import Event, FloatArray, OnEvent, ignore_event
 from app.har.windows import WindowSet, make_windows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DEPLOYABLE_MODEL = (
     ActivityClassifier.name
@@ -44,6 +45,7 @@ def run_experiment(
     *,
     data: Mapping[str, Any],
     on_event: OnEvent = ignore_event,
+    plots: bool = True,
 ) -> dict[str, Any]:
     """Train and compare ``config.models`` on one split, or on folds, and write everything under `folder`.
 
@@ -60,6 +62,8 @@ def run_experiment(
         Name and fingerprint of the data set, written into the result and the model's manifest.
     on_event : callable
         Receives progress events.
+    plots : bool
+        Draw them, which takes seconds; the default. A caller that only reads figures can do without.
 
     Returns
     -------
@@ -131,7 +135,8 @@ def run_experiment(
     _write(result, folder)
     of_test = windows.take(test)
     np.savez_compressed(folder / "predictions.npz", y=of_test.y, subjects=of_test.subjects, index=test, **probabilities)
-    _draw(windows, outcomes, fitted, history, folder / "plots")
+    if plots:
+        _draw(windows, outcomes, fitted, history, folder / "plots")
     product = fitted.get(DEPLOYABLE_MODEL)
     if isinstance(product, ActivityClassifier) and not config.folds:
         product.preparation = preparation
@@ -251,6 +256,8 @@ def _draw(
     history: list[Event],
     folder: Path,
 ) -> None:
+    from app.har.training import plots
+
     folder.mkdir()
 
     def save(axes: Axes, stem: str) -> None:

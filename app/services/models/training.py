@@ -149,6 +149,7 @@ def _launch(dataset: Dataset, config: TrainConfig, folder: Path) -> subprocess.P
         "store": str(library.store_folder(dataset)),
         "config": asdict(config),
         "data": {"dataset": dataset.name, "fingerprint": dataset.fingerprint},
+        "plots": current_app.config.get("TRAINING_PLOTS", True),  # tests that look at none do without
     }
     with (folder / "trainer.log").open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(

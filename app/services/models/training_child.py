@@ -54,7 +54,8 @@ def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     config = TrainConfig(**{**job["config"], "models": tuple(job["config"]["models"])})
     output = folder / "output"
     output.mkdir()
-    run_experiment(open_store(Path(job["store"])).signals, config, output, data=job["data"], on_event=emit)
+    signals = open_store(Path(job["store"])).signals
+    run_experiment(signals, config, output, data=job["data"], on_event=emit, plots=job["plots"])
 
 
 def _reason(error: Exception) -> str:

@@ -72,13 +72,14 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
 def configure_login(app: Flask) -> None:
     """Load the account of a session; see ``User.get_id`` for what a session is bound to."""
     from app.services import accounts
+    from app.web.errors import json_error, wants_json
 
     login_manager.init_app(app)
     login_manager.user_loader(accounts.load_session_user)
 
     def ask_to_log_in() -> ResponseReturnValue:
-        if _wants_json():
-            return {"message": "Log in again: this session has ended."}, 401
+        if wants_json():
+            return json_error("Log in again: this session has ended.", 401)
         flash("Log in to see this page.", "info")
         # What was to be changed cannot be sent again after logging in; a page can be opened again.
         target = request.full_path.rstrip("?") if request.method == "GET" else None
@@ -140,10 +141,11 @@ def register_blueprints(app: Flask) -> None:
 
 def register_error_pages(app: Flask) -> None:
     """A page for every error: what happened and what to do, never a traceback. A script gets the same as JSON."""
+    from app.web.errors import json_error, status_of, wants_json
 
     def page(title: str, message: str, status: int) -> ResponseReturnValue:
-        if _wants_json():
-            return {"message": message}, status
+        if wants_json():
+            return json_error(message, status)
         return render_template("error.html", title=title, message=message, status=status), status
 
     @app.errorhandler(HTTPException)
@@ -167,21 +169,17 @@ def register_error_pages(app: Flask) -> None:
 
     @app.errorhandler(ServiceError)
     def service_error(error: ServiceError) -> ResponseReturnValue:
-        return page(error.title, str(error), error.status)
+        return page(error.title, str(error), status_of(error))
 
     @app.errorhandler(HarError)
     def har_error(error: HarError) -> ResponseReturnValue:
-        return page("This data cannot be used", str(error), 422)
+        return page("This data cannot be used", str(error), status_of(error))
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:
         log.exception("unexpected error at %s", request.endpoint)
         db.session.rollback()  # the page itself asks the database who looks at it
         return page("Something went wrong here", "The error is in the server's log. Nothing you stored is lost.", 500)
-
-
-def _wants_json() -> bool:
-    return request.accept_mimetypes.best == "application/json"
 
 
 def register_commands(app: Flask) -> None:

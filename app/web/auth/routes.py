@@ -17,6 +17,7 @@ from app.services import accounts
 from app.services.errors import ServiceError
 from app.web.access import access
 from app.web.auth.forms import ChangePasswordForm, LoginForm, RegisterForm
+from app.web.errors import show_at_field
 
 bp = Blueprint("auth", __name__)
 
@@ -113,7 +114,9 @@ def _page(
         try:
             user = open_account()
         except ServiceError as error:
-            status = _show(error, form)
+            status = error.status
+            if not show_at_field(error, form):
+                form.form_errors.append(str(error))
         else:
             session.clear()  # nothing of an earlier person's session may live on in this one
             login_user(user)
@@ -121,16 +124,6 @@ def _page(
                 flash(message, "success")
             return redirect(_target())
     return render_template(template, form=form), status
-
-
-def _show(error: ServiceError, form: FlaskForm) -> int:
-    """Put an error at the field it names, or on top of the form."""
-    field = form._fields.get(getattr(error, "field", None))
-    if field is None:
-        form.form_errors.append(str(error))
-    else:
-        field.errors = [*field.errors, str(error)]
-    return error.status
 
 
 def _target() -> str:

@@ -15,9 +15,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.har.errors import HarError
 from app.services.datasets import imports, library, recorded_rows
 from app.services.datasets.recorded_rows import RowQuery
-from app.services.errors import Invalid, ServiceError
+from app.services.errors import ServiceError
 from app.web.access import access
 from app.web.datasets.forms import AddForm, DescribeForm, answers_of
+from app.web.errors import json_error, show_at_field, status_of, wants_json
 from app.web.mappings.forms import reasons_for
 
 if TYPE_CHECKING:
@@ -65,25 +66,17 @@ def add() -> Page:
             describe=form.describe.data,
         )
     except ServiceError as error:
-        if isinstance(error, Invalid) and error.field in form:
-            form[error.field].errors = [str(error)]
-            return _refusal(form, error.status)
-        return _refusal(form, error.status, str(error))
+        return _refusal(form, error.status, "" if show_at_field(error, form) else str(error))
     adding.done.wait(SMALL_FILE_S)
     if adding.status == "failed":
         return _refusal(form, adding.http_status, adding.message)
     url = url_for(".adding", token=adding.token)
-    return jsonify(url=url) if _asks_for_json() else redirect(url)
-
-
-def _asks_for_json() -> bool:
-    """Tell whether the page's own script sends the form, to show how much of a large file has arrived."""
-    return request.accept_mimetypes.best == "application/json"
+    return jsonify(url=url) if wants_json() else redirect(url)
 
 
 def _refusal(form: AddForm, status: int, message: str = "") -> Page:
-    if _asks_for_json():
-        return jsonify(message=message or " ".join(chain.from_iterable(form.errors.values()))), status
+    if wants_json():
+        return json_error(message or " ".join(chain.from_iterable(form.errors.values())), status)
     return _add_page(form, message), status
 
 
@@ -139,7 +132,7 @@ def described(token: str) -> Page:
         imports.preview(adding, description)  # a fault in a table is told before any work is begun
         imports.start_described(adding, description)
     except (HarError, ServiceError) as error:
-        return _describe_page(adding, found, table, form, str(error)), getattr(error, "status", 422)
+        return _describe_page(adding, found, table, form, str(error)), status_of(error)
     adding.done.wait(SMALL_FILE_S)
     return redirect(url_for(".adding", token=token))
 

@@ -15,6 +15,7 @@ from app.har.errors import HarError
 from app.services.errors import Invalid, ServiceError
 from app.services.recordings import mappings
 from app.web.access import access
+from app.web.errors import show_at_field, status_of
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
 
 if TYPE_CHECKING:
@@ -70,10 +71,8 @@ def answer(token: str) -> ResponseReturnValue:
     try:
         prediction = mappings.confirm(pending, trial.mapping, (form.name.data or "").strip(), form.version.data)
     except (HarError, ServiceError) as error:
-        if isinstance(error, Invalid) and error.field == "name":
-            form.name.errors = [str(error)]
-            return _page(pending, seen, form, trial, status=422)
-        return _page(pending, seen, form, trial, str(error), getattr(error, "status", 422))
+        message = "" if show_at_field(error, form) else str(error)
+        return _page(pending, seen, form, trial, message, status_of(error))
     return redirect(url_for("predictions.show", recording_id=prediction.recording_id))
 
 

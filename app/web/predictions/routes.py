@@ -36,6 +36,7 @@ from app.services.recordings.activity_times import (
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock, elapsed, time_zone
 from app.web.access import access
+from app.web.errors import json_error, status_of, wants_json
 from app.web.predictions.forms import AgainForm, UploadForm
 
 bp = Blueprint("predictions", __name__)
@@ -74,12 +75,12 @@ def upload() -> ResponseReturnValue:
                 current_user.id, file.filename or "", file.stream, form.version.data, on_event
             )
     except (ServiceError, HarError) as error:
-        return _refused(form, str(error), getattr(error, "status", 422))
+        return _refused(form, str(error), status_of(error))
     if isinstance(outcome, mappings.Pending):
         url = url_for("mappings.show", token=outcome.token)
     else:
         url = url_for(".show", recording_id=outcome.recording_id)
-    return jsonify(url=url) if _wants_json() else redirect(url)
+    return jsonify(url=url) if wants_json() else redirect(url)
 
 
 @bp.get("/progress/<token>")
@@ -90,13 +91,9 @@ def progress(token: str) -> ResponseReturnValue:
     return jsonify(stage=STAGES.get(event.get("stage", "")), fraction=event.get("fraction"))
 
 
-def _wants_json() -> bool:
-    return request.accept_mimetypes.best == "application/json"
-
-
 def _refused(form: UploadForm, message: str, status: int) -> ResponseReturnValue:
-    if _wants_json():
-        return jsonify(message=message), status
+    if wants_json():
+        return json_error(message, status)
     page = render_template(
         "predictions/refused.html", upload_form=form, message=message, promoted=model_versions.promoted()
     )

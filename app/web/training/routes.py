@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response
 from app.har.classifiers.catalogue import CATALOGUE, families
 from app.har.errors import HarError
 from app.services.datasets import library
-from app.services.errors import Invalid, NotFound, ServiceError
+from app.services.errors import NotFound, ServiceError
 from app.services.models import model_versions, training
 from app.web.access import access
+from app.web.errors import show_at_field, status_of
 from app.web.training.forms import PROTOCOLS, NotesForm, TrainForm
 
 if TYPE_CHECKING:
@@ -40,12 +41,9 @@ def start() -> Response | tuple[str, int]:
     try:
         trainer = training.start(form.dataset.data, form.config(), started_by_id=current_user.id)
     except (ServiceError, HarError) as error:
-        field = getattr(form, error.field, None) if isinstance(error, Invalid) and error.field else None
-        if field is not None:
-            field.errors = [*field.errors, str(error)]
-        else:
+        if not show_at_field(error, form):
             flash(str(error), "danger")
-        return _train_page(form), getattr(error, "status", 422)
+        return _train_page(form), status_of(error)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     threading.Thread(target=_follow, args=(app, trainer), name=f"training-{trainer.run_id}", daemon=True).start()
     return redirect(url_for(".run", run_id=trainer.run_id))

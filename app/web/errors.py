@@ -1,0 +1,34 @@
+"""How a page or its script hears that something was refused: at a form's field, by a status, as JSON."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify, request
+from flask_wtf import FlaskForm
+
+from app.services.errors import Invalid, ServiceError
+
+UNUSABLE_DATA = 422  # status of a HarError: the core knows nothing of HTTP
+
+
+def wants_json() -> bool:
+    """Tell whether a page's own script asks: it sends a form itself to show how much of a large file has arrived."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def json_error(message: str, status: int) -> tuple[Response, int]:
+    """Return an error in the one shape that scripts know."""
+    return jsonify(message=message), status
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status of a ServiceError or HarError."""
+    return error.status if isinstance(error, ServiceError) else UNUSABLE_DATA
+
+
+def show_at_field(error: Exception, form: FlaskForm) -> bool:
+    """Put an error at the field of the form that it is about; return False where it is about none of them."""
+    name = error.field if isinstance(error, Invalid) else None
+    if name is None or name not in form:
+        return False
+    form[name].errors = [*form[name].errors, str(error)]
+    return True

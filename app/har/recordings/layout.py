@@ -1,4 +1,8 @@
-"""What delimited text looks like, told by its first lines: encoding, separator, decimals, header, where it begins."""
+"""What delimited text looks like, detected from its first lines.
+
+A chain of detectors, each returning a value object: `decode` (encoding and lines), `find_table` (text before it),
+`find_separator`, `find_decimals`, `find_header`. `sniff` runs them all.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,10 @@ NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
 NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
 SEPARATORS = "\t;|,"
 SAMPLE_LINES = 50
-LEAD_LINES = 100  # of text before the table, at most
-SURE_ROWS = 5  # of numbers, as many cells in each: a table begins there
+LEAD_LINES = 100  # most lines of text before a table
+SURE_ROWS = 5  # rows of numbers, with equally many cells, that mark the beginning of a table
 MAX_COLUMNS = 4000
-LEAD_LETTERS = 200
+LEAD_LETTERS = 200  # of each of these lines are kept
 COMMENT = "#%/;!"
 # A cell of a second header line that gives the units of the first
 UNIT_CELL = re.compile(
@@ -33,7 +37,7 @@ CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
 
 @dataclass(frozen=True)
 class Layout:
-    """What the first lines of a text tell."""
+    """What the first lines of a file show of it."""
 
     encoding: str
     separator: str
@@ -47,7 +51,7 @@ class Layout:
     name: str = ""  # of the file; decides only where the content fits several layouts
     terminator: str = ""  # what ends each row besides the line end: ";" in some data sets
     aligned: bool = False  # columns set apart by several spaces
-    lead: tuple[str, ...] = ()  # lines of text before the table: what a logger tells of itself
+    lead: tuple[str, ...] = ()  # lines of text before the table, such as a logger's name and settings
     thousands: bool = False  # set apart by dots
 
     def column(self, index: int) -> list[str]:
@@ -61,10 +65,10 @@ class Layout:
 
     def sparse(self, columns: Sequence[int]) -> bool:
         """Tell whether some columns are numbers together or blank together: many rows may be of other sensors."""
-        cells = [[cell.strip().lower() for i, cell in enumerate(row) if i in columns] for row in self.rows]
-        blank = [{cell in ("", "nan") for cell in own} for own in cells if own]
-        numbers = all(cell == "" or is_number(cell) for own in cells for cell in own)
-        return numbers and all(len(own) == 1 for own in blank) and {True} in blank
+        rows = [[cell.strip().lower() for i, cell in enumerate(row) if i in columns] for row in self.rows]
+        blank = [{cell in ("", "nan") for cell in row} for row in rows if row]
+        numbers = all(cell == "" or is_number(cell) for row in rows for cell in row)
+        return numbers and all(len(states) == 1 for states in blank) and {True} in blank
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,133 +93,94 @@ def is_number(cell: str) -> bool:
 
 
 def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
-    """Decide the layout of delimited text from its first bytes."""
+    """Decide the layout of delimited text from its first bytes, by one detector after another.
+
+    Parameters
+    ----------
+    head : the first bytes of the file.
+    name : the file, for messages.
+    complete : whether that is the whole file; otherwise its last line may be cut off.
+
+    Raises
+    ------
+    UnreadableData : empty, binary, or not a table; the message says what was found.
+    """
+    text = decode(head, name, complete=complete)
+    table = find_table(text.lines)
+    if not table.lines:
+        raise UnreadableData(f"{name}: holds no line of text, expected a CSV file with sensor readings.")
+    separation = find_separator([line.text for line in table.lines])
+    decimals = find_decimals(text.content, separation.separator)
+    cells = _split(table.lines, separation, name)
+    header = find_header(cells)
+    rows = tuple(cells[header.n_lines :])
+    if not rows:
+        raise UnreadableData(f"{name}: holds a header ({shown(', '.join(header.names or ()))[:120]}) and no data row.")
+    first_data_line = table.lines[header.n_lines].number
+    return Layout(
+        encoding=text.encoding,
+        separator=separation.separator,
+        decimal_comma=decimals.comma,
+        header=header.names,
+        n_columns=_count_columns(header, rows, f"{name}, line {first_data_line}", name),
+        rows=rows,
+        first_data_line=first_data_line,
+        table_line=table.lines[0].number,
+        newline=text.newline,
+        name=name,
+        terminator=separation.terminator,
+        aligned=separation.aligned,
+        lead=tuple(shown(line.text.strip())[:LEAD_LETTERS] for line in table.lead),
+        thousands=decimals.thousands,
+    )
+
+
+# --- encoding and lines
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file."""
+
+    number: int  # counted from 1
+    text: str  # without its end
+
+
+@dataclass(frozen=True)
+class DecodedText:
+    """The beginning of a file as text."""
+
+    encoding: str
+    newline: str
+    content: str
+    lines: tuple[Line, ...]  # that hold more than spaces; as many of the first as are looked at
+
+
+def decode(head: bytes, name: str, *, complete: bool = True) -> DecodedText:
+    """Decode the first bytes of a file and cut them into lines; see `sniff`."""
     if not head.strip():
         raise UnreadableData(f"{name}: is empty, expected a CSV file with sensor readings.")
-    encoding = _encoding(head, name)
-    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
-    newline = "\n" if "\n" in text else "\r"
-    lines = text.split(newline)
+    encoding = find_encoding(head, name)
+    content = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    newline = "\n" if "\n" in content else "\r"
+    lines = content.split(newline)
     if not complete:
         lines = lines[:-1]
         if not lines:
             raise UnreadableData(
                 f"{name}, line 1: longer than {HEAD_BYTES:,} bytes, expected one row of readings a line."
             )
-    filled = ((n, line.rstrip("\r")) for n, line in enumerate(lines, 1) if line.strip())
-    numbered = list(islice(filled, SAMPLE_LINES + LEAD_LINES))
-    begin = _table_begin([line for _, line in numbered])
-    lead, numbered = numbered[:begin], numbered[begin : begin + SAMPLE_LINES]
-    if not numbered:
-        raise UnreadableData(f"{name}: holds no line of text, expected a CSV file with sensor readings.")
-    terminator = ";" if all(line.rstrip(" ").endswith(";") for _, line in numbered) else ""
-    if terminator and _separator([line.rstrip("; ") for _, line in numbered]) in (";", " "):
-        terminator = ""  # a last column without values
-    if terminator:
-        numbered = [(n, line.rstrip("; ")) for n, line in numbered]
-    separator = _separator([line for _, line in numbered])
-    decimal_comma, thousands = _decimals(text, separator)
-    aligned = separator == " " and any("  " in line or line != line.strip() for _, line in numbered)
-    if aligned:
-        numbered = [(n, " ".join(line.split())) for n, line in numbered]
-    try:
-        cells = [tuple(row) for row in csv.reader([line for _, line in numbered], delimiter=separator)]
-    except csv.Error as error:
-        raise UnreadableData(f"{name}: is not delimited text ({error}), expected a CSV file.") from error
-    header = None if any(is_number(cell) for cell in cells[0]) else tuple(cell.strip() for cell in cells[0])
-    begin = 1 if header else 0
-    if header and len(cells) > 1 and _are_units(cells[1]) and len(cells[1]) == len(header):
-        header = tuple(f"{name} ({unit.strip(' ()[]')})" for name, unit in zip(header, cells[1], strict=True))
-        begin = 2
-    rows = tuple(cells[begin:])
-    if not rows:
-        raise UnreadableData(f"{name}: holds a header ({shown(', '.join(header or ()))[:120]}) and no data row.")
-    width = Counter(len(row) for row in rows).most_common(1)[0][0]
-    if header and width > len(header) and any(cell.strip() for row in rows for cell in row[len(header) :]):
-        line = numbered[begin][0]
-        raise UnreadableData(
-            f"{name}, line {line}: has {width} cells, the header {len(header)}; expected a cell for each heading. "
-            "With decimal commas, separate the columns by semicolons."
-        )
-    if max(width, len(header or ())) > MAX_COLUMNS:
-        raise UnreadableData(
-            f"{name}: has {max(width, len(header or ())):,} columns; at most {MAX_COLUMNS:,} are read."
-        )
-    return Layout(
-        encoding=encoding,
-        separator=separator,
-        decimal_comma=decimal_comma,
-        header=header,
-        n_columns=max(len(header or ()), width),
-        rows=rows,
-        first_data_line=numbered[begin][0],
-        table_line=numbered[0][0],
-        newline=newline,
-        name=name,
-        terminator=terminator,
-        aligned=aligned,
-        lead=tuple(shown(line.strip())[:LEAD_LETTERS] for _, line in lead),
-        thousands=thousands,
-    )
+    filled = (Line(number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if line.strip())
+    return DecodedText(encoding, newline, content, tuple(islice(filled, SAMPLE_LINES + LEAD_LINES)))
 
 
-def _decimals(head: str, separator: str) -> tuple[bool, bool]:
-    """Tell whether the comma is the decimal one, and whether dots then set thousands apart.
+def find_encoding(head: bytes, name: str) -> str:
+    """Return the encoding of text: by its mark, by the zeros of UTF-16, else UTF-8 or Latin-1.
 
-    All of the head counts: the first rows may be whole numbers.
+    Raises
+    ------
+    UnreadableData : compressed or binary.
     """
-    if separator == ",":
-        return False, False
-    begin, end = rf"(?m)(?:^|{re.escape(separator)})\s*", rf"(?:[eE][-+]?\d+)?\s*(?:{re.escape(separator)}|$)"
-    dotted = re.compile(rf"{begin}(-?\d*\.\d[\d.,]*){end}")
-    if not re.search(rf"{begin}-?\d+(?:\.\d{{3}})*,\d+{end}", head):
-        return not dotted.search(head), False  # where neither is seen either is read
-    dots = dotted.findall(head)
-    return True, bool(dots) and all(THOUSANDS.match(number.encode()) for number in dots)
-
-
-def _are_units(cells: Sequence[str]) -> bool:
-    told = [cell for cell in cells if cell.strip()]
-    return len(told) > 1 and all(UNIT_CELL.fullmatch(cell.strip()) for cell in told)
-
-
-def _table_begin(lines: list[str]) -> int:
-    """Return how many lines of text come before a table: its header, or the first of a run of rows of numbers.
-
-    None, where the first line may itself be the header or a row, whole or damaged.
-    """
-    if len(lines) <= SURE_ROWS:
-        return 0
-    separator = _separator(lines[len(lines) // 2 :])
-    cells = [line.split() if separator == " " else line.split(separator) for line in lines]
-    width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0]
-    cells = [row if any(map(str.strip, row[1:])) else row[:1] for row in cells]  # a spreadsheet pads lines of text
-    first = cells[0]
-    if width < 2 or _are_headings(first) or all(map(is_number, first)):
-        return 0
-    if len(first) == width and not _is_comment(first):
-        return 0
-    rows = [len(row) == width and 2 * sum(map(is_number, row)) >= width for row in cells]
-    begin = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
-    header = begin
-    while header and len(cells[header - 1]) == width and not any(map(is_number, cells[header - 1])):
-        if header < begin and _is_comment(cells[header - 1]):
-            break
-        header -= 1
-    if header == begin and begin and _are_headings(cells[begin - 1]):
-        return begin - 1  # though there is not one for each column
-    return header
-
-
-def _is_comment(cells: Sequence[str]) -> bool:
-    return cells[0].strip()[:1] in tuple(COMMENT)
-
-
-def _are_headings(cells: Sequence[str]) -> bool:
-    return len(cells) >= 3 and not any(map(is_number, cells)) and not _is_comment(cells)
-
-
-def _encoding(head: bytes, name: str) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if head.startswith(mark):
             return encoding
@@ -234,10 +199,182 @@ def _encoding(head: bytes, name: str) -> str:
     return "utf-8"
 
 
-def _separator(lines: list[str]) -> str:
+# --- where the table begins
+
+
+@dataclass(frozen=True)
+class TableLines:
+    """The lines of text before a table, and the first lines of the table."""
+
+    lead: tuple[Line, ...]
+    lines: tuple[Line, ...]
+
+
+def find_table(lines: Sequence[Line]) -> TableLines:
+    """Separate the lines of text before a table from the table itself."""
+    begin = _table_begin([line.text for line in lines])
+    return TableLines(tuple(lines[:begin]), tuple(lines[begin : begin + SAMPLE_LINES]))
+
+
+def _table_begin(lines: list[str]) -> int:
+    """Return how many lines of text come before a table: its header, or the first of a run of rows of numbers.
+
+    None, where the first line may itself be the header or a row, whole or damaged.
+    """
+    if len(lines) <= SURE_ROWS:
+        return 0
+    cells, width = _rough_cells(lines)
+    first = cells[0]
+    if width < 2 or _are_headings(first) or all(map(is_number, first)):
+        return 0
+    if len(first) == width and not _is_comment(first):
+        return 0
+    rows = [len(row) == width and 2 * sum(map(is_number, row)) >= width for row in cells]
+    begin = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
+    return _header_above(cells, begin, width)
+
+
+def _rough_cells(lines: list[str]) -> tuple[list[list[str]], int]:
+    """Split lines by the separator of their second half, which is hardly text before the table.
+
+    Returns
+    -------
+    The cells of each line, one where a spreadsheet padded a line of text with empty ones; and how many most lines have.
+    """
+    separator = _separator(lines[len(lines) // 2 :])
+    cells = [line.split() if separator == " " else line.split(separator) for line in lines]
+    width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0]
+    return [row if any(map(str.strip, row[1:])) else row[:1] for row in cells], width
+
+
+def _header_above(cells: Sequence[Sequence[str]], begin: int, width: int) -> int:
+    """Return where the header above the first rows of numbers begins; where they begin if there is none."""
+    header = begin
+    while header and len(cells[header - 1]) == width and not any(map(is_number, cells[header - 1])):
+        if header < begin and _is_comment(cells[header - 1]):
+            break
+        header -= 1
+    if header == begin and begin and _are_headings(cells[begin - 1]):
+        return begin - 1  # though there is not one for each column
+    return header
+
+
+def _is_comment(cells: Sequence[str]) -> bool:
+    return cells[0].strip()[:1] in tuple(COMMENT)
+
+
+def _are_headings(cells: Sequence[str]) -> bool:
+    return len(cells) >= 3 and not any(map(is_number, cells)) and not _is_comment(cells)
+
+
+# --- separator and decimals
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How the cells of a line are set apart."""
+
+    separator: str
+    terminator: str = ""  # what ends each row besides the line end
+    aligned: bool = False  # columns set apart by several spaces
+
+    def plain(self, line: str) -> str:
+        """Return a line without its terminator, and with one space between cells where spaces separate them."""
+        line = line.rstrip("; ") if self.terminator else line
+        return " ".join(line.split()) if self.aligned else line
+
+
+def find_separator(lines: Sequence[str]) -> Separation:
+    """Find what stands between the cells of a table's lines, and what ends them all."""
+    bare = [line.rstrip("; ") for line in lines]
+    ended = all(line.rstrip(" ").endswith(";") for line in lines)
+    if ended and _separator(bare) not in (";", " "):  # otherwise the last column is without values
+        return Separation(_separator(bare), terminator=";")
+    separator = _separator(lines)
+    return Separation(separator, aligned=separator == " " and any("  " in s or s != s.strip() for s in lines))
+
+
+def _separator(lines: Sequence[str]) -> str:
     for candidate in SEPARATORS:
         counts = Counter(line.count(candidate) for line in lines)
         ((count, agreeing),) = counts.most_common(1)
         if count and agreeing >= 0.6 * len(lines):
             return candidate
     return " " if sum(" " in line.strip() for line in lines) > 0.6 * len(lines) else ","
+
+
+@dataclass(frozen=True)
+class Decimals:
+    """How numbers are written."""
+
+    comma: bool  # the comma is the decimal sign
+    thousands: bool = False  # set apart by dots
+
+
+def find_decimals(content: str, separator: str) -> Decimals:
+    """Find whether the comma is the decimal sign, and whether dots then set thousands apart.
+
+    All of the beginning of the file counts: the first rows may be whole numbers.
+    """
+    if separator == ",":
+        return Decimals(comma=False)
+    begin, end = rf"(?m)(?:^|{re.escape(separator)})\s*", rf"(?:[eE][-+]?\d+)?\s*(?:{re.escape(separator)}|$)"
+    dotted = re.compile(rf"{begin}(-?\d*\.\d[\d.,]*){end}")
+    if not re.search(rf"{begin}-?\d+(?:\.\d{{3}})*,\d+{end}", content):
+        return Decimals(comma=not dotted.search(content))  # where neither is seen either is read
+    dots = dotted.findall(content)
+    return Decimals(comma=True, thousands=bool(dots) and all(THOUSANDS.match(number.encode()) for number in dots))
+
+
+# --- cells and header
+
+
+def _split(lines: Sequence[Line], separation: Separation, name: str) -> list[tuple[str, ...]]:
+    plain = [separation.plain(line.text) for line in lines]
+    try:
+        return [tuple(row) for row in csv.reader(plain, delimiter=separation.separator)]
+    except csv.Error as error:
+        raise UnreadableData(f"{name}: is not delimited text ({error}), expected a CSV file.") from error
+
+
+@dataclass(frozen=True)
+class Header:
+    """The headings of a table."""
+
+    names: tuple[str, ...] | None  # with their units, where a second line gives them; None: there is no header
+    n_lines: int  # that they take
+
+
+def find_header(cells: Sequence[Sequence[str]]) -> Header:
+    """Find the headings in the first lines of a table: a line without a number, perhaps with one of units below."""
+    if any(map(is_number, cells[0])):
+        return Header(None, 0)
+    names = tuple(cell.strip() for cell in cells[0])
+    if names and len(cells) > 1 and _are_units(cells[1]) and len(cells[1]) == len(names):
+        units = (unit.strip(" ()[]") for unit in cells[1])
+        return Header(tuple(f"{name} ({unit})" for name, unit in zip(names, units, strict=True)), 2)
+    return Header(names, 1) if names else Header(names, 0)
+
+
+def _are_units(cells: Sequence[str]) -> bool:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) > 1 and all(map(UNIT_CELL.fullmatch, filled))
+
+
+def _count_columns(header: Header, rows: Sequence[Sequence[str]], first_row: str, name: str) -> int:
+    """Return the number of columns: of most rows, or of the header where that has more.
+
+    Raises
+    ------
+    UnreadableData : cells without a heading, or too many columns.
+    """
+    headings = len(header.names or ())
+    width = Counter(len(row) for row in rows).most_common(1)[0][0]
+    if headings and width > headings and any(cell.strip() for row in rows for cell in row[headings:]):
+        raise UnreadableData(
+            f"{first_row}: has {width} cells, the header {headings}; expected a cell for each heading. "
+            "With decimal commas, separate the columns by semicolons."
+        )
+    if max(width, headings) > MAX_COLUMNS:
+        raise UnreadableData(f"{name}: has {max(width, headings):,} columns; at most {MAX_COLUMNS:,} are read.")
+    return max(width, headings)

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.special import softmax
 
 from app.har.classifiers.base import Classifier
-from app.har.types import FloatArray, OnEvent
+from app.har.progress import OnEvent
+from app.har.types import FloatArray
 from app.har.windows import WindowSet
 
 N_JOBS = 2

@@ -24,9 +24,9 @@ from app.har.classifiers.registry import MODELS
 from app.har.datasets.store import build_store, open_store
 from app.har.evaluation.splits import split_windows
 from app.har.evaluation.types import Protocol
+from app.har.progress import Event
 from app.har.training.config import TrainConfig
 from app.har.training.experiment import describe_split, fit_and_score
-from app.har.types import Event
 from app.har.windows import WindowSet, make_windows
 from benchmarks import aeon_models
 

@@ -349,13 +349,13 @@ MENDED_EXPORTS = (
         "Sensor Logger, dates for time",
         "acc.csv",
         lambda: _cells(_logger(), 0, lambda n, c: "10/07/2025 13:28"),
-        problem="ruined time stamps",
+        problem="unusable timestamps",
     ),
     BadInput(
         "Sensor Logger, nanoseconds ruined by a spreadsheet",
         "acc.csv",
         lambda: _cells(_logger(), 0, lambda n, c: "1.75215E+18"),
-        problem="ruined time stamps",
+        problem="unusable timestamps",
     ),
     BadInput(
         "Sensor Logger, some cells empty",
@@ -367,7 +367,7 @@ MENDED_EXPORTS = (
         "Sensor Logger, times run backwards",
         "acc.csv",
         lambda: _cells(_logger(), 0, lambda n, c: str(2 * 1752154081500000000 - int(c))),
-        problem="unordered time stamps",
+        problem="unordered timestamps",
     ),
     BadInput(
         "Sensor Logger, times before 1970",
@@ -404,13 +404,13 @@ MENDED_EXPORTS = (
         "Sensor Logger, called gravity-free with gravity in it",
         "Accelerometer.csv",
         lambda: _logger().encode(),
-        problem="gravity included",
+        problem="gravity found",
     ),
     BadInput(
         "Sensor Logger, from an iPhone",
         "walk.zip",
         lambda: zipped(dict(exports.sensor_logger(WALK, platform="ios"))),
-        problem="axes",
+        problem="axes inverted",
     ),
     BadInput("gzip", "Accelerometer.csv.GZ", lambda: gzip.compress(_phyphox().encode()), problem="-"),
     BadInput(
@@ -512,7 +512,7 @@ MENDED_EXPORTS = (
         lambda: zipped({k: v[:-400] if k.startswith("gyro") else v for k, v in exports.hapt(SLOW).items()}),
         problem="lengths differ",
     ),
-    BadInput("UCI HAR windows without labels", "windows.zip", lambda: _windows(y=None), problem="no labels"),
+    BadInput("UCI HAR windows without labels", "windows.zip", lambda: _windows(y=None), problem="no label"),
     BadInput(
         "UCI HAR windows, an axis missing", "windows.zip", lambda: _windows(body_gyro_y=None), problem="missing axis"
     ),

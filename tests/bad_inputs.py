@@ -241,22 +241,22 @@ MENDED = (
     BadInput("some Inf", "inf.csv", lambda: _lines(line_9="0.14,inf,-inf,0,0,0,0"), problem="corrupt rows"),
     BadInput("text in a number", "text.csv", lambda: _lines(line_9="0.14,1.2m,0,0,0,0,0"), problem="corrupt rows"),
     BadInput("a value of 1e30", "huge.csv", lambda: _lines(line_9="0.14,1e30,-1e30,0,0,0,0"), problem="corrupt rows"),
-    BadInput("a time of 1e18", "late.csv", lambda: _lines(line_9="1e18,1,2,3,0,0,0"), problem="stray time stamps"),
+    BadInput("a time of 1e18", "late.csv", lambda: _lines(line_9="1e18,1,2,3,0,0,0"), problem="timestamp outliers"),
     BadInput("a time beyond all", "inf.csv", lambda: _lines(line_9="1e300,1,2,3,0,0,0"), problem="corrupt rows"),
     BadInput(
-        "a time of 0 in mid-file", "zero.csv", lambda: _lines(line_99="0,1,2,3,0,0,0"), problem="stray time stamps"
+        "a time of 0 in mid-file", "zero.csv", lambda: _lines(line_99="0,1,2,3,0,0,0"), problem="timestamp outliers"
     ),
     BadInput(
         "one time of 0, the others since 1970",
         "epoch.csv",
         lambda: _since_1970(lambda n, t: 0.0 if n == 0 else t),
-        problem="stray time stamps",
+        problem="timestamp outliers",
     ),
     BadInput(
         "a tenth of the times 0, the others since 1970",
         "zeros.csv",
         lambda: _since_1970(lambda n, t: 0.0 if n % 10 == 3 else t),
-        problem="stray time stamps",
+        problem="timestamp outliers",
     ),
     BadInput(
         "a clock set after a second",
@@ -281,15 +281,15 @@ MENDED = (
         "duplicate time stamps",
         "stamps.csv",
         lambda: _with_time(lambda t: np.floor(t * 25) / 25),
-        problem="batched time stamps",
+        problem="batched timestamps",
     ),
     BadInput(
         "two rows with one time stamp",
         "pair.csv",
         lambda: _with_time(lambda t: np.where(t == t[9], t[8], t)),
-        problem="shared time stamps",
+        problem="shared timestamps",
     ),
-    BadInput("time runs backwards", "back.csv", lambda: _with_time(lambda t: t[::-1]), problem="unordered time stamps"),
+    BadInput("time runs backwards", "back.csv", lambda: _with_time(lambda t: t[::-1]), problem="unordered timestamps"),
     BadInput("time starts again", "again.csv", lambda: _with_time(_backwards_in_middle), problem="clock restart"),
     BadInput(
         "rows shuffled",
@@ -323,13 +323,13 @@ MENDED = (
         problem="missing sensor",
     ),
     BadInput(
-        "ruined time stamps",
+        "unusable timestamps",
         "phone.csv",
         lambda: "\n".join(
             ",".join([*cells[:2], "1.42E+018", *cells[3:]]) if i else ",".join(cells)
             for i, cells in enumerate(line.split(",") for line in hhar_csv("gyroscope").splitlines())
         ).encode(),
-        problem="ruined time stamps",
+        problem="unusable timestamps",
     ),
     BadInput(
         "a corrupt window", "windows.csv", lambda: (ku_har_windows_csv(5) + "1,2,3\n").encode(), problem="corrupt rows"

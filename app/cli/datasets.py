@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.output import json_option, print_json, reports_errors, text_of
-from app.har.types import Event, OnEvent
+from app.har.progress import Event, OnEvent
 from app.services.datasets import library as service
 
 if TYPE_CHECKING:

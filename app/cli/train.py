@@ -12,8 +12,8 @@ import click
 from app.cli.output import json_option, print_json, reports_errors
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.evaluation.types import Protocol
+from app.har.progress import Event, Stage
 from app.har.training.config import TrainConfig
-from app.har.types import Event
 
 MODELS_HELP = "Comma-separated; the models are listed below."
 MODELS_LIST = "\b\nModels:\n" + "\n".join(f"  {name:<22}{info.about}" for name, info in CATALOGUE.items())
@@ -47,7 +47,7 @@ def _show(event: Event) -> None:
     if "epoch" in event:
         parts.append(f"epoch {event['epoch']}/{event['epochs']}")
         parts += [f"{key} {event[key]:.3f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in event]
-    elif event["stage"] in ("scored", "fold scored"):
+    elif event["stage"] in (Stage.SCORED, Stage.FOLD_SCORED):
         parts.append(f"accuracy {event['accuracy']:.4f} macro F1 {event['f1']:.4f}")
     click.echo(" · ".join(part for part in parts if part), err=True)
 

@@ -15,8 +15,8 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.registry import MODELS, make_classifier
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.evaluation.splits import fold_windows, split_windows
+from app.har.progress import Event
 from app.har.training.config import TrainConfig
-from app.har.types import Event
 from app.har.windows import WindowSet
 from tests import synthetic
 

@@ -13,7 +13,7 @@ import pytest
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
 from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
-from app.har.types import Event
+from app.har.progress import Event
 from app.har.windows import WindowSet, make_windows
 from tests import synthetic
 from tests.trained import Example

@@ -64,7 +64,7 @@ def test_recordings_in_a_unit_nobody_named_are_converted_those_in_doubt_like_the
     assert store.summary.gravity == "included"
     assert set(means(store)) == {f"{name}/a" for name in DONE}
     assert all(mean == pytest.approx(G, rel=0.15) for mean in means(store).values())
-    told = {p.source: p.detail for p in store.summary.problems if p.kind == "unit"}
+    told = {p.source: p.detail for p in store.summary.problems if p.kind == "unit converted"}
     assert set(told) == {f"{name}/a" for name in DONE}
     assert f"so it is gravity in {unit}" in told["p1/Walk/a"]
     assert f"3 of 6 recordings looked at are in {unit}" in told["p2/Walk/a"]
@@ -102,7 +102,7 @@ def test_one_recording_in_another_unit_is_converted_by_itself_and_told(tmp_path:
     files = {f"{name}/a.csv": mapped(name, 8.0, 1.0 if name == "p1/Rest" else G, 1.0) for name in DONE}
     store = own_set(tmp_path, files)
     assert all(mean == pytest.approx(G, rel=0.15) for mean in means(store).values())
-    other = [p for p in store.summary.problems if p.kind == "other unit than most"]
+    other = [p for p in store.summary.problems if p.kind == "unit unlike most"]
     assert [p.source for p in other] == ["p1/Rest/a"]
     assert other[0].action == "kept in m/s²"
 

@@ -110,7 +110,7 @@ def test_ku_har_has_710_recordings_of_80_subjects_and_7_activities(ku_har: Store
         ("14.Run/1101_O_5", "duplicate recording", "1101_O_3"),
         ("14.Run/1101_O_11.csv", "empty cells", "4 of 9,311 rows"),
         ("14.Run/1101_O_3.csv", "low rate", "accelerometer 5.4"),
-        ("36 files", "batched time stamps", "15.Stair-up/1101_S_12.csv"),
+        ("36 files", "batched timestamps", "15.Stair-up/1101_S_12.csv"),
         ("36 files", "repeated values", "42.2 a second"),
     ],
 )
@@ -164,7 +164,7 @@ def _hhar(data_dir: Path, which: str, folder: Path) -> tuple[Summary, Store]:
 @pytest.mark.real_data
 def test_real_hhar_phones_fall_back_on_arrival_times(data_dir: Path, tmp_path: Path) -> None:
     summary, store = _hhar(data_dir, "phones", tmp_path / "store")
-    assert {p.source for p in summary.problems if p.kind == "ruined time stamps"} == {
+    assert {p.source for p in summary.problems if p.kind == "unusable timestamps"} == {
         "Phones_accelerometer.csv",
         "Phones_gyroscope.csv",
     }
@@ -177,4 +177,4 @@ def test_real_hhar_phones_fall_back_on_arrival_times(data_dir: Path, tmp_path: P
 def test_real_hhar_watches_have_no_header(data_dir: Path, tmp_path: Path) -> None:
     summary, _ = _hhar(data_dir, "watch", tmp_path / "store")
     assert (summary.sampling_rate_hz, summary.rows, summary.channels[3]) == (100.0, 20_000, "gyro_x")
-    assert {"stray time stamps", "unordered time stamps", "clock gap"} <= {p.kind for p in summary.problems}
+    assert {"timestamp outliers", "unordered timestamps", "clock gap"} <= {p.kind for p in summary.problems}

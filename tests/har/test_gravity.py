@@ -93,7 +93,7 @@ def test_gravity_is_put_on_only_with_the_phones_own() -> None:
     linear = replace(true, streams=(true.streams[0], total.streams[-1]))
     back = match_gravity(linear, "included")
     np.testing.assert_allclose(back.streams[0].values, total.streams[0].values, atol=1e-5)
-    assert [p.kind for p in back.problems] == ["gravity put on"]
+    assert [p.kind for p in back.problems] == ["gravity added"]
     with pytest.raises(UnusableRecording, match="gravity was removed, but the model was trained with gravity"):
         match_gravity(true, "included")
 
@@ -142,7 +142,7 @@ def test_certain_units_are_converted_and_uncertain_ones_refused(
         require_plausible_magnitudes(settled, wanted)
         for after, before in zip(settled.streams, recording.streams, strict=True):
             np.testing.assert_allclose(after.values, before.values, rtol=1e-2)
-        assert [p.kind for p in settled.problems] == ["unit"] * (acc != 1.0 or gyro != 1.0)
+        assert [p.kind for p in settled.problems] == ["unit converted"] * (acc != 1.0 or gyro != 1.0)
     else:
         with pytest.raises(UnusableRecording, match=message):
             require_plausible_magnitudes(settled, wanted)
@@ -158,7 +158,7 @@ def test_acceleration_near_1_that_does_not_keep_there_is_not_taken_for_gravity()
 
 def test_gravity_that_is_promised_and_not_there_is_told() -> None:
     recording = normalise_units(replace(synthetic.recording("Walk"), gravity="included"))
-    assert (recording.gravity, recording.problems[0].kind) == ("removed", "no gravity found")
+    assert (recording.gravity, recording.problems[0].kind) == ("removed", "no gravity")
 
 
 def test_a_filter_keeps_what_is_slower_and_takes_what_is_faster() -> None:

@@ -143,7 +143,7 @@ def test_an_experiment_without_labels_is_kept_unlabelled(tmp_path: Path) -> None
     files = hapt_files()
     files[f"{RAW}/labels.txt"] = _cut(files[f"{RAW}/labels.txt"], 4)
     summary = _convert(files, tmp_path)
-    assert (summary.recordings, set(_problems(summary))) == (2, {"no labels"})
+    assert (summary.recordings, set(_problems(summary))) == (2, {"no label"})
     assert (open_store(tmp_path / "store").signals.labels[2000:] == UNLABELLED).all()
 
 

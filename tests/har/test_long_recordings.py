@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from app.har.errors import UnreadableData
+from app.har.progress import Event
 from app.har.recordings import tables
 from app.har.recordings.files import in_memory
 from app.har.recordings.tables import open_table, parse
@@ -22,7 +23,6 @@ from app.har.signals.filters import Preparation, prepare
 from app.har.signals.gravity import match_gravity
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Recording, Stream
-from app.har.types import Event
 from app.har.windows import iter_window_batches, make_windows
 from tests import synthetic
 from tests.conftest import ROOT

@@ -204,7 +204,7 @@ def test_recordings_that_the_table_leaves_out_and_intervals_beyond_the_end_are_l
     assert {p.kind: p.source for p in store.summary.problems} == {
         "no label": "b.csv",
         "no subject": "b.csv",
-        "labels beyond the recording": "walk",
+        "labels beyond the end": "walk",
     }
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.har.problems import Problem
 from app.har.recordings.quality import QualityCard, StreamQuality, card
 from app.har.signals.clocks import repair
 from app.har.signals.types import Recording, Stream
-from app.har.types import Problem
 from tests import synthetic
 
 PULSE = Stream("heart_rate", np.arange(60.0), np.ones((60, 1), np.float32))

@@ -218,9 +218,9 @@ def test_the_real_phones_of_hhar_report_tabs_and_ruined_nanoseconds(data_dir: Pa
     assert [s.modality for s in found.streams] == ["accelerometer", "gyroscope"]
     told = [(p.source, p.kind) for p in found.problems[:3]]
     assert told == [
-        ("Phones_accelerometer.csv", "ruined time stamps"),
+        ("Phones_accelerometer.csv", "unusable timestamps"),
         ("Phones_gyroscope.csv", "separator"),
-        ("Phones_gyroscope.csv", "ruined time stamps"),
+        ("Phones_gyroscope.csv", "unusable timestamps"),
     ]
     assert found.activities == ("stand", "sit", "walk", "stairsup", "stairsdown", "bike")
     assert found.origin_utc_s == pytest.approx(1424696633.908)

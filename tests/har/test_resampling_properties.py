@@ -127,5 +127,7 @@ def test_units_of_acceleration_come_back_whatever_they_were(
     back = normalise_units(Recording("r", "s", (other, gyroscope), "removed"))
     np.testing.assert_allclose(back.streams[0].values, accelerometer.values, rtol=1e-5, atol=1e-5)
     assert back.gravity == "included"
-    assert [p.kind for p in back.problems] == (["gravity found"] if unit == "m/s²" else ["unit", "gravity found"])
+    assert [p.kind for p in back.problems] == (
+        ["gravity found"] if unit == "m/s²" else ["unit converted", "gravity found"]
+    )
     assert back.streams[0].unit_found == f"{unit}, by the length of gravity"

@@ -108,7 +108,7 @@ def test_batches_that_share_a_time_stamp_are_spread_at_the_sensors_own_rate() ->
     (stream,), problems = repair(
         [Stream("accelerometer", delivered, rng.normal(size=(3780, 3)).astype(np.float32))], "f"
     )
-    assert [p.kind for p in problems] == ["batched time stamps"]
+    assert [p.kind for p in problems] == ["batched timestamps"]
     assert np.abs(stream.time_s - true).max() < 0.1 / 126
 
 
@@ -117,7 +117,7 @@ def test_a_burst_after_a_pause_is_placed_before_its_delivery_and_the_pause_is_a_
     burst = np.full(1260, 60.0)
     values = np.random.default_rng(0).normal(size=(2520, 3)).astype(np.float32)
     (stream,), problems = repair([Stream("accelerometer", np.append(live, burst), values)], "f")
-    assert {"clock gap", "batched time stamps"} <= {p.kind for p in problems}
+    assert {"clock gap", "batched timestamps"} <= {p.kind for p in problems}
     assert stream.time_s[-1] == 60.0
     assert stream.time_s[1260] == pytest.approx(50.0, abs=0.2)
 

@@ -134,8 +134,8 @@ def test_sp_sw_har_has_223_executions_of_23_subjects_on_both_devices(real: Store
     assert (summary.sampling_rate_hz, summary.gravity, summary.channels) == (100.0, "included", CHANNELS)
     assert summary.minutes == pytest.approx(41.9, abs=0.1)
     assert {problem.kind for problem in summary.problems} == {
-        "batched time stamps",
-        "shared time stamps",
+        "batched timestamps",
+        "shared timestamps",
         "duplicate rows",
     }
     for first, expected in ((0, 9.8), (6, 9.8)):

@@ -14,9 +14,9 @@ import pytest
 
 from app.har.datasets.store import Store, build_store, open_store
 from app.har.errors import HarError, InsufficientData, UnreadableData
+from app.har.problems import Problem
 from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
-from app.har.types import Problem
 from app.har.windows import make_windows
 from tests.synthetic import hhar_csv, kinelab_csv, ku_har_csv, ku_har_windows_csv, ku_har_zip
 
@@ -169,7 +169,7 @@ def test_windows_of_three_seconds_come_back_as_they_were(tmp_path: Path) -> None
     assert (summary.recordings, summary.subjects, summary.rows) == (7, 0, 7)
     _, rows = store.rows("windows", sort="serial", descending=True)
     assert rows[0] == pytest.approx(tuple(table[6]))
-    assert [p.kind for p in summary.problems] == ["no subjects"]
+    assert [p.kind for p in summary.problems] == ["no subject"]
 
 
 def test_a_recording_can_be_downloaded_and_uploaded_again(store: Store, tmp_path: Path) -> None:

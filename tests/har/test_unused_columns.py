@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.recordings.unused_columns import NOT_USED, seem_unused
+from app.har.recordings.unused_columns import seem_unused
 from app.har.signals.types import Recording
 from tests import exports, synthetic
 
@@ -16,7 +16,7 @@ LOGGER = exports.sensor_logger(WALK)
 
 
 def unused(recording: Recording) -> list[str]:
-    return [problem.detail for problem in recording.problems if problem.kind == NOT_USED]
+    return [problem.detail for problem in recording.problems if problem.kind == "columns not used"]
 
 
 @pytest.mark.parametrize(

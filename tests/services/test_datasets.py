@@ -14,7 +14,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.har.errors import HarError
-from app.har.types import Event
+from app.har.progress import Event
 from app.services.datasets import imports, library, recorded_rows
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import Conflict, Invalid, NotFound

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
-from app.har.types import Problem
 from app.services.recordings.prediction_result import PredictionResult
 
 WALK_THEN_SIT = np.array([[0.9, 0.1, 0.0], [0.7, 0.2, 0.1], [0.2, 0.8, 0.0], [0.3, 0.6, 0.1]], dtype=np.float32)

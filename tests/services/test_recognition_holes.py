@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 from tests.services.test_predictions import drawn, upload
 from tests.trained import recording_csv
 
-HOLE = "hole in a sensor"
+HOLE = "gap in one sensor"
 
 
 @pytest.fixture(scope="module")

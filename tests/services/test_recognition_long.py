@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.types import Event
+from app.har.progress import Event
 from app.services.recordings import recognition
 from app.services.recordings.recognition import recognise
 from tests import synthetic

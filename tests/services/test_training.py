@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from flask import Flask
 
+from app.har.progress import Event
 from app.har.training.config import TrainConfig
-from app.har.types import Event
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions, training

@@ -9,9 +9,10 @@ import numpy as np
 
 from app.har.errors import UnusableRecording
 from app.har.evaluation.splits import check_trainable
+from app.har.progress import Event, OnEvent, ignore_event
 from app.har.signals.filters import Preparation
 from app.har.signals.types import Gravity
-from app.har.types import Event, FloatArray, OnEvent, ignore_event
+from app.har.types import FloatArray
 from app.har.windows import WindowSet
 
 C = TypeVar("C", bound="Classifier")

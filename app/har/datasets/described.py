@@ -14,6 +14,7 @@ from app.har.datasets.description import AnnotationSource, Clock, Description
 from app.har.datasets.label_table import Row, read_label_table
 from app.har.datasets.name_patterns import NamePattern, name_pattern
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import tables_in
 from app.har.recordings.files import Member, is_archive, is_document, open_archive
@@ -35,7 +36,6 @@ from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_members
 from app.har.signals.clocks import first_s
 from app.har.signals.types import UNLABELLED, Recording, Stream
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,15 +117,18 @@ class LabelAssignment:
     def problems(self, name: str, assigned: FileLabels) -> list[Problem]:
         """List what a file's name, folder or table does not tell."""
         if assigned.missing:
-            return [Problem(name, "name unlike the pattern", assigned.missing, "file skipped")]
+            return [Problem(name, ProblemKind.NAME_MISMATCH, assigned.missing, "file skipped")]
         found = []
-        for part, text in (("label", assigned.label), ("subject", assigned.subject)):
+        for part, text, kind in (
+            ("label", assigned.label, ProblemKind.NO_LABEL),
+            ("subject", assigned.subject, ProblemKind.NO_SUBJECT),
+        ):
             told = self._origins[part].kind
             if text or told == "column" or (part == "label" and assigned.rows):
                 continue
             where = f"no line of {self._origins[part].table}" if told == "table" else f"no {told}"
             action = "kept without label" if part == "label" else f"subject {UNKNOWN_SUBJECT!r}"
-            found.append(Problem(name, f"no {part}", f"{where} tells it", action))
+            found.append(Problem(name, kind, f"{where} tells it", action))
         return found
 
 
@@ -212,9 +215,9 @@ class DescribedDataset:
                     return replace(opened, source=source)
                 return replace(opened, recordings=tuple(mapped.read([source], self.description.columns)))
             detail = f"{source.layout.describe()}; expected a known layout, or a mapping of its columns"
-            problem = Problem(member.name, "other layout", detail, "file skipped")
+            problem = Problem(member.name, ProblemKind.OTHER_LAYOUT, detail, "file skipped")
         except HarError as error:
-            problem = Problem(member.name, "unreadable file", str(error), "file skipped")
+            problem = Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped")
         return replace(opened, problems=(problem,))
 
     def _together(self, opened: Sequence[_Opened], fraction: float, taken: dict[str, int]) -> Iterator[Part]:
@@ -233,7 +236,9 @@ class DescribedDataset:
                 elif self.description.columns is not None:
                     recordings = mapped.read(sources, self.description.columns)
             except HarError as error:
-                yield Part(None, {}, (Problem(first, "unreadable file", str(error), "file skipped"),), fraction)
+                yield Part(
+                    None, {}, (Problem(first, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"),), fraction
+                )
                 continue
             for recording in recordings:
                 name = recording.recording_id
@@ -258,7 +263,7 @@ class DescribedDataset:
             if subject in (recording.recording_id, PurePosixPath(recording.recording_id).stem):  # for want of one
                 subject = UNKNOWN_SUBJECT
                 detail = "the file does not tell it"
-                problems += (Problem(name, "no subject", detail, f"subject {UNKNOWN_SUBJECT!r}"),)
+                problems += (Problem(name, ProblemKind.NO_SUBJECT, detail, f"subject {UNKNOWN_SUBJECT!r}"),)
         recording = replace(recording, recording_id=name, subject=printable(subject), problems=problems)
         if self.description.label.kind == "column":
             return recording
@@ -283,7 +288,7 @@ class DescribedDataset:
             table = self.description.label.table
             where = f"the first in line {outside[0].line} of {table}"
             detail = f"{len(outside)} of {len(rows)} intervals lie outside of it, {where}"
-            problems += (Problem(recording.recording_id, "labels beyond the recording", detail, "left out"),)
+            problems += (Problem(recording.recording_id, ProblemKind.LABELS_BEYOND_END, detail, "left out"),)
         return replace(recording, streams=streams, activities=names, problems=problems)
 
 

@@ -25,12 +25,14 @@ from numpy.typing import NDArray
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
 from app.har.datasets.rows import Row, RowTable, RowWriter
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
+from app.har.problems import Problem, ProblemKind
+from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.files import open_files, wanted
 from app.har.recordings.formats.kinelab_csv import write_csv
 from app.har.recordings.parts import UNKNOWN_SUBJECT, natural_sort_key
 from app.har.signals.resampling import StretchIndex, common_modalities, common_rate, to_signal_set
 from app.har.signals.types import Gravity, Recording, SignalSet
-from app.har.types import FloatArray, OnEvent, Problem, TimeArray, ignore_event
+from app.har.types import FloatArray, TimeArray
 from app.har.windows import LabelSegments, label_segments
 
 __all__ = ["EMBEDDED_EXAMPLE", "Store", "Summary", "build_store", "open_store"]
@@ -101,7 +103,7 @@ def build_store(
                 fingerprint = pool.submit(fingerprint_of, path)
                 for part in loader.read_dataset(members):
                     writer.add(part)
-                    on_event({"stage": "reading", "fraction": part.fraction})
+                    on_event({"stage": Stage.READING, "fraction": part.fraction})
                 summary = writer.finish(name, fingerprint.result())
             partial.replace(folder)
         except BaseException:
@@ -171,7 +173,7 @@ class _Writer:
         if first == recording.recording_id:
             return False
         self.problems.append(
-            Problem(recording.recording_id, "duplicate recording", f"byte for byte {first}", "left out")
+            Problem(recording.recording_id, ProblemKind.DUPLICATE_RECORDING, f"byte for byte {first}", "left out")
         )
         return True
 
@@ -187,7 +189,9 @@ class _Writer:
         try:
             self._write(part, to_signal_set([recording], self._rate, self._modalities))
         except UnusableRecording as error:
-            self.problems.append(Problem(recording.recording_id, "unusable recording", str(error), "left out"))
+            self.problems.append(
+                Problem(recording.recording_id, ProblemKind.UNUSABLE_RECORDING, str(error), "left out")
+            )
 
     def _write(self, part: Part, signals: SignalSet) -> None:
         self.index.append(signals)
@@ -260,7 +264,7 @@ def _summary(
 def condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
     """Tell what many files share, or one file shows many times, in one line, and the rest one by one."""
     files = Counter(kind for kind, _ in {(problem.kind, problem.source) for problem in problems})
-    groups: dict[tuple[str, str], list[Problem]] = {}
+    groups: dict[tuple[ProblemKind, str], list[Problem]] = {}
     for problem in problems:
         shared = files[problem.kind] > LISTED_ONE_BY_ONE
         groups.setdefault((problem.kind, "" if shared else problem.source), []).append(problem)
@@ -330,7 +334,7 @@ class Store:
         """What the data set holds."""
         values = dict(self.manifest["summary"])
         values["channels"] = tuple(values["channels"])
-        values["problems"] = tuple(Problem(**problem) for problem in values["problems"])
+        values["problems"] = tuple(map(Problem.from_dict, values["problems"]))
         return Summary(**values)
 
     @cached_property

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signals.clocks import find_timestamp_outliers, positive_steps, repair, to_seconds
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity, Recording, Stream
-from app.har.types import IntArray, Problem, TimeArray
+from app.har.types import IntArray, TimeArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -78,7 +79,7 @@ def raw_stream(
         problems.append(
             Problem(
                 source.name,
-                "empty cells" if empty else "corrupt rows",
+                ProblemKind.EMPTY_CELLS if empty else ProblemKind.CORRUPT_ROWS,
                 f"{modality}: {len(bad):,} of {len(good):,} rows without {expected}, the first in {where}",
                 "rows dropped",
             )
@@ -114,7 +115,7 @@ def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: Int
     )
     if len(stray) > (1 - MIN_USABLE) * len(seconds):
         raise UnreadableData(f"{source.name}, {detail}; expected times that follow one another.")
-    return Problem(source.name, "stray time stamps", detail, "rows dropped")
+    return Problem(source.name, ProblemKind.TIMESTAMP_OUTLIERS, detail, "rows dropped")
 
 
 def _plausible(seconds: NDArray[np.float64]) -> bool:
@@ -147,7 +148,7 @@ def build_recording(
             found.append(
                 Problem(
                     source,
-                    "constant signal",
+                    ProblemKind.CONSTANT_SIGNAL,
                     f"{stream.modality}: every sample is {stream.values[0].tolist()}",
                     "kept; the sensor seems dead",
                 )
@@ -191,7 +192,9 @@ def read_each(parts: Mapping[str, T], read: Callable[[str, T], Recording]) -> li
             errors[name] = error
     if not recordings:
         raise next(iter(errors.values()))
-    failed = tuple(Problem(name, "unreadable recording", str(error), "left out") for name, error in errors.items())
+    failed = tuple(
+        Problem(name, ProblemKind.UNREADABLE_RECORDING, str(error), "left out") for name, error in errors.items()
+    )
     return [replace(recordings[0], problems=recordings[0].problems + failed), *recordings[1:]]
 
 

@@ -11,12 +11,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import Member, beginning
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, open_table
 from app.har.signals.normalisation import infer_dataset_units, normalise_units
 from app.har.signals.types import Recording, SignalSet
-from app.har.types import FloatArray, Problem
+from app.har.types import FloatArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,13 +110,13 @@ def matching_files(
         try:
             source = open_table(member)
         except UnreadableData as error:
-            problems.append(Problem(member.name, "unreadable file", str(error), "file skipped"))
+            problems.append(Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"))
             continue
         if matches(source.layout):
             sources.append(source)
         else:
             found = f"{source.layout.describe()}; expected {expected}"
-            problems.append(Problem(member.name, "other layout", found, "file skipped"))
+            problems.append(Problem(member.name, ProblemKind.OTHER_LAYOUT, found, "file skipped"))
     return sources, tuple(problems)
 
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
 from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import lengths, mean_magnitude
 from app.har.signals.types import MODALITY_UNITS, MOTION, Gravity, Recording, Stream
-from app.har.types import FloatArray, Problem
+from app.har.types import FloatArray
 
 Verdict = Literal["pass", "usable", "unusable"]
 Span = tuple[float, float]  # start and end in seconds on the recording's clock
@@ -29,12 +30,12 @@ MANY = 0.01  # share of the time or the samples that is worth telling
 OUTLINE = 240  # points
 LISTED_SPANS = 200
 DOUBTFUL = {  # kinds of problems that leave a doubt about the result
-    "clock restart": "the clock started again in mid-recording",
-    "rows out of order": "the rows were out of order",
-    "corrupt rows": "some rows could not be read",
-    "stray time stamps": "some time stamps were wrong",
-    "impossible values": "some values were beyond what a sensor gives",
-    "empty cells": "some cells were empty",
+    ProblemKind.CLOCK_RESTART: "the clock started again in mid-recording",
+    ProblemKind.ROWS_OUT_OF_ORDER: "the rows were out of order",
+    ProblemKind.CORRUPT_ROWS: "some rows could not be read",
+    ProblemKind.TIMESTAMP_OUTLIERS: "some time stamps were wrong",
+    ProblemKind.IMPOSSIBLE_VALUES: "some values were beyond what a sensor gives",
+    ProblemKind.EMPTY_CELLS: "some cells were empty",
 }
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.har.errors import UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.turning import SAME_TURNING, TURNING_SHARE, turning_ratio, unit_by_turning
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import ACCELERATION, ROTATION, STANDARD_GRAVITY, UNITS
-from app.har.types import Problem
 
 # A name holds the first of these that it matches
 NAMES = (
@@ -89,12 +89,19 @@ def identify_sensor_and_unit(
     if (by_unit and kind != by_unit) or (unit in ACCELERATION and kind in ("gyroscope", "magnetometer")):
         if kind:
             detail = f"is called {kind}, but in {unit} {how}"
-            problems.append(Problem(source, "sensor by unit", detail, f"taken as {by_unit or 'acceleration'}"))
+            problems.append(
+                Problem(source, ProblemKind.SENSOR_BY_UNIT, detail, f"taken as {by_unit or 'acceleration'}")
+            )
         kind = by_unit or "acceleration"
     if not kind:
         kind, why = _kind_by_size(size, unit)
         problems.append(
-            Problem(source, "sensor by size", f"neither name nor header names the sensor; {why}", f"taken as {kind}")
+            Problem(
+                source,
+                ProblemKind.SENSOR_BY_SIZE,
+                f"neither name nor header names the sensor; {why}",
+                f"taken as {kind}",
+            )
         )
     if kind in ("total", "linear", "acceleration", "gravity"):
         kind, found, told = _acceleration(size, source, kind, unit, how, problems)
@@ -161,13 +168,13 @@ def _acceleration(
         if kind == "total":
             detail = f"is called acceleration with gravity, but the mean vector is {size.mean:.3g} long"
             action = "taken as acceleration without gravity" if free else "kept"
-            problems.append(Problem(source, "no gravity", detail, action))
+            problems.append(Problem(source, ProblemKind.NO_GRAVITY, detail, action))
         return (("linear" if free else "total") if kind != "gravity" else kind), unit or "m/s²", _told(unit, how)
     if kind == "linear":
         problems.append(
             Problem(
                 source,
-                "gravity included",
+                ProblemKind.GRAVITY_FOUND,
                 f"is called gravity-free, but the mean vector is {size.mean:.3g} long, as gravity is",
                 "taken as acceleration with gravity",
             )
@@ -176,7 +183,7 @@ def _acceleration(
         problems.append(
             Problem(
                 source,
-                "unit mismatch",
+                ProblemKind.UNIT_MISMATCH,
                 f"{unit} {how}, but the mean vector is {size.mean:.3g} long, as gravity is in {by_size}",
                 f"taken as {by_size} and converted to m/s²",
             )
@@ -188,14 +195,14 @@ def _acceleration(
 def _rotation(size: _Size, source: str, unit: str, how: str, problems: list[Problem]) -> tuple[str, str]:
     if unit in ("", "rad/s") and size.fast > FAST_RAD_S:
         found = f"a tenth of the values is over {size.fast:.0f}, faster in rad/s than a body turns"
-        kind, said = ("unit mismatch", f"{unit} {how}, but ") if unit else ("unit converted", "")
+        kind, said = (ProblemKind.UNIT_MISMATCH, f"{unit} {how}, but ") if unit else (ProblemKind.UNIT_CONVERTED, "")
         problems.append(Problem(source, kind, f"gyroscope: {said}{found}", "taken as deg/s and converted to rad/s"))
         return "deg/s", "by its size"
     if unit not in ("", "rad/s"):
         detail = f"gyroscope: {unit} {how}; a tenth of the values is over {size.fast:.3g}"
         if unit == "deg/s" and size.fast < STILL_DEG_S:
             detail += ", nearly still in deg/s but a walk in rad/s: with the accelerometer's file it could be told"
-        problems.append(Problem(source, "unit converted", detail, "converted to rad/s"))
+        problems.append(Problem(source, ProblemKind.UNIT_CONVERTED, detail, "converted to rad/s"))
     return unit or "rad/s", _told(unit, how)
 
 
@@ -254,7 +261,7 @@ def _turned_alike(readings: list[Reading], source: str) -> list[Reading]:
     wrong, right, factor = ("deg/s", "rad/s", degrees) if ratio > 1 else ("rad/s", "deg/s", 1 / degrees)
     problem = Problem(
         source,
-        "unit mismatch",
+        ProblemKind.UNIT_MISMATCH,
         f"gyroscope: {reading.stream.unit_found}, but gravity turns in the accelerometer {ratio:.3g} times as fast as "
         f"that would be (correlation {correlation:.2f})",
         f"taken as {right}, not {wrong}",
@@ -264,7 +271,7 @@ def _turned_alike(readings: list[Reading], source: str) -> list[Reading]:
         values=reading.stream.values * np.float32(factor),
         unit_found=f"{right}, by comparison with the accelerometer",
     )
-    kept = tuple(p for p in reading.problems if p.kind != "unit converted")
+    kept = tuple(p for p in reading.problems if p.kind != ProblemKind.UNIT_CONVERTED)
     return [*readings[:index], Reading("gyroscope", stream, (*kept, problem)), *readings[index + 1 :]]
 
 
@@ -290,7 +297,7 @@ def assemble(
     for reading in _turned_alike(_with_gravity_added(list(readings)), name):
         if reading.kind in by_kind:
             detail = f"a second {reading.stream.modality.replace('_', ' ')} was found"
-            spare.append(Problem(name, "sensor twice", detail, "the first is used"))
+            spare.append(Problem(name, ProblemKind.SENSOR_TWICE, detail, "the first is used"))
         else:
             by_kind[reading.kind] = reading
     if not by_kind:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import HEAD_BYTES, Member, in_memory
 from app.har.recordings.layout import THOUSANDS, Layout, sniff
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,10 +69,12 @@ def layout_problems(source: Source) -> list[Problem]:
     if lead := layout.lead:
         what = "header" if layout.header else "first row"
         where = f"{len(lead)} line{'s' if len(lead) > 1 else ''} before the {what}, which begin {lead[0]!r}"
-        problems.append(Problem(source.name, "text before the table", where, f"read from line {layout.table_line} on"))
+        problems.append(
+            Problem(source.name, ProblemKind.TEXT_BEFORE_TABLE, where, f"read from line {layout.table_line} on")
+        )
     if layout.thousands:
         detail = "decimal commas, and dots in numbers such as 1.000"
-        problems.append(Problem(source.name, "thousands set apart", detail, "read as 1000"))
+        problems.append(Problem(source.name, ProblemKind.GROUPED_THOUSANDS, detail, "read as 1000"))
     return problems
 
 

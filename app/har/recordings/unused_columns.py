@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import shown
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source
 from app.har.signals.types import Recording
-from app.har.types import Problem
 
-NOT_USED = "columns not used"
 MAX_LISTED = 12  # columns told by name
 # Clocks, counters and what is computed from the axes: a heading with one of these words is missed by nobody
 HARMLESS = re.compile(
@@ -43,7 +42,7 @@ def unused_columns(source: Source, used: Collection[int], known: Collection[str]
         *again,
         *(_listed(own) + (f" ({sensor}, by name)" if sensor else "") for sensor, own in by_sensor.items()),
     ]
-    return [Problem(source.name, NOT_USED, shown("; ".join(groups)), "left out")] if groups else []
+    return [Problem(source.name, ProblemKind.COLUMNS_NOT_USED, shown("; ".join(groups)), "left out")] if groups else []
 
 
 def _listed(names: list[str]) -> str:
@@ -54,5 +53,5 @@ def _listed(names: list[str]) -> str:
 def seem_unused(recording: Recording, modalities: Iterable[str]) -> bool:
     """Tell whether some of the columns that were not read seem to be of one of these sensors."""
     kinds = [modality.rpartition(".")[2] for modality in modalities]
-    details = [problem.detail for problem in recording.problems if problem.kind == NOT_USED]
+    details = [problem.detail for problem in recording.problems if problem.kind == ProblemKind.COLUMNS_NOT_USED]
     return any(f"({kind}, by name)" in detail for kind in kinds for detail in details)

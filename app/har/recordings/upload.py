@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.har.errors import HarError, InvalidDescription, UnknownTable, UnrecognisedData
+from app.har.problems import Problem, ProblemKind
+from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document, open_files, shown
 from app.har.recordings.importers import IMPORTERS, importer_of
@@ -14,7 +16,6 @@ from app.har.recordings.mappings import mapped, mapping
 from app.har.recordings.mappings.mapping import ColumnMapping
 from app.har.recordings.tables import Source, layout_problems
 from app.har.signals.types import Recording
-from app.har.types import OnEvent, Problem, ignore_event
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one
 
@@ -47,10 +48,10 @@ def read_upload(
     UnreadableData : empty, binary, damaged, hostile.
     """
     name = shown(name)
-    on_event({"stage": "reading", "fraction": 0.0})
+    on_event({"stage": Stage.READING, "fraction": 0.0})
     with open_files(path, name) as members:
         recordings = read_members(_watched(members, on_event), name, columns)
-    on_event({"stage": "reading", "fraction": 1.0})
+    on_event({"stage": Stage.READING, "fraction": 1.0})
     return recordings
 
 
@@ -82,7 +83,7 @@ def _watched(members: Sequence[Member], on_event: OnEvent) -> list[Member]:
     def on_read(size: int) -> None:
         nonlocal done
         done = min(done + size, total)
-        on_event({"stage": "reading", "fraction": done / total})
+        on_event({"stage": Stage.READING, "fraction": done / total})
 
     return [replace(member, on_read=on_read) for member in members]
 
@@ -124,17 +125,17 @@ def _left_out(upload: _UploadedFiles) -> list[Problem]:
     problems = [
         Problem(
             name,
-            "file not used" if isinstance(error, InvalidDescription) else "unreadable file",
+            ProblemKind.FILE_NOT_USED if isinstance(error, InvalidDescription) else ProblemKind.UNREADABLE_FILE,
             str(error),
             "left out",
         )
         for name, error in upload.errors[:MAX_LISTED]
     ]
     if (more := len(upload.errors) - MAX_LISTED) > 0:
-        problems.append(Problem(upload.name, "unreadable file", f"and {more:,} more files", "left out"))
+        problems.append(Problem(upload.name, ProblemKind.UNREADABLE_FILE, f"and {more:,} more files", "left out"))
     if upload.strangers:
         names = ", ".join(source.name for source in upload.strangers[:MAX_LISTED])
         more = len(upload.strangers) - MAX_LISTED
         detail = f"no sensor that is read here: {names}" + (f" and {more:,} more" if more > 0 else "")
-        problems.append(Problem(upload.name, "file not used", detail, "left out"))
+        problems.append(Problem(upload.name, ProblemKind.FILE_NOT_USED, detail, "left out"))
     return problems

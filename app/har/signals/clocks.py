@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.signals.types import MOTION, Stream
-from app.har.types import Problem, TimeArray
+from app.har.types import TimeArray
 
 GAP_S = 0.5  # a hole longer than this, and than GAP_PERIODS samples, is not bridged, unless more is asked for
 MAX_GAP_S = 1.0  # at most: a body does too much in a second
@@ -101,7 +102,7 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     if scale == 1.0:
         return time, []
     return time * scale, [
-        Problem(source, "time unit", f"time is in {unit}: {step:g} between rows", "converted to seconds")
+        Problem(source, ProblemKind.TIME_UNIT, f"time is in {unit}: {step:g} between rows", "converted to seconds")
     ]
 
 
@@ -170,7 +171,7 @@ class _Repair:
     problems: list[Problem]
     restarts: TimeArray  # where a restarted clock was put on: holes there are not gaps
 
-    def note(self, kind: str, detail: str, action: str) -> None:
+    def note(self, kind: ProblemKind, detail: str, action: str) -> None:
         self.problems.append(Problem(self.source, kind, detail, action))
 
 
@@ -198,7 +199,7 @@ def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], 
     batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
     if batched:
         job.note(
-            "batched time stamps",
+            ProblemKind.BATCHED_TIMESTAMPS,
             f"{', '.join(batched)}: samples were handed over in batches that share time stamps",
             "spread over the time since the batch before, at the sensor's own rate",
         )
@@ -223,13 +224,13 @@ def _join_restarts(job: _Repair) -> None:
             replace(s, time_s=sound[0].time_s) if count else s for s, count in zip(job.streams, counts, strict=True)
         ]
         job.note(
-            "clock restart",
+            ProblemKind.CLOCK_RESTART,
             f"the {names} clock falls back in mid-recording, the {sound[0].modality} clock does not",
             f"the rows take the {sound[0].modality} clock",
         )
         return
     if len(set(counts)) > 1 or counts[0] > MAX_RESTARTS:
-        job.note("rows out of order", f"time falls back {max(counts):,} times", "rows sorted by time")
+        job.note(ProblemKind.ROWS_OUT_OF_ORDER, f"time falls back {max(counts):,} times", "rows sorted by time")
         return
     pieces = [np.split(stream.time_s, jump) for stream, jump in zip(job.streams, jumps, strict=True)]
     starts = []
@@ -242,7 +243,7 @@ def _join_restarts(job: _Repair) -> None:
             own[number] = own[number] - start + end + pause
         starts.append(end)
     job.note(
-        "clock restart",
+        ProblemKind.CLOCK_RESTART,
         f"the {names} clock starts again {counts[0]} time(s), by "
         f"{np.abs(np.diff(job.streams[0].time_s)[jumps[0] - 1]).max():.3g} s",
         "cut there; the parts follow one another",
@@ -258,7 +259,7 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     back = np.diff(stream.time_s)
     if (back < 0).any():
         job.note(
-            "unordered time stamps",
+            ProblemKind.UNORDERED_TIMESTAMPS,
             f"{stream.modality}: {(back < 0).sum():,} rows step back, by up to {-back.min():.3g} s",
             "sorted by time",
         )
@@ -267,7 +268,7 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     if same.any():
         same &= ~_changes(stream)
     if same.any() and same.mean() < 0.1:  # more than that is a slow sensor, not copies
-        job.note("duplicate rows", f"{stream.modality}: {same.sum():,} rows repeat the row before", "dropped")
+        job.note(ProblemKind.DUPLICATE_ROWS, f"{stream.modality}: {same.sum():,} rows repeat the row before", "dropped")
         stream = _take(stream, np.flatnonzero(np.append(True, ~same)))
     return stream
 
@@ -303,7 +304,7 @@ def gap_problems(
     ]
     if len(listed) > LISTED:
         listed = [f"{len(listed):,} of {lengths.sum():.1f} s in all, the longest {listed[int(lengths.argmax())]}"]
-    return [Problem(source, "clock gap", detail, "cut there; no window crosses it") for detail in listed]
+    return [Problem(source, ProblemKind.CLOCK_GAP, detail, "cut there; no window crosses it") for detail in listed]
 
 
 def _list_low_rate(job: _Repair) -> None:
@@ -318,7 +319,7 @@ def _list_low_rate(job: _Repair) -> None:
     if rates:
         found = ", ".join(f"{modality} {rate:.1f}" for modality, rate in rates.items())
         job.note(
-            "low rate",
+            ProblemKind.LOW_RATE,
             f"distinct time stamps a second, holes included: {found}",
             "kept where the samples between can be placed",
         )
@@ -343,7 +344,7 @@ def _without_shared_stamps(job: _Repair, stream: Stream) -> Stream:
         return stream
     later = np.append(True, np.diff(stream.time_s) > 0)
     job.note(
-        "shared time stamps",
+        ProblemKind.SHARED_TIMESTAMPS,
         f"{stream.modality}: {(~later).sum():,} rows have the time stamp of the row before",
         "dropped",
     )
@@ -360,7 +361,7 @@ def _without_repeats(job: _Repair, stream: Stream) -> Stream:
         return stream
     kept = _take(stream, index)
     job.note(
-        "repeated values",
+        ProblemKind.REPEATED_VALUES,
         f"{stream.modality}: each value is repeated {len(stream.time_s) / len(index):.1f} times, the "
         f"sensor gives {sampling_rate(kept.time_s):.1f} a second, the file {stream.rate_asked_hz:.1f}",
         "repeats dropped, interpolated between",

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import UnusableRecording
+from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, sampling_rate
 from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, estimate_gravity
 from app.har.signals.intervals import gap_free
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity, Recording, Stream
-from app.har.types import Problem
 
 COVERED = 0.9  # of an accelerometer's time; a stream of the phone's own that lasts for less is no substitute
 
@@ -44,7 +44,7 @@ def match_gravity(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -
             if wanted == "removed"
             else f"{stream.modality}: without gravity; the model was trained with it"
         )
-        kind = "gravity removed" if wanted == "removed" else "gravity put on"
+        kind = ProblemKind.GRAVITY_REMOVED if wanted == "removed" else ProblemKind.GRAVITY_ADDED
         problems.append(Problem(recording.recording_id, kind, detail, action))
     return replace(recording, streams=tuple(streams.values()), gravity=wanted, problems=tuple(problems))
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.har.errors import UnusableRecording
+from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.resampling import block_magnitudes, lengths, mean_magnitude
 from app.har.signals.turning import unit_by_turning
 from app.har.signals.types import MODALITY_UNITS, Gravity, Recording, Stream
 from app.har.signals.units import ACCELERATION, ROTATION, STANDARD_GRAVITY
-from app.har.types import Problem
 
 FACTORS = ACCELERATION | ROTATION  # to the core's units
 SETTLED = ("accelerometer", "gravity", "gyroscope")
@@ -82,7 +82,7 @@ def _possible(stream: Stream, source: str, problems: list[Problem]) -> Stream:
         f"{stream.modality}: {len(beyond):,} of {len(values):,} samples beyond ±{most:g} {MODALITY_UNITS[stream.kind]}"
         f", the first {values[beyond[0]].tolist()} at {stream.time_s[beyond[0]]:.10g} s"
     )
-    problems.append(Problem(source, "impossible values", detail, "samples dropped"))
+    problems.append(Problem(source, ProblemKind.IMPOSSIBLE_VALUES, detail, "samples dropped"))
     labels = None if stream.labels is None else np.delete(stream.labels, beyond)
     return replace(
         stream, time_s=np.delete(stream.time_s, beyond), values=np.delete(values, beyond, axis=0), labels=labels
@@ -152,21 +152,21 @@ def _in_si(stream: Stream, recording: Recording, decisions: DatasetUnits | None,
     decision = (decisions or {}).get((recording.app, stream.modality))
     unit = own or (decision.unit if decision else si)
 
-    def tell(kind: str, action: str) -> None:
+    def tell(kind: ProblemKind, action: str) -> None:
         problems.append(
             Problem(recording.recording_id, kind, f"{stream.modality}: {_seen(stream, own, decision)}", action)
         )
 
     if unit == si:
         if own and decision and decision.unit != si:
-            tell("other unit than most", f"kept in {si}")
+            tell(ProblemKind.UNIT_UNLIKE_OTHERS, f"kept in {si}")
         how = _how(stream, own)
         return replace(stream, unit_found=stream.unit_found or f"{si}, {how}") if own else stream
     lonely = own and decisions is not None and decision is None
     if lonely or not (own or stream.kind == "gyroscope" or _like_gravity(stream, unit)):
-        tell("unit in doubt", f"left as read, in {si}")
+        tell(ProblemKind.UNIT_IN_DOUBT, f"left as read, in {si}")
         return stream
-    tell("unit", f"multiplied by {FACTORS[unit]:.6g}, to {si}")
+    tell(ProblemKind.UNIT_CONVERTED, f"multiplied by {FACTORS[unit]:.6g}, to {si}")
     values = stream.values * np.float32(FACTORS[unit])
     return replace(stream, values=values, unit_found=f"{unit}, {_how(stream, own)}")
 
@@ -198,11 +198,11 @@ def _settled_gravity(stream: Stream, told: Gravity, source: str, problems: list[
     mean = _mean(stream)
     if told == "removed" and (unit_by_gravity(stream) == "m/s²" or (shared and _like_gravity(stream, "m/s²"))):
         detail = f"{stream.modality}: the mean keeps near {mean:.2f} m/s²"
-        problems.append(Problem(source, "gravity found", detail, "taken for acceleration with gravity"))
+        problems.append(Problem(source, ProblemKind.GRAVITY_FOUND, detail, "taken for acceleration with gravity"))
         return "included"
     if told == "included" and mean < GRAVITY_MS2 and not PERHAPS_G[0] < mean < PERHAPS_G[1]:
         detail = f"{stream.modality}: gravity was expected, and the mean is {mean:.2f} m/s²"
-        problems.append(Problem(source, "no gravity found", detail, "taken for acceleration without gravity"))
+        problems.append(Problem(source, ProblemKind.NO_GRAVITY, detail, "taken for acceleration without gravity"))
         return "removed"
     return told
 

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import FloatArray, IntArray, Problem, TimeArray
+from app.har.problems import Problem
+from app.har.types import FloatArray, IntArray, TimeArray
 
 Gravity = Literal["included", "removed"]
 UNLABELLED = -1

@@ -21,11 +21,12 @@ from app.har.classifiers.registry import make_classifier
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, split_windows
 from app.har.evaluation.types import Metrics, Split
+from app.har.progress import Event, OnEvent, Stage, ignore_event
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
 from app.har.training.config import TrainConfig
 from app.har.training.model_card import CARD, model_card
-from app.har.types import Event, FloatArray, OnEvent, ignore_event
+from app.har.types import FloatArray
 from app.har.windows import WindowSet, make_windows
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run_experiment(
     InsufficientData
         The data set cannot be split as asked.
     """
-    on_event({"stage": "windows"})
+    on_event({"stage": Stage.WINDOWS})
     preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)
     windows = make_windows(prepare(signals, preparation), config.window_length_s, config.overlap)
     if config.folds:
@@ -84,7 +85,7 @@ def run_experiment(
     else:
         splits = [split_windows(windows, config.protocol, config.seed, config.test_fraction)]
     described = _describe_all(windows, splits)
-    on_event({"stage": "split", **{k: v for k, v in described.items() if k != "subjects"}})
+    on_event({"stage": Stage.SPLIT, **{k: v for k, v in described.items() if k != "subjects"}})
     test = np.concatenate([split.test for split in splits])
 
     history: list[Event] = []
@@ -108,7 +109,7 @@ def run_experiment(
             parts.append(proba)
             by_fold[name].append(flat_metrics(metrics.as_dict()))
             if config.folds:
-                report({"stage": "fold scored", "accuracy": metrics.accuracy.value, "f1": metrics.f1.value})
+                report({"stage": Stage.FOLD_SCORED, "accuracy": metrics.accuracy.value, "f1": metrics.f1.value})
         probabilities[name] = np.concatenate(parts)
         speed = float(np.mean([fold["predict_windows_per_second"] for fold in by_fold[name]]))
         outcomes[name] = evaluate(
@@ -118,7 +119,7 @@ def run_experiment(
             predict_seconds=len(test) / speed,
             seed=config.seed,
         )
-        report({"stage": "scored", "accuracy": outcomes[name].accuracy.value, "f1": outcomes[name].f1.value})
+        report({"stage": Stage.SCORED, "accuracy": outcomes[name].accuracy.value, "f1": outcomes[name].f1.value})
 
     result: dict[str, Any] = {
         "models": {name: {**metrics.as_dict(), "folds": by_fold[name]} for name, metrics in outcomes.items()},
@@ -131,7 +132,7 @@ def run_experiment(
         "environment": environment(),
         "history": history,
     }
-    on_event({"stage": "writing"})
+    on_event({"stage": Stage.WRITING})
     _write(result, folder)
     of_test = windows.take(test)
     np.savez_compressed(folder / "predictions.npz", y=of_test.y, subjects=of_test.subjects, index=test, **probabilities)
@@ -175,14 +176,14 @@ def fit_and_score(
     name: str, train: WindowSet, test: WindowSet, config: TrainConfig, on_event: OnEvent
 ) -> tuple[Classifier, Any, Metrics]:
     """Fit one model on the training windows, and look at the test windows once."""
-    on_event({"stage": "fit"})
+    on_event({"stage": Stage.FIT})
     classifier = make_classifier(
         name, {"rotation_augmentation": config.rotation_augmentation} if name == DEPLOYABLE_MODEL else {}
     )
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
     fit_seconds = time.perf_counter() - started
-    on_event({"stage": "evaluation"})
+    on_event({"stage": Stage.EVALUATION})
     classifier.predict_proba(train.take(np.arange(min(512, len(train)))))  # compile the graph outside the clock
     started = time.perf_counter()
     proba = classifier.predict_proba(test)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.colours import MISSING, PALETTE, activity_colour
 from app.har.evaluation.types import Metrics
-from app.har.types import Event
+from app.har.progress import Event
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

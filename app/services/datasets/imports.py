@@ -20,8 +20,9 @@ from uuid import uuid4
 from flask import Flask, current_app
 
 from app.har.errors import HarError, UnrecognisedData
+from app.har.progress import Event as ProgressEvent
+from app.har.progress import Stage
 from app.har.recordings.files import open_files
-from app.har.types import Event as ProgressEvent
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.recordings.table_preview import TablePreview, preview_tables
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STAGES = {"waiting": "waiting for its turn", "reading": "reading and resampling"}
 KEPT = 20  # finished or failed addings whose outcome can still be looked up
 MEBIBYTE = 1024 * 1024
 
@@ -57,7 +57,7 @@ class DatasetImport:
     added_by_id: int | None = None
     location: Path = field(default=Path(), repr=False)
     status: str = "running"  # then "finished", "failed", or "asks": to be described first
-    stage: str = STAGES["waiting"]
+    stage: str = Stage.WAITING.label
     fraction: float | None = None
     message: str = ""  # why it failed, or asks
     http_status: int = 200  # what a page that shows it answers with
@@ -77,8 +77,7 @@ class DatasetImport:
 
     def on_event(self, event: ProgressEvent) -> None:
         """Take a progress report of the conversion."""
-        stage = str(event["stage"])
-        self.stage = STAGES.get(stage, stage)
+        self.stage = Stage(event["stage"]).label
         self.fraction = event.get("fraction")
 
     def end(self, status: str, http_status: int, message: str = "") -> None:
@@ -207,7 +206,7 @@ def preview(adding: DatasetImport, description: Description) -> Preview:
 def start_described(adding: DatasetImport, description: Description) -> None:
     """Begin to add files as they were described; when that fails, they wait for a better description."""
     library.check_name(adding.name)
-    adding.status, adding.stage, adding.message, adding.http_status = "running", STAGES["waiting"], "", 200
+    adding.status, adding.stage, adding.message, adding.http_status = "running", Stage.WAITING.label, "", 200
     adding.fraction, adding.started, adding.ended = None, time.monotonic(), None
     adding.description = description
     adding.done.clear()

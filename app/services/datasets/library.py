@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.har.errors import HarError
-from app.har.types import OnEvent, ignore_event
+from app.har.progress import OnEvent, Stage, ignore_event
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
@@ -78,7 +78,7 @@ def add(
 
     loader = DescribedDataset(description) if description else None
     folder = _root() / uuid4().hex
-    on_event({"stage": "waiting"})
+    on_event({"stage": Stage.WAITING})
     try:
         with _conversion_lock().acquire():
             summary = build_store(path, folder, on_event, name=source, loader=loader)

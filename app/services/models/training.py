@@ -25,9 +25,9 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.classifiers.catalogue import CATALOGUE
+from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.clocks import MAX_GAP_S
 from app.har.training.config import TrainConfig
-from app.har.types import OnEvent, ignore_event
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions
@@ -232,7 +232,7 @@ def progress(run_id: int, after: int = 0) -> dict[str, Any]:
     events = list(_events(run_id))
     elapsed = ((run.finished or now()) - run.created).total_seconds()
     fraction = 1.0 if run.status is RunStatus.FINISHED else _fraction(events, run.config["models"])
-    begun = any("epoch" in event or event["stage"] == "scored" for event in events)  # before, any guess is far off
+    begun = any("epoch" in event or event["stage"] == Stage.SCORED for event in events)  # before, any guess is far off
     known = run.status is RunStatus.RUNNING and begun
     return {
         "status": run.status.value,
@@ -262,7 +262,7 @@ def _fraction(events: Sequence[dict[str, Any]], models: Sequence[str]) -> float:
     index, fold, folds = last["model_index"], last.get("fold", 1), last.get("folds", 1)
     same = (e for e in reversed(events) if e.get("model_index") == index and e.get("fold", 1) == fold)
     epoch = next((e for e in same if "epoch" in e), None)
-    if last["stage"] in ("scored", "fold scored"):
+    if last["stage"] in (Stage.SCORED, Stage.FOLD_SCORED):
         within = 1.0
     elif epoch:
         within = PREPARING + (0.95 - PREPARING) * epoch["epoch"] / epoch["epochs"]

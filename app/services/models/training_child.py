@@ -16,6 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
+from app.har.progress import Stage
+
 STOPPED = 3
 ORPHANED = 4
 FAILED = 1
@@ -40,13 +42,13 @@ def main() -> int:
         _work(job, folder, emit)
     except Exception as error:
         traceback.print_exc()
-        emit({"stage": "failed", "reason": _reason(error)})
+        emit({"stage": Stage.FAILED, "reason": _reason(error)})
         return FAILED
     return 0
 
 
 def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
-    emit({"stage": "starting"})
+    emit({"stage": Stage.STARTING})
     from app.har.datasets.store import open_store
     from app.har.training.config import TrainConfig
     from app.har.training.experiment import run_experiment

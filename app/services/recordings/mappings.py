@@ -21,7 +21,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.documents import Section
 from app.har.errors import HarError, UnknownTable
-from app.har.types import OnEvent, ignore_event
+from app.har.progress import OnEvent, ignore_event
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions
 from app.services.recordings import predictions

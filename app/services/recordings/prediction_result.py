@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
-from app.har.types import FloatArray, IntArray, Problem, TimeArray
+from app.har.types import FloatArray, IntArray, TimeArray
 
 Layout = Literal["timeline", "windows"]
 WINDOW_COLUMNS = (

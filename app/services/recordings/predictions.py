@@ -24,8 +24,9 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.har.documents import Section
+from app.har.problems import Problem
+from app.har.progress import OnEvent, ignore_event
 from app.har.signals.types import SignalSet
-from app.har.types import OnEvent, Problem, ignore_event
 from app.services.datasets import library
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
@@ -358,6 +359,6 @@ def _load_result(path: Path) -> PredictionResult:
         truth_activities=tuple(names["truth_activities"]),
         sensors=tuple(names["sensors"]),
         origin_utc_s=tuple(names["origin_utc_s"]),
-        problems=tuple(Problem(**problem) for problem in names["problems"]),
+        problems=tuple(map(Problem.from_dict, names["problems"])),
         **arrays,
     )

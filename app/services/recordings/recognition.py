@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from app.har.classifiers.types import Recognition
 from app.har.errors import UnusableRecording
+from app.har.problems import Problem, ProblemKind
+from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import MODALITY_CHANNELS, Recording, SignalSet
-from app.har.types import FloatArray, OnEvent, Problem, TimeArray, ignore_event
+from app.har.types import FloatArray, TimeArray
 from app.har.windows import WindowSet
 from app.services.recordings.prediction_result import PredictionResult, in_words
 
@@ -93,14 +95,14 @@ def _recognised(signals: SignalSet, classifier: ActivityClassifier, on_event: On
     """Recognise some thousand windows at a time; return all of them without their samples, and what was recognised."""
     from app.har.windows import iter_window_batches
 
-    on_event({"stage": "recognising", "fraction": 0.0})
+    on_event({"stage": Stage.RECOGNISING, "fraction": 0.0})
     seen: list[WindowSet] = []
     recognitions: list[Recognition] = []
     for windows, fraction in iter_window_batches(signals, classifier.window_length_s, RUN):
         with _predicting:
             recognitions.append(classifier.recognise(windows))
         seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
-        on_event({"stage": "recognising", "fraction": fraction})
+        on_event({"stage": Stage.RECOGNISING, "fraction": fraction})
     return WindowSet.joined(seen), Recognition.joined(recognitions)
 
 
@@ -150,7 +152,7 @@ def _examined(recordings: list[Recording], gap_s: float | None) -> tuple[list[Re
             replace(
                 own,
                 problems=(
-                    *(problem for problem in own.problems if problem.kind != "clock gap"),
+                    *(problem for problem in own.problems if problem.kind != ProblemKind.CLOCK_GAP),
                     *gap_problems(own.streams, own.recording_id, gap_s),
                 ),
             )
@@ -182,7 +184,7 @@ def _resampled(
     n = len(recordings)
     recordings.reverse()
     while recordings:
-        on_event({"stage": "resampling", "fraction": 1 - len(recordings) / n})
+        on_event({"stage": Stage.RESAMPLING, "fraction": 1 - len(recordings) / n})
         recording = recordings.pop()
         lacking = set(needed) - {stream.modality for stream in recording.streams}
         recording = _without_slow(recording, needed, rate)
@@ -194,7 +196,7 @@ def _resampled(
             recording = replace(recording, gravity=classifier.gravity)  # without acceleration it makes no difference
             part = to_signal_set([recording], rate, needed, allow_missing=True, gap_s=gap_s, window_length_s=window_s)
         except UnusableRecording as error:
-            left_out.append(Problem(recording.recording_id, "unusable recording", str(error), "left out"))
+            left_out.append(Problem(recording.recording_id, ProblemKind.UNUSABLE_RECORDING, str(error), "left out"))
             continue
         index.append(part)
         problems.extend(recording.problems)
@@ -204,7 +206,7 @@ def _resampled(
             if seem_unused(recording, lacking):
                 advice = "Columns that seem to be its own were not used; see there"
             action = f"recognised without it. {advice}"
-            problems.append(Problem(recording.recording_id, "missing sensor", detail, action))
+            problems.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))
         problems.extend(_holes(recording, part, classifier.n_timesteps))
     if not signal:
         raise UnusableRecording(f"{name}: {left_out[0].detail}")
@@ -224,7 +226,9 @@ def _without_slow(recording: Recording, needed: Sequence[str], rate: float) -> R
     kept = tuple(stream for stream in recording.streams if stream.modality not in slow)
     if not any(stream.modality in needed for stream in kept):
         return recording
-    problems = (Problem(recording.recording_id, "slow sensor", slow[name], "recognised without it") for name in slow)
+    problems = (
+        Problem(recording.recording_id, ProblemKind.SLOW_SENSOR, slow[name], "recognised without it") for name in slow
+    )
     return replace(recording, streams=kept, problems=(*recording.problems, *problems))
 
 
@@ -253,7 +257,7 @@ def _holes(recording: Recording, part: SignalSet, n_timesteps: int) -> Iterator[
         spans = _spans(start_s - zero, end_s - zero)
         yield Problem(
             recording.recording_id,
-            "hole in a sensor",
+            ProblemKind.SENSOR_GAP,
             f"{in_words(missing)}: {what} {spans}",
             f"recognised from the {in_words(heard)} alone there; expect more errors",
         )
@@ -296,7 +300,7 @@ def _result(
     ids = tuple(name for name in signals.recording_ids if name in present)
     position = {name: i for i, name in enumerate(ids)}
     too_short = tuple(
-        Problem(name, "too short", f"no gap-free stretch of {windows.window_length_s:g} s", "left out")
+        Problem(name, ProblemKind.TOO_SHORT, f"no gap-free stretch of {windows.window_length_s:g} s", "left out")
         for name in signals.recording_ids
         if name not in present
     )
@@ -332,13 +336,15 @@ def _unlike_training(
                 f"gravity reaches the {in_words([sensor])} from a side it never came from in training in "
                 f"{100 * over:.0f} % of the windows: the device is upside down, turned, or worn elsewhere"
             )
-            problems.append(Problem(name, "turned", detail, "recognised as it is, which may be wrong"))
+            problems.append(
+                Problem(name, ProblemKind.UNSEEN_ORIENTATION, detail, "recognised as it is, which may be wrong")
+            )
         if share >= OFTEN_STRANGE:
             detail = (
                 f"the {in_words([sensor])} is unlike anything the model was trained on in {100 * share:.0f} % of the "
                 "windows: perhaps turned, worn elsewhere, in another unit, or with gravity where there was none"
             )
             problems.append(
-                Problem(name, "unlike the training", detail, "not listened to there, if another sensor was")
+                Problem(name, ProblemKind.UNLIKE_TRAINING, detail, "not listened to there, if another sensor was")
             )
     return tuple(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.har.types import Event, OnEvent
+from app.har.progress import Event, OnEvent
 
 _running: dict[tuple[int, str], Event] = {}
 

@@ -7,11 +7,7 @@
   const TITLES = JSON.parse(panel.dataset.titles);
   // Okabe and Ito's colours, told apart by colour-blind people, in the order in which the models are trained.
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
-  const STAGES = {
-    starting: "starting", windows: "cutting windows", split: "splitting", fit: "preparing", features: "computing features",
-    selection: "ranking features by Random Forest", learning: "learning from the features", network: "training the network", head: "fitting the ELM head",
-    calibration: "calibrating the confidence", evaluation: "evaluating on the test windows", "fold scored": "fold scored", scored: "scored", writing: "drawing the plots",
-  };
+  const STAGES = JSON.parse(panel.dataset.stages);
   const duration = (s) => (s < 90 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${String(Math.round(s % 60)).padStart(2, "0")} s`);
   const title = (curve) => {
     const [model, fold] = curve.split("\n");

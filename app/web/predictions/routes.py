@@ -21,6 +21,7 @@ from flask_sqlalchemy.pagination import Pagination
 
 from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
+from app.har.progress import Stage
 from app.services.errors import NotFound, ServiceError
 from app.services.models import model_versions
 from app.services.recordings import mappings, predictions, upload_progress
@@ -45,11 +46,6 @@ ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000
 FOLLOW_LENGTH = 32
-STAGES = {
-    "reading": "Reading the file",
-    "resampling": "Bringing all sensors to one rate",
-    "recognising": "Recognising the activities",
-}
 FILE_NAMES = {"windows": "activities"}
 PERIODS: tuple[Period, ...] = ("day", "hour")
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
@@ -88,7 +84,8 @@ def upload() -> ResponseReturnValue:
 def progress(token: str) -> ResponseReturnValue:
     """Return the stage of an upload that is being read and, if it is known, the part of the stage that is done."""
     event = upload_progress.latest(current_user.id, token) or {}
-    return jsonify(stage=STAGES.get(event.get("stage", "")), fraction=event.get("fraction"))
+    stage = Stage(event["stage"]).label.capitalize() if event else None
+    return jsonify(stage=stage, fraction=event.get("fraction"))
 
 
 def _refused(form: UploadForm, message: str, status: int) -> ResponseReturnValue:

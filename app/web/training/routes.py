@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from app.har.classifiers.catalogue import CATALOGUE, families
 from app.har.errors import HarError
+from app.har.progress import Stage
 from app.services.datasets import library
 from app.services.errors import NotFound, ServiceError
 from app.services.models import model_versions, training
@@ -80,6 +81,7 @@ def run(run_id: int) -> str:
         "training/run.html",
         run=run,
         titles={name: info.title for name, info in CATALOGUE.items()},
+        stages={stage.value: stage.label for stage in Stage},
         protocols=PROTOCOLS,
         versions=training.versions_of(run_id),
         progress=training.progress(run_id),

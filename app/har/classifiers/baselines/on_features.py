@@ -16,7 +16,8 @@ from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.features import per_chunk, window_features
 from app.har.classifiers.elm_gru_am.scaling import Scaler
 from app.har.evaluation.splits import split_inner
-from app.har.types import FloatArray, IntArray, OnEvent
+from app.har.progress import OnEvent, Stage
+from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
 Answer = Callable[[FloatArray], FloatArray]  # features of windows (n, n_features) → (n, n_present)
@@ -38,11 +39,11 @@ class FeatureModel(Classifier):
         """Return what gives probabilities, having learnt features X and labels y in 0 … n_present - 1."""
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
-        on_event({"stage": "features", "fraction": 0.0})
+        on_event({"stage": Stage.FEATURES, "fraction": 0.0})
         X = _features(windows)
         self._scaler = Scaler.of(X) if self.scaled else None
         self._present, y = np.unique(windows.y, return_inverse=True)
-        on_event({"stage": "learning", "fraction": 0.2})
+        on_event({"stage": Stage.LEARNING, "fraction": 0.2})
         self._answer = self._learn(self._scaler(X) if self._scaler else X, y, windows, seed)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:

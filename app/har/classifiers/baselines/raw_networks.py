@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.elm_gru_am import networks
 from app.har.classifiers.elm_gru_am.scaling import Scaler
-from app.har.types import FloatArray, IntArray, OnEvent
+from app.har.progress import OnEvent, Stage
+from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
 LSTM_RATE_HZ = 25.0  # an LSTM reads the signal averaged to about this rate: 300 steps would take it ten times as long
@@ -35,7 +36,7 @@ class RawNetwork(Classifier):
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         X = self._inputs(windows)
         self._scaler = Scaler.of(X.reshape(-1, X.shape[2]))
-        on_event({"stage": "network", "fraction": 0.0})
+        on_event({"stage": Stage.NETWORK, "fraction": 0.0})
         networks.tensorflow_quietly().utils.set_random_seed(seed)
         model = self._build(X.shape[1], X.shape[2])
         self._train(model, self._scaler(X), windows.y, epochs or self.epochs, seed, on_event)
@@ -126,7 +127,7 @@ class PublicRecipe(RawNetwork):
 
         def report(epoch: int, logs: dict[str, Any]) -> None:
             figures = {name: float(value) for name, value in logs.items()}
-            on_event({"stage": "network", "epoch": epoch + 1, "epochs": epochs, **figures})
+            on_event({"stage": Stage.NETWORK, "epoch": epoch + 1, "epochs": epochs, **figures})
 
         trained = keras.Model(model.input, model.output["activity"])
         trained.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -30,9 +30,10 @@ from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
 from app.har.classifiers.types import Recognition
 from app.har.evaluation.splits import split_inner
+from app.har.progress import OnEvent, Stage
 from app.har.renamed import with_current_names
 from app.har.signals.filters import Preparation
-from app.har.types import FloatArray, IntArray, OnEvent
+from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
 RAW_RATE_HZ = 50.0  # at least what the convolutions over the raw signal read
@@ -267,7 +268,7 @@ class ActivityClassifier(Classifier):
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         config, y, n_activities = self.config, windows.y, len(windows.activities)
-        on_event({"stage": "features", "fraction": 0.0})
+        on_event({"stage": Stage.FEATURES, "fraction": 0.0})
         fitted, held_out = split_inner(windows, seed, config.held_out_fraction)
         sample = self._raw(windows.take(np.random.default_rng(seed).permutation(fitted)[:SAMPLE]))
         n_kernels = 0 if self._lacks("convolutions") else config.elm_convolutions // len(self._devices)
@@ -282,7 +283,7 @@ class ActivityClassifier(Classifier):
         y, people = y[origin], windows.subjects[origin]
         fitted, kept = (np.flatnonzero(np.isin(origin, rows)) for rows in (fitted, held_out))
 
-        on_event({"stage": "selection", "fraction": 0.2})
+        on_event({"stage": Stage.SELECTION, "fraction": 0.2})
         self.importances = rank_features(described.frames[fitted], y[fitted], described.names, seed)
         self._selected = self._select(described.names)
         self._frame_scaler = Scaler.of(described.frames[fitted][:, :, self._selected].reshape(-1, len(self._selected)))
@@ -297,7 +298,7 @@ class ActivityClassifier(Classifier):
             if windows.gravity == "included" and sensor.rpartition(".")[2] == "acc"
         }
 
-        on_event({"stage": "head", "fraction": 0.3})
+        on_event({"stage": Stage.HEAD, "fraction": 0.3})
         whole = np.clip(scaled, -CLIP, CLIP)
         self._window_columns = described.columns
         self.elm = self._new_elm(seed)
@@ -309,7 +310,7 @@ class ActivityClassifier(Classifier):
         for own in blocks:
             self.elm.solve(own)
 
-        on_event({"stage": "network", "fraction": 0.4})
+        on_event({"stage": Stage.NETWORK, "fraction": 0.4})
         self._compander = Compander.of(described.raw[fitted])
         inputs = self._inputs(described, np.ones((len(origin), len(self.sensors)), bool))
         of_fitted, of_held_out = ({name: x[rows] for name, x in inputs.items()} for rows in (fitted, held_out))
@@ -321,7 +322,7 @@ class ActivityClassifier(Classifier):
         training.run(of_fitted, y[fitted], epochs, config.learning_rate, held_out=(of_held_out, y[held_out]))
         self._infer = training.infer
 
-        on_event({"stage": "calibration", "fraction": 0.8})
+        on_event({"stage": Stage.CALIBRATION, "fraction": 0.8})
         for pattern, score in zip(patterns, scores, strict=True):
             of_held_out["present"] = np.tile(np.float32(pattern), (len(held_out), 1))
             log_p = np.log(self._infer(of_held_out)["activity"] + 1e-7)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.types import FloatArray, IntArray, OnEvent
+from app.har.progress import OnEvent, Stage
+from app.har.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import keras
@@ -304,7 +305,7 @@ class Training:
                 figures["val_accuracy"] = (probabilities.argmax(axis=1) == held_out[1]).mean()
             self._done += 1
             rounded = {name: float(value) for name, value in figures.items()}
-            self._on_event({"stage": "network", "epoch": self._done, "epochs": self._epochs, **rounded})
+            self._on_event({"stage": Stage.NETWORK, "epoch": self._done, "epochs": self._epochs, **rounded})
 
 
 def _share_right(probabilities: Any, one_hot: Any) -> Any:

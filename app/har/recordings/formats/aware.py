@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import earliest, label_codes, raw_stream, read_each
 from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import UNLABELLED, Recording
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +71,7 @@ def _read_device(tables: list[tuple[Source, pl.DataFrame]], name: str) -> Record
         try:
             readings.append(_read_sensor(source, rows, origin, names))
         except HarError as error:
-            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
     if not readings:
         raise UnreadableData(problems[-1].detail)
     return assemble(readings, name, app=APP, origin_utc_s=origin * 1e-3, problems=problems, activities=tuple(names))

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
-from app.har.types import Problem
 
 APP = "Empatica E4"
 DESCRIPTION = "Empatica E4: first row start (Unix s), second row rate, ACC in 1/64 g"
@@ -87,7 +87,7 @@ def _read_export(sources: Sequence[Source], name: str) -> Recording:
         try:
             channels.append(_channel(source, kind))
         except HarError as error:
-            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
     if any(channel.kind == "heart_rate" for channel in channels):
         channels = [channel for channel in channels if channel.kind != "ibi"]
     origin = min((channel.start_utc_s for channel in channels), default=0.0)
@@ -96,7 +96,7 @@ def _read_export(sources: Sequence[Source], name: str) -> Recording:
         try:
             parts.append(_stream(channel, channel.start_utc_s - origin))
         except HarError as error:
-            problems.append(Problem(channel.source.name, "unreadable file", str(error), "left out"))
+            problems.append(Problem(channel.source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
     if not parts:
         detail = problems[-1].detail if problems else f"{name}: holds none of ACC, HR, EDA, TEMP, IBI."
         raise UnreadableData(detail)

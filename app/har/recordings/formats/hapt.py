@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
@@ -26,7 +27,7 @@ from app.har.recordings.parts import Part, natural_sort_key, prefetch_map
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.types import UNLABELLED, Recording
 from app.har.signals.units import STANDARD_GRAVITY
-from app.har.types import IntArray, Problem
+from app.har.types import IntArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,7 +104,7 @@ def to_recording(
     lengths = {sensor: len(frame) for sensor, (_, frame) in frames.items()}
     if len(set(lengths.values())) > 1:
         detail = ", ".join(f"{sensor} {length:,} samples" for sensor, length in lengths.items())
-        problems.append(Problem(name, "lengths differ", detail, "cut to the shorter"))
+        problems.append(Problem(name, ProblemKind.LENGTHS_DIFFER, detail, "cut to the shorter"))
     n = min(lengths.values())
     codes = _label_each_sample(ranges, n, name, problems) if labelled else None
     parts = []
@@ -149,7 +150,7 @@ def usable_ranges(source: Source) -> tuple[dict[tuple[int, int], IntArray], list
             f"{(~good).sum():,} of {len(good):,} rows, the first in line {line}; expected {LABELS}, "
             f"activities from 1 to {len(ACTIVITIES)}, first not after last"
         )
-        problems.append(Problem(source.name, "corrupt rows", detail, "rows dropped"))
+        problems.append(Problem(source.name, ProblemKind.CORRUPT_ROWS, detail, "rows dropped"))
     rows = rows[good]
     keys = {(int(number), int(user)) for number, user in rows[:, :2]}
     return {key: rows[(rows[:, :2] == key).all(axis=1), 2:] for key in sorted(keys)}, problems
@@ -165,12 +166,12 @@ def read_signal(source: Source) -> pl.DataFrame:
 def _label_each_sample(ranges: IntArray | None, samples: int, name: str, problems: list[Problem]) -> IntArray:
     codes = np.full(samples, UNLABELLED, np.int64)
     if ranges is None:
-        problems.append(Problem(name, "no labels", "the file of labels has none for it", "kept without label"))
+        problems.append(Problem(name, ProblemKind.NO_LABEL, "the file of labels has none for it", "kept without label"))
         return codes
     beyond = ranges[:, 2] > samples
     if beyond.any():
         detail = f"{beyond.sum()} labelled range(s) reach up to sample {ranges[:, 2].max():,} of {samples:,}"
-        problems.append(Problem(name, "labels beyond the end", detail, "cut off"))
+        problems.append(Problem(name, ProblemKind.LABELS_BEYOND_END, detail, "cut off"))
     for activity, first, last in ranges.tolist():
         codes[first - 1 : last] = activity - 1
     return codes
@@ -214,7 +215,7 @@ def _experiments(members: Iterable[Member]) -> tuple[dict[str, Files], list[Prob
             first = found.setdefault(file.group(2), {}).setdefault(SENSORS[file.group(1)], member)
             if first is not member:
                 detail = f"{first.name} has the same experiment and sensor"
-                problems.append(Problem(member.name, "file twice", detail, "file skipped"))
+                problems.append(Problem(member.name, ProblemKind.FILE_TWICE, detail, "file skipped"))
     return found, problems
 
 
@@ -230,13 +231,13 @@ def _read_labels(
         try:
             found = open_table(member)
         except UnreadableData as error:
-            problems.append(Problem(member.name, "unreadable file", str(error), "file skipped"))
+            problems.append(Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"))
             continue
         if source is None and is_labels(found.layout):
             source = found
         else:
             detail = f"{found.layout.describe()}; expected acc_exp<NN>_user<NN>.txt or one file of labels"
-            problems.append(Problem(member.name, "other layout", detail, "file skipped"))
+            problems.append(Problem(member.name, ProblemKind.OTHER_LAYOUT, detail, "file skipped"))
     if source is None:
         raise UnreadableData(
             f"labels.txt is missing: {len(experiments)} experiments of HAPT were found, but no file of {LABELS}. "
@@ -249,7 +250,9 @@ def _read_labels(
     if stray:
         names = ", ".join(f"exp{number:02d}_user{user:02d}" for number, user in stray)
         own_problems.append(
-            Problem(source.name, "labels without recording", f"there are no files of {names}", "labels skipped")
+            Problem(
+                source.name, ProblemKind.LABELS_WITHOUT_RECORDING, f"there are no files of {names}", "labels skipped"
+            )
         )
     return labels, problems + own_problems
 
@@ -261,7 +264,7 @@ def _read_one(labels: Mapping[tuple[int, int], IntArray], experiment: tuple[str,
     for prefix, sensor in SENSORS.items():
         if sensor not in files:
             detail = f"no file {prefix}_{name}.txt"
-            problems.append(Problem(name, "missing sensor", detail, f"read without {sensor}"))
+            problems.append(Problem(name, ProblemKind.MISSING_SENSOR, detail, f"read without {sensor}"))
             continue
         try:
             source = open_table(files[sensor])
@@ -271,11 +274,11 @@ def _read_one(labels: Mapping[tuple[int, int], IntArray], experiment: tuple[str,
                 )
             sources[sensor] = (source, read_signal(source))
         except HarError as error:
-            problems.append(Problem(files[sensor].name, "unreadable file", str(error), "file skipped"))
+            problems.append(Problem(files[sensor].name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"))
     if not sources:
         return Part(None, {}, tuple(problems))
     try:
         recording = to_recording(name, sources, labels.get(ids(name)), problems)
     except HarError as error:
-        return Part(None, {}, (*problems, Problem(name, "unreadable file", str(error), "left out")))
+        return Part(None, {}, (*problems, Problem(name, ProblemKind.UNREADABLE_FILE, str(error), "left out")))
     return Part(recording, {sensor: frame for sensor, (_, frame) in sources.items()})

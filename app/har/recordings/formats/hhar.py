@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
 from app.har.recordings.parts import Part, matching_files
 from app.har.recordings.tables import Source, parse
 from app.har.signals.types import Recording, Stream
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +30,6 @@ SENSORS = ("accelerometer", "gyroscope")
 UNITS = {"accelerometer": "m/s², by the format", "gyroscope": "rad/s, by the format"}
 AXES = ("x", "y", "z")
 DESCRIPTION = f"HHAR: columns {', '.join(COLUMNS)}"
-RUINED = "ruined time stamps"
 ACCELEROMETER_FROM = 5.0  # median length of the vectors: 9.8 m/s² against some rad/s
 FORMAT = "hhar"
 TITLE = "HHAR, phones and watches"
@@ -80,10 +79,12 @@ def read_table(source: Source) -> Table:
     problems = []
     if source.layout.separator != ",":
         name = {"\t": "tabs", ";": "semicolons"}.get(source.layout.separator, repr(source.layout.separator))
-        problems.append(Problem(source.name, "separator", f"{sensor}: columns between {name}, not commas", "read so"))
+        problems.append(
+            Problem(source.name, ProblemKind.SEPARATOR, f"{sensor}: columns between {name}, not commas", "read so")
+        )
     if ruined:
         detail = f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})"
-        problems.append(Problem(source.name, RUINED, detail, "Arrival_Time is used instead"))
+        problems.append(Problem(source.name, ProblemKind.UNUSABLE_TIMESTAMPS, detail, "Arrival_Time is used instead"))
     return Table(source, sensor, frame, tuple(problems))
 
 
@@ -115,11 +116,16 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
     if missing:
         problems.append(
             Problem(
-                name, "missing sensor", f"no {missing[0]} rows for this user and device", f"kept without {missing[0]}"
+                name,
+                ProblemKind.MISSING_SENSOR,
+                f"no {missing[0]} rows for this user and device",
+                f"kept without {missing[0]}",
             )
         )
     # The device's own clock serves only if every sensor has it
-    ruined = any(problem.kind == RUINED for table, _ in own.values() for problem in table.problems)
+    ruined = any(
+        problem.kind == ProblemKind.UNUSABLE_TIMESTAMPS for table, _ in own.values() for problem in table.problems
+    )
     clock = "Arrival_Time" if ruined else "Creation_Time"
     parts: list[tuple[Stream, list[Problem]]] = []
     names: dict[str, int] = {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import HarError
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
@@ -23,7 +24,7 @@ from app.har.recordings.tables import Source, open_table, parse
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, Recording, SignalSet
-from app.har.types import FloatArray, Problem
+from app.har.types import FloatArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -217,7 +218,7 @@ def _read_one(member: Member) -> Part:
                 (
                     Problem(
                         member.name,
-                        "other layout",
+                        ProblemKind.OTHER_LAYOUT,
                         f"{source.layout.describe()}; expected {DESCRIPTION}",
                         "file skipped",
                     ),
@@ -226,4 +227,4 @@ def _read_one(member: Member) -> Part:
         frame = read_frame(source)
         return Part(to_recording(source, frame, str(path.with_suffix("")), subject), {"rows": frame})
     except HarError as error:
-        return Part(None, {}, (Problem(member.name, "unreadable file", str(error), "file skipped"),))
+        return Part(None, {}, (Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"),))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.har.errors import HarError
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout, is_number
@@ -22,7 +23,6 @@ from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, natural_sort_key, pr
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import Recording
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,12 +109,14 @@ def _read_one(member: Member) -> Part:
     activity, file = activity_of(member.name), FILE.fullmatch(path.stem)
     problems = []
     if not activity:
-        problems.append(Problem(name, "no activity", "the folder is not named <id>.<Activity>", "kept without label"))
+        problems.append(
+            Problem(name, ProblemKind.NO_LABEL, "the folder is not named <id>.<Activity>", "kept without label")
+        )
     if not file:
         problems.append(
             Problem(
                 name,
-                "no subject",
+                ProblemKind.NO_SUBJECT,
                 "the file is not named <subject>_<letter>_<trial>.csv",
                 f"subject {UNKNOWN_SUBJECT!r}",
             )
@@ -125,7 +127,7 @@ def _read_one(member: Member) -> Part:
             problems.append(
                 Problem(
                     name,
-                    "other layout",
+                    ProblemKind.OTHER_LAYOUT,
                     f"{source.layout.describe()}; expected {DESCRIPTION}",
                     "file skipped",
                 )
@@ -140,5 +142,5 @@ def _read_one(member: Member) -> Part:
             activity,
         )
     except HarError as error:
-        return Part(None, {}, (*problems, Problem(name, "unreadable file", str(error), "file skipped")))
+        return Part(None, {}, (*problems, Problem(name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped")))
     return Part(recording, {"rows": frame}, tuple(problems))

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from app.har.errors import UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
 from app.har.recordings.parts import UNKNOWN_SUBJECT, Matrix, Part, matching_files, prefetch_map
 from app.har.recordings.tables import Chunk, Source, chunks, parse_chunk
 from app.har.signals.types import MOTION, Recording, SignalSet, Stream, channels_of
-from app.har.types import FloatArray, IntArray, Problem
+from app.har.types import FloatArray, IntArray
 
 APP = "KU-HAR windows"
 RATE_HZ = 100.0
@@ -88,7 +89,7 @@ def block(source: Source, chunk: Chunk) -> Block:
         problems.append(
             Problem(
                 source.name,
-                "corrupt rows",
+                ProblemKind.CORRUPT_ROWS,
                 f"{len(bad):,} of {len(good):,} rows, the first in line "
                 f"{source.line(chunk.first_line + int(bad[0]))}: expected {N_VALUES} numbers and a class id of 0 to "
                 f"{len(ACTIVITIES) - 1}",
@@ -137,7 +138,7 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
     nobody = (
         Problem(
             sources[0].name,
-            "no subjects",
+            ProblemKind.NO_SUBJECT,
             "the rows don't say who was recorded",
             "one unknown subject; only the random protocol can be used",
         ),

@@ -12,12 +12,12 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
-from app.har.types import Problem
 
 APP = "MotionSense"
 RATE_HZ = 50.0
@@ -61,7 +61,10 @@ def _read_one(source: Source) -> Recording:
     path = PurePosixPath(source.name)
     folder, subject = FOLDER.fullmatch(path.parent.name), SUBJECT.fullmatch(path.stem)
     problem = Problem(
-        source.name, "axes", "CoreMotion's acceleration has the opposite sign", "all three axes turned round"
+        source.name,
+        ProblemKind.AXES_INVERTED,
+        "CoreMotion's acceleration has the opposite sign",
+        "all three axes turned round",
     )
     return build_recording(
         source.name,

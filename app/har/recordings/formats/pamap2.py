@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import UNLABELLED, Recording, Stream
-from app.har.types import Problem
 
 APP = "PAMAP2"
 N_COLUMNS = 54
@@ -67,7 +67,7 @@ def _read_one(source: Source) -> Recording:
         try:
             parts.append(raw_stream(source, frame, modality, "time", axes, codes, unit=unit, in_seconds=True))
         except HarError as error:
-            problems.append(Problem(source.name, "unreadable sensor", str(error), f"read without {modality}"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_SENSOR, str(error), f"read without {modality}"))
     if not parts:
         raise UnreadableData(problems[0].detail)
     heart = frame.filter(pl.col("heart_rate").is_finite())

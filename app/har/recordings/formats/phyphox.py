@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
@@ -21,7 +22,6 @@ from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording
 from app.har.signals.units import unit_of_text
-from app.har.types import Problem
 
 APP = "phyphox"
 DESCRIPTION = 'phyphox: columns "Time (s)", "… x (unit)", "… y (unit)", "… z (unit)"'
@@ -100,7 +100,7 @@ def _read_export(sources: list[Source], name: str, origin: float | None) -> Reco
             readings.extend(_read_table(source))
             problems.extend(_unused(source))
         except HarError as error:
-            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
     if not readings:
         raise UnreadableData(problems[-1].detail)
     return assemble(readings, name, app=APP, origin_utc_s=origin, problems=problems)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.date_times import over_midnight
 from app.har.recordings.layout import Layout
@@ -20,7 +21,6 @@ from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_un
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording, Stream
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,7 +76,7 @@ def _read_one(source: Source) -> Recording:
         except HarError as error:
             if len(sensors) == 1:
                 raise
-            problems.append(Problem(source.name, "unreadable sensor", str(error), "left out"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_SENSOR, str(error), "left out"))
             continue
         readings.append(replace(reading, problems=(*own, *silent, *reading.problems)))
     if not readings:
@@ -103,4 +103,4 @@ def _from_first_value(stream: Stream, source: str, axes: tuple[str, str, str]) -
         return stream, ()
     detail = f"{axes[0]}, {axes[1]}, {axes[2]}: the first {first:,} rows hold no reading yet"
     kept = replace(stream, time_s=stream.time_s[first:], values=stream.values[first:])
-    return kept, (Problem(source, "zeros at the start", detail, "dropped"),)
+    return kept, (Problem(source, ProblemKind.LEADING_ZEROS, detail, "dropped"),)

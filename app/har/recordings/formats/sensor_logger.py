@@ -17,13 +17,13 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import Recording
-from app.har.types import Problem
 
 APP = "Sensor Logger"
 TIME, ELAPSED, RATE = "time", "seconds_elapsed", "bpm"
@@ -80,7 +80,7 @@ def _read_export(sources: list[Source], name: str) -> Recording:
     problems = [
         Problem(
             source.name,
-            "ruined time stamps",
+            ProblemKind.UNUSABLE_TIMESTAMPS,
             f"time is as a spreadsheet writes it ({source.layout.column(_place(source, TIME))[0]}), not in nanoseconds",
             f"{ELAPSED} is used instead",
         )
@@ -100,7 +100,7 @@ def _read_export(sources: list[Source], name: str) -> Recording:
         except HarError as error:
             if len(sensors) == 1:
                 raise
-            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
             continue
         read.add(reading.kind)
         readings.append(_right_way_up(reading, source, metadata))
@@ -158,7 +158,7 @@ def _right_way_up(reading: Reading, source: Source, metadata: Mapping[str, str])
         return reading
     problem = Problem(
         source.name,
-        "axes",
+        ProblemKind.AXES_INVERTED,
         "the export is from iOS without standardised frames, where acceleration has the opposite sign",
         "all three axes turned round",
     )

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, label_codes, raw_stream
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
 from app.har.recordings.parts import Part, natural_sort_key, prefetch_map
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.types import UNLABELLED, Recording, Stream
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -113,7 +113,7 @@ def _clocks_apart(recording_id: str, spans: Mapping[str, tuple[float, float]]) -
         if shared < SHARED * min(a[1] - a[0], b[1] - b[0]):
             detail = f"{one} from {a[0]:.1f} to {a[1]:.1f} s, {other} from {b[0]:.1f} to {b[1]:.1f} s"
             action = f"the {shared:.1f} s that both share are used" if shared > 0 else "nothing is shared"
-            problems.append(Problem(recording_id, "clocks apart", detail, action))
+            problems.append(Problem(recording_id, ProblemKind.CLOCKS_APART, detail, action))
     return problems
 
 
@@ -158,12 +158,14 @@ def _not_a_recording(member: Member) -> Iterator[Problem]:
     try:
         layout = open_table(member).layout
     except UnreadableData as error:
-        yield Problem(member.name, "unreadable file", str(error), "file skipped")
+        yield Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped")
         return
     if matches(layout):
-        yield Problem(member.name, "no device", f"the name tells neither phone nor watch; {expected}", "file skipped")
+        yield Problem(
+            member.name, ProblemKind.NO_DEVICE, f"the name tells neither phone nor watch; {expected}", "file skipped"
+        )
     elif not ABOUT_THE_SET & set(layout.header or ()):
-        yield Problem(member.name, "other layout", f"{layout.describe()}; {expected}", "file skipped")
+        yield Problem(member.name, ProblemKind.OTHER_LAYOUT, f"{layout.describe()}; {expected}", "file skipped")
 
 
 def _read_one(execution: Execution) -> Part:
@@ -174,7 +176,7 @@ def _read_one(execution: Execution) -> Part:
     for device in DEVICES.values():
         if device not in own:
             detail = f"no file of the {device}; expected one of each device"
-            problems.append(Problem(name, "missing device", detail, f"read without {device}"))
+            problems.append(Problem(name, ProblemKind.MISSING_DEVICE, detail, f"read without {device}"))
             continue
         try:
             source = open_table(own[device])
@@ -182,13 +184,13 @@ def _read_one(execution: Execution) -> Part:
                 tables[device] = read_table(source)
             else:
                 detail = f"{source.layout.describe()}; expected {DESCRIPTION}"
-                problems.append(Problem(source.name, "other layout", detail, "file skipped"))
+                problems.append(Problem(source.name, ProblemKind.OTHER_LAYOUT, detail, "file skipped"))
         except HarError as error:
-            problems.append(Problem(own[device].name, "unreadable file", str(error), "file skipped"))
+            problems.append(Problem(own[device].name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"))
     if not tables:
         return Part(None, {}, tuple(problems))
     try:
         recording = to_recording(name, name.partition("_")[0], tables)
     except HarError as error:
-        return Part(None, {}, (*problems, Problem(name, "unreadable file", str(error), "left out")))
+        return Part(None, {}, (*problems, Problem(name, ProblemKind.UNREADABLE_FILE, str(error), "left out")))
     return Part(recording, {device: table.frame for device, table in tables.items()}, tuple(problems))

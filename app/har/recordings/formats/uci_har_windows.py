@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, parse
 from app.har.signals.types import UNLABELLED, Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
-from app.har.types import FloatArray, IntArray, Problem
+from app.har.types import FloatArray, IntArray
 
 APP = "UCI HAR"
 RATE_HZ = 50.0
@@ -92,7 +93,7 @@ def _read_part(files: dict[str, Source]) -> Part:
             windows[modality] = np.stack(axes, axis=-1) * np.float32(factor)
         elif any(own):
             missing = ", ".join(f"{sensor}_{axis}" for axis, source in zip("xyz", own, strict=True) if not source)
-            problems.append(Problem(first, "missing axis", f"no file {missing}", f"read without {modality}"))
+            problems.append(Problem(first, ProblemKind.MISSING_AXIS, f"no file {missing}", f"read without {modality}"))
     lengths = {len(values) for values in windows.values()}
     if len(lengths) != 1:
         found = f"{sorted(lengths)} windows" if lengths else "no sensor with all three axes"
@@ -119,7 +120,9 @@ def _numbers(source: Source, width: int) -> FloatArray:
 def _column(source: Source | None, n: int, problems: list[Problem], what: str) -> IntArray:
     if source is None:
         if what == "y":
-            problems.append(Problem("UCI HAR", "no labels", "there is no file of labels (y_….txt)", "read without"))
+            problems.append(
+                Problem("UCI HAR", ProblemKind.NO_LABEL, "there is no file of labels (y_….txt)", "read without")
+            )
         return np.full(n, 0 if what == "y" else -1, np.int64)
     values = _numbers(source, 1)[:, 0]
     if len(values) != n:

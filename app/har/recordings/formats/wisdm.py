@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.har.errors import HarError, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.sensors import identify_sensor_and_unit
 from app.har.recordings.tables import Source, columns
 from app.har.signals.clocks import to_seconds
 from app.har.signals.types import UNLABELLED, Recording, Stream
-from app.har.types import Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,7 +73,7 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
         except HarError as error:
             if len(sources) == 1:
                 raise
-            problems.append(Problem(source.name, "unreadable file", str(error), "left out"))
+            problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
             continue
         problems.extend(own)
         for (user,), rows in frame.partition_by("user", as_dict=True, maintain_order=True).items():
@@ -83,7 +83,9 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
         try:
             recordings.append(_read_person(user, parts, problems if not recordings else []))
         except HarError as error:
-            problems.append(Problem(parts[0].source.name, "unusable person", f"{user}: {error}", "left out"))
+            problems.append(
+                Problem(parts[0].source.name, ProblemKind.UNUSABLE_RECORDING, f"{user}: {error}", "left out")
+            )
     if not recordings:
         raise UnreadableData(problems[-1].detail if problems else f"{upload}: holds no rows of WISDM.")
     return recordings
@@ -102,7 +104,7 @@ def _read_table(source: Source) -> tuple[pl.DataFrame, str, list[Problem]]:
     if not good.all():
         line = source.line(int(np.flatnonzero(~good.to_numpy())[0]))
         detail = f"{(~good).sum():,} of {len(good):,} rows without time or values, the first about line {line}"
-        problems.append(Problem(source.name, "corrupt rows", detail, "rows dropped"))
+        problems.append(Problem(source.name, ProblemKind.CORRUPT_ROWS, detail, "rows dropped"))
     frame = frame.filter(good).with_columns(pl.col("activity").str.strip_chars().replace(ACTIVITIES))
     if len(frame) < 2:
         raise UnreadableData(f"{source.name}: holds {len(frame)} usable rows; expected {DESCRIPTION}.")

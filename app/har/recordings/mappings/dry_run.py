@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.har.problems import Problem
 from app.har.recordings.build import GRAVITY_MS2
 from app.har.recordings.files import beginning
 from app.har.recordings.mappings.mapped import read, together
@@ -15,7 +16,6 @@ from app.har.recordings.tables import Source
 from app.har.signals.clocks import first_s, sampling_rate
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import MODALITY_UNITS, Gravity, Recording, Stream
-from app.har.types import Problem
 
 MAX_BYTES = 32 * 2**20  # of a file; enough for an hour
 MAX_FILES = 3  # or recordings of a file for each sensor

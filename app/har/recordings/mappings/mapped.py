@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.har.errors import InvalidDescription, UnreadableData
+from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import MAX_STEP_S, MIN_STEP_S, build_recording, label_codes, raw_stream
 from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first
 from app.har.recordings.mappings.mapping import (
@@ -29,7 +30,7 @@ from app.har.recordings.sensors import contradicted
 from app.har.recordings.tables import Source, layout_problems, parse
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, Recording, Stream
-from app.har.types import IntArray, Problem
+from app.har.types import IntArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -175,7 +176,9 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     for file in mapping.files:
         if file not in [mapping.file_of(source.name) for source in sources]:
             detail = f"the mapping names a file for {' and '.join(s.modality for s in mapping.within(file).sensors)}"
-            problems.append(Problem(name, "missing sensor", f"{detail}, {file!r}; there is none", "read without it"))
+            problems.append(
+                Problem(name, ProblemKind.MISSING_SENSOR, f"{detail}, {file!r}; there is none", "read without it")
+            )
     twice = Counter(mapping.file_of(source.name) for source in sources).most_common(1)[0]
     if twice[1] > 1:
         raise UnreadableData(f"{name}: {twice[1]} files are called {twice[0]!r}, expected one for each sensor.")
@@ -225,7 +228,7 @@ def _unit_problems(parts: Parts, mapping: ColumnMapping, name: str) -> list[Prob
             fits, why = found
             detail = f"{sensor.modality}: {stream.unit_found}, but {why} in {fits}"
             action = f"kept in {sensor.unit}; if {fits} is right, change sensors.{sensor.modality}.unit of the mapping"
-            problems.append(Problem(name, "unit mismatch", detail, action))
+            problems.append(Problem(name, ProblemKind.UNIT_MISMATCH, detail, action))
     return problems
 
 
@@ -270,7 +273,9 @@ def _date_in_doubt(source: Source, column: pl.Series, origin: float) -> Problem:
     found = f"line {source.line(row)}: {column.name} begins with {column[row][:60]!r}"
     detail = f"{found}; nothing in it tells whether the day or the month stands first"
     day = f"{datetime.fromtimestamp(origin, UTC):%-d %B %Y}"
-    return Problem(source.name, "date in doubt", detail, f"read day first, from {day} on; only the date is in doubt")
+    return Problem(
+        source.name, ProblemKind.DATE_IN_DOUBT, detail, f"read day first, from {day} on; only the date is in doubt"
+    )
 
 
 def _unused_dates(source: Source, mapping: ColumnMapping) -> list[Problem]:
@@ -282,7 +287,7 @@ def _unused_dates(source: Source, mapping: ColumnMapping) -> list[Problem]:
         f"{', '.join(names)} has dates, but {mapping.time}, which the mapping takes for the time, only times of day"
     )
     action = "read without the date; write both into one column to keep it"
-    return [Problem(source.name, "date not used", detail, action)] if names else []
+    return [Problem(source.name, ProblemKind.DATE_NOT_USED, detail, action)] if names else []
 
 
 def _time_unit_problems(source: Source, column: pl.Series, mapping: ColumnMapping) -> list[Problem]:
@@ -310,4 +315,4 @@ def _time_unit_problems(source: Source, column: pl.Series, mapping: ColumnMappin
     if not MIN_STEP_S <= 1 / rates[unit] <= MAX_STEP_S:
         raise UnreadableData(f"{source.name}: {detail}. Change time.unit of the mapping to {fits}.")
     action = f"kept in {unit}; if {fits} is right, change time.unit of the mapping"
-    return [Problem(source.name, "time unit in doubt", detail, action)]
+    return [Problem(source.name, ProblemKind.TIME_UNIT_IN_DOUBT, detail, action)]

@@ -1,0 +1,1 @@
+"""What an administrator does with models: train, compare, look at versions, make one the default."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import Executable, delete, func, select, update
 
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
@@ -80,6 +80,35 @@ def test_the_promoted_version_cannot_be_deleted_and_others_take_their_files_alon
     assert [v.label for v in model_versions.list_versions()] == ["lab/3", "lab/1"]
 
 
+def test_a_version_that_is_promoted_or_deleted_at_the_same_moment_leaves_a_default_model(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, _ = three_versions(tmp_path)
+    model_versions.promote(first.id)
+    get = model_versions.get
+
+    def meanwhile(statement: Executable) -> None:
+        def read_then_changed(key: int | str) -> ModelVersion:
+            version = get(key)
+            db.session.expunge(version)
+            db.session.rollback()  # ends the reading, as SQLite wants before another may write
+            with db.engine.connect() as other:
+                other.execute(statement)
+                other.commit()
+            return version
+
+        monkeypatch.setattr(model_versions, "get", read_then_changed)
+
+    meanwhile(delete(ModelVersion).where(ModelVersion.id == second.id))
+    with pytest.raises(NotFound, match="deleted at this moment"):
+        model_versions.promote(second.id)
+    assert model_versions.promoted() is first
+    meanwhile(update(ModelVersion).values(promoted=ModelVersion.id == 3))
+    with pytest.raises(Conflict, match="Promote another"):
+        model_versions.delete("lab/3")
+    assert model_versions.directory(get("lab/3")).exists()
+
+
 def test_the_number_of_a_deleted_version_is_not_given_again(app: Flask, tmp_path: Path) -> None:
     *_, third = three_versions(tmp_path)
     model_versions.delete(third.id)
@@ -89,7 +118,7 @@ def test_the_number_of_a_deleted_version_is_not_given_again(app: Flask, tmp_path
 @pytest.mark.parametrize("name", ["", "Lab", "a/b", "..", "lab ward", "-lab", "x" * 65])
 def test_a_name_that_would_not_do_as_a_directory_is_refused(app: Flask, tmp_path: Path, name: str) -> None:
     folder = a_folder(tmp_path)
-    with pytest.raises(Invalid, match="small letters"):
+    with pytest.raises(Invalid, match="lower-case letters"):
         model_versions.register(name, folder, FIGURES)
     assert folder.exists()
     assert not list(Path(app.config["MODEL_STORE"]).iterdir())

@@ -7,7 +7,6 @@ names is stored twice, so that either can be removed without a thought for the o
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from contextlib import suppress
 from functools import lru_cache
@@ -17,14 +16,15 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.services.errors import Conflict, Invalid, NotFound
-from app.services.transaction import transaction
+from app.services.names import NAME_RULE, is_name
+from app.services.transaction import rows_changed, transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAME_PATTERN = r"[a-z0-9][a-z0-9\-]{0,63}"  # also what browsers check
-NAME_RULE = "1 to 64 lower-case letters, digits and hyphens, starting with a letter or digit"
 RESERVED_NAMES = frozenset({"add"})  # /datasets/add is a page
 EXAMPLE_NAME = "physiotherapy-example"
 EXAMPLE_PATH = "embedded-example"  # what one writes instead of a path to add it again
@@ -45,7 +43,7 @@ PLOT_FORMATS = ("png", "svg")
 
 def check_name(name: str) -> None:
     """Refuse a name that is malformed or taken."""
-    if not re.fullmatch(NAME_PATTERN, name):
+    if not is_name(name):
         raise Invalid(f"A name is {NAME_RULE}.", field="name")
     if name in RESERVED_NAMES:
         raise Invalid(f"“{name}” is a word of this site's own; choose another name.", field="name")
@@ -155,10 +153,9 @@ def remove(name: str) -> None:
     dataset = get(name)
     folder = store_folder(dataset)
     running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
-    if db.session.scalar(running) is not None:
-        raise Conflict(f"A training uses “{name}” at this moment. Stop it, or wait until it has finished.")
-    with transaction() as session:
-        session.delete(dataset)
+    with transaction():
+        if rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0:
+            raise Conflict(f"A training uses “{name}” at this moment. Stop it, or wait until it has finished.")
     _open.cache_clear()
     shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is swept at the next start
 

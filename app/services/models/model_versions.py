@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
 
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.renamed import with_current_names
 from app.services.errors import Conflict, Invalid, NotFound
-from app.services.transaction import transaction
+from app.services.names import NAME_RULE, is_name
+from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion
 
 if TYPE_CHECKING:
@@ -64,9 +67,11 @@ def get(key: int | str) -> ModelVersion:
 def promote(key: int | str) -> ModelVersion:
     """Make a version the one that users get, in place of the one before."""
     version = get(key)
-    with transaction() as session:
-        session.execute(update(ModelVersion).values(promoted=False))
-        version.promoted = True
+    label = version.label
+    with transaction():
+        rows_changed(update(ModelVersion).values(promoted=False))
+        if rows_changed(update(ModelVersion).where(ModelVersion.id == version.id).values(promoted=True)) == 0:
+            raise NotFound(f"{label} was deleted at this moment; the default model stays the same.")
     return version
 
 
@@ -83,22 +88,24 @@ def set_notes(key: int | str, notes: str) -> ModelVersion:
 def delete(key: int | str) -> None:
     """Remove a version and its files; predictions made with it stay and keep its label."""
     version = get(key)
-    if version.promoted:
-        raise Conflict(f"{version.label} is the model that users get. Promote another one first, then delete it.")
-    folder = directory(version)
-    with transaction() as session:
-        session.delete(version)
+    label, folder = version.label, directory(version)
+    with transaction():
+        if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
+            raise Conflict(f"{label} is the default model. Promote another one first, then delete it.")
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def register(name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None) -> ModelVersion:
-    """Move a saved model into the store as the next version of its name.
+@contextmanager
+def registered(
+    name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None
+) -> Iterator[ModelVersion]:
+    """Move a saved model into the store as the next version of its name, in one transaction with what the block writes.
 
-    ``metrics`` is ``har.types.Metrics.as_dict()``. When anything fails, neither a row nor a directory remains and
-    ``folder`` is where it was.
+    ``metrics`` is ``Metrics.as_dict()``. When anything fails, in the block too, neither a row nor a directory remains
+    and ``folder`` is where it was.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
-        raise Invalid(f"A model's name has small letters, digits and hyphens; found {name!r}.", field="name")
+    if not is_name(name):
+        raise Invalid(f"A model's name is {NAME_RULE}; found {name!r}.", field="name")
     target = None
     try:
         with transaction() as session:
@@ -110,11 +117,17 @@ def register(name: str, folder: Path, metrics: dict[str, Any], training_run_id: 
             target = directory(version)
             shutil.move(folder, target)
             (target.parent / ".last").write_text(str(version.version), encoding="ascii")
+            yield version
     except BaseException:
         if target is not None and target.exists() and not folder.exists():
             shutil.move(target, folder)
         raise
-    return version
+
+
+def register(name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None) -> ModelVersion:
+    """Move a saved model into the store, in a transaction of its own; see `registered`."""
+    with registered(name, folder, metrics, training_run_id) as version:
+        return version
 
 
 def _next_number(name: str) -> int:

@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length
 
 from app.har.datasets.description import Description, from_section
 from app.har.documents import Section
-from app.services.datasets.library import NAME_PATTERN, NAME_RULE
+from app.services.names import NAME_PATTERN, NAME_RULE
 from app.web.mappings.forms import MappingFields, fields_of
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(examp
     progress = training.progress(run.id)
     assert progress["fraction"] == 1.0
     assert [e["stage"] for e in progress["events"]] == [e["stage"] for e in events]
-    assert training.progress(run.id, after=progress["n_events"])["events"] == []
+    assert training.progress(run.id, after=progress["next"])["events"] == []
     assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
 
 

@@ -1,7 +1,7 @@
 """Training: one child process at a time, followed by whoever started it, readable by everyone.
 
-``train`` is synchronous. A page starts the same two halves, ``start`` and ``follow``, the second in a thread of its
-own, and reads ``progress``; so leaving and re-opening the page loses nothing.
+``train`` is synchronous. A page calls its two halves itself, ``start`` and then ``follow`` in a thread, and reads
+``progress``; so leaving and re-opening the page loses nothing.
 """
 
 from __future__ import annotations
@@ -14,25 +14,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.extensions import db
 from app.har.classifiers.catalogue import CATALOGUE
-from app.har.progress import OnEvent, Stage, ignore_event
+from app.har.errors import HarError
+from app.har.progress import OnEvent, ignore_event
 from app.har.signals.clocks import MAX_GAP_S
 from app.har.training.config import TrainConfig
 from app.services.datasets import library
-from app.services.errors import Conflict, Invalid, NotFound
+from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.models import model_versions
+from app.services.models.run_events import read_events, record_events
 from app.services.models.training_child import STOP_FILE, STOPPED
-from app.services.transaction import transaction
+from app.services.transaction import rows_changed, transaction
 from app.tables import Dataset, ModelVersion, TrainingRun
 from app.tables._columns import now
 from app.tables.training_run import RunStatus
@@ -40,7 +43,9 @@ from app.tables.training_run import RunStatus
 log = logging.getLogger(__name__)
 
 DEPLOYABLE_MODEL = "elm-gru-am"
-PREPARING = 0.3  # of a model's time: features, selection, head
+EVENTS = "events.jsonl"  # in a run's folder
+STOPPED_REASON = "Stopped by a person."
+PAUSES_S = (0.0, 5.0, 30.0)  # before each attempt to write that a run could not be followed
 
 
 @dataclass
@@ -77,6 +82,7 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
         lock.acquire(timeout=0)
     except Timeout:
         raise Conflict("Another training is running. Wait until it ends, or stop it on its page.") from None
+    run_id = None
     try:
         _mark_interrupted()
         with transaction() as session:
@@ -87,11 +93,14 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
                 result={},
             )
             session.add(run)
-        folder = run_folder(run.id)
+        run_id = run.id
+        folder = run_folder(run_id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return TrainingProcess(run.id, _launch(dataset, config, folder), lock, folder)
-    except BaseException:
+        return TrainingProcess(run_id, _launch(dataset, config, folder), lock, folder)
+    except BaseException as error:
+        if run_id is not None:
+            _give_up(run_id, error)
         lock.release()
         raise
 
@@ -168,48 +177,103 @@ def _launch(dataset: Dataset, config: TrainConfig, folder: Path) -> subprocess.P
 
 
 def follow(trainer: TrainingProcess, on_event: OnEvent = ignore_event) -> TrainingRun:
-    """Record a child's events until it ends, then its outcome."""
-    reason = ""
+    """Record a child's events until it ends, then its outcome; whatever fails meanwhile is the run's reason."""
     try:
-        assert trainer.process.stdout is not None  # noqa: S101  a pipe was asked for
-        with (trainer.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-            started = time.time()
-            for line in trainer.process.stdout:
-                event = json.loads(line) | {"at_s": round(time.time() - started, 2)}
-                reason = event.get("reason", reason)
-                print(json.dumps(event), file=file, flush=True)
-                on_event(event)
-        status = trainer.process.wait()
-        return _conclude(trainer, status, reason)
+        reason, lines = "", trainer.process.stdout
+        assert lines is not None  # noqa: S101  a pipe was asked for
+        models = get(trainer.run_id).config["models"]
+        for event in record_events(lines, trainer.folder / EVENTS, models):
+            reason = event.get("reason", reason)
+            on_event(event)
+        _conclude(trainer, trainer.process.wait(), reason)
+    except BaseException as error:
+        trainer.process.kill()
+        _give_up(trainer.run_id, error)
+        if not isinstance(error, Exception):
+            raise
     finally:
-        if trainer.process.poll() is None:
-            trainer.process.kill()
-            trainer.process.wait()
-        for pipe in (trainer.process.stdin, trainer.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        trainer.lock.release()
+        _release(trainer)
+    return get(trainer.run_id)
 
 
-def _conclude(trainer: TrainingProcess, exit_status: int, reason: str) -> TrainingRun:
+def _release(trainer: TrainingProcess) -> None:
+    if trainer.process.poll() is None:
+        trainer.process.kill()
+        trainer.process.wait()
+    for pipe in (trainer.process.stdin, trainer.process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+    trainer.lock.release()
+
+
+def _conclude(trainer: TrainingProcess, exit_status: int, reason: str) -> None:
     output = trainer.folder / "output"
-    run = get(trainer.run_id)
-    if exit_status == 0:
-        result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-        if (output / "model").is_dir():
-            name = run.dataset_name
-            version = model_versions.register(name, output / "model", result["models"][DEPLOYABLE_MODEL], run.id)
-            result["model_version"] = version.label
-        status = RunStatus.FINISHED
+    if exit_status == STOPPED:
+        _end(trainer.run_id, RunStatus.STOPPED, STOPPED_REASON)
+    elif exit_status != 0:
+        _end(trainer.run_id, RunStatus.FAILED, reason or _exit_reason(exit_status))
     else:
-        shutil.rmtree(output, ignore_errors=True)
-        result = {}
-        status = RunStatus.STOPPED if exit_status == STOPPED else RunStatus.FAILED
-        reason = "Stopped by a person." if status is RunStatus.STOPPED else reason or _exit_reason(exit_status)
+        result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        if not (output / "model").is_dir():
+            _end(trainer.run_id, RunStatus.FINISHED, reason, result)
+            return
+        name, metrics = get(trainer.run_id).dataset_name, result["models"][DEPLOYABLE_MODEL]
+        with model_versions.registered(name, output / "model", metrics, trainer.run_id) as version:
+            result["model_version"] = version.label
+            _update_running(trainer.run_id, RunStatus.FINISHED, reason, result)
+
+
+def _end(run_id: int, status: RunStatus, reason: str, result: Mapping[str, Any] | None = None) -> None:
     with transaction():
-        run.status, run.reason, run.result, run.finished = status, reason, result, now()
-    return run
+        _update_running(run_id, status, reason, result or {})
+        if status is not RunStatus.FINISHED:  # before the commit, which needs room on the disk
+            shutil.rmtree(run_folder(run_id) / "output", ignore_errors=True)
+
+
+def _update_running(run_id: int, status: RunStatus, reason: str, result: Mapping[str, Any]) -> None:
+    """Write the outcome of a run that is still running: of two that end it, one does.
+
+    Raises
+    ------
+    Conflict
+        It has ended already.
+    """
+    running = (TrainingRun.id == run_id, TrainingRun.status == RunStatus.RUNNING)
+    outcome = {"status": status, "reason": reason, "result": dict(result), "finished": now()}
+    if rows_changed(update(TrainingRun).where(*running).values(outcome)) == 0:
+        raise Conflict(f"Training run {run_id} has ended already.")
+
+
+def _give_up(run_id: int, error: BaseException) -> None:
+    """End a run as failed; a database that is locked or full for a while is tried again."""
+    db.session.rollback()
+    if isinstance(error, KeyboardInterrupt):
+        status, reason = RunStatus.STOPPED, STOPPED_REASON
+    else:
+        log.error("training run %d could not be followed to its end", run_id, exc_info=error)
+        status = RunStatus.FAILED
+        reason = f"The training could not be followed to its end: {_in_words(error)}. The server's log says more."
+    for pause_s in PAUSES_S:
+        time.sleep(pause_s)
+        try:
+            _end(run_id, status, reason)
+        except SQLAlchemyError:
+            log.exception("cannot mark training run %d as %s", run_id, status.value)
+        except Conflict as ended:
+            log.warning("%s", ended)
+            return
+        else:
+            return
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, DBAPIError):  # without the statement and its values
+        return f"the database says “{error.orig}”"
+    if isinstance(error, OSError) and error.strerror:
+        return f"“{error.strerror}”"
+    text = f"{error}" if isinstance(error, (HarError, ServiceError)) else f"{type(error).__name__}: {error}"
+    return text[:300].rstrip(".")
 
 
 def _exit_reason(exit_status: int) -> str:
@@ -227,48 +291,21 @@ def stop(run_id: int) -> None:
 
 
 def progress(run_id: int, after: int = 0) -> dict[str, Any]:
-    """Return where a run stands, and its events from number `after` on."""
+    """Return where a run stands, its events from a position on, and as ``next`` the position to ask from next time."""
     run = get(run_id)
-    events = list(_events(run_id))
+    events, latest, position = read_events(run_folder(run_id) / EVENTS, after)
     elapsed = ((run.finished or now()) - run.created).total_seconds()
-    fraction = 1.0 if run.status is RunStatus.FINISHED else _fraction(events, run.config["models"])
-    begun = any("epoch" in event or event["stage"] == Stage.SCORED for event in events)  # before, any guess is far off
-    known = run.status is RunStatus.RUNNING and begun
+    fraction = 1.0 if run.status is RunStatus.FINISHED else latest.get("run_fraction", 0.0)
+    known = run.status is RunStatus.RUNNING and latest.get("run_timed", False)
     return {
         "status": run.status.value,
         "reason": run.reason,
         "fraction": fraction,
         "elapsed_s": elapsed,
         "remaining_s": elapsed * (1 - fraction) / fraction if known else None,
-        "events": events[after:],
-        "n_events": len(events),
+        "events": events,
+        "next": position,
     }
-
-
-def _events(run_id: int) -> Iterator[dict[str, Any]]:
-    path = run_folder(run_id) / "events.jsonl"
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(json.JSONDecodeError):  # a line that is being written
-                yield json.loads(line)
-
-
-def _fraction(events: Sequence[dict[str, Any]], models: Sequence[str]) -> float:
-    """Estimate how much of the whole is done, each model weighted by what it usually costs."""
-    costs = [CATALOGUE[name].relative_cost if name in CATALOGUE else 1.0 for name in models]
-    last = next((event for event in reversed(events) if "model_index" in event), None)
-    if last is None:
-        return 0.0
-    index, fold, folds = last["model_index"], last.get("fold", 1), last.get("folds", 1)
-    same = (e for e in reversed(events) if e.get("model_index") == index and e.get("fold", 1) == fold)
-    epoch = next((e for e in same if "epoch" in e), None)
-    if last["stage"] in (Stage.SCORED, Stage.FOLD_SCORED):
-        within = 1.0
-    elif epoch:
-        within = PREPARING + (0.95 - PREPARING) * epoch["epoch"] / epoch["epochs"]
-    else:
-        within = PREPARING * last.get("fraction", 0.0)
-    return float(sum(costs[:index]) + costs[index] * (fold - 1 + within) / folds) / sum(costs)
 
 
 def list_runs() -> Sequence[TrainingRun]:
@@ -314,7 +351,7 @@ def _lock() -> FileLock:
 
 
 def mark_interrupted() -> int:
-    """At start: mark runs whose server went away in mid-run; return how many. A training elsewhere is left alone."""
+    """Mark, at the start, the runs whose server went away; return how many. A training elsewhere is left alone."""
     try:
         with _lock().acquire(timeout=0):
             return _mark_interrupted()
@@ -323,10 +360,8 @@ def mark_interrupted() -> int:
 
 
 def _mark_interrupted() -> int:
-    orphans = db.session.scalars(select(TrainingRun).where(TrainingRun.status == RunStatus.RUNNING)).all()
-    with transaction():
-        for run in orphans:
-            run.status, run.finished = RunStatus.INTERRUPTED, now()
-            run.reason = "The server was stopped or restarted while this training ran."
-            shutil.rmtree(run_folder(run.id) / "output", ignore_errors=True)
+    reason = "The server was stopped or restarted while this training ran."
+    orphans = db.session.scalars(select(TrainingRun.id).where(TrainingRun.status == RunStatus.RUNNING)).all()
+    for run_id in orphans:
+        _end(run_id, RunStatus.INTERRUPTED, reason)
     return len(orphans)

@@ -14,7 +14,7 @@
     return (TITLES[model] || model) + (fold ? `, fold ${fold}` : "");
   };
   const epochs = {}; // model -> list of epoch events
-  let seen = 0;
+  let position = 0; // in the run's events
 
   function draw(id, heading, metrics) {
     const traces = [];
@@ -57,11 +57,11 @@
   async function poll() {
     let next = 1000;
     try {
-      const response = await fetch(`${panel.dataset.url}?after=${seen}`, { headers: { Accept: "application/json" } });
+      const response = await fetch(`${panel.dataset.url}?after=${position}`, { headers: { Accept: "application/json" } });
       if (response.redirected) return location.reload(); // logged out meanwhile
       const state = await response.json();
       state.events.forEach(take);
-      seen = state.n_events;
+      position = state.next;
       const percent = Math.round(100 * state.fraction);
       byId("bar").style.width = `${percent}%`;
       byId("bar").parentElement.setAttribute("aria-valuenow", percent);

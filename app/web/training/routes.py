@@ -91,7 +91,7 @@ def run(run_id: int) -> str:
 @bp.get("/training/<int:run_id>/progress")
 @access("admin")
 def progress(run_id: int) -> dict[str, Any]:
-    """Return the events from number `after` on, for the page's script."""
+    """Return the events from the position `after` on, for the page's script."""
     return training.progress(run_id, request.args.get("after", 0, type=int))
 
 

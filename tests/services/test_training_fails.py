@@ -1,0 +1,260 @@
+"""Whatever fails while a training is followed, its run ends with a reason and the next one can start."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+
+from app.extensions import db
+from app.har.progress import Event
+from app.services.errors import Conflict
+from app.services.models import model_versions, training
+from app.services.models.run_events import ProgressEstimate, read_events, record_events
+from app.services.transaction import transaction
+from app.tables import TrainingRun
+from app.tables.training_run import RunStatus
+
+Begin: TypeAlias = Callable[..., training.TrainingProcess]
+CHILD = "import sys, time; print(sys.argv[1], flush=True); time.sleep(float(sys.argv[2])); sys.exit(int(sys.argv[3]))"
+METRICS = {"models": {"elm-gru-am": {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}}}
+
+
+@pytest.fixture
+def begin(app: Flask) -> Iterator[Begin]:
+    """Return a maker of a run whose child prints a line, lives for some seconds and ends with a status."""
+    children = []
+
+    def make(line: str = '{"stage": "starting"}', seconds: float = 0, status: int = 0) -> training.TrainingProcess:
+        with transaction() as session:
+            session.add(run := TrainingRun(config={"dataset": "lab", "models": ["elm-gru-am"]}, result={}))
+        folder = training.run_folder(run.id)
+        (folder / "output" / "model").mkdir(parents=True)
+        (folder / "output" / "metrics.json").write_text(json.dumps(METRICS))
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, line, str(seconds), str(status)], stdout=subprocess.PIPE, text=True
+        )
+        children.append(child)
+        lock = training._lock()
+        lock.acquire(timeout=0)
+        return training.TrainingProcess(run.id, child, lock, folder)
+
+    yield make
+    assert all(child.poll() is not None for child in children)
+
+
+def assert_failed(
+    trainer: training.TrainingProcess, run: TrainingRun, reason: str, log: pytest.LogCaptureFixture
+) -> None:
+    assert run.status is RunStatus.FAILED
+    assert reason in run.reason
+    assert run.finished is not None
+    assert training.progress(run.id)["status"] == "failed"
+    assert model_versions.list_versions() == []
+    assert not (trainer.folder / "output").exists()
+    assert not trainer.lock.is_locked
+    assert [r.levelname for r in log.records if f"run {run.id} could not be followed" in r.message] == ["ERROR"]
+
+
+def disk_full(event: Event) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def replaced_by_folder(trainer: training.TrainingProcess) -> None:
+    (trainer.folder / "events.jsonl").mkdir()
+
+
+def cut_off(trainer: training.TrainingProcess) -> None:
+    (trainer.folder / "output" / "metrics.json").write_text('{"models"')
+
+
+def gone(trainer: training.TrainingProcess) -> None:
+    (trainer.folder / "output" / "metrics.json").unlink()
+
+
+def other_metrics(trainer: training.TrainingProcess) -> None:
+    (trainer.folder / "output" / "metrics.json").write_text('{"models": {}}')
+
+
+def no_place(trainer: training.TrainingProcess) -> None:
+    (trainer.folder.parents[2] / "model_store" / "lab").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (replaced_by_folder, "Is a directory"),
+        (cut_off, "JSONDecodeError"),
+        (gone, "No such file"),
+        (other_metrics, "KeyError: 'elm-gru-am'"),
+        (no_place, "File exists"),
+    ],
+)
+def test_files_that_cannot_be_read_or_written_fail_the_run(
+    begin: Begin,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[training.TrainingProcess], None],
+    reason: str,
+) -> None:
+    trainer = begin()
+    damage(trainer)
+    assert_failed(trainer, training.follow(trainer), reason, caplog)
+
+
+def test_a_full_disk_while_events_are_read_fails_the_run_and_ends_its_child(
+    begin: Begin, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = begin(seconds=60)
+    assert_failed(trainer, training.follow(trainer, disk_full), "No space left on device", caplog)
+
+
+def test_an_event_that_is_no_json_fails_the_run(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = begin("Segmentation fault", seconds=60)
+    assert_failed(trainer, training.follow(trainer), "JSONDecodeError", caplog)
+
+
+def test_a_database_locked_for_a_while_fails_the_run_as_soon_as_it_is_free(
+    app: Flask,
+    begin: Begin,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = begin()
+    monkeypatch.setattr(training, "PAUSES_S", (0.0, 0.5, 30.0))
+    db.session.execute(text("PRAGMA busy_timeout = 50"))
+    other = sqlite3.connect(Path(app.config["INSTANCE"]) / "kinelab.sqlite", check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.4, other.rollback)
+
+    def start_timer(event: Event) -> None:
+        timer.start()
+
+    run = training.follow(trainer, start_timer)
+    timer.join()
+    other.close()
+    assert_failed(trainer, run, "database is locked", caplog)
+    assert sum("cannot mark training run" in record.message for record in caplog.records) >= 1
+
+
+def test_a_commit_that_fails_keeps_neither_version_nor_status(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = begin()
+
+    def fail(session: Any) -> None:
+        event.remove(db.session, "before_commit", fail)
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    event.listen(db.session, "before_commit", fail)
+    run = training.follow(trainer)
+    assert_failed(trainer, run, "the database says “disk I/O error”", caplog)
+    store = trainer.folder.parents[2] / "model_store" / "lab"
+    assert [path.name for path in store.iterdir()] == [".last"]
+
+
+def test_a_finished_run_and_its_version_are_written_together(begin: Begin) -> None:
+    trainer = begin()
+    run = training.follow(trainer)
+    assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
+    assert [version.label for version in training.versions_of(run.id)] == ["lab/1"]
+
+
+def test_a_run_that_was_ended_elsewhere_stays_as_it_is_and_makes_no_version(
+    begin: Begin,
+) -> None:
+    trainer = begin()
+
+    def interrupt(event: Event) -> None:
+        assert training._mark_interrupted() == 1
+
+    run = training.follow(trainer, interrupt)
+    assert run.status is RunStatus.INTERRUPTED
+    assert run.result == {}
+    assert model_versions.list_versions() == []
+
+
+def test_control_c_stops_the_run(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = begin(seconds=60)
+
+    def press(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.follow(trainer, press)
+    run = training.get(trainer.run_id)
+    assert (run.status, run.reason) == (RunStatus.STOPPED, "Stopped by a person.")
+    assert not trainer.lock.is_locked
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_training_that_cannot_be_launched_is_a_failed_run(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from app.services.datasets import library
+
+    library.ensure_embedded_example()
+    (Path(app.config["INSTANCE"]) / "runs").write_text("a file where a folder should be")
+    with pytest.raises(OSError, match="Not a directory"):
+        training.start(library.EXAMPLE_NAME, training.TrainConfig(models=("random-forest",)))
+    (run,) = training.list_runs()
+    assert run.status is RunStatus.FAILED
+    assert "Not a directory" in run.reason
+    assert training.mark_interrupted() == 0  # nothing runs, and the lock is free
+
+
+def test_a_run_ends_once(begin: Begin) -> None:
+    trainer = begin()
+    run = training.follow(trainer)
+    with pytest.raises(Conflict, match="ended already"):
+        training._end(run.id, RunStatus.FAILED, "later")
+    assert training.get(run.id).status is RunStatus.FINISHED
+    assert (trainer.folder / "output" / "metrics.json").exists()
+
+
+LINES = [
+    {"stage": "starting"},
+    {"stage": "features", "model_index": 0, "fraction": 0.5},
+    {"stage": "network", "model_index": 0, "epoch": 1, "epochs": 2},
+    {"stage": "head", "model_index": 0},
+    {"stage": "scored", "model_index": 0},
+    {"stage": "fit", "model_index": 1},
+    {"stage": "scored", "model_index": 1},
+]
+
+
+def test_the_share_that_is_done_grows_with_the_events() -> None:
+    estimate = ProgressEstimate(["svm", "svm"])
+    shares = []
+    for line in LINES:
+        estimate.take(line)
+        shares.append((round(estimate.fraction, 4), estimate.timed))
+    assert shares == [
+        (0.0, False), (0.075, False), (0.3125, True), (0.3125, True), (0.5, True), (0.5, True), (1.0, True)
+    ]  # fmt: skip
+
+
+def test_events_are_read_from_where_the_last_reading_ended(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    assert read_events(path) == ([], {}, 0)
+    position = 0
+    for written in record_events(map(json.dumps, LINES), path, ["svm", "svm"]):
+        events, latest, position = read_events(path, position)
+        assert events == [written]
+        assert latest == written
+        assert position == path.stat().st_size
+        assert read_events(path, position) == ([], written, position)
+    with path.open("a") as file:
+        file.write('{"stage": "writ')
+    assert read_events(path, position) == ([], written, position)  # a line that is being written
+    assert len(read_events(path, -1)[0]) == len(LINES)
+    assert len(read_events(path, 3)[0]) == len(LINES) - 1  # a position that nobody was given
+    assert read_events(path, 2**70)[0] == []

@@ -9,7 +9,8 @@ import argparse
 import json
 import sys
 
-from app.har.classifiers.elm_gru_am.classifier import PARTS, ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.config import PARTS, ModelConfig
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import split_windows
 from benchmarks.data import windows_of

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.classifiers.registry import MODELS
 from app.har.evaluation.scores import calibration_error, compare, evaluate
 from app.har.evaluation.splits import fold_windows

@@ -94,12 +94,12 @@ def import_only(path: Path) -> dict[str, Any]:
 
 def upload(path: Path) -> dict[str, Any]:
     """Do what an upload does."""
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.persistence import load_model
     from app.services.recordings import stored_signal
     from app.services.recordings.recognition import recognise
 
     before = peak_mib()
-    model = ActivityClassifier.load(MODEL)
+    model = load_model(MODEL)
     loaded = peak_mib()
     began: dict[str, float] = {}
     events = 0

@@ -20,6 +20,7 @@ import numpy as np
 
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
 from app.har.classifiers.registry import MODELS
 from app.har.datasets.store import build_store, open_store
 from app.har.evaluation.splits import split_windows
@@ -65,10 +66,10 @@ def on_disk(model: ActivityClassifier, windows: WindowSet) -> dict[str, float]:
     """Return the size of the stored model, and seconds to load it and to predict from raw windows."""
     many = windows.take(np.resize(np.arange(len(windows)), N_PREDICTED))
     with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / "model")
+        save_model(model, Path(folder) / "model")
         size = sum(file.stat().st_size for file in (Path(folder) / "model").iterdir())
         start = time.perf_counter()
-        loaded = ActivityClassifier.load(Path(folder) / "model")
+        loaded = load_model(Path(folder) / "model")
         opened = time.perf_counter()
         loaded.predict_proba(many)
         done = time.perf_counter()

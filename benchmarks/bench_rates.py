@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import resample
 
-from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.evaluation.scores import evaluate
 from app.har.evaluation.splits import split_windows
 from app.har.windows import WindowSet

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.classifiers.model_folder import verify
 from app.har.datasets.store import build_store, open_store
 from app.har.progress import Event
@@ -41,7 +42,7 @@ def with_unseen_people() -> Iterator[tuple[str, ActivityClassifier, WindowSet]]:
         folder = ROOT / "reference_models" / name
         windows = windows_of(data)
         tested = np.isin(windows.subjects, verify(folder)["split"]["subjects"]["test"])
-        yield name, ActivityClassifier.load(folder), windows.take(tested)
+        yield name, load_model(folder), windows.take(tested)
 
 
 def build(name: str, target: Path) -> dict[str, object]:

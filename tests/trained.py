@@ -34,7 +34,9 @@ class Example:
 
 def train(data: Path, folder: Path) -> None:
     """Convert a data set and train a small model on part of it, for two epochs."""
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.config import ModelConfig
+    from app.har.classifiers.elm_gru_am.persistence import save_model
 
     build_store(data, folder / "store")
     store = open_store(folder / "store")
@@ -45,7 +47,7 @@ def train(data: Path, folder: Path) -> None:
         "data": {"dataset": NAME, "fingerprint": store.summary.fingerprint},
         "split": {"protocol": "subject", "test_subjects": 2, "subjects": {"train": subjects, "test": subjects[-2:]}},
     }
-    ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2).save(folder / "model", extra)
+    save_model(ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2), folder / "model", extra)
 
 
 def register_model(example: Example, folder: Path, name: str = NAME, promote: bool = True) -> ModelVersion:

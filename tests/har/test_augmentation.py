@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from app.har.classifiers.elm_gru_am.augmentation import SLOW_RATES_HZ, device_copies
-from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.windows import WindowSet
 from tests import synthetic
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from app.har.classifiers import catalogue
+from app.har.classifiers.baselines import networks
 from app.har.classifiers.baselines.on_features import fit_sharpness
 from app.har.classifiers.catalogue import CATALOGUE, families
-from app.har.classifiers.elm_gru_am import networks
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.registry import MODELS, make_classifier
 from app.har.errors import InsufficientData, UnusableRecording

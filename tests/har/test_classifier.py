@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
+from app.har.classifiers.elm_gru_am.config import ModelConfig
+from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
 from app.har.progress import Event
 from app.har.windows import WindowSet, make_windows
@@ -72,7 +74,7 @@ def test_a_sensor_that_fails_is_not_listened_to_and_the_other_is_enough(
 
 
 def test_gravity_from_a_side_it_never_came_from_is_told_of_the_accelerometer(example_model: Example) -> None:
-    model, windows = ActivityClassifier.load(example_model.model), make_windows(example_model.store.signals)
+    model, windows = load_model(example_model.model), make_windows(example_model.store.signals)
     rotations = windows.take(windows.y == windows.activities.index("Internal rotation"))  # upright from first to last
     assert model.recognise(rotations).unseen_orientation.mean() < 0.02
     over = replace(rotations, X=rotations.X * np.array([1, -1, -1, 1, -1, -1], np.float32))
@@ -88,15 +90,15 @@ def test_a_signal_unlike_all_of_training_is_told(model: ActivityClassifier, wind
 
 
 def test_the_ranking_covers_every_frame_feature_and_the_best_go_on(model: ActivityClassifier) -> None:
-    importances = [importance for _, importance in model.importances]
+    importances = [importance for _, importance in model.importances_]
     assert importances == sorted(importances, reverse=True)
     assert np.isclose(sum(importances), 1)
-    assert len(importances) > model.selected_k == SMALL.n_selected
+    assert len(importances) > model.n_selected == SMALL.n_selected
 
 
 def test_a_saved_model_predicts_the_same(model: ActivityClassifier, windows: WindowSet, tmp_path: Path) -> None:
-    model.save(tmp_path / "v1", extra={"data": {"name": "walkers"}})
-    loaded = ActivityClassifier.load(tmp_path / "v1")
+    save_model(model, tmp_path / "v1", extra={"data": {"name": "walkers"}})
+    loaded = load_model(tmp_path / "v1")
     np.testing.assert_array_equal(loaded.predict_proba(windows), model.predict_proba(windows))
     same, before = loaded.recognise(windows), model.recognise(windows)
     np.testing.assert_array_equal(same.time_attention, before.time_attention)
@@ -104,9 +106,9 @@ def test_a_saved_model_predicts_the_same(model: ActivityClassifier, windows: Win
     no_gyroscope = replace(windows, X=windows.X.copy())
     no_gyroscope.X[:, :, 3:] = np.nan
     np.testing.assert_array_equal(loaded.predict_proba(no_gyroscope), model.predict_proba(no_gyroscope))
-    for name in ("activities", "channels", "sampling_rate_hz", "window_length_s", "gravity", "config", "selected_k"):
+    for name in ("activities", "channels", "sampling_rate_hz", "window_length_s", "gravity", "config", "n_selected"):
         assert getattr(loaded, name) == getattr(model, name)
-    assert loaded.importances == model.importances
+    assert loaded.importances_ == model.importances_
     manifest = json.loads((tmp_path / "v1" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["data"] == {"name": "walkers"}
     assert set(manifest["files"]) == {p.name for p in (tmp_path / "v1").iterdir()} - {"manifest.json"}
@@ -139,22 +141,22 @@ def rewrite(path: Path, **changes: object) -> None:
 def test_a_model_with_a_changed_or_missing_file_is_refused(
     model: ActivityClassifier, tmp_path: Path, harm: Callable[[Path], object], message: str
 ) -> None:
-    model.save(tmp_path / "v1")
+    save_model(model, tmp_path / "v1")
     harm(tmp_path / "v1")
     with pytest.raises(ModelIntegrityError, match=message):
-        ActivityClassifier.load(tmp_path / "v1")
+        load_model(tmp_path / "v1")
 
 
 def test_a_save_that_fails_leaves_nothing(model: ActivityClassifier, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="JSON"):
-        model.save(tmp_path / "v1", extra={"what": object()})
+        save_model(model, tmp_path / "v1", extra={"what": object()})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stored_model_is_never_overwritten(model: ActivityClassifier, tmp_path: Path) -> None:
-    model.save(tmp_path / "v1")
+    save_model(model, tmp_path / "v1")
     with pytest.raises(FileExistsError):
-        model.save(tmp_path / "v1")
+        save_model(model, tmp_path / "v1")
 
 
 def test_stages_and_epochs_are_reported_with_their_figures(windows: WindowSet) -> None:
@@ -236,7 +238,7 @@ def test_the_combination_trusts_the_better_of_the_two_and_tempers_the_overconfid
 
 
 def test_each_row_is_combined_as_its_sensors_were(model: ActivityClassifier) -> None:
-    assert set(model.combinations) == {(True, True), (True, False), (False, True)}
+    assert set(model.combinations_) == {(True, True), (True, False), (False, True)}
     log_p, scores = np.log([[0.9, 0.1]] * 3).astype(np.float32), np.array([[0.0, 1.0]] * 3, np.float32)
     found = combine(
         log_p,

@@ -188,9 +188,9 @@ def test_signals_are_prepared_as_the_model_was_trained() -> None:
 
 @pytest.mark.real_data
 def test_a_model_trained_without_gravity_recognises_the_same_with_gravity_added(data_dir: Path, tmp_path: Path) -> None:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.persistence import load_model
 
-    model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
+    model = load_model(ROOT / "reference_models" / "reference-ku-har")
     path, originals, converted = tmp_path / "recording", [], []
     with zipfile.ZipFile(data_dir / "ku-har" / "1.Raw_time_domian_data.zip") as archive:
         for number, name in enumerate(_two_of_each(archive)):

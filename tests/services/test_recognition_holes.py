@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.errors import UnusableRecording
 from app.har.recordings.upload import read_upload
 from app.har.signals.gravity import match_gravity
@@ -34,7 +35,7 @@ HOLE = "gap in one sensor"
 
 @pytest.fixture(scope="module")
 def ku_har() -> ActivityClassifier:
-    return ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
+    return load_model(ROOT / "reference_models" / "reference-ku-har")
 
 
 def blanked(text: str, gone: Callable[[float], bool], columns: tuple[int, ...] = (4, 5, 6)) -> str:

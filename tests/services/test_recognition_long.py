@@ -27,9 +27,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_windows_recognised_in_runs_are_those_recognised_in_one_piece(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.persistence import load_model
 
-    model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
+    model = load_model(ROOT / "reference_models" / "reference-ku-har")
     whole, *_ = recognise(recording, "walk.csv", lambda: model, "lab/1")
     monkeypatch.setattr(recognition, "RUN", 7)
     events: list[Event] = []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.recordings.upload import read_upload
 from app.har.signals.types import Recording, Stream
 from app.services.recordings.recognition import recognise
@@ -44,7 +44,7 @@ def as_sampled(recording: Recording, rate_hz: float) -> Recording:
 
 @pytest.mark.real_data
 def test_the_same_walk_is_the_same_walk_in_four_apps_exports(data_dir: Path, tmp_path: Path) -> None:
-    model = ActivityClassifier.load(ROOT / "reference_models" / "reference-ku-har")
+    model = load_model(ROOT / "reference_models" / "reference-ku-har")
     path = tmp_path / "file"
     answers: dict[str, list[int]] = {app: [] for app in APPS}
     with zipfile.ZipFile(data_dir / "ku-har" / "1.Raw_time_domian_data.zip") as archive:

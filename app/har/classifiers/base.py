@@ -84,9 +84,13 @@ class Classifier(ABC):
     @abstractmethod
     def _predict_proba(self, windows: WindowSet) -> FloatArray: ...
 
-    def _check(self, windows: WindowSet) -> None:
+    def check_fitted(self) -> None:
+        """Raise ValueError where the model has not learnt from any windows yet."""
         if not self.activities:
             raise ValueError("fit the model first")
+
+    def _check(self, windows: WindowSet) -> None:
+        self.check_fitted()
         if windows.channels != self.channels:
             raise UnusableRecording(
                 f"The model expects the channels {', '.join(self.channels)}; found {', '.join(windows.channels)}."

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.elm_gru_am.networks import tensorflow_quietly
+from app.har.classifiers.keras_training import tensorflow_quietly
 from app.har.errors import ModelIntegrityError
 
 FORMAT = 3

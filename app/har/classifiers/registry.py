@@ -7,7 +7,8 @@ from typing import Any
 
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.baselines import on_features, raw_networks
-from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier, ModelConfig
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.config import ModelConfig
 
 MODELS: dict[str, type[Classifier]] = {  # in the order of `catalogue`, which says what each is
     model.name: model

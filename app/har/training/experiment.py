@@ -17,6 +17,7 @@ from scipy.special import stdtrit
 
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.persistence import save_model
 from app.har.classifiers.registry import make_classifier
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, split_windows
@@ -149,7 +150,7 @@ def run_experiment(
             vars(product) | {"window_length_s": product.window_length_s},
             extra,
         )
-        product.save(folder / "model", extra=extra, texts={CARD: card})
+        save_model(product, folder / "model", extra=extra, texts={CARD: card})
     return result
 
 
@@ -274,4 +275,4 @@ def _draw(
             save(plots.learning_curve(epochs, title=name)[0], f"learning-{name}")
     product = fitted.get(DEPLOYABLE_MODEL)
     if isinstance(product, ActivityClassifier):
-        save(plots.importances(product.importances, product.selected_k)[0], "importances")
+        save(plots.importances(product.importances_, product.n_selected)[0], "importances")

@@ -26,7 +26,6 @@ from app.tables import ModelVersion
 
 if TYPE_CHECKING:
     from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
-
 MAX_NOTES = 4000
 KEPT_LOADED = 2
 _loaded: OrderedDict[bytes, ActivityClassifier] = OrderedDict()  # by the content of their files
@@ -164,10 +163,10 @@ def load(version: ModelVersion) -> ActivityClassifier:
 
 
 def _load(folder: Path, label: str) -> ActivityClassifier:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.persistence import load_model
 
     try:
-        return ActivityClassifier.load(folder)
+        return load_model(folder)
     except ModelIntegrityError as error:  # to people, the model has a label and no place on the server
         raise ModelIntegrityError(str(error).replace(str(folder), label)) from error
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
+from app.har.classifiers import keras_training
 from app.har.classifiers.base import Classifier
-from app.har.classifiers.elm_gru_am import networks
+from app.har.classifiers.baselines import networks
 from app.har.classifiers.elm_gru_am.scaling import Scaler
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray, IntArray
@@ -20,7 +21,7 @@ class RawNetwork(Classifier):
 
     epochs: ClassVar[int] = 20
     rate_hz: ClassVar[float | None] = None  # average neighbouring samples down to about this rate first
-    learning_rate: ClassVar[float] = networks.LEARNING_RATE
+    learning_rate: ClassVar[float] = keras_training.LEARNING_RATE
 
     @abstractmethod
     def _build(self, n_steps: int, n_channels: int) -> Any:
@@ -37,13 +38,13 @@ class RawNetwork(Classifier):
         X = self._inputs(windows)
         self._scaler = Scaler.of(X.reshape(-1, X.shape[2]))
         on_event({"stage": Stage.NETWORK, "fraction": 0.0})
-        networks.tensorflow_quietly().utils.set_random_seed(seed)
+        keras_training.tensorflow_quietly().utils.set_random_seed(seed)
         model = self._build(X.shape[1], X.shape[2])
         self._train(model, self._scaler(X), windows.y, epochs or self.epochs, seed, on_event)
-        self._infer = networks.inference(model)
+        self._infer = keras_training.inference(model)
 
     def _train(self, model: Any, X: FloatArray, y: IntArray, epochs: int, seed: int, on_event: OnEvent) -> None:
-        networks.Training(model, epochs, seed, on_event).run(X, y, epochs, self.learning_rate)
+        keras_training.Training(model, epochs, seed, on_event).run(X, y, epochs, self.learning_rate)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
         return self._infer(self._scaler(self._inputs(windows)))["activity"]
@@ -123,7 +124,7 @@ class PublicRecipe(RawNetwork):
         return networks.public_recipe(n_steps, n_channels, len(self.activities))
 
     def _train(self, model: Any, X: FloatArray, y: IntArray, epochs: int, seed: int, on_event: OnEvent) -> None:
-        keras = networks.tensorflow_quietly()
+        keras = keras_training.tensorflow_quietly()
 
         def report(epoch: int, logs: dict[str, Any]) -> None:
             figures = {name: float(value) for name, value in logs.items()}

@@ -68,6 +68,6 @@ class Familiarity:
         nearest: FloatArray = np.sqrt(np.maximum(square.min(axis=1), 0))
         return nearest
 
-    def strange(self, rows: FloatArray) -> FloatArray:
+    def novelty(self, rows: FloatArray) -> FloatArray:
         """Return the distance in units of the limit: above 1 is unlike anything seen in training."""
         return self.distance(rows) / np.float32(self.limit)

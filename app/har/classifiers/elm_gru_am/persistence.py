@@ -1,0 +1,141 @@
+"""ELM-GRU-AM on disk: the fitted state as a manifest, named arrays and a network; see `model_folder`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers import keras_training, model_folder
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.elm_gru_am.config import ModelConfig
+from app.har.classifiers.elm_gru_am.convolutions import RandomConvolutions
+from app.har.classifiers.elm_gru_am.description import WindowDescriber
+from app.har.classifiers.elm_gru_am.familiarity import Familiarity
+from app.har.classifiers.elm_gru_am.scaling import Compander, Scaler
+from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
+from app.har.renamed import with_current_names
+from app.har.signals.filters import Preparation
+
+Arrays = dict[str, NDArray[Any]]
+T = TypeVar("T")
+
+
+def save_model(
+    model: ActivityClassifier,
+    folder: Path,
+    extra: Mapping[str, Any] | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write a fitted model into a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Must not exist; its parent must.
+    extra
+        More for the manifest: the name and fingerprint of the data, the split.
+    texts
+        Further files by name, hashed like the others: the model card.
+    """
+    model.check_fitted()
+    manifest = {
+        **(extra or {}),
+        "model": model.name,
+        "model_config": asdict(model.config),
+        "activities": list(model.activities),
+        "channels": list(model.channels),
+        "sampling_rate_hz": model.sampling_rate_hz,
+        "n_timesteps": model.n_timesteps,
+        "window_length_s": model.window_length_s,
+        "gravity": model.gravity,
+        "preparation": asdict(model.preparation),
+        "importances": model.importances_,
+        "combinations": [[list(present), list(weights)] for present, weights in model.combinations_.items()],
+        "elm_seed": model.elm_.seed,
+        "elm_combinations": [list(blocks) for blocks in model.elm_.betas],
+        "familiar_limits": [familiarity.limit for familiarity in model.familiarity_],
+        "direction_limits": {str(sensor): familiarity.limit for sensor, familiarity in model.directions_.items()},
+    }
+    numbered = [
+        *(("", number, convolutions) for number, convolutions in enumerate(model.describer_.convolutions)),
+        *(("", number, familiarity) for number, familiarity in enumerate(model.familiarity_)),
+        *(("direction_", number, familiarity) for number, familiarity in model.directions_.items()),
+    ]
+    arrays: Arrays = {
+        "selected": model.selected_,
+        **_arrays_of(model.frame_scaler_, "frame_"),
+        **_arrays_of(model.window_scaler_, "window_"),
+        **_arrays_of(model.compander_, "raw_"),
+    }
+    for prefix, number, value in numbered:
+        arrays |= _arrays_of(value, prefix, number)
+    arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
+    arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
+    model_folder.write(folder, manifest, arrays, model.network_, texts or {})
+
+
+def load_model(folder: Path) -> ActivityClassifier:
+    """Read a saved model.
+
+    Raises
+    ------
+    ModelIntegrityError
+        When a file is missing, was changed, or is of another format.
+    """
+    manifest, arrays, network = model_folder.read(folder)
+    settings = with_current_names(manifest["model_config"])
+    model = ActivityClassifier(ModelConfig(**{**settings, "without": tuple(settings["without"])}))
+    model.activities, model.channels = tuple(manifest["activities"]), tuple(manifest["channels"])
+    model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
+    model.gravity, model.preparation = manifest["gravity"], Preparation(**manifest.get("preparation", {}))
+    layout = SensorLayout(model.channels)
+    n_sensors, n_devices = len(layout.sensors), len(layout.devices)
+    convolutions = tuple(
+        _from_arrays(RandomConvolutions, arrays, number=number, seed=manifest["elm_seed"] + number)
+        for number in range(n_devices)
+    )
+    model.describer_ = WindowDescriber(model.config, layout, model.sampling_rate_hz, model.n_timesteps, convolutions)
+    model.importances_ = [(name, importance) for name, importance in manifest["importances"]]
+    model.selected_ = arrays["selected"]
+    model.frame_scaler_ = _from_arrays(Scaler, arrays, "frame_")
+    model.window_scaler_ = _from_arrays(Scaler, arrays, "window_")
+    model.compander_ = _from_arrays(Compander, arrays, "raw_")
+    model.window_columns_ = [arrays[f"columns_{number}"] for number in range(n_sensors + n_devices)]
+    model.familiarity_ = [
+        _from_arrays(Familiarity, arrays, number=number, limit=limit)
+        for number, limit in enumerate(manifest["familiar_limits"])
+    ]
+    model.directions_ = {
+        int(number): _from_arrays(Familiarity, arrays, "direction_", int(number), limit=limit)
+        for number, limit in manifest.get("direction_limits", {}).items()
+    }
+    model.elm_ = model.new_elm(manifest["elm_seed"])
+    for number, blocks in enumerate(manifest["elm_combinations"]):
+        model.elm_.betas[tuple(blocks)] = arrays[f"beta_{number}"]
+    all_sensors = [(True,) * n_sensors, manifest.get("combination")]  # the only one that there once was
+    model.combinations_ = {
+        tuple(present): tuple(weights) for present, weights in manifest.get("combinations", [all_sensors])
+    }
+    model.network_, model.infer_ = network, keras_training.inference(network, trace=True)
+    return model
+
+
+def _name(prefix: str, field: str, number: int | None) -> str:
+    return f"{prefix}{field}" if number is None else f"{prefix}{field}_{number}"
+
+
+def _arrays_of(value: Any, prefix: str = "", number: int | None = None) -> Arrays:
+    """Return the arrays among the fields of a dataclass, named after them."""
+    found = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {_name(prefix, field, number): array for field, array in found.items() if isinstance(array, np.ndarray)}
+
+
+def _from_arrays(kind: type[T], arrays: Arrays, prefix: str = "", number: int | None = None, **others: Any) -> T:
+    """Make a dataclass of its arrays, see `_arrays_of`, and of its other fields."""
+    names = [field.name for field in fields(kind) if field.name not in others]  # type: ignore[arg-type]
+    return kind(**{name: arrays[_name(prefix, name, number)] for name in names}, **others)

@@ -35,12 +35,12 @@ SECURITY_HEADERS = {
 ERROR_TEXTS = {
     403: ("Not allowed", "Your account may not open this page."),
     404: ("Page not found", "There is nothing at this address. It may have been deleted, or the address is mistyped."),
-    405: ("Not possible here", "This address does not take this kind of request. Start again from the first page."),
+    405: ("Not possible here", "This address does not accept this kind of request. Start again from the home page."),
     413: (
         "The upload is too large",
-        "Up to {limit} can be uploaded here. Send less at once, or ask an administrator to raise MAX_UPLOAD_MB.",
+        "You can upload up to {limit} at once. Upload less, or ask an administrator to raise MAX_UPLOAD_MB.",
     ),
-    429: ("Too many attempts", "To keep others from guessing passwords, please wait a few minutes and try again."),
+    429: ("Too many attempts", "To protect accounts, please wait a few minutes and try again."),
 }
 
 
@@ -161,8 +161,8 @@ def register_error_pages(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def csrf_error(error: CSRFError) -> ResponseReturnValue:
         return page(
-            "This page was open too long",
-            "The form no longer belongs to your session: you may have logged in or out meanwhile. "
+            "This page was open for too long",
+            "The form no longer belongs to your session: you may have logged in or out since. "
             "Go back, reload the page and try again. Nothing was changed.",
             400,
         )
@@ -179,7 +179,9 @@ def register_error_pages(app: Flask) -> None:
     def unexpected(error: Exception) -> ResponseReturnValue:
         log.exception("unexpected error at %s", request.endpoint)
         db.session.rollback()  # the page itself asks the database who looks at it
-        return page("Something went wrong here", "The error is in the server's log. Nothing you stored is lost.", 500)
+        return page(
+            "Something went wrong here", "The error was written to the server's log. No stored data was lost.", 500
+        )
 
 
 def register_commands(app: Flask) -> None:

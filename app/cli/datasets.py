@@ -25,7 +25,7 @@ datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 @click.option(
     "--spec",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML that says where labels and subjects of recordings of your own are told; see docs/GUIDE.md.",
+    help="YAML that says where labels and subjects of your own recordings come from; see docs/GUIDE.md.",
 )
 @json_option
 @reports_errors

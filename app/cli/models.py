@@ -56,14 +56,14 @@ def show_model(name: str, as_json: bool) -> None:
 @json_option
 @reports_errors
 def promote_model(name: str, as_json: bool) -> None:
-    """Make a model the one that users get."""
+    """Make a model the default model."""
     from app.services.models import model_versions
 
     version = model_versions.promote(name)
     if as_json:
         print_json(model_versions.as_dict(version))
         return
-    click.echo(f"Users now get {version.label}.")
+    click.echo(f"{version.label} is now the default model.")
 
 
 def _scores(metrics: dict[str, object]) -> dict[str, float | None]:

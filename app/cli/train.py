@@ -65,7 +65,7 @@ def _show(event: Event) -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Training passes of each network (default: its own).")
 @_signal_options
-@click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the model that users get.")
+@click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the default model.")
 @json_option
 @reports_errors
 def train(

@@ -25,9 +25,9 @@ class Stage(str, Enum):
     def __format__(self, spec: str) -> str:
         return str.__format__(self, spec)
 
-    WAITING = "waiting", "waiting for its turn"
+    WAITING = "waiting", "waiting for another import to finish"
     READING = "reading", "reading the file"
-    RESAMPLING = "resampling", "bringing all sensors to one rate"
+    RESAMPLING = "resampling", "resampling the sensors"
     RECOGNISING = "recognising", "recognising the activities"
     STARTING = "starting", "starting"
     WINDOWS = "windows", "cutting windows"

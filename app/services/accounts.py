@@ -30,10 +30,10 @@ from app.tables._columns import now
 PASSWORD_MIN = 10
 PASSWORD_MAX = 200
 PASSWORD_RULE = (
-    f"At least {PASSWORD_MIN} characters; any characters, spaces too. A few unrelated words are easy to remember. "
-    "Not your username, and not one of the passwords that everybody tries first."
+    f"At least {PASSWORD_MIN} characters of any kind, including spaces. A few unrelated words are easy to remember. "
+    "Not your username, and not a very common password."
 )
-USERNAME_RULE = "3 to 64 letters, digits, dots, hyphens or underscores. Upper and lower case do not matter."
+USERNAME_RULE = "3 to 64 letters, digits, dots, hyphens or underscores. Upper and lower case are the same."
 # The long ones among the most used passwords (length alone stops the others), and what people would try here.
 _COMMON_PASSWORDS = (
     "1234567890 0123456789 0987654321 9876543210 12345678910 123456789a a123456789 1q2w3e4r5t 1qaz2wsx3edc q1w2e3r4t5 "
@@ -59,9 +59,9 @@ def clean_email(email: str) -> str:
         # A clinic's own domain (ward.local) is as good as a public one.
         address = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
-        raise Invalid(f"This e-mail address cannot be right: {error}", "email") from error
+        raise Invalid(f"This e-mail address is not valid: {error}", "email") from error
     if "." not in address.domain:
-        raise Invalid("This e-mail address cannot be right: the part after the @ has no dot.", "email")
+        raise Invalid("This e-mail address is not valid: the part after the @ has no dot.", "email")
     return address.normalized.casefold()
 
 
@@ -69,7 +69,7 @@ def clean_contact_number(number: str) -> str:
     """Return a telephone number with single spaces; it may be empty, for the command line does not ask for one."""
     number = " ".join(number.split())
     if number and not re.fullmatch(r"(?=(\D*\d){5})\+?[0-9 ()./-]{5,31}", number):
-        raise Invalid("Write the number with at least 5 digits, for example +44 20 7946 0000.", "contact_number")
+        raise Invalid("Enter a number with at least 5 digits, for example +44 20 7946 0000.", "contact_number")
     return number
 
 
@@ -77,7 +77,7 @@ def clean_address(address: str) -> str:
     """Return a postal address; it may be empty, like the number."""
     address = address.strip()
     if len(address) > 500:
-        raise Invalid(f"The address has {len(address)} characters; at most 500 are possible.", "address")
+        raise Invalid(f"The address has {len(address)} characters; at most 500 are allowed.", "address")
     return address
 
 
@@ -87,11 +87,11 @@ def check_new_password(password: str, username: str, email: str) -> None:
     if len(secret) < PASSWORD_MIN:
         raise Invalid(f"The password has {len(secret)} characters; it needs at least {PASSWORD_MIN}.", "password")
     if len(secret) > PASSWORD_MAX:
-        raise Invalid(f"The password has {len(secret)} characters; at most {PASSWORD_MAX} are possible.", "password")
+        raise Invalid(f"The password has {len(secret)} characters; at most {PASSWORD_MAX} are allowed.", "password")
     if secret in {username.casefold(), email.casefold(), email.casefold().partition("@")[0]}:
         raise Invalid("The password may not be your username or e-mail address.", "password")
     if secret in _COMMON_PASSWORDS.split() or len(set(secret)) < 4:
-        raise Invalid("This password is one of the first that anybody would try. Choose another.", "password")
+        raise Invalid("This password is too easy to guess. Choose another.", "password")
 
 
 def register(username: str, password: str, contact_number: str, email: str, address: str, role: str = "user") -> User:
@@ -120,13 +120,13 @@ def _add_user(username: str, password: str, contact_number: str, email: str, add
     if _find(User.username == user.username):
         raise Invalid("This username is taken.", "username")
     if _find(User.email == user.email):
-        raise Invalid("There is an account with this e-mail address already.", "email")
+        raise Invalid("There is already an account with this e-mail address.", "email")
     user.set_password(_canonical(password))
     db.session.add(user)
     try:
         db.session.flush()
     except IntegrityError as error:  # somebody took it between the look and the write
-        raise Conflict("This username or e-mail address was taken just now.") from error
+        raise Conflict("This username or e-mail address has just been taken.") from error
     return user
 
 
@@ -202,7 +202,7 @@ def _administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
         db.session.flush()
         # Counted after the write, which locks the database: two administrators cannot demote each other at once.
         if not _count(User.role == Role.ADMIN, User.disabled.is_(False)):
-            raise Conflict("This is the last active administrator. Make somebody else an administrator first.")
+            raise Conflict("This is the last active administrator. Make someone else an administrator first.")
     return user
 
 
@@ -226,7 +226,7 @@ def check_setup_token(token: str) -> None:
     path = _setup_path()
     stored = path.read_text(encoding="ascii") if path.exists() else ""
     if not setup_needed() or not hmac.compare_digest(stored, _hash_token(token)):
-        raise NotFound("This set-up address is not valid: it works once, until the first administrator is there.")
+        raise NotFound("This set-up address is not valid. It works only once, before there is an administrator.")
 
 
 def set_up(token: str, username: str, password: str, contact_number: str, email: str, address: str) -> User:
@@ -237,7 +237,7 @@ def set_up(token: str, username: str, password: str, contact_number: str, email:
         try:
             _setup_path().unlink()  # who removes the file has the right: of two at once, one gets it
         except FileNotFoundError as error:
-            raise NotFound("This set-up address was used just now.") from error
+            raise NotFound("This set-up address has just been used.") from error
     return user
 
 

@@ -21,7 +21,7 @@ class Conflict(ServiceError):
     """It clashes with what is there: a name that is taken, a training that runs already."""
 
     status = 409
-    title = "Not now"
+    title = "Not possible now"
 
 
 class Forbidden(ServiceError):

@@ -14,7 +14,7 @@ class ModelVersion(Model):
     __tablename__ = "model_version"
     __table_args__ = (
         UniqueConstraint("name", "version", name="uq_model_version_name_version"),
-        # At most one model is the one users get.
+        # At most one model is the default.
         Index(
             "uq_model_version_promoted",
             "promoted",

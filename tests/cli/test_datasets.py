@@ -68,7 +68,7 @@ def test_remove_asks_unless_told_not_to(app: Flask, archive: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["add", "Bad Name", "x"], "A name is 1 to 64"),
+        (["add", "Bad Name", "x"], "A name must have 1 to 64"),
         (["add", "gone", "/no/such/file.zip"], "no such file or folder"),
         (["info", "gone"], "There is no data set called “gone”"),
         (["remove", "gone", "--yes"], "There is no data set called “gone”"),

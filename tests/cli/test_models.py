@@ -55,7 +55,7 @@ def test_models_info_tells_what_a_model_takes_and_scored(app: Flask, versions: l
 
 def test_models_promote_changes_the_one_that_users_get(app: Flask, versions: list[ModelVersion]) -> None:
     result = app.test_cli_runner().invoke(args=["models", "promote", "clinic/1"])
-    assert result.stdout == "Users now get clinic/1.\n"
+    assert result.stdout == "clinic/1 is now the default model.\n"
     promoted = model_versions.promoted()
     assert promoted is not None
     assert promoted.label == "clinic/1"

@@ -77,7 +77,7 @@ def test_predict_ends_with_one_line_on_stderr(app: Flask, file: Path, arguments:
 def test_predict_without_a_promoted_model_says_what_to_do(app: Flask, file: Path) -> None:
     result = app.test_cli_runner().invoke(args=["predict", str(file)])
     assert result.exit_code == 1
-    assert "train a model and promote it" in result.stderr
+    assert "train a model and make it the default" in result.stderr
 
 
 @pytest.fixture

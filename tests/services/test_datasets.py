@@ -201,7 +201,7 @@ def test_a_second_adding_waits_and_the_same_name_is_refused_meanwhile(app: Flask
         adding = imports.start_import("small", path=str(archive))
         assert imports.running() == [adding]
         time.sleep(0.2)
-        assert (adding.status, adding.stage) == ("running", "waiting for its turn")
+        assert (adding.status, adding.stage) == ("running", "waiting for another import to finish")
         with pytest.raises(Conflict, match="being added"):
             imports.start_import("small", path=str(archive))
     assert finished(adding).status == "finished"
@@ -215,7 +215,7 @@ def test_an_upload_and_a_path_at_once_or_none_is_refused(app: Flask, archive: Pa
 
 
 def test_an_adding_of_another_life_of_the_server_is_not_known(app: Flask) -> None:
-    with pytest.raises(NotFound, match="started anew"):
+    with pytest.raises(NotFound, match="server was restarted"):
         imports.get("0" * 32)
 
 

@@ -186,7 +186,7 @@ def test_without_a_promoted_model_nothing_is_read_and_the_way_out_is_told(
     app: Flask, user: User, example_model: Example, tmp_path: Path
 ) -> None:
     register_model(example_model, tmp_path, promote=False)
-    with pytest.raises(Conflict, match="train a model and promote it"):
+    with pytest.raises(Conflict, match="train a model and make it the default"):
         upload(user, recording_csv())
     with pytest.raises(Conflict, match="administrator"):
         predictions.predict_file(tmp_path / "nothing.csv", "nothing.csv")
@@ -367,4 +367,4 @@ def test_a_device_that_was_turned_over_is_told(user: User, model: ModelVersion, 
     turned = upload(user, recording.to_csv(index=False).encode(), "turned.csv")
     kinds = [{p["kind"]: p["detail"] for p in prediction.summary["problems"]} for prediction in (as_it_was, turned)]
     assert "unseen orientation" not in kinds[0]
-    assert "gravity reaches the accelerometer from a side it never came from" in kinds[1]["unseen orientation"]
+    assert "gravity acts on the accelerometer in a direction not seen in training" in kinds[1]["unseen orientation"]

@@ -40,7 +40,7 @@ def test_at_the_first_start_they_are_added_and_one_is_promoted(app: Flask) -> No
     for version in model_versions.list_versions():
         files = [*model_versions.directory(version).iterdir()]
         assert sum(file.stat().st_size for file in files) < 3 * 2**20
-        assert "people it had not been trained on" in model_versions.accuracy_in_words(version)
+        assert "people it was not trained on" in model_versions.accuracy_in_words(version)
         card = model_versions.card(version)
         assert card is not None
         assert f"{version.metrics['accuracy']['value']:.3f}" in card.read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ def test_a_page_that_is_not_there_is_no_error(admin_client: FlaskClient, page: s
 def test_a_new_administrator_may_open_the_page_at_once(admin_client: FlaskClient, user_client: FlaskClient) -> None:
     assert user_client.get("/admin/users").status_code == 403
     response = admin_client.post(f"/admin/users/{id_of('ursula')}/role", data={"role": "admin"}, follow_redirects=True)
-    assert "ursula is an administrator now." in response.text
+    assert "ursula is now an administrator." in response.text
     assert user_client.get("/admin/users").status_code == 200
 
 
@@ -54,7 +54,7 @@ def test_a_disabled_account_is_logged_out_at_once_and_comes_back_when_enabled(
 ) -> None:
     address = f"/admin/users/{id_of('ursula')}/state"
     response = admin_client.post(address, data={"state": "disabled"}, follow_redirects=True)
-    assert "The account of ursula is disabled." in response.text
+    assert "The account of ursula is now disabled." in response.text
     assert user_client.get("/password").status_code == 302
 
     admin_client.post(address, data={"state": "enabled"})

@@ -86,9 +86,13 @@ def test_the_progress_page_and_its_json_follow_the_conversion(
         page = admin_client.get(address)
         assert page.status_code == 200
         assert "Adding “mine”" in page.text
-        assert "“mine” is being added: waiting for its turn" in admin_client.get("/datasets/").text
+        assert "“mine” is being added: waiting for another import to finish" in admin_client.get("/datasets/").text
         progress = admin_client.get(f"{address}/progress").json
-        assert (progress["status"], progress["stage"], progress["http"]) == ("running", "waiting for its turn", 200)
+        assert (progress["status"], progress["stage"], progress["http"]) == (
+            "running",
+            "waiting for another import to finish",
+            200,
+        )
     while progress["status"] == "running":
         time.sleep(0.05)
         before, progress = progress, admin_client.get(f"{address}/progress").json
@@ -111,7 +115,7 @@ def test_the_pages_own_upload_is_told_where_to_go_or_why_not(admin_client: Flask
     for name, where, status, message in [
         ("mine", path, 409, "already"),
         ("", path, 422, "Give the data set a name."),
-        ("No!", path, 422, "A name is 1 to 64"),
+        ("No!", path, 422, "A name must have 1 to 64"),
         ("other", tmp_path / "gone", 422, "gone"),
     ]:
         answer = send(name, where)
@@ -123,13 +127,13 @@ def test_the_pages_own_upload_is_told_where_to_go_or_why_not(admin_client: Flask
     ("data", "status", "message"),
     [
         ({"name": "", "path": "x"}, 422, "Give the data set a name"),
-        ({"name": "No Such Name!", "path": "x"}, 422, "A name is 1 to 64 lower-case letters"),
+        ({"name": "No Such Name!", "path": "x"}, 422, "A name must have 1 to 64 lower-case letters"),
         ({"name": "mine"}, 422, "Choose a file to upload or give a path"),
         ({"name": "mine", "path": "/no/such/place"}, 422, "there is no such file or folder"),
         ({"name": "mine", "path": "a\x00b"}, 422, "there is no such file or folder"),
         ({"name": "mine", "path": "~nobody-of-that-name/x"}, 422, "nobody-of-that-name"),
         ({"name": "mine", "path": "x" * 1001}, 422, "at most 1,000 characters"),
-        ({"name": "small", "path": "x"}, 409, "There is a data set called “small” already"),
+        ({"name": "small", "path": "x"}, 409, "There is already a data set called “small”"),
     ],
 )
 def test_a_wrong_answer_in_the_form_is_refused_and_the_form_kept(

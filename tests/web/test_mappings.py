@@ -334,7 +334,7 @@ def test_saved_mappings_are_listed_renamed_downloaded_and_deleted(
     assert "attachment" in download.headers["Content-Disposition"]
     assert from_yaml(download.text, "m.yaml").time == "millis"
     user_client.post("/mappings/1/rename", data={"name": " "})
-    assert "A mapping's name has 1 to 80 characters." in words(user_client.get("/mappings/"))
+    assert "A mapping's name must have 1 to 80 characters." in words(user_client.get("/mappings/"))
     user_client.post("/mappings/1/delete")
     assert "No mapping saved yet" in words(user_client.get("/mappings/"))
     assert post(user_client, labelled()).location.startswith("/mappings/file/")

@@ -57,8 +57,8 @@ def test_an_upload_leads_to_its_page_with_every_part_of_the_answer(
     assert page.status_code == 200
     for words in ("arm.csv", "Timeline", "Time per activity", "Window by window", "Second choice", "Right?", " of "):
         assert words in page.text
-    assert "was right in 91.0 % of windows" in page.text
-    assert "people it had not been trained on" in page.text
+    assert "recognised 91.0 % of the windows correctly" in page.text
+    assert "people it was not trained on" in page.text
     assert page.text.count("<tr>") > 5
 
 
@@ -157,7 +157,7 @@ def test_without_a_promoted_model_an_upload_is_refused(
 ) -> None:
     response = post(user_client, recording_csv(), headers=headers)
     assert response.status_code == 409
-    assert "train a model and promote it first" in response.text
+    assert "train a model and make it the default first" in response.text
     assert nothing_remains(app)
     assert "An administrator has to train a model" in user_client.get("/").text
 
@@ -273,7 +273,7 @@ def test_another_version_recognises_the_same_recording_again(
     assert "Recognised by <strong>clinic/1</strong>" in page.text
     assert "physiotherapy-example/1" in page.text
     refused = user_client.post(f"{url}/again", data={"version": 4711}, follow_redirects=True)
-    assert "Choose one of the models" in refused.text
+    assert "Choose a model from the list" in refused.text
 
 
 def test_the_model_can_be_chosen_where_there_are_several(
@@ -283,7 +283,7 @@ def test_the_model_can_be_chosen_where_there_are_several(
     other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
     home = user_client.get("/").text
     assert "Recognise with" in home
-    assert f'<option selected value="{model.id}">physiotherapy-example/1 (the usual one): ' in home
+    assert f'<option selected value="{model.id}">physiotherapy-example/1 (default): ' in home
     file = (io.BytesIO(recording_csv()), "walk.csv")
     page = user_client.post("/predictions/", data={"file": file, "version": other.id}, follow_redirects=True)
     assert "Recognised by <strong>clinic/1</strong>" in page.text
@@ -327,7 +327,7 @@ def test_the_example_can_be_tried_with_one_press_or_downloaded(
 def test_there_is_no_example_where_its_data_set_was_removed(user_client: FlaskClient, model: ModelVersion) -> None:
     response = user_client.get("/predictions/example.csv")
     assert response.status_code == 404
-    assert "removed by an administrator" in response.text
+    assert "An administrator has removed the example" in response.text
 
 
 def test_a_missing_sensor_is_told_at_the_top_and_has_no_weight(user_client: FlaskClient, model: ModelVersion) -> None:

@@ -68,7 +68,7 @@ def test_a_form_without_its_token_changes_nothing_and_says_reload(guarded: Flask
         "/login", data=answers, base_url="https://localhost", headers={"Referer": "https://localhost/login"}
     )
     assert response.status_code == 400
-    assert "This page was open too long" in response.text
+    assert "This page was open for too long" in response.text
     assert "reload" in response.text
 
 
@@ -159,7 +159,7 @@ def test_an_upload_over_the_limit_is_refused_with_the_limit(guarded: Flask) -> N
     client = guarded.test_client()
     response = client.post("/login", data={"username": "a", "file": (b"x" * (3 * 2**20 + 1)).decode()})
     assert response.status_code == 413
-    assert "Up to 3 MB" in response.text
+    assert "up to 3 MB" in response.text
 
 
 def test_an_unexpected_error_shows_a_page_and_no_detail(guarded: Flask, caplog: pytest.LogCaptureFixture) -> None:
@@ -183,7 +183,7 @@ def test_an_error_of_another_kind_shows_its_own_words(guarded: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("address", "status", "says"),
-    [("/nothing", 404, "nothing at this address"), ("/logout", 405, "does not take this kind of request")],
+    [("/nothing", 404, "nothing at this address"), ("/logout", 405, "does not accept this kind of request")],
 )
 def test_an_error_page_says_what_happened(client: FlaskClient, address: str, status: int, says: str) -> None:
     response = client.get(address)

@@ -117,7 +117,7 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
         ({"window_length_s": "0.1"}, "between 0.5 and 60"),
         ({"protocol": "random", "overlap": "0.5"}, "share samples"),
         ({"seed": "-1"}, "between 0 and"),
-        ({"low_pass_hz": "30"}, "which hold nothing above 25 Hz"),
+        ({"low_pass_hz": "30"}, "and so nothing above 25 Hz"),
         ({"low_pass_hz": "0"}, "between 0.1 and 500"),
         ({"gap_s": "3"}, "between 0.1 and 1.0"),
         ({"epochs": "2001"}, "between 1 and 1000"),

@@ -21,7 +21,10 @@ class ModelInfo:
 
 CATALOGUE = {
     "elm-gru-am": ModelInfo(
-        "ELM-GRU-AM", "Selected features, GRU, attention and extreme learning machine: the one users get.", OWN, 1.0
+        "ELM-GRU-AM",
+        "Selected features, GRU, attention and extreme learning machine: the model that is kept.",
+        OWN,
+        1.0,
     ),
     "random-forest": ModelInfo("Random Forest", "300 trees that vote.", FEATURES, 0.4),
     "svm": ModelInfo("SVM", "Support vectors with a Gaussian kernel.", FEATURES, 0.05),

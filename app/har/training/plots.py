@@ -120,7 +120,7 @@ def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
     figure = Figure(figsize=(9, 4), layout="constrained")
     calibration, answered = figure.subplots(1, 2)
     bins = metrics.reliability
-    calibration.plot([0, 100], [0, 100], color=MISSING, linestyle="--", label="perfectly honest")
+    calibration.plot([0, 100], [0, 100], color=MISSING, linestyle="--", label="perfectly calibrated")
     sizes = [20 + 300 * own.windows / sum(b.windows for b in bins) for own in bins]
     calibration.plot([100 * own.confidence for own in bins], [100 * own.accuracy for own in bins], color=PALETTE[0])
     calibration.scatter(
@@ -143,7 +143,7 @@ def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
     answered.set_title("If answers below a confidence are withheld", fontsize=10)
     for ax in (calibration, answered):
         ax.grid(alpha=0.3)
-    figure.suptitle(_title(title, "How honest its confidence is"))
+    figure.suptitle(_title(title, "Calibration of the confidence"))
     return calibration, answered
 
 

@@ -119,7 +119,7 @@ def start_import(
         raise Invalid("Choose a file to upload or give a path on the server: one of the two.", field="path")
     library.check_name(name)
     if any(adding.name == name for adding in running()):
-        raise Conflict(f"“{name}” is being added at this moment.")
+        raise Conflict(f"“{name}” is already being added.")
     adding = DatasetImport(name, filename if upload else path, is_upload=upload is not None, added_by_id=added_by_id)
     adding.location = _receive(upload, adding.token) if upload else library.path_from_text(path)
     with _lock:
@@ -146,7 +146,9 @@ def get_asking(token: str, user_id: int) -> DatasetImport:
     """Return an adding that waits for this person to describe it."""
     adding = get(token)
     if adding.added_by_id != user_id or adding.status != "asks":
-        raise NotFound("These files are not waiting to be described: they were added or cancelled. Start again.")
+        raise NotFound(
+            "These files no longer need a description: they were added, or the import was cancelled. Start again."
+        )
     return adding
 
 
@@ -226,8 +228,8 @@ def get(token: str) -> DatasetImport:
         return _addings[token]
     except KeyError:
         raise NotFound(
-            "This adding is not known any more: it is long over, or the server was started anew meanwhile. "
-            "Nothing half-written was kept. If the data set is not in the list, add it again."
+            "This import no longer exists: it finished long ago, or the server was restarted. "
+            "Nothing incomplete was kept. If the data set is not in the list, add it again."
         ) from None
 
 
@@ -278,7 +280,7 @@ def _work(app: Flask, adding: DatasetImport, describe: bool = False) -> None:
         except Exception as error:  # the person must hear of it, whatever it was
             log.exception("adding data set %s failed", adding.name)
             what = error.strerror if isinstance(error, OSError) and error.strerror else "an unexpected error"
-            outcome = "failed", 500, f"The data set was not added: {what}. The server's log says more."
+            outcome = "failed", 500, f"The data set was not added: {what}. See the server's log for details."
         if outcome[0] != "asks":
             _delete_upload(adding)
     adding.end(*outcome)
@@ -295,5 +297,5 @@ def _asks(adding: DatasetImport, message: str) -> tuple[str, int, str]:
     return (
         "failed",
         422,
-        message or f"{adding.source}: holds no recording in a layout known here, and no table of numbers.",
+        message or f"{adding.source}: contains no recording in a known layout and no table of numbers.",
     )

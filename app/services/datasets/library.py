@@ -44,15 +44,15 @@ PLOT_FORMATS = ("png", "svg")
 def check_name(name: str) -> None:
     """Refuse a name that is malformed or taken."""
     if not is_name(name):
-        raise Invalid(f"A name is {NAME_RULE}.", field="name")
+        raise Invalid(f"A name must have {NAME_RULE}.", field="name")
     if name in RESERVED_NAMES:
-        raise Invalid(f"“{name}” is a word of this site's own; choose another name.", field="name")
+        raise Invalid(f"“{name}” is a reserved word; choose another name.", field="name")
     if db.session.scalar(select(Dataset.id).filter_by(name=name)) is not None:
         raise _name_taken(name)
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"There is a data set called “{name}” already. Choose another name, or remove that one first.")
+    return Conflict(f"There is already a data set called “{name}”. Choose another name, or remove that data set first.")
 
 
 def add(
@@ -155,7 +155,7 @@ def remove(name: str) -> None:
     running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
     with transaction():
         if rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0:
-            raise Conflict(f"A training uses “{name}” at this moment. Stop it, or wait until it has finished.")
+            raise Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
     _open.cache_clear()
     shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is swept at the next start
 
@@ -163,7 +163,7 @@ def remove(name: str) -> None:
 def distribution_plot(dataset: Dataset, file_format: str) -> Path:
     """Return the file of the class distribution plot, drawn when the data set was added."""
     if file_format not in PLOT_FORMATS:
-        raise NotFound(f"The plot is there as {' and '.join(PLOT_FORMATS)}, not as {file_format[:10]}.")
+        raise NotFound(f"The plot is available as {' and '.join(PLOT_FORMATS)}, not as {file_format[:10]}.")
     path = store_folder(dataset) / f"distribution.{file_format}"
     if not path.exists():
         _draw_distribution(store_folder(dataset), open_dataset(dataset).summary)

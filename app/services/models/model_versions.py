@@ -43,7 +43,7 @@ def list_versions() -> list[ModelVersion]:
 
 
 def promoted() -> ModelVersion | None:
-    """Return the version that users get, None before an administrator promoted one."""
+    """Return the default model, None before an administrator promoted one."""
     return db.session.scalar(select(ModelVersion).where(ModelVersion.promoted))
 
 
@@ -64,7 +64,7 @@ def get(key: int | str) -> ModelVersion:
 
 
 def promote(key: int | str) -> ModelVersion:
-    """Make a version the one that users get, in place of the one before."""
+    """Make a version the default model, in place of the one before."""
     version = get(key)
     label = version.label
     with transaction():
@@ -77,7 +77,7 @@ def promote(key: int | str) -> ModelVersion:
 def set_notes(key: int | str, notes: str) -> ModelVersion:
     """Keep what people want to remember about a version."""
     if len(notes := notes.strip()) > MAX_NOTES:
-        raise Invalid(f"Notes may have {MAX_NOTES:,} characters; these have {len(notes):,}.", field="notes")
+        raise Invalid(f"Notes may have at most {MAX_NOTES:,} characters; these have {len(notes):,}.", field="notes")
     version = get(key)
     with transaction():
         version.notes = notes
@@ -218,12 +218,12 @@ def accuracy_in_words(version: ModelVersion) -> str:
     if not split or not accuracy:
         return f"{version.label} has no record of how it was tested."
     value, low, high = (f"{100 * accuracy[key]:.1f} %" for key in ("value", "low", "high"))
-    measured = f"was right in {value} of windows (95 % interval {low} to {high})"
+    measured = f"recognised {value} of the windows correctly (95 % interval {low} to {high})"
     if split["protocol"] == "subject":
         people = split["test_subjects"]
-        few = "; so few people say little of how people differ" if people < 3 else ""
-        return f"{version.label} {measured} of {people} people it had not been trained on{few}."
-    return f"{version.label} {measured} of the people it was trained on; expect less for a person it has never seen."
+        few = "; so few people say little about how people differ" if people < 3 else ""
+        return f"{version.label} {measured} for {people} people it was not trained on{few}."
+    return f"{version.label} {measured} for the people it was trained on; expect less for anyone else."
 
 
 def _manifest(folder: Path) -> bytes:
@@ -233,5 +233,5 @@ def _manifest(folder: Path) -> bytes:
     except OSError as error:
         raise ModelIntegrityError(
             f"The model {folder.parent.name}/{folder.name} has no manifest.json: its files were moved or deleted. "
-            "Train it again, or promote another model."
+            "Train it again, or make another model the default."
         ) from error

@@ -13,7 +13,7 @@ from flask import current_app
 from app.har.errors import ModelIntegrityError
 from app.services.models import model_versions
 
-FIRST = "reference-ku-har"  # the one that users get until an administrator promotes another
+FIRST = "reference-ku-har"  # the default model until an administrator promotes another
 MARK = ".reference"  # in a model's folder in the store: the manifest of the version last taken over
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ def _take_over(folder: Path, metrics: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".reference-") as draft:
         shutil.copytree(folder, Path(draft) / "model")
         version = model_versions.register(folder.name, Path(draft) / "model", metrics)
-    model_versions.set_notes(version.id, "Came with Kinelab; its model card says what for.")
+    model_versions.set_notes(version.id, "Came with Kinelab; see its model card for intended use.")
     log.info("added reference model %s", version.label)
-    # A newer version replaces the older one that users get; otherwise what users get is a person's decision.
+    # A newer version replaces an older default; otherwise the default is a person's decision.
     if promoted.name == folder.name if promoted else folder.name == FIRST:
         model_versions.promote(version.id)

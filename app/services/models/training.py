@@ -81,7 +81,7 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise Conflict("Another training is running. Wait until it ends, or stop it on its page.") from None
+        raise Conflict("Another training is running. Wait until it has finished, or stop it on its page.") from None
     run_id = None
     try:
         _mark_interrupted()
@@ -136,17 +136,19 @@ def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:
     """Refuse at once what the trainer would find out after seconds."""
     subjects = dataset.summary["subjects"]
     if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
-        raise Invalid(f"{config.folds} folds by subject need as many subjects; {dataset.name} has {subjects}.", "folds")
+        raise Invalid(
+            f"{config.folds} folds by subject need at least as many subjects; {dataset.name} has {subjects}.", "folds"
+        )
     if config.protocol == "subject" and subjects < 2:
-        known = "does not say who was recorded" if subjects == 0 else "is of one subject only"
+        known = "does not say who was recorded" if subjects == 0 else "has only one subject"
         raise Invalid(
             f"The data set {dataset.name} {known}, so it cannot be split by subject. Choose random.", "protocol"
         )
     rate = dataset.summary["sampling_rate_hz"]
     if config.low_pass_hz is not None and config.low_pass_hz >= rate / 2:
         raise Invalid(
-            f"The data set {dataset.name} has {rate:g} samples a second, which hold nothing above {rate / 2:g} Hz; "
-            f"found a low-pass at {config.low_pass_hz:g} Hz. Choose less, or none.",
+            f"The data set {dataset.name} has {rate:g} samples per second and so nothing above {rate / 2:g} Hz; "
+            f"found a low-pass filter at {config.low_pass_hz:g} Hz. Choose a lower frequency, or no filter.",
             "low_pass_hz",
         )
     return dataset
@@ -279,9 +281,11 @@ def _in_words(error: BaseException) -> str:
 def _exit_reason(exit_status: int) -> str:
     if exit_status < 0:
         name = signal.Signals(-exit_status).name
-        hint = " The system does this when memory runs out." if name == "SIGKILL" else ""
-        return f"The trainer was killed from outside ({name}).{hint}"
-    return f"The trainer ended with status {exit_status} and gave no reason; see trainer.log in the run's folder."
+        hint = " The operating system does this when memory runs out." if name == "SIGKILL" else ""
+        return f"The training process was killed ({name}).{hint}"
+    return (
+        f"The training process ended with status {exit_status} and gave no reason; see trainer.log in the run's folder."
+    )
 
 
 def stop(run_id: int) -> None:

@@ -122,7 +122,7 @@ def get_pending(user_id: int, token: str) -> Pending:
     found = _read(_uploads() / f"{PREFIX}{token}") if re.fullmatch(r"[0-9a-f]{32}", token) else None
     if found is None or found.user_id != user_id:
         raise NotFound(
-            "This file is not waiting any more: it was read, cancelled, or a day has passed. Upload it again."
+            "This file is no longer waiting: it was read, cancelled, or deleted after a day. Upload it again."
         )
     return found
 
@@ -204,11 +204,11 @@ def confirm(pending: Pending, mapping: ColumnMapping, name: str = "", version: i
 
 
 def reopen(user_id: int, recording_id: int) -> Pending:
-    """Let a user say anew what the columns of a recording are that was read by a mapping."""
+    """Let a user say again what the columns of a recording are that was read by a mapping."""
     recording = predictions.get(user_id, recording_id)
     stored = recording.facts.get("mapping")
     if not stored:
-        raise Conflict("This recording is in a layout that is known here: there is nothing to say about its columns.")
+        raise Conflict("This recording is in a known layout: its columns need no mapping.")
     newest = predictions.get_prediction(recording)
     return _keep(
         user_id,
@@ -247,7 +247,7 @@ def get_saved(user_id: int, mapping_id: int) -> SavedMapping:
     """Return a saved mapping of this user."""
     saved = db.session.get(SavedMapping, mapping_id)
     if saved is None or saved.user_id != user_id:
-        raise NotFound("There is no such mapping among yours.")
+        raise NotFound("You have no such mapping.")
     return saved
 
 
@@ -256,7 +256,7 @@ def rename(user_id: int, mapping_id: int, name: str) -> SavedMapping:
     saved, name = get_saved(user_id, mapping_id), _checked_name(name)
     other = _named(user_id, name)
     if other is not None and other.id != saved.id:
-        raise Invalid(f"You have a mapping called “{name}” already.", field="name")
+        raise Invalid(f"You already have a mapping called “{name}”.", field="name")
     with transaction():
         saved.name = name
     return saved
@@ -283,14 +283,14 @@ def _named(user_id: int, name: str) -> SavedMapping | None:
 def _checked_name(name: str) -> str:
     name = "".join(c for c in name if c.isprintable()).strip()
     if not 1 <= len(name) <= MAX_NAME:
-        raise Invalid(f"A mapping's name has 1 to {MAX_NAME} characters.", field="name")
+        raise Invalid(f"A mapping's name must have 1 to {MAX_NAME} characters.", field="name")
     return name
 
 
 def _check_free(user_id: int, name: str, fingerprint: str) -> None:
     other = _named(user_id, name)
     if other is not None and other.fingerprint != fingerprint:
-        raise Invalid(f"You have a mapping called “{name}” already, for files with other columns.", field="name")
+        raise Invalid(f"You already have a mapping called “{name}”, for files with other columns.", field="name")
 
 
 def _save(user_id: int, name: str, fingerprint: str, mapping: ColumnMapping) -> None:

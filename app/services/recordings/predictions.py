@@ -1,4 +1,4 @@
-"""Recordings that users upload, what was recognised in them, and nobody else's.
+"""Recordings that users upload, and what was recognised in them. Each user sees only their own.
 
 ``uploads/<folder>/`` holds of one recording: ``source`` (the file as uploaded), the signal as the first model saw it
 (see `stored_signal`) and ``<prediction id>.npz`` (what a model recognised).
@@ -76,8 +76,7 @@ def _model(version: int | str | None) -> ModelVersion:
         return model_versions.get(version)
     if (promoted := model_versions.promoted()) is None:
         raise Conflict(
-            "There is no model to recognise activities with yet. An administrator has to train a model and promote it "
-            "first."
+            "There is no default model yet. An administrator must train a model and make it the default first."
         )
     return promoted
 
@@ -129,7 +128,7 @@ def example() -> tuple[str, str]:
     It is a person left out of training, where the model of the example has one.
     """
     if (dataset := _example_dataset()) is None:
-        raise NotFound("The example was removed by an administrator. Upload a recording of your own.")
+        raise NotFound("An administrator has removed the example. Upload one of your own recordings.")
     store = library.open_dataset(dataset)
     subjects = store.signals.subjects
     model = model_of_example()
@@ -210,7 +209,7 @@ def get(user_id: int, recording_id: int) -> StoredRecording:
     """Return a recording of this user; one of somebody else does not exist for them, whoever they are."""
     recording = db.session.get(StoredRecording, recording_id)
     if recording is None or recording.user_id != user_id:
-        raise NotFound("There is no such recording among yours.")
+        raise NotFound("You have no such recording.")
     return recording
 
 
@@ -219,7 +218,7 @@ def get_prediction(recording: StoredRecording, prediction_id: int | None = None)
     for prediction in recording.predictions:
         if prediction_id in (None, prediction.id):
             return prediction
-    raise NotFound("There is no such prediction of this recording.")
+    raise NotFound("This recording has no such prediction.")
 
 
 def result(prediction: Prediction) -> PredictionResult:
@@ -277,7 +276,7 @@ def timeline_image(prediction: Prediction, part: int | None, file_format: Litera
     bands = [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["recognised"] if row["activity"]]
     if not drawn["signal"]:
         axes = plots.timeline([], [], bands, recognised.all_activities)
-        axes.set(xlabel="row of the file", ylabel="", yticks=[], xlim=drawn["range_s"])
+        axes.set(xlabel="row in the file", ylabel="", yticks=[], xlim=drawn["range_s"])
     else:
         trace = drawn["signal"][0]
         values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line

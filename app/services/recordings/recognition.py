@@ -78,7 +78,7 @@ def recognise(
         if not (signals.length >= classifier.n_timesteps).any():
             longest = signals.length.max(initial=0) / signals.sampling_rate_hz
             raise UnusableRecording(
-                f"{name}: the longest stretch without a gap lasts {longest:.1f} s, and the model needs at least "
+                f"{name}: the longest stretch without a gap lasts {longest:.1f} s, but the model needs at least "
                 f"{classifier.window_length_s:g} s. Record for longer, or check the recording for pauses."
             )
     except UnusableRecording as error:
@@ -202,9 +202,9 @@ def _resampled(
         problems.extend(recording.problems)
         if lacking:
             detail = f"the {in_words(lacking)} is missing; the model was trained on {in_words(needed)}"
-            advice = "Upload one zip file with the files of all sensors for a surer answer"
+            advice = "Upload one zip file with the files of all sensors for a better result"
             if seem_unused(recording, lacking):
-                advice = "Columns that seem to be its own were not used; see there"
+                advice = "Columns that seem to belong to it were not used; see that entry"
             action = f"recognised without it. {advice}"
             problems.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))
         problems.extend(_holes(recording, part, classifier.n_timesteps))
@@ -333,18 +333,18 @@ def _unlike_training(
         over = turned[np.isfinite(novelty)].mean() if len(there) else 0.0
         if over >= OFTEN_STRANGE:
             detail = (
-                f"gravity reaches the {in_words([sensor])} from a side it never came from in training in "
-                f"{100 * over:.0f} % of the windows: the device is upside down, turned, or worn elsewhere"
+                f"in {100 * over:.0f} % of the windows, gravity acts on the {in_words([sensor])} in a direction not "
+                "seen in training: the device may be upside down, rotated, or worn elsewhere"
             )
             problems.append(
-                Problem(name, ProblemKind.UNSEEN_ORIENTATION, detail, "recognised as it is, which may be wrong")
+                Problem(name, ProblemKind.UNSEEN_ORIENTATION, detail, "recognised anyway; the result may be wrong")
             )
         if share >= OFTEN_STRANGE:
             detail = (
-                f"the {in_words([sensor])} is unlike anything the model was trained on in {100 * share:.0f} % of the "
-                "windows: perhaps turned, worn elsewhere, in another unit, or with gravity where there was none"
+                f"in {100 * share:.0f} % of the windows, the {in_words([sensor])} is unlike anything in training: the "
+                "device may be rotated or worn elsewhere, or the unit or gravity may differ"
             )
             problems.append(
-                Problem(name, ProblemKind.UNLIKE_TRAINING, detail, "not listened to there, if another sensor was")
+                Problem(name, ProblemKind.UNLIKE_TRAINING, detail, "ignored where another sensor could be used")
             )
     return tuple(problems)

@@ -74,7 +74,7 @@ def rows_of_file(result: PredictionResult, from_row: float | None, to_row: float
         (n + 0.5 if to_row is None else min(to_row, n + 0.5)),
     )
     if start >= end:
-        raise ServiceError(f"The file has the rows 1 to {n:,}; expected a range within them.")
+        raise ServiceError(f"The file has rows 1 to {n:,}; choose a range within them.")
     shown = {}
     thinned = False
     for key, names, activity in (
@@ -109,7 +109,7 @@ def rows_of_file(result: PredictionResult, from_row: float | None, to_row: float
         "whole_s": (0.5, n + 0.5),
         "range_s": (start, end),
         "showing": f"rows {np.ceil(start):.0f} – {np.floor(end):.0f} of {n:,}",
-        "axis": "Row of the file",
+        "axis": "Row in the file",
         "ticks": {"at": at, "text": [f"{row:,}" for row in at]},
         "signal": [],
         "thinned": thinned,
@@ -124,7 +124,7 @@ def _checked(
     start_s, end_s = (first_s if from_s is None else from_s), (last_s if to_s is None else to_s)
     if start_s >= end_s or start_s >= last_s or end_s <= first_s:
         raise ServiceError(
-            f"From {start_s:g} s to {end_s:g} s is not a part of this recording; expected a start before its end, "
+            f"From {start_s:g} s to {end_s:g} s is not part of this recording; expected a start before its end, "
             f"within {first_s:.3f} s to {last_s:.3f} s on the recording's own clock."
         )
     return max(start_s, first_s), min(end_s, last_s)

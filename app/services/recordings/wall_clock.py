@@ -35,7 +35,7 @@ def time_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ServiceError(
-            f"{name[:60]!r} is not a time zone known here; expected a name such as Europe/Berlin or UTC."
+            f"{name[:60]!r} is not a known time zone; expected a name such as Europe/Berlin or UTC."
         ) from error
 
 

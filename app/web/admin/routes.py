@@ -27,13 +27,13 @@ def set_role(user_id: int) -> ResponseReturnValue:
     """Make somebody an administrator, or a user."""
     form = RoleForm()
     if not form.validate():
-        abort(422, "A role is admin or user.")
+        abort(422, "The role must be admin or user.")
     try:
         user = accounts.set_role(current_user.id, user_id, form.role.data)
     except ServiceError as error:
         flash(str(error), "danger")
         return _users(), error.status
-    flash(f"{user.username} is {'an administrator' if user.is_admin else 'a user'} now.", "success")
+    flash(f"{user.username} is now {'an administrator' if user.is_admin else 'a user'}.", "success")
     return redirect(_back())
 
 
@@ -43,13 +43,13 @@ def set_state(user_id: int) -> ResponseReturnValue:
     """Disable an account, or enable it again."""
     form = StateForm()
     if not form.validate():
-        abort(422, "An account is enabled or disabled.")
+        abort(422, "The state must be enabled or disabled.")
     try:
         user = accounts.set_disabled(current_user.id, user_id, form.state.data == "disabled")
     except ServiceError as error:
         flash(str(error), "danger")
         return _users(), error.status
-    flash(f"The account of {user.username} is {form.state.data}.", "success")
+    flash(f"The account of {user.username} is now {form.state.data}.", "success")
     return redirect(_back())
 
 

@@ -37,7 +37,7 @@ def _new_password(label: str) -> PasswordField:
 def _repeated(label: str) -> PasswordField:
     return PasswordField(
         label,
-        [DataRequired("Enter the password again."), EqualTo("password", "The two passwords differ.")],
+        [DataRequired("Enter the password again."), EqualTo("password", "The two passwords are different.")],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -62,7 +62,7 @@ class RegisterForm(FlaskForm):
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = _new_password("Password")
-    password_again = _repeated("Password again")
+    password_again = _repeated("Repeat password")
     contact_number = StringField(
         "Contact number",
         [DataRequired("Enter a telephone number."), follows(accounts.clean_contact_number)],
@@ -92,5 +92,5 @@ class ChangePasswordForm(FlaskForm):
         render_kw={"autocomplete": "current-password"},
     )
     password = _new_password("New password")
-    password_again = _repeated("New password again")
+    password_again = _repeated("Repeat new password")
     submit = SubmitField("Change password")

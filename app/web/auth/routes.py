@@ -76,7 +76,7 @@ def setup(token: str) -> ResponseReturnValue:
     """Make the first administrator."""
     accounts.check_setup_token(token)
     form = RegisterForm()
-    message = "Kinelab is set up, and you are its administrator."
+    message = "Kinelab is set up and you are its administrator."
     return _page("auth/setup.html", form, lambda: accounts.set_up(token, **form.answers()), message)
 
 
@@ -86,7 +86,7 @@ def setup(token: str) -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password; this session goes on, every other one ends."""
     form = ChangePasswordForm()
-    message = "Your password is changed. Wherever else you were logged in, you are logged out."
+    message = "Your password has been changed. You have been logged out everywhere else."
     return _page(
         "auth/change_password.html",
         form,
@@ -101,7 +101,7 @@ def logout() -> ResponseReturnValue:
     """End the session."""
     logout_user()
     session.clear()
-    flash("You are logged out.", "info")
+    flash("You have logged out.", "info")
     return redirect(url_for("home.index"))
 
 

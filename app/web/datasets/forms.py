@@ -22,52 +22,52 @@ class AddForm(FlaskForm):
     name = StringField(
         "Name",
         [DataRequired("Give the data set a name.")],
-        description=f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}. Models trained on it carry this name.",
+        description=f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}. Models trained on it get the same name.",
         render_kw={"pattern": NAME_PATTERN, "maxlength": 64, "autocomplete": "off", "autocapitalize": "none",
                    "spellcheck": "false", "placeholder": "ku-har"},
     )  # fmt: skip
-    file = FileField("File", description="A zip archive or one CSV file.")
+    file = FileField("File", description="A zip archive or a single CSV file.")
     path = StringField(
-        "…or a path on the server",
+        "Or a path on the server",
         [Length(max=1000, message="A path has at most 1,000 characters.")],
-        description="A folder, a zip archive or a CSV file on the machine that runs this site. It is read, not moved.",
+        description="A folder, a zip archive or a CSV file on the machine that runs this site. It is never changed.",
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
     describe = BooleanField(
-        "Ask me where labels and subjects are told",
-        description="For recordings of your own. You are asked anyway where the layout of the set is not known.",
+        "Let me specify where labels and subjects come from",
+        description="For your own recordings. If the layout is not known, you will be asked anyway.",
     )
     submit = SubmitField("Add data set")
 
 
-LEVELS = ("the folder that the file is in", "the folder around that", "two folders around", "three folders around")
+LEVELS = ("the folder that the file is in", "the folder above it", "two folders above it", "three folders above it")
 WAYS = [
-    ("folder", "A folder’s name"),
-    ("name", "The file’s name"),
-    ("column", "The file itself: a column, or what its layout says"),
+    ("folder", "A folder name"),
+    ("name", "The file name"),
+    ("column", "The file itself: a column, or its known layout"),
     ("table", "A separate table"),
-    ("one", "It is one for all"),
+    ("one", "One subject for all recordings"),
 ]
 
 
 class DescribeForm(FlaskForm):
-    """Where label and subject of each recording are told, and what the columns are."""
+    """Where label and subject of each recording come from, and what the columns are."""
 
     label_from = RadioField("Label", choices=WAYS[:-1])
-    label_level = SelectField("Which folder names the label", choices=list(enumerate(LEVELS, 1)), coerce=int)
+    label_level = SelectField("Folder with the label", choices=list(enumerate(LEVELS, 1)), coerce=int)
     subject_from = RadioField("Subject", choices=WAYS)
-    subject_level = SelectField("Which folder names the subject", choices=list(enumerate(LEVELS, 1)), coerce=int)
-    subject_value = StringField("The subject", render_kw={"autocomplete": "off"})
+    subject_level = SelectField("Folder with the subject", choices=list(enumerate(LEVELS, 1)), coerce=int)
+    subject_value = StringField("Subject of all recordings", render_kw={"autocomplete": "off"})
     pattern = StringField(
-        "Pattern of the names",
-        description="Words in braces stand for parts of the name: {subject}_{label}_{trial}. "
-        "{label+} may hold underscores too.",
+        "File name pattern",
+        description="Words in braces stand for parts of the name, for example {subject}_{label}_{trial}. "
+        "{label+} may contain underscores.",
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
     table = SelectField("Table", validate_choice=False, choices=[])
     clock = SelectField(
-        "Its start and end are",
-        choices=[("start", "seconds from the start of the recording"), ("file", "on the file’s own clock")],
+        "Start and end are",
+        choices=[("start", "seconds from the start of the recording"), ("file", "times on the file’s own clock")],
     )
     columns = FormField(MappingFields)
     check = SubmitField("Check")

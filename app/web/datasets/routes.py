@@ -164,7 +164,7 @@ def _yaml(description: Description, name: str) -> Response:
 @access("admin")
 def cancel(token: str) -> BaseResponse:
     imports.cancel(imports.get_asking(token, current_user.id))
-    flash("The files were not added.", "success")
+    flash("The import was cancelled. Nothing was added.", "success")
     return redirect(url_for(".index"))
 
 
@@ -245,5 +245,5 @@ def recording(name: str) -> Response:
 @access("admin")
 def remove(name: str) -> BaseResponse:
     library.remove(name)
-    flash(f"“{name}” was removed. Models and results that were made from it stay.", "success")
+    flash(f"“{name}” was removed. Models trained on it and their results are kept.", "success")
     return redirect(url_for(".index"))

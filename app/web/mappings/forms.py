@@ -33,7 +33,7 @@ ALL_UNITS = tuple(dict.fromkeys(unit for units in UNITS.values() for unit in uni
 SENSORS = [("", "– no sensor –"), *((kind, kind.replace("_", " ")) for kind in MODALITY_CHANNELS)]
 TIMES = [("s", "seconds"), ("ms", "milliseconds"), ("µs", "microseconds"), ("ns", "nanoseconds"),
          (DATE_TIME, "date or time as text")]  # fmt: skip
-GRAVITY = [("", "told by the values"), ("included", "with gravity"), ("removed", "without gravity")]
+GRAVITY = [("", "detect from the data"), ("included", "with gravity"), ("removed", "without gravity")]
 
 
 class ColumnField(SelectField):
@@ -49,15 +49,17 @@ class ColumnField(SelectField):
 
 class SensorFields(Form):
     kind = SelectField("Sensor", choices=SENSORS)
-    device = StringField("Worn at or in", [Length(max=32)], render_kw={"maxlength": 32, "placeholder": "only one"})
-    x = ColumnField("x, or the value")
+    device = StringField(
+        "Device or placement", [Length(max=32)], render_kw={"maxlength": 32, "placeholder": "only one device"}
+    )
+    x = ColumnField("x, or the only value")
     y = ColumnField("y")
     z = ColumnField("z")
-    flip_x = BooleanField("turn x round")
-    flip_y = BooleanField("turn y round")
-    flip_z = BooleanField("turn z round")
+    flip_x = BooleanField("invert x")
+    flip_y = BooleanField("invert y")
+    flip_z = BooleanField("invert z")
     unit = SelectField("Unit", choices=[(unit, unit) for unit in ALL_UNITS])
-    file = SelectField("Its file is called", validate_choice=False, choices=[])
+    file = SelectField("File name contains", validate_choice=False, choices=[])
     scale = FloatField("Factor", [Optional()], render_kw={"inputmode": "decimal", "placeholder": "1"})
 
     @property
@@ -69,13 +71,13 @@ class SensorFields(Form):
 class MappingFields(Form):
     """The columns of a table; put into a form by a FormField."""
 
-    time = ColumnField("Time is in", "– no column: a fixed rate –")
-    time_unit = SelectField("Counted in", choices=TIMES)
-    rate_hz = FloatField("Rows a second", [Optional()], render_kw={"inputmode": "decimal"})
+    time = ColumnField("Time column", "– none: fixed rate –")
+    time_unit = SelectField("Time unit", choices=TIMES)
+    rate_hz = FloatField("Rows per second", [Optional()], render_kw={"inputmode": "decimal"})
     sensors = FieldList(FormField(SensorFields), min_entries=1, max_entries=MAX_SENSORS)
-    gravity = SelectField("The accelerometer’s values are", choices=GRAVITY)
-    label = ColumnField("Activity is in")
-    subject = ColumnField("Subject is in")
+    gravity = SelectField("Accelerometer values", choices=GRAVITY)
+    label = ColumnField("Activity column")
+    subject = ColumnField("Subject column")
 
     def offer(self, columns: Sequence[str], words: Sequence[str] = ()) -> None:
         """Offer these columns everywhere, these parts of files' names for each sensor, and room for one more."""
@@ -88,7 +90,7 @@ class MappingFields(Form):
         chosen = [form.file.data for form in each if form.file.data]
         known = dict.fromkeys([*words, *chosen])
         for form in each:
-            form.file.choices = [("", "any of the files"), *((word, f"… {word} …") for word in known)] if known else []
+            form.file.choices = [("", "any file"), *((word, f"… {word} …") for word in known)] if known else []
 
     def mapping(self, source: str) -> ColumnMapping:
         """Return what was entered.
@@ -165,9 +167,9 @@ def reasons_for(fields: MappingFields, guess: Guess) -> dict[str, str]:
 class MappingForm(FlaskForm):
     columns = FormField(MappingFields)
     name = StringField(
-        "Remember this as",
+        "Save this mapping as",
         [Length(max=80)],
-        description="The next file with the same columns is then read the same way. Leave it empty to be asked again.",
+        description="The next file with the same columns will be read the same way. Leave empty to be asked again.",
         render_kw={"maxlength": 80, "autocomplete": "off"},
     )
     version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are

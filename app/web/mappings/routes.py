@@ -80,7 +80,7 @@ def answer(token: str) -> ResponseReturnValue:
 @access("user")
 def cancel(token: str) -> ResponseReturnValue:
     mappings.cancel(mappings.get_pending(current_user.id, token))
-    flash("The file was deleted; nothing of it was kept.", "success")
+    flash("The file was deleted. Nothing was kept.", "success")
     return redirect(url_for("home.index"))
 
 
@@ -139,7 +139,7 @@ def download(mapping_id: int) -> ResponseReturnValue:
 def rename(mapping_id: int) -> ResponseReturnValue:
     try:
         saved = mappings.rename(current_user.id, mapping_id, NameForm(request.form).name.data or "")
-        flash(f"It is called “{saved.name}” now.", "success")
+        flash(f"Renamed to “{saved.name}”.", "success")
     except Invalid as error:
         flash(str(error), "danger")
     return redirect(url_for(".index"))
@@ -149,5 +149,5 @@ def rename(mapping_id: int) -> ResponseReturnValue:
 @access("user")
 def delete(mapping_id: int) -> ResponseReturnValue:
     mappings.delete(current_user.id, mapping_id)
-    flash("The mapping was deleted. Recordings that were read by it stay as they are.", "success")
+    flash("The mapping was deleted. Recordings that were read with it have not changed.", "success")
     return redirect(url_for(".index"))

@@ -18,7 +18,7 @@ class UploadForm(FlaskForm):
     file = FileField(
         "Recording",
         validators=[FileRequired("Choose a file first.")],
-        description="A CSV file, or a zip of the CSV files of one recording.",
+        description="A CSV file, or a zip archive with all files of one recording.",
     )
     version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
 
@@ -35,7 +35,7 @@ def model_choices() -> list[tuple[int, str]]:
 
 def _in_words(version: ModelVersion) -> str:
     """Name a version and what it recognises."""
-    usual = " (the usual one)" if version.promoted else ""
+    usual = " (default)" if version.promoted else ""
     activities = ", ".join(model_versions.provenance(version).get("activities", []))
     return shorten(f"{version.label}{usual}: {activities}", 100, placeholder=" …")
 

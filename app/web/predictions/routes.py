@@ -1,4 +1,4 @@
-"""Upload a recording, see what was recognised in it, take it away or delete it."""
+"""Upload a recording, see what was recognised in it, download the results or delete it."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def _moment(key: str) -> float | None:
     except ValueError:
         seconds = math.nan
     if not abs(seconds) < FAR_S:
-        raise ServiceError(f"{key}={text[:40]} is not a moment; expected a number of seconds, as in {key}=12.5.")
+        raise ServiceError(f"{key}={text[:40]} is not a time; expected a number of seconds, for example {key}=12.5.")
     return seconds
 
 
@@ -247,7 +247,7 @@ def timeline_json(recording_id: int) -> ResponseReturnValue:
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.csv")
 @access("user")
 def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
-    """Take away every window, every bout, or the minutes of each day and hour, of all recordings of the file."""
+    """Download every window, every bout, or the minutes per day and hour, of all recordings in the file."""
     recording, _, result = _requested(recording_id)
     if table == "windows":
         starts = range(0, len(result), ROWS_A_CHUNK)
@@ -276,7 +276,7 @@ def _csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Itera
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.json")
 @access("user")
 def table_json(recording_id: int, table: str) -> ResponseReturnValue:
-    """Take away the same as JSON."""
+    """Download the same tables as JSON."""
     recording, _, result = _requested(recording_id)
     content = daily(result, _zone()) if table == "daily" else result.bouts() if table == "bouts" else result.windows()
     response = jsonify({"file": recording.filename, "model": result.model, table: content})
@@ -296,7 +296,7 @@ def result_json(recording_id: int) -> ResponseReturnValue:
 def quality_json(recording_id: int) -> ResponseReturnValue:
     recording = predictions.get(current_user.id, recording_id)
     if (quality := predictions.quality(recording)) is None:
-        raise NotFound("This recording was uploaded before there were quality cards. Upload it again to get one.")
+        raise NotFound("This recording was uploaded before quality cards existed. Upload it again to get one.")
     response = jsonify({"file": recording.filename, **quality})
     return _named(response, _download_name(recording.filename, "quality", "json"))
 
@@ -315,7 +315,7 @@ def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> Res
 def again(recording_id: int) -> ResponseReturnValue:
     form = _again_form(model_versions.list_versions())
     if not form.validate_on_submit():
-        flash("Choose one of the models in the list.", "danger")
+        flash("Choose a model from the list.", "danger")
         return redirect(url_for(".show", recording_id=recording_id))
     try:
         prediction = predictions.repredict(current_user.id, recording_id, form.version.data)
@@ -329,7 +329,7 @@ def again(recording_id: int) -> ResponseReturnValue:
 @access("user")
 def delete(recording_id: int) -> ResponseReturnValue:
     predictions.delete(current_user.id, recording_id)
-    flash("The recording and everything recognised in it were deleted.", "success")
+    flash("The recording and its results were deleted.", "success")
     return redirect(url_for("home.index"))
 
 

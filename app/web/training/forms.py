@@ -24,11 +24,11 @@ from app.services.models import model_versions
 PROTOCOLS = {
     "subject": (
         "By subject",
-        "Trained on some people, tested on others: what a person the model has never seen will get.",
+        "Trains on some people and tests on others: what to expect for a person the model has never seen.",
     ),
     "random": (
         "Random",
-        "The paper's protocol, 80/20: windows of one recording may fall on both sides, so it flatters every model.",
+        "The paper's protocol, 80/20: both parts hold windows of the same recordings, so every model looks too good.",
     ),
 }
 
@@ -43,12 +43,12 @@ class TrainForm(FlaskForm):
     folds = SelectField(
         "How much to test",
         choices=[
-            ("", "One part: train once on 80 %, test on the rest, and keep the model"),
-            ("5", "Everything, in 5 folds: five trainings, no model is kept"),
-            ("10", "Everything, in 10 folds: ten trainings, no model is kept"),
+            ("", "One part: train on 80 %, test on the rest and keep the model"),
+            ("5", "All data, in 5 folds: train 5 times and keep no model"),
+            ("10", "All data, in 10 folds: train 10 times and keep no model"),
         ],
         default="",
-        description="Folds test every window once, so the figures are surer and each person has a score.",
+        description="Folds test every window once, so the results are more reliable and every person gets a score.",
     )
     models = SelectMultipleField(
         "Models to compare",
@@ -61,21 +61,21 @@ class TrainForm(FlaskForm):
     epochs = IntegerField(
         "Epochs",
         validators=[Optional(), NumberRange(1, 1000)],
-        description="Training passes over the data. Leave empty for each network's own default.",
+        description="Training passes over the data. Leave empty to use each network's default.",
     )
     window_length_s = DecimalField(
         "Window length (s)",
         places=None,
         default=TrainConfig.window_length_s,
         validators=[InputRequired(), NumberRange(0.5, 60)],
-        description="The stretch of signal that gets one answer.",
+        description="The length of signal that gets one answer.",
     )
     overlap = DecimalField(
         "Overlap of windows (0 to 0.9)",
         places=None,
         default=TrainConfig.overlap,
         validators=[InputRequired(), NumberRange(0, 0.9)],
-        description="More than 0 gives more windows to train on; only with the split by subject.",
+        description="More than 0 gives more windows to train on. Only for the protocol by subject.",
     )
     seed = IntegerField(
         "Seed",
@@ -87,24 +87,24 @@ class TrainForm(FlaskForm):
         "Low-pass filter (Hz)",
         places=None,
         validators=[Optional(), NumberRange(0.1, 500)],
-        description="Faster movement counts as noise and is filtered out, in recordings to be recognised too. "
-        "Leave empty for none.",
+        description="Removes faster movement as noise, also from recordings to be recognised. "
+        "Leave empty for no filter.",
     )
     gap_s = DecimalField(
-        "Longest hole to bridge (s)",
+        "Longest gap to fill (s)",
         places=None,
         default=TrainConfig.gap_s,
         validators=[Optional(), NumberRange(0.1, MAX_GAP_S)],
-        description="A longer one in a recording to be recognised is cut, and no window crosses it.",
+        description="A recording to be recognised is split at longer gaps, so that no window crosses them.",
     )
     separate_gravity = BooleanField(
         "Train without gravity",
-        description="Where the data include gravity, it is separated by a low-pass at 0.3 Hz and taken off.",
+        description="If the data include gravity, it is estimated by a low-pass filter at 0.3 Hz and subtracted.",
     )
     rotation_augmentation = BooleanField(
-        "Device worn any way round",
-        description="ELM-GRU-AM also learns from turned copies: a little less right where every device is worn alike, "
-        "far more where it is not.",
+        "Any device orientation",
+        description="ELM-GRU-AM also learns from rotated copies: slightly less accurate if all devices are worn the "
+        "same way, far more accurate if not.",
     )
     submit = SubmitField("Start training")
 

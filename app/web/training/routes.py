@@ -135,7 +135,7 @@ def model_card(version_id: int) -> Response:
     """Send the model card as a file."""
     version = model_versions.get(version_id)
     if (path := model_versions.card(version)) is None:
-        raise NotFound(f"{version.label} has no model card: it was trained before there were any.")
+        raise NotFound(f"{version.label} has no model card: it was trained before model cards existed.")
     return send_file(
         path, mimetype="text/markdown", as_attachment=True, download_name=f"{version.name}-{version.version}.md"
     )
@@ -166,9 +166,9 @@ def notes(version_id: int) -> Response | tuple[str, int]:
 @bp.post("/models/<int:version_id>/promote")
 @access("admin")
 def promote(version_id: int) -> Response:
-    """Make this version the one that users get."""
+    """Make this version the default model."""
     version = model_versions.promote(version_id)
-    flash(f"Users now get model {version.label}.", "success")
+    flash(f"{version.label} is now the default model.", "success")
     return redirect(url_for(".models"))
 
 
@@ -179,7 +179,7 @@ def delete(version_id: int) -> Response:
     label = model_versions.get(version_id).label
     try:
         model_versions.delete(version_id)
-        flash(f"Model {label} deleted.", "success")
+        flash(f"Model {label} was deleted.", "success")
     except ServiceError as error:
         flash(str(error), "danger")
     return redirect(url_for(".models"))

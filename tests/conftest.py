@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of their own would only wait for one another
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(threads, "1")
+
 import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
@@ -11,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.security import generate_password_hash
+
+from tests import homes
 
 if TYPE_CHECKING:
     from tests.trained import Example
@@ -53,22 +59,34 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty database as the migrations make it; each test gets a copy."""
-    from app import create_app
-    from app.extensions import db
-    from app.services import installation
-    from config import Config
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that this run's workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    home = tmp_path_factory.mktemp("migrated")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HAR_HOME", str(home))
-        environment.delenv("DATABASE_URL", raising=False)
-        with create_app(Config()).app_context():
-            installation.migrate()
-            db.session.remove()
-            db.engine.dispose()
-    return home / "instance" / "kinelab.sqlite"
+
+@pytest.fixture(scope="session")
+def migrated_home(shared_folder: Path) -> Path:
+    """Return a home with an empty database as the migrations make it; each test gets a copy."""
+    return homes.made_once(shared_folder / "migrated", homes.migrate)
+
+
+@pytest.fixture(scope="session")
+def started_home(shared_folder: Path, migrated_home: Path) -> Path:
+    """Return a home after the first start, with the example and the reference models, and the data set "small"."""
+    return homes.made_once(shared_folder / "started", partial(homes.start, migrated=migrated_home))
+
+
+@pytest.fixture(scope="session")
+def finished_home(shared_folder: Path, started_home: Path) -> Path:
+    """Return the same after a training of a Random Forest on the example: run 1, and ``events.json``."""
+    return homes.made_once(shared_folder / "finished", partial(homes.finish_a_run, started=started_home))
+
+
+@pytest.fixture(scope="session")
+def deployed_home(shared_folder: Path, started_home: Path) -> Path:
+    """Return a home in which ``flask train`` made version 1 of the example's ELM-GRU-AM; ``stdout``, ``stderr``."""
+    return homes.made_once(shared_folder / "deployed", partial(homes.deploy, started=started_home))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,7 +111,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 @pytest.fixture
 def app(
     tmp_path: Path,
-    migrated_database: Path,
+    migrated_home: Path,
     compiled_templates: FileSystemBytecodeCache,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Flask]:
@@ -105,7 +123,7 @@ def app(
     from config import Config
 
     config = Config()
-    shutil.copy(migrated_database, config.INSTANCE)
+    shutil.copy(migrated_home / homes.DATABASE, config.INSTANCE)
     config.TESTING = True  # type: ignore[attr-defined]
     config.WTF_CSRF_ENABLED = False  # type: ignore[attr-defined]
     config.RATELIMIT_ENABLED = False  # type: ignore[attr-defined]
@@ -116,6 +134,28 @@ def app(
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture
+def example(app: Flask, started_home: Path) -> Flask:
+    """Return the application with the embedded example."""
+    homes.copy_dataset(started_home, homes.EXAMPLE, app)
+    return app
+
+
+@pytest.fixture
+def finished_run(example: Flask, finished_home: Path) -> int:
+    """Give the application a finished training of a Random Forest on the example; return the run's number."""
+    homes.copy_run(finished_home, 1)
+    return 1
+
+
+@pytest.fixture
+def deployed(example: Flask, deployed_home: Path) -> Flask:
+    """Return the application with an ELM-GRU-AM of the example: trained from a shell as run 1, and promoted."""
+    homes.copy_run(deployed_home, 1)
+    homes.copy_models(deployed_home, homes.EXAMPLE, example)
+    return example
 
 
 @pytest.fixture
@@ -150,22 +190,12 @@ def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
     return log_in("adam", role="admin")
 
 
-@pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that this run's workers share."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-def trained_once(folder: Path, make_data: Callable[[], Path]) -> Example:
+def trained_once(folder: Path, make_data: Callable[[Path], Path]) -> Example:
     """Train a real model for a moment in whichever worker asks first; the others wait for it."""
     from app.har.datasets.store import open_store
     from tests.trained import Example, train
 
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "model").exists():
-            folder.mkdir()
-            train(make_data(), folder)
+    homes.made_once(folder, lambda folder: train(make_data(folder), folder))
     return Example(open_store(folder / "store"), folder / "model")
 
 
@@ -174,7 +204,7 @@ def example_model(shared_folder: Path) -> Example:
     """Return the embedded example and a real model of it."""
     from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 
-    return trained_once(shared_folder / "example", lambda: EMBEDDED_EXAMPLE)
+    return trained_once(shared_folder / "example", lambda _: EMBEDDED_EXAMPLE)
 
 
 @pytest.fixture(scope="session")
@@ -182,5 +212,6 @@ def walking_model(shared_folder: Path) -> Example:
     """Return a small made-up data set in KU-HAR's layout (without gravity) and a real model of it."""
     from tests.synthetic import ku_har_zip
 
-    folder = shared_folder / "walking"
-    return trained_once(folder, lambda: ku_har_zip(folder / "walking.zip", subjects=5, seconds=15))
+    return trained_once(
+        shared_folder / "walking", lambda folder: ku_har_zip(folder / "walking.zip", subjects=5, seconds=15)
+    )

@@ -10,26 +10,14 @@ import pytest
 from flask import Flask
 
 from app.har.classifiers.catalogue import CATALOGUE
-from app.services.datasets import library
 from app.services.models import model_versions
 
 EXAMPLE = "physiotherapy-example"
 FIGURES = {"accuracy", "precision", "recall", "f1", "fit_seconds", "predict_windows_per_second"}
 
 
-@pytest.fixture
-def example(app: Flask) -> Flask:
-    library.ensure_embedded_example()
-    return app
-
-
-def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
-    result = example.test_cli_runner().invoke(
-        args=f"train --dataset {EXAMPLE} --protocol random --models elm-gru-am,naive-bayes --seed 0 --epochs 1 "
-        "--rotation-augmentation --promote --json"
-    )
-    assert result.exit_code == 0, result.stderr
-    document = json.loads(result.stdout)
+def test_train_prints_one_json_document_and_promotes(deployed: Flask, deployed_home: Path) -> None:
+    document = json.loads((deployed_home / "stdout").read_text(encoding="utf-8"))
     assert list(document["models"]) == ["elm-gru-am", "naive-bayes"]
     for figures in document["models"].values():
         assert set(figures) >= FIGURES
@@ -42,11 +30,12 @@ def test_train_prints_one_json_document_and_promotes(example: Flask) -> None:
     assert promoted is not None
     assert model_versions.info(promoted)["manifest"]["model_config"]["rotation_augmentation"] is True
     assert promoted.label == document["model_version"]
-    assert "naive-bayes" in result.stderr  # progress goes there
+    assert "naive-bayes" in (deployed_home / "stderr").read_text(encoding="utf-8")  # progress goes there
 
 
 def test_evaluate_scores_every_fold_of_people(example: Flask, tmp_path: Path) -> None:
     output = tmp_path / "folds.json"
+    example.config["TRAINING_PLOTS"] = False
     arguments = f"evaluate --dataset {EXAMPLE} --models decision-tree,naive-bayes --folds 2 --json".split()
     result = example.test_cli_runner().invoke(args=[*arguments, str(output)])
     assert result.exit_code == 0, result.stderr

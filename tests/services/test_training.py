@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from app.har.progress import Event
 from app.har.training.config import TrainConfig
-from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions, training
 from app.services.recordings.recognition import recognise
@@ -25,20 +23,22 @@ from app.tables.training_run import RunStatus
 from tests.trained import recording_csv
 
 EXAMPLE = "physiotherapy-example"
-FOREST = TrainConfig(models=("random-forest",))
+BAYES = TrainConfig(models=("naive-bayes",))
 ENDLESS = TrainConfig(models=("lstm",), epochs=1000)
 
 
 @pytest.fixture
-def example(app: Flask) -> Flask:
-    """Return an application that has the embedded example."""
-    library.ensure_embedded_example()
-    return app
+def quick(example: Flask) -> Flask:
+    """Return the application with the embedded example; its trainers draw no plots."""
+    example.config["TRAINING_PLOTS"] = False
+    return example
 
 
-def test_a_training_returns_the_finished_run_with_metrics_files_and_events(example: Flask) -> None:
-    events: list[Event] = []
-    run = training.train(EXAMPLE, FOREST, on_event=events.append)
+def test_a_training_returns_the_finished_run_with_metrics_files_and_events(
+    finished_run: int, finished_home: Path
+) -> None:
+    events = json.loads((finished_home / "events.json").read_text())
+    run = training.get(finished_run)
     assert run.status is RunStatus.FINISHED, run.reason
     metrics = run.result["models"]["random-forest"]
     assert metrics["accuracy"]["low"] <= metrics["accuracy"]["value"] <= metrics["accuracy"]["high"]
@@ -57,19 +57,15 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(examp
     assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
 
 
-def test_a_run_without_plots_has_its_figures_all_the_same(example: Flask) -> None:
-    example.config["TRAINING_PLOTS"] = False
-    run = training.train(EXAMPLE, TrainConfig(models=("naive-bayes",)))
+def test_a_run_without_plots_has_its_figures_all_the_same(quick: Flask) -> None:
+    run = training.train(EXAMPLE, BAYES)
     assert run.status is RunStatus.FINISHED, run.reason
     assert training.artefact(run.id, "metrics.csv").stat().st_size > 100
     assert not (training.run_folder(run.id) / "output" / "plots").exists()
 
 
-def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flask, tmp_path: Path) -> None:
-    config = TrainConfig(
-        models=("elm-gru-am",), epochs=1, low_pass_hz=8.0, separate_gravity=True, gap_s=0.9, rotation_augmentation=True
-    )
-    run = training.train(EXAMPLE, config)
+def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(deployed: Flask, tmp_path: Path) -> None:
+    run = training.get(1)
     assert run.status is RunStatus.FINISHED, run.reason
     version = model_versions.get(run.result["model_version"])
     assert version.label == f"{EXAMPLE}/1"
@@ -96,21 +92,21 @@ def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(example: Flas
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
-def test_a_killed_trainer_is_a_failed_run_that_names_the_signal_and_frees_the_way(example: Flask) -> None:
+def test_a_killed_trainer_is_a_failed_run_that_names_the_signal_and_frees_the_way(quick: Flask) -> None:
     trainer = training.start(EXAMPLE, ENDLESS)
     trainer.process.send_signal(signal.SIGKILL)
     run = training.follow(trainer)
     assert run.status is RunStatus.FAILED
     assert "SIGKILL" in run.reason
     assert not (training.run_folder(run.id) / "output").exists()
-    assert training.train(EXAMPLE, FOREST).status is RunStatus.FINISHED
+    assert training.train(EXAMPLE, BAYES).status is RunStatus.FINISHED
 
 
 def test_a_second_training_is_told_that_one_runs_and_a_stop_ends_the_first(example: Flask) -> None:
     trainer = training.start(EXAMPLE, ENDLESS)
     assert training.mark_interrupted() == 0, "a training that is followed is no orphan"
     with pytest.raises(Conflict, match="Another training is running"):
-        training.start(EXAMPLE, FOREST)
+        training.start(EXAMPLE, BAYES)
     timer = threading.Timer(2.0, (training.run_folder(trainer.run_id) / "stop").touch)
     timer.start()
     run = training.follow(trainer)
@@ -120,10 +116,9 @@ def test_a_second_training_is_told_that_one_runs_and_a_stop_ends_the_first(examp
     assert not list(Path(example.config["MODEL_STORE"]).iterdir())
 
 
-def test_stop_touches_only_a_running_training(example: Flask) -> None:
-    run = training.train(EXAMPLE, FOREST)
-    training.stop(run.id)
-    assert not (training.run_folder(run.id) / "stop").exists()
+def test_stop_touches_only_a_running_training(finished_run: int) -> None:
+    training.stop(finished_run)
+    assert not (training.run_folder(finished_run) / "stop").exists()
 
 
 def test_runs_without_a_trainer_are_marked_interrupted_at_start(example: Flask) -> None:
@@ -135,7 +130,7 @@ def test_runs_without_a_trainer_are_marked_interrupted_at_start(example: Flask) 
 
 
 def test_an_error_of_the_core_reaches_the_run_in_its_own_words(example: Flask) -> None:
-    run = training.train(EXAMPLE, TrainConfig(models=("random-forest",), window_length_s=59.5))
+    run = training.train(EXAMPLE, TrainConfig(models=("naive-bayes",), window_length_s=59.5))
     assert run.status is RunStatus.FAILED
     assert "Traceback" not in run.reason
     assert "59.5" in run.reason or "window" in run.reason
@@ -163,15 +158,14 @@ def test_a_configuration_that_cannot_be_is_refused_by_field(example: Flask, conf
     assert not training.list_runs()
 
 
-def test_unknown_data_sets_runs_and_files_are_not_found(example: Flask) -> None:
+def test_unknown_data_sets_runs_and_files_are_not_found(finished_run: int) -> None:
     with pytest.raises(NotFound):
-        training.start("no-such-data", FOREST)
+        training.start("no-such-data", BAYES)
     with pytest.raises(NotFound):
         training.get(99)
-    run = training.train(EXAMPLE, FOREST)
     for name in ("../events.jsonl", "../../../kinelab.sqlite", "plots", "nothing.png"):
         with pytest.raises(NotFound):
-            training.artefact(run.id, name)
+            training.artefact(finished_run, name)
 
 
 def test_the_trainer_ends_when_its_parent_goes_away(example: Flask) -> None:

@@ -13,24 +13,17 @@ from markupsafe import escape
 
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig
-from app.services.datasets import library
 from app.services.models import model_versions, training
 from tests.trained import Example, register_model
 
 ANSWERS = {
     "dataset": "physiotherapy-example",
     "protocol": "subject",
-    "models": ["random-forest"],
+    "models": ["naive-bayes"],
     "seed": "0",
     "window_length_s": "3",
     "overlap": "0",
 }
-
-
-@pytest.fixture
-def example(app: Flask) -> Flask:
-    library.ensure_embedded_example()
-    return app
 
 
 def finish(client: FlaskClient, address: str) -> dict[str, object]:
@@ -70,13 +63,13 @@ def test_a_training_started_from_the_page_shows_progress_then_table_and_download
     state = finish(admin_client, address)
     assert state["status"] == "finished", state["reason"]
     page = admin_client.get(address).get_data(as_text=True)
-    accuracy = training.get(1).result["models"]["random-forest"]["accuracy"]["value"]
+    accuracy = training.get(1).result["models"]["naive-bayes"]["accuracy"]["value"]
     assert f"{100 * accuracy:.1f}" in page
     for name, kind in (
         ("metrics.csv", "text/csv"),
         ("metrics.json", "application/json"),
         ("plots/comparison.png", "image/png"),
-        ("plots/confusion-random-forest-rows.svg", "image/svg+xml"),
+        ("plots/confusion-naive-bayes-rows.svg", "image/svg+xml"),
     ):
         with admin_client.get(f"{address}/files/{name}?download=1") as response:
             assert response.status_code == 200

@@ -1,0 +1,142 @@
+"""Homes that the program itself made once in a run of the tests; each test gets a copy, or some rows of one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from flask import Flask
+from sqlalchemy import Table, create_engine, insert, select
+
+from tests.synthetic import ku_har_zip
+
+EXAMPLE = "physiotherapy-example"
+SMALL = "small"
+DATABASE = Path("instance") / "kinelab.sqlite"
+
+
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Make a folder in whichever worker asks first; the others wait for it. What fails half-way is made again."""
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            part = folder.with_name(f"{folder.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            make(part)
+            part.rename(folder)
+    return folder
+
+
+@contextmanager
+def at_home(home: Path) -> Iterator[Flask]:
+    """Run the application in a home."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HAR_HOME", str(home))
+        environment.delenv("DATABASE_URL", raising=False)
+        from app import create_app
+        from app.extensions import db
+        from config import Config
+
+        app = create_app(Config())
+        with app.app_context():
+            yield app
+            db.session.remove()
+            db.engine.dispose()
+
+
+def migrate(home: Path) -> None:
+    """Make an empty database as the migrations do."""
+    from app.services import installation
+
+    with at_home(home):
+        installation.migrate()
+
+
+def start(home: Path, migrated: Path) -> None:
+    """Make what is there after the first start, and a small data set in KU-HAR's layout: six recordings."""
+    from app.services import installation
+    from app.services.datasets import library
+
+    shutil.copytree(migrated, home, dirs_exist_ok=True)
+    with at_home(home):
+        installation.prepare()
+        library.add(SMALL, ku_har_zip(home / "small.zip", subjects=2, seconds=12.5))
+
+
+def finish_a_run(home: Path, started: Path) -> None:
+    """Train one quick model on the embedded example, in a trainer and with plots; keep what was reported meanwhile."""
+    from app.har.progress import Event
+    from app.har.training.config import TrainConfig
+    from app.services.models import training
+
+    shutil.copytree(started, home, dirs_exist_ok=True)
+    events: list[Event] = []
+    with at_home(home):
+        run = training.train(EXAMPLE, TrainConfig(models=("random-forest",)), on_event=events.append)
+        assert run.result, run.reason
+        (home / "events.json").write_text(json.dumps(events))
+
+
+DEPLOY = (
+    f"train --dataset {EXAMPLE} --protocol random --models elm-gru-am,naive-bayes --seed 0 --epochs 1 --low-pass 8 "
+    "--separate-gravity --gap 0.9 --rotation-augmentation --promote --json"
+)
+
+
+def deploy(home: Path, started: Path) -> None:
+    """Train ELM-GRU-AM on the embedded example from a shell, with every option, and promote it; keep what was said."""
+    shutil.copytree(started, home, dirs_exist_ok=True)
+    with at_home(home) as app:
+        result = app.test_cli_runner().invoke(args=DEPLOY)
+        assert result.exit_code == 0, result.stderr
+    (home / "stdout").write_text(result.stdout, encoding="utf-8")
+    (home / "stderr").write_text(result.stderr, encoding="utf-8")
+
+
+def copy_rows(home: Path, table: Table, **values: object) -> None:
+    """Copy the rows of a table that have these values from a home into the database of the current application."""
+    from app.extensions import db
+
+    engine = create_engine(f"sqlite:///{home / DATABASE}")
+    with engine.connect() as connection:
+        rows = connection.execute(select(table).filter_by(**values)).mappings().all()
+    engine.dispose()
+    assert rows, f"no row of {table} has {values}"
+    db.session.execute(insert(table), [dict(row) for row in rows])
+    db.session.commit()
+
+
+def copy_dataset(home: Path, name: str, app: Flask) -> None:
+    """Copy a data set from a home into an application's."""
+    from app.extensions import db
+    from app.services.datasets import library
+    from app.tables import Dataset
+
+    copy_rows(home, db.metadata.tables[Dataset.__tablename__], name=name)
+    folder = library.store_folder(library.get(name))
+    shutil.copytree(home / folder.relative_to(app.config["HAR_HOME"]), folder)
+
+
+def copy_run(home: Path, run_id: int) -> None:
+    """Copy a training run from a home into an application's, which has its data set."""
+    from app.extensions import db
+    from app.services.models import training
+    from app.tables import TrainingRun
+
+    copy_rows(home, db.metadata.tables[TrainingRun.__tablename__], id=run_id)
+    folder = training.run_folder(run_id)
+    shutil.copytree(home / "instance" / "runs" / str(run_id), folder)
+
+
+def copy_models(home: Path, name: str, app: Flask) -> None:
+    """Copy the versions of a model from a home into an application's, which has the runs that made them."""
+    from app.extensions import db
+    from app.tables import ModelVersion
+
+    copy_rows(home, db.metadata.tables[ModelVersion.__tablename__], name=name)
+    shutil.copytree(home / "model_store" / name, Path(app.config["MODEL_STORE"]) / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, jsonify, request
 from flask_wtf import FlaskForm
 
+from app.har.errors import HarError
 from app.services.errors import Invalid, ServiceError
 
 UNUSABLE_DATA = 422  # status of a HarError: the core knows nothing of HTTP
@@ -20,9 +21,11 @@ def json_error(message: str, status: int) -> tuple[Response, int]:
     return jsonify(message=message), status
 
 
-def status_of(error: Exception) -> int:
-    """Return the HTTP status of a ServiceError or HarError."""
-    return error.status if isinstance(error, ServiceError) else UNUSABLE_DATA
+def status_of(error: Exception | None) -> int:
+    """Return the HTTP status of a failure: 500 where it is neither a ServiceError nor a HarError."""
+    if isinstance(error, ServiceError):
+        return error.status
+    return UNUSABLE_DATA if isinstance(error, HarError) else 500
 
 
 def show_at_field(error: Exception, form: FlaskForm) -> bool:

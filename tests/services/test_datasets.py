@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import signal
 import subprocess
 import sys
@@ -13,9 +15,10 @@ from filelock import FileLock
 from flask import Flask
 
 from app.extensions import db
-from app.har.errors import HarError
+from app.har.errors import HarError, UnreadableData
 from app.har.progress import Event
 from app.services.datasets import imports, library, recorded_rows
+from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import Conflict, Invalid, NotFound
 from app.tables import Dataset, TrainingRun
@@ -47,6 +50,7 @@ def test_a_data_set_is_added_with_its_figures_and_can_be_opened(app: Flask, arch
     assert (dataset.summary["recordings"], dataset.summary["subjects"]) == (6, 2)
     assert set(dataset.summary["activities"]) == {"Rest", "Walk", "Run"}
     assert library.open_dataset(dataset).summary.fingerprint == dataset.fingerprint
+    assert dataset.fingerprint == hashlib.blake2b(archive.read_bytes(), digest_size=32).hexdigest()  # b2sum -l 256
     assert events[0] == {"stage": "waiting"}
     fractions = [event["fraction"] for event in events if event["stage"] == "reading"]
     assert fractions == sorted(set(fractions))
@@ -172,39 +176,79 @@ def test_a_store_that_another_process_is_writing_is_not_swept(app: Flask) -> Non
     assert not theirs.exists()
 
 
-def finished(adding: imports.DatasetImport) -> imports.DatasetImport:
-    assert adding.done.wait(60)
+def finished(job: imports.DatasetImport) -> imports.DatasetImport:
+    assert job.done.wait(60)
     db.session.rollback()  # see what the other thread committed
-    return adding
+    return job
 
 
 def test_adding_in_the_background_ends_with_the_data_set_and_no_upload(app: Flask, archive: Path) -> None:
     with archive.open("rb") as upload:
-        adding = finished(imports.start_import("small", upload=upload, filename="<b>evil</b>/../../x.zip"))
-    assert (adding.status, adding.http_status, adding.message) == ("finished", 200, "")
+        job = finished(imports.start_import("small", upload=upload, filename="<b>evil</b>/../../x.zip"))
+    assert (job.status, job.error, job.message) == (ImportStatus.FINISHED, None, "")
     assert library.get("small").source == "<b>evil</b>/../../x.zip"
     assert list(app.config["UPLOADS"].iterdir()) == []
-    assert imports.get(adding.token) is adding
+    assert imports.get(job.token) is job
     assert imports.running() == []
 
 
 def test_a_failed_adding_keeps_its_reason(app: Flask, tmp_path: Path) -> None:
-    adding = finished(imports.start_import("gone", path=str(tmp_path / "gone.zip")))
-    assert (adding.status, adding.http_status) == ("failed", 422)
-    assert "gone.zip" in imports.get(adding.token).as_dict()["message"]
+    job = finished(imports.start_import("gone", path=str(tmp_path / "gone.zip")))
+    assert job.status is ImportStatus.FAILED
+    assert isinstance(job.error, UnreadableData)
+    assert "gone.zip" in imports.get(job.token).as_dict()["message"]
     assert library.list_datasets() == []
 
 
 def test_a_second_adding_waits_and_the_same_name_is_refused_meanwhile(app: Flask, archive: Path) -> None:
     (app.config["INSTANCE"] / "datasets").mkdir()
     with FileLock(app.config["INSTANCE"] / "datasets" / "conversion.lock"):
-        adding = imports.start_import("small", path=str(archive))
-        assert imports.running() == [adding]
+        job = imports.start_import("small", path=str(archive))
+        assert imports.running() == [job]
         time.sleep(0.2)
-        assert (adding.status, adding.stage) == ("running", "waiting for another import to finish")
+        assert (job.status.value, job.stage) == ("running", "waiting for another import to finish")
         with pytest.raises(Conflict, match="being added"):
             imports.start_import("small", path=str(archive))
-    assert finished(adding).status == "finished"
+    assert finished(job).status is ImportStatus.FINISHED
+
+
+def test_of_two_presses_on_the_button_one_begins(app: Flask, archive: Path) -> None:
+    class Slow(io.BytesIO):
+        """An upload during which the button is pressed again."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            with pytest.raises(Conflict, match="being added"):
+                imports.start_import("small", path=str(archive))
+            return super().read(size)
+
+    job = finished(imports.start_import("small", upload=Slow(archive.read_bytes()), filename="x.zip"))
+    assert job.status is ImportStatus.FINISHED
+    assert imports.running() == []
+
+
+def test_an_upload_that_breaks_off_leaves_neither_file_nor_import(app: Flask, archive: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("connection reset")
+
+    with pytest.raises(OSError, match="reset"):
+        imports.start_import("small", upload=Broken(), filename="x.zip")
+    assert list(app.config["UPLOADS"].iterdir()) == []
+    assert finished(imports.start_import("small", path=str(archive))).status is ImportStatus.FINISHED
+
+
+def test_whatever_goes_wrong_while_files_are_looked_at_ends_the_import(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("day,rain\n1,2\n")
+
+    def fail(job: imports.DatasetImport) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(imports, "survey", fail)
+    job = finished(imports.start_import("small", path=str(tmp_path / "a.csv")))
+    assert job.status is ImportStatus.FAILED
+    assert "See the server's log" in job.message
 
 
 def test_an_upload_and_a_path_at_once_or_none_is_refused(app: Flask, archive: Path) -> None:

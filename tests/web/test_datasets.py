@@ -88,11 +88,7 @@ def test_the_progress_page_and_its_json_follow_the_conversion(
         assert "Adding “mine”" in page.text
         assert "“mine” is being added: waiting for another import to finish" in admin_client.get("/datasets/").text
         progress = admin_client.get(f"{address}/progress").json
-        assert (progress["status"], progress["stage"], progress["http"]) == (
-            "running",
-            "waiting for another import to finish",
-            200,
-        )
+        assert (progress["status"], progress["stage"]) == ("running", "waiting for another import to finish")
     while progress["status"] == "running":
         time.sleep(0.05)
         before, progress = progress, admin_client.get(f"{address}/progress").json
@@ -149,14 +145,14 @@ def test_a_wrong_answer_in_the_form_is_refused_and_the_form_kept(
 def test_a_failure_can_be_looked_at_again_with_the_form_filled(admin_client: FlaskClient, tmp_path: Path) -> None:
     missing = tmp_path / "missing.zip"
     admin_client.post("/datasets/add", data={"name": "mine", "path": str(missing)})
-    adding = list(imports._addings.values())[-1]
-    assert adding.done.wait(60)
+    job = list(imports._imports.values())[-1]
+    assert job.done.wait(60)
     for _ in range(2):
-        page = admin_client.get(f"/datasets/add/{adding.token}")
+        page = admin_client.get(f"/datasets/add/{job.token}")
         assert page.status_code == 422
-        assert adding.message in unescape(page.text)
+        assert job.message in unescape(page.text)
         assert f'value="{missing}"' in page.text
-    assert admin_client.get(f"/datasets/add/{adding.token}/progress").json["http"] == 422
+    assert admin_client.get(f"/datasets/add/{job.token}/progress").json["status"] == "failed"
 
 
 def test_an_adding_nobody_knows_is_not_found(admin_client: FlaskClient) -> None:
@@ -186,7 +182,7 @@ def test_the_page_of_a_data_set_shows_figures_rows_and_problems(admin_client: Fl
     page = admin_client.get(small)
     assert page.status_code == 200
     text = text_of(page)
-    for part in ("Rest", "Walk", "Run", "t_acc", "gz", "Rows 1 to 25 of", "Problems found", "SHA-256"):
+    for part in ("Rest", "Walk", "Run", "t_acc", "gz", "Rows 1 to 25 of", "Problems found", "BLAKE2b"):
         assert part in text
     assert f"{small}/distribution.svg" in page.text
 

@@ -10,12 +10,14 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.har.datasets.description import from_yaml
 from app.services.datasets import imports, library
+from app.services.errors import NotFound
 from tests.bad_inputs import zipped
 from tests.synthetic import kinelab_csv
 from tests.tables import labelled
@@ -39,8 +41,8 @@ def send(client: FlaskClient, files: dict[str, bytes | str], **more: str) -> Tes
 def asked(client: FlaskClient, files: dict[str, bytes | str] | None = None, **more: str) -> str:
     """Send files and return the address at which they are to be described."""
     progress = send(client, own_files() if files is None else files, **more).location
-    adding = imports.get(progress.rpartition("/")[2])
-    assert adding.done.wait(60)
+    job = imports.get(progress.rpartition("/")[2])
+    assert job.done.wait(60)
     response = client.get(progress)
     assert response.status_code == 302, words(response)
     assert response.location == f"{progress}/describe"
@@ -82,7 +84,7 @@ def test_unknown_files_are_surveyed_guessed_described_and_added(app: Flask, admi
         "March/1_1.csv",
     ):
         assert expected in text
-    assert "waits for you to say where its labels" in words(admin_client.get("/datasets/"))
+    assert "needs you to say where its labels" in words(admin_client.get("/datasets/"))
     response = described(admin_client, address, label_from="folder")
     assert response.location == "/datasets/own"
     text = words(admin_client.get("/datasets/own"))
@@ -156,6 +158,21 @@ def test_what_fails_in_mid_work_asks_again_and_leaves_nothing_half_written(
     assert described(admin_client, address, **{"columns__sensors__0__x": "x_acc"}).location == "/datasets/own"
 
 
+def test_a_second_press_on_add_begins_nothing_more(app: Flask, admin_client: FlaskClient) -> None:
+    address = asked(admin_client)
+    form = chosen(admin_client.get(address).text) | {"label_from": "folder", "submit": "Add data set"}
+    job = imports.get(address.split("/")[3])
+    with FileLock(app.config["INSTANCE"] / "datasets" / "conversion.lock"):
+        assert admin_client.post(address, data=form).status_code == 302
+        assert job.description is not None
+        with pytest.raises(NotFound, match="no longer need a description"):
+            imports.start_described(job, job.description)
+        with pytest.raises(NotFound, match="no longer need a description"):
+            imports.cancel(job)
+    assert job.done.wait(60)
+    assert [dataset.name for dataset in library.list_datasets()] == ["own"]
+
+
 def test_the_description_can_be_saved_for_the_command_line(admin_client: FlaskClient) -> None:
     address = asked(admin_client)
     form = chosen(admin_client.get(address).text)
@@ -177,7 +194,7 @@ def test_somebody_elses_files_are_not_found(
         other.post(address.replace("describe", "cancel")),
     ):
         assert response.status_code == 404
-    assert "waits for you" not in words(other.get("/datasets/"))
+    assert "needs you to say" not in words(other.get("/datasets/"))
     assert log_in("user").get(address).status_code == 403
     assert admin_client.post(address.replace("describe", "cancel")).location == "/datasets/"
     assert left(app) == []
@@ -188,7 +205,7 @@ def test_files_that_wait_for_more_than_a_day_are_deleted(
     app: Flask, admin_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = asked(admin_client)
-    monkeypatch.setattr(imports, "WAITS_S", -1.0)
+    monkeypatch.setattr(imports, "MAX_WAIT_S", -1.0)
     send(admin_client, {"a.txt": "Dear colleague"}, name="other")
     time.sleep(0.1)
     assert admin_client.get(address).status_code == 404

@@ -1,9 +1,9 @@
-"""Adding a data set from the page: a thread of the server converts it while the page shows how far it is.
+"""Imports of data sets from the page: a thread of the server converts the files while the page shows the progress.
 
 Files that are no known data set, but recordings, wait until the administrator has described them.
 
-What is known of an adding lives in memory: when the server goes away in mid-conversion, nothing of it is kept, and
-``datasets.sweep_leftovers`` clears the disk at the next start.
+What is known of an import is kept in memory: when the server stops during a conversion, nothing of it is kept, and
+``library.sweep_leftovers`` clears the disk at the next start.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import shutil
 import time
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import IO, TYPE_CHECKING, Any
@@ -36,14 +37,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEPT = 20  # finished or failed addings whose outcome can still be looked up
+KEPT = 20  # finished or failed imports whose outcome can still be looked up
 MEBIBYTE = 1024 * 1024
-
-WAITS_S = 24 * 3600.0
+MAX_WAIT_S = 24 * 3600.0  # for a description; then the files are deleted
 LOOKED_AT = 40  # files among which one is looked for that a mapping is tried on
 
-_addings: dict[str, DatasetImport] = {}
+_imports: dict[str, DatasetImport] = {}
 _lock = Lock()
+
+
+class ImportStatus(str, Enum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    NEEDS_DESCRIPTION = "needs_description"
+
+
+Outcome = tuple[ImportStatus, str, "Exception | None"]  # with the message for the person, and the error behind it
 
 
 @dataclass
@@ -56,15 +66,19 @@ class DatasetImport:
     token: str = field(default_factory=lambda: uuid4().hex)
     added_by_id: int | None = None
     location: Path = field(default=Path(), repr=False)
-    status: str = "running"  # then "finished", "failed", or "asks": to be described first
+    status: ImportStatus = ImportStatus.RUNNING
     stage: str = Stage.WAITING.label
     fraction: float | None = None
-    message: str = ""  # why it failed, or asks
-    http_status: int = 200  # what a page that shows it answers with
+    message: str = ""  # why it failed, or needs a description
+    error: Exception | None = None  # that made it fail
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
     done: Event = field(default_factory=Event, repr=False)
     description: Description | None = None
+
+    @property
+    def needs_description(self) -> bool:
+        return self.status is ImportStatus.NEEDS_DESCRIPTION
 
     @property
     def waits_s(self) -> float:
@@ -80,16 +94,23 @@ class DatasetImport:
         self.stage = Stage(event["stage"]).label
         self.fraction = event.get("fraction")
 
-    def end(self, status: str, http_status: int, message: str = "") -> None:
+    def restart(self, description: Description) -> None:
+        """Go back to the state of an import that has just begun."""
+        self.status, self.stage, self.message, self.error = ImportStatus.RUNNING, Stage.WAITING.label, "", None
+        self.fraction, self.started, self.ended = None, time.monotonic(), None
+        self.description = description
+        self.done.clear()
+
+    def end(self, status: ImportStatus, message: str = "", error: Exception | None = None) -> None:
         """Note the outcome."""
-        self.status, self.http_status, self.message, self.ended = status, http_status, message, time.monotonic()
+        self.status, self.message, self.error, self.ended = status, message, error, time.monotonic()
         self.done.set()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the progress page polls."""
         return {
-            "name": self.name, "status": self.status, "stage": self.stage, "fraction": self.fraction,
-            "elapsed_s": round(self.elapsed_s, 1), "message": self.message, "http": self.http_status,
+            "name": self.name, "status": self.status.value, "stage": self.stage, "fraction": self.fraction,
+            "elapsed_s": round(self.elapsed_s, 1), "message": self.message,
         }  # fmt: skip
 
 
@@ -97,7 +118,7 @@ class DatasetImport:
 class Preview:
     """What a description makes of the files."""
 
-    told: tuple[tuple[str, FileLabels], ...]  # by file
+    labels: tuple[tuple[str, FileLabels], ...]  # by file
     left_out: tuple[tuple[str, str], ...]  # files that match nothing, and why
     facts: RecordingSummary | None  # of the first file that is read by a mapping of columns
 
@@ -118,50 +139,67 @@ def start_import(
     if (upload is None) == (not path):
         raise Invalid("Choose a file to upload or give a path on the server: one of the two.", field="path")
     library.check_name(name)
-    if any(adding.name == name for adding in running()):
-        raise Conflict(f"“{name}” is already being added.")
-    adding = DatasetImport(name, filename if upload else path, is_upload=upload is not None, added_by_id=added_by_id)
-    adding.location = _receive(upload, adding.token) if upload else library.path_from_text(path)
-    with _lock:
-        _addings[adding.token] = adding
+    job = DatasetImport(name, filename if upload else path, is_upload=upload is not None, added_by_id=added_by_id)
+    if upload:
+        job.location = Path(current_app.config["UPLOADS"]) / f"{library.UPLOAD_PREFIX}{job.token}"
+    else:
+        job.location = library.path_from_text(path)
+    with _lock:  # of two presses on the button, one begins
+        if any(other.name == name for other in running()):
+            raise Conflict(f"“{name}” is already being added.")
+        _imports[job.token] = job
         _forget_old()
-    _begin(adding, describe=describe)
-    return adding
+    try:
+        if upload:
+            _receive(upload, job.location)
+        _begin(job, describe=describe)
+    except BaseException:
+        _forget(job)
+        raise
+    return job
 
 
-def _begin(adding: DatasetImport, **options: Any) -> None:
+def _begin(job: DatasetImport, **options: Any) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    Thread(target=_work, args=(app, adding), kwargs=options, daemon=True).start()
+    Thread(target=_work, args=(app, job), kwargs=options, daemon=True).start()
 
 
 def _forget_old() -> None:
     """Forget what ended long ago, and what has been waiting for a description for a day."""
-    ended = [adding for adding in _addings.values() if adding.done.is_set() and adding.status != "asks"][:-KEPT]
-    for old in [*ended, *(each for each in _addings.values() if each.status == "asks" and each.waits_s > WAITS_S)]:
-        del _addings[old.token]
-        _delete_upload(old)
+    ended = [job for job in _imports.values() if job.done.is_set() and not job.needs_description][:-KEPT]
+    for old in [*ended, *(job for job in _imports.values() if job.needs_description and job.waits_s > MAX_WAIT_S)]:
+        _forget(old)
 
 
-def get_asking(token: str, user_id: int) -> DatasetImport:
-    """Return an adding that waits for this person to describe it."""
-    adding = get(token)
-    if adding.added_by_id != user_id or adding.status != "asks":
+def _forget(job: DatasetImport) -> None:
+    _imports.pop(job.token, None)
+    _delete_upload(job)
+
+
+def get_undescribed(token: str, user_id: int) -> DatasetImport:
+    """Return an import that waits for this person to describe its files."""
+    job = get(token)
+    _check_undescribed(job, job.added_by_id == user_id)
+    return job
+
+
+def _check_undescribed(job: DatasetImport, is_theirs: bool = True) -> None:
+    if not job.needs_description or not is_theirs:
         raise NotFound(
             "These files no longer need a description: they were added, or the import was cancelled. Start again."
         )
-    return adding
 
 
-def asking(user_id: int) -> list[DatasetImport]:
-    """Return what waits for this person to describe it."""
-    return [each for each in list(_addings.values()) if each.status == "asks" and each.added_by_id == user_id]
+def list_undescribed(user_id: int) -> list[DatasetImport]:
+    """Return the imports that wait for this person to describe their files."""
+    return [job for job in list(_imports.values()) if job.needs_description and job.added_by_id == user_id]
 
 
-def survey(adding: DatasetImport) -> Survey:
-    """Look at the files of an adding."""
+def survey(job: DatasetImport) -> Survey:
+    """Look at the files of an import."""
     from app.har.datasets.survey import survey as look
 
-    with open_files(adding.location, adding.source) as members:
+    with open_files(job.location, job.source) as members:
         return look(members)
 
 
@@ -177,7 +215,7 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     return survey.suggest(found, columns)
 
 
-def preview(adding: DatasetImport, description: Description) -> Preview:
+def preview(job: DatasetImport, description: Description) -> Preview:
     """Return which label and subject each file would get; tables are read and checked, recordings are not.
 
     Raises
@@ -189,43 +227,42 @@ def preview(adding: DatasetImport, description: Description) -> Preview:
     from app.har.recordings.mappings.dry_run import dry_run
 
     facts = None
-    with open_files(adding.location, adding.source) as members:
+    with open_files(job.location, job.source) as members:
         assignment = LabelAssignment(description, members)
-        told = [(member.name, assignment.for_file(member.name)) for member in assignment.candidates]
+        labels = [(member.name, assignment.for_file(member.name)) for member in assignment.candidates]
         if description.columns is not None:
             some = assignment.candidates[:LOOKED_AT]
             unknown = mapping.unknown_tables(some)[0][:1]
             if description.columns.files:
-                unknown, _ = mapping.fitting(some, description.columns, adding.source)
+                unknown, _ = mapping.fitting(some, description.columns, job.source)
             facts = next(iter(dry_run(unknown, description.columns)), None)
     return Preview(
-        tuple((name, each) for name, each in told if not each.missing),
-        tuple((name, each.missing) for name, each in told if each.missing),
+        tuple((name, found) for name, found in labels if not found.missing),
+        tuple((name, found.missing) for name, found in labels if found.missing),
         facts,
     )
 
 
-def start_described(adding: DatasetImport, description: Description) -> None:
+def start_described(job: DatasetImport, description: Description) -> None:
     """Begin to add files as they were described; when that fails, they wait for a better description."""
-    library.check_name(adding.name)
-    adding.status, adding.stage, adding.message, adding.http_status = "running", Stage.WAITING.label, "", 200
-    adding.fraction, adding.started, adding.ended = None, time.monotonic(), None
-    adding.description = description
-    adding.done.clear()
-    _begin(adding)
+    library.check_name(job.name)
+    with _lock:
+        _check_undescribed(job)
+        job.restart(description)
+    _begin(job)
 
 
-def cancel(adding: DatasetImport) -> None:
+def cancel(job: DatasetImport) -> None:
     """Forget files that wait to be described, and delete them if they were uploaded."""
     with _lock:
-        _addings.pop(adding.token, None)
-    _delete_upload(adding)
+        _check_undescribed(job)
+        _forget(job)
 
 
 def get(token: str) -> DatasetImport:
-    """Return the adding behind a progress page's address."""
+    """Return the import behind a progress page's address."""
     try:
-        return _addings[token]
+        return _imports[token]
     except KeyError:
         raise NotFound(
             "This import no longer exists: it finished long ago, or the server was restarted. "
@@ -235,67 +272,65 @@ def get(token: str) -> DatasetImport:
 
 def running() -> list[DatasetImport]:
     """Return what is being added at this moment."""
-    return [adding for adding in list(_addings.values()) if not adding.done.is_set()]
+    return [job for job in list(_imports.values()) if not job.done.is_set()]
 
 
-def _receive(upload: IO[bytes], token: str) -> Path:
-    path = Path(current_app.config["UPLOADS"]) / f"{library.UPLOAD_PREFIX}{token}"
-    try:
-        with path.open("xb") as file:
-            shutil.copyfileobj(upload, file, MEBIBYTE)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
+def _receive(upload: IO[bytes], path: Path) -> None:
+    with path.open("xb") as file:
+        shutil.copyfileobj(upload, file, MEBIBYTE)
 
 
-def _delete_upload(adding: DatasetImport) -> None:
-    if adding.is_upload:
-        adding.location.unlink(missing_ok=True)
+def _delete_upload(job: DatasetImport) -> None:
+    if job.is_upload:
+        job.location.unlink(missing_ok=True)
 
 
-def _work(app: Flask, adding: DatasetImport, describe: bool = False) -> None:
-    outcome: tuple[str, int, str]
+def _work(app: Flask, job: DatasetImport, describe: bool = False) -> None:
     with app.app_context():
         try:
-            if describe:
-                outcome = _asks(adding, "")
-            else:
-                source = adding.source if adding.is_upload else None
-                library.add(
-                    adding.name,
-                    adding.location,
-                    source=source,
-                    added_by_id=adding.added_by_id,
-                    on_event=adding.on_event,
-                    description=adding.description,
-                )
-                outcome = "finished", 200, ""
-        except UnrecognisedData as error:
-            outcome = _asks(adding, str(error)) if adding.description is None else ("asks", 422, str(error))
-        except HarError as error:
-            outcome = "asks" if adding.description else "failed", 422, str(error)
-        except ServiceError as error:
-            outcome = "failed", error.status, str(error)
+            outcome = _convert(job, describe)
         except Exception as error:  # the person must hear of it, whatever it was
-            log.exception("adding data set %s failed", adding.name)
+            log.exception("adding data set %s failed", job.name)
             what = error.strerror if isinstance(error, OSError) and error.strerror else "an unexpected error"
-            outcome = "failed", 500, f"The data set was not added: {what}. See the server's log for details."
-        if outcome[0] != "asks":
-            _delete_upload(adding)
-    adding.end(*outcome)
+            outcome = (
+                ImportStatus.FAILED,
+                f"The data set was not added: {what}. See the server's log for details.",
+                error,
+            )
+        if outcome[0] is not ImportStatus.NEEDS_DESCRIPTION:
+            _delete_upload(job)
+    job.end(*outcome)
 
 
-def _asks(adding: DatasetImport, message: str) -> tuple[str, int, str]:
+def _convert(job: DatasetImport, describe: bool) -> Outcome:
+    try:
+        if describe:
+            return _ask_for_description(job)
+        source = job.source if job.is_upload else None
+        library.add(
+            job.name, job.location, source=source, added_by_id=job.added_by_id, on_event=job.on_event,
+            description=job.description,
+        )  # fmt: skip
+    except UnrecognisedData as error:
+        if job.description is None:
+            return _ask_for_description(job, error)
+        return ImportStatus.NEEDS_DESCRIPTION, str(error), None
+    except HarError as error:
+        status = ImportStatus.FAILED if job.description is None else ImportStatus.NEEDS_DESCRIPTION
+        return status, str(error), error
+    except ServiceError as error:
+        return ImportStatus.FAILED, str(error), error
+    return ImportStatus.FINISHED, "", None
+
+
+def _ask_for_description(job: DatasetImport, reason: UnrecognisedData | None = None) -> Outcome:
     """Ask for a description if the files are recordings at all."""
     try:
-        found = survey(adding)
+        found = survey(job)
     except HarError as error:
-        return "failed", 422, str(error)
+        return ImportStatus.FAILED, str(error), error
     if found.known or found.unknown:
-        return "asks", 200, message
-    return (
-        "failed",
-        422,
-        message or f"{adding.source}: contains no recording in a known layout and no table of numbers.",
-    )
+        return ImportStatus.NEEDS_DESCRIPTION, str(reason or ""), None
+    nothing = f"{job.source}: contains no recording in a known layout and no table of numbers."
+    reason = reason or UnrecognisedData(nothing)
+    return ImportStatus.FAILED, str(reason), reason

@@ -1,21 +1,21 @@
 "use strict";
 
-// Adding: show how far the conversion is; when it has ended, this same address shows how it ended.
-const adding = document.querySelector("[data-progress-url]");
-if (adding) {
-  const bar = adding.querySelector(".progress-bar");
+// Import: show how far the conversion is; when it has ended, this same address shows how it ended.
+const panel = document.querySelector("[data-progress-url]");
+if (panel) {
+  const bar = panel.querySelector(".progress-bar");
   const poll = async () => {
     try {
-      const answer = await fetch(adding.dataset.progressUrl, { headers: { Accept: "application/json" } });
+      const answer = await fetch(panel.dataset.progressUrl, { headers: { Accept: "application/json" } });
       const progress = await answer.json();
       if (!answer.ok || progress.status !== "running") return window.location.reload();
-      adding.querySelector("[data-stage]").textContent = progress.stage;
-      adding.querySelector("[data-elapsed]").textContent = `${Math.round(progress.elapsed_s)} s`;
+      panel.querySelector("[data-stage]").textContent = progress.stage;
+      panel.querySelector("[data-elapsed]").textContent = `${Math.round(progress.elapsed_s)} s`;
       const percent = Math.round(100 * (progress.fraction ?? 0));
       bar.style.width = `${percent}%`;
       bar.parentElement.setAttribute("aria-valuenow", percent);
     } catch {
-      adding.querySelector("[data-stage]").textContent = "no answer from the server; trying again";
+      panel.querySelector("[data-stage]").textContent = "no answer from the server; trying again";
     }
     return window.setTimeout(poll, 400);
   };

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.har.errors import HarError
 from app.services.datasets import imports, library, recorded_rows
+from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import ServiceError
 from app.web.access import access
@@ -43,7 +44,7 @@ def index() -> Page:
         "datasets/index.html",
         datasets=library.list_datasets(),
         running=imports.running(),
-        asking=imports.asking(current_user.id),
+        undescribed=imports.list_undescribed(current_user.id),
     )
 
 
@@ -57,7 +58,7 @@ def add() -> Page:
         return _refusal(form, 422)
     upload = form.file.data or None
     try:
-        adding = imports.start_import(
+        job = imports.start_import(
             form.name.data.strip(),
             path=(form.path.data or "").strip(),
             upload=upload and upload.stream,
@@ -67,10 +68,10 @@ def add() -> Page:
         )
     except ServiceError as error:
         return _refusal(form, error.status, "" if show_at_field(error, form) else str(error))
-    adding.done.wait(SMALL_FILE_S)
-    if adding.status == "failed":
-        return _refusal(form, adding.http_status, adding.message)
-    url = url_for(".adding", token=adding.token)
+    job.done.wait(SMALL_FILE_S)
+    if job.status is ImportStatus.FAILED:
+        return _refusal(form, status_of(job.error), job.message)
+    url = url_for(".adding", token=job.token)
     return jsonify(url=url) if wants_json() else redirect(url)
 
 
@@ -89,67 +90,67 @@ def _add_page(form: AddForm, message: str = "", source: str = "") -> str:
 @bp.get("/add/<token>")
 @access("admin")
 def adding(token: str) -> Page:
-    adding = imports.get(token)
-    if adding.status == "failed":
-        form = AddForm(formdata=None, name=adding.name, path="" if adding.is_upload else adding.source)
-        return _add_page(form, adding.message, adding.source), adding.http_status
-    if adding.status == "asks":
+    job = imports.get(token)
+    if job.status is ImportStatus.FAILED:
+        form = AddForm(formdata=None, name=job.name, path="" if job.is_upload else job.source)
+        return _add_page(form, job.message, job.source), status_of(job.error)
+    if job.needs_description:
         return redirect(url_for(".describe", token=token))
-    if adding.status == "finished":
-        flash(f"“{adding.name}” was added in {adding.elapsed_s:.0f} s.", "success")
-        return redirect(url_for(".view", name=adding.name))
-    return render_template("datasets/adding.html", adding=adding)
+    if job.status is ImportStatus.FINISHED:
+        flash(f"“{job.name}” was added in {job.elapsed_s:.0f} s.", "success")
+        return redirect(url_for(".view", name=job.name))
+    return render_template("datasets/adding.html", job=job)
 
 
 @bp.get("/add/<token>/describe")
 @access("admin")
 def describe(token: str) -> Page:
-    """Ask where label and subject of each recording are told."""
-    adding = imports.get_asking(token, current_user.id)
-    found = imports.survey(adding)
+    """Ask where the label and subject of each recording come from."""
+    job = imports.get_undescribed(token, current_user.id)
+    found = imports.survey(job)
     table = imports.unknown_tables(found)
     guessed = table.guess.mapping if table else None
-    start = adding.description or imports.suggest(found, guessed)
+    start = job.description or imports.suggest(found, guessed)
     form = DescribeForm(formdata=None, data=answers_of(start, guessed))
     # Before it was described, the message only says that the layout is unknown
-    return _describe_page(adding, found, table, form, adding.message if adding.description else "")
+    return _describe_page(job, found, table, form, job.message if job.description else "")
 
 
 @bp.post("/add/<token>/describe")
 @access("admin")
 def described(token: str) -> Page:
     """Show what a description makes of the files, save it, or add the data set by it."""
-    adding = imports.get_asking(token, current_user.id)
-    found = imports.survey(adding)
+    job = imports.get_undescribed(token, current_user.id)
+    found = imports.survey(job)
     table = imports.unknown_tables(found)
     form = DescribeForm()
     if not (form.submit.data or form.yaml.data):
-        return _describe_page(adding, found, table, form)
+        return _describe_page(job, found, table, form)
     try:
         description = form.description(mapped=table is not None)
         if form.yaml.data:
-            return _yaml(description, adding.name)
-        imports.preview(adding, description)  # a fault in a table is told before any work is begun
-        imports.start_described(adding, description)
+            return _yaml(description, job.name)
+        imports.preview(job, description)  # a fault in a table is shown before any work has begun
+        imports.start_described(job, description)
     except (HarError, ServiceError) as error:
-        return _describe_page(adding, found, table, form, str(error)), status_of(error)
-    adding.done.wait(SMALL_FILE_S)
+        return _describe_page(job, found, table, form, str(error)), status_of(error)
+    job.done.wait(SMALL_FILE_S)
     return redirect(url_for(".adding", token=token))
 
 
 def _describe_page(
-    adding: DatasetImport, found: Survey, table: TablePreview | None, form: DescribeForm, message: str = ""
+    job: DatasetImport, found: Survey, table: TablePreview | None, form: DescribeForm, message: str = ""
 ) -> str:
     fields = form.columns.form
     fields.offer(table.columns if table else (), table.words if table else ())
     form.table.choices = [(name, name) for name in found.tables] or [("", "– none found –")]
     preview, fault = None, ""
     try:
-        preview = imports.preview(adding, form.description(mapped=table is not None))
+        preview = imports.preview(job, form.description(mapped=table is not None))
     except HarError as error:
         fault = str(error).removeprefix("The description: ")
     return render_template(
-        "datasets/describe.html", adding=adding, found=found, table=table, form=form, fields=fields, preview=preview,
+        "datasets/describe.html", job=job, found=found, table=table, form=form, fields=fields, preview=preview,
         fault=fault, message=message, reasons=reasons_for(fields, table.guess) if table else {}, shown=FILES_SHOWN,
     )  # fmt: skip
 
@@ -163,7 +164,7 @@ def _yaml(description: Description, name: str) -> Response:
 @bp.post("/add/<token>/cancel")
 @access("admin")
 def cancel(token: str) -> BaseResponse:
-    imports.cancel(imports.get_asking(token, current_user.id))
+    imports.cancel(imports.get_undescribed(token, current_user.id))
     flash("The import was cancelled. Nothing was added.", "success")
     return redirect(url_for(".index"))
 

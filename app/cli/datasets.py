@@ -69,7 +69,7 @@ def info(name: str, as_json: bool) -> None:
         return
     summary = dataset.summary
     click.echo(f"{dataset.name}: {summary['format_title']}, {_in_short(dataset)}")
-    click.echo(f"from {dataset.source}, added {dataset.created:%Y-%m-%d %H:%M} UTC, BLAKE2b {dataset.fingerprint}")
+    click.echo(f"from {dataset.source}, added {dataset.created:%Y-%m-%d %H:%M} UTC, BLAKE2b-256 {dataset.fingerprint}")
     click.echo(f"{summary['sampling_rate_hz']:g} Hz, {', '.join(summary['channels'])}, gravity {summary['gravity']}")
     for activity, windows in summary["activities"].items():
         click.echo(f"  {activity}: {windows:,} windows")

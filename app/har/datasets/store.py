@@ -59,7 +59,7 @@ class Summary:
     gravity: Gravity
     rows: int
     problems: tuple[Problem, ...]
-    fingerprint: str  # BLAKE2b of the input
+    fingerprint: str  # BLAKE2b, 256 bits, of the input
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -113,7 +113,7 @@ def build_store(
 
 
 def fingerprint_of(path: Path) -> str:
-    """Return the BLAKE2b of a file, or of the names and BLAKE2b of a folder's files."""
+    """Return the BLAKE2b of a file as `b2sum -l 256` prints it; of a folder, that of its files' digests and names."""
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
         names = [file.relative_to(path).as_posix() for file in files]

@@ -29,15 +29,15 @@ class AeonModel(Classifier):
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         on_event({"stage": "learning", "fraction": 0.0})
-        self._model = self._estimator(seed).fit(signals(windows), windows.y)
+        self.model_ = self._estimator(seed).fit(signals(windows), windows.y)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
         probabilities = np.zeros((len(windows), len(self.activities)), np.float32)
-        probabilities[:, self._model.classes_] = self._probabilities(signals(windows))
+        probabilities[:, self.model_.classes_] = self._probabilities(signals(windows))
         return probabilities
 
     def _probabilities(self, X: FloatArray) -> FloatArray:
-        return np.asarray(self._model.predict_proba(X))
+        return np.asarray(self.model_.predict_proba(X))
 
 
 class MiniRocket(AeonModel):
@@ -58,7 +58,7 @@ class MiniRocket(AeonModel):
         )
 
     def _probabilities(self, X: FloatArray) -> FloatArray:
-        scores = self._model.decision_function(X)
+        scores = self.model_.decision_function(X)
         scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores  # of two activities: one score
         return np.asarray(softmax(scores, axis=1))
 

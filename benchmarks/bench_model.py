@@ -27,7 +27,8 @@ from app.har.evaluation.splits import split_windows
 from app.har.evaluation.types import Protocol
 from app.har.progress import Event
 from app.har.training.config import TrainConfig
-from app.har.training.experiment import describe_split, fit_and_score
+from app.har.training.experiment import fit_and_score
+from app.har.training.results import describe_split
 from app.har.windows import WindowSet, make_windows
 from benchmarks import aeon_models
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.classifiers.model_folder import verify
 from app.har.datasets.store import build_store, open_store
 from app.har.progress import Event
 from app.har.training.config import TrainConfig
-from app.har.training.experiment import DEPLOYABLE_MODEL, run_experiment
+from app.har.training.experiment import run_experiment
 from app.har.windows import WindowSet
 from benchmarks.data import SETS, windows_of
 from config import ROOT

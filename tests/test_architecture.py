@@ -136,8 +136,8 @@ except SystemExit as end:
 
 @pytest.mark.parametrize(
     "code",
-    ["import app", "from app import create_app; create_app()", FIRST_PAGES, HELP],
-    ids=["import", "create_app", "first pages", "flask --help"],
+    ["import app", "from app import create_app; create_app()", FIRST_PAGES, HELP, "import app.har.training.experiment"],
+    ids=["import", "create_app", "first pages", "flask --help", "training"],
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(code: str, tmp_path: Path) -> None:
     assert loaded_by(code, tmp_path) & {*HEAVY, "plotly"} == set()

@@ -79,7 +79,7 @@ def train(
     **signal: Any,
 ) -> None:
     """Train and compare models on a data set."""
-    from app.har.training.experiment import METRIC_NAMES, flat_metrics
+    from app.har.training.results import METRIC_NAMES, flat_metrics
     from app.services.models import model_versions, training
 
     config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, **signal)
@@ -142,7 +142,7 @@ def evaluate(
     **signal: Any,
 ) -> None:
     """Cross-validate models on a data set, the first against the others; nothing is stored as a model."""
-    from app.har.training.experiment import over_folds
+    from app.har.training.results import over_folds
     from app.services.models import training
 
     config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, folds=folds, **signal)

@@ -9,6 +9,8 @@ from flask import Flask, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+
 ABSENT = "–"
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
@@ -30,11 +32,11 @@ class NavigationItem:
 
 
 def init_app(app: Flask) -> None:
-    """Register the filters and ``navigation()``."""
+    """Register the filters, ``navigation()`` and ``deployable_model``, the name of the model that is kept."""
     app.jinja_env.filters.update(
         moment=moment, duration=duration, percent=percent, thousands=thousands, seconds=seconds
     )
-    app.jinja_env.globals["navigation"] = navigation
+    app.jinja_env.globals.update(navigation=navigation, deployable_model=DEPLOYABLE_MODEL)
 
 
 def navigation() -> list[NavigationItem]:

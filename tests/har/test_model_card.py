@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.har.classifiers.base import WindowFormat
 from app.har.evaluation.scores import evaluate
 from app.har.training.model_card import model_card
 from tests import synthetic
 
-ABOUT = {
-    "channels": ("acc_x", "acc_y", "acc_z"),
-    "sampling_rate_hz": 50.0,
-    "window_length_s": 3.0,
-    "gravity": "removed",
-    "activities": ("Rest", "Walk", "Run"),
-}
+FORMAT = WindowFormat(("Rest", "Walk", "Run"), ("acc_x", "acc_y", "acc_z"), 50.0, 150, "removed")
 
 
 def test_the_card_has_the_figures_of_the_test_part_by_activity_and_by_people() -> None:
@@ -30,7 +25,7 @@ def test_the_card_has_the_figures_of_the_test_part_by_activity_and_by_people() -
         "data": {"dataset": "walkers", "fingerprint": "abc"},
         "config": {"overlap": 0.5},
     }
-    card = model_card("walkers", ABOUT, result)
+    card = model_card("walkers", FORMAT, result)
     assert card.startswith("# walkers\n")
     for said in ("1,234 windows of 9 people", "fingerprint `abc`", "people the model was not trained on (6 people)"):
         assert said in card
@@ -39,5 +34,5 @@ def test_the_card_has_the_figures_of_the_test_part_by_activity_and_by_people() -
         assert f"| {activity['activity']} | {activity['precision']:.3f} |" in card
     assert "| worst recognised | 2 |" in card  # six people in five groups
     assert "| best recognised | 1 | 1.000 |" in card
-    flattering = model_card("walkers", ABOUT, {**result, "split": {**split, "protocol": "random"}})
+    flattering = model_card("walkers", FORMAT, {**result, "split": {**split, "protocol": "random"}})
     assert "the very people the model was trained on" in flattering

@@ -39,21 +39,21 @@ def waves() -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
 
 DRAWN: dict[str, tuple[Callable[[], Axes], list[str]]] = {
     "counts": (
-        lambda: plots.confusion([[5, 1, 0], [0, 7, 0], [2, 0, 0]], ACTIVITIES, title="elm-gru-am"),
+        lambda: plots.confusion([[5, 1, 0], [0, 7, 0], [2, 0, 0]], ACTIVITIES, title="ELM-GRU-AM"),
         ["recognised activity", "true activity", "Sit", "7", "ELM-GRU-AM"],
     ),
     "rows": (
         lambda: plots.confusion([[3, 1, 0], [0, 7, 0], [0, 0, 0]], ACTIVITIES, normalise=True),
         ["75", "25", "100"],
     ),
-    "learning": (lambda: plots.learning_curve(EPOCHS, title="lstm")[0], ["LSTM", "epoch", "accuracy (%)", "loss"]),
+    "learning": (lambda: plots.learning_curve(EPOCHS, title="LSTM")[0], ["LSTM", "epoch", "accuracy (%)", "loss"]),
     "importances": (
         lambda: plots.importances([(f"feature {i}", 0.5**i) for i in range(1, 40)], 12)[0],
         ["feature 1", "feature 20", "importance", "the first 12 go on"],
     ),
     "distribution": (lambda: plots.class_distribution({"Sit": 30, "Walk": 1200}), ["Sit", "1200", "windows"]),
     "comparison": (
-        lambda: plots.comparison({"elm-gru-am": metrics(0.95), "random-forest": metrics(0.9)}),
+        lambda: plots.comparison({"ELM-GRU-AM": metrics(0.95), "Random Forest": metrics(0.9)}),
         ["Accuracy", "Precision", "Recall", "F1", "ELM-GRU-AM", "Random Forest", "95 %"],
     ),
     "timeline": (
@@ -95,7 +95,7 @@ def test_a_day_of_bouts_is_one_artist_an_activity() -> None:
 
 
 def test_interval_bars_have_the_intervals_ends() -> None:
-    ax = plots.comparison({"cnn": metrics(0.9)})
+    ax = plots.comparison({"CNN": metrics(0.9)})
     ends = {round(float(y), 6) for segment in ax.collections[0].get_segments() for y in segment[:, 1]}
     assert ends == {85.0, 92.0}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -18,49 +19,103 @@ from app.har.windows import WindowSet
 C = TypeVar("C", bound="Classifier")
 
 
-class Classifier(ABC):
-    """What every model is to the rest: it learns from windows and gives each window's activity a probability."""
+@dataclass(frozen=True)
+class WindowFormat:
+    """What all windows have in common that a model learnt from, and that it takes."""
 
-    name: ClassVar[str]
-    activities: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    sampling_rate_hz: float = 0.0
-    n_timesteps: int = 0
-    gravity: Gravity = "removed"
-    preparation = Preparation()  # of the signals that the windows were cut from
+    activities: tuple[str, ...]
+    channels: tuple[str, ...]
+    sampling_rate_hz: float
+    n_timesteps: int
+    gravity: Gravity
+
+    @classmethod
+    def of(cls, windows: WindowSet) -> WindowFormat:
+        """Return what these windows have in common."""
+        n_timesteps = windows.X.shape[1]
+        return cls(windows.activities, windows.channels, windows.sampling_rate_hz, n_timesteps, windows.gravity)
 
     @property
     def window_length_s(self) -> float:
-        """Return the length of the windows learnt from."""
         return self.n_timesteps / self.sampling_rate_hz
+
+
+class Classifier(ABC):
+    """What every model is to the rest: it learns from windows and gives each window's activity a probability.
+
+    As in scikit-learn, a constructor only keeps its parameters; what `fit` learns is in attributes whose names end in
+    an underscore, declared in the class, and a model that was not fitted has none of them.
+    """
+
+    name: ClassVar[str]
+    preparation = Preparation()  # of the signals that the windows were cut from
+    format_: WindowFormat
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """Return the activities, in the order of the columns of `predict_proba`."""
+        return self.format_.activities
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Return the channels of the windows, in their order."""
+        return self.format_.channels
+
+    @property
+    def sampling_rate_hz(self) -> float:
+        """Return the rate of the windows."""
+        return self.format_.sampling_rate_hz
+
+    @property
+    def n_timesteps(self) -> int:
+        """Return the length of the windows in samples."""
+        return self.format_.n_timesteps
+
+    @property
+    def window_length_s(self) -> float:
+        """Return the length of the windows in seconds."""
+        return self.format_.window_length_s
+
+    @property
+    def gravity(self) -> Gravity:
+        """Return whether the acceleration includes gravity."""
+        return self.format_.gravity
 
     def fit(
         self: C, windows: WindowSet, *, epochs: int | None = None, seed: int = 0, on_event: OnEvent = ignore_event
     ) -> C:
-        """Learn from these windows, and these only.
+        """Learn from these windows, and these only; whatever was learnt before is forgotten.
 
         Parameters
         ----------
+        windows
+            Labelled; they are left as they are.
         epochs
-            Most passes over the data; None leaves it to the model, and a model without epochs takes no notice.
+            Most passes over the data; default None, which leaves it to the model. A model without epochs ignores it.
+        seed
+            Of everything random; default 0.
         on_event
-            Gets the stages as they begin and, of networks, every epoch's figures.
+            Gets the stages as they begin and, of networks, every epoch's figures; default: nobody does.
 
         Raises
         ------
         InsufficientData
             When there is one activity, or an activity of one window.
+        UnusableRecording
+            When a value is missing or infinite.
         """
         check_trainable(windows)
-        self.activities, self.channels = windows.activities, windows.channels
-        self.sampling_rate_hz, self.n_timesteps = windows.sampling_rate_hz, windows.X.shape[1]
-        self.gravity = windows.gravity
-        self._check(windows)
+        self._check_values(windows)
 
         def report(event: Event) -> None:
             on_event({"model": self.name, **event})
 
-        self._fit(windows, epochs, seed, report)
+        self.format_ = WindowFormat.of(windows)
+        try:
+            self._fit(windows, epochs, seed, report)
+        except BaseException:
+            del self.format_  # whoever stopped it has no model
+            raise
         return self
 
     def predict_proba(self, windows: WindowSet) -> FloatArray:
@@ -85,8 +140,8 @@ class Classifier(ABC):
     def _predict_proba(self, windows: WindowSet) -> FloatArray: ...
 
     def check_fitted(self) -> None:
-        """Raise ValueError where the model has not learnt from any windows yet."""
-        if not self.activities:
+        """Raise ValueError unless the model was fitted."""
+        if not hasattr(self, "format_"):
             raise ValueError("fit the model first")
 
     def _check(self, windows: WindowSet) -> None:

@@ -1,9 +1,10 @@
-"""What every model is called and is, for pages and the command line; the models themselves are in `baselines`."""
+"""What every model is called and is, for pages and the command line; `registry` has the models themselves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEPLOYABLE_MODEL = "elm-gru-am"  # the one that becomes a version that people use; the others are there to compare
 OWN = "Kinelab's own"
 FEATURES = "On features of the window: seconds"
 NETWORKS = "Networks on the raw signal: minutes"
@@ -20,7 +21,7 @@ class ModelInfo:
 
 
 CATALOGUE = {
-    "elm-gru-am": ModelInfo(
+    DEPLOYABLE_MODEL: ModelInfo(
         "ELM-GRU-AM",
         "Selected features, GRU, attention and extreme learning machine: the model that is kept.",
         OWN,

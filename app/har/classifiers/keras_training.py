@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 Inputs = FloatArray | Mapping[str, FloatArray]
+Infer = Callable[[Inputs], dict[str, FloatArray]]  # inputs (n, …) → every output of a network
 
 BATCH = 128
 PREDICT_BATCH = 1024
@@ -148,7 +149,7 @@ def _rows(X: Inputs, index: IntArray | slice) -> Any:
     return {name: x[index] for name, x in X.items()} if isinstance(X, Mapping) else X[index]
 
 
-def inference(model: keras.Model, trace: bool = False) -> Callable[[Inputs], dict[str, FloatArray]]:
+def inference(model: keras.Model, trace: bool = False) -> Infer:
     """Return a compiled function from inputs (n, …) to every output of the model, for any n.
 
     ``trace`` compiles it now, which takes about a second, and not at the first call.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from app.har.errors import InsufficientData
 from app.har.evaluation.types import Protocol, Split
@@ -49,6 +48,8 @@ def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int
     InsufficientData
         As `split_windows`, and when there are more folds than subjects (or, at random, than windows of an activity).
     """
+    from sklearn.model_selection import StratifiedKFold
+
     check_trainable(windows)
     if n_folds < 2:
         raise ValueError(f"at least 2 folds are needed, found {n_folds}")
@@ -106,6 +107,8 @@ def check_trainable(windows: WindowSet) -> None:
 
 
 def _at_random(windows: WindowSet, seed: int, fraction: float) -> tuple[IntArray, IntArray]:
+    from sklearn.model_selection import train_test_split
+
     n_activities = len(set(windows.y.tolist()))
     n_test = min(max(round(fraction * len(windows)), n_activities), len(windows) - n_activities)
     train, test = train_test_split(np.arange(len(windows)), test_size=n_test, random_state=seed, stratify=windows.y)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from app.har.classifiers.base import WindowFormat
+
 CARD = "model_card.md"
 GRAVITY = {
     "included": "Acceleration includes gravity; a recording without is refused, unless the phone recorded gravity too.",
@@ -18,15 +20,15 @@ PROTOCOL = {
 }
 
 
-def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> str:
     """Write the card.
 
     Parameters
     ----------
     title : str
         The model's or data set's name.
-    about : mapping
-        ``channels``, ``sampling_rate_hz``, ``window_length_s``, ``gravity``, ``activities`` of the model.
+    windows : WindowFormat
+        What the model was trained on.
     result : mapping
         ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training.
     """
@@ -36,7 +38,7 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
         f"# {title}",
         "Recognises the activity in each window of a recording of worn motion sensors (ELM-GRU-AM).",
         "## Meant for",
-        f"Research on the activities named below, recorded with {', '.join(about['channels'])}, sensors worn as in "
+        f"Research on the activities named below, recorded with {', '.join(windows.channels)}, sensors worn as in "
         "the data it was trained on. Not a medical device: no diagnosis, no alarm and no decision about a person may "
         "rest on it alone.",
         "## Trained on",
@@ -44,9 +46,9 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
             [
                 f"Data set {data.get('dataset', 'unknown')}, fingerprint `{data.get('fingerprint', 'unknown')}`",
                 f"{split['train_windows']:,} windows of {split['train_subjects']} people, seed {split['seed']}",
-                f"Windows of {about['window_length_s']:g} s, overlap {config['overlap']:g}, at "
-                f"{about['sampling_rate_hz']:g} Hz (other rates are resampled)",
-                GRAVITY[about["gravity"]],
+                f"Windows of {windows.window_length_s:g} s, overlap {config['overlap']:g}, at "
+                f"{windows.sampling_rate_hz:g} Hz (other rates are resampled)",
+                GRAVITY[windows.gravity],
                 *_options(config),
             ]
         ),
@@ -69,7 +71,7 @@ def model_card(title: str, about: Mapping[str, Any], result: Mapping[str, Any]) 
         "## Limits",
         _bullets(
             [
-                f"It knows {len(about['activities'])} activities and answers with one of them, whatever was done.",
+                f"It knows {len(windows.activities)} activities and answers with one of them, whatever was done.",
                 "A sensor whose signal is unlike everything in training is left out; where all are, the window is "
                 "marked unfamiliar. Another placement or a turned sensor is not always noticed.",
                 "Nothing is known of how it does by age, sex or illness. Test it on your own people before you rely "

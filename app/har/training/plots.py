@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.har.classifiers.catalogue import CATALOGUE
 from app.har.colours import MISSING, PALETTE, activity_colour
 from app.har.evaluation.types import Metrics
 from app.har.progress import Event
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
-
-
-def model_title(name: str) -> str:
-    """Return a model's name as one writes it."""
-    return CATALOGUE[name].title if name in CATALOGUE else name
 
 
 def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
@@ -161,11 +155,11 @@ def class_distribution(counts: Mapping[str, int], *, ax: Axes | None = None) -> 
 
 
 def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Axes:
-    """Draw accuracy, precision, recall and F1 of several models side by side, with their 95 % intervals."""
+    """Draw accuracy, precision, recall and F1 of several models, by title, side by side, with their 95 % intervals."""
     ax = ax or _axes(max(6.4, 1.2 * len(outcomes) + 4), 4.2)
     width = 0.8 / max(len(outcomes), 1)
     lowest = 100.0
-    for i, (name, metrics) in enumerate(outcomes.items()):
+    for i, (title, metrics) in enumerate(outcomes.items()):
         intervals = [getattr(metrics, score) for score in SCORES]
         values = np.array([100 * interval.value for interval in intervals])
         ends = np.array([[100 * interval.low, 100 * interval.high] for interval in intervals])
@@ -174,7 +168,7 @@ def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Ax
         colour = PALETTE[i % len(PALETTE)]
         # Points, not bars: the axis does not start at nought, and a cut bar misleads.
         marker = "os^Dv"[i % 5]
-        ax.errorbar(x, values, errors, fmt=marker, capsize=4, markersize=7, label=model_title(name), color=colour)
+        ax.errorbar(x, values, errors, fmt=marker, capsize=4, markersize=7, label=title, color=colour)
         lowest = min(lowest, float(ends.min()))
     ax.set_xticks(range(len(SCORES)), list(SCORES.values()))
     ax.set_ylim(max(0.0, 10 * np.floor(lowest / 10) - 10), 100)
@@ -216,7 +210,7 @@ def timeline(
 
 
 def _title(model: str, what: str) -> str:
-    return f"{model_title(model)}: {what[0].lower()}{what[1:]}" if model else what
+    return f"{model}: {what[0].lower()}{what[1:]}" if model else what
 
 
 def _axes(width: float, height: float) -> Axes:

@@ -25,7 +25,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.extensions import db
-from app.har.classifiers.catalogue import CATALOGUE
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.errors import HarError
 from app.har.progress import OnEvent, ignore_event
 from app.har.signals.clocks import MAX_GAP_S
@@ -42,7 +42,6 @@ from app.tables.training_run import RunStatus
 
 log = logging.getLogger(__name__)
 
-DEPLOYABLE_MODEL = "elm-gru-am"
 EVENTS = "events.jsonl"  # in a run's folder
 STOPPED_REASON = "Stopped by a person."
 PAUSES_S = (0.0, 5.0, 30.0)  # before each attempt to write that a run could not be followed

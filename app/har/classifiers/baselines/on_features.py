@@ -33,6 +33,9 @@ class FeatureModel(Classifier):
     """A model that reads `window_features`; one that compares them with each other gets them standardised."""
 
     scaled: ClassVar[bool] = True
+    scaler_: Scaler | None
+    present_: IntArray  # (n_present,) activities that there were windows of
+    answer_: Answer
 
     @abstractmethod
     def _learn(self, X: FloatArray, y: IntArray, windows: WindowSet, seed: int) -> Answer:
@@ -41,15 +44,15 @@ class FeatureModel(Classifier):
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         on_event({"stage": Stage.FEATURES, "fraction": 0.0})
         X = _features(windows)
-        self._scaler = Scaler.of(X) if self.scaled else None
-        self._present, y = np.unique(windows.y, return_inverse=True)
+        self.scaler_ = Scaler.of(X) if self.scaled else None
+        self.present_, y = np.unique(windows.y, return_inverse=True)
         on_event({"stage": Stage.LEARNING, "fraction": 0.2})
-        self._answer = self._learn(self._scaler(X) if self._scaler else X, y, windows, seed)
+        self.answer_ = self._learn(self.scaler_(X) if self.scaler_ else X, y, windows, seed)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
         X = _features(windows)
         probabilities = np.zeros((len(windows), len(self.activities)), np.float32)
-        probabilities[:, self._present] = self._answer(self._scaler(X) if self._scaler else X)
+        probabilities[:, self.present_] = self.answer_(self.scaler_(X) if self.scaler_ else X)
         return probabilities
 
 

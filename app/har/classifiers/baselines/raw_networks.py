@@ -22,6 +22,8 @@ class RawNetwork(Classifier):
     epochs: ClassVar[int] = 20
     rate_hz: ClassVar[float | None] = None  # average neighbouring samples down to about this rate first
     learning_rate: ClassVar[float] = keras_training.LEARNING_RATE
+    scaler_: Scaler  # of the channels
+    infer_: keras_training.Infer
 
     @abstractmethod
     def _build(self, n_steps: int, n_channels: int) -> Any:
@@ -36,18 +38,18 @@ class RawNetwork(Classifier):
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         X = self._inputs(windows)
-        self._scaler = Scaler.of(X.reshape(-1, X.shape[2]))
+        self.scaler_ = Scaler.of(X.reshape(-1, X.shape[2]))
         on_event({"stage": Stage.NETWORK, "fraction": 0.0})
         keras_training.tensorflow_quietly().utils.set_random_seed(seed)
         model = self._build(X.shape[1], X.shape[2])
-        self._train(model, self._scaler(X), windows.y, epochs or self.epochs, seed, on_event)
-        self._infer = keras_training.inference(model)
+        self._train(model, self.scaler_(X), windows.y, epochs or self.epochs, seed, on_event)
+        self.infer_ = keras_training.inference(model)
 
     def _train(self, model: Any, X: FloatArray, y: IntArray, epochs: int, seed: int, on_event: OnEvent) -> None:
         keras_training.Training(model, epochs, seed, on_event).run(X, y, epochs, self.learning_rate)
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
-        return self._infer(self._scaler(self._inputs(windows)))["activity"]
+        return self.infer_(self.scaler_(self._inputs(windows)))["activity"]
 
 
 class LSTM(RawNetwork):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.har.classifiers import keras_training
 from app.har.classifiers.base import Classifier
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.har.classifiers.elm_gru_am import networks
 from app.har.classifiers.elm_gru_am.augmentation import device_copies
 from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
@@ -30,7 +31,6 @@ from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
-Infer = Callable[[keras_training.Inputs], dict[str, FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ActivityClassifier(Classifier):
     >>> model.predict_proba(test_windows).argmax(axis=1)  # doctest: +SKIP
     """
 
-    name = "elm-gru-am"
+    name = DEPLOYABLE_MODEL
 
     # The fitted state: `fit` and `persistence.load_model` set all of it.
     describer_: WindowDescriber
@@ -79,7 +79,7 @@ class ActivityClassifier(Classifier):
     directions_: dict[int, Familiarity]  # of an accelerometer's mean vector, by the number of the sensor
     elm_: ExtremeLearningMachine
     network_: Any  # keras.Model
-    infer_: Infer  # the network, compiled
+    infer_: keras_training.Infer  # the network, compiled
     # By the sensors present: the weight of the network's log probabilities, and of the head's scores
     combinations_: dict[tuple[bool, ...], tuple[float, float]]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.classifiers import keras_training, model_folder
+from app.har.classifiers.base import WindowFormat
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.classifiers.elm_gru_am.convolutions import RandomConvolutions
@@ -47,12 +48,8 @@ def save_model(
         **(extra or {}),
         "model": model.name,
         "model_config": asdict(model.config),
-        "activities": list(model.activities),
-        "channels": list(model.channels),
-        "sampling_rate_hz": model.sampling_rate_hz,
-        "n_timesteps": model.n_timesteps,
+        **asdict(model.format_),
         "window_length_s": model.window_length_s,
-        "gravity": model.gravity,
         "preparation": asdict(model.preparation),
         "importances": model.importances_,
         "combinations": [[list(present), list(weights)] for present, weights in model.combinations_.items()],
@@ -88,11 +85,9 @@ def load_model(folder: Path) -> ActivityClassifier:
         When a file is missing, was changed, or is of another format.
     """
     manifest, arrays, network = model_folder.read(folder)
-    settings = with_current_names(manifest["model_config"])
-    model = ActivityClassifier(ModelConfig(**{**settings, "without": tuple(settings["without"])}))
-    model.activities, model.channels = tuple(manifest["activities"]), tuple(manifest["channels"])
-    model.sampling_rate_hz, model.n_timesteps = manifest["sampling_rate_hz"], manifest["n_timesteps"]
-    model.gravity, model.preparation = manifest["gravity"], Preparation(**manifest.get("preparation", {}))
+    model = ActivityClassifier(_with_tuples(ModelConfig, with_current_names(manifest["model_config"])))
+    model.format_ = _with_tuples(WindowFormat, {field.name: manifest[field.name] for field in fields(WindowFormat)})
+    model.preparation = Preparation(**manifest.get("preparation", {}))
     layout = SensorLayout(model.channels)
     n_sensors, n_devices = len(layout.sensors), len(layout.devices)
     convolutions = tuple(
@@ -123,6 +118,11 @@ def load_model(folder: Path) -> ActivityClassifier:
     }
     model.network_, model.infer_ = network, keras_training.inference(network, trace=True)
     return model
+
+
+def _with_tuples(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Make a dataclass of fields that were stored as JSON, which has lists for tuples."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
 
 
 def _name(prefix: str, field: str, number: int | None) -> str:

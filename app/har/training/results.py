@@ -1,0 +1,152 @@
+"""What comes of a training, as plain data: the content of metrics.json and metrics.csv."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+from scipy.special import stdtrit
+
+from app.har.evaluation.types import Split
+from app.har.progress import Event
+from app.har.windows import WindowSet
+
+LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy", "scipy")
+METRIC_NAMES = ("accuracy", "precision", "recall", "f1")
+
+
+class ModelFigures(TypedDict):
+    """The figures of one model without their intervals, under the names that the command line promises."""
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    fit_seconds: float
+    predict_windows_per_second: float
+    calibration_error: float
+
+
+class SplitSubjects(TypedDict):
+    """Who was trained on, and who was tested on."""
+
+    train: list[str]
+    test: list[str]
+
+
+class SplitDescription(TypedDict):
+    """Which windows, and whose, were trained on and tested on."""
+
+    protocol: str
+    seed: int
+    train_windows: int
+    test_windows: int
+    train_subjects: int
+    test_subjects: int
+    subjects: SplitSubjects
+
+
+class FoldsDescription(SplitDescription):
+    """Several folds together: their usual training part and, tested part by part, everything."""
+
+    folds: int
+
+
+class Result(TypedDict):
+    """All that metrics.json holds."""
+
+    models: dict[str, dict[str, Any]]  # by name: `Metrics.as_dict` of all test windows, and ``folds``, those of each
+    comparisons: list[dict[str, Any]]  # `Comparison` of the first model with each other one
+    split: SplitDescription  # `FoldsDescription`, where there are folds
+    folds: list[SplitDescription]  # each of them; empty for one split
+    activities: list[str]
+    config: dict[str, Any]  # `TrainConfig`
+    data: dict[str, Any]  # name and fingerprint of the data set
+    environment: dict[str, str]
+    history: list[Event]  # those of epochs
+
+
+def flat_metrics(metrics: Mapping[str, Any]) -> ModelFigures:
+    """Return the figures of one model, from `Metrics.as_dict`, without their intervals."""
+    return {
+        "accuracy": metrics["accuracy"]["value"],
+        "precision": metrics["precision"]["value"],
+        "recall": metrics["recall"]["value"],
+        "f1": metrics["f1"]["value"],
+        "fit_seconds": metrics["fit_seconds"],
+        "predict_windows_per_second": metrics["predict_windows_per_second"],
+        "calibration_error": metrics["calibration_error"],
+    }
+
+
+def over_folds(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return of each model the mean of each metric over the folds, its deviation, and a 95 % t interval."""
+    summary: dict[str, dict[str, Any]] = {}
+    for name, metrics in result["models"].items():
+        summary[name] = {"folds": metrics["folds"]}
+        for metric in METRIC_NAMES:
+            values = np.array([fold[metric] for fold in metrics["folds"]])
+            half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
+            summary[name] |= {
+                metric: float(values.mean()),
+                f"{metric}_std": float(values.std(ddof=1)),
+                f"{metric}_interval": [float(values.mean() - half), float(values.mean() + half)],
+                f"{metric}_by_subjects": [metrics[metric]["low"], metrics[metric]["high"]],
+            }
+        rest = ("calibration_error", "fit_seconds", "predict_windows_per_second", "per_activity", "per_subject")
+        summary[name] |= {key: metrics[key] for key in (*rest, "reliability", "coverage", "confusion")}
+    return summary
+
+
+def describe_split(windows: WindowSet, split: Split) -> SplitDescription:
+    """Say which windows and whose were trained on and tested on."""
+    train, test = np.unique(windows.subjects[split.train]), np.unique(windows.subjects[split.test])
+    return {
+        "protocol": split.protocol,
+        "seed": split.seed,
+        "train_windows": len(split.train),
+        "test_windows": len(split.test),
+        "train_subjects": len(train),
+        "test_subjects": len(test),
+        "subjects": {"train": train.tolist(), "test": test.tolist()},
+    }
+
+
+def describe_folds(windows: WindowSet, splits: Sequence[Split]) -> FoldsDescription:
+    """Say what folds are together."""
+    folds = [describe_split(windows, split) for split in splits]
+    everybody = np.unique(windows.subjects).tolist()
+    return {
+        **folds[0],
+        "folds": len(folds),
+        "train_windows": round(float(np.mean([fold["train_windows"] for fold in folds]))),
+        "test_windows": sum(fold["test_windows"] for fold in folds),
+        "test_subjects": len(everybody),
+        "subjects": {"train": everybody, "test": everybody},
+    }
+
+
+def environment() -> dict[str, str]:
+    """Name what computed a result."""
+    return {"python": platform.python_version(), "machine": platform.machine()} | {
+        library: version(library) for library in LIBRARIES
+    }
+
+
+def write_result(result: Result, folder: Path) -> None:
+    """Write metrics.json, with everything, and metrics.csv, a row a model."""
+    (folder / "metrics.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        intervals = [f"{metric}_{end}" for metric in METRIC_NAMES for end in ("value", "low", "high")]
+        others = ("fit_seconds", "predict_windows_per_second", "calibration_error")
+        table.writerow(["model", *intervals, *others])
+        for name, metrics in result["models"].items():
+            figures = [metrics[metric][end] for metric in METRIC_NAMES for end in ("value", "low", "high")]
+            table.writerow([name, *figures, *(metrics[key] for key in others)])

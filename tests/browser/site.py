@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
+ADMINISTRATOR = "chief"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -92,6 +93,17 @@ class Site:
 
 
 @contextmanager
+def running(home: Path) -> Iterator[Site]:
+    """Run the site in a home, and end it where that was not done meanwhile."""
+    site = Site(home).start()
+    try:
+        yield site
+    finally:
+        if site.process.poll() is None:
+            site.stop()
+
+
+@contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Debian's Chromium without a window."""
     with sync_playwright() as playwright:
@@ -105,7 +117,7 @@ def chromium() -> Iterator[Browser]:
 def create_administrator(page: Page, setup_address: str) -> None:
     """Open the one-time address and make the first account."""
     page.goto(setup_address)
-    fill_account(page, "chief")
+    fill_account(page, ADMINISTRATOR)
     page.locator("main form [type=submit]").click()
     page.wait_for_url(re.compile(r"/$"))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
@@ -33,7 +31,8 @@ def check(page: Page, address: str) -> None:
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
     assert not found.response["violations"], f"{address}\n{found.generate_report()}"
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(500)  # plots follow the width a moment later
+    if page.locator(".js-plotly-plot").count():
+        page.wait_for_timeout(500)  # plots follow the width a moment later
     wide = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size({"width": 1280, "height": 900})
     assert wide <= 390, f"{address} is {wide} pixels wide on a phone"
@@ -45,16 +44,6 @@ def test_pages_are_accessible_and_fit_a_phone(admin: Page, site: Site) -> None:
     log_out(admin)
     for path in PUBLIC:
         check(admin, site.address + path)
-    register(admin, site.address, "walker")
+    register(admin, site.address, "visitor")
     for path in USER:
         check(admin, site.address + path)
-
-
-def test_a_page_asks_nothing_of_other_hosts(admin: Page, site: Site) -> None:
-    asked: list[str] = []
-    admin.on("request", lambda request: asked.append(request.url))
-    for path in ADMIN:
-        admin.goto(site.address + path)
-        admin.wait_for_load_state("networkidle")
-    assert asked
-    assert not [url for url in asked if not re.match(re.escape(site.address) + "|data:|blob:", url)]

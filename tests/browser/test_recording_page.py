@@ -65,7 +65,7 @@ def pinch(page: Page, put_down: tuple[float, float], lifted: tuple[float, float]
 
 
 def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Page, site: Site) -> None:
-    register(page, site.address, "walker")
+    register(page, site.address, "follower")
     page.goto(site.address + "/")
     page.get_by_role("button", name="Try it with an example recording").click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
@@ -105,7 +105,7 @@ def test_the_zip_that_a_phone_made_is_understood_and_its_card_says_how(page: Pag
     walk = exports.walk(rate_hz=100.0, seconds=60.0)
     hole = [replace(s, time_s=np.where(s.time_s < 30, s.time_s, s.time_s + 85.6)) for s in walk.streams]
     export = exports.zipped(exports.sensor_logger(replace(walk, streams=tuple(hole))))
-    register(page, site.address, "walker")
+    register(page, site.address, "phoner")
     page.goto(site.address + "/")
     models = page.get_by_label("Recognise with")
     models.select_option(label=next(t for t in models.locator("option").all_inner_texts() if "ku-har" in t))
@@ -128,8 +128,8 @@ def test_the_zip_that_a_phone_made_is_understood_and_its_card_says_how(page: Pag
 def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
     browser: Browser, page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(page, site.address, "walker")
-    url = stored_day(site, monkeypatch, "walker")
+    register(page, site.address, "dayer")
+    url = stored_day(site, monkeypatch, "dayer")
     page.goto(url)
     expect(page.locator(SHOWING)).to_contain_text("fills most of its time")
     points = page.evaluate("document.getElementById('timeline').data.map((t) => t.x.length)")

@@ -10,21 +10,23 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Error, Page, expect
 
-from tests.browser.site import Site, log_out, register, start_training
+from tests.browser.site import ADMINISTRATOR, Site, create_administrator, log_in, log_out, register, start_training
 
 pytestmark = pytest.mark.browser
 MINUTES = 60_000
 
 
-def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: Site, tmp_path: Path) -> None:
-    page = admin
+def test_the_whole_story_from_set_up_to_deleting_a_recording(page: Page, new_site: Site, tmp_path: Path) -> None:
+    site = new_site
+    assert site.setup_address
+    create_administrator(page, site.setup_address)
     page.goto(site.address + "/datasets/")
     page.get_by_role("link", name="physiotherapy-example").first.click()
     expect(page.locator("main")).to_contain_text("7")
 
-    start_training(page, site.address, models=("elm-gru-am", "random-forest"), epochs=3)
+    start_training(page, site.address, models=("elm-gru-am", "naive-bayes"), epochs=1)
     widths = set()
     for _ in range(600):
         if page.locator("#comparison").count():
@@ -41,7 +43,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
     with page.expect_download() as table:
         page.get_by_role("link", name="metrics, CSV").click()
     rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
-    assert [row["model"] for row in rows] == ["elm-gru-am", "random-forest"]
+    assert [row["model"] for row in rows] == ["elm-gru-am", "naive-bayes"]
     page.get_by_role("button", name="Promote").click()
     expect(page.locator("main")).to_contain_text("promoted")
 
@@ -90,7 +92,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(admin: Page, site: 
 
 
 def test_at_first_start_a_user_recognises_a_recording_before_anything_was_trained(page: Page, site: Site) -> None:
-    register(page, site.address, "walker")
+    register(page, site.address, "newcomer")
     page.goto(site.address + "/")
     expect(page.get_by_label("Recognise with").locator("option")).to_have_count(3)
     page.get_by_role("button", name="Try it with an example recording").click()
@@ -125,9 +127,9 @@ def test_a_killed_trainer_leaves_a_failed_run_with_its_reason_and_the_site_goes_
     assert not list((site.home / "model_store").glob("physiotherapy-example/*"))
 
 
-def test_a_restart_in_mid_run_leaves_an_interrupted_run_and_no_trainer_behind(
-    admin: Page, site: Site, browser: Browser
-) -> None:
+def test_a_restart_in_mid_run_leaves_an_interrupted_run_and_no_trainer_behind(page: Page, separate_site: Site) -> None:
+    site, admin = separate_site, page
+    log_in(admin, site.address, ADMINISTRATOR)
     start_training(admin, site.address, models=("elm-gru-am",), epochs=500)
     trainer = trainer_of(site)
     run_path = admin.url.removeprefix(site.address)
@@ -136,8 +138,7 @@ def test_a_restart_in_mid_run_leaves_an_interrupted_run_and_no_trainer_behind(
     _, alive = psutil.wait_procs([trainer], timeout=10)
     assert not alive, "the trainer outlived its server"
     site.start()
-    assert site.setup_address is None or "setup" in site.setup_address
     admin.goto(site.address + run_path)
     expect(admin.locator("#status")).to_contain_text("interrupted")
-    start_training(admin, site.address, models=("random-forest",), epochs=1)
+    start_training(admin, site.address, models=("naive-bayes",), epochs=1)
     expect(admin.locator("#comparison")).to_be_visible(timeout=3 * MINUTES)

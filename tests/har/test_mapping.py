@@ -185,7 +185,7 @@ def test_a_date_that_may_be_read_both_ways_is_told(day: int, doubtful: bool) -> 
     assert doubtful or recording.origin_utc_s == noon.timestamp()
     for problem in recording.problems:
         assert "line 2: T begins with '05/06/2024 12:00:00.000000'" in problem.detail
-        assert problem.action == "read day first, from 5 June 2024 on; only the date is in doubt"
+        assert problem.action == "read day first, from 2024-06-05 on; only the date is in doubt"
 
 
 def test_all_rows_of_a_file_are_read_in_one_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData
 from app.har.evaluation.types import Protocol, Split
@@ -134,7 +135,7 @@ def _draw_people(windows: WindowSet, seed: int, sizes: list[int]) -> tuple[IntAr
     a person who recorded most of an activity into a test part as readily as into training.
     """
     names, person = np.unique(windows.subjects, return_inverse=True)
-    counts = np.zeros((len(names), len(windows.activities)))
+    counts: NDArray[np.float64] = np.zeros((len(names), len(windows.activities)))
     np.add.at(counts, (person, windows.y), 1)
     counts = counts[:, counts.any(axis=0)]
     share_wanted = np.array(sizes)[:, None] / len(names)

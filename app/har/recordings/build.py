@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,9 @@ def raw_stream(
     stamps = frame[time].to_numpy().astype(np.float64, copy=False)  # what is sound is not copied: it may be a day
     values = frame.select(axes).to_numpy().astype(np.float32, copy=False)
     good = np.ones(len(stamps), bool)
-    for column, most in ((stamps, LARGEST_STAMP), *((axis, LARGEST) for axis in values.T)):
+    columns: list[tuple[NDArray[Any], float]] = [(stamps, LARGEST_STAMP)]
+    columns += [(values[:, axis], LARGEST) for axis in range(values.shape[1])]
+    for column, most in columns:
         if not -most <= column.min(initial=0.0) <= column.max(initial=0.0) <= most:  # with a NaN, it is not
             good &= np.abs(column) <= most
     expected = f"numbers in {time}, {', '.join(axes)}"

@@ -283,7 +283,8 @@ def gap_problems(
     joints : where a restarted clock was put on: holes there are not gaps.
     """
     joints = np.empty(0) if joints is None else joints
-    starts, lengths = np.empty(0), np.empty(0)
+    starts: TimeArray = np.empty(0)
+    lengths: TimeArray = np.empty(0)
     owners: list[list[str]] = []
     for stream in streams:
         step = np.diff(stream.time_s)

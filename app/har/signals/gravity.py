@@ -121,7 +121,8 @@ def _separated(
 def _labels_at(stream: Stream, other: Stream) -> NDArray[np.int64] | None:
     if stream.labels is None or other.labels is not None:
         return other.labels
-    return stream.labels[np.maximum(np.searchsorted(stream.time_s, other.time_s, side="right") - 1, 0)]
+    before = np.searchsorted(stream.time_s, other.time_s, side="right") - 1
+    return np.asarray(stream.labels[np.maximum(before, 0)])
 
 
 def _mean(stream: Stream) -> float:

@@ -409,7 +409,7 @@ def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray)
     for stream in streams:
         if stream.labels is not None:
             index = np.searchsorted(stream.time_s, grid, side="right") - 1
-            return stream.labels[np.maximum(index, 0)].astype(np.int16)
+            return np.asarray(stream.labels[np.maximum(index, 0)], np.int16)
     return np.full(len(grid), UNLABELLED, np.int16)
 
 

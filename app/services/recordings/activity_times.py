@@ -70,7 +70,7 @@ def bands(bouts: Bouts, n_activities: int, start_s: float, end_s: float) -> tupl
     columns = with_gaps(Bouts(*(column[seen] for column in vars(bouts).values())), start_s, end_s)
     if len(columns[0]) <= COLUMNS:
         return columns, False
-    edges = np.linspace(start_s, end_s, COLUMNS + 1)
+    edges = np.linspace(start_s, end_s, COLUMNS + 1, dtype=np.float64)
     most = seconds_between(bouts, n_activities, edges).argmax(axis=1)
     most[most == n_activities] = UNLABELLED
     first = np.flatnonzero(np.diff(most, prepend=-2))

@@ -22,6 +22,7 @@ from flask_sqlalchemy.pagination import Pagination
 from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
 from app.har.progress import Stage
+from app.har.types import IntArray
 from app.services.errors import NotFound, ServiceError
 from app.services.models import model_versions
 from app.services.recordings import mappings, predictions, upload_progress
@@ -174,7 +175,7 @@ class BoutPages(Pagination):
 
 def _bout_pages(result: PredictionResult, part: int, clock: WallClock) -> BoutPages:
     columns = with_gaps(result.bout_columns(part), clock.start_s, clock.end_s)
-    order = np.arange(len(columns[0]))
+    order: IntArray = np.arange(len(columns[0]))
     if request.args.get("sort") == "length":
         order = np.argsort(columns[0] - columns[1], kind="stable")
     page = request.args.get("bouts", 1, type=int)

@@ -161,4 +161,4 @@ def fit_sharpness(scores: FloatArray, y: IntArray) -> float:
         log_p: NDArray[np.float64] = log_softmax(np.exp(log_factor) * scores.astype(np.float64), axis=1)
         return float(-log_p[np.arange(len(y)), y].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=LOG_SHARPNESS, method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_SHARPNESS, args=(), method="bounded").x))

@@ -22,11 +22,10 @@ def combine(
 
     ``combinations`` are a and b by the sensors present; rows (n, n_sensors) of no such pattern get those of all.
     """
-    weights = np.tile(np.array(combinations[(True,) * present.shape[1]], np.float32), (len(present), 1))
+    weights: FloatArray = np.tile(np.array(combinations[(True,) * present.shape[1]], np.float32), (len(present), 1))
     for pattern, own in combinations.items():
         weights[(present == pattern).all(axis=1)] = own
-    probabilities: FloatArray = softmax(weights[:, :1] * log_p + weights[:, 1:] * scores, axis=1)
-    return probabilities
+    return np.asarray(softmax(weights[:, :1] * log_p + weights[:, 1:] * scores, axis=1), np.float32)
 
 
 def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple[float, float]:

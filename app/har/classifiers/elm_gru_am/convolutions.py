@@ -92,7 +92,7 @@ def _kernels(seed: int, n_kernels: int, n_steps: int, n_channels: int) -> list[t
     random = np.random.RandomState(seed)
     taps = min(TAPS, n_steps)
     n_dilations = 1 + int(np.log2(max(1, (n_steps - 1) // (taps - 1))))
-    drawn = []
+    drawn: list[tuple[int, FloatArray]] = []
     for number, numbers in enumerate(np.array_split(np.arange(n_kernels), n_dilations)):
         k = len(numbers)
         weights = random.standard_normal((k, n_channels, taps))

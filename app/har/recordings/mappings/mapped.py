@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -272,7 +272,7 @@ def _date_in_doubt(source: Source, column: pl.Series, origin: float) -> Problem:
     row = column.is_not_null().arg_max() or 0
     found = f"line {source.line(row)}: {column.name} begins with {column[row][:60]!r}"
     detail = f"{found}; nothing in it tells whether the day or the month stands first"
-    day = f"{datetime.fromtimestamp(origin, UTC):%-d %B %Y}"
+    day = f"{datetime.fromtimestamp(origin, timezone.utc):%Y-%m-%d}"
     return Problem(
         source.name, ProblemKind.DATE_IN_DOUBT, detail, f"read day first, from {day} on; only the date is in doubt"
     )

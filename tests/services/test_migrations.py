@@ -1,0 +1,114 @@
+"""The migrations build exactly the tables' schema, and lead up and down from every revision with data in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import MetaData, select, text
+
+from app import create_app
+from app.extensions import db
+from app.services import installation
+from config import Config
+
+OLD_CONFIG = {"dataset": "ku-har", "models": ["elm-gru-am"], "protocol": "subject", "any_way_round": True}
+ROWS = {  # by the revision that made their table: what a build of that time wrote
+    "0001": [
+        "INSERT INTO user (id, username, password_hash, email, contact_number, address, role, disabled, "
+        "created) VALUES (1, 'ada', 'x', 'ada@example.org', '+44', '1 High Street', 'ADMIN', 0, '2026-11-20')",
+        "INSERT INTO recording (id, user_id, filename, folder, facts, created) "
+        "VALUES (1, 1, 'walk.csv', 'recording-1', '{}', '2026-11-20')",
+        "INSERT INTO training_run (id, status, reason, config, result, created) "
+        "VALUES (1, 'FINISHED', '', :config, :result, '2026-11-20')",
+        "INSERT INTO model_version (id, name, version, promoted, training_run_id, metrics, notes, created) "
+        "VALUES (1, 'ku-har', 1, 1, 1, '{}', '', '2026-11-20')",
+        "INSERT INTO prediction (id, recording_id, model_version_id, model_label, summary, created) "
+        "VALUES (1, 1, 1, 'ku-har/1', '{}', '2026-11-20')",
+    ],
+    "0002": [
+        "INSERT INTO saved_mapping (id, user_id, name, fingerprint, document, created) "
+        "VALUES (1, 1, 'logger', 'abc', '{}', '2026-11-21')",
+    ],
+    "0003": [],
+}
+REVISIONS = sorted(ROWS)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """Return an application whose database has no table yet."""
+    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    app = create_app(Config())
+    with app.app_context():
+        installation.bind_alembic(app)
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def build(revision: str) -> None:
+    """Make a database of a revision, with rows as a build of that time wrote them."""
+    values = {"config": json.dumps(OLD_CONFIG), "result": json.dumps({"config": OLD_CONFIG, "models": {}})}
+    for step in REVISIONS[: REVISIONS.index(revision) + 1]:
+        upgrade(revision=step)
+        with db.engine.begin() as connection:
+            for statement in ROWS[step]:
+                connection.execute(text(statement), values if ":config" in statement else {})
+
+
+def contents() -> dict[str, list[tuple[object, ...]]]:
+    metadata = MetaData()
+    metadata.reflect(db.engine)
+    with db.engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in metadata.sorted_tables
+            if table.name != "alembic_version"
+        }
+
+
+def test_every_released_revision_is_tested(app: Flask) -> None:
+    files = sorted(path.name[:4] for path in Path(app.config["MIGRATIONS"]).glob("versions/*.py"))
+    assert files == REVISIONS
+
+
+def test_the_migrations_build_exactly_the_tables_of_the_program(app: Flask) -> None:
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        assert compare_metadata(context, db.metadata) == []
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_database_of_any_revision_is_brought_up_to_date_and_keeps_its_rows(empty: Flask, revision: str) -> None:
+    build(revision)
+    before = contents()
+    installation.migrate()
+    after = contents()
+    assert {table: len(rows) for table, rows in after.items()} == {table: len(before.get(table, [])) for table in after}
+    (config, result) = db.session.execute(text("SELECT config, result FROM training_run")).one()
+    for settings in (json.loads(config), json.loads(result)["config"]):
+        assert settings["rotation_augmentation"] is True
+        assert "any_way_round" not in settings
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_a_database_goes_back_to_any_revision_with_its_rows(empty: Flask, revision: str) -> None:
+    build(revision)
+    before = contents()
+    installation.migrate()
+    downgrade(revision=revision)
+    assert contents() == before
+
+
+def test_nothing_is_left_of_a_database_that_goes_back_to_the_beginning(empty: Flask) -> None:
+    build(REVISIONS[-1])
+    downgrade(revision="base")
+    assert contents() == {}

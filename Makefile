@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR
 
-.PHONY: help setup run test lint bench reference-models migration lock
+.PHONY: help setup run test test-fast test-pythons lint bench reference-models migration lock audit
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,12 @@ run: setup ## start the site (HOST, PORT and HAR_HOME are respected)
 test: $(VENV)/.dev ## run all tests, on two cores; some of them: make test ARGS="tests/har -k elm"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings nor long trainings
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" $(ARGS)
+
+test-pythons: $(VENV)/.dev ## start the site and run the fast tests and mypy on every other Python that is promised
+	@bash devtools/test_pythons.sh $(BIN)/uv
+
 lint: $(VENV)/.dev ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --diff .
@@ -50,6 +56,9 @@ reference-models: $(VENV)/.dev ## train the models that come with the program an
 
 migration: $(VENV)/.dev ## write a migration for changed tables: make migration M="what changed"
 	@HAR_HOME=$$(mktemp -d) bash -c '$(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(M)" --rev-id $$(printf %04d $$(( $$(ls migrations/versions/*.py | wc -l) + 1 )))'
+
+audit: $(VENV)/.dev ## look for known vulnerabilities in what is pinned (needs the network)
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.txt
 
 lock: $(VENV)/.dev ## pin requirements*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements.in -o requirements.txt

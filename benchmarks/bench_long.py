@@ -96,7 +96,7 @@ def upload(path: Path) -> dict[str, Any]:
     """Do what an upload does."""
     from app.har.classifiers.elm_gru_am.persistence import load_model
     from app.services.recordings import stored_signal
-    from app.services.recordings.recognition import recognise
+    from app.services.recordings.recognise import recognise
 
     before = peak_mib()
     model = load_model(MODEL)
@@ -109,15 +109,15 @@ def upload(path: Path) -> dict[str, Any]:
         events += 1
         began.setdefault(event["stage"], time.perf_counter())
 
-    result, signals, _ = recognise(path, path.name, lambda: model, "reference", on_event)
+    recognised = recognise(path, path.name, lambda: model, "reference", on_event)
     done = time.perf_counter()
     recognised = peak_mib()
     with tempfile.TemporaryDirectory() as folder:
-        stored_signal.save(Path(folder), signals)
+        stored_signal.save(Path(folder), recognised.signals)
     return {
         "import (s)": round(began["recognising"] - began["reading"], 2),
         "recognition (s)": round(done - began["recognising"], 2),
-        "windows": len(result),
+        "windows": len(recognised.result),
         "storing the signal (s)": round(time.perf_counter() - done, 2),
         "progress reports": events,
         "peak memory (MiB)": recognised,

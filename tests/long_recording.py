@@ -10,7 +10,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.har.signals.types import UNLABELLED, SignalSet
-from app.services.recordings import predictions, stored_signal
+from app.services.recordings import recordings, stored_signal
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.transaction import transaction
 from app.tables import Prediction, StoredRecording
@@ -58,15 +58,15 @@ def a_day(
         start_s=start[breaks],
     )
     result = PredictionResult(
-        model="lab/1",
+        model_label="lab/1",
         activities=ACTIVITIES,
         proba=proba,
         start_s=start,
         end_s=start + WINDOW_S,
-        recording=np.zeros(len(truth), np.int64),
+        recording_index=np.zeros(len(truth), np.int64),
         recording_ids=signals.recording_ids,
-        truth=np.where((np.arange(len(truth)) < len(truth) // 2) & labelled, truth, UNLABELLED).astype(np.int64),
-        truth_activities=ACTIVITIES,
+        labels=np.where((np.arange(len(truth)) < len(truth) // 2) & labelled, truth, UNLABELLED).astype(np.int64),
+        label_activities=ACTIVITIES,
         sensors=("accelerometer", "gyroscope"),
         sensor_attention=np.full((len(truth), 2), 0.5, np.float32),
         unfamiliar=np.zeros(len(truth), bool),
@@ -79,7 +79,7 @@ def store(
     app: Flask, user_id: int, signals: SignalSet | None, result: PredictionResult, filename: str = "day.csv"
 ) -> Prediction:
     """Store a recording of a user as an upload leaves it."""
-    folder = Path(app.config["UPLOADS"]) / f"{predictions.PREFIX}{uuid.uuid4().hex}"
+    folder = Path(app.config["UPLOADS"]) / f"{recordings.PREFIX}{uuid.uuid4().hex}"
     folder.mkdir(mode=0o700)
     (folder / "source").write_text("made up")
     if signals is not None:
@@ -87,4 +87,4 @@ def store(
     with transaction():
         recording = StoredRecording(user_id=user_id, filename=filename, folder=folder.name, facts={"minutes": 0})
         db.session.add(recording)
-        return predictions.add_prediction(recording, result)
+        return recordings.add_prediction(recording, result)

@@ -42,10 +42,10 @@ def map_(file: Path, output: Path | None) -> None:
 def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""
     from app.har.recordings.mappings.mapping import from_yaml
-    from app.services.recordings import predictions
+    from app.services.recordings import recordings
 
     columns = from_yaml(text_of(mapping), mapping.name) if mapping else None
-    result = predictions.predict_file(file, file.name, model, columns=columns)
+    result = recordings.predict_file(file, file.name, model, mapping=columns)
     if as_json:
         print_json(result.as_dict())
         return

@@ -17,9 +17,9 @@ from app.cli.output import json_option, print_json, reports_errors
 @reports_errors
 def quality(file: Path, as_json: bool) -> None:
     """Print the quality card of each recording in FILE."""
-    from app.services.recordings.recognition import examine
+    from app.services.recordings.recognise import examine
 
-    found = examine(file, file.name)[1].as_dict()
+    found = examine(file, file.name).as_dict()
     if as_json:
         print_json(found)
         return

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 from app.extensions import db
 from app.services.datasets import library
 from app.services.models import reference_models, training
-from app.services.recordings import mappings, predictions
+from app.services.recordings import recordings, uploads
 
 
 def bind_alembic(app: Flask) -> None:
@@ -54,5 +54,5 @@ def prepare() -> None:
     training.mark_interrupted()
     library.prepare_at_start()
     reference_models.add_at_start()
-    predictions.remove_orphans()
-    mappings.sweep()
+    recordings.remove_orphans()
+    uploads.sweep()

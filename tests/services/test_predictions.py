@@ -19,7 +19,7 @@ from app.extensions import db
 from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
-from app.services.recordings import predictions
+from app.services.recordings import figures, recordings, uploads
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports
 from tests.long_recording import a_day, store
@@ -28,16 +28,16 @@ from tests.trained import Example, recording_csv, register_model
 
 
 def upload(user: User, content: bytes, name: str = "a.csv", **options: Any) -> Prediction:
-    return predictions.store_and_recognise(user.id, name, io.BytesIO(content), **options)
+    return uploads.store_and_recognise(user.id, name, io.BytesIO(content), **options)
 
 
 def drawn(prediction: Prediction, from_s: float | None = None, to_s: float | None = None) -> dict[str, Any]:
     """Return what is drawn of the first recording of an upload."""
-    recognised = predictions.result(prediction)
-    return predictions.timeline_data(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s)
+    recognised = recordings.result_of(prediction)
+    return figures.timeline_data(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s)
 
 
-def uploads(app: Flask) -> list[Path]:
+def upload_folders(app: Flask) -> list[Path]:
     return list(Path(app.config["UPLOADS"]).iterdir())
 
 
@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_is_told_before_the_model_is_loaded(
         upload(user, b"")
     with pytest.raises(ModelIntegrityError):
         upload(user, recording_csv())
-    assert uploads(app) == []
+    assert upload_folders(app) == []
 
 
 def test_an_upload_is_stored_with_what_was_recognised_in_it(
@@ -79,9 +79,9 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
     assert stages[0] == "reading"
     assert stages[-1] == "recognising"
 
-    stored = predictions.result(prediction)
+    stored = recordings.result_of(prediction)
     (tmp_path / "mine.csv").write_bytes(content)
-    direct = predictions.predict_file(tmp_path / "mine.csv", "mine.csv")
+    direct = recordings.predict_file(tmp_path / "mine.csv", "mine.csv")
     np.testing.assert_allclose(stored.proba, direct.proba, atol=1e-5)
     assert stored.as_dict()["bouts"] == direct.as_dict()["bouts"]
     assert prediction.summary["minutes_per_activity"] == direct.summary()["minutes_per_activity"]
@@ -92,12 +92,12 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
 
 def test_a_file_on_disk_can_be_uploaded_as_well_as_a_stream(user: User, model: ModelVersion, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(recording_csv())
-    prediction = predictions.store_and_recognise(user.id, "a.csv", tmp_path / "a.csv")
+    prediction = uploads.store_and_recognise(user.id, "a.csv", tmp_path / "a.csv")
     assert prediction.summary["windows"] == 4
 
 
 def test_windows_start_anew_after_a_gap_and_the_gap_is_told(user: User, model: ModelVersion) -> None:
-    result = predictions.result(upload(user, recording_csv(16, gap_at_s=7.0)))
+    result = recordings.result_of(upload(user, recording_csv(16, gap_at_s=7.0)))
     starts = result.start_s - result.start_s[0]
     assert len(starts) == 2 + 3
     assert starts[:2] == pytest.approx([0, 3], abs=0.05)
@@ -107,7 +107,7 @@ def test_windows_start_anew_after_a_gap_and_the_gap_is_told(user: User, model: M
 
 def test_the_rate_of_the_file_need_not_be_that_of_the_model(user: User, model: ModelVersion) -> None:
     slow, fast = (upload(user, recording_csv(12.5, rate_hz=rate)) for rate in (25.0, 200.0))
-    assert len(predictions.result(slow)) == len(predictions.result(fast)) == 4
+    assert len(recordings.result_of(slow)) == len(recordings.result_of(fast)) == 4
     views = [drawn(prediction, 2.0, 4.0)["signal"][0] for prediction in (slow, fast)]
     assert views[0]["time_s"] == pytest.approx(views[1]["time_s"])
     assert len(views[0]["time_s"]) == pytest.approx(100, abs=2)  # the model's 50 Hz
@@ -128,13 +128,13 @@ def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_o
     user: User, model: ModelVersion
 ) -> None:
     content = zipped(one=recording_csv(12), two=recording_csv(9), armless=recording_csv(channels=range(3)))
-    result = predictions.result(upload(user, content, "both.zip"))
+    result = recordings.result_of(upload(user, content, "both.zip"))
     assert len(result.recording_ids) == 3
-    assert np.bincount(result.recording).tolist() == [4, 3, 4]
+    assert np.bincount(result.recording_index).tolist() == [4, 3, 4]
     (problem,) = [p for p in result.problems if p.kind == "missing sensor"]
     assert "armless" in problem.source
     assert "gyroscope" in problem.detail
-    armless = result.recording == result.recording_ids.index(problem.source)
+    armless = result.recording_index == result.recording_ids.index(problem.source)
     assert (result.sensor_attention[armless, 1] < 1e-3).all()
     assert (result.sensor_attention[~armless, 1] > 1e-3).any()
 
@@ -142,7 +142,7 @@ def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_o
 def test_a_missing_sensor_is_not_asked_for_where_its_columns_were_not_read(user: User, model: ModelVersion) -> None:
     actions = []
     for content in (recording_csv(channels=range(3)), recording_csv().replace(b"gyro_", b"rotation_")):
-        problems = predictions.result(upload(user, content)).problems
+        problems = recordings.result_of(upload(user, content)).problems
         actions += [problem.action for problem in problems if problem.kind == "missing sensor"]
     assert ["Upload one zip" in action for action in actions] == [True, False]
     assert "not used" in actions[1]
@@ -171,14 +171,14 @@ def test_what_the_model_cannot_take_is_refused_in_words_and_nothing_of_it_remain
 ) -> None:
     with pytest.raises(error, match=f"(?s){words}"):
         upload(user, content)
-    assert uploads(app) == []
+    assert upload_folders(app) == []
     assert count(StoredRecording) == count(Prediction) == 0
 
 
 def test_nothing_remains_when_the_last_step_fails(app: Flask, user: User, model: ModelVersion) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
-        predictions.store_and_recognise(user.id + 4711, "a.csv", io.BytesIO(recording_csv()))
-    assert uploads(app) == []
+        uploads.store_and_recognise(user.id + 4711, "a.csv", io.BytesIO(recording_csv()))
+    assert upload_folders(app) == []
     assert count(StoredRecording) == count(Prediction) == 0
 
 
@@ -189,8 +189,8 @@ def test_without_a_promoted_model_nothing_is_read_and_the_way_out_is_told(
     with pytest.raises(Conflict, match="train a model and make it the default"):
         upload(user, recording_csv())
     with pytest.raises(Conflict, match="administrator"):
-        predictions.predict_file(tmp_path / "nothing.csv", "nothing.csv")
-    assert uploads(app) == []
+        recordings.predict_file(tmp_path / "nothing.csv", "nothing.csv")
+    assert upload_folders(app) == []
 
 
 def test_a_changed_model_refuses_to_recognise_anything(app: Flask, user: User, model: ModelVersion) -> None:
@@ -198,30 +198,30 @@ def test_a_changed_model_refuses_to_recognise_anything(app: Flask, user: User, m
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ModelIntegrityError, match=file.name):
         upload(user, recording_csv())
-    assert uploads(app) == []
+    assert upload_folders(app) == []
 
 
 def test_another_users_recording_does_not_exist_not_even_for_an_administrator(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv())
     for stranger in (a_user("sam"), a_user("ada", "admin")):
-        assert predictions.list_recordings(stranger.id) == []
-        for use in (predictions.get, predictions.delete, predictions.repredict):
+        assert recordings.list_recordings(stranger.id) == []
+        for use in (recordings.get, recordings.delete, recordings.repredict):
             with pytest.raises(NotFound):
                 use(stranger.id, prediction.recording_id)
-    assert predictions.get(user.id, prediction.recording_id).filename == "a.csv"
+    assert recordings.get(user.id, prediction.recording_id).filename == "a.csv"
 
 
 def test_a_prediction_of_another_recording_is_not_found_through_this_one(user: User, model: ModelVersion) -> None:
     first, second = upload(user, recording_csv()), upload(user, recording_csv(15))
     with pytest.raises(NotFound):
-        predictions.get_prediction(first.recording, second.id)
+        recordings.get_prediction(first.recording, second.id)
 
 
 def test_a_deleted_recording_leaves_nothing(app: Flask, user: User, model: ModelVersion) -> None:
     gone, kept = upload(user, recording_csv()), upload(user, recording_csv(15), "kept.csv")
-    predictions.delete(user.id, gone.recording_id)
-    assert [p.name for p in uploads(app)] == [kept.recording.folder]
-    assert [r.filename for r in predictions.list_recordings(user.id)] == ["kept.csv"]
+    recordings.delete(user.id, gone.recording_id)
+    assert [p.name for p in upload_folders(app)] == [kept.recording.folder]
+    assert [r.filename for r in recordings.list_recordings(user.id)] == ["kept.csv"]
     assert count(Prediction) == 1
 
 
@@ -232,8 +232,8 @@ def test_what_a_dead_process_left_is_removed_at_start_and_nothing_else(
     for name in ("recording-dead", "dataset-being-added"):
         (Path(app.config["UPLOADS"]) / name).mkdir()
         (Path(app.config["UPLOADS"]) / name / "source").write_text("half")
-    assert predictions.remove_orphans() == 1
-    assert {p.name for p in uploads(app)} == {kept, "dataset-being-added"}
+    assert recordings.remove_orphans() == 1
+    assert {p.name for p in upload_folders(app)} == {kept, "dataset-being-added"}
 
 
 def test_another_model_can_be_asked_once_and_its_answer_outlives_it(
@@ -241,16 +241,16 @@ def test_another_model_can_be_asked_once_and_its_answer_outlives_it(
 ) -> None:
     prediction = upload(user, recording_csv())
     other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
-    second = predictions.repredict(user.id, prediction.recording_id, other.id)
+    second = recordings.repredict(user.id, prediction.recording_id, other.id)
     assert second.model_label == "clinic/1"
-    assert predictions.repredict(user.id, prediction.recording_id, other.id) is second
-    assert predictions.repredict(user.id, prediction.recording_id) is prediction
+    assert recordings.repredict(user.id, prediction.recording_id, other.id) is second
+    assert recordings.repredict(user.id, prediction.recording_id) is prediction
     assert count(Prediction) == 2
     model_versions.delete(other.id)
     db.session.expire_all()
     assert second.model_version is None
     assert second.model_label == "clinic/1"
-    assert len(predictions.result(second)) == 4
+    assert len(recordings.result_of(second)) == 4
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_file_is_shown_under_its_name_and_never_stored_under_it(
     recording = upload(user, recording_csv(), sent).recording
     assert recording.filename == shown
     assert recording.folder.startswith("recording-")
-    assert {p.name for p in uploads(app)} == {recording.folder}
+    assert {p.name for p in upload_folders(app)} == {recording.folder}
 
 
 def test_the_signal_is_thinned_for_the_plot_and_a_gap_stays_a_gap(user: User, model: ModelVersion) -> None:
@@ -299,7 +299,7 @@ def test_the_time_of_day_that_an_app_writes_down_is_kept_with_what_was_recognise
 ) -> None:
     export = exports.zipped(exports.sensor_logger(exports.walk()))
     prediction = upload(user, export, "2025-05-12_08-00-00.zip")
-    result = predictions.result(prediction)
+    result = recordings.result_of(prediction)
     (origin,) = result.origin_utc_s
     assert origin is not None
     written = [datetime.fromisoformat(bout["start_utc"].replace("Z", "+00:00")) for bout in result.bouts()]
@@ -310,22 +310,22 @@ def test_the_time_of_day_that_an_app_writes_down_is_kept_with_what_was_recognise
 def test_what_an_earlier_version_stored_is_read_without_a_time_of_day(app: Flask, user: User) -> None:
     _, result = a_day(2.0, rate_hz=1.0)
     prediction = store(app, user.id, None, result)
-    assert predictions.result(prediction).origin_utc_s == result.origin_utc_s
+    assert recordings.result_of(prediction).origin_utc_s == result.origin_utc_s
     path = Path(app.config["UPLOADS"]) / prediction.recording.folder / f"{prediction.id}.npz"
     arrays = dict(np.load(path))
     names = json.loads(arrays["names"].tobytes())
     del names["origin_utc_s"]
     np.savez(path, **{**arrays, "names": np.frombuffer(json.dumps(names).encode(), np.uint8)})
-    old = predictions.result(prediction)
+    old = recordings.result_of(prediction)
     assert old.bouts()[0]["start_utc"] is None
     assert [b["start_s"] for b in old.bouts()] == [b["start_s"] for b in result.bouts()]
-    assert predictions.timeline_data(prediction.recording, old, 0)["axis"] == "Time since the start (h:mm:ss)"
+    assert figures.timeline_data(prediction.recording, old, 0)["axis"] == "Time since the start (h:mm:ss)"
 
 
 @pytest.mark.parametrize("file_format", ["png", "svg"])
 def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file_format: str) -> None:
     prediction = upload(user, recording_csv(gap_at_s=6.0), "5$ walk_{$.csv")
-    image = predictions.timeline_image(prediction, 0, file_format)
+    image = figures.timeline_image(prediction, 0, file_format)
     assert image.startswith(b"\x89PNG") if file_format == "png" else b"<svg" in image[:1000]
     assert len(image) > 5000
 
@@ -336,15 +336,15 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
 ) -> None:
     windows_file = data_dir / "ku-har" / "subsamples_60x1803.csv"
     register_model(walking_model, tmp_path, "walking")
-    prediction = predictions.store_and_recognise(user.id, "subsamples.csv", windows_file)
-    result = predictions.result(prediction)
+    prediction = uploads.store_and_recognise(user.id, "subsamples.csv", windows_file)
+    result = recordings.result_of(prediction)
     assert result.layout == "windows"
     assert len(result.windows()) == len(result.bouts()) == 60
     assert {row["activity"] for row in result.windows()} <= {"Rest", "Walk", "Run"}
     # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down, of which the small model knows two
     assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (20, 40)
-    assert predictions.timeline_data(prediction.recording, result, None)["signal"] == []
-    assert predictions.timeline_image(prediction, None, "png").startswith(b"\x89PNG")
+    assert figures.timeline_data(prediction.recording, result, None)["signal"] == []
+    assert figures.timeline_image(prediction, None, "png").startswith(b"\x89PNG")
 
 
 def test_a_sensor_that_is_often_unlike_the_training_is_named(

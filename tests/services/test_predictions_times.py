@@ -22,7 +22,7 @@ from app.services.recordings.activity_times import (
     with_gaps,
 )
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.timeline import rows_of_file, timeline
+from app.services.recordings.timeline import timeline, window_strip_data
 from app.services.recordings.wall_clock import WallClock, time_zone
 from tests.long_recording import a_day
 
@@ -226,30 +226,30 @@ def test_a_range_outside_of_the_recording_is_refused_in_words(
 
 def test_single_windows_are_drawn_row_by_row(day: PredictionResult) -> None:
     n = len(day)
-    rows = replace(day, recording=np.arange(n), recording_ids=tuple(f"row {i + 1}" for i in range(n)))
+    rows = replace(day, recording_index=np.arange(n), recording_ids=tuple(f"row {i + 1}" for i in range(n)))
     assert rows.layout == "windows"
-    near = rows_of_file(rows, 10.5, 20.5)
+    near = window_strip_data(rows, 10.5, 20.5)
     assert [band["text"][1] for band in near["recognised"]] == [f"row {i}" for i in range(11, 21)]
     assert [band["activity"] for band in near["labelled"]] == [
-        day.truth_activities[i] for i in day.truth[10:20].tolist()
+        day.label_activities[i] for i in day.labels[10:20].tolist()
     ]
-    far = rows_of_file(rows, None, None)
+    far = window_strip_data(rows, None, None)
     assert far["thinned"]
     assert len(far["recognised"]) <= COLUMNS
     with pytest.raises(ServiceError, match=r"rows 1 to 28,200"):
-        rows_of_file(rows, 30_000.0, 40_000.0)
+        window_strip_data(rows, 30_000.0, 40_000.0)
     assert list(daily_rows(rows, timezone.utc)) == []
 
 
 def test_agreement_counts_windows_as_the_file_names_them(day: PredictionResult) -> None:
     found = agreement(day, 0)
     assert found is not None
-    labelled = day.truth != UNLABELLED
+    labelled = day.labels != UNLABELLED
     assert found["compared"] == labelled.sum() == sum(row["windows"] for row in found["rows"])
     diagonal = sum(row["recognised"][found["columns"].index(row["activity"])] for row in found["rows"])
-    assert found["right"] == diagonal == ((day.ranked[:, 0] == day.truth) & labelled).sum()
+    assert found["right"] == diagonal == ((day.ranked[:, 0] == day.labels) & labelled).sum()
     assert agreement(a_day(2.0, rate_hz=1.0, labelled=False)[1], 0) is None
-    strange = replace(day, truth_activities=("Bike", *day.truth_activities[1:]))
+    strange = replace(day, label_activities=("Bike", *day.label_activities[1:]))
     rows = {row["activity"]: row for row in agreement(strange, 0)["rows"]}  # type: ignore[index]
     assert not rows["Bike"]["known"]
     assert sum(rows["Bike"]["recognised"]) == rows["Bike"]["windows"]

@@ -18,15 +18,15 @@ WALK_THEN_SIT = np.array([[0.9, 0.1, 0.0], [0.7, 0.2, 0.1], [0.2, 0.8, 0.0], [0.
 def a_result(proba: np.ndarray = WALK_THEN_SIT, **changes: object) -> PredictionResult:
     n = len(proba)
     result = PredictionResult(
-        model="lab/1",
+        model_label="lab/1",
         activities=("Walk", "Sit", "Run"),
         proba=proba,
         start_s=np.arange(n) * 3.0,
         end_s=np.arange(n) * 3.0 + 3.0,
-        recording=np.zeros(n, dtype=np.int64),
+        recording_index=np.zeros(n, dtype=np.int64),
         recording_ids=("a.csv",),
-        truth=np.full(n, UNLABELLED),
-        truth_activities=(),
+        labels=np.full(n, UNLABELLED),
+        label_activities=(),
         sensors=("accelerometer", "watch.gyroscope"),
         sensor_attention=np.tile(np.array([[0.75, 0.25]], np.float32), (n, 1)),
         unfamiliar=np.zeros(n, dtype=bool),
@@ -83,7 +83,7 @@ def test_a_gap_ends_a_bout() -> None:
 
 
 def test_another_recording_ends_a_bout_and_parts_are_told_apart() -> None:
-    result = a_result(recording=np.array([0, 1, 1, 1]), recording_ids=("a.csv", "b.csv"))
+    result = a_result(recording_index=np.array([0, 1, 1, 1]), recording_ids=("a.csv", "b.csv"))
     assert [(b["recording"], b["activity"]) for b in result.bouts()] == [
         ("a.csv", "Walk"),
         ("b.csv", "Walk"),
@@ -93,7 +93,7 @@ def test_another_recording_ends_a_bout_and_parts_are_told_apart() -> None:
 
 
 def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
-    result = a_result(truth=np.array([0, 1, 2, UNLABELLED]), truth_activities=("Walk", "Sit", "Bike"))
+    result = a_result(labels=np.array([0, 1, 2, UNLABELLED]), label_activities=("Walk", "Sit", "Bike"))
     assert result.right.tolist() == [1, 0, UNLABELLED, UNLABELLED]
     summary = result.summary()
     assert (summary["right"], summary["compared"], summary["labels_unknown_to_model"]) == (1, 2, 1)
@@ -103,15 +103,15 @@ def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
 
 
 def test_the_bouts_of_the_file_leave_unlabelled_time_out() -> None:
-    result = a_result(truth=np.array([1, UNLABELLED, 0, 0]), truth_activities=("Walk", "Sit"))
-    assert [(b["activity"], b["start_s"], b["end_s"]) for b in result.bouts(truth=True)] == [
+    result = a_result(labels=np.array([1, UNLABELLED, 0, 0]), label_activities=("Walk", "Sit"))
+    assert [(b["activity"], b["start_s"], b["end_s"]) for b in result.bouts(labelled=True)] == [
         ("Sit", 0.0, 3.0),
         ("Walk", 6.0, 12.0),
     ]
 
 
 def test_single_windows_are_a_layout_of_their_own() -> None:
-    single = a_result(recording=np.arange(4), recording_ids=("row 1", "row 2", "row 3", "row 4"))
+    single = a_result(recording_index=np.arange(4), recording_ids=("row 1", "row 2", "row 3", "row 4"))
     assert single.layout == "windows"
     assert len(single.bouts()) == 4
     assert a_result().layout == "timeline"

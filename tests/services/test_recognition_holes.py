@@ -21,9 +21,9 @@ from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import MOTION, Recording
 from app.har.types import FloatArray, TimeArray
 from app.har.windows import make_windows
-from app.services.recordings import predictions
+from app.services.recordings import figures
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.recognition import recognise
+from app.services.recordings.recognise import recognise
 from app.tables import ModelVersion, User
 from tests import exports, synthetic
 from tests.conftest import ROOT
@@ -52,7 +52,7 @@ def blanked(text: str, gone: Callable[[float], bool], columns: tuple[int, ...] =
 def recognised(text: str | bytes, model: ActivityClassifier, folder: Path) -> PredictionResult:
     path = folder / "walk.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return recognise(path, "walk.csv", lambda: model, "lab/1")[0]
+    return recognise(path, "walk.csv", lambda: model, "lab/1").result
 
 
 def holes(result: PredictionResult) -> list[tuple[str, str]]:
@@ -159,7 +159,7 @@ def test_the_plot_has_a_break_where_the_sensor_stopped_and_none_where_it_ran(use
     assert (len(within["gyro_x"]), None in within["acc_x"]) == (0, False)
     assert prediction.recording.facts["minutes"] == pytest.approx(0.5, abs=0.001)
     assert prediction.summary["minutes"] == pytest.approx(0.5, abs=0.001)
-    assert predictions.timeline_image(prediction, 0, "png").startswith(b"\x89PNG")
+    assert figures.timeline_image(prediction, 0, "png").startswith(b"\x89PNG")
 
 
 def as_before(recording: Recording, model: ActivityClassifier) -> tuple[TimeArray, FloatArray]:
@@ -177,7 +177,8 @@ def test_the_accelerometer_of_a_real_export_is_recognised_through_the_hole(
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted((data_dir / "phone-exports" / "sensor-logger").iterdir()):
             archive.write(file, file.name)
-    result, signals, _ = recognise(path, path.name, lambda: ku_har, "lab/1")
+    recognised = recognise(path, path.name, lambda: ku_har, "lab/1")
+    result, signals = recognised.result, recognised.signals
     start_s, proba = as_before(normalise_units(read_upload(path, path.name)[0]), ku_har)
     assert (len(start_s), len(result)) == (60, 88)
     np.testing.assert_array_equal(result.start_s[:60], start_s)

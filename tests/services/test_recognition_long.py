@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.har.progress import Event
-from app.services.recordings import recognition
-from app.services.recordings.recognition import recognise
+from app.services.recordings import recognise as module
+from app.services.recordings.recognise import recognise
 from tests import synthetic
 from tests.conftest import ROOT
 
@@ -24,22 +24,22 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_windows_recognised_in_runs_are_those_recognised_in_one_piece(
+def test_windows_recognised_in_batches_are_those_recognised_in_one_piece(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.har.classifiers.elm_gru_am.persistence import load_model
 
     model = load_model(ROOT / "reference_models" / "reference-ku-har")
-    whole, *_ = recognise(recording, "walk.csv", lambda: model, "lab/1")
-    monkeypatch.setattr(recognition, "RUN", 7)
+    whole = recognise(recording, "walk.csv", lambda: model, "lab/1").result
+    monkeypatch.setattr(module, "BATCH", 7)
     events: list[Event] = []
-    in_runs, *_ = recognise(recording, "walk.csv", lambda: model, "lab/1", events.append)
-    np.testing.assert_allclose(in_runs.proba, whole.proba, atol=1e-4)
-    for name in ("start_s", "end_s", "recording", "truth", "unfamiliar"):
-        np.testing.assert_array_equal(getattr(in_runs, name), getattr(whole, name))
-    assert (in_runs.recording_ids, in_runs.truth_activities) == (whole.recording_ids, whole.truth_activities)
+    in_batches = recognise(recording, "walk.csv", lambda: model, "lab/1", events.append).result
+    np.testing.assert_allclose(in_batches.proba, whole.proba, atol=1e-4)
+    for name in ("start_s", "end_s", "recording_index", "labels", "unfamiliar"):
+        np.testing.assert_array_equal(getattr(in_batches, name), getattr(whole, name))
+    assert (in_batches.recording_ids, in_batches.label_activities) == (whole.recording_ids, whole.label_activities)
     assert len(whole) == 40
-    assert {whole.truth_activities[i] for i in whole.truth} == {"Walk", "Rest"}
+    assert {whole.label_activities[i] for i in whole.labels} == {"Walk", "Rest"}
     fractions = [event["fraction"] for event in events if event["stage"] == "recognising"]
     assert fractions == [0.0, *(min(7 * i, 40) / 40 for i in range(1, 7))]
     assert list(dict.fromkeys(event["stage"] for event in events)) == ["reading", "resampling", "recognising"]

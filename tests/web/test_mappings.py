@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.har.recordings.mappings.mapping import from_yaml
-from app.services.recordings import mappings
+from app.services.recordings import uploads as service
 from app.tables import ModelVersion, SavedMapping, StoredRecording
 from tests.bad_inputs import zipped
 from tests.tables import ACC, GYRO, TIME, labelled, table
@@ -280,7 +280,7 @@ def test_a_waiting_file_is_its_owners_alone_and_goes_after_a_day(
     half = Path(app.config["UPLOADS"]) / "pending-half"
     half.mkdir()
     os.utime(half, (1, 1))
-    mappings.sweep()
+    service.sweep()
     assert uploads(app) == []
     assert user_client.get(address).status_code == 404
 

@@ -204,7 +204,10 @@ def test_a_file_of_single_windows_has_rows_and_neither_bouts_nor_hours(app: Flas
     _, day = a_day(2.0, rate_hz=1.0)
     n = len(day)
     single = replace(
-        day, recording=np.arange(n), recording_ids=tuple(f"row {i + 1}" for i in range(n)), origin_utc_s=(None,) * n
+        day,
+        recording_index=np.arange(n),
+        recording_ids=tuple(f"row {i + 1}" for i in range(n)),
+        origin_utc_s=(None,) * n,
     )
     url = f"/predictions/{store(app, user.id, None, single, 'windows.csv').recording_id}"
     page = user_client.get(url)

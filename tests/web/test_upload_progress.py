@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.services.recordings import mappings, upload_progress
+from app.services.recordings import upload_progress, uploads
 from app.tables import ModelVersion, User
 from tests.trained import Example, recording_csv, register_model
 
@@ -41,7 +41,7 @@ def test_the_page_learns_the_stage_while_the_file_is_read(app: Flask, user_clien
 
 def test_an_upload_tells_its_stages_in_order(app: Flask, user_client: FlaskClient, model: ModelVersion) -> None:
     events: list[dict[str, Any]] = []
-    mappings.receive_upload(own_id(), "walk.csv", io.BytesIO(recording_csv()), model.id, events.append)
+    uploads.receive(own_id(), "walk.csv", io.BytesIO(recording_csv()), model.id, events.append)
     assert list(dict.fromkeys(event["stage"] for event in events)) == ["reading", "resampling", "recognising"]
     for stage in ("reading", "resampling", "recognising"):
         fractions = [event["fraction"] for event in events if event["stage"] == stage]

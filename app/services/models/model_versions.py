@@ -63,6 +63,22 @@ def get(key: int | str) -> ModelVersion:
     return version
 
 
+def get_or_default(key: int | str | None) -> ModelVersion:
+    """Return a version as `get` does; None is the default model.
+
+    Raises
+    ------
+    Conflict : there is no default model yet.
+    """
+    if key is not None:
+        return get(key)
+    if (default := promoted()) is None:
+        raise Conflict(
+            "There is no default model yet. An administrator must train a model and make it the default first."
+        )
+    return default
+
+
 def promote(key: int | str) -> ModelVersion:
     """Make a version the default model, in place of the one before."""
     version = get(key)

@@ -20,9 +20,9 @@ DAILY_COLUMNS = ("recording", "period", "start", "end", "activity", "minutes")
 Columns = tuple[TimeArray, TimeArray, IntArray, TimeArray]  # start_s, end_s, activity, confidence
 
 
-def clock_of(result: PredictionResult, part: int, zone: tzinfo) -> WallClock:
+def clock_of(result: PredictionResult, recording_index: int, zone: tzinfo) -> WallClock:
     """Return the clock of one recording, from its first window to the end of its last."""
-    mine = result.positions(part)
+    mine = result.positions(recording_index)
     origin = float(result.origins[mine[0]])
     start_s, end_s = float(result.start_s[mine].min()), float(result.end_s[mine].max())
     return WallClock(start_s, end_s, None if np.isnan(origin) else origin, zone)
@@ -78,11 +78,11 @@ def bands(bouts: Bouts, n_activities: int, start_s: float, end_s: float) -> tupl
     return (edges[first], edges[last], most[first], np.full(len(first), np.nan)), True
 
 
-def per_period(result: PredictionResult, part: int, clock: WallClock, kind: Period) -> list[dict[str, Any]]:
+def per_period(result: PredictionResult, recording_index: int, clock: WallClock, kind: Period) -> list[dict[str, Any]]:
     """Return, for each hour or day of a recording, the minutes of each activity that occurs, and those missing."""
     periods = clock.periods(kind)
     edges = np.array([start for start, _ in periods] + [clock.end_s])
-    minutes = seconds_between(result.bout_columns(part), len(result.activities), edges) / 60
+    minutes = seconds_between(result.bout_columns(recording_index), len(result.activities), edges) / 60
     return [
         {
             "start": clock.iso(start),
@@ -97,16 +97,16 @@ def per_period(result: PredictionResult, part: int, clock: WallClock, kind: Peri
 
 def daily(result: PredictionResult, zone: tzinfo) -> list[dict[str, Any]]:
     """Return the hours and days of every recording; single windows have no clock and so none of either."""
-    parts = range(len(result.recording_ids)) if result.layout == "timeline" else range(0)
-    clocks = [(part, clock_of(result, part, zone)) for part in parts]
+    indices = range(len(result.recording_ids)) if result.layout == "timeline" else range(0)
+    clocks = [(i, clock_of(result, i, zone)) for i in indices]
     return [
         {
-            "recording": result.recording_ids[part],
+            "recording": result.recording_ids[i],
             "time": f"time of day, {zone}" if clock.known else "since the start",
-            "hours": per_period(result, part, clock, "hour"),
-            "days": per_period(result, part, clock, "day"),
+            "hours": per_period(result, i, clock, "hour"),
+            "days": per_period(result, i, clock, "day"),
         }
-        for part, clock in clocks
+        for i, clock in clocks
     ]
 
 
@@ -120,21 +120,21 @@ def daily_rows(result: PredictionResult, zone: tzinfo) -> Iterator[dict[str, Any
                     yield dict(zip(DAILY_COLUMNS, row, strict=True))
 
 
-def agreement(result: PredictionResult, part: int | None) -> dict[str, Any] | None:
+def agreement(result: PredictionResult, recording_index: int | None) -> dict[str, Any] | None:
     """Compare what was recognised with what the file says, window by window; None where it says nothing.
 
     ``rows`` has an entry for each activity that the file names: whether the model ``knows`` it, its ``windows``, and
     ``recognised``, how many of them as each of ``columns``.
     """
-    mine = result.positions(part)
-    mine = mine[result.truth[mine] != UNLABELLED]
+    mine = result.positions(recording_index)
+    mine = mine[result.labels[mine] != UNLABELLED]
     if not len(mine):
         return None
-    truth, chosen = result.truth[mine], result.ranked[mine, 0]
-    counts = np.zeros((len(result.truth_activities), len(result.activities)), np.int64)
-    np.add.at(counts, (truth, chosen), 1)
+    labels, chosen = result.labels[mine], result.ranked[mine, 0]
+    counts = np.zeros((len(result.label_activities), len(result.activities)), np.int64)
+    np.add.at(counts, (labels, chosen), 1)
     columns = _in_order(result.activities, np.flatnonzero(counts.sum(axis=0)), result)
-    rows = _in_order(result.truth_activities, np.flatnonzero(counts.sum(axis=1)), result)
+    rows = _in_order(result.label_activities, np.flatnonzero(counts.sum(axis=1)), result)
     right = result.right[mine]
     return {
         "compared": int((right != UNLABELLED).sum()),

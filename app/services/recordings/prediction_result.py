@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
 from app.har.types import FloatArray, IntArray, TimeArray
+from app.services.recordings.sensor_names import in_words
 
 Layout = Literal["timeline", "windows"]
 WINDOW_COLUMNS = (
@@ -42,19 +43,19 @@ class Bouts:
 class PredictionResult:
     """What was recognised, as columns: a day of recording has 28,800 windows.
 
-    ``recording[i]`` is the position in ``recording_ids`` of window i; times are on that recording's own clock.
-    ``truth[i]`` is the position in ``truth_activities`` of the activity that the file itself names, or UNLABELLED.
+    ``recording_index[i]`` is the position in ``recording_ids`` of window i; times are on that recording's own clock.
+    ``labels[i]`` is the position in ``label_activities`` of the activity that the file itself names, or UNLABELLED.
     """
 
-    model: str
+    model_label: str
     activities: tuple[str, ...]
     proba: FloatArray  # (n_windows, n_activities)
     start_s: TimeArray  # (n_windows,)
     end_s: TimeArray  # (n_windows,)
-    recording: IntArray  # (n_windows,)
+    recording_index: IntArray  # (n_windows,)
     recording_ids: tuple[str, ...]
-    truth: IntArray  # (n_windows,)
-    truth_activities: tuple[str, ...]
+    labels: IntArray  # (n_windows,)
+    label_activities: tuple[str, ...]
     sensors: tuple[str, ...]  # modalities that the model can listen to
     sensor_attention: FloatArray  # (n_windows, n_sensors), rows sum to 1; 0 where it did not listen
     unfamiliar: NDArray[np.bool_]  # (n_windows,): unlike anything the model was trained on
@@ -71,7 +72,7 @@ class PredictionResult:
         A clock that stands between the years 2000 and 2100 counts from 1970; an origin that leads elsewhere is none.
         """
         told = [np.nan if origin is None else origin for origin in self.origin_utc_s] or [np.nan]
-        origin = np.array(told, np.float64)[self.recording if self.origin_utc_s else np.zeros(len(self), np.int64)]
+        origin = np.array(told, np.float64)[self.recording_index if self.origin_utc_s else 0 * self.recording_index]
         origin = np.where(np.isnan(origin), 0.0, origin)
         moment = origin + self.start_s
         return np.where((moment >= YEAR_2000) & (moment < YEAR_2100), origin, np.nan)
@@ -90,9 +91,9 @@ class PredictionResult:
     def right(self) -> IntArray:
         """1 right, 0 wrong, UNLABELLED where the file names no activity or one that the model does not know."""
         position = {name: i for i, name in enumerate(self.activities)}
-        as_model = np.array([position.get(name, UNLABELLED) for name in self.truth_activities] + [UNLABELLED])
-        truth = as_model[self.truth]  # UNLABELLED is -1: the last entry
-        return np.where(truth == UNLABELLED, UNLABELLED, (truth == self.ranked[:, 0]).astype(np.int64))
+        as_model = np.array([position.get(name, UNLABELLED) for name in self.label_activities] + [UNLABELLED])
+        labels = as_model[self.labels]  # UNLABELLED is -1: the last entry
+        return np.where(labels == UNLABELLED, UNLABELLED, (labels == self.ranked[:, 0]).astype(np.int64))
 
     @cached_property
     def layout(self) -> Layout:
@@ -102,16 +103,20 @@ class PredictionResult:
     @property
     def all_activities(self) -> tuple[str, ...]:
         """The model's activities, then those that only the file names."""
-        return self.activities + tuple(name for name in self.truth_activities if name not in self.activities)
+        return self.activities + tuple(name for name in self.label_activities if name not in self.activities)
 
-    def positions(self, part: int | None = None) -> IntArray:
+    def positions(self, recording_index: int | None = None) -> IntArray:
         """Return which windows are of one recording (None: all of them)."""
-        return np.flatnonzero(self.recording == part) if part is not None else np.arange(len(self))
+        return (
+            np.flatnonzero(self.recording_index == recording_index)
+            if recording_index is not None
+            else np.arange(len(self))
+        )
 
-    def shown_activities(self, part: int | None = None) -> list[str]:
+    def shown_activities(self, recording_index: int | None = None) -> list[str]:
         """Return the activities that occur among these windows, recognised or named by the file."""
-        index = self.positions(part)
-        named = {self.truth_activities[i] for i in np.unique(self.truth[index]) if i != UNLABELLED}
+        index = self.positions(recording_index)
+        named = {self.label_activities[i] for i in np.unique(self.labels[index]) if i != UNLABELLED}
         seen = named | {self.activities[i] for i in np.unique(self.ranked[index, 0])}
         return [name for name in self.all_activities if name in seen]
 
@@ -122,14 +127,14 @@ class PredictionResult:
         second, second_p = (rest[0], rest_p[0]) if rest else ([None] * len(first), [None] * len(first))
         rows = zip(
             (np.arange(len(self))[index] + 1).tolist(),
-            _named(self.recording_ids, self.recording[index]),
+            _named(self.recording_ids, self.recording_index[index]),
             _milliseconds(self.start_s[index]),
             _milliseconds(self.end_s[index]),
             first,
             first_p,
             second,
             second_p,
-            _named(self.truth_activities, self.truth[index]),
+            _named(self.label_activities, self.labels[index]),
             [RIGHT[right] for right in self.right[index].tolist()],
             self.unfamiliar[index].tolist(),
             _utc(self.origins[index] + self.start_s[index]),
@@ -145,16 +150,16 @@ class PredictionResult:
         names = [in_words(np.array(self.sensors)[own].tolist()) or None for own in patterns]
         return [names[i] for i in which.reshape(-1).tolist()]
 
-    def bout_columns(self, part: int | None = None, *, truth: bool = False) -> Bouts:
+    def bout_columns(self, recording_index: int | None = None, *, labelled: bool = False) -> Bouts:
         """Return stretches of one recognised activity: equal windows of one recording without a gap between them.
 
-        ``part`` keeps those of one recording; ``truth`` gives the activities that the file names instead. Their
-        ``activity`` is a position in ``activities`` or, of those of the file, in ``truth_activities``.
+        ``recording_index`` keeps those of one recording; ``labelled`` gives the activities that the file names
+        instead. ``activity`` is a position in ``activities`` or, if ``labelled``, in ``label_activities``.
         """
-        keep = self.positions(part)
-        chosen = (self.truth if truth else self.ranked[:, 0])[keep]
+        keep = self.positions(recording_index)
+        chosen = (self.labels if labelled else self.ranked[:, 0])[keep]
         keep, chosen = keep[chosen != UNLABELLED], chosen[chosen != UNLABELLED]
-        start, end, owner = self.start_s[keep], self.end_s[keep], self.recording[keep]
+        start, end, owner = self.start_s[keep], self.end_s[keep], self.recording_index[keep]
         joined = np.abs(start[1:] - end[:-1]) < SAME_MOMENT_S
         same = (chosen[1:] == chosen[:-1]) & (owner[1:] == owner[:-1]) & joined
         begins = np.ones(len(keep), bool)
@@ -164,18 +169,18 @@ class PredictionResult:
         total = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) if len(first) else np.empty(0)
         return Bouts(start[first], end[first + n - 1], chosen[first], n, total / n, keep[first])
 
-    def bouts(self, part: int | None = None, *, truth: bool = False) -> list[dict[str, Any]]:
+    def bouts(self, recording_index: int | None = None, *, labelled: bool = False) -> list[dict[str, Any]]:
         """Return the same as plain rows, with the names."""
-        bouts = self.bout_columns(part, truth=truth)
-        names = self.truth_activities if truth else self.activities
+        bouts = self.bout_columns(recording_index, labelled=labelled)
+        names = self.label_activities if labelled else self.activities
         origin = self.origins[bouts.first]
         rows = zip(
-            _named(self.recording_ids, self.recording[bouts.first]),
+            _named(self.recording_ids, self.recording_index[bouts.first]),
             _milliseconds(bouts.start_s),
             _milliseconds(bouts.end_s),
             _named(names, bouts.activity),
             bouts.windows.tolist(),
-            [None] * len(bouts.windows) if truth else bouts.confidence.round(4).tolist(),
+            [None] * len(bouts.windows) if labelled else bouts.confidence.round(4).tolist(),
             _utc(origin + bouts.start_s),
             _utc(origin + bouts.end_s),
             strict=True,
@@ -190,9 +195,9 @@ class PredictionResult:
         count = np.bincount(self.ranked[:, 0], minlength=len(self.activities))
         order = [i for i in np.argsort(-minutes, kind="stable") if count[i]]
         compared = int((self.right != UNLABELLED).sum())
-        labelled = int((self.truth != UNLABELLED).sum())
+        labelled = int((self.labels != UNLABELLED).sum())
         return {
-            "model": self.model,
+            "model": self.model_label,
             "layout": self.layout,
             "windows": len(self),
             "recordings": len(self.recording_ids),
@@ -236,8 +241,3 @@ def _utc(moments: TimeArray) -> list[str | None]:
     stamps = (np.where(known, moments, 0.0) * 1000).round().astype("datetime64[ms]")
     texts: list[str] = np.datetime_as_string(stamps, timezone="UTC").tolist()
     return [text if there else None for text, there in zip(texts, known.tolist(), strict=True)]
-
-
-def in_words(modalities: Iterable[str]) -> str:
-    """Name sensors as one says them: accelerometer and watch gyroscope."""
-    return " and ".join(name.replace(".", " ") for name in sorted(modalities))

@@ -28,7 +28,7 @@ NO_WINDOW = "missing: not recorded, or too short for a window"
 
 def timeline(
     result: PredictionResult,
-    part: int,
+    recording_index: int,
     signal: StoredSignal | None,
     clock: WallClock,
     from_s: float | None,
@@ -48,9 +48,11 @@ def timeline(
     per_sensor = Counter(sensors.values())
     points = {channel: POINTS // per_sensor[sensor] for channel, sensor in sensors.items()}
     traces = signal.view(start_s, end_s, points) if signal else []
-    recognised, thinned = bands(result.bout_columns(part), len(result.activities), start_s, end_s)
-    said, said_thinned = bands(result.bout_columns(part, truth=True), len(result.truth_activities), start_s, end_s)
-    names, named = [*result.activities, None], [*result.truth_activities, None]
+    recognised, thinned = bands(result.bout_columns(recording_index), len(result.activities), start_s, end_s)
+    labelled, labels_thinned = bands(
+        result.bout_columns(recording_index, labelled=True), len(result.label_activities), start_s, end_s
+    )
+    names, label_names = [*result.activities, None], [*result.label_activities, None]
     return {
         "layout": "timeline",
         "whole_s": whole,
@@ -60,13 +62,13 @@ def timeline(
         "ticks": clock.ticks(start_s, end_s),
         "signal": [{"sensor": sensors[trace["channel"]], **trace} for trace in traces],
         "recognised": _rows(recognised, names, clock),
-        "labelled": [row for row in _rows(said, named, clock) if row["activity"] is not None],
-        "thinned": thinned or said_thinned,
+        "labelled": [row for row in _rows(labelled, label_names, clock) if row["activity"] is not None],
+        "thinned": thinned or labels_thinned,
         **_colours(result),
     }
 
 
-def rows_of_file(result: PredictionResult, from_row: float | None, to_row: float | None) -> dict[str, Any]:
+def window_strip_data(result: PredictionResult, from_row: float | None, to_row: float | None) -> dict[str, Any]:
     """Return what to draw of a file of single windows, which have no clock in common: they stand row by row."""
     n = len(result)
     start, end = (
@@ -79,7 +81,7 @@ def rows_of_file(result: PredictionResult, from_row: float | None, to_row: float
     thinned = False
     for key, names, activity in (
         ("recognised", result.activities, result.ranked[:, 0]),
-        ("labelled", result.truth_activities, result.truth),
+        ("labelled", result.label_activities, result.labels),
     ):
         there = np.flatnonzero(activity != UNLABELLED)
         edges: TimeArray = (there + 0.5).astype(np.float64)

@@ -11,7 +11,7 @@ from flask_login import current_user
 from app.services import accounts
 from app.services.models import model_versions
 from app.services.overview import overview
-from app.services.recordings import mappings, predictions
+from app.services.recordings import example, recordings, uploads
 from app.web.access import access
 from app.web.predictions.forms import UploadForm
 
@@ -26,11 +26,11 @@ def index() -> str:
         return render_template("home/landing.html", setup_needed=accounts.setup_needed())
     return render_template(
         "home/index.html",
-        recordings=predictions.list_recordings(current_user.id),
-        waiting=mappings.list_pending(current_user.id),
+        recordings=recordings.list_recordings(current_user.id),
+        waiting=uploads.list_pending(current_user.id),
         upload_form=UploadForm(),
         promoted=model_versions.promoted(),
-        example_model=predictions.model_of_example(),
+        example_model=example.model_of_example(),
         overview=overview() if current_user.is_admin else None,
     )
 

@@ -13,7 +13,7 @@ from werkzeug.utils import secure_filename
 
 from app.har.errors import HarError
 from app.services.errors import Invalid, ServiceError
-from app.services.recordings import mappings
+from app.services.recordings import mappings, uploads
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
@@ -40,20 +40,20 @@ class Trial:
 def index() -> ResponseReturnValue:
     return render_template(
         "mappings/index.html",
-        saved=[(each, mappings.mapping_of(each)) for each in mappings.list_saved(current_user.id)],
-        waiting=mappings.list_pending(current_user.id),
+        saved=[(saved, mappings.mapping_of(saved)) for saved in mappings.list_saved(current_user.id)],
+        waiting=uploads.list_pending(current_user.id),
     )
 
 
 @bp.get("/file/<token>")
 @access("user")
 def show(token: str) -> ResponseReturnValue:
-    pending = mappings.get_pending(current_user.id, token)
-    seen = mappings.look(pending)
-    start = mappings.mapping_from(pending) or seen.guess.mapping
+    pending = uploads.get_pending(current_user.id, token)
+    seen = uploads.preview(pending)
+    start = uploads.mapping_from(pending) or seen.guess.mapping
     name = PurePath(pending.filename).stem[:80] if start is seen.guess.mapping else ""
     form = MappingForm(
-        formdata=None, data={"columns": fields_of(start), "name": name, "version": mappings.model_of(pending)}
+        formdata=None, data={"columns": fields_of(start), "name": name, "version": uploads.model_of(pending)}
     )
     return _page(pending, seen, form, _trial(pending, form), pending.note)
 
@@ -62,14 +62,14 @@ def show(token: str) -> ResponseReturnValue:
 @access("user")
 def answer(token: str) -> ResponseReturnValue:
     """Show what the answers would read, or read it."""
-    pending = mappings.get_pending(current_user.id, token)
+    pending = uploads.get_pending(current_user.id, token)
     form = MappingForm()
-    seen = mappings.look(pending)
+    seen = uploads.preview(pending)
     trial = _trial(pending, form)
     if not form.confirm.data or trial.mapping is None:
         return _page(pending, seen, form, trial, status=200 if form.check.data else 422)
     try:
-        prediction = mappings.confirm(pending, trial.mapping, (form.name.data or "").strip(), form.version.data)
+        prediction = uploads.confirm(pending, trial.mapping, (form.name.data or "").strip(), form.version.data)
     except (HarError, ServiceError) as error:
         message = "" if show_at_field(error, form) else str(error)
         return _page(pending, seen, form, trial, message, status_of(error))
@@ -79,23 +79,23 @@ def answer(token: str) -> ResponseReturnValue:
 @bp.post("/file/<token>/cancel")
 @access("user")
 def cancel(token: str) -> ResponseReturnValue:
-    mappings.cancel(mappings.get_pending(current_user.id, token))
+    uploads.cancel(uploads.get_pending(current_user.id, token))
     flash("The file was deleted. Nothing was kept.", "success")
     return redirect(url_for("home.index"))
 
 
-def _trial(pending: mappings.Pending, form: MappingForm) -> Trial:
+def _trial(pending: uploads.PendingUpload, form: MappingForm) -> Trial:
     """Read as the form says; a guess that lacks something is no mistake of the person's."""
     mapping = None
     try:
         mapping = form.columns.form.mapping(pending.filename)
-        return Trial(mapping, tuple(mappings.try_out(pending, mapping)))
+        return Trial(mapping, tuple(uploads.dry_run(pending, mapping)))
     except HarError as error:
         return Trial(None, (), str(error).removeprefix(f"{pending.filename}: "))
 
 
 def _page(
-    pending: mappings.Pending,
+    pending: uploads.PendingUpload,
     seen: TablePreview,
     form: MappingForm,
     trial: Trial,
@@ -120,7 +120,7 @@ def _page(
 @bp.post("/recording/<int:recording_id>")
 @access("user")
 def reopen(recording_id: int) -> ResponseReturnValue:
-    pending = mappings.reopen(current_user.id, recording_id)
+    pending = uploads.reopen(current_user.id, recording_id)
     return redirect(url_for(".show", token=pending.token))
 
 

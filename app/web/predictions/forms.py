@@ -40,7 +40,7 @@ def _in_words(version: ModelVersion) -> str:
     return shorten(f"{version.label}{usual}: {activities}", 100, placeholder=" …")
 
 
-class AgainForm(FlaskForm):
+class RerunForm(FlaskForm):
     """Another model for a recording; the view fills in the choices."""
 
     version = SelectField("Recognise again with", coerce=int, validators=[InputRequired()])

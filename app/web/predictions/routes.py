@@ -25,7 +25,7 @@ from app.har.progress import Stage
 from app.har.types import IntArray
 from app.services.errors import NotFound, ServiceError
 from app.services.models import model_versions
-from app.services.recordings import mappings, predictions, upload_progress
+from app.services.recordings import example, figures, recordings, upload_progress, uploads
 from app.services.recordings.activity_times import (
     DAILY_COLUMNS,
     agreement,
@@ -39,7 +39,7 @@ from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUM
 from app.services.recordings.wall_clock import Period, WallClock, elapsed, time_zone
 from app.web.access import access
 from app.web.errors import json_error, status_of, wants_json
-from app.web.predictions.forms import AgainForm, UploadForm
+from app.web.predictions.forms import RerunForm, UploadForm
 
 bp = Blueprint("predictions", __name__)
 bp.add_app_template_filter(elapsed, "clock")
@@ -68,12 +68,10 @@ def upload() -> ResponseReturnValue:
     file, token = form.file.data, request.args.get("follow", "")[:FOLLOW_LENGTH]
     try:
         with closing(file), upload_progress.followed(current_user.id, token) as on_event:
-            outcome = mappings.receive_upload(
-                current_user.id, file.filename or "", file.stream, form.version.data, on_event
-            )
+            outcome = uploads.receive(current_user.id, file.filename or "", file.stream, form.version.data, on_event)
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), status_of(error))
-    if isinstance(outcome, mappings.Pending):
+    if isinstance(outcome, uploads.PendingUpload):
         url = url_for("mappings.show", token=outcome.token)
     else:
         url = url_for(".show", recording_id=outcome.recording_id)
@@ -101,24 +99,24 @@ def _refused(form: UploadForm, message: str, status: int) -> ResponseReturnValue
 @bp.post("/example")
 @access("user")
 def try_example() -> ResponseReturnValue:
-    prediction = predictions.upload_example(current_user.id)
+    prediction = example.upload_example(current_user.id)
     return redirect(url_for(".show", recording_id=prediction.recording_id))
 
 
 @bp.get("/example.csv")
 @access("user")
 def example_csv() -> ResponseReturnValue:
-    name, text = predictions.example()
+    name, text = example.example_file()
     return _attachment(text, name, "text/csv")
 
 
 @bp.get("/<int:recording_id>")
 @access("user")
 def show(recording_id: int) -> ResponseReturnValue:
-    recording = predictions.get(current_user.id, recording_id)
-    prediction = predictions.get_prediction(recording, request.args.get("prediction", type=int))
-    result = predictions.result(prediction)
-    part = _part(result)
+    recording = recordings.get(current_user.id, recording_id)
+    prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
+    result = recordings.result_of(prediction)
+    recording_index = _recording_index(result)
     used = {p.model_version_id for p in recording.predictions}
     others = [v for v in model_versions.list_versions() if v.id not in used]
     return render_template(
@@ -127,15 +125,15 @@ def show(recording_id: int) -> ResponseReturnValue:
         prediction=prediction,
         summary=prediction.summary,
         result=result,
-        part=part,
-        rows=WindowPages(per_page=ROWS_A_PAGE, result=result, index=result.positions(part)),
+        recording_index=recording_index,
+        rows=WindowPages(per_page=ROWS_A_PAGE, result=result, index=result.positions(recording_index)),
         colours=_colours(result),
-        shown_activities=result.shown_activities(part),
-        agreement=agreement(result, part),
+        shown_activities=result.shown_activities(recording_index),
+        agreement=agreement(result, recording_index),
         missing_colour=MISSING,
-        **_in_time(result, part),
-        again_form=_again_form(others) if others else None,
-        quality=predictions.quality(recording),
+        **_in_time(result, recording_index),
+        rerun_form=_rerun_form(others) if others else None,
+        quality=recordings.quality_of(recording),
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
 
@@ -173,8 +171,8 @@ class BoutPages(Pagination):
         return len(self._query_args["order"])
 
 
-def _bout_pages(result: PredictionResult, part: int, clock: WallClock) -> BoutPages:
-    columns = with_gaps(result.bout_columns(part), clock.start_s, clock.end_s)
+def _bout_pages(result: PredictionResult, recording_index: int, clock: WallClock) -> BoutPages:
+    columns = with_gaps(result.bout_columns(recording_index), clock.start_s, clock.end_s)
     order: IntArray = np.arange(len(columns[0]))
     if request.args.get("sort") == "length":
         order = np.argsort(columns[0] - columns[1], kind="stable")
@@ -182,15 +180,15 @@ def _bout_pages(result: PredictionResult, part: int, clock: WallClock) -> BoutPa
     return BoutPages(page=page, per_page=BOUTS_A_PAGE, columns=columns, names=result.activities, order=order)
 
 
-def _in_time(result: PredictionResult, part: int | None) -> dict[str, Any]:
+def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str, Any]:
     """Return what a page shows of one recording by the clock: bouts, days and hours. Single windows have none."""
-    if part is None:
+    if recording_index is None:
         return {"clock": None}
-    clock = clock_of(result, part, _zone())
-    days, hours = (per_period(result, part, clock, kind) for kind in PERIODS)
+    clock = clock_of(result, recording_index, _zone())
+    days, hours = (per_period(result, recording_index, clock, kind) for kind in PERIODS)
     return {
         "clock": clock,
-        "bouts": _bout_pages(result, part, clock),
+        "bouts": _bout_pages(result, recording_index, clock),
         "periods": {"day": days, "hour": hours} if days else None,
         "occurring": [name for name in result.activities if any(name in day["minutes"] for day in days)],
         "has_gaps": any(day["missing"] for day in days),
@@ -207,15 +205,15 @@ def _zone() -> tzinfo:
         return timezone.utc
 
 
-def _part(result: PredictionResult) -> int | None:
+def _recording_index(result: PredictionResult) -> int | None:
     """Return which recording of the file to show; None for a file of single windows, which are shown together."""
     if result.layout == "windows":
         return None
     return min(max(request.args.get("part", 0, type=int), 0), len(result.recording_ids) - 1)
 
 
-def _again_form(versions: list[Any]) -> AgainForm:
-    form = AgainForm()
+def _rerun_form(versions: list[Any]) -> RerunForm:
+    form = RerunForm()
     form.version.choices = [(version.id, version.label) for version in versions]
     return form
 
@@ -242,7 +240,8 @@ def _moment(key: str) -> float | None:
 def timeline_json(recording_id: int) -> ResponseReturnValue:
     """Return what the timeline draws from a moment ``from`` to a moment ``to``, in seconds; by default all of it."""
     recording, _, result = _requested(recording_id)
-    return jsonify(predictions.timeline_data(recording, result, _part(result), _zone(), _moment("from"), _moment("to")))
+    view = (_moment("from"), _moment("to"))
+    return jsonify(figures.timeline_data(recording, result, _recording_index(result), _zone(), *view))
 
 
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.csv")
@@ -280,7 +279,7 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
     """Download the same tables as JSON."""
     recording, _, result = _requested(recording_id)
     content = daily(result, _zone()) if table == "daily" else result.bouts() if table == "bouts" else result.windows()
-    response = jsonify({"file": recording.filename, "model": result.model, table: content})
+    response = jsonify({"file": recording.filename, "model": result.model_label, table: content})
     return _named(response, _download_name(recording.filename, table, "json"))
 
 
@@ -295,8 +294,8 @@ def result_json(recording_id: int) -> ResponseReturnValue:
 @bp.get("/<int:recording_id>/quality.json")
 @access("user")
 def quality_json(recording_id: int) -> ResponseReturnValue:
-    recording = predictions.get(current_user.id, recording_id)
-    if (quality := predictions.quality(recording)) is None:
+    recording = recordings.get(current_user.id, recording_id)
+    if (quality := recordings.quality_of(recording)) is None:
         raise NotFound("This recording was uploaded before quality cards existed. Upload it again to get one.")
     response = jsonify({"file": recording.filename, **quality})
     return _named(response, _download_name(recording.filename, "quality", "json"))
@@ -306,20 +305,20 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
 @access("user")
 def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> ResponseReturnValue:
     recording, prediction, result = _requested(recording_id)
-    image = predictions.timeline_image(prediction, _part(result), file_format)
+    image = figures.timeline_image(prediction, _recording_index(result), file_format)
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
     return _attachment(image, _download_name(recording.filename, "activities", file_format), mimetype)
 
 
 @bp.post("/<int:recording_id>/again")
 @access("user")
-def again(recording_id: int) -> ResponseReturnValue:
-    form = _again_form(model_versions.list_versions())
+def rerun(recording_id: int) -> ResponseReturnValue:
+    form = _rerun_form(model_versions.list_versions())
     if not form.validate_on_submit():
         flash("Choose a model from the list.", "danger")
         return redirect(url_for(".show", recording_id=recording_id))
     try:
-        prediction = predictions.repredict(current_user.id, recording_id, form.version.data)
+        prediction = recordings.repredict(current_user.id, recording_id, form.version.data)
     except HarError as error:
         flash(str(error), "danger")
         return redirect(url_for(".show", recording_id=recording_id))
@@ -329,15 +328,15 @@ def again(recording_id: int) -> ResponseReturnValue:
 @bp.post("/<int:recording_id>/delete")
 @access("user")
 def delete(recording_id: int) -> ResponseReturnValue:
-    predictions.delete(current_user.id, recording_id)
+    recordings.delete(current_user.id, recording_id)
     flash("The recording and its results were deleted.", "success")
     return redirect(url_for("home.index"))
 
 
 def _requested(recording_id: int) -> tuple[Any, Any, PredictionResult]:
-    recording = predictions.get(current_user.id, recording_id)
-    prediction = predictions.get_prediction(recording, request.args.get("prediction", type=int))
-    return recording, prediction, predictions.result(prediction)
+    recording = recordings.get(current_user.id, recording_id)
+    prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
+    return recording, prediction, recordings.result_of(prediction)
 
 
 def _download_name(filename: str, what: str, extension: str) -> str:

@@ -1,0 +1,200 @@
+"""What a model recognises in a file: one pass from the file to a `PredictionResult`. No database."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.har.classifiers.types import Recognition
+from app.har.errors import UnusableRecording
+from app.har.problems import Problem, ProblemKind
+from app.har.progress import OnEvent, Stage, ignore_event
+from app.har.signals.types import Recording, SignalSet
+from app.har.windows import WindowSet
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.quality import Quality, assess_quality
+from app.services.recordings.resample import resample
+from app.services.recordings.sensor_names import sensors_of
+from app.services.recordings.unlike_training import unlike_training
+
+if TYPE_CHECKING:
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.recordings.mappings.mapping import ColumnMapping
+
+_predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
+
+BATCH = 1024  # windows cut and recognised at a time: a day's are never in memory together
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a model recognised in a file, the signal that it saw, and the quality of the recordings."""
+
+    result: PredictionResult
+    signals: SignalSet
+    quality: Quality
+
+
+def recognise(
+    path: Path,
+    name: str,
+    load: Callable[[], ActivityClassifier],
+    model_label: str,
+    on_event: OnEvent = ignore_event,
+    mapping: ColumnMapping | None = None,
+) -> Recognised:
+    """Read a file and recognise the activities in it.
+
+    Parameters
+    ----------
+    path : a file in any layout that is known.
+    name : what the person calls the file, for messages.
+    load : returns the model; called when the file was read, for loading TensorFlow takes seconds.
+    model_label : what the model is called.
+    on_event : receives progress events.
+    mapping : what the columns are, of a file in no known layout.
+
+    Raises
+    ------
+    UnreadableData, UnrecognisedData : the file.
+    UnusableRecording : all sensors are missing, units are uncertain, gravity is missing, or no sensor ran for a window
+        without a gap.
+    """
+    from app.har.signals.filters import prepare
+
+    recordings = read_recordings(path, name, on_event, mapping)
+    classifier = load()
+    gap_s = classifier.preparation.gap_s
+    recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
+    quality = assess_quality(recordings, gap_s)
+    origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
+    try:
+        signals, problems = resample(_each_once(recordings, on_event), classifier, name)
+        signals = prepare(signals, classifier.preparation)
+        _require_a_window(signals, classifier, name)
+    except UnusableRecording as error:
+        if reasons := quality.blocking_reasons:
+            raise UnusableRecording(f"{error} No model could use it: {'; '.join(reasons)}.") from error
+        raise
+    windows, recognition = _recognise_windows(signals, classifier, on_event)
+    result = _assemble(windows, recognition, signals, classifier, model_label)
+    origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
+    result = replace(result, problems=problems + result.problems, origin_utc_s=origins)
+    return Recognised(result, signals, quality)
+
+
+def examine(path: Path, name: str, on_event: OnEvent = ignore_event) -> Quality:
+    """Read a file, correct the units that are certain, and examine the recordings; no model is needed.
+
+    Raises
+    ------
+    UnreadableData, UnrecognisedData : the file.
+    """
+    from app.har.signals.clocks import GAP_S
+
+    return assess_quality(read_recordings(path, name, on_event), GAP_S)
+
+
+def read_recordings(
+    path: Path, name: str, on_event: OnEvent = ignore_event, mapping: ColumnMapping | None = None
+) -> deque[Recording]:
+    """Read the recordings of a file in the units of the core, each with a name of its own."""
+    from app.har.recordings.upload import read_upload
+    from app.har.signals.normalisation import normalise_units
+
+    times_seen: Counter[str] = Counter()
+    recordings: deque[Recording] = deque()
+    for recording in read_upload(path, name, on_event, mapping):
+        recording_id = recording.recording_id
+        times_seen[recording_id] += 1
+        if times_seen[recording_id] > 1:  # two files of a zip may each have a "row 1"
+            recording = replace(recording, recording_id=f"{recording_id} ({times_seen[recording_id]})")
+        recordings.append(normalise_units(recording))
+    return recordings
+
+
+def _with_gaps_of_model(recording: Recording, gap_s: float) -> Recording:
+    """List the gaps that a model cuts at, where it bridges longer or shorter ones than importers assume."""
+    from app.har.signals.clocks import GAP_S, gap_problems
+
+    if gap_s == GAP_S:
+        return recording
+    others = (problem for problem in recording.problems if problem.kind != ProblemKind.CLOCK_GAP)
+    gaps = gap_problems(recording.streams, recording.recording_id, gap_s)
+    return replace(recording, problems=(*others, *gaps))
+
+
+def _each_once(recordings: deque[Recording], on_event: OnEvent) -> Iterator[Recording]:
+    """Yield recordings and drop them, so that none is kept once its signal is there."""
+    n = len(recordings)
+    while recordings:
+        on_event({"stage": Stage.RESAMPLING, "fraction": 1 - len(recordings) / n})
+        yield recordings.popleft()
+
+
+def _require_a_window(signals: SignalSet, classifier: ActivityClassifier, name: str) -> None:
+    if (signals.length >= classifier.n_timesteps).any():
+        return
+    longest_s = signals.length.max(initial=0) / signals.sampling_rate_hz
+    raise UnusableRecording(
+        f"{name}: the longest stretch without a gap lasts {longest_s:.1f} s, but the model needs at least "
+        f"{classifier.window_length_s:g} s. Record for longer, or check the recording for pauses."
+    )
+
+
+def _recognise_windows(
+    signals: SignalSet, classifier: ActivityClassifier, on_event: OnEvent
+) -> tuple[WindowSet, Recognition]:
+    """Recognise some thousand windows at a time; return all of them without their samples, and what was recognised."""
+    from app.har.windows import iter_window_batches
+
+    on_event({"stage": Stage.RECOGNISING, "fraction": 0.0})
+    seen: list[WindowSet] = []
+    recognitions: list[Recognition] = []
+    for windows, fraction in iter_window_batches(signals, classifier.window_length_s, BATCH):
+        with _predicting:
+            recognitions.append(classifier.recognise(windows))
+        seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
+        on_event({"stage": Stage.RECOGNISING, "fraction": fraction})
+    return WindowSet.joined(seen), Recognition.joined(recognitions)
+
+
+def _assemble(
+    windows: WindowSet,
+    recognition: Recognition,
+    signals: SignalSet,
+    classifier: ActivityClassifier,
+    model_label: str,
+) -> PredictionResult:
+    """Put together what is kept of a recognition; recordings without a window are listed as too short."""
+    with_windows = set(windows.recordings.tolist())
+    recording_ids = tuple(name for name in signals.recording_ids if name in with_windows)
+    position = {name: i for i, name in enumerate(recording_ids)}
+    too_short = (
+        Problem(name, ProblemKind.TOO_SHORT, f"no gap-free stretch of {windows.window_length_s:g} s", "left out")
+        for name in signals.recording_ids
+        if name not in with_windows
+    )
+    sensors = sensors_of(classifier.channels)
+    spelling = {name.casefold(): name for name in classifier.activities}  # one file's "walk" is another's "Walk"
+    return PredictionResult(
+        model_label=model_label,
+        activities=classifier.activities,
+        proba=recognition.probabilities,
+        start_s=windows.start_s,
+        end_s=windows.start_s + windows.window_length_s,
+        recording_index=np.array([position[name] for name in windows.recordings.tolist()], dtype=np.int64),
+        recording_ids=recording_ids,
+        labels=windows.y,
+        label_activities=tuple(spelling.get(name.casefold(), name) for name in windows.activities),
+        sensors=sensors,
+        sensor_attention=recognition.sensor_attention,
+        unfamiliar=recognition.unfamiliar,
+        problems=(*too_short, *unlike_training(recognition, recording_ids, sensors)),
+    )

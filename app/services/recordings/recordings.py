@@ -1,0 +1,157 @@
+"""Recordings that users uploaded, and what was recognised in them. Each user sees only their own.
+
+``uploads/recording-<token>/`` holds of one recording: ``source`` (the file as uploaded), its quality cards, the signal
+as the first model saw it (see `stored_signal`) and ``<prediction id>.npz`` (what a model recognised).
+"""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.extensions import db
+from app.har.documents import Section
+from app.har.progress import OnEvent, ignore_event
+from app.services.errors import NotFound
+from app.services.models import model_versions
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.recognise import recognise
+from app.services.recordings.result_files import load_quality, load_result, save_result
+from app.services.transaction import transaction
+from app.tables import ModelVersion, Prediction, StoredRecording
+
+if TYPE_CHECKING:
+    from app.har.recordings.mappings.mapping import ColumnMapping
+
+PREFIX = "recording-"
+
+
+def predict_file(
+    path: Path,
+    name: str,
+    model_key: int | str | None = None,
+    on_event: OnEvent = ignore_event,
+    mapping: ColumnMapping | None = None,
+) -> PredictionResult:
+    """Recognise the activities in a file and store nothing; by the default model unless another is named.
+
+    ``model_key`` is a version's id, its label or its name; ``mapping`` says what the columns of a file in no known
+    layout are.
+
+    Raises
+    ------
+    Conflict : there is no default model yet.
+    NotFound : there is no such model.
+    HarError : the file cannot be read or used.
+    """
+    version = model_versions.get_or_default(model_key)
+    load = partial(model_versions.load, version)
+    return recognise(path, name, load, version.label, on_event, mapping).result
+
+
+def list_recordings(user_id: int) -> list[StoredRecording]:
+    """Return a user's recordings with their predictions, the newest first."""
+    query = select(StoredRecording).where(StoredRecording.user_id == user_id).order_by(StoredRecording.id.desc())
+    return list(db.session.scalars(query.options(selectinload(StoredRecording.predictions))))
+
+
+def get(user_id: int, recording_id: int) -> StoredRecording:
+    """Return a recording of this user; one of somebody else does not exist for them, whoever they are."""
+    recording = db.session.get(StoredRecording, recording_id)
+    if recording is None or recording.user_id != user_id:
+        raise NotFound("You have no such recording.")
+    return recording
+
+
+def get_prediction(recording: StoredRecording, prediction_id: int | None = None) -> Prediction:
+    """Return one of a recording's predictions, by default the newest."""
+    for prediction in recording.predictions:
+        if prediction_id in (None, prediction.id):
+            return prediction
+    raise NotFound("This recording has no such prediction.")
+
+
+def result_of(prediction: Prediction) -> PredictionResult:
+    """Return what was recognised, window by window."""
+    return load_result(_result_file(prediction))
+
+
+def quality_of(recording: StoredRecording) -> dict[str, Any] | None:
+    """Return the quality cards of a file, as `quality.Quality` has them; None if it was stored without."""
+    return load_quality(folder_of(recording))
+
+
+def repredict(user_id: int, recording_id: int, model_key: int | str | None = None) -> Prediction:
+    """Let a model, the default one unless another is named, recognise a stored recording; once per model is enough."""
+    recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
+    if done := next((p for p in recording.predictions if p.model_version_id == version.id), None):
+        return done
+    load, mapping = partial(model_versions.load, version), _mapping_of(recording)
+    recognised = recognise(uploaded_file(recording), recording.filename, load, version.label, mapping=mapping)
+    with transaction():
+        return add_prediction(recording, recognised.result, version)
+
+
+def add_prediction(
+    recording: StoredRecording, result: PredictionResult, version: ModelVersion | None = None
+) -> Prediction:
+    """Store what a model recognised in a recording, inside a transaction."""
+    prediction = Prediction(
+        recording=recording, model_version=version, model_label=result.model_label, summary=result.summary()
+    )
+    db.session.add(prediction)
+    db.session.flush()  # the id names the file
+    save_result(_result_file(prediction), result)
+    return prediction
+
+
+def delete(user_id: int, recording_id: int) -> None:
+    """Delete a recording of this user, its predictions and every file of it."""
+    recording = get(user_id, recording_id)
+    folder = folder_of(recording)
+    with transaction() as session:
+        session.delete(recording)
+    shutil.rmtree(folder)
+
+
+def remove_orphans() -> int:
+    """At start: delete what an upload left that died in mid-way; return how many folders."""
+    known = set(db.session.scalars(select(StoredRecording.folder)))
+    folders = Path(current_app.config["UPLOADS"]).glob(f"{PREFIX}*")
+    orphans = [folder for folder in folders if folder.name not in known]
+    for folder in orphans:
+        shutil.rmtree(folder)
+    return len(orphans)
+
+
+def uploaded_file(recording: StoredRecording) -> Path:
+    """Return where the file lies that the user uploaded."""
+    return folder_of(recording) / "source"
+
+
+def _mapping_of(recording: StoredRecording) -> ColumnMapping | None:
+    """Return the mapping that a recording was read with, None for one in a known layout."""
+    from app.har.recordings.mappings.mapping import from_section
+
+    stored = recording.facts.get("mapping")
+    return from_section(Section(recording.filename, stored["document"])) if stored else None
+
+
+def folder_of(recording: StoredRecording) -> Path:
+    """Return where the files of a recording lie."""
+    return Path(current_app.config["UPLOADS"]) / recording.folder
+
+
+def _result_file(prediction: Prediction) -> Path:
+    return folder_of(prediction.recording) / f"{prediction.id}.npz"
+
+
+def shown_name(filename: str) -> str:
+    """Return what to call a file: as the person named it, but printable and of a length that fits."""
+    return "".join(c for c in filename if c.isprintable()).strip()[-255:] or "recording"

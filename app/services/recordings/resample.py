@@ -1,0 +1,115 @@
+"""From recordings as they were read to the signal that a model takes: its gravity, its sensors, its rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import UnusableRecording
+from app.har.problems import Problem, ProblemKind
+from app.har.signals.types import Recording, SignalSet
+from app.har.types import FloatArray
+from app.services.recordings.sensor_gaps import sensor_gaps
+from app.services.recordings.sensor_names import in_words, sensors_of
+
+if TYPE_CHECKING:
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+
+
+def resample(
+    recordings: Iterable[Recording], classifier: ActivityClassifier, name: str
+) -> tuple[SignalSet, tuple[Problem, ...]]:
+    """Bring recordings to a model's gravity, sensors and rate; one that cannot be brought there is left out.
+
+    Returns
+    -------
+    The signal of all of them, and what was wrong with them.
+
+    Raises
+    ------
+    UnusableRecording : that is all of them; the message is that of the first.
+    """
+    from app.har.datasets.store import condensed
+    from app.har.signals.resampling import StretchIndex, joined, to_signal_set
+
+    rate_hz, window_s = classifier.sampling_rate_hz, classifier.window_length_s
+    needed, gap_s = sensors_of(classifier.channels), classifier.preparation.gap_s
+    problems: list[Problem] = []
+    left_out: list[Problem] = []
+    signal: list[FloatArray] = []
+    labels: list[NDArray[np.int16]] = []
+    index = StretchIndex(signal.append, labels.append)
+    for recording in recordings:
+        try:
+            # Under the same name: what was read is not kept while its signal is made
+            recording = _as_trained(recording, needed, classifier)
+            part = to_signal_set(
+                [recording], rate_hz, needed, allow_missing=True, gap_s=gap_s, window_length_s=window_s
+            )
+        except UnusableRecording as error:
+            left_out.append(Problem(recording.recording_id, ProblemKind.UNUSABLE_RECORDING, str(error), "left out"))
+            continue
+        index.append(part)
+        problems += recording.problems
+        problems += sensor_gaps(recording, part, classifier.n_timesteps)
+    if not signal:
+        raise UnusableRecording(f"{name}: {left_out[0].detail}")
+    return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
+
+
+def _as_trained(recording: Recording, needed: Sequence[str], classifier: ActivityClassifier) -> Recording:
+    """Return a recording with the gravity and those of its sensors that a model knows; what it lacks is listed.
+
+    Raises
+    ------
+    UnusableRecording : its magnitudes are impossible, or gravity is missing.
+    """
+    from app.har.signals.gravity import match_gravity
+    from app.har.signals.normalisation import require_plausible_magnitudes
+
+    missing = _missing_sensors(recording, needed)
+    recording = _without_slow(recording, needed, classifier.sampling_rate_hz)
+    used = tuple(stream for stream in recording.streams if stream.modality in needed)
+    require_plausible_magnitudes(replace(recording, streams=used), classifier.gravity)
+    if any(stream.kind == "accelerometer" for stream in used):
+        recording = match_gravity(recording, classifier.gravity, classifier.preparation.gap_s)
+    # Without acceleration gravity makes no difference
+    return replace(recording, gravity=classifier.gravity, problems=(*recording.problems, *missing))
+
+
+def _missing_sensors(recording: Recording, needed: Sequence[str]) -> list[Problem]:
+    from app.har.recordings.unused_columns import seem_unused
+
+    missing = set(needed) - {stream.modality for stream in recording.streams}
+    if not missing:
+        return []
+    detail = f"the {in_words(missing)} is missing; the model was trained on {in_words(needed)}"
+    advice = "Upload one zip file with the files of all sensors for a better result"
+    if seem_unused(recording, missing):
+        advice = "Columns that seem to belong to it were not used; see that entry"
+    action = f"recognised without it. {advice}"
+    return [Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action)]
+
+
+def _without_slow(recording: Recording, needed: Sequence[str], rate_hz: float) -> Recording:
+    """Leave out the sensors that give far too few samples, if there is another."""
+    from app.har.signals.clocks import sampling_rate
+    from app.har.signals.resampling import too_slow
+
+    slow = {
+        stream.modality: reason
+        for stream in recording.streams
+        if stream.modality in needed and (reason := too_slow(stream.modality, sampling_rate(stream.time_s), rate_hz))
+    }
+    kept = tuple(stream for stream in recording.streams if stream.modality not in slow)
+    if not any(stream.modality in needed for stream in kept):
+        return recording
+    problems = [
+        Problem(recording.recording_id, ProblemKind.SLOW_SENSOR, reason, "recognised without it")
+        for reason in slow.values()
+    ]
+    return replace(recording, streams=kept, problems=(*recording.problems, *problems))

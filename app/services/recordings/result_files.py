@@ -1,0 +1,72 @@
+"""What was recognised in a recording, and its quality, as files in the recording's folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.har.problems import Problem
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.quality import Quality
+
+QUALITY = "quality.json"
+
+
+def save_result(path: Path, result: PredictionResult) -> None:
+    """Write what was recognised; the keys are those of every build, whatever the fields are called today."""
+    names = {
+        "model": result.model_label,
+        "activities": result.activities,
+        "recording_ids": result.recording_ids,
+        "truth_activities": result.label_activities,
+        "sensors": result.sensors,
+        "origin_utc_s": result.origin_utc_s,
+        "problems": [asdict(problem) for problem in result.problems],
+    }
+    np.savez_compressed(
+        path,
+        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
+        proba=result.proba.astype(np.float32),
+        start_s=result.start_s,
+        end_s=result.end_s,
+        recording=result.recording_index,
+        truth=result.labels,
+        sensor_attention=result.sensor_attention.astype(np.float32),
+        unfamiliar=result.unfamiliar,
+    )
+
+
+def load_result(path: Path) -> PredictionResult:
+    """Read what `save_result` wrote, in this build or an earlier one."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    names = {"sensors": [], "origin_utc_s": [], **json.loads(arrays.pop("names").tobytes())}
+    n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
+    arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
+    return PredictionResult(
+        model_label=names["model"],
+        activities=tuple(names["activities"]),
+        recording_ids=tuple(names["recording_ids"]),
+        label_activities=tuple(names["truth_activities"]),
+        sensors=tuple(names["sensors"]),
+        origin_utc_s=tuple(names["origin_utc_s"]),
+        problems=tuple(map(Problem.from_dict, names["problems"])),
+        recording_index=arrays.pop("recording"),
+        labels=arrays.pop("truth"),
+        **arrays,
+    )
+
+
+def save_quality(folder: Path, quality: Quality) -> None:
+    """Write the quality cards of a file."""
+    (folder / QUALITY).write_text(json.dumps(quality.as_dict()), encoding="utf-8")
+
+
+def load_quality(folder: Path) -> dict[str, Any] | None:
+    """Return `Quality.as_dict` of a file; None where it was stored before there were quality cards."""
+    path = folder / QUALITY
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

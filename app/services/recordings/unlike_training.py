@@ -1,0 +1,45 @@
+"""Warnings about sensors whose signal is often unlike all that a model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from app.har.classifiers.types import Recognition
+from app.har.problems import Problem, ProblemKind
+from app.services.recordings.sensor_names import in_words
+
+OFTEN = 0.1  # of the windows: far more than of people whom the model was not trained on
+
+
+def unlike_training(
+    recognition: Recognition, recording_ids: Sequence[str], sensors: Sequence[str]
+) -> Iterator[Problem]:
+    """Name the sensors that are unlike the training in many windows; a single window cannot tell for sure.
+
+    Parameters
+    ----------
+    recognition : of all windows of a file.
+    recording_ids : the recordings in it.
+    sensors : of the model, in the order of the columns of ``recognition.novelty``.
+    """
+    source = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
+    columns = zip(sensors, recognition.novelty.T, recognition.unseen_orientation.T, strict=True)
+    for sensor, novelty, unseen_orientation in columns:
+        used = np.isfinite(novelty)
+        if not used.any():
+            continue
+        turned, novel = unseen_orientation[used].mean(), (novelty[used] > 1).mean()
+        if turned >= OFTEN:
+            detail = (
+                f"in {100 * turned:.0f} % of the windows, gravity acts on the {in_words([sensor])} in a direction not "
+                "seen in training: the device may be upside down, rotated, or worn elsewhere"
+            )
+            yield Problem(source, ProblemKind.UNSEEN_ORIENTATION, detail, "recognised anyway; the result may be wrong")
+        if novel >= OFTEN:
+            detail = (
+                f"in {100 * novel:.0f} % of the windows, the {in_words([sensor])} is unlike anything in training: the "
+                "device may be rotated or worn elsewhere, or the unit or gravity may differ"
+            )
+            yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, "ignored where another sensor could be used")

@@ -18,12 +18,9 @@ YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 @reports_errors
 def map_(file: Path, output: Path | None) -> None:
     """Guess what the columns of FILE are, as YAML to correct and to give to flask predict --map."""
-    from app.har.recordings.files import open_files
-    from app.har.recordings.mappings.guess_files import guess_files
-    from app.har.recordings.mappings.mapping import unknown_tables
+    from app.services.recordings.table_preview import guess_mapping
 
-    with open_files(file, file.name) as members:
-        text = guess_files(unknown_tables(members))[1].to_yaml()
+    text = guess_mapping(file).to_yaml()
     if output is None:
         click.echo(text, nl=False)
     elif output.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,3 +73,18 @@ def _table(group: Sequence[Source]) -> Table:
         for row in layout.rows[:PREVIEW_ROWS]
     )
     return Table(tuple(source.name for source in group), columns, rows, layout.lead)
+
+
+def guess_mapping(path: Path) -> Guess:
+    """Guess what the columns of a file, or of the files of an archive, are.
+
+    Raises
+    ------
+    UnreadableData : there is no table of numbers.
+    """
+    from app.har.recordings.files import open_files
+    from app.har.recordings.mappings.guess_files import guess_files
+    from app.har.recordings.mappings.mapping import unknown_tables
+
+    with open_files(path, path.name) as members:
+        return guess_files(unknown_tables(members))[1]

@@ -190,28 +190,13 @@ def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
     return log_in("adam", role="admin")
 
 
-def trained_once(folder: Path, make_data: Callable[[Path], Path]) -> Example:
-    """Train a real model for a moment in whichever worker asks first; the others wait for it."""
-    from app.har.datasets.store import open_store
-    from tests.trained import Example, train
-
-    homes.made_once(folder, lambda folder: train(make_data(folder), folder))
-    return Example(open_store(folder / "store"), folder / "model")
+@pytest.fixture(scope="session")
+def example_model(started_home: Path) -> Example:
+    """Return the embedded example and the reference model that was trained on eight of its ten people."""
+    return homes.example(started_home, homes.EXAMPLE, "reference-physiotherapy")
 
 
 @pytest.fixture(scope="session")
-def example_model(shared_folder: Path) -> Example:
-    """Return the embedded example and a real model of it."""
-    from app.har.datasets.loaders import EMBEDDED_EXAMPLE
-
-    return trained_once(shared_folder / "example", lambda _: EMBEDDED_EXAMPLE)
-
-
-@pytest.fixture(scope="session")
-def walking_model(shared_folder: Path) -> Example:
-    """Return a small made-up data set in KU-HAR's layout (without gravity) and a real model of it."""
-    from tests.synthetic import ku_har_zip
-
-    return trained_once(
-        shared_folder / "walking", lambda folder: ku_har_zip(folder / "walking.zip", subjects=5, seconds=15)
-    )
+def walking_model(started_home: Path) -> Example:
+    """Return the data set "small" and the reference model of KU-HAR, which knows no gravity either."""
+    return homes.example(started_home, homes.SMALL, "reference-ku-har")

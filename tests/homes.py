@@ -7,13 +7,17 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 from flask import Flask
-from sqlalchemy import Table, create_engine, insert, select
+from sqlalchemy import Table, create_engine, insert, select, text
 
 from tests.synthetic import ku_har_zip
+
+if TYPE_CHECKING:
+    from tests.trained import Example
 
 EXAMPLE = "physiotherapy-example"
 SMALL = "small"
@@ -96,6 +100,18 @@ def deploy(home: Path, started: Path) -> None:
         assert result.exit_code == 0, result.stderr
     (home / "stdout").write_text(result.stdout, encoding="utf-8")
     (home / "stderr").write_text(result.stderr, encoding="utf-8")
+
+
+def example(home: Path, dataset: str, model: str) -> Example:
+    """Return a data set of a home and one of its reference models."""
+    from app.har.datasets.store import open_store
+    from tests.trained import Example
+
+    engine = create_engine(f"sqlite:///{home / DATABASE}")
+    with engine.connect() as connection:
+        folder = connection.scalar(text("SELECT folder FROM dataset WHERE name = :name"), {"name": dataset})
+    engine.dispose()
+    return Example(open_store(home / "instance" / "datasets" / str(folder)), home / "model_store" / model / "1")
 
 
 def copy_rows(home: Path, table: Table, **values: object) -> None:

@@ -1,4 +1,4 @@
-"""Real models, trained for a moment, and files to recognise activities in."""
+"""Real models, and files to recognise activities in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.datasets.store import Store, build_store, open_store
-from app.har.windows import make_windows
+from app.har.datasets.store import Store
 from app.tables import ModelVersion
 
 NAME = "physiotherapy-example"
@@ -22,7 +21,7 @@ HEADER = "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
 
 @dataclass(frozen=True)
 class Example:
-    """A data set's store and the folder of a model trained on it."""
+    """A data set's store and the folder of a model."""
 
     store: Store
     model: Path
@@ -30,24 +29,6 @@ class Example:
     def csv(self, recording: int = 0) -> bytes:
         """Return one recording of the data set as a file that can be uploaded."""
         return "".join(self.store.recording_csv(self.store.signals.recording_ids[recording])).encode()
-
-
-def train(data: Path, folder: Path) -> None:
-    """Convert a data set and train a small model on part of it, for two epochs."""
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
-    from app.har.classifiers.elm_gru_am.config import ModelConfig
-    from app.har.classifiers.elm_gru_am.persistence import save_model
-
-    build_store(data, folder / "store")
-    store = open_store(folder / "store")
-    windows = make_windows(store.signals)
-    some = windows.take(np.arange(0, len(windows), max(1, len(windows) // 400)))
-    subjects = sorted(set(some.subjects))
-    extra = {
-        "data": {"dataset": NAME, "fingerprint": store.summary.fingerprint},
-        "split": {"protocol": "subject", "test_subjects": 2, "subjects": {"train": subjects, "test": subjects[-2:]}},
-    }
-    save_model(ActivityClassifier(ModelConfig(elm_nodes=300)).fit(some, epochs=2), folder / "model", extra)
 
 
 def register_model(example: Example, folder: Path, name: str = NAME, promote: bool = True) -> ModelVersion:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.recordings.mappings.mapping import ColumnMapping
 from tests.synthetic import signal, text
 
 G = 9.80665
@@ -25,6 +26,21 @@ def rows(header: str, line: Callable[[int, float, NDArray[np.float64]], str]) ->
     """Return a header and a line for each sample: of its number, its time and its six readings with gravity."""
     lines = [line(i, t, v) for i, (t, v) in enumerate(zip(TIME.tolist(), WITH, strict=True))]
     return "\n".join([header, *lines]) + "\n"
+
+
+def mapping_of(
+    *sensors: tuple[str, Sequence[str], str],
+    time: str = "t",
+    unit: str = "s",
+    rate_hz: float | None = None,
+    **more: str,
+) -> ColumnMapping:
+    """Return a mapping of sensors, each a name, its columns and its unit."""
+    document = {
+        "time": {"column": time, "unit": unit} if rate_hz is None else {"rate_hz": rate_hz},
+        "sensors": {name: {"columns": list(columns), "unit": own} for name, columns, own in sensors},
+    }
+    return ColumnMapping.from_document(document | more, "test")
 
 
 def german() -> str:

@@ -31,9 +31,9 @@ datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
 @reports_errors
 def add(name: str, path: str, spec: Path | None, as_json: bool) -> None:
     """Add what is at PATH (a folder, a zip archive, a CSV file or the word embedded-example) as the data set NAME."""
-    from app.har.datasets.description import from_yaml
+    from app.har.datasets.description import Description
 
-    description = from_yaml(text_of(spec), spec.name) if spec else None
+    description = Description.from_yaml(text_of(spec), spec.name) if spec else None
     dataset = service.add(name, service.path_from_text(path), on_event=_progress(), description=description)
     if as_json:
         print_json(_document(dataset))

@@ -38,10 +38,10 @@ def map_(file: Path, output: Path | None) -> None:
 @reports_errors
 def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""
-    from app.har.recordings.mappings.mapping import from_yaml
+    from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings import recordings
 
-    columns = from_yaml(text_of(mapping), mapping.name) if mapping else None
+    columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
     result = recordings.predict_file(file, file.name, model, mapping=columns)
     if as_json:
         print_json(result.as_dict())

@@ -1,26 +1,118 @@
-"""Descriptions that people write in YAML: read strictly, and every fault told by its key."""
+"""Documents that people write in YAML: read strictly, with every fault named by its key."""
 
 from __future__ import annotations
 
-import math
 import reprlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+from typing_extensions import Self
 
 from app.har.errors import InvalidDescription
 
 MAX_CHARACTERS = 100_000
+NOTHING = "nothing"
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
+_short.maxlevel = 2  # YAML's aliases can nest lists without end
 
 
-def load_yaml(text: str, source: str) -> Section:
-    """Parse a YAML document that is a mapping of keys to values.
+def refusal(expected: str, found: object = NOTHING, key: str = "") -> PydanticCustomError:
+    """Return what a validator raises: what it expected and found, at a key below the one that it validates."""
+    shown = found if found == NOTHING else _short.repr(found)
+    return PydanticCustomError("refusal", "expected {expected}", {"expected": expected, "found": shown, "key": key})
+
+
+class Document(BaseModel):
+    """A part of a document, by its keys; a key without a value counts as left out.
+
+    The description of a field says what is expected there.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        str_min_length=1,
+        coerce_numbers_to_str=True,  # a text may be written as a number
+        allow_inf_nan=False,
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refused_in_words(cls, values: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(values, Mapping):
+            known = cls._fields()
+            values = {key: value for key, value in values.items() if value is not None or key not in known}
+        try:
+            return check(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            if first["type"] == "refusal":  # by a part, or a validator
+                raise
+            raise cls._in_words(first) from error
+
+    @classmethod
+    def _in_words(cls, error: ErrorDetails) -> PydanticCustomError:
+        kind, location, found = error["type"], error["loc"], error["input"]
+        if not location:
+            return refusal("keys with values", found)
+        fields, key = cls._fields(), str(location[0])
+        if key not in fields:
+            known = sorted(key for key, field in fields.items() if not field.exclude)
+            return refusal(f"one of the keys {', '.join(known)}", key, key)
+        if kind == "union_tag_invalid":
+            tags, tag = error["ctx"]["expected_tags"].replace("'", ""), error["ctx"]["tag"]
+            return refusal(f"one of {tags}", tag, f"{key}.from")
+        return refusal(str(fields[key].description), NOTHING if kind == "missing" else found, key)
+
+    @classmethod
+    def _fields(cls) -> dict[str, FieldInfo]:
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def from_yaml(cls, text: str, source: str) -> Self:
+        """Read YAML; see `from_document`."""
+        return cls.from_document(load_yaml(text, source), source)
+
+    @classmethod
+    def from_document(cls, document: object, source: str) -> Self:
+        """Read plain values, as YAML or JSON holds them.
+
+        Raises
+        ------
+        InvalidDescription : the message names the key, what was expected and what was found.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            path, context = _path(document, first["loc"]), first["ctx"]
+            where = ".".join(filter(None, [*path, context["key"]])) or "document"
+            message = f"{source}: {where}: expected {context['expected']}, found {context['found']}."
+            raise InvalidDescription(message) from error
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, without what is left to its default; `from_document` reads them."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def to_yaml(self) -> str:
+        """Write it for a person to read and change."""
+        import yaml
+
+        document = self.as_dict()
+        return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100))
+
+
+def load_yaml(text: str, source: str) -> Any:
+    """Parse a YAML document.
 
     Raises
     ------
-    InvalidDescription : not YAML, a key twice, or something else than keys with values.
+    InvalidDescription : too long, not YAML, or a key twice.
     """
     import yaml
 
@@ -41,93 +133,17 @@ def load_yaml(text: str, source: str) -> Section:
     if len(text) > MAX_CHARACTERS:
         raise InvalidDescription(f"{source}: expected at most {MAX_CHARACTERS:,} characters, found {len(text):,}.")
     try:
-        document = yaml.load(text, Loader)  # noqa: S506  a SafeLoader
+        return yaml.load(text, Loader)  # noqa: S506  a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InvalidDescription(f"{source}: expected a YAML document, found a fault in it ({reason}).") from error
-    return Section(source, document)
 
 
-def dump_yaml(document: Mapping[str, Any]) -> str:
-    """Write plain values as YAML, keys in the order given."""
-    import yaml
-
-    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100))
-
-
-@dataclass
-class Section:
-    """Keys and values of one part of a document; each is taken by name, and what nobody takes is a fault."""
-
-    source: str
-    values: Any
-    path: str = ""
-    taken: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.values, Mapping) or not all(isinstance(key, str) for key in self.values):
-            found = _short.repr(self.values)
-            raise InvalidDescription(
-                f"{self.source}: {self.path or 'document'}: expected keys with values, found {found}."
-            )
-
-    def fault(self, key: str, expected: str, found: object = "nothing") -> InvalidDescription:
-        """Return an error that names a key, what was expected there and what was found."""
-        where = f"{self.path}.{key}" if self.path else key
-        shown = found if found == "nothing" else _short.repr(found)
-        return InvalidDescription(f"{self.source}: {where}: expected {expected}, found {shown}.")
-
-    def _take(self, key: str) -> Any:
-        self.taken.add(key)
-        return self.values.get(key)
-
-    def text(self, key: str, expected: str = "text") -> str | None:
-        """Return a text, None where the key is absent or empty; a number is taken as it is written."""
-        value = self._take(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not str(value).strip():
-            raise self.fault(key, expected, value)
-        return str(value).strip()
-
-    def choice(self, key: str, choices: Collection[str], spellings: Mapping[str, str] | None = None) -> str | None:
-        """Return one of some words, None where the key is absent."""
-        expected = f"one of {', '.join(choices)}"
-        value = self.text(key, expected)
-        value = value if value is None else (spellings or {}).get(value, value)
-        if value is not None and value not in choices:
-            raise self.fault(key, expected, value)
-        return value
-
-    def number(self, key: str, expected: str, low: float = -math.inf, high: float = math.inf) -> float | None:
-        """Return a finite number within bounds, None where the key is absent."""
-        value = self._take(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            raise self.fault(key, expected, value)
-        if not math.isfinite(value):
-            raise self.fault(key, expected, value)
-        return float(value)
-
-    def items(self, key: str, expected: str) -> list[Any] | None:
-        """Return a list, None where the key is absent."""
-        value = self._take(key)
-        if value is not None and not isinstance(value, list):
-            raise self.fault(key, expected, value)
-        return value
-
-    def section(self, key: str, expected: str) -> Section | None:
-        """Return the keys below a key, None where it is absent."""
-        value = self._take(key)
-        if value is None:
-            return None
-        if not isinstance(value, Mapping):
-            raise self.fault(key, expected, value)
-        return Section(self.source, value, f"{self.path}.{key}" if self.path else key)
-
-    def end(self) -> None:
-        """Refuse keys that nobody took."""
-        unknown = [key for key in self.values if key not in self.taken]
-        if unknown:
-            raise self.fault(unknown[0], f"one of the keys {', '.join(sorted(self.taken))}", unknown[0])
+def _path(document: object, location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of a fault's location, which after a part of several kinds names the kind, too."""
+    path = []
+    for key in location:
+        if isinstance(document, Mapping) and key in document and key != document.get("from"):
+            path.append(str(key))
+            document = document[key]
+    return path

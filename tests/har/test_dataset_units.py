@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from app.har.datasets.described import DescribedDataset
-from app.har.datasets.description import from_yaml
+from app.har.datasets.description import Description
 from app.har.datasets.store import Store, build_store, open_store
 from app.har.recordings.upload import read_upload
 from app.har.signals.normalisation import certain_unit, infer_dataset_units, normalise_units
@@ -43,7 +43,7 @@ def mapped(name: str, seconds: float, acc: float, gyro: float) -> str:
 def own_set(folder: Path, files: dict[str, str]) -> Store:
     path = folder / "set.zip"
     path.write_bytes(zipped(files))
-    build_store(path, folder / "store", loader=DescribedDataset(from_yaml(MAPPED, "spec.yaml")))
+    build_store(path, folder / "store", loader=DescribedDataset(Description.from_yaml(MAPPED, "spec.yaml")))
     return open_store(folder / "store")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.har.datasets.described import DescribedDataset
-from app.har.datasets.description import AnnotationSource, Description
+from app.har.datasets.description import Description, FromName
 from app.har.datasets.store import build_store, open_store
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.files import in_memory
@@ -17,10 +17,8 @@ from app.har.recordings.mappings.guess import Guess
 from app.har.recordings.mappings.guess_files import guess_files
 from app.har.recordings.mappings.mapping import (
     ColumnMapping,
-    SensorColumns,
     fingerprint,
     fitting,
-    from_yaml,
     unknown_tables,
 )
 from app.har.recordings.upload import read_upload
@@ -45,7 +43,7 @@ def guessed(files: dict[str, str]) -> Guess:
 
 
 def read(folder: Path, files: dict[str, str], columns: ColumnMapping | str) -> list[Recording]:
-    mapping = from_yaml(columns, "m.yaml") if isinstance(columns, str) else columns
+    mapping = ColumnMapping.from_yaml(columns, "m.yaml") if isinstance(columns, str) else columns
     (folder / "upload").write_bytes(zipped(files))
     return read_upload(folder / "upload", "phone.zip", columns=mapping)
 
@@ -69,7 +67,7 @@ def test_files_whose_names_tell_their_sensors_are_guessed_together(
     assert sensors(found) == {"accelerometer": (words[0], "g"), "gyroscope": (words[1], "deg/s")}
     assert (found.mapping.time, found.mapping.gravity) == ("t", "included")
     assert f"in the file called {words[1]}" in found.reasons["gyroscope"]
-    assert from_yaml(found.to_yaml(), "guess.yaml") == found.mapping
+    assert ColumnMapping.from_yaml(found.to_yaml(), "guess.yaml") == found.mapping
 
 
 def test_acceleration_without_gravity_stands_beside_that_with_it() -> None:
@@ -122,12 +120,9 @@ def test_recordings_are_told_apart_by_folders_and_by_the_rest_of_the_names(tmp_p
 
 
 def test_the_longest_of_the_words_tells_a_file(tmp_path: Path) -> None:
-    mapping = ColumnMapping(
-        (
-            SensorColumns("accelerometer", ("x", "y", "z"), "g", file="acc"),
-            SensorColumns("linear_accelerometer", ("x", "y", "z"), "m/s²", file="linear_acc"),
-        ),
-        "t",
+    mapping = BOTH.replace("file: accel", "file: acc").replace(
+        "gyroscope: {columns: [x, y, z], unit: deg/s, file: gyro}",
+        "linear_accelerometer: {columns: [x, y, z], unit: m/s², file: linear_acc}",
     )
     (recording,) = read(tmp_path, {"acc.csv": A, "linear_acc.csv": L}, mapping)
     np.testing.assert_allclose(recording.streams[1].values, LINEAR, atol=1e-4)
@@ -177,7 +172,7 @@ def test_files_that_do_not_fit_are_refused_by_name(files: dict[str, str], messag
 )
 def test_a_faulty_mapping_of_files_is_refused_by_the_key(change: tuple[str, str], message: str) -> None:
     with pytest.raises(InvalidDescription) as caught:
-        from_yaml(BOTH.replace(*change), "m.yaml")
+        ColumnMapping.from_yaml(BOTH.replace(*change), "m.yaml")
     assert message in str(caught.value)
 
 
@@ -192,15 +187,15 @@ def test_an_export_is_known_again_whatever_the_order_of_its_files() -> None:
 
 def test_a_trial_shows_all_sensors_of_the_first_recordings() -> None:
     files = {f"{n}/{name}.csv": text for n in range(5) for name, text in (("accel", A), ("gyro", W))}
-    mapping = from_yaml(BOTH, "m.yaml")
+    mapping = ColumnMapping.from_yaml(BOTH, "m.yaml")
     members = [in_memory(name, text.encode()) for name, text in files.items()]
     facts = dry_run(fitting(members, mapping, "x.zip")[0], mapping)
     assert [(own.name, len(own.sensors)) for own in facts] == [("0", 2), ("1", 2), ("2", 2)]
 
 
 def test_a_data_set_of_such_files_is_one_recording_for_each_pair(tmp_path: Path) -> None:
-    origin = AnnotationSource("name", pattern="{label}_{subject}_{part}.csv")
-    description = Description(origin, origin, from_yaml(BOTH, "m.yaml"))
+    origin = FromName(pattern="{label}_{subject}_{part}.csv")
+    description = Description(label=origin, subject=origin, columns=ColumnMapping.from_yaml(BOTH, "m.yaml"))
     files = {"Walk_p3_other.csv": A}
     for what in ("Walk", "Run"):
         for who in (1, 2):

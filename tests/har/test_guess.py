@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from app.har.errors import HarError
 from app.har.recordings.files import in_memory, open_files
 from app.har.recordings.mappings import mapped
-from app.har.recordings.mappings import mapping as mappings
 from app.har.recordings.mappings.guess import Guess, guess
+from app.har.recordings.mappings.mapping import ColumnMapping
 from app.har.recordings.tables import open_table
 from tests.tables import ACC, GYRO, LINEAR, TIME, G, german, labelled, rows, table
 
@@ -262,7 +262,7 @@ def test_a_heading_that_its_values_contradict_is_told() -> None:
 
 def test_the_guess_is_yaml_that_can_be_read_again() -> None:
     found = guessed(german())
-    assert mappings.from_yaml(found.to_yaml(), "guess.yaml") == found.mapping
+    assert ColumnMapping.from_yaml(found.to_yaml(), "guess.yaml") == found.mapping
     assert found.to_yaml().startswith("# time: ")
 
 
@@ -314,7 +314,7 @@ def test_a_guess_never_crashes_and_reading_by_it_ends_in_recordings_or_a_message
         return
     found = guess(source)
     try:
-        complete = mappings.from_yaml(found.to_yaml(), "guess.yaml")
+        complete = ColumnMapping.from_yaml(found.to_yaml(), "guess.yaml")
         recordings = mapped.read([source], complete)
     except HarError as error:
         message = str(error)

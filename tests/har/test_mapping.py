@@ -15,11 +15,12 @@ from app.har.recordings.mappings import mapped
 from app.har.recordings.mappings import mapping as mappings
 from app.har.recordings.mappings.dry_run import dry_run
 from app.har.recordings.mappings.mapping import ColumnMapping, SensorColumns
+from app.har.recordings.mappings.units import TIME_UNITS, UNITS
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_upload
 from app.har.signals.types import Recording
 from tests.bad_inputs import zipped
-from tests.tables import ACC, GYRO, LINEAR, TIME, G, labelled, rows, table
+from tests.tables import ACC, GYRO, LINEAR, TIME, G, labelled, mapping_of, rows, table
 
 FULL = """
 time: {column: millis, unit: ms}
@@ -37,10 +38,12 @@ def source(content: str, name: str = "own.csv") -> Source:
 
 
 def test_a_mapping_survives_yaml() -> None:
-    mapping = mappings.from_yaml(FULL, "m.yaml")
-    assert mapping.sensors[1] == SensorColumns("watch.gyroscope", ("gyro_x", "gyro_y", "gyro_z"), "deg/s", (), 2.0)
+    mapping = ColumnMapping.from_yaml(FULL, "m.yaml")
+    assert mapping.sensors[1] == SensorColumns(
+        modality="watch.gyroscope", columns=("gyro_x", "gyro_y", "gyro_z"), unit="deg/s", scale=2.0
+    )
     assert (mapping.time, mapping.time_unit, mapping.label, mapping.subject) == ("millis", "ms", "movement", "person")
-    assert mappings.from_yaml(mapping.to_yaml(), "m.yaml") == mapping
+    assert ColumnMapping.from_yaml(mapping.to_yaml(), "m.yaml") == mapping
 
 
 FAULTS = {
@@ -68,7 +71,7 @@ FAULTS = {
     "time and rate": (FULL.replace("unit: ms", "unit: ms, rate_hz: 5"), "time: expected either"),
     "a rate below zero": (
         FULL.replace("column: millis, unit: ms", "rate_hz: -5"),
-        "time.rate_hz: expected a number of rows",
+        "time.rate_hz: expected a number of rows per second",
     ),
     "a rate that is none": (
         FULL.replace("column: millis, unit: ms", "rate_hz: .nan"),
@@ -91,6 +94,12 @@ FAULTS = {
     "axes that are no list": (FULL.replace("[x_acc, y_acc, z_acc]", "x_acc"), "columns: expected 3 names"),
     "signs of another kind": (FULL.replace("[1, 1, -1]", "[1, 1, 2]"), "signs: expected 3 times 1 or -1"),
     "a scale of nothing": (FULL.replace("scale: 2", "scale: 0"), "scale: expected a number above 0"),
+    "a sign that is true": (FULL.replace("[1, 1, -1]", "[1, true, -1]"), "signs: expected 3 times 1 or -1"),
+    "an unknown key without a value": (FULL + "axis:\n", "axis: expected one of the keys"),
+    "the modality twice": (
+        FULL.replace("unit: g,", "unit: g, modality: gyroscope,"),
+        "sensors.accelerometer.modality: expected no such key",
+    ),
     "a column used twice": (FULL.replace("gyro_z", "z_acc"), "expected a column that nothing else uses"),
     "gravity unknown": (FULL.replace("included", "yes"), "gravity: expected one of included, removed, found True"),
     "a list for a name": (
@@ -110,14 +119,14 @@ FAULTS = {
 @pytest.mark.parametrize(("text", "message"), FAULTS.values(), ids=FAULTS)
 def test_a_faulty_mapping_is_refused_by_the_key(text: str, message: str) -> None:
     with pytest.raises(InvalidDescription) as caught:
-        mappings.from_yaml(text, "m.yaml")
+        ColumnMapping.from_yaml(text, "m.yaml")
     assert message in str(caught.value)
     assert str(caught.value).startswith("m.yaml")
     assert len(str(caught.value)) < 600
 
 
 def test_units_signs_and_factors_end_in_si_units() -> None:
-    (recording,) = mapped.read([source(labelled())], mappings.from_yaml(FULL, "m.yaml"))
+    (recording,) = mapped.read([source(labelled())], ColumnMapping.from_yaml(FULL, "m.yaml"))
     acceleration, rotation = recording.streams
     assert np.median(acceleration.values[:, 2]) == pytest.approx(-9.81, abs=0.5)
     assert rotation.modality == "watch.gyroscope"
@@ -130,7 +139,7 @@ def test_units_signs_and_factors_end_in_si_units() -> None:
 @pytest.mark.parametrize(("unit", "factor"), [("s", 1.0), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9)])
 def test_a_clock_that_counts_from_1970_tells_its_origin(unit: str, factor: float) -> None:
     content = rows("t,x,y,z", lambda i, t, v: f"{round((1_700_000_000 + t) * factor, 2):.2f},{v[0]},{v[1]},{v[2]}")
-    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "t", unit)
+    mapping = mapping_of(("accelerometer", "xyz", "m/s²"), unit=unit)
     (recording,) = mapped.read([source(content)], mapping)
     assert recording.origin_utc_s == pytest.approx(1_700_000_000)
     np.testing.assert_allclose(recording.streams[0].time_s, TIME, atol=0.006)
@@ -149,7 +158,7 @@ def test_a_clock_that_counts_from_1970_tells_its_origin(unit: str, factor: float
 )
 def test_date_time_text_becomes_seconds(written: str, origin: float | None) -> None:
     content = rows("when,x,y,z", lambda i, t, v: f"{written.format(t)},{v[0]},{v[1]},{v[2]}")
-    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "when", "date-time")
+    mapping = mapping_of(("accelerometer", "xyz", "m/s²"), time="when", unit="date-time")
     (recording,) = mapped.read([source(content)], mapping)
     assert recording.origin_utc_s == origin
     np.testing.assert_allclose(np.diff(recording.streams[0].time_s), 0.02, atol=1e-6)
@@ -158,7 +167,7 @@ def test_date_time_text_becomes_seconds(written: str, origin: float | None) -> N
 def dated(write: Callable[[datetime], str], start: datetime, header: str = "T,x,y,z") -> Recording:
     """Read eight seconds whose time is written in a way of its own."""
     content = rows(header, lambda i, t, v: f"{write(start + timedelta(seconds=t))},{v[0]},{v[1]},{v[2]}")
-    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "T", "date-time")
+    mapping = mapping_of(("accelerometer", "xyz", "m/s²"), time="T", unit="date-time")
     (recording,) = mapped.read([source(content)], mapping)
     np.testing.assert_allclose(recording.streams[0].time_s - recording.streams[0].time_s[0], TIME, atol=2e-3)
     return recording
@@ -195,8 +204,8 @@ def test_all_rows_of_a_file_are_read_in_one_order() -> None:
         for who, date in (("a", "06/05/2024"), ("b", "06/13/2024"))
         for i in range(100)
     )
-    sensors = (SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),)
-    found = mapped.read([source(content)], ColumnMapping(sensors, "T", "date-time", subject="who"))
+    mapping = mapping_of(("accelerometer", "xyz", "m/s²"), time="T", unit="date-time", subject="who")
+    found = mapped.read([source(content)], mapping)
     noon = datetime(2024, 6, 5, 12, tzinfo=UTC).timestamp()
     assert [recording.origin_utc_s for recording in found] == [noon, noon + 8 * 86400]
     assert "date in doubt" not in [problem.kind for recording in found for problem in recording.problems]
@@ -216,9 +225,9 @@ def test_a_column_of_dates_beside_one_of_times_is_told() -> None:
 
 @pytest.mark.parametrize(("unit", "fits", "refused"), [("ms", "s", True), ("s", "ms", False), ("s", "ns", True)])
 def test_a_unit_of_time_that_makes_no_rate_is_told_with_the_one_that_does(unit: str, fits: str, refused: bool) -> None:
-    factor = 1 / mappings.TIME_UNITS[fits]
+    factor = 1 / TIME_UNITS[fits]
     content = table("T,x,y,z", [TIME * factor, ACC])
-    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), "T", unit)
+    mapping = mapping_of(("accelerometer", "xyz", "m/s²"), time="T", unit=unit)
     expected = f"the mapping's time.unit is {unit}, but T goes up by {0.02 * factor:.4g} from row to row"
     if refused:
         with pytest.raises(UnreadableData) as caught:
@@ -240,14 +249,11 @@ def test_a_unit_of_time_that_makes_no_rate_is_told_with_the_one_that_does(unit: 
 def test_units_that_the_values_contradict_are_kept_and_told(
     acceleration: str, rotation: str, fits: tuple[str, ...], turning: np.ndarray
 ) -> None:
-    sensors = (
-        SensorColumns("accelerometer", ("x", "y", "z"), acceleration),
-        SensorColumns("gyroscope", ("u", "v", "w"), rotation),
-    )
-    (recording,) = mapped.read([source(table("T,x,y,z,u,v,w", [TIME, ACC, turning]))], ColumnMapping(sensors, "T"))
+    mapping = mapping_of(("accelerometer", "xyz", acceleration), ("gyroscope", "uvw", rotation), time="T")
+    (recording,) = mapped.read([source(table("T,x,y,z,u,v,w", [TIME, ACC, turning]))], mapping)
     told = [problem for problem in recording.problems if problem.kind == "unit mismatch"]
     assert len(told) == len(fits)
-    for problem, sensor, unit in zip(told, sensors, fits, strict=False):
+    for problem, sensor, unit in zip(told, mapping.sensors, fits, strict=False):
         assert problem.detail.startswith(f"{sensor.modality}: {sensor.unit}, by the mapping, but ")
         assert problem.detail.endswith(f" in {unit}")
         expected = f"if {unit} is right, change sensors.{sensor.modality}.unit of the mapping"
@@ -255,7 +261,7 @@ def test_units_that_the_values_contradict_are_kept_and_told(
 
 
 def test_without_a_clock_the_rate_makes_the_time() -> None:
-    mapping = ColumnMapping((SensorColumns("accelerometer", ("x", "y", "z"), "m/s²"),), rate_hz=25.0)
+    mapping = mapping_of(("accelerometer", "xyz", "m/s²"), rate_hz=25.0)
     (recording,) = mapped.read([source(table("x,y,z", [LINEAR]))], mapping)
     assert recording.streams[0].time_s[-1] == pytest.approx((len(TIME) - 1) / 25)
     assert recording.gravity == "removed"
@@ -265,7 +271,7 @@ def test_a_column_of_subjects_makes_a_recording_for_each_and_lines_stay_right() 
     first, second = labelled(subject=1, seconds=6), labelled(subject=2, seconds=6)
     lines = first.splitlines() + second.splitlines()[1:]
     lines[450] = "450,p2,Walk,nonsense,1,1,1,1,1,1"
-    recordings = mapped.read([source("\n".join(lines))], mappings.from_yaml(FULL, "m.yaml"))
+    recordings = mapped.read([source("\n".join(lines))], ColumnMapping.from_yaml(FULL, "m.yaml"))
     assert [(r.recording_id, r.subject) for r in recordings] == [("own.csv, p1", "p1"), ("own.csv, p2", "p2")]
     problems = [p for p in recordings[1].problems if p.kind == "corrupt rows"]
     assert "line 451: '450,p2" in problems[0].detail
@@ -288,7 +294,7 @@ def test_a_mapping_that_does_not_fit_the_file_says_where(change: tuple[str, str]
         .replace("label: movement\n", "" if "movement" in change[1] else "label: movement\n")
     )
     with pytest.raises((InvalidDescription, UnreadableData)) as caught:
-        mapped.read([source(labelled())], mappings.from_yaml(text, "m.yaml"))
+        mapped.read([source(labelled())], ColumnMapping.from_yaml(text, "m.yaml"))
     assert message in str(caught.value)
     assert str(caught.value).startswith("own.csv")
 
@@ -298,7 +304,7 @@ def test_an_unknown_table_is_told_from_what_nobody_can_map(tmp_path: Path) -> No
     path.write_text(labelled())
     with pytest.raises(UnknownTable, match=r"own\.csv"):
         read_upload(path, "own.csv")
-    (recording,) = read_upload(path, "own.csv", columns=mappings.from_yaml(FULL, "m.yaml"))
+    (recording,) = read_upload(path, "own.csv", columns=ColumnMapping.from_yaml(FULL, "m.yaml"))
     assert recording.subject == "p1"
 
 
@@ -311,7 +317,7 @@ def test_of_a_zip_the_files_that_fit_are_read_and_a_readme_is_left(tmp_path: Pat
     )
     with pytest.raises(UnknownTable):
         read_upload(path, "own.zip")
-    recordings = read_upload(path, "own.zip", columns=mappings.from_yaml(FULL, "m.yaml"))
+    recordings = read_upload(path, "own.zip", columns=ColumnMapping.from_yaml(FULL, "m.yaml"))
     assert [r.subject for r in recordings] == ["p1", "p2"]
     assert [(p.source, p.kind) for p in recordings[0].problems] == [("notes.csv", "file not used")]
     assert not recordings[1].problems
@@ -342,7 +348,7 @@ def test_files_of_one_header_are_told_apart_by_the_sensors_that_their_names_tell
     assert len(prints) == 2
     path = tmp_path / "upload"
     path.write_bytes(zipped(files))
-    columns = ColumnMapping((SensorColumns("gyroscope", ("x", "y", "z"), "rad/s"),), "t")
+    columns = mapping_of(("gyroscope", "xyz", "rad/s"))
     (recording,) = read_upload(path, "both.zip", columns=columns)
     assert recording.recording_id == "Gyroscope.csv"
     assert [(p.source, p.kind, p.action) for p in recording.problems] == [
@@ -357,8 +363,8 @@ def test_columns_with_one_name_or_none_are_told_apart() -> None:
 
 def test_what_would_be_read_is_told_with_what_speaks_against_it() -> None:
     good, wrong = (
-        mappings.from_yaml(FULL, "m.yaml"),
-        mappings.from_yaml(FULL.replace("unit: g,", "unit: m/s²,").replace("dps", "rad/s"), "m.yaml"),
+        ColumnMapping.from_yaml(FULL, "m.yaml"),
+        ColumnMapping.from_yaml(FULL.replace("unit: g,", "unit: m/s²,").replace("dps", "rad/s"), "m.yaml"),
     )
     (facts,) = dry_run([source(labelled())], good)
     assert facts.duration_s == pytest.approx(12, abs=0.1)
@@ -372,7 +378,7 @@ def test_what_would_be_read_is_told_with_what_speaks_against_it() -> None:
 
 
 def test_a_sum_of_g_is_gravity() -> None:
-    assert mappings.UNITS["accelerometer"]["mg"] * 1000 == pytest.approx(G)
+    assert UNITS["accelerometer"]["mg"] * 1000 == pytest.approx(G)
 
 
 @pytest.mark.parametrize("header", ["time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z", "t,ax,ay,az,gx,gy,gz"])
@@ -390,12 +396,9 @@ def test_sensors_of_different_rates_in_one_table_leave_each_others_cells_blank(
     path = tmp_path / "upload"
     path.write_text("\n".join([header, *(text for _, text in sorted(often + seldom)), ""]))
     names = header.split(",")
-    sensors = (
-        SensorColumns("accelerometer", (names[1], names[2], names[3]), "m/s²"),
-        SensorColumns("gyroscope", (names[4], names[5], names[6]), "rad/s"),
-    )
-    (recording,) = read_upload(path, "own.csv", columns=ColumnMapping(sensors, names[0]) if names[0] == "t" else None)
+    mapping = mapping_of(("accelerometer", names[1:4], "m/s²"), ("gyroscope", names[4:7], "rad/s"), time=names[0])
+    (recording,) = read_upload(path, "own.csv", columns=mapping if names[0] == "t" else None)
     assert [len(stream.time_s) for stream in recording.streams] == [len(often), len(seldom)]
     path.write_text(path.read_text().replace(f"{blank},{blank},{blank}", "?,?,?"))
     with pytest.raises(UnreadableData, match="rows are unusable"):
-        read_upload(path, "own.csv", columns=ColumnMapping(sensors, names[0]) if names[0] == "t" else None)
+        read_upload(path, "own.csv", columns=mapping if names[0] == "t" else None)

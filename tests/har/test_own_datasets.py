@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.har.datasets.described import DescribedDataset, LabelAssignment
-from app.har.datasets.description import Description, from_yaml
+from app.har.datasets.description import Description, FromFolder, OneForAll
 from app.har.datasets.name_patterns import PatternFault, name_pattern
 from app.har.datasets.store import Store, build_store, open_store
 from app.har.datasets.survey import survey
@@ -45,7 +45,9 @@ def store_of(folder: Path, files: dict[str, bytes | str], description: str, kind
         for name, content in files.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    build_store(path, folder / "store", name="own.zip", loader=DescribedDataset(from_yaml(description, "spec.yaml")))
+    build_store(
+        path, folder / "store", name="own.zip", loader=DescribedDataset(Description.from_yaml(description, "spec.yaml"))
+    )
     return open_store(folder / "store")
 
 
@@ -131,7 +133,7 @@ def test_files_of_one_recording_are_put_together_by_their_importer(tmp_path: Pat
     path = tmp_path / "set.zip"
     path.write_bytes(zipped(files))
     with open_files(path) as members:
-        parts = list(DescribedDataset(from_yaml(ONE, "spec.yaml")).read_dataset(members))
+        parts = list(DescribedDataset(Description.from_yaml(ONE, "spec.yaml")).read_dataset(members))
     found = [part.content for part in parts if part.content is not None]
     assert [(r.recording_id, r.subject, len(r.streams)) for r in found] == [
         ("s1/phones/a nexus4_1", "P1", 2),
@@ -283,6 +285,11 @@ SPEC_FAULTS = {
         NAMES.replace("{label}", "{activity}"),
         "label.pattern: expected a pattern with {label} in it",
     ),
+    "a table that is no name": (
+        TABLE.replace("table: labels.csv", "table: {}", 1),
+        "spec.yaml: label.table: expected the name of a file of the data set, found {}",
+    ),
+    "no way": (FOLDERS.replace("from: folder", "level: 1", 1), "spec.yaml: label: expected the key from (column,"),
     "a malformed pattern": (
         NAMES.replace("{trial}", "{trial"),
         "label.pattern: expected words of small letters in braces",
@@ -307,7 +314,7 @@ SPEC_FAULTS = {
 @pytest.mark.parametrize(("text", "message"), SPEC_FAULTS.values(), ids=SPEC_FAULTS)
 def test_a_faulty_description_is_refused_by_the_key(text: str, message: str) -> None:
     with pytest.raises(InvalidDescription) as caught:
-        from_yaml(text, "spec.yaml")
+        Description.from_yaml(text, "spec.yaml")
     assert message in str(caught.value)
     assert str(caught.value).startswith("spec.yaml")
 
@@ -316,8 +323,8 @@ def test_a_faulty_description_is_refused_by_the_key(text: str, message: str) -> 
     "text", [FOLDERS, NAMES + COLUMNS, TABLE + "clock: file\n", ONE], ids=["folders", "names", "table", "one"]
 )
 def test_a_description_survives_yaml(text: str) -> None:
-    description = from_yaml(text, "spec.yaml")
-    assert from_yaml(description.to_yaml(), "spec.yaml") == description
+    description = Description.from_yaml(text, "spec.yaml")
+    assert Description.from_yaml(description.to_yaml(), "spec.yaml") == description
 
 
 @pytest.mark.parametrize(
@@ -370,7 +377,7 @@ def test_a_pattern_on_a_hostile_name_ends_quickly() -> None:
 
 def test_a_preview_needs_no_file_opened() -> None:
     members = [in_memory(name, b"") for name in ("a/P1_walk.csv", "b/nothing.csv", "readme.txt")]
-    description = from_yaml(NAMES.replace("_{trial}", ""), "spec.yaml")
+    description = Description.from_yaml(NAMES.replace("_{trial}", ""), "spec.yaml")
     assignment = LabelAssignment(description, members)
     assert [member.name for member in assignment.candidates] == ["a/P1_walk.csv", "b/nothing.csv"]
     assert (assignment.for_file("a/P1_walk.csv").label, assignment.for_file("a/P1_walk.csv").subject) == ("walk", "P1")
@@ -408,6 +415,16 @@ def test_an_own_data_set_without_anything_usable_says_why(tmp_path: Path) -> Non
     assert re.fullmatch("set", " ".join(path.name for path in tmp_path.iterdir()))
 
 
-def test_the_description_says_what_it_is() -> None:
-    assert isinstance(from_yaml(ONE, "spec.yaml"), Description)
-    assert from_yaml(FOLDERS, "spec.yaml").subject.level == 2
+def test_documents_stored_by_earlier_versions_are_read() -> None:
+    columns = {
+        "time": {"rate_hz": 50.0},
+        "sensors": {"accelerometer": {"columns": ["x", "y", "z"], "unit": "m/s²", "signs": [1, -1, 1], "scale": 0.5}},
+        "gravity": "included",
+        "label": "what",
+    }
+    stored = {"label": {"from": "folder", "level": 1}, "subject": {"from": "one", "value": "P1"}, "columns": columns}
+    found = Description.from_document(stored, "stored")
+    assert found.columns is not None
+    assert (found.label, found.subject) == (FromFolder(level=1), OneForAll(value="P1"))
+    assert (found.columns.rate_hz, found.columns.label, found.columns.subject) == (50.0, "what", None)
+    assert [(s.signs, s.scale, s.file) for s in found.columns.sensors] == [((1, -1, 1), 0.5, "")]

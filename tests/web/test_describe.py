@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.har.datasets.description import from_yaml
+from app.har.datasets.description import Description
 from app.services.datasets import imports, library
 from app.services.errors import NotFound
 from tests.bad_inputs import zipped
@@ -178,7 +178,7 @@ def test_the_description_can_be_saved_for_the_command_line(admin_client: FlaskCl
     form = chosen(admin_client.get(address).text)
     saved = admin_client.post(address, data={**form, "label_from": "folder", "yaml": "Save as YAML"})
     assert "attachment" in saved.headers["Content-Disposition"]
-    description = from_yaml(saved.text, "own.yaml")
+    description = Description.from_yaml(saved.text, "own.yaml")
     assert (description.label.kind, description.subject.kind) == ("folder", "column")
     assert description.columns is not None
 

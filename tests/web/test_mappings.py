@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.har.recordings.mappings.mapping import from_yaml
+from app.har.recordings.mappings.mapping import ColumnMapping
 from app.services.recordings import uploads as service
 from app.tables import ModelVersion, SavedMapping, StoredRecording
 from tests.bad_inputs import zipped
@@ -332,7 +332,7 @@ def test_saved_mappings_are_listed_renamed_downloaded_and_deleted(
     assert 'value="the &lt;b&gt;watch&lt;/b&gt;"' in user_client.get("/mappings/").text
     download = user_client.get("/mappings/1.yaml")
     assert "attachment" in download.headers["Content-Disposition"]
-    assert from_yaml(download.text, "m.yaml").time == "millis"
+    assert ColumnMapping.from_yaml(download.text, "m.yaml").time == "millis"
     user_client.post("/mappings/1/rename", data={"name": " "})
     assert "A mapping's name must have 1 to 80 characters." in words(user_client.get("/mappings/"))
     user_client.post("/mappings/1/delete")

@@ -30,7 +30,7 @@ from app.har.recordings.formats import (
 from app.har.recordings.importers import importer_of
 from app.har.recordings.layout import Layout
 from app.har.recordings.mappings import mapped, mapping
-from app.har.recordings.mappings.mapping import TIME_UNITS
+from app.har.recordings.mappings.units import TIME_UNITS
 from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, natural_sort_key, prefetch_map, with_consistent_units
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_members
@@ -123,10 +123,10 @@ class LabelAssignment:
             ("label", assigned.label, ProblemKind.NO_LABEL),
             ("subject", assigned.subject, ProblemKind.NO_SUBJECT),
         ):
-            told = self._origins[part].kind
-            if text or told == "column" or (part == "label" and assigned.rows):
+            origin = self._origins[part]
+            if text or origin.kind == "column" or (part == "label" and assigned.rows):
                 continue
-            where = f"no line of {self._origins[part].table}" if told == "table" else f"no {told}"
+            where = f"no line of {origin.table}" if origin.kind == "table" else f"no {origin.kind}"
             action = "kept without label" if part == "label" else f"subject {UNKNOWN_SUBJECT!r}"
             found.append(Problem(name, kind, f"{where} tells it", action))
         return found
@@ -265,14 +265,17 @@ class DescribedDataset:
                 detail = "the file does not tell it"
                 problems += (Problem(name, ProblemKind.NO_SUBJECT, detail, f"subject {UNKNOWN_SUBJECT!r}"),)
         recording = replace(recording, recording_id=name, subject=printable(subject), problems=problems)
-        if self.description.label.kind == "column":
+        label = self.description.label
+        if label.kind == "column":
             return recording
         activity = printable(assigned.label) if assigned.label else None
         streams = tuple(replace(stream, labels=None) for stream in recording.streams)
         recording = replace(recording, streams=streams, activity=activity, activities=())
-        return self._labelled(recording, assigned.rows) if assigned.rows and activity is None else recording
+        if label.kind == "table" and assigned.rows and activity is None:
+            return self._labelled(recording, assigned.rows, label.table)
+        return recording
 
-    def _labelled(self, recording: Recording, rows: Sequence[Row]) -> Recording:
+    def _labelled(self, recording: Recording, rows: Sequence[Row], table: str) -> Recording:
         """Label the stretches of a recording by the lines of a table."""
         start = first_s(recording.streams)
         end = max(float(stream.time_s[-1]) for stream in recording.streams)
@@ -285,7 +288,6 @@ class DescribedDataset:
         outside = [row for (first, last), row in spans if last <= start or first >= end]
         problems = recording.problems
         if outside:
-            table = self.description.label.table
             where = f"the first in line {outside[0].line} of {table}"
             detail = f"{len(outside)} of {len(rows)} intervals lie outside of it, {where}"
             problems += (Problem(recording.recording_id, ProblemKind.LABELS_BEYOND_END, detail, "left out"),)

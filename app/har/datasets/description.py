@@ -1,112 +1,98 @@
-"""How a data set is made of a lab's own recordings: where each recording's label and subject are told."""
+"""How a data set is made of a lab's own recordings: where each recording's label and subject come from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from typing_extensions import Self
 
 from app.har.datasets.name_patterns import PatternFault, name_pattern
-from app.har.documents import Section, dump_yaml, load_yaml
-from app.har.recordings.mappings import mapping
+from app.har.documents import Document, refusal
 from app.har.recordings.mappings.mapping import ColumnMapping
 
-Told = Literal["column", "folder", "name", "table", "one"]
 Clock = Literal["start", "file"]
 MAX_LEVEL = 20
 
 
-@dataclass(frozen=True)
-class AnnotationSource:
-    """Where the label, or the subject, of each recording is told."""
+class Source(Document):
+    """Where the label, or the subject, of each recording comes from."""
 
-    kind: Told
-    level: int = 1  # of "folder": 1 is the one that the file is in, 2 the one around that
-    pattern: str = ""  # of "name"; see `names.NamePattern`
-    table: str = ""  # of "table": the file's name; see `label_table`
-    value: str = ""  # of "one"
+    kind: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as written to YAML."""
-        own = {"folder": "level", "name": "pattern", "table": "table", "one": "value"}.get(self.kind)
-        return {"from": self.kind} | ({own: getattr(self, own)} if own else {})
+    @model_serializer(mode="wrap")
+    def _with_kind(self, keys: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {"from": self.kind, **keys(self)}
 
 
-@dataclass(frozen=True)
-class Description:
+class FromColumn(Source):
+    """The file itself says it: in a column of a mapping, or as its known layout does."""
+
+    kind: Literal["column"] = Field(default="column", alias="from")
+
+
+class FromFolder(Source):
+    """A folder's name."""
+
+    kind: Literal["folder"] = Field(default="folder", alias="from")
+    # 1 is the folder that the file is in, 2 the one around that
+    level: int = Field(default=1, ge=1, le=MAX_LEVEL, description=f"a whole number from 1 to {MAX_LEVEL}")
+
+
+class FromName(Source):
+    """The file's name; see `name_patterns.NamePattern`."""
+
+    kind: Literal["name"] = Field(default="name", alias="from")
+    pattern: str = Field(description="a pattern such as {subject}_{label}.csv")
+
+    @field_validator("pattern")
+    @classmethod
+    def _well_formed(cls, text: str) -> str:
+        try:
+            name_pattern(text)
+        except PatternFault as fault:
+            raise refusal(fault.expected, fault.found) from fault
+        return text
+
+
+class FromTable(Source):
+    """A separate table; see `label_table`."""
+
+    kind: Literal["table"] = Field(default="table", alias="from")
+    table: str = Field(description="the name of a file of the data set")
+
+
+class OneForAll(Source):
+    """It is the same for all recordings."""
+
+    kind: Literal["one"] = Field(default="one", alias="from")
+    value: str = Field(description="the subject's name")
+
+
+LabelSource = FromColumn | FromFolder | FromName | FromTable
+AnnotationSource = LabelSource | OneForAll
+
+
+class Description(Document):
     """How to make a data set of recordings."""
 
-    label: AnnotationSource
-    subject: AnnotationSource
-    columns: ColumnMapping | None = None  # of files in no known layout
-    clock: Clock = "start"  # of the intervals of a table: seconds from the recording's start, or the file's own time
+    label: LabelSource = Field(
+        discriminator="kind", description="the key from (column, folder, name or table), and what belongs to it"
+    )
+    subject: AnnotationSource = Field(
+        discriminator="kind",
+        description="the key from (column, folder, name, table or one), and what belongs to it",
+    )
+    columns: ColumnMapping | None = Field(default=None, description="a mapping of columns: the keys time and sensors")
+    # Of the intervals of a table: seconds from the recording's start, or the file's own time
+    clock: Clock = Field(default="start", description=f"one of {', '.join(get_args(Clock))}")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as written to YAML; `from_section` reads them."""
-        document: dict[str, Any] = {"label": self.label.as_dict(), "subject": self.subject.as_dict()}
-        if self.clock != "start":
-            document["clock"] = self.clock
-        return document | ({"columns": self.columns.as_dict()} if self.columns else {})
-
-    def to_yaml(self) -> str:
-        """Write it for a person to read and change."""
-        return dump_yaml(self.as_dict())
-
-
-def from_yaml(text: str, source: str) -> Description:
-    """Read a description from YAML.
-
-    Raises
-    ------
-    InvalidDescription : the message names the key, what was expected and what was found.
-    """
-    return from_section(load_yaml(text, source))
-
-
-def from_section(document: Section) -> Description:
-    """Read a description from the keys of a document; see `from_yaml`."""
-    label, subject = (_origin(document, part) for part in ("label", "subject"))
-    columns = document.section("columns", "a mapping of columns: the keys time and sensors")
-    found = mapping.from_section(columns) if columns else None
-    clock: Any = document.choice("clock", get_args(Clock)) or "start"
-    document.end()
-    for part, origin in (("label", label), ("subject", subject)):
-        if origin.kind == "column" and found is not None and getattr(found, part) is None:
-            raise document.fault(f"columns.{part}", f"the column that holds the {part}, because {part}.from is column")
-    return Description(label, subject, found, clock)
-
-
-def _origin(document: Section, part: str) -> AnnotationSource:
-    ways = [told for told in get_args(Told) if told != "one" or part == "subject"]
-    own = document.section(part, "the key from, and what belongs to it")
-    if own is None:
-        raise document.fault(part, "the key from, and what belongs to it")
-    told: Any = own.choice("from", ways)
-    if told is None:
-        raise own.fault("from", f"one of {', '.join(ways)}")
-    origin = AnnotationSource(told)
-    if told == "folder":
-        level = own.number("level", f"a whole number from 1 to {MAX_LEVEL}", 1, MAX_LEVEL)
-        if level is not None and level % 1:
-            raise own.fault("level", f"a whole number from 1 to {MAX_LEVEL}", level)
-        origin = replace(origin, level=int(level or 1))
-    elif told != "column":
-        key = {"name": "pattern", "table": "table", "one": "value"}[told]
-        expected = {"name": f"a pattern such as {{subject}}_{{label}}.csv, with {{{part}}} in it",
-                    "table": "the name of a file of the data set", "one": "the subject's name"}[told]  # fmt: skip
-        text = own.text(key, expected)
-        if text is None:
-            raise own.fault(key, expected)
-        if told == "name":
-            _check_pattern(own, part, text)
-        origin = AnnotationSource(told, **{key: text})  # type: ignore[arg-type]
-    own.end()
-    return origin
-
-
-def _check_pattern(own: Section, part: str, text: str) -> None:
-    try:
-        pattern = name_pattern(text)
-    except PatternFault as fault:
-        raise own.fault("pattern", *str(fault).split(", found ", 1)) from fault
-    if part not in pattern.words:
-        raise own.fault("pattern", f"a pattern with {{{part}}} in it", text)
+    @model_validator(mode="after")
+    def _sources_tell_it(self) -> Self:
+        for part, source in (("label", self.label), ("subject", self.subject)):
+            if isinstance(source, FromName) and part not in name_pattern(source.pattern).words:
+                raise refusal(f"a pattern with {{{part}}} in it", source.pattern, f"{part}.pattern")
+            if isinstance(source, FromColumn) and self.columns and getattr(self.columns, part) is None:
+                because = f"the column that holds the {part}, because {part}.from is column"
+                raise refusal(because, key=f"columns.{part}")
+        return self

@@ -11,7 +11,11 @@ _PLACEHOLDER = re.compile(r"\{([a-z][a-z_]*)(\+?)\}")
 
 
 class PatternFault(ValueError):
-    """A pattern is malformed; the text says what was expected and what was found."""
+    """A pattern is malformed."""
+
+    def __init__(self, expected: str, found: object) -> None:
+        super().__init__(f"expected {expected}, found {found!r}")
+        self.expected, self.found = expected, found
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,18 @@ def name_pattern(text: str) -> NamePattern:
     PatternFault : malformed.
     """
     if len(text) > MAX_PATTERN:
-        raise PatternFault(f"at most {MAX_PATTERN} characters, found {len(text)}")
+        raise PatternFault(f"at most {MAX_PATTERN} characters", len(text))
     words = [word for word, _ in _PLACEHOLDER.findall(text)]
     if not words or len(words) > MAX_PLACEHOLDERS or len(set(words)) < len(words):
         raise PatternFault(
-            f"1 to {MAX_PLACEHOLDERS} different words in braces, such as {{subject}}_{{label}}.csv, found {text!r}"
+            f"1 to {MAX_PLACEHOLDERS} different words in braces, such as {{subject}}_{{label}}.csv", text
         )
     if re.search(r"[{}]", _PLACEHOLDER.sub("", text)) or text.startswith("/") or "//" in text:
-        raise PatternFault(f"words of small letters in braces and plain text between them, found {text!r}")
+        raise PatternFault("words of small letters in braces and plain text between them", text)
     if "}{" in text:
-        raise PatternFault(f"some text between two words in braces, found {text!r}")
+        raise PatternFault("some text between two words in braces", text)
     if any(segment.count("+}") > 1 for segment in text.split("/")):
-        raise PatternFault(f"at most one {{word+}} between two slashes, found {text!r}")
+        raise PatternFault("at most one {word+} between two slashes", text)
     pieces = _PLACEHOLDER.split(text)  # literal, word, plus, literal, word, plus, …, literal
     expression = re.escape(pieces[0])
     for before, word, plus, after in zip(pieces[::3], pieces[1::3], pieces[2::3], pieces[3::3], strict=False):

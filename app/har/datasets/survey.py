@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from app.har.datasets.described import recording_folder
-from app.har.datasets.description import AnnotationSource, Description
+from app.har.datasets.description import (
+    Description,
+    FromColumn,
+    FromFolder,
+    FromName,
+    FromTable,
+    LabelSource,
+    OneForAll,
+)
 from app.har.datasets.label_table import is_label_table
 from app.har.errors import HarError
 from app.har.recordings.conversions import sources_in, tables_in
@@ -41,17 +49,17 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     stem = PurePosixPath(found.names[0]).stem if found.names else ""
     pieces = stem.count("_") + 1
     words = ("{subject}", "{label}", "{trial}", *(f"{{part_{letter}}}" for letter in "abcde"))
-    by_name = AnnotationSource(
-        "name", pattern="_".join(words[:pieces]) if 1 < pieces <= len(words) else "{subject}_{label}"
-    )
-    table = AnnotationSource("table", table=found.tables[0]) if found.tables else None
-    folder = AnnotationSource("folder") if depth else None
-    column = AnnotationSource("column") if columns and columns.label else None
-    around = AnnotationSource("folder", level=2) if depth > 1 else None
-    own_subject = AnnotationSource("column") if columns and columns.subject else None
-    label = table or column or folder or by_name
-    subject = table or own_subject or around or (by_name if pieces > 1 else AnnotationSource("one", value="unknown"))
-    return Description(label, subject, columns)
+    by_name = FromName(pattern="_".join(words[:pieces]) if 1 < pieces <= len(words) else "{subject}_{label}")
+    table = FromTable(table=found.tables[0]) if found.tables else None
+    label: LabelSource = by_name
+    if table or (columns and columns.label):
+        label = table or FromColumn()
+    elif depth:
+        label = FromFolder()
+    own_subject = FromColumn() if columns and columns.subject else None
+    around = FromFolder(level=2) if depth > 1 else None
+    subject = table or own_subject or around or (by_name if pieces > 1 else OneForAll(value="unknown"))
+    return Description(label=label, subject=subject, columns=columns)
 
 
 def survey(members: Sequence[Member]) -> Survey:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from app.extensions import db
-from app.har.documents import Section
 from app.services.errors import Invalid, NotFound
 from app.services.transaction import transaction
 from app.tables import SavedMapping
@@ -21,9 +20,9 @@ MAX_NAME = 80
 
 def mapping_of(saved: SavedMapping) -> ColumnMapping:
     """Return a saved mapping as the core takes it."""
-    from app.har.recordings.mappings.mapping import from_section
+    from app.har.recordings.mappings.mapping import ColumnMapping
 
-    return from_section(Section(saved.name, saved.document))
+    return ColumnMapping.from_document(saved.document, saved.name)
 
 
 def list_saved(user_id: int) -> list[SavedMapping]:

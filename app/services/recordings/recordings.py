@@ -16,7 +16,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db
-from app.har.documents import Section
 from app.har.progress import OnEvent, ignore_event
 from app.services.errors import NotFound
 from app.services.models import model_versions
@@ -137,10 +136,10 @@ def uploaded_file(recording: StoredRecording) -> Path:
 
 def _mapping_of(recording: StoredRecording) -> ColumnMapping | None:
     """Return the mapping that a recording was read with, None for one in a known layout."""
-    from app.har.recordings.mappings.mapping import from_section
+    from app.har.recordings.mappings.mapping import ColumnMapping
 
     stored = recording.facts.get("mapping")
-    return from_section(Section(recording.filename, stored["document"])) if stored else None
+    return ColumnMapping.from_document(stored["document"], recording.filename) if stored else None
 
 
 def folder_of(recording: StoredRecording) -> Path:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from flask import current_app
 
-from app.har.documents import Section
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent, ignore_event
 from app.har.signals.types import SignalSet
@@ -266,9 +265,9 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
 
 def mapping_from(pending: PendingUpload) -> ColumnMapping | None:
     """Return the mapping that a waiting upload starts from, None where that is a guess."""
-    from app.har.recordings.mappings.mapping import from_section
+    from app.har.recordings.mappings.mapping import ColumnMapping
 
-    return from_section(Section(pending.filename, pending.document)) if pending.document else None
+    return ColumnMapping.from_document(pending.document, pending.filename) if pending.document else None
 
 
 def _uploads() -> Path:

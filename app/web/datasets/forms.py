@@ -9,12 +9,11 @@ from flask_wtf.file import FileField
 from wtforms import BooleanField, FormField, RadioField, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, Length
 
-from app.har.datasets.description import Description, from_section
-from app.har.documents import Section
 from app.services.names import NAME_PATTERN, NAME_RULE
 from app.web.mappings.forms import MappingFields, fields_of
 
 if TYPE_CHECKING:
+    from app.har.datasets.description import Description
     from app.har.recordings.mappings.mapping import ColumnMapping
 
 
@@ -81,11 +80,13 @@ class DescribeForm(FlaskForm):
         ------
         InvalidDescription : the message names the key, what was expected and what was found.
         """
+        from app.har.datasets.description import Description
+
         document: dict[str, Any] = {part: self._origin(part) for part in ("label", "subject")}
         document["clock"] = self.clock.data
         if mapped:
             document["columns"] = self.columns.form.mapping("The description").as_dict()
-        return from_section(Section("The description", document))
+        return Description.from_document(document, "The description")
 
     def _origin(self, part: str) -> dict[str, Any]:
         told = self[f"{part}_from"].data
@@ -104,12 +105,12 @@ def answers_of(description: Description, guessed: ColumnMapping | None) -> dict[
     columns = description.columns or guessed
     return {
         "label_from": label.kind,
-        "label_level": label.level,
+        "label_level": getattr(label, "level", 1),
         "subject_from": subject.kind,
-        "subject_level": subject.level,
-        "subject_value": subject.value,
-        "pattern": label.pattern or subject.pattern or "{subject}_{label}_{trial}",
-        "table": label.table or subject.table,
+        "subject_level": getattr(subject, "level", 1),
+        "subject_value": getattr(subject, "value", ""),
+        "pattern": getattr(label, "pattern", None) or getattr(subject, "pattern", "{subject}_{label}_{trial}"),
+        "table": getattr(label, "table", None) or getattr(subject, "table", ""),
         "clock": description.clock,
         "columns": fields_of(columns) if columns else {},
     }

@@ -18,8 +18,8 @@ from wtforms import (
 )
 from wtforms.validators import Length, Optional
 
-from app.har.documents import Section
-from app.har.recordings.mappings.mapping import DATE_TIME, UNITS, from_section
+from app.har.errors import InvalidDescription
+from app.har.recordings.mappings.units import DATE_TIME, UNITS
 from app.har.signals.types import MODALITY_CHANNELS
 from app.web.predictions.forms import model_choices
 
@@ -99,6 +99,8 @@ class MappingFields(Form):
         ------
         InvalidDescription : the message names the key, what was expected and what was found.
         """
+        from app.har.recordings.mappings.mapping import ColumnMapping  # with pydantic, which pages wait for if used
+
         sensors: dict[str, Any] = {}
         for form in (entry.form for entry in self.sensors):
             if not form.kind.data:
@@ -107,8 +109,8 @@ class MappingFields(Form):
             flipped = [form[f"flip_{axis}"].data for axis in axes]
             modality = form.modality
             if modality in sensors:
-                raise Section(source, {}).fault(
-                    f"sensors.{modality}", "each sensor once; name where it is worn", "it twice"
+                raise InvalidDescription(
+                    f"{source}: sensors.{modality}: expected each sensor once; name where it is worn, found it twice."
                 )
             sensors[modality] = {
                 "columns": [form[axis].data for axis in axes],
@@ -125,7 +127,7 @@ class MappingFields(Form):
             "label": self.label.data or None,
             "subject": self.subject.data or None,
         }
-        return from_section(Section(source, document))
+        return ColumnMapping.from_document(document, source)
 
 
 def _number(field: FloatField) -> Any:

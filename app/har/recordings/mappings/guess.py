@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, like_time
 from app.har.recordings.files import HEAD_BYTES
 from app.har.recordings.mappings.mapping import (
-    DATE_TIME,
     DEVICE,
     MAX_COLUMNS,
     MAX_RATE_HZ,
-    TIME_SPELLINGS,
-    TIME_UNITS,
-    UNITS,
     ColumnMapping,
     SensorColumns,
     column_names,
 )
+from app.har.recordings.mappings.units import DATE_TIME, TIME_SPELLINGS, TIME_UNITS, UNITS
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source, chunks, parse_chunk
 from app.har.signals.resampling import mean_magnitude
@@ -108,7 +105,7 @@ class _Triple:
 def guess(source: Source) -> Guess:
     """Guess a mapping; it may lack sensors or a rate, where nothing speaks for any."""
     if source.layout.n_columns > MAX_COLUMNS:
-        return Guess(ColumnMapping(()), {})
+        return Guess(ColumnMapping.draft(), {})
     table = _sample(source)
     reasons: dict[str, str] = {}
     time, unit, clocks, reasons["time"] = _time(table)
@@ -123,7 +120,8 @@ def guess(source: Source) -> Guess:
     for part, column in (("label", label), ("subject", subject)):
         if column:
             reasons[part] = _category_reason(table, column)
-    return Guess(ColumnMapping(sensors, time, unit, None, gravity, label, subject), reasons)
+    mapping = ColumnMapping.draft(sensors, time, unit, gravity=gravity, label=label, subject=subject)
+    return Guess(mapping, reasons)
 
 
 def _sample(source: Source) -> _Table:
@@ -281,7 +279,7 @@ def _sensors(
             modality = modality.replace(kind, "linear_accelerometer")
         if modality in sensors:
             continue
-        sensors[modality] = replace(sensor, modality=modality)
+        sensors[modality] = sensor.model_copy(update={"modality": modality})
         reasons[modality] = "; ".join(filter(None, (why, unit_why)))
         if kind == "accelerometer" and gravity is None:
             gravity = held
@@ -380,7 +378,7 @@ def _gravity_unit(values: Values) -> str:
 def _unit(kind: str, triple: _Triple, values: Values) -> tuple[SensorColumns, str, Gravity | None]:
     """Return three columns with their unit, why, and of acceleration whether it holds gravity."""
     said = triple.unit if triple.unit in UNITS[kind] else ""
-    sensor = SensorColumns(kind, triple.columns, said or next(iter(UNITS[kind])))
+    sensor = SensorColumns(modality=kind, columns=triple.columns, unit=said or next(iter(UNITS[kind])))
     if not len(values):
         return sensor, "no numbers at the start", None
     if kind in ("accelerometer", "linear_accelerometer", "gravity"):
@@ -391,7 +389,7 @@ def _unit(kind: str, triple: _Triple, values: Values) -> tuple[SensorColumns, st
     if said:
         return sensor, f"unit by its heading, a tenth above {fast:.3g} {said}", None
     unit = "deg/s" if fast > TURN_LIMIT else "rad/s"
-    return replace(sensor, unit=unit), f"a tenth of the values above {fast:.3g}: {unit}", None
+    return sensor.model_copy(update={"unit": unit}), f"a tenth of the values above {fast:.3g}: {unit}", None
 
 
 def _acceleration(sensor: SensorColumns, said: str, values: Values) -> tuple[SensorColumns, str, Gravity | None]:
@@ -403,12 +401,13 @@ def _acceleration(sensor: SensorColumns, said: str, values: Values) -> tuple[Sen
         return sensor, f"unit by its heading, values around {size:.3g} {said}: {words}", held
     if unit:
         against = f", though the heading says {said}" if said else ""
-        return replace(sensor, unit=unit), f"values around {size:.3g}: {unit} with gravity{against}", "included"
+        reason = f"values around {size:.3g}: {unit} with gravity{against}"
+        return sensor.model_copy(update={"unit": unit}), reason, "included"
     if size < 5:
         return sensor, f"values around {size:.2g}: without gravity, in m/s² as far as one can tell", "removed"
     if counts >= 32 and abs(size / counts - 1) < 0.05 and bool((values % 1 == 0).all()):
         words = f"values around {size:.0f}: raw counts, {counts} a g, with gravity"
-        return replace(sensor, unit="g", scale=1 / counts), words, "included"
+        return sensor.model_copy(update={"unit": "g", "scale": 1 / counts}), words, "included"
     return sensor, f"values around {size:.3g}: in no unit known here; enter a factor", None
 
 
@@ -426,5 +425,5 @@ def _singles(numeric: Mapping[str, Values], used: set[str], reasons: dict[str, s
             words = _words(name)
             if name not in used and (re.fullmatch(pattern, " ".join(words)) or _of(pattern, words)):
                 reasons[kind] = "by the name of its column"
-                yield SensorColumns(kind, (name,), next(iter(UNITS[kind])))
+                yield SensorColumns(modality=kind, columns=(name,), unit=next(iter(UNITS[kind])))
                 break

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from app.har.recordings.mappings.guess import Guess, guess
-from app.har.recordings.mappings.mapping import SensorColumns
+from app.har.recordings.mappings.mapping import ColumnMapping, SensorColumns
 from app.har.recordings.sensors import word_of_kind
 from app.har.recordings.tables import Source
 from app.har.signals.types import MODALITY_CHANNELS, Gravity
@@ -53,7 +52,9 @@ def _merged(guesses: Mapping[str, Guess]) -> Guess | None:
         if modality in sensors:
             return None
         gravity = gravity or (own.gravity if modality == "accelerometer" else None)
-        sensors[modality] = replace(sensor, modality=modality, file=word)
+        sensors[modality] = sensor.model_copy(update={"modality": modality, "file": word})
         reasons[modality] = f"{found.reasons[sensor.modality]}; in the file called {word}"
     order = [modality for modality in MODALITY_CHANNELS if modality in sensors]
-    return Guess(replace(first.mapping, sensors=tuple(sensors[m] for m in order), gravity=gravity), reasons)
+    time, unit = first.mapping.time, first.mapping.time_unit
+    mapping = ColumnMapping.draft([sensors[m] for m in order], time, unit, gravity=gravity)
+    return Guess(mapping, reasons)

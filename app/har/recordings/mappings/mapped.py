@@ -17,15 +17,13 @@ from app.har.recordings.build import MAX_STEP_S, MIN_STEP_S, build_recording, la
 from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first
 from app.har.recordings.mappings.mapping import (
     APP,
-    DATE_TIME,
     EPOCH_S,
     MAX_RATE_HZ,
-    TIME_UNITS,
-    UNITS,
     ColumnMapping,
     check_columns,
     column_names,
 )
+from app.har.recordings.mappings.units import DATE_TIME, TIME_UNITS, UNITS
 from app.har.recordings.sensors import contradicted
 from app.har.recordings.tables import Source, layout_problems, parse
 from app.har.signals.clocks import positive_steps

@@ -5,69 +5,206 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from app.har.documents import Section, dump_yaml, load_yaml
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from typing_extensions import Self
+
+from app.har.documents import Document, refusal
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import sources_in
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
+from app.har.recordings.mappings.units import DATE_TIME, TIME_SPELLINGS, TIME_UNITS, UNITS
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source
 from app.har.signals.types import MODALITY_CHANNELS, Gravity
-from app.har.signals.units import ACCELERATION, ROTATION, unit_of_text
+from app.har.signals.units import unit_of_text
 
 APP = "own layout"
-DATE_TIME = "date-time"
-TIME_UNITS: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
-UNITS: Mapping[str, Mapping[str, float]] = {  # unit -> what one of it is in the unit of MODALITY_UNITS
-    "accelerometer": ACCELERATION,
-    "gyroscope": ROTATION,
-    "linear_accelerometer": ACCELERATION,
-    "gravity": ACCELERATION,
-    "magnetometer": {"µT": 1.0, "mG": 0.1, "G": 100.0},
-    "heart_rate": {"beats/min": 1.0},
-    "electrodermal_activity": {"µS": 1.0},
-    "skin_temperature": {"°C": 1.0},
-}
-TIME_SPELLINGS: Mapping[str, str] = {"us": "µs", "μs": "µs", "sec": "s", "seconds": "s", "datetime": DATE_TIME}
 DEVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 EPOCH_S = (1e8, 1e10)  # seconds since 1970 lie between these from 1973 on
 MAX_RATE_HZ = 2000.0
 MIN_ROWS, MIN_NUMERIC, MAX_COLUMNS = 10, 3, 200  # of what is a table of samples at all
+A_COLUMN = "the name of a column"  # what is expected in a mapping
+TIME_KEYS = "the keys column and unit, or the key rate_hz"
 
 
-@dataclass(frozen=True)
-class SensorColumns:
+class SensorColumns(Document):
     """Where one sensor stands in a table: a column for each of its channels, in the order of MODALITY_CHANNELS."""
 
-    modality: str  # of MODALITY_CHANNELS; a device prefix where several are worn: "watch.accelerometer"
-    columns: tuple[str, ...]
-    unit: str  # of UNITS
-    signs: tuple[int, ...] = ()  # 1 or -1 a column; none: as it is
-    scale: float = 1.0  # by which readings are multiplied to be in the unit: raw counts
-    file: str = ""  # where each sensor has a file of its own: what is in that file's name, in small letters
+    # Of MODALITY_CHANNELS; a device prefix where several are worn: "watch.accelerometer". In a document, the key
+    modality: str = Field(exclude=True)
+    columns: tuple[str, ...] = Field(description="the name of a column for each of its channels")
+    unit: str = Field(description="the unit of its readings")  # of UNITS
+    signs: tuple[Literal[1, -1], ...] = ()  # one a column; none: as it is
+    # By which raw counts become readings in the unit
+    scale: float = Field(default=1.0, strict=True, ge=1e-12, le=1e12, description="a number above 0")
+    # Where each sensor has a file of its own
+    file: str = Field(default="", description="a part of the name of the file that it stands in")
 
     @property
     def kind(self) -> str:
         return self.modality.rpartition(".")[2]
 
+    @field_validator("modality")
+    @classmethod
+    def _known_modality(cls, modality: str) -> str:
+        device, dot, kind = modality.rpartition(".")
+        if kind not in MODALITY_CHANNELS or (dot and not DEVICE.fullmatch(device)):
+            known = ", ".join(MODALITY_CHANNELS)
+            raise refusal(f"one of {known}, a device's name in small letters before a dot if need be", modality)
+        return modality
 
-@dataclass(frozen=True)
-class ColumnMapping:
+    @field_validator("columns", "signs", mode="wrap")
+    @classmethod
+    def _one_for_each_channel(cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        channels = MODALITY_CHANNELS.get(_kind(info), ())
+        names = f"{len(channels)} names of columns, for {', '.join(channels)}"
+        expected = names if info.field_name == "columns" else f"{len(channels)} times 1 or -1"
+        try:
+            checked = check(value)
+        except ValidationError as error:
+            raise refusal(expected, value) from error
+        if len(checked) != len(channels) or any(isinstance(own, bool) for own in value):  # True equals 1
+            raise refusal(expected, value)
+        return checked
+
+    @field_validator("unit", mode="plain")
+    @classmethod
+    def _known_unit(cls, value: object, info: ValidationInfo) -> str:
+        known = UNITS.get(_kind(info), {})
+        text = str(value).strip()
+        unit = text if text in known else unit_of_text(text)
+        if unit not in known:
+            raise refusal(f"one of {', '.join(known)}", value)
+        return unit
+
+    @field_validator("file")
+    @classmethod
+    def _in_small_letters(cls, file: str) -> str:
+        return file.lower()
+
+
+def _kind(info: ValidationInfo) -> str:
+    """Return the kind of sensor that is being validated, "" where its modality is none."""
+    return str(info.data.get("modality", "")).rpartition(".")[2]
+
+
+class TimeSource(Document):
+    """What tells the time of a row: a column, or its number where rows come at a fixed rate."""
+
+    column: str | None = Field(default=None, description=A_COLUMN)
+    unit: str | None = None  # of TIME_UNITS, or DATE_TIME
+    rate_hz: float | None = Field(
+        default=None,
+        strict=True,
+        ge=1e-3,
+        le=MAX_RATE_HZ,
+        description=f"a number of rows per second, above 0 and at most {MAX_RATE_HZ:,.0f}",
+    )
+
+    @field_validator("unit", mode="plain")
+    @classmethod
+    def _known_unit(cls, value: object) -> str:
+        text = str(value).strip()
+        unit = TIME_SPELLINGS.get(text, text)
+        if unit not in (*TIME_UNITS, DATE_TIME):
+            raise refusal(f"one of {', '.join((*TIME_UNITS, DATE_TIME))}", value)
+        return unit
+
+    @model_validator(mode="after")
+    def _column_or_rate(self) -> Self:
+        if (self.column is None) == (self.rate_hz is None):
+            raise refusal(f"either {TIME_KEYS}", {key: value for key, value in self if value is not None})
+        if self.column is not None and self.unit is None:
+            raise refusal(f"one of {', '.join((*TIME_UNITS, DATE_TIME))}", key="unit")
+        return self
+
+    @model_serializer
+    def _keys(self) -> dict[str, object]:
+        return {"rate_hz": self.rate_hz} if self.column is None else {"column": self.column, "unit": self.unit}
+
+
+class ColumnMapping(Document):
     """What the columns of a table are."""
 
-    sensors: tuple[SensorColumns, ...]
-    time: str | None = None
-    time_unit: str = "s"  # of TIME_UNITS, or DATE_TIME
-    rate_hz: float | None = None  # where there is no column of time
-    gravity: Gravity | None = None  # None: told by the signal
-    label: str | None = None
-    subject: str | None = None
+    time_source: TimeSource = Field(alias="time", description=TIME_KEYS)
+    by_modality: dict[str, SensorColumns] = Field(
+        alias="sensors", min_length=1, description=f"at least one of {', '.join(MODALITY_CHANNELS)}"
+    )
+    # None: detected in the signal
+    gravity: Gravity | None = Field(default=None, description=f"one of {', '.join(get_args(Gravity))}")
+    label: str | None = Field(default=None, description=A_COLUMN)
+    subject: str | None = Field(default=None, description=A_COLUMN)
+
+    @field_validator("by_modality", mode="before")
+    @classmethod
+    def _with_modality(cls, sensors: Any) -> Any:
+        if not isinstance(sensors, Mapping):
+            return sensors
+        for key, own in sensors.items():
+            if isinstance(own, Mapping) and "modality" in own:
+                raise refusal("no such key: the modality is the key of the sensor", own["modality"], f"{key}.modality")
+        return {key: {**own, "modality": key} if isinstance(own, Mapping) else own for key, own in sensors.items()}
+
+    @model_validator(mode="after")
+    def _one_file_or_one_each(self) -> Self:
+        if not self.files:
+            return self
+        for sensor in self.sensors:
+            if not sensor.file:
+                expected = f"a part of its file's name, as of the other sensors ({', '.join(self.files)})"
+                raise refusal(expected, key=f"sensors.{sensor.modality}.file")
+        for key, column in (("label", self.label), ("subject", self.subject)):
+            if column:
+                raise refusal("no column, because each sensor has a file of its own", column, key)
+        return self
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> Self:
+        for file in self.files or ("",):
+            first: dict[str, str] = {}
+            for key, name in self.within(file).columns.items():
+                if (other := first.setdefault(name, key)) != key and not {key, other} <= {"label", "subject"}:
+                    raise refusal(f"a column that nothing else uses ({other} does)", name, key)
+        return self
+
+    @classmethod
+    def draft(
+        cls, sensors: Iterable[SensorColumns] = (), time: str | None = None, unit: str = "s", **rest: Any
+    ) -> Self:
+        """Return a mapping for a person to complete, unchecked: it may lack sensors and what tells the time."""
+        source = TimeSource.model_construct(column=time, unit=unit)
+        return cls.model_construct(time_source=source, by_modality={own.modality: own for own in sensors}, **rest)
+
+    @property
+    def sensors(self) -> tuple[SensorColumns, ...]:
+        return tuple(self.by_modality.values())
+
+    @property
+    def time(self) -> str | None:
+        """The column of time, None where rows come at a fixed rate."""
+        return self.time_source.column
+
+    @property
+    def time_unit(self) -> str:
+        return self.time_source.unit or "s"
+
+    @property
+    def rate_hz(self) -> float | None:
+        return self.time_source.rate_hz
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -79,9 +216,10 @@ class ColumnMapping:
         stem = PurePosixPath(name).stem.lower()
         return max((text for text in self.files if text in stem), key=len, default="")
 
-    def within(self, file: str) -> ColumnMapping:
-        """Return what it says of one of `files`."""
-        return replace(self, sensors=tuple(sensor for sensor in self.sensors if sensor.file == file))
+    def within(self, file: str) -> Self:
+        """Return what it says about one of `files`."""
+        there = {modality: sensor for modality, sensor in self.by_modality.items() if sensor.file == file}
+        return self.model_copy(update={"by_modality": there})
 
     @property
     def columns(self) -> dict[str, str]:
@@ -90,119 +228,6 @@ class ColumnMapping:
         for sensor in self.sensors:
             named |= {f"sensors.{sensor.modality}.columns[{i}]": name for i, name in enumerate(sensor.columns)}
         return {key: name for key, name in named.items() if name is not None}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as written to YAML; `from_section` reads them."""
-        document: dict[str, Any] = {
-            "time": {"column": self.time, "unit": self.time_unit} if self.time else {"rate_hz": self.rate_hz},
-            "sensors": {},
-        }
-        for sensor in self.sensors:
-            own: dict[str, Any] = {"columns": list(sensor.columns), "unit": sensor.unit}
-            if -1 in sensor.signs:
-                own["signs"] = list(sensor.signs)
-            if sensor.scale != 1.0:
-                own["scale"] = sensor.scale
-            if sensor.file:
-                own["file"] = sensor.file
-            document["sensors"][sensor.modality] = own
-        optional = {"gravity": self.gravity, "label": self.label, "subject": self.subject}
-        return document | {key: value for key, value in optional.items() if value is not None}
-
-    def to_yaml(self) -> str:
-        """Write it for a person to read and change."""
-        return dump_yaml(self.as_dict())
-
-
-def from_yaml(text: str, source: str) -> ColumnMapping:
-    """Read a mapping from YAML.
-
-    Raises
-    ------
-    InvalidDescription : the message names the key, what was expected and what was found.
-    """
-    return from_section(load_yaml(text, source))
-
-
-def from_section(document: Section) -> ColumnMapping:
-    """Read a mapping from the keys of a document; see `from_yaml`."""
-    time = document.section("time", "the keys column and unit, or the key rate_hz")
-    if time is None:
-        raise document.fault("time", "the keys column and unit, or the key rate_hz")
-    column = time.text("column", "the name of a column")
-    unit = time.choice("unit", (*TIME_UNITS, DATE_TIME), TIME_SPELLINGS)
-    rate_hz = time.number(
-        "rate_hz", f"a number of rows a second, above 0 and at most {MAX_RATE_HZ:,.0f}", 1e-3, MAX_RATE_HZ
-    )
-    time.end()
-    if (column is None) == (rate_hz is None):
-        raise document.fault("time", "either the keys column and unit, or the key rate_hz", dict(time.values))
-    if column and unit is None:
-        raise time.fault("unit", f"one of {', '.join((*TIME_UNITS, DATE_TIME))}")
-    sensors = document.section("sensors", "a key for each sensor")
-    if sensors is None or not sensors.values:
-        raise document.fault("sensors", f"at least one of {', '.join(MODALITY_CHANNELS)}")
-    found = tuple(_sensor(sensors, name) for name in sensors.values)
-    mapping = ColumnMapping(
-        found,
-        column,
-        unit or "s",
-        rate_hz,
-        document.choice("gravity", get_args(Gravity)),  # type: ignore[arg-type]
-        document.text("label", "the name of a column"),
-        document.text("subject", "the name of a column"),
-    )
-    document.end()
-    _check_files(document, mapping)
-    for file in mapping.files or ("",):
-        first: dict[str, str] = {}
-        for key, name in mapping.within(file).columns.items():
-            if (other := first.setdefault(name, key)) != key and not {key, other} <= {"label", "subject"}:
-                raise document.fault(key, f"a column that nothing else uses ({other} does)", name)
-    return mapping
-
-
-def _check_files(document: Section, mapping: ColumnMapping) -> None:
-    if not mapping.files:
-        return
-    for sensor in mapping.sensors:
-        if not sensor.file:
-            expected = f"a part of its file's name, as of the other sensors ({', '.join(mapping.files)})"
-            raise document.fault(f"sensors.{sensor.modality}.file", expected)
-    for key, column in (("label", mapping.label), ("subject", mapping.subject)):
-        if column:
-            raise document.fault(key, "no column, because each sensor has a file of its own", column)
-
-
-def _sensor(sensors: Section, modality: str) -> SensorColumns:
-    device, dot, kind = modality.rpartition(".")
-    if kind not in MODALITY_CHANNELS or (dot and not DEVICE.fullmatch(device)):
-        expected = f"one of {', '.join(MODALITY_CHANNELS)}, a device's name in small letters before a dot if need be"
-        raise sensors.fault(modality, expected, modality)
-    channels = MODALITY_CHANNELS[kind]
-    own = sensors.section(modality, "the keys columns and unit")
-    if own is None:
-        raise sensors.fault(modality, "the keys columns and unit")
-    expected = f"{len(channels)} names of columns, for {', '.join(channels)}"
-    columns = own.items("columns", expected)
-    if columns is None:
-        raise own.fault("columns", expected)
-    names = [str(name).strip() for name in columns if isinstance(name, (str, int, float)) and str(name).strip()]
-    if len(names) != len(channels) or len(columns) != len(channels):
-        raise own.fault("columns", expected, columns)
-    written = own.text("unit") or ""
-    unit = own.choice(
-        "unit", UNITS[kind], {} if written in UNITS[kind] else {written: unit_of_text(written) or written}
-    )
-    if unit is None:
-        raise own.fault("unit", f"one of {', '.join(UNITS[kind])}")
-    signs = own.items("signs", f"{len(channels)} times 1 or -1")
-    if signs is not None and (len(signs) != len(channels) or any(s not in (1, -1) or s is True for s in signs)):
-        raise own.fault("signs", f"{len(channels)} times 1 or -1", signs)
-    scale = own.number("scale", "a number above 0", 1e-12, 1e12)
-    file = (own.text("file", "a part of the name of the file that it stands in") or "").lower()
-    own.end()
-    return SensorColumns(modality, tuple(names), unit, tuple(signs or ()), 1.0 if scale is None else scale, file)
 
 
 def column_names(layout: Layout) -> tuple[str, ...]:

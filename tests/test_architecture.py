@@ -36,6 +36,7 @@ VALUES = GROUND | {
     "app.har.recordings.mappings.dry_run",
     "app.har.recordings.mappings.guess",
     "app.har.recordings.mappings.mapping",
+    "app.har.recordings.mappings.units",
     "app.har.signals.clocks",
     "app.har.signals.types",
     "app.har.training.config",

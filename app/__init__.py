@@ -12,6 +12,12 @@ def create_app(config: Any = None) -> Flask:
     """Build the application: each line is a chapter, and the order matters only where a comment says so."""
     from flask import Flask
 
+    from app import cli
+
+    if cli.only_help_is_asked():
+        app = Flask(__name__)
+        cli.register(app)
+        return app
     from app import factory
     from config import Config
 
@@ -24,5 +30,5 @@ def create_app(config: Any = None) -> Flask:
     factory.configure_templates(app)
     factory.register_blueprints(app)
     factory.register_error_pages(app)
-    factory.register_commands(app)
+    cli.register(app)
     return app

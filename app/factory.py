@@ -182,10 +182,3 @@ def register_error_pages(app: Flask) -> None:
         return page(
             "Something went wrong here", "The error was written to the server's log. No stored data was lost.", 500
         )
-
-
-def register_commands(app: Flask) -> None:
-    """``flask datasets|train|evaluate|models|predict|map|users``."""
-    from app import cli
-
-    cli.register(app)

@@ -5,17 +5,52 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
 from flask import Flask
+
+COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
+    "datasets": ("app.cli.datasets:datasets", "Add, list, inspect and remove data sets."),
+    "db": ("flask_migrate.cli:db", "Perform database migrations."),
+    "evaluate": ("app.cli.train:evaluate", "Cross-validate models on a data set, the first against the others."),
+    "map": ("app.cli.predict:map_", "Guess what the columns of FILE are, for flask predict --map."),
+    "models": ("app.cli.models:models", "List, inspect and promote trained models."),
+    "predict": ("app.cli.predict:predict", "Recognise the activities in FILE."),
+    "quality": ("app.cli.quality:quality", "Print the quality card of each recording in FILE."),
+    "train": ("app.cli.train:train", "Train and compare models on a data set."),
+    "users": ("app.cli.users:users", "Create and list accounts."),
+}
+
+
+class LazyCommand(click.Command):
+    """A command that is imported when it is called, not when all are listed."""
+
+    def __init__(self, name: str, target: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self.target = target
+
+    def load(self) -> click.Command:
+        """Return the command itself."""
+        module, _, attribute = self.target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Let the command itself read its arguments: its context is what click goes on with."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+def only_help_is_asked() -> bool:
+    """Tell whether the application is built for ``flask … --help``, which needs its commands and nothing else of it."""
+    return click.get_current_context(silent=True) is not None and "--help" in sys.argv
 
 
 def register(app: Flask) -> None:
     """Add the commands to ``flask``."""
-    from app.cli.datasets import datasets
-    from app.cli.models import models
-    from app.cli.predict import map_, predict
-    from app.cli.quality import quality
-    from app.cli.train import evaluate, train
-    from app.cli.users import users
-
-    for command in (datasets, train, evaluate, models, predict, map_, quality, users):
-        app.cli.add_command(command)
+    for name, (target, short_help) in COMMANDS.items():
+        app.cli.add_command(LazyCommand(name, target, short_help))

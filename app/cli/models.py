@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, print_json, reports_errors
 
-models = AppGroup("models", help="Trained models.")
+models = AppGroup("models", help="List, inspect and promote trained models.")
 
 
 @models.command("list")

@@ -17,7 +17,10 @@ YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here instead of on stdout.")
 @reports_errors
 def map_(file: Path, output: Path | None) -> None:
-    """Guess what the columns of FILE are, as YAML to correct and to give to flask predict --map."""
+    """Guess what the columns of FILE are, for flask predict --map.
+
+    Prints YAML, to be corrected where the guess is wrong.
+    """
     from app.services.recordings.table_preview import guess_mapping
 
     text = guess_mapping(file).to_yaml()

@@ -141,7 +141,10 @@ def evaluate(
     file: IO[str] | None,
     **signal: Any,
 ) -> None:
-    """Cross-validate models on a data set, the first against the others; nothing is stored as a model."""
+    """Cross-validate models on a data set, the first against the others.
+
+    Nothing is stored as a model.
+    """
     from app.har.training.results import over_folds
     from app.services.models import training
 

@@ -12,7 +12,7 @@ from app.services import accounts
 
 @click.group()
 def users() -> None:
-    """Make and list accounts."""
+    """Create and list accounts."""
 
 
 @users.command("create")

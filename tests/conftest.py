@@ -24,6 +24,7 @@ from werkzeug.security import generate_password_hash
 from tests import homes
 
 if TYPE_CHECKING:
+    from app.tables import Dataset
     from tests.trained import Example
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +90,13 @@ def deployed_home(shared_folder: Path, started_home: Path) -> Path:
     return homes.made_once(shared_folder / "deployed", partial(homes.deploy, started=started_home))
 
 
+@pytest.fixture(scope="session")
+def ku_har_home(shared_folder: Path, migrated_home: Path, data_dir: Path) -> Path:
+    """Return a home in which ``flask datasets add`` converted the real KU-HAR; ``stdout``."""
+    archive = data_dir / "ku-har" / "1.Raw_time_domian_data.zip"
+    return homes.made_once(shared_folder / "ku-har", partial(homes.add_ku_har, migrated=migrated_home, archive=archive))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashes() -> Iterator[None]:
     """Hash passwords with a fraction of the work: a test logs in more often than a person, and guesses none."""
@@ -141,6 +149,15 @@ def example(app: Flask, started_home: Path) -> Flask:
     """Return the application with the embedded example."""
     homes.copy_dataset(started_home, homes.EXAMPLE, app)
     return app
+
+
+@pytest.fixture
+def small(app: Flask, started_home: Path) -> Dataset:
+    """Give the application the data set "small": in KU-HAR's layout, two people, six recordings; return its row."""
+    from app.services.datasets import library
+
+    homes.copy_dataset(started_home, homes.SMALL, app)
+    return library.get(homes.SMALL)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from sqlalchemy import Table, create_engine, insert, select, text
 from tests.synthetic import ku_har_zip
 
 if TYPE_CHECKING:
+    from app.har.datasets.store import Store
     from tests.trained import Example
 
 EXAMPLE = "physiotherapy-example"
@@ -102,16 +103,31 @@ def deploy(home: Path, started: Path) -> None:
     (home / "stderr").write_text(result.stderr, encoding="utf-8")
 
 
-def example(home: Path, dataset: str, model: str) -> Example:
-    """Return a data set of a home and one of its reference models."""
+def add_ku_har(home: Path, migrated: Path, archive: Path) -> None:
+    """Add the real KU-HAR from a shell; keep what was said."""
+    shutil.copytree(migrated, home, dirs_exist_ok=True)
+    with at_home(home) as app:
+        result = app.test_cli_runner().invoke(args=["datasets", "add", "ku-har", str(archive), "--json"])
+        assert result.exit_code == 0, result.stderr
+    (home / "stdout").write_text(result.stdout, encoding="utf-8")
+
+
+def store(home: Path, dataset: str) -> Store:
+    """Return the store of a home's data set."""
     from app.har.datasets.store import open_store
-    from tests.trained import Example
 
     engine = create_engine(f"sqlite:///{home / DATABASE}")
     with engine.connect() as connection:
         folder = connection.scalar(text("SELECT folder FROM dataset WHERE name = :name"), {"name": dataset})
     engine.dispose()
-    return Example(open_store(home / "instance" / "datasets" / str(folder)), home / "model_store" / model / "1")
+    return open_store(home / "instance" / "datasets" / str(folder))
+
+
+def example(home: Path, dataset: str, model: str) -> Example:
+    """Return a data set of a home and one of its reference models."""
+    from tests.trained import Example
+
+    return Example(store(home, dataset), home / "model_store" / model / "1")
 
 
 def copy_rows(home: Path, table: Table, **values: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.tables import Dataset
 from tests.bad_inputs import zipped
 from tests.synthetic import kinelab_csv, ku_har_zip
 
@@ -33,8 +34,7 @@ def test_add_prints_one_json_document_on_stdout_and_progress_on_stderr(app: Flas
     assert "reading" in result.stderr
 
 
-def test_info_has_the_keys_of_the_contract(app: Flask, archive: str) -> None:
-    run(app, "add", "small", archive)
+def test_info_has_the_keys_of_the_contract(app: Flask, small: Dataset) -> None:
     document = json.loads(run(app, "info", "small", "--json").stdout)
     assert document.keys() >= CONTRACT
     assert (document["recordings"], document["subjects"]) == (6, 2)
@@ -57,8 +57,7 @@ def test_list_is_a_json_list(app: Flask, archive: str) -> None:
     assert [each["name"] for each in json.loads(run(app, "list", "--json").stdout)] == ["small"]
 
 
-def test_remove_asks_unless_told_not_to(app: Flask, archive: str) -> None:
-    run(app, "add", "small", archive)
+def test_remove_asks_unless_told_not_to(app: Flask, small: Dataset) -> None:
     run(app, "remove", "small", answer="n\n", status=1)
     run(app, "info", "small")
     assert run(app, "remove", "small", "--yes").stdout == "Removed small.\n"
@@ -124,9 +123,8 @@ def test_a_description_that_does_not_do_is_refused(
 
 @pytest.mark.real_data
 @pytest.mark.slow
-def test_ku_har_is_what_its_notes_say(app: Flask, data_dir: Path) -> None:
-    archive = data_dir / "ku-har" / "1.Raw_time_domian_data.zip"
-    document = json.loads(run(app, "add", "ku-har", str(archive), "--json").stdout)
+def test_ku_har_is_what_its_notes_say(ku_har_home: Path) -> None:
+    document = json.loads((ku_har_home / "stdout").read_text(encoding="utf-8"))
     assert (document["recordings"], document["subjects"], len(document["activities"])) == (710, 80, 7)
     found = [(problem["source"], problem["kind"]) for problem in document["problems"]]
     for fragment, kind in [

@@ -15,7 +15,7 @@ from app.har.datasets.store import Store, Summary, build_store, open_store
 from app.har.errors import UnreadableData
 from app.har.recordings.files import open_files
 from app.har.windows import make_windows
-from tests import synthetic
+from tests import homes, synthetic
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,8 @@ def test_the_example_admits_nothing_but_arrays(capsys: pytest.CaptureFixture[str
 
 
 @pytest.fixture(scope="module")
-def ku_har(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    folder = tmp_path_factory.mktemp("real") / "ku-har"
-    build_store(data_dir / "ku-har" / "1.Raw_time_domian_data.zip", folder)
-    return open_store(folder)
+def ku_har(ku_har_home: Path) -> Store:
+    return homes.store(ku_har_home, "ku-har")
 
 
 @pytest.mark.real_data

@@ -27,13 +27,9 @@ from tests.synthetic import ku_har_zip
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    return ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5)
-
-
-@pytest.fixture
-def small(app: Flask, archive: Path) -> Dataset:
-    return library.add("small", archive)
+def archive(started_home: Path) -> Path:
+    """Return the file that the data set "small" was made from."""
+    return started_home / "small.zip"
 
 
 def stores(app: Flask) -> list[str]:

@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.services.datasets import imports, library
+from app.tables import Dataset
 from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
 
@@ -22,9 +23,8 @@ NAME = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def small(app: Flask, tmp_path: Path) -> str:
-    library.add("small", ku_har_zip(tmp_path / "small.zip", subjects=2, seconds=12.5))
-    return "/datasets/small"
+def small_page(small: Dataset) -> str:
+    return f"/datasets/{small.name}"
 
 
 def text_of(response) -> str:
@@ -50,7 +50,7 @@ def test_an_empty_list_says_what_to_do_next(admin_client: FlaskClient) -> None:
     assert 'href="/datasets/add"' in page.text
 
 
-def test_the_list_shows_what_is_there(admin_client: FlaskClient, small: str) -> None:
+def test_the_list_shows_what_is_there(admin_client: FlaskClient, small_page: str) -> None:
     page = text_of(admin_client.get("/datasets/"))
     assert re.search(r"small\s+KU-HAR[^\n]+\s+6\s+2\s+3\s", page)
 
@@ -133,7 +133,7 @@ def test_the_pages_own_upload_is_told_where_to_go_or_why_not(admin_client: Flask
     ],
 )
 def test_a_wrong_answer_in_the_form_is_refused_and_the_form_kept(
-    admin_client: FlaskClient, small: str, data: dict[str, str], status: int, message: str
+    admin_client: FlaskClient, small_page: str, data: dict[str, str], status: int, message: str
 ) -> None:
     response = admin_client.post("/datasets/add", data=data)
     assert response.status_code == status
@@ -178,27 +178,27 @@ def test_a_bad_file_is_refused_with_its_reason_or_accepted_with_its_problems(
     assert list(app.config["UPLOADS"].iterdir()) == []
 
 
-def test_the_page_of_a_data_set_shows_figures_rows_and_problems(admin_client: FlaskClient, small: str) -> None:
-    page = admin_client.get(small)
+def test_the_page_of_a_data_set_shows_figures_rows_and_problems(admin_client: FlaskClient, small_page: str) -> None:
+    page = admin_client.get(small_page)
     assert page.status_code == 200
     text = text_of(page)
     for part in ("Rest", "Walk", "Run", "t_acc", "gz", "Rows 1 to 25 of", "Problems found", "BLAKE2b"):
         assert part in text
-    assert f"{small}/distribution.svg" in page.text
+    assert f"{small_page}/distribution.svg" in page.text
 
 
-def test_the_rows_can_be_paged_sorted_and_filtered(admin_client: FlaskClient, small: str) -> None:
-    first = admin_client.get(f"{small}?size=10&sort=ax").text
+def test_the_rows_can_be_paged_sorted_and_filtered(admin_client: FlaskClient, small_page: str) -> None:
+    first = admin_client.get(f"{small_page}?size=10&sort=ax").text
     assert 'aria-sort="ascending"' in first
     ascending = cells(first, "ax")
-    descending = cells(admin_client.get(f"{small}?size=10&sort=ax&descending=1").text, "ax")
+    descending = cells(admin_client.get(f"{small_page}?size=10&sort=ax&descending=1").text, "ax")
     assert ascending == sorted(ascending)
     assert descending == sorted(descending, reverse=True)
     assert descending[-1] > ascending[-1]
-    second = cells(admin_client.get(f"{small}?size=10&sort=ax&page=2").text, "ax")
+    second = cells(admin_client.get(f"{small_page}?size=10&sort=ax&page=2").text, "ax")
     assert ascending[-1] <= second[0]
     recording = re.search(r'<option value="([^"]*1002[^"]*)">', first)[1]
-    filtered = admin_client.get(small, query_string={"recording": recording})
+    filtered = admin_client.get(small_page, query_string={"recording": recording})
     assert "Rows 1 to 25 of 1,250" in text_of(filtered)
     assert "Download this recording" in filtered.text
 
@@ -229,14 +229,16 @@ def cells(page: str, column: str) -> list[float]:
         "page=²",
     ],
 )
-def test_an_address_with_nonsense_still_shows_the_page(admin_client: FlaskClient, small: str, query: str) -> None:
-    page = admin_client.get(f"{small}?{query}")
+def test_an_address_with_nonsense_still_shows_the_page(admin_client: FlaskClient, small_page: str, query: str) -> None:
+    page = admin_client.get(f"{small_page}?{query}")
     assert page.status_code == 200
     assert "Rows as recorded" in page.text
 
 
-def test_a_recording_that_is_not_there_is_not_found_and_its_name_escaped(admin_client: FlaskClient, small: str) -> None:
-    for address in (small, f"{small}/recording.csv"):
+def test_a_recording_that_is_not_there_is_not_found_and_its_name_escaped(
+    admin_client: FlaskClient, small_page: str
+) -> None:
+    for address in (small_page, f"{small_page}/recording.csv"):
         page = admin_client.get(address, query_string={"recording": NAME})
         assert page.status_code == 404
         assert NAME not in page.text
@@ -257,17 +259,17 @@ def test_a_data_set_of_two_devices_is_shown(app: Flask, admin_client: FlaskClien
     assert csv.startswith("time_s,phone.acc_x,")
 
 
-def test_the_preview_is_json_of_one_activity(admin_client: FlaskClient, small: str) -> None:
-    preview = admin_client.get(f"{small}/preview.json?activity=Walk")
+def test_the_preview_is_json_of_one_activity(admin_client: FlaskClient, small_page: str) -> None:
+    preview = admin_client.get(f"{small_page}/preview.json?activity=Walk")
     assert preview.status_code == 200
     assert preview.json["activity"] == "Walk"
     assert len(preview.json["lines"]) == 6
-    assert admin_client.get(f"{small}/preview.json?activity=Fly").status_code == 404
+    assert admin_client.get(f"{small_page}/preview.json?activity=Fly").status_code == 404
 
 
-def test_a_recording_is_downloaded_and_can_be_uploaded_again(admin_client: FlaskClient, small: str) -> None:
+def test_a_recording_is_downloaded_and_can_be_uploaded_again(admin_client: FlaskClient, small_page: str) -> None:
     recording = library.open_dataset(library.get("small")).signals.recording_ids[0]
-    response = admin_client.get(f"{small}/recording.csv", query_string={"recording": recording})
+    response = admin_client.get(f"{small_page}/recording.csv", query_string={"recording": recording})
     assert response.mimetype == "text/csv"
     assert response.text.startswith("time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z")
     filename = re.search(r"filename=\"?([^\"]+)", response.headers["Content-Disposition"])[1]
@@ -277,9 +279,9 @@ def test_a_recording_is_downloaded_and_can_be_uploaded_again(admin_client: Flask
 
 @pytest.mark.parametrize(("file_format", "mimetype"), [("png", "image/png"), ("svg", "image/svg+xml")])
 def test_the_class_distribution_is_an_image_to_see_and_to_save(
-    admin_client: FlaskClient, small: str, file_format: str, mimetype: str
+    admin_client: FlaskClient, small_page: str, file_format: str, mimetype: str
 ) -> None:
-    address = f"{small}/distribution.{file_format}"
+    address = f"{small_page}/distribution.{file_format}"
     shown = admin_client.get(address)
     assert (shown.status_code, shown.mimetype) == (200, mimetype)
     assert "attachment" not in shown.headers.get("Content-Disposition", "")
@@ -288,14 +290,19 @@ def test_the_class_distribution_is_an_image_to_see_and_to_save(
     assert f"small-classes.{file_format}" in saved.headers["Content-Disposition"]
 
 
-def test_removing_is_a_post_and_leads_back_to_the_list(admin_client: FlaskClient, small: str) -> None:
-    assert admin_client.get(f"{small}/remove").status_code == 405
-    response = admin_client.post(f"{small}/remove")
+def test_removing_is_a_post_and_leads_back_to_the_list(admin_client: FlaskClient, small_page: str) -> None:
+    assert admin_client.get(f"{small_page}/remove").status_code == 405
+    response = admin_client.post(f"{small_page}/remove")
     assert (response.status_code, response.location) == (302, "/datasets/")
     assert "“small” was removed" in admin_client.get("/datasets/").text
-    for address in (small, f"{small}/preview.json", f"{small}/distribution.png", f"{small}/recording.csv"):
+    for address in (
+        small_page,
+        f"{small_page}/preview.json",
+        f"{small_page}/distribution.png",
+        f"{small_page}/recording.csv",
+    ):
         assert admin_client.get(address).status_code == 404
-    assert admin_client.post(f"{small}/remove").status_code == 404
+    assert admin_client.post(f"{small_page}/remove").status_code == 404
 
 
 def test_hostile_names_in_files_are_shown_escaped_and_never_used_as_paths(
@@ -318,14 +325,14 @@ def test_hostile_names_in_files_are_shown_escaped_and_never_used_as_paths(
 
 @pytest.mark.parametrize("address", ["/datasets/", "/datasets/add", "/datasets/small", "/datasets/small/preview.json"])
 def test_users_and_strangers_do_not_get_in(
-    client: FlaskClient, user_client: FlaskClient, small: str, address: str
+    client: FlaskClient, user_client: FlaskClient, small_page: str, address: str
 ) -> None:
     assert user_client.get(address).status_code == 403
     assert client.get(address).status_code in (302, 401)
 
 
-def test_a_users_post_changes_nothing(user_client: FlaskClient, small: str) -> None:
-    assert user_client.post(f"{small}/remove").status_code == 403
+def test_a_users_post_changes_nothing(user_client: FlaskClient, small_page: str) -> None:
+    assert user_client.post(f"{small_page}/remove").status_code == 403
     assert library.get("small")
 
 

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR
 
-.PHONY: help setup run test test-fast test-pythons lint bench reference-models migration lock audit
+.PHONY: help setup run test test-fast test-pythons lint bench reference reference-models migration lock audit
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ lint: $(VENV)/.dev ## ruff and mypy
 
 bench: $(VENV)/.dev ## measure what docs/BENCHMARKS.md quotes
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+reference: $(VENV)/.dev ## write docs/REFERENCE.md from the program
+	@$(BIN)/python -m devtools.reference
 
 reference-models: $(VENV)/.dev ## train the models that come with the program anew, from HAR_DATA_DIR
 	@$(BIN)/python -m benchmarks.reference_models $(ARGS)

@@ -40,6 +40,7 @@ SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answe
 @bp.get("/")
 @access("admin")
 def index() -> Page:
+    """List the data sets, and those that are being added."""
     return render_template(
         "datasets/index.html",
         datasets=library.list_datasets(),
@@ -51,6 +52,7 @@ def index() -> Page:
 @bp.route("/add", methods=["GET", "POST"])
 @access("admin")
 def add() -> Page:
+    """Ask for files or a path, and begin to add a data set."""
     form = AddForm()
     if not form.is_submitted():
         return _add_page(form)
@@ -90,6 +92,7 @@ def _add_page(form: AddForm, message: str = "", source: str = "") -> str:
 @bp.get("/add/<token>")
 @access("admin")
 def adding(token: str) -> Page:
+    """Show how far an import is."""
     job = imports.get(token)
     if job.status is ImportStatus.FAILED:
         form = AddForm(formdata=None, name=job.name, path="" if job.is_upload else job.source)
@@ -164,6 +167,7 @@ def _yaml(description: Description, name: str) -> Response:
 @bp.post("/add/<token>/cancel")
 @access("admin")
 def cancel(token: str) -> BaseResponse:
+    """Cancel an import that waits for a description."""
     imports.cancel(imports.get_undescribed(token, current_user.id))
     flash("The import was cancelled. Nothing was added.", "success")
     return redirect(url_for(".index"))
@@ -172,12 +176,14 @@ def cancel(token: str) -> BaseResponse:
 @bp.get("/add/<token>/progress")
 @access("admin")
 def progress(token: str) -> dict[str, Any]:
+    """Return how far an import is, for the page's script."""
     return imports.get(token).as_dict()
 
 
 @bp.get("/<name>")
 @access("admin")
 def view(name: str) -> Page:
+    """Show a data set: what it holds, its rows, its problems."""
     dataset = library.get(name)
     store = library.open_dataset(dataset)
     found = recorded_rows.find_rows(store, _row_query(request.args))
@@ -228,12 +234,14 @@ def _store(name: str) -> Store:
 @bp.get("/<name>/preview.json")
 @access("admin")
 def preview(name: str) -> dict[str, Any]:
+    """Return the beginning of a recording, for the plot."""
     return recorded_rows.preview(_store(name), request.args.get("activity", ""))
 
 
 @bp.get("/<name>/recording.csv")
 @access("admin")
 def recording(name: str) -> Response:
+    """Download a recording in Kinelab's CSV layout."""
     recording_id = request.args.get("recording", "")
     lines = recorded_rows.recording_csv(_store(name), recording_id)
     response = Response(lines, mimetype="text/csv")
@@ -245,6 +253,7 @@ def recording(name: str) -> Response:
 @bp.post("/<name>/remove")
 @access("admin")
 def remove(name: str) -> BaseResponse:
+    """Remove a data set; models trained on it stay."""
     library.remove(name)
     flash(f"“{name}” was removed. Models trained on it and their results are kept.", "success")
     return redirect(url_for(".index"))

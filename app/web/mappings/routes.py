@@ -38,6 +38,7 @@ class Trial:
 @bp.get("/")
 @access("user")
 def index() -> ResponseReturnValue:
+    """List the saved mappings of a user."""
     return render_template(
         "mappings/index.html",
         saved=[(saved, mappings.mapping_of(saved)) for saved in mappings.list_saved(current_user.id)],
@@ -48,6 +49,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/file/<token>")
 @access("user")
 def show(token: str) -> ResponseReturnValue:
+    """Ask what the columns of an uploaded file are."""
     pending = uploads.get_pending(current_user.id, token)
     seen = uploads.preview(pending)
     start = uploads.mapping_from(pending) or seen.guess.mapping
@@ -79,6 +81,7 @@ def answer(token: str) -> ResponseReturnValue:
 @bp.post("/file/<token>/cancel")
 @access("user")
 def cancel(token: str) -> ResponseReturnValue:
+    """Discard an uploaded file that waits for its columns."""
     uploads.cancel(uploads.get_pending(current_user.id, token))
     flash("The file was deleted. Nothing was kept.", "success")
     return redirect(url_for("home.index"))
@@ -120,6 +123,7 @@ def _page(
 @bp.post("/recording/<int:recording_id>")
 @access("user")
 def reopen(recording_id: int) -> ResponseReturnValue:
+    """Ask again what the columns of a recording are."""
     pending = uploads.reopen(current_user.id, recording_id)
     return redirect(url_for(".show", token=pending.token))
 
@@ -127,6 +131,7 @@ def reopen(recording_id: int) -> ResponseReturnValue:
 @bp.get("/<int:mapping_id>.yaml")
 @access("user")
 def download(mapping_id: int) -> ResponseReturnValue:
+    """Download a saved mapping as YAML."""
     saved = mappings.get_saved(current_user.id, mapping_id)
     response = Response(mappings.mapping_of(saved).to_yaml(), mimetype="application/yaml")
     name = secure_filename(saved.name)[:80] or "mapping"
@@ -137,6 +142,7 @@ def download(mapping_id: int) -> ResponseReturnValue:
 @bp.post("/<int:mapping_id>/rename")
 @access("user")
 def rename(mapping_id: int) -> ResponseReturnValue:
+    """Rename a saved mapping."""
     try:
         saved = mappings.rename(current_user.id, mapping_id, NameForm(request.form).name.data or "")
         flash(f"Renamed to “{saved.name}”.", "success")
@@ -148,6 +154,7 @@ def rename(mapping_id: int) -> ResponseReturnValue:
 @bp.post("/<int:mapping_id>/delete")
 @access("user")
 def delete(mapping_id: int) -> ResponseReturnValue:
+    """Delete a saved mapping."""
     mappings.delete(current_user.id, mapping_id)
     flash("The mapping was deleted. Recordings that were read with it have not changed.", "success")
     return redirect(url_for(".index"))

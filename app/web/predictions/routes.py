@@ -55,6 +55,7 @@ FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 @bp.get("/")
 @access("user")
 def index() -> ResponseReturnValue:
+    """Go to the list of recordings, on the home page."""
     return redirect(url_for("home.index"))
 
 
@@ -99,6 +100,7 @@ def _refused(form: UploadForm, message: str, status: int) -> ResponseReturnValue
 @bp.post("/example")
 @access("user")
 def try_example() -> ResponseReturnValue:
+    """Recognise the example recording."""
     prediction = example.upload_example(current_user.id)
     return redirect(url_for(".show", recording_id=prediction.recording_id))
 
@@ -106,6 +108,7 @@ def try_example() -> ResponseReturnValue:
 @bp.get("/example.csv")
 @access("user")
 def example_csv() -> ResponseReturnValue:
+    """Download the example recording."""
     name, text = example.example_file()
     return _attachment(text, name, "text/csv")
 
@@ -113,6 +116,7 @@ def example_csv() -> ResponseReturnValue:
 @bp.get("/<int:recording_id>")
 @access("user")
 def show(recording_id: int) -> ResponseReturnValue:
+    """Show a recording: the activities over time, its quality, every window."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
     result = recordings.result_of(prediction)
@@ -286,6 +290,7 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 @bp.get("/<int:recording_id>/result.json")
 @access("user")
 def result_json(recording_id: int) -> ResponseReturnValue:
+    """Download the whole result."""
     recording, _, result = _requested(recording_id)
     response = jsonify({"file": recording.filename, **result.as_dict()})
     return _named(response, _download_name(recording.filename, "activities", "json"))
@@ -294,6 +299,7 @@ def result_json(recording_id: int) -> ResponseReturnValue:
 @bp.get("/<int:recording_id>/quality.json")
 @access("user")
 def quality_json(recording_id: int) -> ResponseReturnValue:
+    """Download the quality card."""
     recording = recordings.get(current_user.id, recording_id)
     if (quality := recordings.quality_of(recording)) is None:
         raise NotFound("This recording was uploaded before quality cards existed. Upload it again to get one.")
@@ -304,6 +310,7 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
 @bp.get("/<int:recording_id>/timeline.<any(png, svg):file_format>")
 @access("user")
 def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> ResponseReturnValue:
+    """Download the timeline as a picture."""
     recording, prediction, result = _requested(recording_id)
     image = figures.timeline_image(prediction, _recording_index(result), file_format)
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
@@ -313,6 +320,7 @@ def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> Res
 @bp.post("/<int:recording_id>/again")
 @access("user")
 def rerun(recording_id: int) -> ResponseReturnValue:
+    """Recognise a recording again, with another model."""
     form = _rerun_form(model_versions.list_versions())
     if not form.validate_on_submit():
         flash("Choose a model from the list.", "danger")
@@ -328,6 +336,7 @@ def rerun(recording_id: int) -> ResponseReturnValue:
 @bp.post("/<int:recording_id>/delete")
 @access("user")
 def delete(recording_id: int) -> ResponseReturnValue:
+    """Delete a recording and everything made from it."""
     recordings.delete(current_user.id, recording_id)
     flash("The recording and its results were deleted.", "success")
     return redirect(url_for("home.index"))

@@ -1,0 +1,127 @@
+"""Write docs/REFERENCE.md from the program itself: settings, pages, commands, formats, problems.
+
+``make reference`` (python -m devtools.reference). A test fails while the page says anything else than the program.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from flask import Flask
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "REFERENCE.md"
+SETTINGS = {  # environment variable: default, meaning
+    "HAR_HOME": ("this folder", "Where `instance/`, `uploads/` and `model_store/` are."),
+    "HOST": ("127.0.0.1", "The address to listen on; 0.0.0.0 for every network of the machine."),
+    "PORT": ("5000", "The port to listen on; 0 takes any that is free."),
+    "DATABASE_URL": ("SQLite in `instance/`", "Another database, as SQLAlchemy writes it."),
+    "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
+    "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
+    "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only."),
+}
+WHO = {"public": "anyone", "user": "user", "admin": "administrator"}
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Write a table of Markdown."""
+    lines = [headings, ("---",) * len(headings), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def first_line(text: str | None) -> str:
+    return " ".join((text or "").split("\n\n")[0].split())
+
+
+def pages(app: Flask) -> list[tuple[str, ...]]:
+    from app.web.access import PUBLIC_ENDPOINTS, access_of
+
+    rows = []
+    with app.app_context():
+        for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (str(rule), sorted(rule.methods or ()))):
+            if rule.endpoint in PUBLIC_ENDPOINTS:
+                continue
+            methods = " ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+            does = first_line(app.view_functions[rule.endpoint].__doc__)
+            rows.append((f"`{rule}`", methods, WHO[str(access_of(rule.endpoint))], does))
+    return rows
+
+
+def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command below a group by its whole name."""
+    from app.cli import LazyCommand
+
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        command = command.load() if isinstance(command, LazyCommand) else command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+        elif command is not None:
+            yield f"{prefix} {name}", command
+
+
+def own_commands(app: Flask) -> dict[str, click.Command]:
+    """Return our commands; those of Flask and its extensions have documents of their own."""
+    from app.cli import COMMANDS
+
+    ours = {name for name, (target, _) in COMMANDS.items() if target.startswith("app.")}
+    return {name: command for name, command in commands(app.cli, "flask") if name.split()[1] in ours}
+
+
+def options(command: click.Command) -> str:
+    texts = []
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            texts.append(f"`{'`, `'.join(parameter.opts)}`" + (f": {parameter.help}" if parameter.help else ""))
+        else:
+            texts.append(f"`{(parameter.name or '').upper()}`")
+    return "<br>".join(texts)
+
+
+def document(app: Flask) -> str:
+    """Return the page as it should be."""
+    from app.har.datasets.loaders import LOADERS
+    from app.har.problems import ProblemKind
+    from app.har.recordings.importers import IMPORTERS
+
+    sections = [
+        "# Reference",
+        "<!-- written by `make reference` from the program itself; a test compares them -->",
+        "## Settings\n\nEnvironment variables, read at the start.",
+        table(
+            ("variable", "default", "meaning"),
+            [(f"`{name}`", default, meaning) for name, (default, meaning) in SETTINGS.items()],
+        ),
+        "## Commands\n\n`.venv/bin/flask …`. With `--json` a command prints one JSON document and nothing else.",
+        table(
+            ("command", "does", "takes"),
+            [(f"`{name}`", first_line(c.help), options(c)) for name, c in own_commands(app).items()],
+        ),
+        "## Recordings that can be uploaded\n\nRecognised by content; any other table is read by a mapping.",
+        table(("layout", "recognised by"), [(own.APP, own.DESCRIPTION) for own in IMPORTERS]),
+        "## Data sets that are read as they are\n\nAny other recordings become a data set by a description.",
+        table(("name", "data set"), [(f"`{loader.FORMAT}`", loader.TITLE) for loader in LOADERS]),
+        "## Problems\n\nWhat a page may list of a file or a recording, always with what was found and what was done.",
+        table(("problem", "meaning"), [(kind.value, kind.meaning) for kind in ProblemKind]),
+        "## Pages",
+        table(("address", "method", "who", "does"), pages(app)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["HAR_HOME"] = home
+        from app import create_app
+
+        PAGE.write_text(document(create_app()), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import meaning
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
 NAMES = [
@@ -33,6 +35,7 @@ NAMES = [
     "web",
     "recording_page",
     "long",
+    "spline",
 ]
 ELSEWHERE = ["folds"]
 MAX_COLUMNS = 12  # of a table
@@ -100,18 +103,23 @@ def tables(figures: dict[str, Any], title: str = "") -> Iterator[str]:
 
 def write_page() -> None:
     """Write docs/BENCHMARKS.md from the kept results."""
+    (ROOT / "docs" / "BENCHMARKS.md").write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the page: what the figures mean, and then all of them."""
+    paths = {name: RESULTS / f"{name}.json" for name in NAMES + ELSEWHERE}
+    documents = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()}
     lines = [
         "# Benchmarks",
         "",
         "Written by `make bench` from `docs/benchmarks/*.json`; do not edit. Times on a shared machine are noisy:",
         "compare the figures of one run with each other. Data: KU-HAR raw (7 of its 18 activities, 710 recordings,",
         "80 subjects) unless named.",
+        "",
+        *meaning.lines({name: document["figures"] for name, document in documents.items()}),
     ]
-    for name in NAMES + ELSEWHERE:
-        path = RESULTS / f"{name}.json"
-        if not path.exists():
-            continue
-        document = json.loads(path.read_text(encoding="utf-8"))
+    for name, document in documents.items():
         libraries = ", ".join(f"{library} {number}" for library, number in document["libraries"].items())
         lines += [
             "",
@@ -121,7 +129,7 @@ def write_page() -> None:
             f"Python {document['python']}, {libraries}.",
             *tables(document["figures"]),
         ]
-    (ROOT / "docs" / "BENCHMARKS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

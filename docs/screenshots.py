@@ -64,7 +64,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("training-running")
     page.wait_for_selector("#comparison", timeout=10 * MINUTES)
     camera.shoot("training-result", run)
-    page.get_by_role("button", name="Promote").click()
+    page.get_by_role("button", name="Make default").click()
     camera.shoot("models", "/models/")
     page.get_by_role("link", name="physiotherapy-example/1").first.click()
     camera.shoot("model")

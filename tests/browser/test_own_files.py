@@ -35,7 +35,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     page.wait_for_url(re.compile(r"/describe$"))
     check(page, page.url)
     found = page.locator("#found")
-    expect(found).to_contain_text("as the file says")
+    expect(found).to_contain_text("from the file")
     page.check("input[name=label_from][value=folder]")
     expect(found.get_by_role("cell", name="Stroll", exact=True).first).to_be_visible()
     page.check("input[name=subject_from][value=name]")
@@ -67,7 +67,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     models.select_option(label=next(t for t in models.locator("option").all_inner_texts() if "physiotherapy" in t))
     page.get_by_role("button", name="Read and recognise").click()
     page.wait_for_url(re.compile(r"/predictions/\d+$"))
-    expect(page.locator("main")).to_contain_text("read by your mapping “wrist band”")
+    expect(page.locator("[data-read-with]")).to_have_attribute("data-read-with", "wrist band")
     response = page.goto(address)
     assert response is not None
     assert response.status == 404  # it is not waiting any more

@@ -67,7 +67,7 @@ def pinch(page: Page, put_down: tuple[float, float], lifted: tuple[float, float]
 def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Page, site: Site) -> None:
     register(page, site.address, "follower")
     page.goto(site.address + "/")
-    page.get_by_role("button", name="Try it with an example recording").click()
+    page.get_by_role("button", name="Try the example recording").click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     expect(page.locator(SHOWING)).to_contain_text("Showing 0:00:00 – ")
     whole = seen(page)
@@ -164,7 +164,7 @@ def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
     ).new_page()
     phone.goto(site.address)
     phone.goto(url)
-    expect(phone.locator("main")).to_contain_text("Times of day are those of Asia/Tokyo, the time zone of this browser")
+    expect(phone.locator("[data-zone]")).to_have_attribute("data-zone", "Asia/Tokyo")
     phone.get_by_role("button", name="Zoom in").tap()
     expect(phone.locator(SHOWING)).to_contain_text("(12:00:00)")
     before = seen(phone)

@@ -44,8 +44,8 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(page: Page, new_sit
         page.get_by_role("link", name="metrics, CSV").click()
     rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
     assert [row["model"] for row in rows] == ["elm-gru-am", "naive-bayes"]
-    page.get_by_role("button", name="Promote").click()
-    expect(page.locator("main")).to_contain_text("promoted")
+    page.get_by_role("button", name="Make default").click()
+    expect(page.locator("main")).to_contain_text("is now the default model")
 
     page.goto(site.address + "/datasets/physiotherapy-example")
     recording = tmp_path / "my recording.csv"
@@ -95,7 +95,7 @@ def test_at_first_start_a_user_recognises_a_recording_before_anything_was_traine
     register(page, site.address, "newcomer")
     page.goto(site.address + "/")
     expect(page.get_by_label("Recognise with").locator("option")).to_have_count(3)
-    page.get_by_role("button", name="Try it with an example recording").click()
+    page.get_by_role("button", name="Try the example recording").click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     expect(page.locator("main")).to_contain_text("reference-physiotherapy/1")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()

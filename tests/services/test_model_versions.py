@@ -72,7 +72,7 @@ def test_exactly_one_version_is_promoted(app: Flask, tmp_path: Path) -> None:
 def test_the_promoted_version_cannot_be_deleted_and_others_take_their_files_along(app: Flask, tmp_path: Path) -> None:
     first, second, _ = three_versions(tmp_path)
     model_versions.promote(first.id)
-    with pytest.raises(Conflict, match="Promote another"):
+    with pytest.raises(Conflict, match="is the default model"):
         model_versions.delete(first.id)
     folder = model_versions.directory(second)
     model_versions.delete(second.id)
@@ -104,7 +104,7 @@ def test_a_version_that_is_promoted_or_deleted_at_the_same_moment_leaves_a_defau
         model_versions.promote(second.id)
     assert model_versions.promoted() is first
     meanwhile(update(ModelVersion).values(promoted=ModelVersion.id == 3))
-    with pytest.raises(Conflict, match="Promote another"):
+    with pytest.raises(Conflict, match="is the default model"):
         model_versions.delete("lab/3")
     assert model_versions.directory(get("lab/3")).exists()
 

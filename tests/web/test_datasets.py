@@ -14,6 +14,7 @@ from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.har.datasets.loaders import LOADERS
 from app.services.datasets import imports, library
 from app.tables import Dataset
 from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
@@ -46,8 +47,15 @@ def upload(client: FlaskClient, content: bytes, filename: str, name: str = "mine
 def test_an_empty_list_says_what_to_do_next(admin_client: FlaskClient) -> None:
     page = admin_client.get("/datasets/")
     assert page.status_code == 200
-    assert "No data set yet" in page.text
+    assert 'class="empty-state"' in page.text
     assert 'href="/datasets/add"' in page.text
+
+
+def test_the_page_that_adds_a_data_set_names_every_known_layout(admin_client: FlaskClient) -> None:
+    page = text_of(admin_client.get("/datasets/add"))
+    for loader in LOADERS:
+        assert loader.TITLE in page
+        assert loader.DESCRIPTION.partition(": ")[2] in page
 
 
 def test_the_list_shows_what_is_there(admin_client: FlaskClient, small_page: str) -> None:

@@ -84,7 +84,7 @@ def test_unknown_files_are_surveyed_guessed_described_and_added(app: Flask, admi
         "March/1_1.csv",
     ):
         assert expected in text
-    assert "needs you to say where its labels" in words(admin_client.get("/datasets/"))
+    assert "data-needs-description" in admin_client.get("/datasets/").text
     response = described(admin_client, address, label_from="folder")
     assert response.location == "/datasets/own"
     text = words(admin_client.get("/datasets/own"))
@@ -105,11 +105,11 @@ def test_the_preview_follows_the_answers(app: Flask, admin_client: FlaskClient) 
         assert page.status_code == 200
         return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page.text.partition('id="found"')[2])))
 
-    assert "March/1_1.csv March as the file says" in found(label_from="folder", subject_from="column")
+    assert "March/1_1.csv March from the file" in found(label_from="folder", subject_from="column")
     assert "March/1_1.csv March 1 " in found(label_from="folder", subject_from="name", pattern="{subject}_{trial}")
     assert "March/1_1.csv March P7 " in found(label_from="folder", subject_from="one", subject_value="P7")
     nothing = found(label_from="name", pattern="{label}-{trial}")
-    assert "4 files would be left out" in nothing
+    assert "4 files will be left out" in nothing
     assert "its name is not like {label}-{trial}" in nothing
     assert "expected a pattern with {subject} in it" in found(subject_from="name", pattern="{label}_{trial}")
     assert "subject.value: expected the subject's name" in found(subject_from="one", subject_value="")
@@ -194,7 +194,7 @@ def test_somebody_elses_files_are_not_found(
         other.post(address.replace("describe", "cancel")),
     ):
         assert response.status_code == 404
-    assert "needs you to say" not in words(other.get("/datasets/"))
+    assert "data-needs-description" not in other.get("/datasets/").text
     assert log_in("user").get(address).status_code == 403
     assert admin_client.post(address.replace("describe", "cancel")).location == "/datasets/"
     assert left(app) == []

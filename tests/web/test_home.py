@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from html import unescape
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
+from app.har.recordings.importers import IMPORTERS
 from app.services import accounts
+from app.services.models import reference_models
 from app.tables import Dataset, ModelVersion, TrainingRun
 from app.tables.training_run import RunStatus
 from app.web import template_tools
@@ -79,7 +82,7 @@ def test_an_administrator_sees_what_to_do_next(admin_client: FlaskClient) -> Non
     version.promoted = True
     db.session.commit()
     assert next_step(admin_client) == []
-    assert "Users get lab/1." in admin_client.get("/").text
+    assert "Default: lab/1." in admin_client.get("/").text
 
     db.session.delete(run)  # what users get came with the program
     db.session.commit()
@@ -91,7 +94,7 @@ def test_a_training_that_runs_can_be_watched_from_the_first_page(admin_client: F
     db.session.add(run)
     db.session.commit()
     text = admin_client.get("/").text
-    assert "A training is running now." in text
+    assert "A training run is in progress." in text
     assert f'href="/training/{run.id}"' in text
 
 
@@ -139,3 +142,11 @@ def test_a_moment_is_written_in_utc_for_the_browser_to_convert() -> None:
     assert template_tools.moment(value) == (
         '<time class="moment" datetime="2024-02-09T13:05:59+00:00">09 Feb 2024, 13:05 UTC</time>'
     )
+
+
+def test_the_upload_box_names_every_format_that_can_be_read(user_client: FlaskClient, app: Flask) -> None:
+    reference_models.add_at_start()
+    page = unescape(user_client.get("/").text)
+    for importer in IMPORTERS:
+        assert f"<dt>{importer.APP}</dt>" in page
+        assert f"<dd>{importer.DESCRIPTION.partition(': ')[2]}</dd>" in page

@@ -92,7 +92,7 @@ def test_a_guess_is_shown_with_its_reasons_and_confirmed(
     response = confirmed(user_client, address)
     assert response.status_code == 302, words(response)
     assert re.fullmatch(r"/predictions/\d+", response.location)
-    assert "read by your mapping “walk”" in words(user_client.get(response.location))
+    assert 'data-read-with="walk"' in user_client.get(response.location).text
     assert uploads(app) == ["recording"]
 
 
@@ -109,7 +109,7 @@ def test_the_next_file_of_the_layout_is_read_at_once_and_may_be_read_differently
     second = post(user_client, labelled(subject=2), "second.csv")
     assert re.fullmatch(r"/predictions/\d+", second.location)
     page = user_client.get(second.location)
-    assert "read by your mapping “our watch”" in words(page)
+    assert 'data-read-with="our watch"' in page.text
     again = user_client.post(re.search(r'action="(/mappings/recording/\d+)"', page.text)[1])  # type: ignore[index]
     assert again.location.startswith("/mappings/file/")
     form = answers(user_client.get(again.location).text)
@@ -233,7 +233,7 @@ def test_a_zip_of_a_file_for_each_sensor_is_read_as_one_recording_and_so_is_the_
     text = words(page)
     assert "walk/accel.csv" in text
     assert "walk/gyro.csv" in text
-    assert "those of one folder are read as one recording" in text
+    assert "The files in one folder are read as one recording" in text
     assert re.search(r"8.0 s with gravity.*accelerometer 400 .*gyroscope 400", text)
     form = answers(page.text)
     assert [form[f"columns-sensors-{n}-file"] for n in (0, 1)] == ["accel", "gyro"]
@@ -262,11 +262,11 @@ def test_files_whose_names_tell_nothing_can_be_said_to_hold_a_sensor_each(
 
 def test_a_cancelled_file_is_gone(app: Flask, user_client: FlaskClient, model: ModelVersion) -> None:
     address = waiting(user_client)
-    assert "waits for you to say" in words(user_client.get("/"))
+    assert "data-waiting" in user_client.get("/").text
     assert user_client.post(f"{address}/cancel").location == "/"
     assert uploads(app) == []
     assert user_client.get(address).status_code == 404
-    assert "waits for you" not in words(user_client.get("/"))
+    assert "data-waiting" not in user_client.get("/").text
 
 
 def test_a_waiting_file_is_its_owners_alone_and_goes_after_a_day(
@@ -323,7 +323,7 @@ def test_nothing_of_another_users_can_be_reached(
 def test_saved_mappings_are_listed_renamed_downloaded_and_deleted(
     user_client: FlaskClient, model: ModelVersion
 ) -> None:
-    assert "No mapping saved yet" in words(user_client.get("/mappings/"))
+    assert 'class="empty-state"' in user_client.get("/mappings/").text
     confirmed(user_client, waiting(user_client), name="our watch")
     page = user_client.get("/mappings/")
     assert 'value="our watch"' in page.text
@@ -336,7 +336,7 @@ def test_saved_mappings_are_listed_renamed_downloaded_and_deleted(
     user_client.post("/mappings/1/rename", data={"name": " "})
     assert "A mapping's name must have 1 to 80 characters." in words(user_client.get("/mappings/"))
     user_client.post("/mappings/1/delete")
-    assert "No mapping saved yet" in words(user_client.get("/mappings/"))
+    assert 'class="empty-state"' in user_client.get("/mappings/").text
     assert post(user_client, labelled()).location.startswith("/mappings/file/")
 
 

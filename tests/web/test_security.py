@@ -189,7 +189,7 @@ def test_an_error_page_says_what_happened(client: FlaskClient, address: str, sta
     response = client.get(address)
     assert response.status_code == status
     assert says in response.text
-    assert "Go to the first page" in response.text
+    assert f"Error {status}" in response.text
 
 
 def test_a_user_on_a_page_for_administrators_is_told_so(user_client: FlaskClient) -> None:

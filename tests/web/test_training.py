@@ -91,8 +91,8 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
         "By subject, 5 folds",
         'id="differences"',
         "Decision tree − Naive Bayes",
-        "Fold by fold",
-        "the worst, ",
+        "Per fold",
+        "The worst, ",
     ):
         assert words in page
     assert admin_client.get(f"{address}/files/plots/reliability-naive-bayes.png").status_code == 200
@@ -138,7 +138,7 @@ def test_a_second_training_is_told_that_one_runs(example: Flask, admin_client: F
 def test_models_are_listed_promoted_annotated_and_deleted(
     admin_client: FlaskClient, example_model: Example, tmp_path: Path
 ) -> None:
-    assert "No model yet" in admin_client.get("/models/").get_data(as_text=True)
+    assert 'class="empty-state"' in admin_client.get("/models/").text
     label = register_model(example_model, tmp_path, promote=False).label
     assert label in admin_client.get("/models/").get_data(as_text=True)
     admin_client.post("/models/1/notes", data={"notes": "<b>first</b> try"})

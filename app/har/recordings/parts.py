@@ -50,7 +50,7 @@ class Part:
 
 
 class Loader(Protocol):
-    """One layout of a data set; the modules beside this one."""
+    """One layout of a data set; the modules in `formats`."""
 
     FORMAT: str
     TITLE: str
@@ -63,6 +63,12 @@ class Loader(Protocol):
     def read_dataset(self, members: list[Member]) -> Iterator[Part]:
         """Read the data set, a bounded part at a time."""
         ...
+
+
+class FormatLoader(Loader, Protocol):
+    """A loader of files in one format, which can be described in a line."""
+
+    DESCRIPTION: str
 
 
 def prefetch_map(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -> Iterator[T]:

@@ -106,7 +106,7 @@ def delete(key: int | str) -> None:
     label, folder = version.label, directory(version)
     with transaction():
         if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
-            raise Conflict(f"{label} is the default model. Promote another one first, then delete it.")
+            raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -14,3 +14,8 @@ document.addEventListener("submit", (event) => {
 
 // What the server writes of times of day, it writes in this browser's time zone.
 document.cookie = `tz=${Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"};path=/;max-age=31536000;SameSite=Lax`;
+
+// What is folded on a phone is open where there is room for it.
+for (const details of document.querySelectorAll("details[data-open-when-wide]")) {
+  details.open = window.matchMedia("(min-width: 992px)").matches;
+}

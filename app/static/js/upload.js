@@ -22,7 +22,7 @@
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     if (request || !event.dataTransfer.files.length) return;
-    if (event.dataTransfer.files.length > 1) return show("Drop one file; several files of one recording go into one zip.");
+    if (event.dataTransfer.files.length > 1) return show("Drop only one file. Put several files of one recording into a zip archive.");
     input.files = event.dataTransfer.files;
     show("");
   });
@@ -90,12 +90,12 @@
       const answer = request.response || {};
       if (request.status === 200 && answer.url) return location.assign(answer.url);
       const otherwise = {
-        400: "The page was open for too long. Reload it and try again.",
+        400: "This page was open for too long. Reload it and try again.",
         413: "The file is larger than this site accepts.",
-        429: "Too many uploads at once. Wait a minute and try again.",
+        429: "Too many uploads. Wait a minute and try again.",
       };
       if (!answer.message && request.status === 200) return location.reload(); // logged out meanwhile
-      ended(answer.message || otherwise[request.status] || "The server could not handle this file. Its log says why.");
+      ended(answer.message || otherwise[request.status] || "The server could not process this file. See the server’s log.");
     });
     request.addEventListener("error", () => ended("The connection was lost during the upload. Try again."));
     request.addEventListener("abort", () => ended(""));

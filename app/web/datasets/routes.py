@@ -17,6 +17,7 @@ from app.services.datasets import imports, library, recorded_rows
 from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import ServiceError
+from app.services.known_formats import dataset_formats
 from app.web.access import access
 from app.web.datasets.forms import AddForm, DescribeForm, answers_of
 from app.web.errors import json_error, show_at_field, status_of, wants_json
@@ -85,7 +86,12 @@ def _refusal(form: AddForm, status: int, message: str = "") -> Page:
 
 def _add_page(form: AddForm, message: str = "", source: str = "") -> str:
     return render_template(
-        "datasets/add.html", form=form, message=message, source=source, example_path=library.EXAMPLE_PATH
+        "datasets/add.html",
+        form=form,
+        message=message,
+        source=source,
+        example_path=library.EXAMPLE_PATH,
+        formats=dataset_formats(),
     )
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template, send_file
 from flask_login import current_user
 
 from app.services import accounts
+from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
 from app.services.recordings import example, recordings, uploads
@@ -29,6 +30,7 @@ def index() -> str:
         recordings=recordings.list_recordings(current_user.id),
         waiting=uploads.list_pending(current_user.id),
         upload_form=UploadForm(),
+        formats=recording_formats(),
         promoted=model_versions.promoted(),
         example_model=example.model_of_example(),
         overview=overview() if current_user.is_admin else None,

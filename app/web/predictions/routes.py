@@ -24,6 +24,7 @@ from app.har.errors import HarError
 from app.har.progress import Stage
 from app.har.types import IntArray
 from app.services.errors import NotFound, ServiceError
+from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.recordings import example, figures, recordings, upload_progress, uploads
 from app.services.recordings.activity_times import (
@@ -92,7 +93,11 @@ def _refused(form: UploadForm, message: str, status: int) -> ResponseReturnValue
     if wants_json():
         return json_error(message, status)
     page = render_template(
-        "predictions/refused.html", upload_form=form, message=message, promoted=model_versions.promoted()
+        "predictions/refused.html",
+        upload_form=form,
+        message=message,
+        promoted=model_versions.promoted(),
+        formats=recording_formats(),
     )
     return page, status
 

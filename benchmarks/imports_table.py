@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.har.recordings.upload import read_upload
 from app.har.signals.clocks import sampling_rate
+from app.har.signals.normalisation import normalise_upload
 from app.har.signals.types import Recording
 from benchmarks.data import DATA
 
@@ -40,7 +41,7 @@ CASES = (
     Case("phone-exports/sensor-logger", HOLE),
     Case("phone-exports/phyphox/Accelerometer.csv", "with gravity; headings edited by hand"),
     Case("phone-exports/phyphox/Linear Acceleration.csv", "without gravity"),
-    Case("phone-exports/phyphox/Gyroscope.csv", "heading deg/s, numbers in rad/s; alone this cannot be told"),
+    Case("phone-exports/phyphox/Gyroscope.csv", "heading deg/s, numbers in rad/s; alone this does not show"),
     Case("phone-exports/phyphox", "the gyroscope is in rad/s: so fast does gravity turn in the accelerometer"),
     Case("phone-exports/physics-toolbox/record_N.csv", "44 rows/s, each sensor gives 14.6 a second; zeros first"),
     Case("hhar/phones/Phones_accelerometer.csv", RUINED),
@@ -91,7 +92,7 @@ def _rows(case: Case, data: Path) -> list[str]:
         elif path.is_dir():
             path = _zip(Path(folder) / "part.zip", path)
             name += " (as a zip)"
-        recordings = read_upload(path, Path(case.path).name)
+        recordings = normalise_upload(read_upload(path, Path(case.path).name))
     first = recordings[0]
     sensors = "<br>".join(
         f"{s.modality}: {len(s.time_s):,}, {sampling_rate(s.time_s):.1f} Hz, {s.unit_found}" for s in first.streams

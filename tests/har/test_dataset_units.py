@@ -64,7 +64,7 @@ def test_recordings_in_a_unit_nobody_named_are_converted_those_in_doubt_like_the
     assert store.summary.gravity == "included"
     assert set(means(store)) == {f"{name}/a" for name in DONE}
     assert all(mean == pytest.approx(G, rel=0.15) for mean in means(store).values())
-    told = {p.source: p.detail for p in store.summary.problems if p.kind == "unit converted"}
+    told = {p.source: p.detail for p in store.summary.problems if p.kind == "unit mismatch"}
     assert set(told) == {f"{name}/a" for name in DONE}
     assert f"so it is gravity in {unit}" in told["p1/Walk/a"]
     assert f"3 of 6 recordings looked at are in {unit}" in told["p2/Walk/a"]
@@ -110,7 +110,9 @@ def test_one_recording_in_another_unit_is_converted_by_itself_and_told(tmp_path:
 def test_a_recording_whose_mean_is_no_gravity_in_the_unit_of_the_others_is_not_converted() -> None:
     others = [scaled(recording("Rest", n, 8.0, gravity="included"), 1 / G) for n in (1, 2, 3)]
     decisions = infer_dataset_units(others)
-    assert decisions["own layout", "accelerometer"].unit == "g"
+    assert (own := decisions["own layout", "accelerometer"])
+    assert own.unit
+    assert own.unit.name == "g"
     short = scaled(recording("Walk", 4, 2.5, gravity="included"), 1.0)
     after = normalise_units(short, decisions)
     np.testing.assert_array_equal(after.streams[0].values, short.streams[0].values)

@@ -127,7 +127,9 @@ def test_without_acceleration_or_with_the_same_gravity_nothing_is_done() -> None
         ("Walk", "included", 1 / 9.81, 1.0, "included", None),  # certain: g
         ("Walk", "included", 1000 / 9.81, 1.0, "removed", None),  # certain: thousandths of g
         ("Walk", "included", 3.0, 1.0, "included", "more than twice gravity"),
-        ("Walk", "included", 700.0, 1.0, "included", "thousandths of g"),
+        ("Walk", "included", 9.81, 1.0, "included", None),  # certain: multiplied by 9.81 once too often
+        ("Walk", "included", 1 / 9.81**2, 1.0, "included", None),  # certain: divided by it once too often
+        ("Walk", "included", 700.0, 1.0, "included", "more than twice gravity"),
         ("Run", "removed", 1.0, 57.3, "removed", None),  # certain: deg/s
         ("Run", "removed", 1.0, 5000.0, "removed", "raw counts"),
     ],
@@ -146,6 +148,21 @@ def test_certain_units_are_converted_and_uncertain_ones_refused(
     else:
         with pytest.raises(UnusableRecording, match=message):
             require_plausible_magnitudes(settled, wanted)
+
+
+@pytest.mark.parametrize("wanted", ["included", "removed"])
+@pytest.mark.parametrize(("factor", "unit"), [(1000 / 9.81, "mg"), (1 / 9.81, "g"), (1.0, "")])
+def test_what_is_too_short_for_certainty_is_refused_with_the_unit_that_would_fit(
+    factor: float, unit: str, wanted: Gravity
+) -> None:
+    accelerometer = synthetic.recording("Walk", seconds=2.5, gravity="included").streams[0]
+    scaled = replace(accelerometer, values=accelerometer.values * np.float32(factor))
+    recording = normalise_units(Recording("r", "s", (scaled,), "included"))
+    if unit == "mg" or (unit == "g" and wanted == "included"):
+        with pytest.raises(UnusableRecording, match=rf"seems to be in {unit}\. Multiply by"):
+            require_plausible_magnitudes(recording, wanted)
+    else:
+        require_plausible_magnitudes(recording, wanted)
 
 
 def test_acceleration_near_1_that_does_not_keep_there_is_not_taken_for_gravity() -> None:

@@ -247,7 +247,7 @@ def test_a_reason_shows_the_value_that_decided() -> None:
     reasons = guessed(table("t,ax,ay,az,gx,gy,gz", [TIME, ACC, DEGREES])).reasons
     assert "values around 9.79: m/s² with gravity" in reasons["accelerometer"]
     assert "deg/s" in reasons["gyroscope"]
-    assert "50 rows a second" in reasons["time"]
+    assert "50 rows per second" in reasons["time"]
 
 
 def test_raw_counts_become_g_by_their_factor() -> None:

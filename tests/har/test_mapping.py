@@ -18,6 +18,7 @@ from app.har.recordings.mappings.mapping import ColumnMapping, SensorColumns
 from app.har.recordings.mappings.units import TIME_UNITS, UNITS
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_upload
+from app.har.signals.normalisation import normalise_units
 from app.har.signals.types import Recording
 from tests.bad_inputs import zipped
 from tests.tables import ACC, GYRO, LINEAR, TIME, G, labelled, mapping_of, rows, table
@@ -242,22 +243,28 @@ def test_a_unit_of_time_that_makes_no_rate_is_told_with_the_one_that_does(unit: 
 
 
 @pytest.mark.parametrize(
-    ("acceleration", "rotation", "fits"),
-    [("mg", "deg/s", ("m/s²", "rad/s")), ("g", "mdeg/s", ("m/s²", "rad/s")), ("m/s²", "rad/s", ())],
+    ("acceleration", "rotation", "actions"),
+    [
+        ("mg", "deg/s", ("kept in mg; if m/s² is right", "kept in deg/s; if rad/s is right")),
+        ("g", "mdeg/s", ("multiplied by 0.101972, to m/s²", "kept in mdeg/s; if rad/s is right")),
+        ("m/s²", "rad/s", ()),
+    ],
 )
 @pytest.mark.parametrize("turning", [GYRO, GYRO[::-1]], ids=["with gravity", "by itself"])
-def test_units_that_the_values_contradict_are_kept_and_told(
-    acceleration: str, rotation: str, fits: tuple[str, ...], turning: np.ndarray
+def test_units_that_the_values_contradict_are_converted_if_certain_and_told(
+    acceleration: str, rotation: str, actions: tuple[str, ...], turning: np.ndarray
 ) -> None:
     mapping = mapping_of(("accelerometer", "xyz", acceleration), ("gyroscope", "uvw", rotation), time="T")
     (recording,) = mapped.read([source(table("T,x,y,z,u,v,w", [TIME, ACC, turning]))], mapping)
-    told = [problem for problem in recording.problems if problem.kind == "unit mismatch"]
-    assert len(told) == len(fits)
-    for problem, sensor, unit in zip(told, mapping.sensors, fits, strict=False):
+    recording = normalise_units(recording)
+    problems = [problem for problem in recording.problems if problem.kind == "unit mismatch"]
+    assert len(problems) == len(actions)
+    for problem, sensor, fits, action in zip(problems, mapping.sensors, ("m/s²", "rad/s"), actions, strict=False):
         assert problem.detail.startswith(f"{sensor.modality}: {sensor.unit}, by the mapping, but ")
-        assert problem.detail.endswith(f" in {unit}")
-        expected = f"if {unit} is right, change sensors.{sensor.modality}.unit of the mapping"
-        assert problem.action == f"kept in {sensor.unit}; {expected}"
+        assert problem.detail.endswith(f" in {fits}")
+        assert problem.action.startswith(action)
+    if acceleration == "g":
+        np.testing.assert_allclose(recording.streams[0].values, ACC, atol=1e-4)
 
 
 def test_without_a_clock_the_rate_makes_the_time() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from app.har.recordings.upload import read_upload
 from app.har.signals.clocks import sampling_rate
+from app.har.signals.normalisation import normalise_upload
 from app.har.signals.turning import turning_ratio
 from app.har.signals.types import Recording
 from tests.exports import G, kinds, stream, upload
@@ -169,7 +170,7 @@ def test_the_heading_deg_per_s_of_the_real_phyphox_file_is_told_and_found_wrong(
     assert problem.kind == "unit converted"
     assert "deg/s by the header" in problem.detail
     assert "nearly still in deg/s" in problem.detail
-    (found,) = read_upload(folder_as_zip(folder, tmp_path / "z"), "walk.zip")
+    (found,) = normalise_upload(read_upload(folder_as_zip(folder, tmp_path / "z"), "walk.zip"))
     assert [s.modality for s in found.streams] == ["accelerometer", "gyroscope", "linear_accelerometer"]
     (mismatch,) = found.problems
     assert mismatch.kind == "unit mismatch"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import repair
-from app.har.signals.normalisation import normalise_units, unit_by_gravity
+from app.har.signals.evidence import gravity_evidence
+from app.har.signals.normalisation import normalise_units
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import ACCELERATION
@@ -123,7 +124,9 @@ def test_units_of_acceleration_come_back_whatever_they_were(
     true = synthetic.recording(activity, subject, 12.0, rate, gravity="included")
     accelerometer, gyroscope = true.streams
     other = Stream("accelerometer", accelerometer.time_s, accelerometer.values / np.float32(ACCELERATION[unit]))
-    assert unit_by_gravity(other) == unit
+    certain = gravity_evidence(other).certain_unit()
+    assert certain
+    assert certain.name == unit
     back = normalise_units(Recording("r", "s", (other, gyroscope), "removed"))
     np.testing.assert_allclose(back.streams[0].values, accelerometer.values, rtol=1e-5, atol=1e-5)
     assert back.gravity == "included"

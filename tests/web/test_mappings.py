@@ -180,7 +180,7 @@ def test_a_wrong_answer_is_refused_by_its_name_and_the_file_goes_on_waiting(
 def test_without_a_column_of_time_the_person_types_the_rate(user_client: FlaskClient, model: ModelVersion) -> None:
     address = waiting(user_client, table("ax,ay,az", [ACC]))
     page = user_client.get(address)
-    assert "enter how many rows there are a second" in words(page)
+    assert "enter the number of rows per second" in words(page)
     assert "time: expected either" in words(page)
     response = confirmed(user_client, address, **{"columns__rate_hz": "50", "columns__sensors__0__flip_y": "y"})
     assert response.status_code == 302

@@ -83,8 +83,14 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
         time = np.arange(len(signal)) / RATE_HZ
         values = np.asarray(signal, np.float32)
         streams = [
-            Stream("accelerometer", time, values[:, :3] * np.float32(STANDARD_GRAVITY)),
-            Stream("gyroscope", time, values[:, 3:]),
+            Stream(
+                "accelerometer",
+                time,
+                values[:, :3] * np.float32(STANDARD_GRAVITY),
+                unit_found="g, by the format",
+                factor=STANDARD_GRAVITY,
+            ),
+            Stream("gyroscope", time, values[:, 3:], unit_found="rad/s, by the format"),
         ]
         recording = build_recording(
             name,

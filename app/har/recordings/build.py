@@ -15,7 +15,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signals.clocks import find_timestamp_outliers, positive_steps, repair, to_seconds
-from app.har.signals.resampling import mean_magnitude
+from app.har.signals.evidence import gravity_evidence
 from app.har.signals.types import Gravity, Recording, Stream
 from app.har.types import IntArray, TimeArray
 
@@ -28,7 +28,6 @@ MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it w
 LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
 LARGEST_STAMP = 1e24  # in any unit
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
-GRAVITY_MS2 = 5.0  # the mean acceleration over a second: about 9.8 with gravity, near 0 without
 
 
 def raw_stream(
@@ -48,10 +47,10 @@ def raw_stream(
 
     Parameters
     ----------
-    unit : what to say of the unit found.
+    unit : the unit that the values are in, and how that is known: "g, by the format".
     factor : from the file's unit to the core's.
-    in_seconds : whether the format says that time is in seconds; else its unit is told from the rate.
-    sparse : whether rows without any of these values are other sensors', and however many of them no fault.
+    in_seconds : whether the format says that time is in seconds; otherwise its unit is detected from the rate.
+    sparse : whether rows without any of these values are other sensors', and no fault, however many there are.
 
     Raises
     ------
@@ -100,7 +99,7 @@ def raw_stream(
         seconds, values = np.delete(seconds, stray), np.delete(values, stray, axis=0)
         labels = None if labels is None else np.delete(labels, stray)
     kept = values if factor == 1.0 else values * np.float32(factor)
-    return Stream(modality, seconds, kept, labels, unit), problems + unit_problems
+    return Stream(modality, seconds, kept, labels, unit, factor), problems + unit_problems
 
 
 def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: IntArray, rows: IntArray) -> Problem:
@@ -139,7 +138,7 @@ def build_recording(
     app: str = "",
     origin_utc_s: float | None = None,
 ) -> Recording:
-    """Repair the clocks and put a recording together; gravity is told from the signal where the format doesn't say."""
+    """Repair the clocks and make a recording; gravity is detected from the signal where the format doesn't say."""
     fast = [stream for stream, _ in parts if stream.values.shape[1] > 1]
     slow = [_in_order(stream) for stream, _ in parts if stream.values.shape[1] == 1]
     streams, clock_problems = repair(fast, source)
@@ -156,9 +155,7 @@ def build_recording(
                 )
             )
     if gravity is None:
-        gravity = detect_gravity(
-            next((s.values for s in streams if s.modality.endswith("accelerometer")), np.zeros((1, 3)))
-        )
+        gravity = detect_gravity(streams)
     return Recording(
         printable(recording_id),
         printable(subject),
@@ -211,9 +208,10 @@ def printable(name: str) -> str:
     return unicodedata.normalize("NFC", shown(name)).strip()[:MAX_NAME]
 
 
-def detect_gravity(acceleration: NDArray[np.floating]) -> Gravity:
-    """Tell by magnitude whether acceleration in m/s² holds gravity."""
-    return "included" if mean_magnitude(acceleration) > GRAVITY_MS2 else "removed"
+def detect_gravity(streams: Sequence[Stream]) -> Gravity:
+    """Detect from its length whether the first acceleration holds gravity; where there is none it does not matter."""
+    first = next((stream for stream in streams if stream.kind.endswith("accelerometer")), None)
+    return "included" if first and gravity_evidence(first).holds_gravity else "removed"
 
 
 def label_codes(

@@ -1,4 +1,4 @@
-"""While a device turns, gravity turns in its axes at exactly the gyroscope's rate: that tells the gyroscope's unit."""
+"""While a device turns, gravity turns in its axes at exactly the gyroscope's rate, which shows the gyroscope's unit."""
 
 from __future__ import annotations
 
@@ -8,48 +8,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.types import Stream
-from app.har.signals.units import ROTATION
 
-SAME_TURNING = 0.4  # the correlation from which two turnings are one
-TURNING_SHARE = (0.5, 2.0)  # of the gyroscope's rate, that gravity turns at
+RATE_HZ = 50.0  # at which two sensors are compared
+COMPARED_S = 600.0  # ten minutes are enough
+SMOOTHED = 21  # samples, 0.4 s
 
 
-def turning_ratio(total: Stream, gyroscope: Stream) -> tuple[float, float]:
+def turning_ratio(accelerometer: Stream, gyroscope: Stream) -> tuple[float, float]:
     """Return how many times as fast as the gyroscope says gravity turns in the device's axes, and the correlation.
 
     Gravity fixed in the world turns by du/dt = −ω × u in the axes of the device. It is taken from the acceleration by a
     mean over 0.4 s. NaN where the two do not run together for some seconds.
     """
-    start, end = max(total.time_s[0], gyroscope.time_s[0]), min(total.time_s[-1], gyroscope.time_s[-1])
-    if end - start < 2.0:
+    grid = _common_times(accelerometer, gyroscope)
+    if grid is None:
         return math.nan, math.nan
-    rate = 50.0
-    grid = start + np.arange(int(min(end - start, 600.0) * rate)) / rate  # ten minutes are enough
-    gravity = _smooth(_at(total, grid), 21)
-    rotation = _smooth(_at(gyroscope, grid), 21)
-    unit = gravity / np.maximum(np.linalg.norm(gravity, axis=1, keepdims=True), 1e-9)
-    seen = (unit[2:] - unit[:-2]) * (rate / 2)
-    told = -np.cross(rotation[1:-1], unit[1:-1])
-    power, own = float((told**2).sum()), float((seen**2).sum())
-    if power == 0 or own == 0:
+    gravity = _smooth(_at(accelerometer, grid), SMOOTHED)
+    rotation = _smooth(_at(gyroscope, grid), SMOOTHED)
+    direction = gravity / np.maximum(np.linalg.norm(gravity, axis=1, keepdims=True), 1e-9)
+    observed = (direction[2:] - direction[:-2]) * (RATE_HZ / 2)
+    expected = -np.cross(rotation[1:-1], direction[1:-1])
+    power, observed_power = float((expected**2).sum()), float((observed**2).sum())
+    if power == 0 or observed_power == 0:
         return math.nan, math.nan
-    shared = float((seen * told).sum())
-    return shared / power, shared / math.sqrt(power * own)
+    shared = float((observed * expected).sum())
+    return shared / power, shared / math.sqrt(power * observed_power)
 
 
-def unit_by_turning(total: Stream, gyroscope: Stream, unit: str = "rad/s") -> str | None:
-    """Return the unit in which a gyroscope turns as fast as gravity does in the accelerometer, None if in none.
+def movement_ratio(accelerometer: Stream, linear: Stream) -> float:
+    """Return how many times as strongly an accelerometer with gravity moves as the linear acceleration beside it.
 
-    Parameters
-    ----------
-    unit : the one that its values were converted from.
+    Movement is what a mean over 0.4 s leaves. It is the same in both, so the ratio is that of their units. NaN where
+    the two do not run together for some seconds, or the linear acceleration never changes.
     """
-    ratio, correlation = turning_ratio(total, gyroscope)
-    if not correlation > SAME_TURNING:
+    grid = _common_times(accelerometer, linear)
+    if grid is None:
+        return math.nan
+    total, free = (_strength(_at(stream, grid)) for stream in (accelerometer, linear))
+    return total / free if free else math.nan
+
+
+def _strength(values: NDArray[np.float64]) -> float:
+    middle = SMOOTHED // 2
+    movement = values[middle:-middle] - _smooth(values, SMOOTHED)
+    return float(np.sqrt((movement**2).sum(axis=1).mean()))
+
+
+def _common_times(one: Stream, other: Stream) -> NDArray[np.float64] | None:
+    start, end = max(one.time_s[0], other.time_s[0]), min(one.time_s[-1], other.time_s[-1])
+    if end - start < 2.0:
         return None
-    low, high = TURNING_SHARE
-    turned = ratio * ROTATION[unit]
-    return next((unit for unit, factor in ROTATION.items() if low < turned / factor < high), None)
+    times: NDArray[np.float64] = start + np.arange(int(min(end - start, COMPARED_S) * RATE_HZ)) / RATE_HZ
+    return times
 
 
 def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -61,5 +71,6 @@ def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return the mean over so many samples, at each place where there are as many."""
     total = np.cumsum(np.vstack([np.zeros((1, 3)), values]), axis=0)
     return np.asarray((total[width:] - total[:-width]) / width)

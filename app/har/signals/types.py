@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.problems import Problem
+from app.har.signals.units import Unit
 from app.har.types import FloatArray, IntArray, TimeArray
 
 Gravity = Literal["included", "removed"]
@@ -50,6 +51,7 @@ class Stream:
     values: FloatArray  # (n, n_channels) in the unit of MODALITY_UNITS
     labels: IntArray | None = None  # (n,) index into Recording.activities, UNLABELLED where none
     unit_found: str = ""  # in the file, and how that is known: "g, by the header"
+    factor: float = 1.0  # by which the file's values were multiplied to be in that of MODALITY_UNITS
     rate_asked_hz: float = 0.0  # that the file names or its rows come at, repeated ones included; 0 where unknown
 
     @property
@@ -60,6 +62,11 @@ class Stream:
     def kind(self) -> str:
         """The modality without its device."""
         return self.modality.rpartition(".")[2]
+
+    @property
+    def read_as(self) -> Unit:
+        """The unit that the file's values were taken to be in."""
+        return Unit(self.unit_found.partition(",")[0] or MODALITY_UNITS[self.kind], abs(self.factor))
 
 
 @dataclass(frozen=True)

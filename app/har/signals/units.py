@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
+
+
+class Unit(NamedTuple):
+    """A unit of a file's values."""
+
+    name: str
+    factor: float  # by which a value is multiplied to be in the core's unit
+
 
 STANDARD_GRAVITY = 9.80665  # m/s² in a g
 ACCELERATION = {"m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
 ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "mdeg/s": math.pi / 180_000}
+# Values that a program converted once more than it should have: no sensor gives them, but files hold them
+MISCONVERTED_ACCELERATION = {"m/s² × 9.81": 1 / STANDARD_GRAVITY, "g ÷ 9.81": STANDARD_GRAVITY**2}
+MISCONVERTED_ROTATION = {"rad/s ÷ 57.3": 180 / math.pi, "deg/s × 57.3": (math.pi / 180) ** 2}
 UNITS = ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
 DEGREES, A_SECOND = r"(deg(rees?)?|°)", r"(\s?(/|per)\s?s(ec(onds?)?)?|\s?s(\^-1|-1|⁻¹))"
 SPELLINGS = {

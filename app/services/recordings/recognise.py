@@ -106,17 +106,17 @@ def read_recordings(
 ) -> deque[Recording]:
     """Read the recordings of a file in the units of the core, each with a name of its own."""
     from app.har.recordings.upload import read_upload
-    from app.har.signals.normalisation import normalise_units
+    from app.har.signals.normalisation import normalise_upload
 
     times_seen: Counter[str] = Counter()
-    recordings: deque[Recording] = deque()
+    recordings: list[Recording] = []
     for recording in read_upload(path, name, on_event, mapping):
         recording_id = recording.recording_id
         times_seen[recording_id] += 1
         if times_seen[recording_id] > 1:  # two files of a zip may each have a "row 1"
             recording = replace(recording, recording_id=f"{recording_id} ({times_seen[recording_id]})")
-        recordings.append(normalise_units(recording))
-    return recordings
+        recordings.append(recording)
+    return deque(normalise_upload(recordings))
 
 
 def _with_gaps_of_model(recording: Recording, gap_s: float) -> Recording:

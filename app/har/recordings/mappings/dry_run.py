@@ -1,4 +1,4 @@
-"""What a mapping makes of files, in figures that show a person whether it is right, before anything is kept."""
+"""What a mapping makes of files, in numbers that show a person whether it is right, before anything is kept."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.har.problems import Problem
-from app.har.recordings.build import GRAVITY_MS2
 from app.har.recordings.files import beginning
 from app.har.recordings.mappings.mapped import read, together
 from app.har.recordings.mappings.mapping import ColumnMapping
 from app.har.recordings.tables import Source
 from app.har.signals.clocks import first_s, sampling_rate
-from app.har.signals.resampling import mean_magnitude
+from app.har.signals.evidence import GravityEvidence, gravity_evidence, rotation_evidence
+from app.har.signals.normalisation import convert_units
 from app.har.signals.types import MODALITY_UNITS, Gravity, Recording, Stream
 
 MAX_BYTES = 32 * 2**20  # of a file; enough for an hour
 MAX_FILES = 3  # or recordings of a file for each sensor
-GRAVITY_RANGE_MS2 = (8.0, 12.0)  # the mean of acceleration with gravity
-TURN_RAD_S = 25.0  # faster than that no body turns for long
 LOW_RATE_HZ, HIGH_RATE_HZ = 5.0, 1000.0
 
 
@@ -31,7 +29,7 @@ class SensorFacts:
     modality: str
     samples: int
     rate_hz: float
-    size: float  # of acceleration the mean vector's length, else the median length, in `unit`
+    size: float  # length of the mean vector of acceleration, otherwise the median length, in `unit`
     unit: str
     doubt: str  # what speaks against the mapping, "" if nothing does
 
@@ -60,7 +58,7 @@ def dry_run(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording
 
 
 def facts(recording: Recording, whole: bool = True) -> RecordingSummary:
-    """Describe a recording in a few figures."""
+    """Describe a recording in a few numbers."""
     start = first_s(recording.streams)
     end = max(float(stream.time_s[-1]) for stream in recording.streams)
     activities = (recording.activity,) if recording.activity else recording.activities
@@ -72,24 +70,33 @@ def facts(recording: Recording, whole: bool = True) -> RecordingSummary:
         recording.gravity,
         activities,
         sensors,
-        recording.problems,
+        convert_units(recording).problems,
         whole,
     )
 
 
 def _sensor(stream: Stream, gravity: Gravity) -> SensorFacts:
-    kind = stream.modality.rpartition(".")[2]
     rate = sampling_rate(stream.time_s)
     lengths = np.linalg.norm(stream.values, axis=1)
-    accelerated = kind in ("accelerometer", "linear_accelerometer", "gravity")
-    size = mean_magnitude(stream.values) if accelerated else float(np.median(lengths))
-    doubt = ""
-    if not LOW_RATE_HZ <= rate <= HIGH_RATE_HZ and (accelerated or kind == "gyroscope"):
-        doubt = f"{rate:.3g} readings a second are unusual: is the unit of time right?"
-    if kind == "accelerometer" and gravity == "included" and not GRAVITY_RANGE_MS2[0] <= size <= GRAVITY_RANGE_MS2[1]:
-        doubt = f"with gravity the mean should be about 9.8 m/s², found {size:.3g}: is the unit right?"
-    if kind == "linear_accelerometer" or (kind == "accelerometer" and gravity == "removed"):
-        doubt = f"without gravity the mean should be near 0, found {size:.3g}" if size > GRAVITY_MS2 else doubt
-    if kind == "gyroscope" and (fast := float(np.percentile(lengths, 90))) > TURN_RAD_S:
+    size, doubt = float(np.median(lengths)), ""
+    if stream.kind in ("accelerometer", "linear_accelerometer", "gravity"):
+        evidence = gravity_evidence(stream)
+        with_gravity = stream.kind == "gravity" or (stream.kind == "accelerometer" and gravity == "included")
+        size, doubt = evidence.mean_ms2, _gravity_doubt(evidence, with_gravity)
+    elif stream.kind == "gyroscope" and (turning := rotation_evidence(stream)).too_fast:
+        fast = turning.fast * turning.read_as.factor
         doubt = f"a tenth turns faster than {fast:.0f} rad/s, faster than a body moves: is it in deg/s?"
-    return SensorFacts(stream.modality, len(lengths), rate, size, MODALITY_UNITS[kind], doubt)
+    if not doubt and not LOW_RATE_HZ <= rate <= HIGH_RATE_HZ and stream.values.shape[1] == 3:
+        doubt = f"{rate:.3g} readings per second are unusual: is the unit of time right?"
+    return SensorFacts(stream.modality, len(lengths), rate, size, MODALITY_UNITS[stream.kind], doubt)
+
+
+def _gravity_doubt(evidence: GravityEvidence, with_gravity: bool) -> str:
+    """Return what speaks against the unit of acceleration, "" if nothing does."""
+    found = f"found {evidence.mean_ms2:.3g}"
+    if not with_gravity:
+        return f"without gravity the mean should be near 0, {found}" if evidence.holds_gravity else ""
+    if evidence.plausible_unit == evidence.read_as:
+        return ""
+    fits = f" In {evidence.plausible_unit.name} it would be gravity." if evidence.plausible_unit else ""
+    return f"with gravity the mean should be about 9.8 m/s², {found}: is the unit right?{fits}"

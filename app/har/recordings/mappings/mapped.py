@@ -24,10 +24,9 @@ from app.har.recordings.mappings.mapping import (
     column_names,
 )
 from app.har.recordings.mappings.units import DATE_TIME, TIME_UNITS, UNITS
-from app.har.recordings.sensors import contradicted
 from app.har.recordings.tables import Source, layout_problems, parse
 from app.har.signals.clocks import positive_steps
-from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, Recording, Stream
+from app.har.signals.types import MODALITY_CHANNELS, Recording, Stream
 from app.har.types import IntArray
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def _recording(
     parts = _parts(timed, timed.origin, labels)
     return build_recording(
         name, name, subject, parts, gravity=mapping.gravity, activities=activities,
-        problems=[*layout_problems(source), *timed.problems, *_unit_problems(parts, mapping, name)], app=APP,
+        problems=[*layout_problems(source), *timed.problems], app=APP,
         origin_utc_s=timed.origin,
     )  # fmt: skip
 
@@ -184,7 +183,7 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     parts = [part for own in each for part in _parts(own, origin)]
     return build_recording(
         name, name, name, parts, gravity=mapping.gravity,
-        problems=[*problems, *_unit_problems(parts, mapping, name)], app=APP, origin_utc_s=origin,
+        problems=problems, app=APP, origin_utc_s=origin,
     )  # fmt: skip
 
 
@@ -210,24 +209,6 @@ def _parts(timed: _Timed, origin: float | None, labels: IntArray | None = None) 
             )
         )  # fmt: skip
     return parts
-
-
-def _unit_problems(parts: Parts, mapping: ColumnMapping, name: str) -> list[Problem]:
-    """List the units of a mapping that the values contradict; what is read as m/s² or rad/s `units` settles."""
-    problems = []
-    streams = {stream.modality: stream for stream, _ in parts}
-    for sensor in mapping.sensors:
-        stream = streams.get(sensor.modality)
-        total = streams.get(sensor.modality.removesuffix(sensor.kind) + "accelerometer")
-        heavy = sensor.kind == "gravity" or (sensor.kind == "accelerometer" and mapping.gravity != "removed")
-        if stream is None or sensor.unit == MODALITY_UNITS[sensor.kind] or not (heavy or sensor.kind == "gyroscope"):
-            continue
-        if found := contradicted(stream, sensor.unit, total):
-            fits, why = found
-            detail = f"{sensor.modality}: {stream.unit_found}, but {why} in {fits}"
-            action = f"kept in {sensor.unit}; if {fits} is right, change sensors.{sensor.modality}.unit of the mapping"
-            problems.append(Problem(name, ProblemKind.UNIT_MISMATCH, detail, action))
-    return problems
 
 
 def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_first: bool | None) -> _Timed:

@@ -1,0 +1,245 @@
+"""Which columns of an unknown table are the axes of which sensor, and in what unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from app.har.recordings.build import LARGEST
+from app.har.recordings.mappings.guess_columns import (
+    FILLERS,
+    SENSOR_WORDS,
+    SINGLE,
+    Values,
+    Words,
+    device_in,
+    is_any,
+    split_axis,
+    unit_in,
+    words_of,
+)
+from app.har.recordings.mappings.mapping import SensorColumns
+from app.har.recordings.mappings.units import UNITS
+from app.har.signals.evidence import GravityEvidence, gravity_evidence, rotation_evidence
+from app.har.signals.types import Gravity, Stream
+from app.har.signals.units import Unit
+
+AXES = ("xyz", "012", "123")  # how names count the axes
+DIFFERENT = 0.005  # share of an axis's values that are different at least
+COUNTS = 0.05  # part by which the mean vector may differ from a power of two, where raw counts have that many a g
+FEWEST_COUNTS = 32
+
+
+@dataclass(frozen=True)
+class SensorsGuess:
+    """The sensors of a table, whether acceleration holds gravity, and why, by modality."""
+
+    sensors: tuple[SensorColumns, ...]
+    gravity: Gravity | None
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Three columns that seem to be the axes of one sensor, and the rows in which all have a usable number."""
+
+    columns: Words
+    values: Values
+    rate_hz: float
+    words: Words = ()  # of the name, without the axis
+    unit: str = ""  # that the heading names
+
+    def as_stream(self, kind: str) -> Stream:
+        """Return the readings as if they were in the core's unit."""
+        return Stream(kind, np.arange(len(self.values)) / self.rate_hz, self.values.astype(np.float32))
+
+    @cached_property
+    def gravity(self) -> GravityEvidence:
+        """What they show of gravity, if they are acceleration."""
+        return gravity_evidence(self.as_stream("accelerometer"))
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """Which sensor three columns are of, and why."""
+
+    axes: _Axes
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """In which unit three columns are, why, and whether they hold gravity, if they are acceleration."""
+
+    sensor: SensorColumns
+    reason: str
+    gravity: Gravity | None = None
+
+
+def find_sensors(numeric: Mapping[str, Values], rate_hz: float, by_file: str) -> SensorsGuess:
+    """Find the sensors of three axes, then those of one column.
+
+    Parameters
+    ----------
+    numeric : the columns of numbers that are neither time nor label nor subject.
+    rate_hz : rows per second, as far as is known.
+    by_file : the sensor that the name of the file says, "" for none.
+    """
+    axes = _named_axes(numeric, rate_hz) or _axes_in_order(numeric, rate_hz)
+    axes.sort(key=lambda own: own.gravity.plausible_unit is None)  # those that hold gravity are the most certain
+    identities: list[_Identity] = []
+    for own in axes:
+        if identity := _identify(own, by_file, is_first=not identities):
+            identities.append(identity)
+    kinds = [identity.kind for identity in identities]
+    if "accelerometer" not in kinds:  # what the phone calls linear is all the acceleration there is
+        names = {"linear_accelerometer": "accelerometer"}
+        identities = [replace(identity, kind=names.get(identity.kind, identity.kind)) for identity in identities]
+    found = _with_units(identities, several=any(kinds.count(kind) > 1 for kind in kinds))
+    singles = _single_columns(numeric, {name for sensor in found.sensors for name in sensor.columns})
+    reasons = {**found.reasons, **{sensor.modality: "by the name of its column" for sensor in singles}}
+    return replace(found, sensors=(*found.sensors, *singles), reasons=reasons)
+
+
+def _with_units(identities: Sequence[_Identity], several: bool) -> SensorsGuess:
+    """Find the units; of two sensors of one kind the first counts, unless their names say which device is which."""
+    sensors: dict[str, SensorColumns] = {}
+    reasons: dict[str, str] = {}
+    gravity: Gravity | None = None
+    for identity in identities:
+        kind, device = identity.kind, device_in(identity.axes.words)
+        measure = _find_unit(kind, identity.axes)
+        modality = f"{device}.{kind}" if several and device else kind
+        if kind == "accelerometer" and modality in sensors and gravity == "included" and measure.gravity == "removed":
+            modality = modality.replace(kind, "linear_accelerometer")
+        if modality in sensors:
+            continue
+        sensors[modality] = measure.sensor.model_copy(update={"modality": modality})
+        reasons[modality] = "; ".join(filter(None, (identity.reason, measure.reason)))
+        if kind == "accelerometer" and gravity is None:
+            gravity = measure.gravity
+    return SensorsGuess(tuple(sensors.values()), gravity, reasons)
+
+
+# --- which columns belong together
+
+
+def _named_axes(numeric: Mapping[str, Values], rate_hz: float) -> list[_Axes]:
+    """Take the columns together whose names differ in the axis alone."""
+    groups: dict[Words, dict[str, str]] = {}
+    for name in numeric:
+        if not re.fullmatch(r"column \d+", name) and (split := split_axis(name)):
+            groups.setdefault(split[0], {}).setdefault(split[1], name)
+    found = []
+    for words, names in groups.items():
+        if order := next((order for order in AXES if set(order) <= set(names)), ""):
+            columns = tuple(names[axis] for axis in order)
+            found.append(_Axes(columns, _stack(columns, numeric), rate_hz, words, unit_in(columns[0])))
+    return found
+
+
+def _axes_in_order(numeric: Mapping[str, Values], rate_hz: float) -> list[_Axes]:
+    """Take the columns three by three where their names say nothing; constant ones and counters are no axes."""
+    varying = [name for name, values in numeric.items() if _varies(values)]
+    triples = [tuple(varying[i : i + 3]) for i in range(0, len(varying) - len(varying) % 3, 3)]
+    return [_Axes(columns, _stack(columns, numeric), rate_hz) for columns in triples]
+
+
+def _varies(values: Values) -> bool:
+    good = values[np.isfinite(values)]
+    different = len(np.unique(good)) > max(5, DIFFERENT * len(good))
+    return len(good) > 2 and different and not np.all(np.diff(good) == 1)
+
+
+def _stack(columns: Words, numeric: Mapping[str, Values]) -> Values:
+    values = np.column_stack([numeric[name] for name in columns])
+    return values[(np.abs(values) <= LARGEST).all(axis=1)]  # without what is not finite, too
+
+
+# --- which sensor they are of
+
+
+def _identify(axes: _Axes, by_file: str, is_first: bool) -> _Identity | None:
+    """Tell which sensor three columns are of, None for none that is known."""
+    holds_gravity = axes.gravity.plausible_unit is not None
+    nameless = all(word in ("x", "y", "z") or re.fullmatch(FILLERS, word) for word in axes.words)
+    by_name = [kind for kind, pattern in SENSOR_WORDS if is_any(pattern, axes.words)]
+    by_unit = next((k for k in ("accelerometer", "gyroscope", "magnetometer") if axes.unit in UNITS[k]), "")
+    if by_name:
+        kind, reason = by_name[0], "by the names of its columns"
+    elif by_unit:
+        kind, reason = by_unit, "by the unit in its heading"
+    elif "g" in axes.words:  # gx is rotation beside ax, and acceleration alone
+        kind, reason = ("accelerometer", "") if holds_gravity else ("gyroscope", "by the names of its columns")
+    elif by_file and nameless and (by_file == "gravity" or not holds_gravity):
+        kind, reason = by_file, "by the name of the file"
+    elif holds_gravity:
+        kind, reason = "accelerometer", "by its values"
+    elif not nameless:
+        return None
+    elif is_first:
+        kind, reason = "accelerometer", "the first three columns of numbers"
+    else:
+        kind, reason = "gyroscope", "beside the accelerometer"
+    return _Identity(axes, kind, reason) if kind else None
+
+
+# --- and in what unit
+
+
+def _find_unit(kind: str, axes: _Axes) -> _Measure:
+    stated = axes.unit if axes.unit in UNITS[kind] else ""
+    sensor = SensorColumns(modality=kind, columns=axes.columns, unit=stated or next(iter(UNITS[kind])))
+    if not len(axes.values):
+        return _Measure(sensor, "no numbers at the start")
+    if kind in ("accelerometer", "linear_accelerometer", "gravity"):
+        return _acceleration_unit(sensor, stated, axes)
+    if kind != "gyroscope":
+        return _Measure(sensor, "")
+    rotation = rotation_evidence(axes.as_stream(kind))
+    if stated:
+        return _Measure(sensor, f"unit by its heading, a tenth above {rotation.fast:.3g} {stated}")
+    unit = "deg/s" if rotation.too_fast else "rad/s"
+    return _Measure(
+        sensor.model_copy(update={"unit": unit}), f"a tenth of the values above {rotation.fast:.3g}: {unit}"
+    )
+
+
+def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Measure:
+    evidence = axes.gravity
+    unit = evidence.plausible_unit.name if evidence.plausible_unit else ""
+    around = f"values around {evidence.mean:.3g}"
+    if stated and unit in ("", stated):
+        as_stated = replace(evidence, read_as=Unit(stated, UNITS[sensor.kind][stated]))
+        held: Gravity | None = "included" if unit else None if as_stated.holds_gravity else "removed"
+        words = {"included": "with gravity", "removed": "without gravity", None: "too large for this unit"}[held]
+        return _Measure(sensor, f"unit by its heading, {around} {stated}: {words}", held)
+    if unit:
+        against = f", though the heading says {stated}" if stated else ""
+        return _Measure(sensor.model_copy(update={"unit": unit}), f"{around}: {unit} with gravity{against}", "included")
+    if not evidence.holds_gravity:
+        words = f"values around {evidence.mean:.2g}: without gravity, in m/s² as far as one can tell"
+        return _Measure(sensor, words, "removed")
+    counts = 2 ** round(np.log2(evidence.mean))
+    near = counts >= FEWEST_COUNTS and abs(evidence.mean / counts - 1) < COUNTS
+    if near and not evidence.is_movement and bool((axes.values % 1 == 0).all()):
+        words = f"values around {evidence.mean:.0f}: raw counts, {counts} a g, with gravity"
+        return _Measure(sensor.model_copy(update={"unit": "g", "scale": 1 / counts}), words, "included")
+    return _Measure(sensor, f"{around}: in no unit known here; enter a factor")
+
+
+def _single_columns(numeric: Mapping[str, Values], used: Iterable[str]) -> list[SensorColumns]:
+    """Find the sensors of one column, by its name."""
+    found = []
+    for kind, pattern in SINGLE:
+        for name in numeric:
+            words = words_of(name)
+            if name not in used and (re.fullmatch(pattern, " ".join(words)) or is_any(pattern, words)):
+                found.append(SensorColumns(modality=kind, columns=(name,), unit=next(iter(UNITS[kind]))))
+                break
+    return found

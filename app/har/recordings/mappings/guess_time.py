@@ -1,0 +1,144 @@
+"""Which column of an unknown table is its clock, and in what unit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, like_time
+from app.har.recordings.mappings.guess_columns import (
+    COUNTER_WORDS,
+    TIME_WORDS,
+    TableSample,
+    Values,
+    is_any,
+    words_of,
+)
+from app.har.recordings.mappings.mapping import EPOCH_S, MAX_RATE_HZ
+from app.har.recordings.mappings.units import DATE_TIME, TIME_SPELLINGS, TIME_UNITS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LOOKED_AT = 2000  # texts of a column that decide whether they are dates
+READABLE = 0.8  # share of them that must be
+RISING = 0.95  # share of a clock's steps that don't fall
+DIFFERENT = 0.05  # share of a clock's values that are different at least
+UNKNOWN_RATE_HZ = 50.0  # where no column counts time
+
+
+@dataclass(frozen=True)
+class TimeGuess:
+    """The column of time, its unit, and why."""
+
+    column: str | None
+    unit: str
+    reason: str
+    clocks: frozenset[str]  # all columns of dates and times, or that only count upwards: none of them is a sensor's
+    rate_hz: float = UNKNOWN_RATE_HZ  # rows per second
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """A column that may be the time."""
+
+    column: str
+    unit: str
+    reason: str
+    rate_hz: float
+    named: bool
+    distinct: float  # share of its values
+    since_1970: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, float, bool]:
+        return self.named, round(self.distinct, 1), self.since_1970
+
+
+def find_time(table: TableSample) -> TimeGuess:
+    """Find the column that counts time: by its name, how finely it counts, and whether it does so since 1970."""
+    rising = {name: values for name, values in table.numbers.items() if _rises(values)}
+    numeric = [_numeric_clock(name, values) for name, values in rising.items()]
+    dated = [_date_time_clock(name, texts) for name, texts in table.texts.items()]
+    candidates = [clock for clock in numeric + dated if clock]
+    times_only = {name for name, texts in table.texts.items() if _is_unusable_clock(texts)}
+    clocks = frozenset({*rising, *(clock.column for clock in dated if clock), *times_only})
+    if not candidates:
+        reason = "no column counts time: enter the number of rows per second"
+        return TimeGuess(None, "s", "; ".join([reason, *_unreadable_times(table)[-1:]]), clocks)
+    best = max(candidates, key=lambda clock: clock.rank)
+    return TimeGuess(best.column, best.unit, best.reason, clocks, best.rate_hz)
+
+
+def _rises(values: Values) -> bool:
+    good = values[np.isfinite(values)]
+    if len(good) < 3 or good.max() <= good.min():
+        return False
+    return bool((np.diff(good) >= 0).mean() >= RISING and len(np.unique(good)) > DIFFERENT * len(good))
+
+
+def _numeric_clock(name: str, values: Values) -> _Clock | None:
+    """Return what a rising column counts, None where it is no clock but a counter, or has no sensor's rate."""
+    words = words_of(name)
+    named = is_any(TIME_WORDS, words)
+    clock = _with_unit(name, values, named)
+    counts = bool(np.all(np.diff(values[np.isfinite(values)]) == 1))
+    if clock and counts and (not named or is_any(COUNTER_WORDS, words) or clock.unit == "s"):
+        return None
+    return clock
+
+
+def _with_unit(name: str, values: Values, named: bool) -> _Clock | None:
+    """Return the unit in which a column's steps make a sensor's rate, and why."""
+    good = np.sort(values[np.isfinite(values)])
+    steps = np.diff(good)
+    steps = steps[steps > 0]
+    step = float(np.median(steps)) * len(steps) / (len(good) - 1)  # of a batch that shares a stamp, too
+    possible = [unit for unit, scale in TIME_UNITS.items() if 1 / MAX_RATE_HZ <= step * scale <= 1.0]
+    if not possible:
+        return None
+    in_name = next((unit for unit in _units_in_name(name) if unit in possible), "")
+    since_1970 = next((unit for unit in possible if EPOCH_S[0] < good[0] * TIME_UNITS[unit] < EPOCH_S[1]), "")
+    unit = since_1970 or in_name or possible[0]
+    how = "by its size counted from 1970" if since_1970 else "by its name" if in_name else f"steps of {step:g}"
+    rate = 1 / (step * TIME_UNITS[unit])
+    distinct = len(np.unique(values)) / len(values)
+    reason = f"{how}: {unit}, {rate:.4g} rows per second"
+    return _Clock(name, unit, reason, rate, named, distinct, bool(since_1970))
+
+
+def _units_in_name(name: str) -> list[str]:
+    words = words_of(name)
+    bracket = re.findall(r"[\(\[]\s*(\w+)\s*[\)\]]", name)
+    units = [TIME_SPELLINGS.get(text, text) for text in (*bracket, *words)]
+    spelled_out = {"s": r"seconds?|secs?|sekunden?", "ms": r"milli\w*", "ns": r"nano\w*"}
+    return units + [unit for unit, pattern in spelled_out.items() if is_any(pattern, words)]
+
+
+def _date_time_clock(name: str, texts: pl.Series) -> _Clock | None:
+    """Return a column of dates or times as text, None where most of it is neither or it never advances."""
+    some = texts.head(LOOKED_AT)
+    seconds = date_time_seconds(some).drop_nulls()
+    if len(seconds) < max(2, READABLE * len(some)) or seconds.n_unique() <= 1:
+        return None
+    rate = (len(seconds) - 1) / float(np.ptp(seconds.to_numpy()))
+    distinct = seconds.n_unique() / len(seconds)
+    return _Clock(name, DATE_TIME, "dates or times as text", rate, named=True, distinct=distinct)
+
+
+def _is_unusable_clock(texts: pl.Series) -> bool:
+    """Tell whether texts are times without seconds, or mere dates."""
+    some = texts.head(LOOKED_AT)
+    return like_time(some) or all(map(is_date, some.drop_nulls()))
+
+
+def _unreadable_times(table: TableSample) -> list[str]:
+    """Return what columns of times without seconds begin with, and what would be read."""
+    return [
+        f"{name} begins with {texts.drop_nulls()[0][:40]!r}, expected seconds too, as in {EXAMPLE}+02:00"
+        for name, texts in table.texts.items()
+        if like_time(texts.head(LOOKED_AT))
+    ]

@@ -31,7 +31,15 @@ from app.har.recordings.importers import importer_of
 from app.har.recordings.layout import Layout
 from app.har.recordings.mappings import mapped, mapping
 from app.har.recordings.mappings.units import TIME_UNITS
-from app.har.recordings.parts import UNKNOWN_SUBJECT, Part, natural_sort_key, prefetch_map, with_consistent_units
+from app.har.recordings.parts import (
+    LOOKED_AT,
+    UNKNOWN_SUBJECT,
+    Part,
+    first_minutes,
+    natural_sort_key,
+    prefetch_map,
+    with_consistent_units,
+)
 from app.har.recordings.tables import Source, open_table
 from app.har.recordings.upload import read_members
 from app.har.signals.clocks import first_s
@@ -171,8 +179,22 @@ class DescribedDataset:
         """
         assignment = LabelAssignment(self.description, members)
         yield from with_consistent_units(
-            self._all(assignment), assignment.candidates, lambda member: self._open(assignment, member).recordings
+            self._all(assignment),
+            assignment.candidates,
+            partial(self._look, assignment, set()),
         )
+
+    def _look(self, assignment: LabelAssignment, looked_at: set[str], member: Member) -> Sequence[Recording]:
+        """Read the first minutes of a file, together with those beside it if it is one of several of a recording."""
+        opened = self._open(assignment, first_minutes(member))
+        folder = recording_folder(member.name)
+        if opened.source is None or folder in looked_at:
+            return opened.recordings
+        looked_at.add(folder)
+        beside = [other for other in assignment.candidates if recording_folder(other.name) == folder][:LOOKED_AT]
+        files = [self._open(assignment, first_minutes(other)) for other in beside]
+        parts = self._together([file for file in files if file.source], 1.0, {})
+        return [recording for part in parts for recording in part.recordings]
 
     def _all(self, assignment: LabelAssignment) -> Iterator[Part]:
         total, done = sum(member.size for member in assignment.candidates) or 1, 0

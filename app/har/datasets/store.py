@@ -30,6 +30,7 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.files import open_files, wanted
 from app.har.recordings.formats.kinelab_csv import write_csv
 from app.har.recordings.parts import UNKNOWN_SUBJECT, natural_sort_key
+from app.har.signals.normalisation import require_plausible_magnitudes
 from app.har.signals.resampling import StretchIndex, common_modalities, common_rate, to_signal_set
 from app.har.signals.types import Gravity, Recording, SignalSet
 from app.har.types import FloatArray, TimeArray
@@ -187,6 +188,7 @@ class _Writer:
 
     def _write_recording(self, part: Part, recording: Recording) -> None:
         try:
+            require_plausible_magnitudes(recording, recording.gravity)
             self._write(part, to_signal_set([recording], self._rate, self._modalities))
         except UnusableRecording as error:
             self.problems.append(
@@ -205,7 +207,8 @@ class _Writer:
         """Write the index and the manifest."""
         self._decide()
         if not self.index.samples:
-            reasons = "; ".join(f"{p.source}: {p.detail}" for p in self.problems[:3]) or "every file was empty"
+            first = sorted(self.problems, key=lambda problem: problem.kind != ProblemKind.UNUSABLE_RECORDING)[:3]
+            reasons = "; ".join(f"{p.source}: {p.detail}" for p in first) or "every file was empty"
             raise InsufficientData(f"{name}: no usable recording was found. {reasons}")
         entries = [self.tables[table].close() for table in sorted(self.tables)]
         self._files.close()

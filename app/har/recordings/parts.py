@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 UNKNOWN_SUBJECT = "unknown"
-LOOKED_AT, LOOKED_AT_BYTES = 20, 32 * 2**20  # files of a data set that decide its units, and of each its first minutes
+LOOKED_AT, LOOKED_AT_BYTES = 20, 32 * 2**20  # files of a data set that decide its units, and the first bytes of each
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -47,6 +47,11 @@ class Part:
     rows: Mapping[str, pl.DataFrame | Matrix] = field(default_factory=dict)  # by table name
     problems: tuple[Problem, ...] = ()
     fraction: float = 1.0  # of the data set, after this part
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """The recording that it holds, none where it holds nothing or many at a uniform rate."""
+        return [self.content] if isinstance(self.content, Recording) else []
 
 
 class Loader(Protocol):
@@ -85,25 +90,36 @@ def prefetch_map(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -
             yield result
 
 
-def with_consistent_units(
-    parts: Iterable[Part], members: Sequence[Member], read: Callable[[Member], Iterable[Recording]]
-) -> Iterator[Part]:
-    """Settle the units of recordings that a lab made, those of one layout and sensor alike; see `normalisation.decide`.
+def first_minutes(member: Member) -> Member:
+    """Return the beginning of a file, as much as is looked at to infer the units of its data set."""
+    return beginning(member, LOOKED_AT_BYTES)
 
-    What decides are the beginnings of some of the files, evenly spread. The rows stay as recorded.
+
+def with_consistent_units(
+    parts: Iterable[Part], samples: Sequence[S], look: Callable[[S], Iterable[Recording]]
+) -> Iterator[Part]:
+    """Correct the units of a data set's recordings, those of one layout and sensor alike; see `normalise_units`.
+
+    The rows stay as recorded.
+
+    Parameters
+    ----------
+    parts : of the data set.
+    samples : what its recordings are made of: a file, or several; some, evenly spread, decide on the units.
+    look : reads the recordings in the first minutes of one of them.
     """
 
-    def look(member: Member) -> list[Recording]:
+    def try_to_look(sample: S) -> list[Recording]:
         try:
-            return list(read(beginning(member, LOOKED_AT_BYTES)))
-        except HarError:  # told when it is read
+            return list(look(sample))
+        except HarError:  # is listed when it is read
             return []
 
-    looked_at = prefetch_map(look, members[:: -(-len(members) // LOOKED_AT) or 1])
-    decisions = infer_dataset_units(recording for recordings in looked_at for recording in recordings)
+    looked_at = prefetch_map(try_to_look, samples[:: -(-len(samples) // LOOKED_AT) or 1])
+    units = infer_dataset_units(recording for recordings in looked_at for recording in recordings)
     for part in parts:
         content = part.content
-        yield replace(part, content=normalise_units(content, decisions)) if isinstance(content, Recording) else part
+        yield replace(part, content=normalise_units(content, units)) if isinstance(content, Recording) else part
 
 
 def matching_files(

@@ -20,7 +20,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.tables import Source, columns
-from app.har.signals.types import Recording, Stream
+from app.har.signals.types import Gravity, Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
 
 APP = "Empatica E4"
@@ -100,7 +100,8 @@ def _read_export(sources: Sequence[Source], name: str) -> Recording:
     if not parts:
         detail = problems[-1].detail if problems else f"{name}: holds none of ACC, HR, EDA, TEMP, IBI."
         raise UnreadableData(detail)
-    return build_recording(name, name, name, parts, problems=problems, app=APP, origin_utc_s=origin)
+    gravity: Gravity = "included" if any(stream.kind == "accelerometer" for stream, _ in parts) else "removed"
+    return build_recording(name, name, name, parts, gravity=gravity, problems=problems, app=APP, origin_utc_s=origin)
 
 
 def _kind(layout: Layout) -> str:

@@ -23,7 +23,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, natural_sort_key, prefetch_map
+from app.har.recordings.parts import Part, first_minutes, natural_sort_key, prefetch_map, with_consistent_units
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.types import UNLABELLED, Recording
 from app.har.signals.units import STANDARD_GRAVITY
@@ -198,8 +198,17 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
     experiments, doubles = _experiments(members)
     labels, problems = _read_labels([member for member in members if not _match(member)], experiments)
     yield Part(None, {}, (*doubles, *problems), 0.0)
-    for number, part in enumerate(prefetch_map(partial(_read_one, labels), experiments.items()), 1):
-        yield Part(part.content, part.rows, part.problems, number / len(experiments))
+    read_one = partial(_read_one, labels)
+    parts = (
+        Part(part.content, part.rows, part.problems, number / len(experiments))
+        for number, part in enumerate(prefetch_map(read_one, experiments.items()), 1)
+    )
+    yield from with_consistent_units(parts, list(experiments.items()), lambda own: read_one(_beginning(own)).recordings)
+
+
+def _beginning(experiment: tuple[str, Files]) -> tuple[str, Files]:
+    name, files = experiment
+    return name, {sensor: first_minutes(member) for sensor, member in files.items()}
 
 
 def _match(member: Member) -> re.Match[str] | None:

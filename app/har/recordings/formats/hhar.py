@@ -7,7 +7,8 @@ device's own clock, m/s² with gravity, rad/s.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,12 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, matching_files
+from app.har.recordings.parts import Part, first_minutes, matching_files, with_consistent_units
+from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source, parse
+from app.har.signals.evidence import gravity_evidence
 from app.har.signals.types import Recording, Stream
+from app.har.types import FloatArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +34,7 @@ SENSORS = ("accelerometer", "gyroscope")
 UNITS = {"accelerometer": "m/s², by the format", "gyroscope": "rad/s, by the format"}
 AXES = ("x", "y", "z")
 DESCRIPTION = f"HHAR: columns {', '.join(COLUMNS)}"
-ACCELEROMETER_FROM = 5.0  # median length of the vectors: 9.8 m/s² against some rad/s
+TYPICAL_RATE_HZ = 100.0  # of the set's devices, which give 50 to 200
 FORMAT = "hhar"
 TITLE = "HHAR, phones and watches"
 SHOW_RECORDING = False  # the file's own columns name user and device
@@ -58,7 +62,7 @@ def matches(layout: Layout) -> bool:
 
 
 def read_table(source: Source) -> Table:
-    """Parse a file and tell by the length of its vectors which sensor it is of."""
+    """Parse a file; its name says which sensor it is of, or the length of its vectors."""
     import polars as pl
 
     ruined = any("e" in cell.lower() for cell in source.layout.column(2))
@@ -69,13 +73,13 @@ def read_table(source: Source) -> Table:
     }
     schema = {name: types.get(name, pl.Float32 if name in "xyz" else pl.String) for name in COLUMNS}
     frame = parse(source, schema)
-    norm = np.linalg.norm(frame.select("x", "y", "z").to_numpy(), axis=1)
-    norm = norm[np.isfinite(norm)]
-    if not len(norm):
+    values = frame.select(AXES).to_numpy()
+    values = values[np.isfinite(values).all(axis=1)]
+    if not len(values):
         raise UnreadableData(
             f"{source.name}, line {source.line(0)}: expected numbers in x, y, z, found none in the file."
         )
-    sensor = SENSORS[0] if np.median(norm) > ACCELEROMETER_FROM else SENSORS[1]
+    sensor = _sensor_of(values, source.name)
     problems = []
     if source.layout.separator != ",":
         name = {"\t": "tabs", ";": "semicolons"}.get(source.layout.separator, repr(source.layout.separator))
@@ -86,6 +90,15 @@ def read_table(source: Source) -> Table:
         detail = f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})"
         problems.append(Problem(source.name, ProblemKind.UNUSABLE_TIMESTAMPS, detail, "Arrival_Time is used instead"))
     return Table(source, sensor, frame, tuple(problems))
+
+
+def _sensor_of(values: FloatArray, name: str) -> str:
+    """Return the sensor that a file's name says; failing that, an accelerometer is what has gravity in any unit."""
+    by_name = SENSOR_OF_KIND.get(kind_of_name(PurePosixPath(name).stem), "")
+    if by_name in SENSORS:
+        return by_name
+    stream = Stream("accelerometer", np.arange(len(values)) / TYPICAL_RATE_HZ, values)
+    return "accelerometer" if gravity_evidence(stream).plausible_unit else "gyroscope"
 
 
 def read_pairs(tables: list[Table]) -> Iterator[tuple[Recording, dict[str, pl.DataFrame]]]:
@@ -163,6 +176,15 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read one recording a user and device."""
     sources, skipped = matching_files(members, matches, DESCRIPTION)
     yield Part(None, {}, skipped, 0.0)
+    yield from with_consistent_units(_parts(sources), [sources], _first_recordings)
+
+
+def _first_recordings(sources: list[Source]) -> list[Recording]:
+    beginnings = [replace(source, member=first_minutes(source.member)) for source in sources]
+    return [recording for recording, _ in read_pairs([read_table(source) for source in beginnings])]
+
+
+def _parts(sources: list[Source]) -> Iterator[Part]:
     tables = []
     for number, source in enumerate(sources, 1):
         tables.append(read_table(source))

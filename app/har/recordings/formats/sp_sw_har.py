@@ -21,7 +21,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, label_codes, raw_stream
 from app.har.recordings.files import Member, is_document
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, natural_sort_key, prefetch_map
+from app.har.recordings.parts import Part, first_minutes, natural_sort_key, prefetch_map, with_consistent_units
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.types import UNLABELLED, Recording, Stream
 
@@ -144,10 +144,20 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
         else:
             others.append(member)
     yield Part(None, {}, tuple(problem for member in others for problem in _not_a_recording(member)), 0.0)
-    total = sum(member.size for own in executions.values() for member in own.values()) or 1
+    pairs = list(executions.items())
+    yield from with_consistent_units(_parts(pairs), pairs, lambda pair: _read_one(_beginning(pair)).recordings)
+
+
+def _beginning(execution: Execution) -> Execution:
+    name, files = execution
+    return name, {device: first_minutes(member) for device, member in files.items()}
+
+
+def _parts(executions: Sequence[Execution]) -> Iterator[Part]:
+    total = sum(member.size for _, files in executions for member in files.values()) or 1
     done = 0
-    for (_, own), part in zip(executions.items(), prefetch_map(_read_one, executions.items()), strict=True):
-        done += sum(member.size for member in own.values())
+    for (_, files), part in zip(executions, prefetch_map(_read_one, executions), strict=True):
+        done += sum(member.size for member in files.values())
         yield Part(part.content, part.rows, part.problems, done / total)
 
 

@@ -155,11 +155,11 @@ def _run(name: str, subject: str, part: Part, run: slice) -> Recording:
     codes = np.append(codes, codes[-STEP:])
     time: NDArray[np.float64] = np.arange(len(codes)) / RATE_HZ
     streams = []
-    for modality, unit, _ in SENSORS.values():
+    for modality, unit, factor in SENSORS.values():
         if modality in part.windows:
             own = part.windows[modality][run]
             values = np.concatenate([own[:, :STEP].reshape(-1, 3), own[-1, STEP:]])
-            streams.append(Stream(modality, time, values, codes, f"{unit}, by the format"))
+            streams.append(Stream(modality, time, values, codes, f"{unit}, by the format", factor))
     if "accelerometer" not in part.windows:
         names = {"linear_accelerometer": "accelerometer"}
         streams = [replace(stream, modality=names.get(stream.modality, stream.modality)) for stream in streams]

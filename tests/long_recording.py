@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from flask import Flask
 
-from app.extensions import db
 from app.har.signals.types import UNLABELLED, SignalSet
 from app.services.recordings import recordings, stored_signal
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.transaction import transaction
 from app.tables import Prediction, StoredRecording
 
 ACTIVITIES = ("Lie", "Sit", "Stand", "Walk", "Run", "Stair-up")
@@ -84,7 +82,6 @@ def store(
     (folder / "source").write_text("made up")
     if signals is not None:
         stored_signal.save(folder, signals)
-    with transaction():
-        recording = StoredRecording(user_id=user_id, filename=filename, folder=folder.name, facts={"minutes": 0})
-        db.session.add(recording)
-        return recordings.add_prediction(recording, result)
+    recording = StoredRecording(user_id=user_id, filename=filename, folder=folder.name, facts={"minutes": 0})
+    with recordings.new_prediction(recording, result) as prediction:
+        return prediction

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 from app.extensions import db
 from app.services.datasets import library
 from app.services.models import reference_models, training
-from app.services.recordings import recordings, uploads
+from app.services.recordings import pending, recordings
 
 
 def bind_alembic(app: Flask) -> None:
@@ -55,4 +55,4 @@ def prepare() -> None:
     library.prepare_at_start()
     reference_models.add_at_start()
     recordings.remove_orphans()
-    uploads.sweep()
+    pending.sweep()

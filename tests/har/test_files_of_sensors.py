@@ -11,6 +11,7 @@ from app.har.datasets.described import DescribedDataset
 from app.har.datasets.description import Description, FromName
 from app.har.datasets.store import build_store, open_store
 from app.har.errors import HarError, InvalidDescription, UnreadableData
+from app.har.recordings.conversions import open_tables
 from app.har.recordings.files import in_memory
 from app.har.recordings.mappings.dry_run import dry_run
 from app.har.recordings.mappings.guess import Guess
@@ -39,13 +40,13 @@ sensors:
 
 
 def guessed(files: dict[str, str]) -> Guess:
-    return guess_files(unknown_tables([in_memory(name, text.encode()) for name, text in files.items()]))[1]
+    return guess_files(unknown_tables(open_tables([in_memory(name, text.encode()) for name, text in files.items()])))[1]
 
 
 def read(folder: Path, files: dict[str, str], columns: ColumnMapping | str) -> list[Recording]:
     mapping = ColumnMapping.from_yaml(columns, "m.yaml") if isinstance(columns, str) else columns
     (folder / "upload").write_bytes(zipped(files))
-    return read_upload(folder / "upload", "phone.zip", columns=mapping)
+    return read_upload(folder / "upload", "phone.zip", mapping=mapping)
 
 
 def sensors(found: Guess) -> dict[str, tuple[str, str]]:
@@ -178,7 +179,7 @@ def test_a_faulty_mapping_of_files_is_refused_by_the_key(change: tuple[str, str]
 
 def test_an_export_is_known_again_whatever_the_order_of_its_files() -> None:
     def prints(files: dict[str, str]) -> str:
-        groups = unknown_tables([in_memory(name, text.encode()) for name, text in files.items()])
+        groups = unknown_tables(open_tables([in_memory(name, text.encode()) for name, text in files.items()]))
         return fingerprint(*(source.layout for source in guess_files(groups)[0]))
 
     assert prints({"accel.csv": A, "gyro.csv": W}) == prints({"gyro.csv": W, "accel.csv": A, "readme.txt": "x\n"})
@@ -189,7 +190,7 @@ def test_a_trial_shows_all_sensors_of_the_first_recordings() -> None:
     files = {f"{n}/{name}.csv": text for n in range(5) for name, text in (("accel", A), ("gyro", W))}
     mapping = ColumnMapping.from_yaml(BOTH, "m.yaml")
     members = [in_memory(name, text.encode()) for name, text in files.items()]
-    facts = dry_run(fitting(members, mapping, "x.zip")[0], mapping)
+    facts = dry_run(fitting(open_tables(members), mapping, "x.zip")[0], mapping)
     assert [(own.name, len(own.sensors)) for own in facts] == [("0", 2), ("1", 2), ("2", 2)]
 
 
@@ -212,4 +213,4 @@ def test_a_data_set_of_such_files_is_one_recording_for_each_pair(tmp_path: Path)
 
 def test_no_files_at_all_is_an_error() -> None:
     with pytest.raises(UnreadableData, match="no table of numbers"):
-        unknown_tables([])
+        unknown_tables(open_tables([]))

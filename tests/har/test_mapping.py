@@ -311,7 +311,7 @@ def test_an_unknown_table_is_told_from_what_nobody_can_map(tmp_path: Path) -> No
     path.write_text(labelled())
     with pytest.raises(UnknownTable, match=r"own\.csv"):
         read_upload(path, "own.csv")
-    (recording,) = read_upload(path, "own.csv", columns=ColumnMapping.from_yaml(FULL, "m.yaml"))
+    (recording,) = read_upload(path, "own.csv", mapping=ColumnMapping.from_yaml(FULL, "m.yaml"))
     assert recording.subject == "p1"
 
 
@@ -324,7 +324,7 @@ def test_of_a_zip_the_files_that_fit_are_read_and_a_readme_is_left(tmp_path: Pat
     )
     with pytest.raises(UnknownTable):
         read_upload(path, "own.zip")
-    recordings = read_upload(path, "own.zip", columns=ColumnMapping.from_yaml(FULL, "m.yaml"))
+    recordings = read_upload(path, "own.zip", mapping=ColumnMapping.from_yaml(FULL, "m.yaml"))
     assert [r.subject for r in recordings] == ["p1", "p2"]
     assert [(p.source, p.kind) for p in recordings[0].problems] == [("notes.csv", "file not used")]
     assert not recordings[1].problems
@@ -356,7 +356,7 @@ def test_files_of_one_header_are_told_apart_by_the_sensors_that_their_names_tell
     path = tmp_path / "upload"
     path.write_bytes(zipped(files))
     columns = mapping_of(("gyroscope", "xyz", "rad/s"))
-    (recording,) = read_upload(path, "both.zip", columns=columns)
+    (recording,) = read_upload(path, "both.zip", mapping=columns)
     assert recording.recording_id == "Gyroscope.csv"
     assert [(p.source, p.kind, p.action) for p in recording.problems] == [
         ("Accelerometer.csv", "file not used", "left out")
@@ -404,8 +404,8 @@ def test_sensors_of_different_rates_in_one_table_leave_each_others_cells_blank(
     path.write_text("\n".join([header, *(text for _, text in sorted(often + seldom)), ""]))
     names = header.split(",")
     mapping = mapping_of(("accelerometer", names[1:4], "m/s²"), ("gyroscope", names[4:7], "rad/s"), time=names[0])
-    (recording,) = read_upload(path, "own.csv", columns=mapping if names[0] == "t" else None)
+    (recording,) = read_upload(path, "own.csv", mapping=mapping if names[0] == "t" else None)
     assert [len(stream.time_s) for stream in recording.streams] == [len(often), len(seldom)]
     path.write_text(path.read_text().replace(f"{blank},{blank},{blank}", "?,?,?"))
     with pytest.raises(UnreadableData, match="rows are unusable"):
-        read_upload(path, "own.csv", columns=mapping if names[0] == "t" else None)
+        read_upload(path, "own.csv", mapping=mapping if names[0] == "t" else None)

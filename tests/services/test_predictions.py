@@ -92,7 +92,8 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
 
 def test_a_file_on_disk_can_be_uploaded_as_well_as_a_stream(user: User, model: ModelVersion, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(recording_csv())
-    prediction = uploads.store_and_recognise(user.id, "a.csv", tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open("rb") as file:
+        prediction = uploads.store_and_recognise(user.id, "a.csv", file)
     assert prediction.summary["windows"] == 4
 
 
@@ -336,7 +337,8 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
 ) -> None:
     windows_file = data_dir / "ku-har" / "subsamples_60x1803.csv"
     register_model(walking_model, tmp_path, "walking")
-    prediction = uploads.store_and_recognise(user.id, "subsamples.csv", windows_file)
+    with windows_file.open("rb") as file:
+        prediction = uploads.store_and_recognise(user.id, "subsamples.csv", file)
     result = recordings.result_of(prediction)
     assert result.layout == "windows"
     assert len(result.windows()) == len(result.bouts()) == 60

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.har.recordings.mappings.mapping import ColumnMapping
-from app.services.recordings import uploads as service
+from app.services.recordings import pending
 from app.tables import ModelVersion, SavedMapping, StoredRecording
 from tests.bad_inputs import zipped
 from tests.tables import ACC, GYRO, TIME, labelled, table
@@ -93,6 +93,16 @@ def test_a_guess_is_shown_with_its_reasons_and_confirmed(
     assert response.status_code == 302, words(response)
     assert re.fullmatch(r"/predictions/\d+", response.location)
     assert 'data-read-with="walk"' in user_client.get(response.location).text
+    assert uploads(app) == ["recording"]
+
+
+def test_a_second_press_shows_the_recording_of_the_first(
+    app: Flask, user_client: FlaskClient, model: ModelVersion
+) -> None:
+    address = waiting(user_client)
+    form = answers(user_client.get(address).text) | {"confirm": "Read and recognise"}
+    first, second = (user_client.post(address, data=form) for _ in range(2))
+    assert first.location == second.location == user_client.get(address).location
     assert uploads(app) == ["recording"]
 
 
@@ -280,7 +290,7 @@ def test_a_waiting_file_is_its_owners_alone_and_goes_after_a_day(
     half = Path(app.config["UPLOADS"]) / "pending-half"
     half.mkdir()
     os.utime(half, (1, 1))
-    service.sweep()
+    pending.sweep()
     assert uploads(app) == []
     assert user_client.get(address).status_code == 404
 

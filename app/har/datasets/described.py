@@ -16,7 +16,7 @@ from app.har.datasets.name_patterns import NamePattern, name_pattern
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import printable
-from app.har.recordings.conversions import tables_in
+from app.har.recordings.conversions import open_tables, tables_in
 from app.har.recordings.files import Member, is_archive, is_document, open_archive
 from app.har.recordings.formats import (
     kinelab_csv,
@@ -233,7 +233,7 @@ class DescribedDataset:
                 return replace(opened, source=source)
             if self.description.columns is not None:
                 if self.description.columns.files:
-                    mapping.fitting([member], self.description.columns, member.name)
+                    mapping.fitting(open_tables([member]), self.description.columns, member.name)
                     return replace(opened, source=source)
                 return replace(opened, recordings=tuple(mapped.read([source], self.description.columns)))
             detail = f"{source.layout.describe()}; expected a known layout, or a mapping of its columns"

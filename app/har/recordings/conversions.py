@@ -10,14 +10,14 @@ import subprocess
 import sys
 import zipfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.har.errors import UnreadableData
+from app.har.errors import HarError, UnreadableData
 from app.har.recordings import workbook_child
-from app.har.recordings.files import WORKBOOK, Member, in_memory, shown
+from app.har.recordings.files import WORKBOOK, Member, in_memory, is_document, shown
 from app.har.recordings.tables import Source, open_table
 
 MAX_JSON_BYTES = 512 * 2**20
@@ -62,6 +62,35 @@ def sources_in(member: Member) -> list[Source]:
     """
     tables = tables_in(member)
     return [open_table(member)] if tables is None else [open_table(table) for table in tables]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables in some files, which were opened and looked at once, and the files that hold none."""
+
+    sources: tuple[Source, ...]
+    unread: tuple[tuple[str, HarError], ...]  # what is wrong with a file, by its name
+    n_files: int
+
+    @property
+    def name(self) -> str:
+        """A file that stands for all, for messages."""
+        names = [source.name for source in self.sources] or [name for name, _ in self.unread]
+        return names[0] if names else "the upload"
+
+
+def open_tables(members: Sequence[Member]) -> Tables:
+    """Open the tables in the files of an upload; documents among several files are passed over."""
+    sources: list[Source] = []
+    unread: list[tuple[str, HarError]] = []
+    for member in members:
+        if len(members) > 1 and is_document(member.name):
+            continue
+        try:
+            sources.extend(sources_in(member))
+        except HarError as error:
+            unread.append((member.name, error))
+    return Tables(tuple(sources), tuple(unread), len(members))
 
 
 def _is_workbook(member: Member) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.har.errors import HarError, InvalidDescription, UnknownTable, UnrecognisedData
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
-from app.har.recordings.conversions import sources_in
-from app.har.recordings.files import Member, is_document, open_files, shown
+from app.har.recordings.conversions import Tables, open_tables
+from app.har.recordings.files import Member, open_files, shown
 from app.har.recordings.importers import IMPORTERS, importer_of
-from app.har.recordings.mappings import mapped, mapping
-from app.har.recordings.mappings.mapping import ColumnMapping
+from app.har.recordings.mappings import mapped
+from app.har.recordings.mappings.mapping import ColumnMapping, fitting, is_table
 from app.har.recordings.tables import Source, layout_problems
 from app.har.signals.types import Recording
 
@@ -21,58 +22,96 @@ MAX_LISTED = 20  # files of an upload that could not be read, told one by one
 
 
 @dataclass
-class _UploadedFiles:
-    """The files of an upload, sorted by importer."""
+class _SortedTables:
+    """The tables of an upload, sorted by importer."""
 
-    name: str
     groups: dict[int, list[Source]] = field(default_factory=dict)
     strangers: list[Source] = field(default_factory=list)  # tables in no layout
     errors: list[tuple[str, HarError]] = field(default_factory=list)  # by file
 
 
-def read_upload(
-    path: Path, name: str, on_event: OnEvent = ignore_event, columns: ColumnMapping | None = None
-) -> list[Recording]:
-    """Read the file that a person uploaded: one recording, windows, or a zip archive of such files.
+@dataclass(frozen=True)
+class Upload:
+    """The open files of an upload; each is looked at once, whatever is then made of it."""
+
+    name: str  # what the person calls it, for messages and recording ids
+    tables: Tables
+    on_event: OnEvent = ignore_event
+
+    def read(self, mapping: ColumnMapping | None = None) -> list[Recording]:
+        """Read the recordings: one, windows, or those of an archive of many files.
+
+        Parameters
+        ----------
+        mapping : what the columns are, of files in no layout known here; their own layout is not looked at then.
+
+        Raises
+        ------
+        UnknownTable : in no known layout, but a person can say what its columns are.
+        UnrecognisedData : in no known layout; the message says what was found.
+        InvalidDescription : no file has the columns that the mapping names.
+        UnreadableData : empty, binary, damaged, hostile.
+        """
+        recordings = _read_by(mapping, self) if mapping else _read_known(self)
+        self.on_event({"stage": Stage.READING, "fraction": 1.0})
+        return recordings
+
+
+@contextmanager
+def open_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> Iterator[Upload]:
+    """Open the file that a person uploaded: one recording, windows, or a zip archive of such files.
 
     Parameters
     ----------
     path : where the server put it.
-    name : what the person called it, for messages and recording ids.
-    columns : what the columns are, of files in no layout known here; their own layout is not looked at then.
+    name : what the person called it.
+    on_event : receives progress events of the reading.
 
     Raises
     ------
-    UnknownTable : in no known layout, but a person can say what its columns are.
-    UnrecognisedData : in no known layout; the message says what was found.
-    UnreadableData : empty, binary, damaged, hostile.
+    UnreadableData : nothing there, or an archive that is damaged or hostile.
     """
-    name = shown(name)
     on_event({"stage": Stage.READING, "fraction": 0.0})
-    with open_files(path, name) as members:
-        recordings = read_members(_watched(members, on_event), name, columns)
-    on_event({"stage": Stage.READING, "fraction": 1.0})
-    return recordings
+    with open_files(path, shown(name)) as members:
+        yield Upload(shown(name), open_tables(_watched(members, on_event)), on_event)
 
 
-def read_members(members: Sequence[Member], name: str, columns: ColumnMapping | None = None) -> list[Recording]:
-    """Read the files of one upload, which the person calls by that name; see `read_upload`."""
-    if columns is not None:
-        fitting, others = mapping.fitting(members, columns, name)
-        recordings = mapped.read(fitting, columns)
-        problems = _left_out(_UploadedFiles(name, errors=others))
-        return [replace(recordings[0], problems=(*recordings[0].problems, *problems)), *recordings[1:]]
-    upload = _group_by_importer(members, name)
+def read_upload(
+    path: Path, name: str, on_event: OnEvent = ignore_event, mapping: ColumnMapping | None = None
+) -> list[Recording]:
+    """Read the file that a person uploaded; see `open_upload` and `Upload.read`."""
+    with open_upload(path, name, on_event) as upload:
+        return upload.read(mapping)
+
+
+def read_members(members: Sequence[Member], name: str, mapping: ColumnMapping | None = None) -> list[Recording]:
+    """Read files that belong together, which the person calls by that name; see `Upload.read`."""
+    return Upload(name, open_tables(members)).read(mapping)
+
+
+def _read_by(mapping: ColumnMapping, upload: Upload) -> list[Recording]:
+    sources, others = fitting(upload.tables, mapping, upload.name)
+    return _with_problems(mapped.read(sources, mapping), _left_out(upload, _SortedTables(errors=others)))
+
+
+def _read_known(upload: Upload) -> list[Recording]:
+    tables = _sorted_by_importer(upload.tables)
     recordings = []
-    for number, sources in upload.groups.items():
+    for number, sources in tables.groups.items():
         try:
-            recordings.extend(IMPORTERS[number].read(sources, name))
+            recordings.extend(IMPORTERS[number].read(sources, upload.name))
         except HarError as error:
-            upload.errors.append((sources[0].name, error))
+            tables.errors.append((sources[0].name, error))
     if not recordings:
-        raise _refusal(upload)
-    lead = [problem for sources in upload.groups.values() for source in sources for problem in layout_problems(source)]
-    return [replace(recordings[0], problems=(*recordings[0].problems, *lead, *_left_out(upload))), *recordings[1:]]
+        raise _refusal(upload, tables)
+    lead = [problem for sources in tables.groups.values() for source in sources for problem in layout_problems(source)]
+    return _with_problems(recordings, [*lead, *_left_out(upload, tables)])
+
+
+def _with_problems(recordings: list[Recording], problems: Sequence[Problem]) -> list[Recording]:
+    """List what was wrong with an upload with the first of its recordings."""
+    first, *others = recordings
+    return [replace(first, problems=(*first.problems, *problems)), *others]
 
 
 def _watched(members: Sequence[Member], on_event: OnEvent) -> list[Member]:
@@ -88,39 +127,31 @@ def _watched(members: Sequence[Member], on_event: OnEvent) -> list[Member]:
     return [replace(member, on_read=on_read) for member in members]
 
 
-def _group_by_importer(members: Sequence[Member], name: str) -> _UploadedFiles:
-    upload = _UploadedFiles(name)
-    for member in members:
-        if len(members) > 1 and is_document(member.name):
-            continue
-        try:
-            sources = sources_in(member)
-        except HarError as error:
-            upload.errors.append((member.name, error))
-            continue
-        for source in sources:
-            importer = importer_of(source.layout)
-            if importer is None:
-                upload.strangers.append(source)
-            else:
-                upload.groups.setdefault(IMPORTERS.index(importer), []).append(source)
-    return upload
+def _sorted_by_importer(tables: Tables) -> _SortedTables:
+    found = _SortedTables(errors=list(tables.unread))
+    for source in tables.sources:
+        importer = importer_of(source.layout)
+        if importer is None:
+            found.strangers.append(source)
+        else:
+            found.groups.setdefault(IMPORTERS.index(importer), []).append(source)
+    return found
 
 
-def _refusal(upload: _UploadedFiles) -> HarError:
+def _refusal(upload: Upload, tables: _SortedTables) -> HarError:
     """Return why nothing of an upload could be read: what a known file lacks, rather than what a strange one is."""
-    known = [error for _, error in upload.errors]
-    if upload.groups or (known and not upload.strangers and len(known) == 1):
+    known = [error for _, error in tables.errors]
+    if tables.groups or (known and not tables.strangers and len(known) == 1):
         return known[-1]
-    found = [f"{source.name}: {source.layout.describe()}" for source in upload.strangers] or [str(e) for e in known]
-    kind = UnknownTable if any(mapping.is_table(source.layout) for source in upload.strangers) else UnrecognisedData
+    found = [f"{source.name}: {source.layout.describe()}" for source in tables.strangers] or [str(e) for e in known]
+    kind = UnknownTable if any(is_table(source.layout) for source in tables.strangers) else UnrecognisedData
     return kind(
         f"{upload.name}: in none of the layouts known here ({', '.join(i.APP for i in IMPORTERS)}). "
         f"Found {found[0] if found else 'no file'}."
     )
 
 
-def _left_out(upload: _UploadedFiles) -> list[Problem]:
+def _left_out(upload: Upload, tables: _SortedTables) -> list[Problem]:
     """List the files that were not read beside those that were."""
     problems = [
         Problem(
@@ -129,13 +160,13 @@ def _left_out(upload: _UploadedFiles) -> list[Problem]:
             str(error),
             "left out",
         )
-        for name, error in upload.errors[:MAX_LISTED]
+        for name, error in tables.errors[:MAX_LISTED]
     ]
-    if (more := len(upload.errors) - MAX_LISTED) > 0:
+    if (more := len(tables.errors) - MAX_LISTED) > 0:
         problems.append(Problem(upload.name, ProblemKind.UNREADABLE_FILE, f"and {more:,} more files", "left out"))
-    if upload.strangers:
-        names = ", ".join(source.name for source in upload.strangers[:MAX_LISTED])
-        more = len(upload.strangers) - MAX_LISTED
+    if tables.strangers:
+        names = ", ".join(source.name for source in tables.strangers[:MAX_LISTED])
+        more = len(tables.strangers) - MAX_LISTED
         detail = f"no sensor that is read here: {names}" + (f" and {more:,} more" if more > 0 else "")
         problems.append(Problem(upload.name, ProblemKind.FILE_NOT_USED, detail, "left out"))
     return problems

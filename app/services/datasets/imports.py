@@ -223,6 +223,7 @@ def preview(job: DatasetImport, description: Description) -> Preview:
     HarError : the description does not fit the files.
     """
     from app.har.datasets.described import LabelAssignment
+    from app.har.recordings.conversions import open_tables
     from app.har.recordings.mappings import mapping
     from app.har.recordings.mappings.dry_run import dry_run
 
@@ -231,7 +232,7 @@ def preview(job: DatasetImport, description: Description) -> Preview:
         assignment = LabelAssignment(description, members)
         labels = [(member.name, assignment.for_file(member.name)) for member in assignment.candidates]
         if description.columns is not None:
-            some = assignment.candidates[:LOOKED_AT]
+            some = open_tables(assignment.candidates[:LOOKED_AT])
             unknown = mapping.unknown_tables(some)[0][:1]
             if description.columns.files:
                 unknown, _ = mapping.fitting(some, description.columns, job.source)

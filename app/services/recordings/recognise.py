@@ -26,6 +26,7 @@ from app.services.recordings.unlike_training import unlike_training
 if TYPE_CHECKING:
     from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
     from app.har.recordings.mappings.mapping import ColumnMapping
+    from app.har.recordings.upload import Upload
 
 _predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
 
@@ -49,16 +50,35 @@ def recognise(
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
 ) -> Recognised:
-    """Read a file and recognise the activities in it.
+    """Read a file and recognise the activities in it; see `recognise_upload`.
 
     Parameters
     ----------
-    path : a file in any layout that is known.
-    name : what the person calls the file, for messages.
+    path : where the file lies.
+    name : what the person calls it, for messages.
+    """
+    from app.har.recordings.upload import open_upload
+
+    with open_upload(path, name, on_event) as upload:
+        return recognise_upload(upload, load, model_label, on_event, mapping)
+
+
+def recognise_upload(
+    upload: Upload,
+    load: Callable[[], ActivityClassifier],
+    model_label: str,
+    on_event: OnEvent = ignore_event,
+    mapping: ColumnMapping | None = None,
+) -> Recognised:
+    """Recognise the activities in an open upload.
+
+    Parameters
+    ----------
+    upload : in any layout that is known, or in that of the mapping.
     load : returns the model; called when the file was read, for loading TensorFlow takes seconds.
     model_label : what the model is called.
     on_event : receives progress events.
-    mapping : what the columns are, of a file in no known layout.
+    mapping : what the columns are, of files in no known layout.
 
     Raises
     ------
@@ -68,16 +88,16 @@ def recognise(
     """
     from app.har.signals.filters import prepare
 
-    recordings = read_recordings(path, name, on_event, mapping)
+    recordings = read_recordings(upload, mapping)
     classifier = load()
     gap_s = classifier.preparation.gap_s
     recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
     quality = assess_quality(recordings, gap_s)
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     try:
-        signals, problems = resample(_each_once(recordings, on_event), classifier, name)
+        signals, problems = resample(_each_once(recordings, on_event), classifier, upload.name)
         signals = prepare(signals, classifier.preparation)
-        _require_a_window(signals, classifier, name)
+        _require_a_window(signals, classifier, upload.name)
     except UnusableRecording as error:
         if reasons := quality.blocking_reasons:
             raise UnusableRecording(f"{error} No model could use it: {'; '.join(reasons)}.") from error
@@ -89,28 +109,27 @@ def recognise(
     return Recognised(result, signals, quality)
 
 
-def examine(path: Path, name: str, on_event: OnEvent = ignore_event) -> Quality:
+def examine(path: Path, name: str) -> Quality:
     """Read a file, correct the units that are certain, and examine the recordings; no model is needed.
 
     Raises
     ------
     UnreadableData, UnrecognisedData : the file.
     """
+    from app.har.recordings.upload import open_upload
     from app.har.signals.clocks import GAP_S
 
-    return assess_quality(read_recordings(path, name, on_event), GAP_S)
+    with open_upload(path, name) as upload:
+        return assess_quality(read_recordings(upload), GAP_S)
 
 
-def read_recordings(
-    path: Path, name: str, on_event: OnEvent = ignore_event, mapping: ColumnMapping | None = None
-) -> deque[Recording]:
-    """Read the recordings of a file in the units of the core, each with a name of its own."""
-    from app.har.recordings.upload import read_upload
+def read_recordings(upload: Upload, mapping: ColumnMapping | None = None) -> deque[Recording]:
+    """Read the recordings of an upload in the units of the core, each with a name of its own."""
     from app.har.signals.normalisation import normalise_upload
 
     times_seen: Counter[str] = Counter()
     recordings: list[Recording] = []
-    for recording in read_upload(path, name, on_event, mapping):
+    for recording in upload.read(mapping):
         recording_id = recording.recording_id
         times_seen[recording_id] += 1
         if times_seen[recording_id] > 1:  # two files of a zip may each have a "row 1"

@@ -7,6 +7,8 @@ as the first model saw it (see `stored_signal`) and ``<prediction id>.npz`` (wha
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from app.har.recordings.mappings.mapping import ColumnMapping
 
 PREFIX = "recording-"
+SOURCE = "source"  # the file as uploaded
 
 
 def predict_file(
@@ -93,21 +96,33 @@ def repredict(user_id: int, recording_id: int, model_key: int | str | None = Non
         return done
     load, mapping = partial(model_versions.load, version), _mapping_of(recording)
     recognised = recognise(uploaded_file(recording), recording.filename, load, version.label, mapping=mapping)
-    with transaction():
-        return add_prediction(recording, recognised.result, version)
+    with new_prediction(recording, recognised.result, version) as prediction:
+        return prediction
 
 
-def add_prediction(
+@contextmanager
+def new_prediction(
     recording: StoredRecording, result: PredictionResult, version: ModelVersion | None = None
-) -> Prediction:
-    """Store what a model recognised in a recording, inside a transaction."""
-    prediction = Prediction(
-        recording=recording, model_version=version, model_label=result.model_label, summary=result.summary()
-    )
-    db.session.add(prediction)
-    db.session.flush()  # the id names the file
-    save_result(_result_file(prediction), result)
-    return prediction
+) -> Iterator[Prediction]:
+    """Store what a model recognised in a recording, in one transaction with what the block writes.
+
+    When anything fails, in the block too, neither a row nor a file remains.
+    """
+    path = None
+    try:
+        with transaction() as session:
+            prediction = Prediction(
+                recording=recording, model_version=version, model_label=result.model_label, summary=result.summary()
+            )
+            session.add(prediction)
+            session.flush()  # the id names the file
+            path = _result_file(prediction)
+            save_result(path, result)
+            yield prediction
+    except BaseException:
+        if path is not None:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def delete(user_id: int, recording_id: int) -> None:
@@ -131,7 +146,7 @@ def remove_orphans() -> int:
 
 def uploaded_file(recording: StoredRecording) -> Path:
     """Return where the file lies that the user uploaded."""
-    return folder_of(recording) / "source"
+    return folder_of(recording) / SOURCE
 
 
 def _mapping_of(recording: StoredRecording) -> ColumnMapping | None:

@@ -32,8 +32,6 @@ class TablePreview:
 
     tables: tuple[Table, ...]
     words: tuple[str, ...]  # parts of files' names that a sensor of its own file may be told by
-    headed: bool
-    fingerprint: str
     guess: Guess
 
     @property
@@ -42,23 +40,36 @@ class TablePreview:
         return tuple(dict.fromkeys(name for table in self.tables for name in table.columns))
 
 
+@dataclass(frozen=True)
+class LayoutIdentity:
+    """What tables share with the next ones that can be read in the same way."""
+
+    fingerprint: str
+    headed: bool
+
+
+def identify_layout(groups: Sequence[Sequence[Source]]) -> LayoutIdentity:
+    """Return the identity of tables, grouped by layout; their values are looked at only where a sensor has a file."""
+    from app.har.recordings.mappings.guess_files import files_to_map
+    from app.har.recordings.mappings.mapping import fingerprint
+
+    layouts = [source.layout for source in files_to_map(groups)[0]]
+    return LayoutIdentity(fingerprint(*layouts), all(layout.header is not None for layout in layouts))
+
+
 def preview_tables(groups: Sequence[Sequence[Source]]) -> TablePreview:
     """Look at tables, grouped by layout, the layout of most of them first."""
     from app.har.recordings.mappings.guess_files import guess_files
-    from app.har.recordings.mappings.mapping import fingerprint
 
-    sources, guess = guess_files(groups)
+    _, guess = guess_files(groups)
     words = guess.mapping.files
     stems = dict.fromkeys(PurePosixPath(source.name).stem.lower() for group in groups for source in group)
     if not words and 2 <= len(stems) == sum(map(len, groups)) <= MAX_TABLES:
         words = tuple(stems)
     shown = [group for group in groups if words or group is groups[0]][:MAX_TABLES]
-    layouts = [source.layout for source in sources]
     return TablePreview(
         tuple(_table(group) for group in shown),
         words,
-        all(layout.header is not None for layout in layouts),
-        fingerprint(*layouts),
         guess,
     )
 
@@ -82,9 +93,9 @@ def guess_mapping(path: Path) -> Guess:
     ------
     UnreadableData : there is no table of numbers.
     """
-    from app.har.recordings.files import open_files
     from app.har.recordings.mappings.guess_files import guess_files
     from app.har.recordings.mappings.mapping import unknown_tables
+    from app.har.recordings.upload import open_upload
 
-    with open_files(path, path.name) as members:
-        return guess_files(unknown_tables(members))[1]
+    with open_upload(path, path.name) as upload:
+        return guess_files(unknown_tables(upload.tables))[1]

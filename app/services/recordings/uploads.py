@@ -1,249 +1,154 @@
-"""Files that users upload: recognised and stored, or kept until their owner has said what the columns are.
+"""From an upload to a stored recording, at once or when its owner has said what the columns are.
 
-``uploads/pending-<token>/`` holds one that waits: ``source``, the file as uploaded, and ``pending.json``. It goes when
-its owner confirms or cancels, and after a day. For one that was recognised see `recordings`.
+The file lies in ``uploads/recording-<token>/`` from the first byte on; only while it waits for its owner is the folder
+called ``pending-<token>``. See `recordings` and `pending` for what is in them.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 import time
 import uuid
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from flask import current_app
+from sqlalchemy import select
 
+from app.extensions import db
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent, ignore_event
-from app.har.signals.types import SignalSet
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
-from app.services.recordings import mappings, recordings, stored_signal
-from app.services.recordings.recognise import recognise
+from app.services.recordings import mappings, pending, recordings, stored_signal
+from app.services.recordings.pending import PendingUpload
+from app.services.recordings.recognise import Recognised, recognise, recognise_upload
+from app.services.recordings.recordings import SOURCE
 from app.services.recordings.result_files import save_quality
-from app.services.recordings.table_preview import TablePreview, preview_tables
-from app.services.transaction import transaction
-from app.tables import Prediction, StoredRecording
+from app.services.recordings.table_preview import TablePreview, identify_layout, preview_tables
+from app.tables import ModelVersion, Prediction, SavedMapping, StoredRecording
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
+    from app.har.recordings.upload import Upload
 
-PENDING_PREFIX = "pending-"
-KEPT_S = 24 * 3600.0
-KEPT_FILES = 5  # of one user; a further one takes the place of the oldest
+COPY_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class PendingUpload:
-    """An upload that waits for its owner to say what its columns are."""
+class _Reading:
+    """What came of reading an upload unasked."""
 
-    token: str
-    user_id: int
-    filename: str
-    version_id: int | None  # of the model that shall recognise it
-    created: float  # Unix time
-    document: dict[str, Any] | None = None  # a mapping to start from instead of a guess
-    note: str = ""  # what came of it so far
-    replaces: int | None = None  # the recording that was read from this file before
-
-    @property
-    def folder(self) -> Path:
-        return _uploads() / f"{PENDING_PREFIX}{self.token}"
-
-    @property
-    def source(self) -> Path:
-        return self.folder / "source"
+    recognised: Recognised | None = None
+    saved: SavedMapping | None = None  # by which it was read, or from which its owner may start
+    note: str = ""  # why it was not read by that
 
 
 def receive(
     user_id: int, filename: str, file: BinaryIO, version_id: int | None = None, on_event: OnEvent = ignore_event
 ) -> Prediction | PendingUpload:
-    """Recognise an upload; one in no known layout is read by the user's saved mapping for it, or else kept.
+    """Recognise an upload and store it; one in no known layout is read by the user's saved mapping for it, or waits.
 
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
-    """
-    try:
-        return store_and_recognise(user_id, filename, file, version_id, on_event)
-    except UnknownTable:
-        file.seek(0)
-        pending = _keep(user_id, filename, file, version_id)
-    try:
-        seen = preview(pending)
-        saved = mappings.saved_for(user_id, seen.fingerprint)
-        if saved is None:
-            return pending
-        pending = _write(replace(pending, document=saved.document))
-        if not seen.headed:
-            return pending
-        return confirm(pending, mappings.mapping_of(saved), saved.name)
-    except HarError as error:
-        return _write(replace(pending, note=str(error)))
-
-
-def store_and_recognise(
-    user_id: int,
-    filename: str,
-    file: Path | BinaryIO,
-    version_id: int | None = None,
-    on_event: OnEvent = ignore_event,
-    mapping: ColumnMapping | None = None,
-    mapping_name: str = "",
-) -> Prediction:
-    """Store a file of a user and what was recognised in it. When anything fails, nothing of it remains.
-
-    ``mapping`` says what the columns of a file in no known layout are; it is kept with the recording.
-    """
-    version = model_versions.get_or_default(version_id)
-    load = partial(model_versions.load, version)
-    name = recordings.shown_name(filename)
-    folder = Path(current_app.config["UPLOADS"]) / f"{recordings.PREFIX}{uuid.uuid4().hex}"
-    folder.mkdir(mode=0o700)
-    try:
-        source = folder / "source"
-        if isinstance(file, Path):
-            shutil.copyfile(file, source)
-        else:
-            with source.open("wb") as target:
-                shutil.copyfileobj(file, target, 1024 * 1024)
-        recognised = recognise(source, name, load, version.label, on_event, mapping)
-        facts = _facts(source, recognised.signals)
-        if mapping is not None:
-            facts["mapping"] = {"name": mapping_name, "document": mapping.as_dict()}
-        save_quality(folder, recognised.quality)
-        if recognised.result.layout == "timeline":
-            stored_signal.save(folder, recognised.signals)
-        with transaction() as session:
-            recording = StoredRecording(user_id=user_id, filename=name, folder=folder.name, facts=facts)
-            session.add(recording)
-            return recordings.add_prediction(recording, recognised.result, version)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _keep(user_id: int, filename: str, file: BinaryIO | Path, version_id: int | None, **more: Any) -> PendingUpload:
-    sweep()
-    for old in list_pending(user_id)[KEPT_FILES - 1 :]:
-        cancel(old)
-    pending = PendingUpload(uuid.uuid4().hex, user_id, recordings.shown_name(filename), version_id, time.time(), **more)
-    pending.folder.mkdir(mode=0o700)
-    try:
-        if isinstance(file, Path):
-            shutil.copyfile(file, pending.source)
-        else:
-            with pending.source.open("xb") as target:
-                shutil.copyfileobj(file, target, 1024 * 1024)
-        return _write(pending)
-    except BaseException:
-        shutil.rmtree(pending.folder, ignore_errors=True)
-        raise
-
-
-def _write(pending: PendingUpload) -> PendingUpload:
-    (pending.folder / "pending.json").write_text(json.dumps(asdict(pending)), encoding="utf-8")
-    return pending
-
-
-def _read(folder: Path) -> PendingUpload | None:
-    try:
-        return PendingUpload(**json.loads((folder / "pending.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None  # half-written
-
-
-def get_pending(user_id: int, token: str) -> PendingUpload:
-    """Return a waiting upload of this user; one of somebody else does not exist for them."""
-    found = _read(_uploads() / f"{PENDING_PREFIX}{token}") if re.fullmatch(r"[0-9a-f]{32}", token) else None
-    if found is None or found.user_id != user_id:
-        raise NotFound(
-            "This file is no longer waiting: it was read, cancelled, or deleted after a day. Upload it again."
-        )
-    return found
-
-
-def list_pending(user_id: int) -> list[PendingUpload]:
-    """Return a user's waiting uploads, the newest first."""
-    found = filter(None, map(_read, _uploads().glob(f"{PENDING_PREFIX}*")))
-    return sorted((p for p in found if p.user_id == user_id), key=lambda p: p.created, reverse=True)
-
-
-def sweep() -> None:
-    """Delete what waited for more than a day, and what an upload that died has left."""
-    for folder in _uploads().glob(f"{PENDING_PREFIX}*"):
-        pending = _read(folder)
-        # A folder without its note is another request's that is still receiving, unless it is old
-        since = pending.created if pending else folder.stat().st_mtime
-        if time.time() - since > KEPT_S:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def cancel(pending: PendingUpload) -> None:
-    """Delete a waiting upload."""
-    shutil.rmtree(pending.folder, ignore_errors=True)
-
-
-def preview(pending: PendingUpload) -> TablePreview:
-    """Return the first rows of a waiting upload and a guess at its columns."""
-    from app.har.recordings.files import open_files
-    from app.har.recordings.mappings.mapping import unknown_tables
-
-    with open_files(pending.source, pending.filename) as members:
-        return preview_tables(unknown_tables(members))
-
-
-def dry_run(pending: PendingUpload, mapping: ColumnMapping) -> list[RecordingSummary]:
-    """Return what a mapping would make of the first recordings of a waiting upload."""
-    from app.har.recordings.files import open_files
-    from app.har.recordings.mappings.dry_run import dry_run as try_files
-    from app.har.recordings.mappings.mapping import fitting
-
-    with open_files(pending.source, pending.filename) as members:
-        return try_files(fitting(members, mapping, pending.filename)[0], mapping)
-
-
-def model_of(pending: PendingUpload) -> int | None:
-    """Return the model that a waiting upload is to be recognised with: the one chosen for it, or the promoted one."""
-    promoted = model_versions.promoted()
-    return pending.version_id or (promoted.id if promoted else None)
-
-
-def confirm(
-    pending: PendingUpload, mapping: ColumnMapping, name: str = "", version_id: int | None = None
-) -> Prediction:
-    """Recognise a waiting upload by a mapping, and keep the mapping where it has a name.
-
-    ``version_id`` is another model than was chosen with the upload.
 
     Raises
     ------
-    HarError : it cannot be read so; the upload goes on waiting.
+    HarError : it cannot be read or used; nothing of it remains.
+    """
+    version = model_versions.get_or_default(version_id)
+    with _received(user_id, filename, file, version_id) as (upload, folder):
+        reading = _read_unasked(folder / SOURCE, upload, version, on_event)
+        saved = reading.saved
+        if reading.recognised is None:
+            return pending.keep(replace(upload, document=saved.document if saved else None, note=reading.note), folder)
+        mapping = {"name": saved.name, "document": saved.document} if saved else None
+        _save_files(folder, reading.recognised)
+        with _stored(folder, upload, reading.recognised, version, mapping) as prediction:
+            return prediction
+
+
+def store_and_recognise(
+    user_id: int, filename: str, file: BinaryIO, version_id: int | None = None, on_event: OnEvent = ignore_event
+) -> Prediction:
+    """Recognise a file in a known layout and store it; when anything fails, nothing of it remains."""
+    version = model_versions.get_or_default(version_id)
+    with _received(user_id, filename, file, version_id) as (upload, folder):
+        load = partial(model_versions.load, version)
+        recognised = recognise(folder / SOURCE, upload.filename, load, version.label, on_event)
+        _save_files(folder, recognised)
+        with _stored(folder, upload, recognised, version) as prediction:
+            return prediction
+
+
+def _read_unasked(path: Path, waiting: PendingUpload, version: ModelVersion, on_event: OnEvent) -> _Reading:
+    from app.har.recordings.mappings.mapping import unknown_tables
+    from app.har.recordings.upload import open_upload
+
+    load, saved = partial(model_versions.load, version), None
+    with open_upload(path, waiting.filename, on_event) as upload:
+        with suppress(UnknownTable):
+            return _Reading(recognise_upload(upload, load, version.label, on_event))
+        try:
+            layout = identify_layout(unknown_tables(upload.tables))
+            saved = mappings.saved_for(waiting.user_id, layout.fingerprint)
+            if saved is None or not layout.headed:
+                return _Reading(saved=saved)
+            mapping = mappings.mapping_of(saved)
+            return _Reading(recognise_upload(upload, load, version.label, on_event, mapping), saved)
+        except HarError as error:
+            return _Reading(None, saved, str(error))
+
+
+def confirm(
+    waiting: PendingUpload, mapping: ColumnMapping, name: str = "", version_id: int | None = None
+) -> Prediction:
+    """Recognise a waiting upload by a mapping, and save the mapping where it has a name.
+
+    Until the recording, the mapping and all else are in the database, the upload goes on waiting.
+
+    Parameters
+    ----------
+    version_id : of another model than was chosen with the upload.
+
+    Raises
+    ------
+    HarError : it cannot be read so.
     Invalid : the name is another mapping's.
+    Conflict : it was confirmed before.
     """
     name = mappings.checked_name(name) if name else ""
-    fingerprint = preview(pending).fingerprint if name else ""
-    if name:
-        mappings.check_free(pending.user_id, name, fingerprint)
-    prediction = store_and_recognise(
-        pending.user_id,
-        pending.filename,
-        pending.source,
-        version_id or pending.version_id,
-        mapping=mapping,
-        mapping_name=name,
-    )
-    if name:
-        with transaction():
-            mappings.keep(pending.user_id, name, fingerprint, mapping)
-    if pending.replaces is not None:
-        recordings.delete(pending.user_id, pending.replaces)
-    cancel(pending)
+    version = model_versions.get_or_default(version_id or waiting.version_id)
+    with _recording_folder(waiting.token) as folder:
+        with opened(waiting) as upload:
+            fingerprint = _fingerprint(upload) if name else ""
+            if name:
+                mappings.check_free(waiting.user_id, name, fingerprint)
+            load = partial(model_versions.load, version)
+            recognised = recognise_upload(upload, load, version.label, mapping=mapping)
+        _save_files(folder, recognised)
+        old = _replaced(waiting)
+        old_folder = recordings.folder_of(old) if old else None
+        storing = _stored(folder, waiting, recognised, version, {"name": name, "document": mapping.as_dict()})
+        with _moved(waiting.source, folder / SOURCE), storing as prediction:
+            if name:
+                mappings.keep(waiting.user_id, name, fingerprint, mapping)
+            if old is not None:
+                db.session.delete(old)
+    if old_folder is not None:
+        shutil.rmtree(old_folder, ignore_errors=True)
+    pending.cancel(waiting)
     return prediction
+
+
+def confirmed(user_id: int, token: str) -> StoredRecording | None:
+    """Return the recording of this user that an upload has become; None where there is none (any more)."""
+    query = select(StoredRecording).filter_by(user_id=user_id, folder=f"{recordings.PREFIX}{token}")
+    return db.session.scalar(query)
 
 
 def reopen(user_id: int, recording_id: int) -> PendingUpload:
@@ -252,32 +157,143 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
     stored = recording.facts.get("mapping")
     if not stored:
         raise Conflict("This recording is in a known layout: its columns need no mapping.")
-    newest = recordings.get_prediction(recording)
-    return _keep(
-        user_id,
-        recording.filename,
-        recordings.uploaded_file(recording),
-        newest.model_version_id,
-        document=stored["document"],
-        replaces=recording.id,
-    )
+    version_id = recordings.get_prediction(recording).model_version_id
+    with (
+        recordings.uploaded_file(recording).open("rb") as file,
+        _received(user_id, recording.filename, file, version_id) as (upload, folder),
+    ):
+        return pending.keep(replace(upload, document=stored["document"], replaces=recording.id), folder)
 
 
-def mapping_from(pending: PendingUpload) -> ColumnMapping | None:
+# --- what the owner of a waiting upload is shown
+
+
+def opened(waiting: PendingUpload) -> AbstractContextManager[Upload]:
+    """Open a waiting upload, for `preview` and `dry_run`."""
+    from app.har.recordings.upload import open_upload
+
+    return open_upload(waiting.source, waiting.filename)
+
+
+def preview(upload: Upload) -> TablePreview:
+    """Return the first rows of an upload in no known layout and a guess at its columns."""
+    from app.har.recordings.mappings.mapping import unknown_tables
+
+    return preview_tables(unknown_tables(upload.tables))
+
+
+def dry_run(upload: Upload, mapping: ColumnMapping) -> list[RecordingSummary]:
+    """Return what a mapping would make of the first recordings of an upload."""
+    from app.har.recordings.mappings import dry_run
+    from app.har.recordings.mappings.mapping import fitting
+
+    return dry_run.dry_run(fitting(upload.tables, mapping, upload.name)[0], mapping)
+
+
+def version_id_of(waiting: PendingUpload) -> int | None:
+    """Return the model that a waiting upload is to be recognised with: the one chosen for it, or the default one."""
+    default = model_versions.promoted()
+    return waiting.version_id or (default.id if default else None)
+
+
+def mapping_from(waiting: PendingUpload) -> ColumnMapping | None:
     """Return the mapping that a waiting upload starts from, None where that is a guess."""
     from app.har.recordings.mappings.mapping import ColumnMapping
 
-    return ColumnMapping.from_document(pending.document, pending.filename) if pending.document else None
+    return ColumnMapping.from_document(waiting.document, waiting.filename) if waiting.document else None
 
 
-def _uploads() -> Path:
-    return Path(current_app.config["UPLOADS"])
+def _fingerprint(upload: Upload) -> str:
+    from app.har.recordings.mappings.mapping import unknown_tables
+
+    return identify_layout(unknown_tables(upload.tables)).fingerprint
 
 
-def _facts(source: Path, signals: SignalSet) -> dict[str, Any]:
-    return {
-        "bytes": source.stat().st_size,
+# --- files and rows
+
+
+@contextmanager
+def _received(
+    user_id: int, filename: str, file: BinaryIO, version_id: int | None
+) -> Iterator[tuple[PendingUpload, Path]]:
+    """Save an upload in a recording's folder, which goes when the block fails."""
+    upload = PendingUpload(uuid.uuid4().hex, user_id, recordings.shown_name(filename), version_id, time.time())
+    with _recording_folder(upload.token) as folder:
+        with (folder / SOURCE).open("xb") as target:
+            shutil.copyfileobj(file, target, COPY_BYTES)
+        yield upload, folder
+
+
+@contextmanager
+def _recording_folder(token: str) -> Iterator[Path]:
+    """Make the folder of a recording, which goes when the block fails; of two presses on a button one makes it.
+
+    Raises
+    ------
+    Conflict : the other has made it.
+    """
+    folder = Path(current_app.config["UPLOADS"]) / f"{recordings.PREFIX}{token}"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        raise Conflict("This file is being read already. You will find the recording in your list.") from None
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _moved(source: Path, target: Path) -> Iterator[None]:
+    """Move a file, and back when the block fails."""
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        raise NotFound("This file is no longer waiting: it was cancelled. Upload it again.") from None
+    try:
+        yield
+    except BaseException:
+        target.rename(source)
+        raise
+
+
+def _save_files(folder: Path, recognised: Recognised) -> None:
+    save_quality(folder, recognised.quality)
+    if recognised.result.layout == "timeline":
+        stored_signal.save(folder, recognised.signals)
+
+
+@contextmanager
+def _stored(
+    folder: Path,
+    upload: PendingUpload,
+    recognised: Recognised,
+    version: ModelVersion,
+    mapping: dict[str, Any] | None = None,
+) -> Iterator[Prediction]:
+    """Store an upload and what was recognised in it, in one transaction with what the block writes.
+
+    ``mapping`` is the name and the document of the mapping by which it was read.
+    """
+    signals = recognised.signals
+    facts = {
+        "bytes": (folder / SOURCE).stat().st_size,
         "minutes": round(float(signals.length.sum()) / signals.sampling_rate_hz / 60, 3),
         "recordings": len(signals.recording_ids),
         "channels": list(signals.channels),
+        **({"mapping": mapping} if mapping else {}),
     }
+    recording = StoredRecording(user_id=upload.user_id, filename=upload.filename, folder=folder.name, facts=facts)
+    with recordings.new_prediction(recording, recognised.result, version) as prediction:
+        yield prediction
+
+
+def _replaced(waiting: PendingUpload) -> StoredRecording | None:
+    """Return the recording whose place a waiting upload takes, None where there is none any more."""
+    if waiting.replaces is None:
+        return None
+    try:
+        return recordings.get(waiting.user_id, waiting.replaces)
+    except NotFound:
+        return None

@@ -12,7 +12,7 @@ from app.services import accounts
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
-from app.services.recordings import example, recordings, uploads
+from app.services.recordings import example, pending, recordings
 from app.web.access import access
 from app.web.predictions.forms import UploadForm
 
@@ -28,7 +28,7 @@ def index() -> str:
     return render_template(
         "home/index.html",
         recordings=recordings.list_recordings(current_user.id),
-        waiting=uploads.list_pending(current_user.id),
+        waiting=pending.list_pending(current_user.id),
         upload_form=UploadForm(),
         formats=recording_formats(),
         promoted=model_versions.promoted(),

@@ -12,8 +12,9 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 
 from app.har.errors import HarError
-from app.services.errors import Invalid, ServiceError
-from app.services.recordings import mappings, uploads
+from app.services.errors import Invalid
+from app.services.recordings import mappings, pending, uploads
+from app.services.recordings.pending import PendingUpload
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
@@ -21,6 +22,7 @@ from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
+    from app.har.recordings.upload import Upload
     from app.services.recordings.table_preview import TablePreview
 
 bp = Blueprint("mappings", __name__)
@@ -42,7 +44,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "mappings/index.html",
         saved=[(saved, mappings.mapping_of(saved)) for saved in mappings.list_saved(current_user.id)],
-        waiting=uploads.list_pending(current_user.id),
+        waiting=pending.list_pending(current_user.id),
     )
 
 
@@ -50,70 +52,76 @@ def index() -> ResponseReturnValue:
 @access("user")
 def show(token: str) -> ResponseReturnValue:
     """Ask what the columns of an uploaded file are."""
-    pending = uploads.get_pending(current_user.id, token)
-    seen = uploads.preview(pending)
-    start = uploads.mapping_from(pending) or seen.guess.mapping
-    name = PurePath(pending.filename).stem[:80] if start is seen.guess.mapping else ""
-    form = MappingForm(
-        formdata=None, data={"columns": fields_of(start), "name": name, "version": uploads.model_of(pending)}
-    )
-    return _page(pending, seen, form, _trial(pending, form), pending.note)
+    if (recording := uploads.confirmed(current_user.id, token)) is not None:
+        return redirect(url_for("predictions.show", recording_id=recording.id))
+    waiting = pending.get_pending(current_user.id, token)
+    with uploads.opened(waiting) as upload:
+        preview = uploads.preview(upload)
+        start = uploads.mapping_from(waiting) or preview.guess.mapping
+        name = PurePath(waiting.filename).stem[:80] if start is preview.guess.mapping else ""
+        answers = {"columns": fields_of(start), "name": name, "version": uploads.version_id_of(waiting)}
+        form = MappingForm(formdata=None, data=answers)
+        return _page(waiting, preview, form, _trial(upload, form), waiting.note)
 
 
 @bp.post("/file/<token>")
 @access("user")
 def answer(token: str) -> ResponseReturnValue:
     """Show what the answers would read, or read it."""
-    pending = uploads.get_pending(current_user.id, token)
+    if (recording := uploads.confirmed(current_user.id, token)) is not None:  # pressed twice
+        return redirect(url_for("predictions.show", recording_id=recording.id))
+    waiting = pending.get_pending(current_user.id, token)
     form = MappingForm()
-    seen = uploads.preview(pending)
-    trial = _trial(pending, form)
-    if not form.confirm.data or trial.mapping is None:
-        return _page(pending, seen, form, trial, status=200 if form.check.data else 422)
-    try:
-        prediction = uploads.confirm(pending, trial.mapping, (form.name.data or "").strip(), form.version.data)
-    except (HarError, ServiceError) as error:
-        message = "" if show_at_field(error, form) else str(error)
-        return _page(pending, seen, form, trial, message, status_of(error))
-    return redirect(url_for("predictions.show", recording_id=prediction.recording_id))
+    message, status = "", 200 if form.check.data else 422
+    if form.confirm.data:
+        try:
+            mapping = form.columns.form.mapping(waiting.filename)
+            prediction = uploads.confirm(waiting, mapping, (form.name.data or "").strip(), form.version.data)
+            return redirect(url_for("predictions.show", recording_id=prediction.recording_id))
+        except (HarError, Invalid) as error:
+            message, status = "" if show_at_field(error, form) else str(error), status_of(error)
+    with uploads.opened(waiting) as upload:
+        trial = _trial(upload, form)
+        if trial.message and message.endswith(trial.message):
+            message = ""  # it is shown with the trial
+        return _page(waiting, uploads.preview(upload), form, trial, message, status)
 
 
 @bp.post("/file/<token>/cancel")
 @access("user")
 def cancel(token: str) -> ResponseReturnValue:
     """Discard an uploaded file that waits for its columns."""
-    uploads.cancel(uploads.get_pending(current_user.id, token))
+    pending.cancel(pending.get_pending(current_user.id, token))
     flash("The file was deleted. Nothing was kept.", "success")
     return redirect(url_for("home.index"))
 
 
-def _trial(pending: uploads.PendingUpload, form: MappingForm) -> Trial:
+def _trial(upload: Upload, form: MappingForm) -> Trial:
     """Read as the form says; a guess that lacks something is no mistake of the person's."""
-    mapping = None
     try:
-        mapping = form.columns.form.mapping(pending.filename)
-        return Trial(mapping, tuple(uploads.dry_run(pending, mapping)))
+        mapping = form.columns.form.mapping(upload.name)
+        return Trial(mapping, tuple(uploads.dry_run(upload, mapping)))
     except HarError as error:
-        return Trial(None, (), str(error).removeprefix(f"{pending.filename}: "))
+        return Trial(None, (), str(error).removeprefix(f"{upload.name}: "))
 
 
 def _page(
-    pending: uploads.PendingUpload,
-    seen: TablePreview,
+    waiting: PendingUpload,
+    preview: TablePreview,
     form: MappingForm,
     trial: Trial,
     message: str = "",
     status: int = 200,
 ) -> ResponseReturnValue:
     fields = form.columns.form
-    fields.offer(seen.columns, seen.words)
+    fields.offer(preview.columns, preview.words)
     page = render_template(
         "mappings/file.html",
-        pending=pending,
-        seen=seen,
+        pending=waiting,
+        seen=preview,
         form=form,
         fields=fields,
-        reasons=reasons_for(fields, seen.guess),
+        reasons=reasons_for(fields, preview.guess),
         trial=trial,
         message=message,
     )
@@ -124,8 +132,8 @@ def _page(
 @access("user")
 def reopen(recording_id: int) -> ResponseReturnValue:
     """Ask again what the columns of a recording are."""
-    pending = uploads.reopen(current_user.id, recording_id)
-    return redirect(url_for(".show", token=pending.token))
+    waiting = uploads.reopen(current_user.id, recording_id)
+    return redirect(url_for(".show", token=waiting.token))
 
 
 @bp.get("/<int:mapping_id>.yaml")

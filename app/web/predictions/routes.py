@@ -36,6 +36,7 @@ from app.services.recordings.activity_times import (
     per_period,
     with_gaps,
 )
+from app.services.recordings.pending import PendingUpload
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock, elapsed, time_zone
 from app.web.access import access
@@ -73,7 +74,7 @@ def upload() -> ResponseReturnValue:
             outcome = uploads.receive(current_user.id, file.filename or "", file.stream, form.version.data, on_event)
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), status_of(error))
-    if isinstance(outcome, uploads.PendingUpload):
+    if isinstance(outcome, PendingUpload):
         url = url_for("mappings.show", token=outcome.token)
     else:
         url = url_for(".show", recording_id=outcome.recording_id)

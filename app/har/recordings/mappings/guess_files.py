@@ -15,23 +15,34 @@ from app.har.signals.types import MODALITY_CHANNELS, Gravity
 def guess_files(groups: Sequence[Sequence[Source]]) -> tuple[list[Source], Guess]:
     """Guess a mapping for tables, grouped by layout: for those of the first layout, or for all sensors' own files.
 
-    Such files are each of a time and the three axes of one sensor, and their names tell which.
-
     Returns
     -------
     The files that it is for, and the guess.
+    """
+    sources, merged = files_to_map(groups)
+    return sources, merged or guess(sources[0])
+
+
+def files_to_map(groups: Sequence[Sequence[Source]]) -> tuple[list[Source], Guess | None]:
+    """Choose the files that one mapping is for, among tables grouped by layout: see `guess_files`.
+
+    Files of sensors are each of a time and the three axes of one sensor, and their names say which.
+
+    Returns
+    -------
+    The files, and the guess that decided it where each sensor has a file of its own.
     """
     alike = list(groups[0])
     by_word: dict[str, list[Source]] = {}
     for source in (source for group in groups for source in group):
         if word := word_of_kind(PurePosixPath(source.name).stem):
             by_word.setdefault(word, []).append(source)
-    apart = [source for own in by_word.values() for source in own]
+    apart = [source for sources in by_word.values() for source in sources]
     if len(by_word) > 1 and len(apart) >= len(alike):
-        merged = _merged({word: guess(own[0]) for word, own in by_word.items()})
+        merged = _merged({word: guess(sources[0]) for word, sources in by_word.items()})
         if merged is not None:
             return apart, merged
-    return alike, guess(alike[0])
+    return alike, None
 
 
 def _merged(guesses: Mapping[str, Guess]) -> Guess | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
@@ -23,8 +23,7 @@ from typing_extensions import Self
 from app.har.documents import Document, refusal
 from app.har.errors import HarError, InvalidDescription, UnreadableData
 from app.har.recordings.build import printable
-from app.har.recordings.conversions import sources_in
-from app.har.recordings.files import Member, is_document
+from app.har.recordings.conversions import Tables
 from app.har.recordings.layout import Layout
 from app.har.recordings.mappings.units import DATE_TIME, TIME_SPELLINGS, TIME_UNITS, UNITS
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
@@ -293,7 +292,7 @@ def sensors_told(name: str) -> frozenset[str]:
     return frozenset(filter(None, [kind]))
 
 
-def unknown_tables(members: Sequence[Member]) -> list[list[Source]]:
+def unknown_tables(tables: Tables) -> list[list[Source]]:
     """Return the tables which a person can say the columns of, by layout; the layout that most are in comes first.
 
     Raises
@@ -301,18 +300,17 @@ def unknown_tables(members: Sequence[Member]) -> list[list[Source]]:
     UnreadableData : there is no table of numbers.
     """
     groups: dict[str, list[Source]] = {}
-    for source in _opened(members)[0]:
+    for source in tables.sources:
         if is_table(source.layout):
             groups.setdefault(fingerprint(source.layout), []).append(source)
     if not groups:
-        name = members[0].name if members else "the upload"
-        raise UnreadableData(f"{name}: no table of numbers is left; expected {MIN_ROWS} rows of {MIN_NUMERIC} numbers.")
+        raise UnreadableData(
+            f"{tables.name}: no table of numbers is left; expected {MIN_ROWS} rows of {MIN_NUMERIC} numbers."
+        )
     return sorted(groups.values(), key=len, reverse=True)
 
 
-def fitting(
-    members: Sequence[Member], mapping: ColumnMapping, name: str
-) -> tuple[list[Source], list[tuple[str, HarError]]]:
+def fitting(tables: Tables, mapping: ColumnMapping, name: str) -> tuple[list[Source], list[tuple[str, HarError]]]:
     """Return the files that have the columns of a mapping, and of each other one, by name, why it is none of them.
 
     A file among several whose name tells another sensor is none either.
@@ -323,13 +321,12 @@ def fitting(
     UnreadableData : there is no table at all.
     """
     kinds = {sensor.kind for sensor in mapping.sensors}
-    opened, unread = _opened(members)
     sources: list[Source] = []
     unfit: list[tuple[str, HarError]] = []
     strangers: list[tuple[str, HarError]] = []  # whose names tell that the mapping is not about them
-    for source in opened:
+    for source in tables.sources:
         told, file = sensors_told(source.name), mapping.file_of(source.name)
-        if not file if mapping.files else len(members) > 1 and told and not told & kinds:
+        if not file if mapping.files else tables.n_files > 1 and told and not told & kinds:
             wanted = " or ".join(mapping.files) or " and ".join(sorted(kinds))
             strangers.append((source.name, InvalidDescription(f"its name tells of none that is mapped: {wanted}")))
             continue
@@ -341,19 +338,5 @@ def fitting(
     if not sources:
         wanted = f": none is called {' or '.join(mapping.files)}" if mapping.files else ""
         nothing = UnreadableData(f"{name}: holds no table of the sensors that the mapping names{wanted}.")
-        raise next((error for _, error in unfit + unread), nothing)
-    return sources, unfit + unread + strangers
-
-
-def _opened(members: Sequence[Member]) -> tuple[list[Source], list[tuple[str, HarError]]]:
-    """Return the tables, and of the other files what is wrong with them."""
-    sources: list[Source] = []
-    errors: list[tuple[str, HarError]] = []
-    for member in members:
-        if len(members) > 1 and is_document(member.name):
-            continue
-        try:
-            sources.extend(sources_in(member))
-        except UnreadableData as error:
-            errors.append((member.name, error))
-    return sources, errors
+        raise next((error for _, error in [*unfit, *tables.unread]), nothing)
+    return sources, [*unfit, *tables.unread, *strangers]

@@ -1,0 +1,101 @@
+"""Uploads in no known layout that wait until their owner has said what the columns are.
+
+``uploads/pending-<token>/`` holds one of them: ``source``, the file as uploaded, and ``pending.json``. It goes when its
+owner confirms or cancels, and after a day.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+
+from app.services.errors import NotFound
+from app.services.recordings.recordings import SOURCE
+
+PREFIX = "pending-"
+NOTE = "pending.json"
+KEPT_S = 24 * 3600.0
+KEPT_FILES = 5  # of one user; a further one takes the place of the oldest
+
+
+@dataclass(frozen=True)
+class PendingUpload:
+    """An upload whose columns are not known yet."""
+
+    token: str
+    user_id: int
+    filename: str
+    version_id: int | None  # of the model that shall recognise it
+    created: float  # Unix time
+    document: dict[str, Any] | None = None  # a mapping to start from instead of a guess
+    note: str = ""  # why it could not be read so far
+    replaces: int | None = None  # the recording that was read from this file before
+
+    @property
+    def folder(self) -> Path:
+        return _uploads() / f"{PREFIX}{self.token}"
+
+    @property
+    def source(self) -> Path:
+        return self.folder / SOURCE
+
+
+def keep(pending: PendingUpload, folder: Path) -> PendingUpload:
+    """Let an upload wait that lies in a folder; the folder is renamed."""
+    sweep()
+    for old in list_pending(pending.user_id)[KEPT_FILES - 1 :]:
+        cancel(old)
+    (folder / NOTE).write_text(json.dumps(asdict(pending)), encoding="utf-8")
+    folder.rename(pending.folder)
+    return pending
+
+
+def _read(folder: Path) -> PendingUpload | None:
+    try:
+        document = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        if "version" in document:  # as written by version 0.1
+            document["version_id"] = document.pop("version")
+        return PendingUpload(**document)
+    except (OSError, ValueError, TypeError):
+        return None  # of an upload that died
+
+
+def get_pending(user_id: int, token: str) -> PendingUpload:
+    """Return a waiting upload of this user; one of somebody else does not exist for them."""
+    pending = _read(_uploads() / f"{PREFIX}{token}") if re.fullmatch(r"[0-9a-f]{32}", token) else None
+    if pending is None or pending.user_id != user_id:
+        raise NotFound(
+            "This file is no longer waiting: it was read, cancelled, or deleted after a day. Upload it again."
+        )
+    return pending
+
+
+def list_pending(user_id: int) -> list[PendingUpload]:
+    """Return a user's waiting uploads, the newest first."""
+    everybodys = filter(None, map(_read, _uploads().glob(f"{PREFIX}*")))
+    return sorted((p for p in everybodys if p.user_id == user_id), key=lambda p: p.created, reverse=True)
+
+
+def sweep() -> None:
+    """Delete what waited for more than a day, and what an upload that died has left."""
+    for folder in _uploads().glob(f"{PREFIX}*"):
+        pending = _read(folder)
+        since = pending.created if pending else folder.stat().st_mtime
+        if time.time() - since > KEPT_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def cancel(pending: PendingUpload) -> None:
+    """Delete a waiting upload."""
+    shutil.rmtree(pending.folder, ignore_errors=True)
+
+
+def _uploads() -> Path:
+    return Path(current_app.config["UPLOADS"])

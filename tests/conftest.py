@@ -8,6 +8,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of the
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(threads, "1")
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tests.trained import Example
 
 ROOT = Path(__file__).resolve().parent.parent
+gc.set_threshold(700, 10, 100)  # of 10: a look through all that TensorFlow and its like load takes half a second
 PASSWORD = "correct horse battery"
 
 

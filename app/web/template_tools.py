@@ -10,8 +10,8 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.services.formatting import ABSENT, capitalise, duration, percent, sensor_name, stopwatch, thousands
 
-ABSENT = "–"
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
     ("datasets.index", "Data sets", "admin"),
@@ -34,7 +34,13 @@ class NavigationItem:
 def init_app(app: Flask) -> None:
     """Register the filters, ``navigation()`` and ``deployable_model``, the name of the model that is kept."""
     app.jinja_env.filters.update(
-        moment=moment, duration=duration, percent=percent, thousands=thousands, seconds=seconds
+        moment=moment,
+        duration=duration,
+        stopwatch=stopwatch,
+        percent=percent,
+        thousands=thousands,
+        capitalise=capitalise,
+        sensor_name=sensor_name,
     )
     app.jinja_env.globals.update(navigation=navigation, deployable_model=DEPLOYABLE_MODEL)
 
@@ -64,31 +70,3 @@ def moment(value: datetime | None) -> str:
     return Markup('<time class="moment" datetime="{}">{}</time>').format(
         value.isoformat(timespec="seconds"), value.strftime("%d %b %Y, %H:%M UTC")
     )
-
-
-def duration(value: float | None) -> str:
-    """Write seconds as people say them: 42 s, 4 min 05 s, 1 h 02 min."""
-    if value is None:
-        return ABSENT
-    total = round(value)
-    if total < 60:
-        return f"{value:.1f} s" if 0 < value < 9.95 else f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60:02d} s"
-    minutes = round(total / 60)
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Write a fraction as a percentage: 0.953 is 95.3 %."""
-    return ABSENT if value is None else f"{100 * value:.{digits}f} %"
-
-
-def thousands(value: float | None) -> str:
-    """Write a count with commas: 20,750."""
-    return ABSENT if value is None else f"{value:,.0f}"
-
-
-def seconds(value: float | None, digits: int = 1) -> str:
-    """Write seconds with their unit: 3.2 s."""
-    return ABSENT if value is None else f"{value:,.{digits}f} s"

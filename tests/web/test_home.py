@@ -127,13 +127,15 @@ def test_plotly_comes_from_its_package_under_an_address_of_its_version(app: Flas
         ("thousands", 20750, "20,750"),
         ("thousands", 0, "0"),
         ("thousands", None, "–"),
-        ("seconds", 3.24, "3.2 s"),
-        ("seconds", 1234.5, "1,234.5 s"),
-        ("seconds", None, "–"),
         ("moment", None, "–"),
+        ("stopwatch", 63, "0:01:03"),
+        ("stopwatch", 3600.25, "1:00:00.2"),
+        ("capitalise", "", ""),
+        ("capitalise", "m/s² of SisFall", "M/s² of SisFall"),
+        ("sensor_name", "watch.heart_rate", "watch heart rate"),
     ],
 )
-def test_figures_read_as_people_write_them(app: Flask, filter_name: str, value: float | None, text: str) -> None:
+def test_figures_read_as_people_write_them(app: Flask, filter_name: str, value: object, text: str) -> None:
     assert app.jinja_env.filters[filter_name](value) == text
 
 

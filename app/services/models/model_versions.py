@@ -20,6 +20,7 @@ from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.renamed import with_current_names
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.formatting import percent
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion
@@ -233,7 +234,7 @@ def accuracy_in_words(version: ModelVersion) -> str:
     split, accuracy = provenance(version).get("split"), version.metrics.get("accuracy")
     if not split or not accuracy:
         return f"{version.label} has no record of how it was tested."
-    value, low, high = (f"{100 * accuracy[key]:.1f} %" for key in ("value", "low", "high"))
+    value, low, high = (percent(accuracy[key]) for key in ("value", "low", "high"))
     measured = f"recognised {value} of the windows correctly (95 % interval {low} to {high})"
     if split["protocol"] == "subject":
         people = split["test_subjects"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.har.signals.types import MODALITY_CHANNELS
+from app.services.formatting import sensor_name
 
 
 def sensors_of(channels: Sequence[str]) -> tuple[str, ...]:
@@ -16,4 +17,4 @@ def sensors_of(channels: Sequence[str]) -> tuple[str, ...]:
 
 def in_words(sensors: Iterable[str]) -> str:
     """Name sensors as one says them: accelerometer and watch gyroscope."""
-    return " and ".join(name.replace(".", " ") for name in sorted(sensors))
+    return " and ".join(sensor_name(name) for name in sorted(sensors))

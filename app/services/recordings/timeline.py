@@ -11,10 +11,11 @@ from app.har.colours import MISSING, activity_colour
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED
 from app.har.types import TimeArray
 from app.services.errors import ServiceError
+from app.services.formatting import duration, percent
 from app.services.recordings.activity_times import Columns, bands
 from app.services.recordings.prediction_result import Bouts, PredictionResult
 from app.services.recordings.stored_signal import StoredSignal
-from app.services.recordings.wall_clock import WallClock, elapsed
+from app.services.recordings.wall_clock import WallClock
 
 POINTS = 4000  # of a sensor in view
 TITLES = {
@@ -57,7 +58,7 @@ def timeline(
         "layout": "timeline",
         "whole_s": whole,
         "range_s": (start_s, end_s),
-        "showing": f"{clock.write_span(start_s, end_s)} ({_length(end_s - start_s)})",
+        "showing": f"{clock.write_span(start_s, end_s)} ({duration(end_s - start_s)})",
         "axis": f"Time of day ({clock.zone})" if clock.known else "Time since the start (h:mm:ss)",
         "ticks": clock.ticks(start_s, end_s),
         "signal": [{"sensor": sensors[trace["channel"]], **trace} for trace in traces],
@@ -142,15 +143,11 @@ def _sensor(channel: str) -> str:
 def _rows(columns: Columns, names: list[str | None], clock: WallClock) -> list[dict[str, Any]]:
     rows = []
     for start, end, i, confidence in zip(*(column.tolist() for column in columns), strict=True):
-        text = [names[i] or NO_WINDOW, f"{clock.write_span(start, end)} ({_length(end - start)})"]
+        text = [names[i] or NO_WINDOW, f"{clock.write_span(start, end)} ({duration(end - start)})"]
         if confidence == confidence:
-            text.append(f"mean confidence {100 * confidence:.1f} %")
+            text.append(f"mean confidence {percent(confidence)}")
         rows.append({"start_s": round(start, 3), "end_s": round(end, 3), "activity": names[i], "text": text})
     return rows
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else elapsed(seconds, 0)
 
 
 def _colours(result: PredictionResult) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.services.errors import ServiceError
+from app.services.formatting import stopwatch
 
 Period = Literal["hour", "day"]
 SECONDS = {"hour": 3600.0, "day": 86_400.0}
@@ -63,7 +64,7 @@ class WallClock:
     def write(self, moment_s: float) -> str:
         """Write a moment: 14:03:05, with the date where there are several; or 0:01:03 since the start."""
         if not self.known:
-            return elapsed(moment_s - self.start_s)
+            return stopwatch(moment_s - self.start_s)
         local = self.local(moment_s)
         time = f"{local.hour:02d}:{local.minute:02d}:{local.second:02d}"  # thousands of them: strftime is slow
         return time if self._one_day else f"{_day(local)} {time}"
@@ -77,7 +78,7 @@ class WallClock:
 
     def iso(self, moment_s: float) -> str:
         """Write a moment for a table of data: ISO 8601 with its offset from UTC, or h:mm:ss since the start."""
-        return self.local(moment_s).isoformat(timespec="seconds") if self.known else elapsed(moment_s - self.start_s)
+        return self.local(moment_s).isoformat(timespec="seconds") if self.known else stopwatch(moment_s - self.start_s)
 
     def ticks(self, from_s: float, to_s: float, at_most: int = 7) -> dict[str, list[Any]]:
         """Return round moments between two, ``at`` and ``text``, for the axis of a plot."""
@@ -101,7 +102,7 @@ class WallClock:
     def _tick(self, moment_s: float, step: float, day_before: Any) -> str:
         digits = max(0, math.ceil(-math.log10(step)))
         if not self.known:
-            return elapsed(moment_s - self.start_s, digits)
+            return stopwatch(moment_s - self.start_s, digits)
         local = self.local(moment_s)
         if step >= SECONDS["day"]:
             return _day(local)
@@ -153,11 +154,3 @@ class WallClock:
 
 def _day(local: datetime) -> str:
     return f"{local.day} {MONTHS[local.month - 1]}"
-
-
-def elapsed(seconds: float, digits: int = 1) -> str:
-    """Write a length of time as on a stopwatch: 0:01:03, with decimals only where they are not zero."""
-    scale = 10**digits
-    whole, part = divmod(max(0, round(seconds * scale)), scale)
-    text = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-    return f"{text}.{part:0{digits}d}" if part else text

@@ -17,6 +17,7 @@ from app.services.datasets import imports, library, recorded_rows
 from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import ServiceError
+from app.services.formatting import duration
 from app.services.known_formats import dataset_formats
 from app.web.access import access
 from app.web.datasets.forms import AddForm, DescribeForm, answers_of
@@ -183,7 +184,8 @@ def cancel(token: str) -> BaseResponse:
 @access("admin")
 def progress(token: str) -> dict[str, Any]:
     """Return how far an import is, for the page's script."""
-    return imports.get(token).as_dict()
+    job = imports.get(token)
+    return job.as_dict() | {"elapsed": duration(job.elapsed_s)}
 
 
 @bp.get("/<name>")

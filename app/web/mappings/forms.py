@@ -21,6 +21,7 @@ from wtforms.validators import Length, Optional
 from app.har.errors import InvalidDescription
 from app.har.recordings.mappings.units import DATE_TIME, UNITS
 from app.har.signals.types import MODALITY_CHANNELS
+from app.services.formatting import sensor_name
 from app.web.predictions.forms import model_choices
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 AXES = "xyz"
 MAX_SENSORS = 12
 ALL_UNITS = tuple(dict.fromkeys(unit for units in UNITS.values() for unit in units))
-SENSORS = [("", "– no sensor –"), *((kind, kind.replace("_", " ")) for kind in MODALITY_CHANNELS)]
+SENSORS = [("", "– no sensor –"), *((kind, sensor_name(kind)) for kind in MODALITY_CHANNELS)]
 TIMES = [("s", "seconds"), ("ms", "milliseconds"), ("µs", "microseconds"), ("ns", "nanoseconds"),
          (DATE_TIME, "date or time as text")]  # fmt: skip
 GRAVITY = [("", "detect from the data"), ("included", "with gravity"), ("removed", "without gravity")]

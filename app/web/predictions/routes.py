@@ -24,6 +24,7 @@ from app.har.errors import HarError
 from app.har.progress import Stage
 from app.har.types import IntArray
 from app.services.errors import NotFound, ServiceError
+from app.services.formatting import capitalise
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.recordings import example, figures, recordings, upload_progress, uploads
@@ -38,13 +39,12 @@ from app.services.recordings.activity_times import (
 )
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
-from app.services.recordings.wall_clock import Period, WallClock, elapsed, time_zone
+from app.services.recordings.wall_clock import Period, WallClock, time_zone
 from app.web.access import access
 from app.web.errors import json_error, status_of, wants_json
 from app.web.predictions.forms import RerunForm, UploadForm
 
 bp = Blueprint("predictions", __name__)
-bp.add_app_template_filter(elapsed, "clock")
 ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000
@@ -86,7 +86,7 @@ def upload() -> ResponseReturnValue:
 def progress(token: str) -> ResponseReturnValue:
     """Return the stage of an upload that is being read and, if it is known, the part of the stage that is done."""
     event = upload_progress.latest(current_user.id, token) or {}
-    stage = Stage(event["stage"]).label.capitalize() if event else None
+    stage = capitalise(Stage(event["stage"]).label) if event else None
     return jsonify(stage=stage, fraction=event.get("fraction"))
 
 

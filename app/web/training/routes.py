@@ -14,6 +14,7 @@ from app.har.errors import HarError
 from app.har.progress import Stage
 from app.services.datasets import library
 from app.services.errors import NotFound, ServiceError
+from app.services.formatting import duration
 from app.services.models import model_versions, training
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
@@ -92,7 +93,10 @@ def run(run_id: int) -> str:
 @access("admin")
 def progress(run_id: int) -> dict[str, Any]:
     """Return the events from the position `after` on, for the page's script."""
-    return training.progress(run_id, request.args.get("after", 0, type=int))
+    state = training.progress(run_id, request.args.get("after", 0, type=int))
+    remaining_s = state["remaining_s"]
+    remaining = None if remaining_s is None else duration(remaining_s)
+    return state | {"elapsed": duration(state["elapsed_s"]), "remaining": remaining}
 
 
 @bp.post("/training/<int:run_id>/stop")

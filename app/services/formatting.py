@@ -1,0 +1,46 @@
+"""How numbers are written, on pages and in what is drawn on them."""
+
+from __future__ import annotations
+
+ABSENT = "–"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time as people say it: 4.2 s, 42 s, 4 min 05 s, 1 h 02 min."""
+    if seconds is None:
+        return ABSENT
+    total = round(seconds)
+    if total < 60:
+        return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    minutes = round(total / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def stopwatch(seconds: float, digits: int = 1) -> str:
+    """Write a time since a start as a stopwatch does: 0:01:03, with decimals only where they are not zero."""
+    scale = 10**digits
+    whole, part = divmod(max(0, round(seconds * scale)), scale)
+    text = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return f"{text}.{part:0{digits}d}" if part else text
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Write a fraction as a percentage: 0.953 is 95.3 %."""
+    return ABSENT if value is None else f"{100 * value:.{digits}f} %"
+
+
+def thousands(value: float | None) -> str:
+    """Write a count with commas: 20,750."""
+    return ABSENT if value is None else f"{value:,.0f}"
+
+
+def capitalise(text: str) -> str:
+    """Write a sentence's first letter large and leave the rest as it is: "SisFall's …" stays so."""
+    return text[:1].upper() + text[1:]
+
+
+def sensor_name(modality: str) -> str:
+    """Write a modality in words: ``watch.heart_rate`` is watch heart rate."""
+    return modality.replace(".", " ").replace("_", " ")

@@ -1,16 +1,22 @@
-// A form with a file, here and on the page that adds a data set: drop a file, see how far it is, read what was wrong with it without losing the page.
-"use strict";
+// A form with a file, on the home page and on the page that adds a data set: drop a file, see the progress, and read what
+// was wrong with it without losing the page.
+import { poll } from "./lib/poll.js";
+import { showProgress } from "./lib/progress_bar.js";
 
-(() => {
-  const form = document.getElementById("upload-form");
-  if (!form) return;
+const PROBLEMS = {
+  400: "This page was open for too long. Reload it and try again.",
+  413: "The file is larger than this site accepts.",
+  429: "Too many uploads. Wait a minute and try again.",
+};
+
+function prepare(form) {
   const byId = (id) => document.getElementById(id);
   const input = form.querySelector("input[type=file]");
   const zone = byId("drop-zone");
   const [message, progress, button, cancel] = ["upload-message", "upload-progress", "upload-button", "upload-cancel"].map(byId);
   const [bar, text] = [progress.querySelector(".progress"), progress.querySelector("p")];
   let request = null;
-  let following = null;
+  let stopFollowing = () => {};
 
   form.querySelector(".drop-hint").hidden = false;
   for (const name of ["dragenter", "dragover"]) {
@@ -22,84 +28,83 @@
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     if (request || !event.dataTransfer.files.length) return;
-    if (event.dataTransfer.files.length > 1) return show("Drop only one file. Put several files of one recording into a zip archive.");
+    if (event.dataTransfer.files.length > 1) {
+      showProblem("Drop only one file. Put several files of one recording into a zip archive.");
+      return;
+    }
     input.files = event.dataTransfer.files;
-    show("");
+    showProblem("");
   });
-  input.addEventListener("change", () => show(""));
+  input.addEventListener("change", () => showProblem(""));
 
-  function show(problem) {
+  function showProblem(problem) {
     message.textContent = problem;
     message.hidden = !problem;
   }
 
-  function busy(yes) {
-    progress.hidden = cancel.hidden = !yes;
-    button.disabled = input.disabled = yes;
+  function setBusy(busy) {
+    progress.hidden = cancel.hidden = !busy;
+    button.disabled = input.disabled = busy;
   }
 
-  function report(fraction) {
-    const percent = Math.round(100 * fraction);
-    const sent = fraction >= 1;
-    bar.setAttribute("aria-valuenow", percent);
-    bar.firstElementChild.style.width = `${percent}%`;
-    bar.firstElementChild.classList.toggle("progress-bar-striped", sent);
-    bar.firstElementChild.classList.toggle("progress-bar-animated", sent);
-    const phase = sent ? form.dataset.sent : `Uploading: ${percent} %`;
-    if (text.textContent !== phase) text.textContent = phase;
+  function showPhase(phase) {
+    if (text.textContent !== phase) text.textContent = phase; // written again, a screen reader would say it again
   }
 
-  // Once the file is there, the server tells how far it has read it.
+  function showSent(share) {
+    showProgress(bar, share);
+    for (const style of ["progress-bar-striped", "progress-bar-animated"]) bar.firstElementChild.classList.toggle(style, share >= 1);
+    showPhase(share >= 1 ? form.dataset.sent : `Uploading: ${Math.round(100 * share)} %`);
+  }
+
+  // Once the file is there, the server says how far it has read it.
   function follow(token) {
     if (!form.dataset.progress) return;
-    const address = form.dataset.progress.replace("TOKEN", token);
-    following = setInterval(async () => {
-      const answer = await fetch(address).then((r) => r.json()).catch(() => ({}));
-      if (!following || !answer.stage) return;
-      const percent = Math.round(100 * (answer.fraction ?? 1));
-      bar.setAttribute("aria-valuenow", percent);
-      bar.firstElementChild.style.width = `${percent}%`;
-      const phase = `${answer.stage} …`; // without the percentage: a screen reader would never stop
-      if (text.textContent !== phase) text.textContent = phase;
-    }, 700);
+    stopFollowing = poll(form.dataset.progress.replace("TOKEN", token), (answer) => {
+      if (answer.stage) {
+        showProgress(bar, answer.fraction ?? 1);
+        showPhase(`${answer.stage} …`); // without the percentage: a screen reader would never stop
+      }
+      return true;
+    }, { every: 700 });
   }
 
-  function ended(problem) {
-    clearInterval(following);
-    following = null;
+  function end(problem) {
+    stopFollowing();
     request = null;
-    busy(false);
-    show(problem);
+    setBusy(false);
+    showProblem(problem);
   }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (request) return;
     const data = new FormData(form); // before the field is disabled, which would leave it out
-    show("");
-    busy(true);
-    report(0);
-    request = new XMLHttpRequest();
+    showProblem("");
+    setBusy(true);
+    showSent(0);
+    request = new XMLHttpRequest(); // fetch cannot say how much has been sent
     const token = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     request.open("POST", form.dataset.progress ? `${form.action}?follow=${token}` : form.action);
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
-    request.upload.addEventListener("progress", (e) => report(e.lengthComputable ? e.loaded / e.total : 0));
-    request.upload.addEventListener("load", () => { report(1); follow(token); });
+    request.upload.addEventListener("progress", (e) => showSent(e.lengthComputable ? e.loaded / e.total : 0));
+    request.upload.addEventListener("load", () => { showSent(1); follow(token); });
     request.addEventListener("load", () => {
       const answer = request.response || {};
-      if (request.status === 200 && answer.url) return location.assign(answer.url);
-      const otherwise = {
-        400: "This page was open for too long. Reload it and try again.",
-        413: "The file is larger than this site accepts.",
-        429: "Too many uploads. Wait a minute and try again.",
-      };
-      if (!answer.message && request.status === 200) return location.reload(); // logged out meanwhile
-      ended(answer.message || otherwise[request.status] || "The server could not process this file. See the server’s log.");
+      if (request.status === 200 && answer.url) {
+        stopFollowing();
+        location.assign(answer.url);
+        return;
+      }
+      end(answer.message || PROBLEMS[request.status] || "The server could not process this file. See the server’s log.");
     });
-    request.addEventListener("error", () => ended("The connection was lost during the upload. Try again."));
-    request.addEventListener("abort", () => ended(""));
+    request.addEventListener("error", () => end("The connection was lost during the upload. Try again."));
+    request.addEventListener("abort", () => end(""));
     request.send(data);
   });
   cancel.addEventListener("click", () => request && request.abort());
-})();
+}
+
+const form = document.getElementById("upload-form");
+if (form) prepare(form);

@@ -10,6 +10,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app.har.classifiers.catalogue import CATALOGUE, families
+from app.har.colours import PALETTE
 from app.har.errors import HarError
 from app.har.progress import Stage
 from app.services.datasets import library
@@ -83,6 +84,7 @@ def run(run_id: int) -> str:
         run=run,
         titles={name: info.title for name, info in CATALOGUE.items()},
         stages={stage.value: stage.label for stage in Stage},
+        palette=PALETTE,
         protocols=PROTOCOLS,
         versions=training.versions_of(run_id),
         progress=training.progress(run_id),

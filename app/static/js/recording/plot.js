@@ -1,0 +1,75 @@
+// What Plotly draws of a recording: a strip of activities for each opinion, and a panel for each sensor.
+import { escapeHtml, isNarrow, paper, theme } from "../lib/plots.js";
+
+const [STRIP_HEIGHT, SPACE, BELOW] = [34, 12, 58]; // pixels
+
+// Bands become cells of a heat map of one row: one trace, however many there are. Between them, cells are empty.
+function strip(bands, data, yaxis, style) {
+  const names = Object.keys(data.colours);
+  const [x, z, text] = [[], [], []];
+  for (const band of bands) {
+    if (!x.length) x.push(band.start_s);
+    if (band.start_s - x.at(-1) > 0.003) { z.push(null); text.push(""); x.push(band.start_s); }
+    z.push(band.activity === null ? names.length : names.indexOf(band.activity));
+    text.push(band.text.map((line, i) => (i ? escapeHtml(line) : `<b>${escapeHtml(line)}</b>`)).join("<br>"));
+    x.push(band.end_s);
+  }
+  const colours = [...names.map((name) => data.colours[name]), data.missing_colour];
+  const scale = colours.flatMap((colour, i) => [[i / colours.length, colour], [(i + 1) / colours.length, colour]]);
+  return {
+    type: "heatmap", x, y: [0, 1], z: [z], text: [text], yaxis, colorscale: scale, zmin: -0.5, zmax: names.length + 0.5,
+    showscale: false, hoverongaps: false, hovertemplate: "%{text}<extra></extra>", ...style,
+  };
+}
+
+function bySensor(signal) {
+  const groups = new Map();
+  for (const trace of signal) groups.set(trace.sensor, [...(groups.get(trace.sensor) || []), trace]);
+  return [...groups];
+}
+
+function timeAxis(data) {
+  const few = (list) => (isNarrow() ? list.filter((_, i) => i % 2 === 0) : list);
+  return {
+    range: data.range_s, minallowed: data.whole_s[0], maxallowed: data.whole_s[1], title: { text: data.axis, standoff: 8 },
+    tickvals: few(data.ticks.at), ticktext: few(data.ticks.text), tickangle: 0, ticks: "outside", showgrid: false, zeroline: false,
+  };
+}
+
+// Rows are stacked from the top; each gets a y axis of its own.
+export function figure(data) {
+  const strips = [["Recognised", data.recognised], ["In the file", data.labelled]].filter(([, bands]) => bands.length);
+  const panels = bySensor(data.signal);
+  const panelHeight = isNarrow() ? 130 : 150;
+  const inner = strips.length * (STRIP_HEIGHT + SPACE) + panels.length * (panelHeight + SPACE);
+  const axisColours = ["x", "y", "z"].map((axis) => theme(`axis-${axis}`));
+  const layout = {
+    ...paper(), height: inner + BELOW, margin: { l: isNarrow() ? 74 : 92, r: 26, t: 4, b: BELOW }, showlegend: false,
+    hovermode: "closest", dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
+    xaxis: timeAxis(data),
+  };
+  const traces = [];
+  let [top, axes] = [inner, 0];
+  const axis = (pixels, options) => {
+    axes += 1;
+    const name = axes === 1 ? "" : axes;
+    layout[`yaxis${name}`] = { domain: [(top - pixels) / inner, top / inner], fixedrange: true, zeroline: false, ...options };
+    return `y${name}`;
+  };
+  for (const [title, bands] of strips) {
+    traces.push(strip(bands, data, axis(STRIP_HEIGHT, { range: [0, 1], tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false })));
+    top -= STRIP_HEIGHT + SPACE;
+  }
+  for (const [title, channels] of panels) {
+    const behind = axis(panelHeight, { range: [0, 1], visible: false });
+    traces.push(strip(data.recognised, data, behind, { opacity: 0.22, hoverinfo: "skip", hovertemplate: null }));
+    const yaxis = axis(panelHeight, { overlaying: behind, tickmode: "auto", title: { text: title, standoff: 6 }, gridcolor: theme("line"), nticks: 5 });
+    channels.forEach((trace, i) => traces.push({
+      x: trace.time_s, y: trace.values, yaxis, mode: "lines", line: { width: 1, color: axisColours[i % 3] }, opacity: 0.8,
+      hovertemplate: `${escapeHtml(trace.channel)}: %{y:.2f}<extra></extra>`, connectgaps: false,
+    }));
+    top -= panelHeight + SPACE;
+  }
+  layout.xaxis.anchor = `y${axes === 1 ? "" : axes}`;
+  return { traces, layout };
+}

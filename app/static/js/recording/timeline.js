@@ -1,0 +1,101 @@
+// The timeline of a recording: the server draws each view again, so that a day has as many points as a minute.
+import { QUIET } from "../lib/plots.js";
+import { listenForPinch } from "./pinch.js";
+import { figure } from "./plot.js";
+
+const MOVES = {
+  earlier: ([a, b]) => [a - (b - a) / 2, b - (b - a) / 2],
+  later: ([a, b]) => [a + (b - a) / 2, b + (b - a) / 2],
+  in: ([a, b]) => [a + (b - a) / 4, b - (b - a) / 4],
+  out: ([a, b]) => [a - (b - a) / 2, b + (b - a) / 2],
+};
+
+export function showTimeline(plot, status) {
+  let whole = null; // first and last moment of the recording
+  let shown = null; // what is in view, or about to be
+  let timer = null;
+  let request = null;
+
+  // The latest request wins; until its answer is there, what is drawn stays, moved and stretched. No range: all of it.
+  function view(range, wait = 0) {
+    shown = range ?? whole;
+    request?.abort();
+    clearTimeout(timer);
+    timer = setTimeout(() => ask(range), wait);
+  }
+
+  async function ask(range) {
+    const mine = (request = new AbortController());
+    const url = new URL(plot.dataset.url, location);
+    if (range) { url.searchParams.set("from", range[0]); url.searchParams.set("to", range[1]); }
+    plot.setAttribute("aria-busy", "true");
+    try {
+      const response = await fetch(url, { signal: mine.signal, headers: { Accept: "application/json" } });
+      if (response.status === 401) return location.reload(); // logged out meanwhile
+      const answer = await response.json();
+      if (mine.signal.aborted) return;
+      if (!response.ok) throw new Error(answer.message);
+      draw(answer);
+      remember(range ? answer.range_s : null);
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      status.textContent = `This part could not be drawn: ${error.message}`;
+      if (!whole && range) ask(null); // an address with a wrong range
+    } finally {
+      if (mine === request) plot.setAttribute("aria-busy", "false");
+    }
+  }
+
+  // The address says what is in view, so that a view can be kept or sent.
+  function remember(range) {
+    const here = new URL(location);
+    for (const [key, i] of [["from", 0], ["to", 1]]) {
+      if (range) here.searchParams.set(key, range[i].toFixed(3)); else here.searchParams.delete(key);
+    }
+    history.replaceState(null, "", here);
+  }
+
+  function draw(data) {
+    [whole, shown] = [data.whole_s, data.range_s];
+    const { traces, layout } = figure(data);
+    plot.style.height = `${layout.height}px`; // plotly's own height gives way when the window is resized
+    const first = !plot.on;
+    Plotly.react(plot, traces, layout, { ...QUIET, doubleClick: false });
+    if (first) listen();
+    for (const button of document.querySelectorAll("[data-move]")) button.disabled = false;
+    const note = data.thinned ? " Each stripe shows the activity that fills most of its time; zoom in to see every bout." : "";
+    status.textContent = `Showing ${data.showing}.${note}`;
+  }
+
+  function listen() {
+    plot.on("plotly_relayout", (change) => {
+      const [from, to] = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      if (from !== undefined) view([Number(from), Number(to)], 120);
+    });
+    plot.on("plotly_doubleclick", () => view(null));
+    listenForPinch(plot, () => shown, move);
+  }
+
+  // Move at once, as far as the recording goes, and let the server's answer follow.
+  function move(from, to) {
+    const length = Math.min(Math.max(to - from, 0.2), whole[1] - whole[0]);
+    const start = Math.min(Math.max((from + to - length) / 2, whole[0]), whole[1] - length);
+    Plotly.relayout(plot, { "xaxis.range": [start, start + length] });
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-move]");
+    if (button) move(...(MOVES[button.dataset.move]?.(shown) ?? whole));
+    const bout = event.target.closest("a[data-from]");
+    if (bout && whole && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      move(Number(bout.dataset.from), Number(bout.dataset.to));
+      const title = document.getElementById("timeline-title");
+      title.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+      title.focus({ preventScroll: true });
+    }
+  });
+
+  const asked = new URLSearchParams(location.search);
+  view(asked.has("from") && asked.has("to") ? [asked.get("from"), asked.get("to")] : null);
+}

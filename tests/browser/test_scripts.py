@@ -1,0 +1,80 @@
+"""The pages' scripts where something is missing: the connection, the session, the element that they work on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.site import Site, register
+from tests.tables import labelled
+
+pytestmark = pytest.mark.browser
+POLL = """async () => {
+  const { poll } = await import("/static/js/lib/poll.js");
+  window.heard = [];
+  window.stop = poll("/answers", (answer) => { heard.push(answer.n); return answer.n < 3; },
+                     { every: 10, lost: () => heard.push("lost") });
+}"""
+
+
+def test_a_lost_connection_is_shown_beside_the_answers_and_the_next_change_asks_again(page: Page, site: Site) -> None:
+    register(page, site.address, "losing")
+    page.goto(site.address + "/")
+    file = {"name": "wrist band.csv", "mimeType": "text/csv", "buffer": labelled().encode()}
+    page.set_input_files("input[type=file]", file)
+    page.locator("#upload-button").click()
+    page.wait_for_url(re.compile("/mappings/file/"))
+    found = page.locator("#found")
+    unit = page.locator("select[name$=unit]").nth(1)
+
+    page.route("**/mappings/file/*", lambda route: route.abort())
+    unit.select_option(index=1)
+    expect(found.locator("[data-lost]")).to_be_visible()
+    expect(found).not_to_have_attribute("aria-busy", "true")
+
+    page.unroute("**/mappings/file/*")
+    page.route(
+        "**/mappings/file/*", lambda route: route.fulfill(status=400, body="<main><p class=lead>Too old</p></main>")
+    )
+    unit.select_option(index=0)
+    expect(found.locator("[data-lost]")).to_have_text("Too old")
+    page.unroute("**/mappings/file/*")
+    unit.select_option(index=1)
+    expect(found.locator("[data-lost]")).to_have_count(0)
+
+
+def test_what_is_asked_again_and_again_survives_a_lost_answer_and_ends_when_told(page: Page, site: Site) -> None:
+    asked = 0
+
+    def answer(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            route.abort()
+        else:
+            route.fulfill(json={"n": asked})
+
+    page.goto(site.address + "/login")
+    page.route("**/answers", answer)
+    page.evaluate(POLL)
+    page.wait_for_function("() => heard.length >= 3")
+    page.wait_for_timeout(100)
+    assert page.evaluate("heard") == [1, "lost", 3]
+
+
+def test_a_page_whose_session_has_ended_asks_to_log_in(page: Page, site: Site) -> None:
+    register(page, site.address, "expired")
+    page.goto(site.address + "/password")
+    page.context.clear_cookies()
+    page.route("**/answers", lambda route: route.fulfill(status=401, json={"message": "Log in again."}))
+    page.evaluate(POLL)
+    page.wait_for_url(re.compile("/login"))
+
+
+def test_a_script_on_a_page_without_its_element_does_nothing(page: Page, site: Site) -> None:
+    page.goto(site.address + "/login")
+    for name in ("training", "upload"):
+        page.add_script_tag(url=f"/static/js/{name}.js", type="module")
+    page.wait_for_timeout(200)  # an error would be reported by now, and fails the test

@@ -120,8 +120,9 @@ class Training:
             self._optimizer.learning_rate = learning_rate * falling
             order = self._order.permutation(len(y))
             rows = [order[start : start + batch] for start in range(0, len(y), batch)]
-            steps = np.array([[float(x) for x in self._step(_rows(X, own), self._one_hot[y[own]])] for own in rows])
-            loss, accuracy = np.average(steps, axis=0, weights=[len(own) for own in rows])
+            steps = [self._step(_tensors(X, index), self._one_hot[y[index]]) for index in rows]
+            values = np.array([[float(x) for x in step] for step in steps])
+            loss, accuracy = np.average(values, axis=0, weights=[len(index) for index in rows])
             figures = {"loss": loss, "accuracy": accuracy}
             if held_out:
                 probabilities = self.infer(held_out[0])["activity"]
@@ -145,8 +146,10 @@ def _specification(inputs: Any) -> Any:
     return tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), tf.float32), inputs)
 
 
-def _rows(X: Inputs, index: IntArray | slice) -> Any:
-    return {name: x[index] for name, x in X.items()} if isinstance(X, Mapping) else X[index]
+def _tensors(X: Inputs, index: IntArray | slice) -> Any:
+    import tensorflow as tf
+
+    return tf.nest.map_structure(lambda x: tf.constant(x[index]), X)
 
 
 def inference(model: keras.Model, trace: bool = False) -> Infer:
@@ -167,10 +170,7 @@ def inference(model: keras.Model, trace: bool = False) -> Infer:
 
     def infer(X: Inputs) -> dict[str, FloatArray]:
         n = len(next(iter(X.values())) if isinstance(X, Mapping) else X)
-        parts = [
-            concrete()(tf.nest.map_structure(tf.constant, _rows(X, slice(start, start + PREDICT_BATCH))))
-            for start in range(0, n, PREDICT_BATCH)
-        ]
+        parts = [concrete()(_tensors(X, slice(start, start + PREDICT_BATCH))) for start in range(0, n, PREDICT_BATCH)]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
     return infer

@@ -57,15 +57,25 @@ class FeatureModel(Classifier):
 
 
 class RandomForest(FeatureModel):
-    """Random Forest (Breiman 2001)."""
+    """Random Forest (Breiman 2001).
+
+    Parameters
+    ----------
+    n_trees
+        Default 300.
+    """
 
     name = "random-forest"
     scaled = False
 
+    def __init__(self, n_trees: int = 300) -> None:
+        self.n_trees = n_trees
+
     def _learn(self, X: FloatArray, y: IntArray, windows: WindowSet, seed: int) -> Answer:
         from sklearn.ensemble import RandomForestClassifier
 
-        probabilities: Answer = RandomForestClassifier(300, n_jobs=N_JOBS, random_state=seed).fit(X, y).predict_proba
+        forest = RandomForestClassifier(self.n_trees, n_jobs=N_JOBS, random_state=seed).fit(X, y)
+        probabilities: Answer = forest.predict_proba
         return probabilities
 
 
@@ -146,12 +156,23 @@ class SVM(ScoringModel):
 
 
 class PlainELM(ScoringModel):
-    """An extreme learning machine alone (Huang, Zhu, Siew 2006): ELM-GRU-AM without selection, GRU and attention."""
+    """An extreme learning machine alone (Huang, Zhu, Siew 2006): ELM-GRU-AM without selection, GRU and attention.
+
+    Parameters
+    ----------
+    n_nodes
+        Hidden nodes; default 3000.
+    ridge
+        As `ExtremeLearningMachine` takes it; default 100.
+    """
 
     name = "plain-elm"
 
+    def __init__(self, n_nodes: int = 3000, ridge: float = 100.0) -> None:
+        self.n_nodes, self.ridge = n_nodes, ridge
+
     def _score(self, X: FloatArray, y: IntArray, seed: int) -> Answer:
-        return ExtremeLearningMachine(n_nodes=3000, ridge=100.0, seed=seed).fit(X, y, int(y.max()) + 1).predict
+        return ExtremeLearningMachine(self.n_nodes, self.ridge, seed).fit(X, y, int(y.max()) + 1).predict
 
 
 def fit_sharpness(scores: FloatArray, y: IntArray) -> float:

@@ -34,6 +34,7 @@ NAMES = [
     "cost",
     "web",
     "recording_page",
+    "upload",
     "long",
     "spline",
 ]

@@ -40,7 +40,6 @@ def save(folder: Path, signals: SignalSet) -> None:
     rows = open_memmap(folder / "signal.npy", "w+", np.float32, (n_channels, n))
     for start in range(0, n, CHUNK):
         rows[:, start : start + CHUNK] = signals.signal[start : start + CHUNK].T
-    rows.flush()
     np.savez(
         folder / "stretches.npz",
         first=signals.first,

@@ -190,7 +190,7 @@ def test_a_missing_sensor_is_named() -> None:
 
 
 def test_a_sensor_far_too_slow_is_refused() -> None:
-    with pytest.raises(UnusableRecording, match="samples a second"):
+    with pytest.raises(UnusableRecording, match="samples per second"):
         to_signal_set([recorded(np.arange(3000) / 100, np.arange(150) / 5)], 100.0)
 
 

@@ -313,7 +313,7 @@ def test_windows_of_an_upload_that_show_no_unit_are_as_the_others(tmp_path: Path
     found = normalise_upload(upload(tmp_path, text, "windows.csv"))
     assert len(found) == 8
     assert all(stream(own, "gyroscope").unit_found.startswith("deg/s, ") for own in found)
-    assert stream(found[0], "gyroscope").unit_found == "deg/s, as most recordings of the data set"
+    assert stream(found[0], "gyroscope").unit_found == "deg/s, as most of the recordings"
     np.testing.assert_allclose(stream(found[0], "gyroscope").values, still.streams[1].values[:300], atol=1e-5)
 
 

@@ -103,7 +103,7 @@ def test_a_sensor_far_too_slow_is_left_out_and_told_if_there_is_another(
     told = [(problem.detail, problem.action) for problem in result.problems if problem.kind == "slow sensor"]
     assert told == [
         (
-            "the gyroscope gives 5.0 samples a second, too few for 100 Hz; expected at least 12",
+            "the gyroscope gives 5.0 samples per second, too few for 100 Hz; expected at least 12",
             "recognised without it",
         )
     ]

@@ -103,7 +103,7 @@ def raw_stream(
 
 
 def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: IntArray, rows: IntArray) -> Problem:
-    """Tell of time stamps that are a fault, by the first of them.
+    """List time stamps that are a fault, with the first of them.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: Int
 
 
 def _plausible(seconds: NDArray[np.float64]) -> bool:
-    """Tell whether steps are those of a sensor, if the clock is in seconds; one that stands still is none."""
+    """Tell whether steps are those of a sensor, if the clock is in seconds; a clock that stands still is none."""
     steps = positive_steps(seconds)
     return bool(len(steps)) and MIN_STEP_S <= float(np.median(steps, overwrite_input=True)) <= MAX_STEP_S
 
@@ -143,7 +143,7 @@ def build_recording(
     slow = [_in_order(stream) for stream, _ in parts if stream.values.shape[1] == 1]
     streams, clock_problems = repair(fast, source)
     streams = (*streams, *slow)
-    found = [*problems, *(problem for _, own in parts for problem in own), *clock_problems]
+    found = [*problems, *(problem for _, stream_problems in parts for problem in stream_problems), *clock_problems]
     for stream in streams[: len(fast)]:
         if len(stream.values) > 1 and not np.ptp(stream.values, axis=0).any():
             found.append(
@@ -170,7 +170,7 @@ def build_recording(
 
 
 def _in_order(stream: Stream) -> Stream:
-    """Order what a body gives by the second, of which repeated values are no fault, by time, each time once."""
+    """Sort slow signals of the body by time, each time once; repeated values are no fault in them."""
     time, first = np.unique(stream.time_s, return_index=True)
     return replace(stream, time_s=time, values=stream.values[first], labels=None)
 
@@ -198,7 +198,7 @@ def read_each(parts: Mapping[str, T], read: Callable[[str, T], Recording]) -> li
 
 
 def earliest(tables: Iterable[pl.DataFrame], column: str) -> int | None:
-    """Return the first of the stamps in a column of some tables; None where there is none, for 0 is the lack of one."""
+    """Return the first stamp in a column of some tables; None where there is none. 0 means that a stamp is missing."""
     stamps = [table[column].filter(table[column] > 0).min() for table in tables]
     return min((int(stamp) for stamp in stamps if isinstance(stamp, (int, float))), default=None)
 

@@ -15,6 +15,7 @@ from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_r
 from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import lengths, mean_magnitude
 from app.har.signals.types import MODALITY_UNITS, MOTION, Gravity, Recording, Stream
+from app.har.signals.units import STANDARD_GRAVITY
 from app.har.types import FloatArray
 
 Verdict = Literal["pass", "usable", "unusable"]
@@ -23,7 +24,7 @@ Span = tuple[float, float]  # start and end in seconds on the recording's clock
 # The narrowest range of what phones and watches hold, ±2 g and ±250 °/s: no sensor clips below
 CLIPS_FROM = {"accelerometer": 18.0, "gyroscope": 4.2}
 NON_WEAR_WINDOW_S, NON_WEAR_STEP_S = 3600.0, 900.0  # four steps make a window
-NON_WEAR_DEVIATION, NON_WEAR_RANGE = 0.013 * 9.80665, 0.050 * 9.80665  # m/s²
+NON_WEAR_DEVIATION, NON_WEAR_RANGE = 0.013 * STANDARD_GRAVITY, 0.050 * STANDARD_GRAVITY
 SHORTEST_S = 3.0  # of a gap-free stretch that says something of an activity
 SLOW_HZ = 20.0  # a rate below loses part of what a walking body does
 MANY = 0.01  # share of the time or the samples that is worth telling

@@ -26,7 +26,7 @@ MAX_RESTARTS = 20  # more than that, and the rows are simply shuffled
 FEW = 5  # stamps in a row that may be faults; more of them are a clock
 ALONE_S = 86_400.0  # a few samples with no other within a day are too few for anything
 CENTURY_S = 36_525 * 86_400.0
-LISTED = 20  # gaps told one by one
+LISTED = 20  # gaps listed individually
 LOW_RATE_HZ = 10.0
 UNITS = ((1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds"))
 
@@ -235,12 +235,12 @@ def _join_restarts(job: _Repair) -> None:
     pieces = [np.split(stream.time_s, jump) for stream, jump in zip(job.streams, jumps, strict=True)]
     starts = []
     # Never bridged, whatever the tolerance
-    pause = 2 * max(gap_threshold(sampling_rate(np.sort(own[0])), MAX_GAP_S) for own in pieces)
+    pause = 2 * max(gap_threshold(sampling_rate(np.sort(parts[0])), MAX_GAP_S) for parts in pieces)
     for number in range(1, counts[0] + 1):
-        end = max(float(own[number - 1].max()) for own in pieces)
-        start = min(float(own[number].min()) for own in pieces)
-        for own in pieces:
-            own[number] = own[number] - start + end + pause
+        end = max(float(parts[number - 1].max()) for parts in pieces)
+        start = min(float(parts[number].min()) for parts in pieces)
+        for parts in pieces:
+            parts[number] = parts[number] - start + end + pause
         starts.append(end)
     job.note(
         ProblemKind.CLOCK_RESTART,
@@ -248,7 +248,7 @@ def _join_restarts(job: _Repair) -> None:
         f"{np.abs(np.diff(job.streams[0].time_s)[jumps[0] - 1]).max():.3g} s",
         "cut there; the parts follow one another",
     )
-    job.streams = [replace(s, time_s=np.concatenate(own)) for s, own in zip(job.streams, pieces, strict=True)]
+    job.streams = [replace(s, time_s=np.concatenate(parts)) for s, parts in zip(job.streams, pieces, strict=True)]
     job.restarts = np.array(starts)
 
 

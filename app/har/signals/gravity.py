@@ -15,22 +15,22 @@ from app.har.signals.intervals import gap_free
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity, Recording, Stream
 
-COVERED = 0.9  # of an accelerometer's time; a stream of the phone's own that lasts for less is no substitute
+COVERED = 0.9  # share of an accelerometer's time that what the phone derived from it must cover to be used
 
 
 def match_gravity(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -> Recording:
     """Return the recording with its acceleration as a model wants it; what was done is listed as a problem.
 
-    Gravity is taken off with the phone's own linear acceleration or gravity where it recorded one, else by a low-pass,
-    each gap-free stretch by itself. It is put on with the phone's own gravity only.
+    Gravity is removed with the linear acceleration or the gravity that the phone recorded; if it recorded neither, by a
+    low-pass in each gap-free stretch. It is added with the gravity that the phone recorded only.
 
     Parameters
     ----------
-    gap_s : holes up to this long don't end a stretch.
+    gap_s : gaps up to this long don't end a stretch.
 
     Raises
     ------
-    UnusableRecording : gravity is wanted, was removed, and is not to be had.
+    UnusableRecording : gravity is wanted, was removed, and the phone did not record it.
     """
     accelerometers = [s for s in recording.streams if s.kind == "accelerometer"]
     if recording.gravity == wanted or not accelerometers:
@@ -50,13 +50,13 @@ def match_gravity(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -
 
 
 def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:
-    linear, own = (_own(stream, streams, kind) for kind in ("linear_accelerometer", "gravity"))
+    linear, gravity = (_derived(stream, streams, kind) for kind in ("linear_accelerometer", "gravity"))
     if linear is not None:
         labels = _labels_at(stream, linear)
         replaced = replace(linear, modality=stream.modality, labels=labels)
         return replaced, "replaced by the linear acceleration that the phone recorded beside it"
-    if own is not None:
-        return _sum(stream, own, -1, gap_s), "the gravity that the phone recorded beside it was taken off"
+    if gravity is not None:
+        return _sum(stream, gravity, -1, gap_s), "the gravity that the phone recorded beside it was subtracted"
     values = np.empty_like(stream.values)
     rate = sampling_rate(stream.time_s)
     for start, end in gap_free(stream, rate, gap_s):
@@ -65,42 +65,42 @@ def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[
         for read, keep, write in blocks(len(time), int(REACH * rate / GRAVITY_HZ)):
             after[write] = before[write] - _separated(time[read], before[read].astype(np.float64), rate, time[0])[keep]
     low_pass = f"a low-pass at {GRAVITY_HZ:g} Hz (Butterworth, order {GRAVITY_ORDER}, forwards and backwards)"
-    return replace(stream, values=values), f"separated by {low_pass} and taken off"
+    return replace(stream, values=values), f"separated by {low_pass} and subtracted"
 
 
 def _with(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:
-    own = _own(stream, streams, "gravity")
-    if own is None:
+    gravity = _derived(stream, streams, "gravity")
+    if gravity is None:
         raise UnusableRecording(
             f"{stream.modality.removesuffix(stream.kind)}acceleration: the mean is {_mean(stream):.2f} m/s²: gravity "
             "was removed, but the model was trained with gravity. Upload the plain accelerometer, not 'linear "
             "acceleration'."
         )
-    return _sum(stream, own, +1, gap_s), "the gravity that the phone recorded beside it was put on"
+    return _sum(stream, gravity, +1, gap_s), "the gravity that the phone recorded beside it was added"
 
 
-def _own(stream: Stream, streams: dict[str, Stream], kind: str) -> Stream | None:
-    """Return what the same device made of its accelerometer, if it did so nearly all the time and as often."""
-    own = streams.get(stream.modality.removesuffix(stream.kind) + kind)
-    if own is None or len(own.time_s) < 2 or not np.ptp(own.values, axis=0).any():
+def _derived(stream: Stream, streams: dict[str, Stream], kind: str) -> Stream | None:
+    """Return what the device derived from its accelerometer, if it covers nearly all of the time."""
+    derived = streams.get(stream.modality.removesuffix(stream.kind) + kind)
+    if derived is None or len(derived.time_s) < 2 or not np.ptp(derived.values, axis=0).any():
         return None
-    return own if _gap_free_s(own) >= COVERED * _gap_free_s(stream) else None
+    return derived if _gap_free_s(derived) >= COVERED * _gap_free_s(stream) else None
 
 
 def _gap_free_s(stream: Stream) -> float:
     return sum(end - start for start, end in gap_free(stream, sampling_rate(stream.time_s)))
 
 
-def _sum(stream: Stream, own: Stream, sign: int, gap_s: float) -> Stream:
-    """Add or subtract the phone's gravity, at the accelerometer's own times; where there is none, samples go."""
-    there = np.zeros(len(stream.time_s), bool)
-    for start, end in gap_free(own, sampling_rate(own.time_s), gap_s):
-        there |= (stream.time_s >= start) & (stream.time_s <= end)
-    time = stream.time_s[there]
-    values = stream.values[there]
-    for axis, gravity in zip(values.T, own.values.T, strict=True):
-        axis += sign * np.interp(time, own.time_s, gravity).astype(np.float32)
-    return replace(stream, time_s=time, values=values, labels=None if stream.labels is None else stream.labels[there])
+def _sum(stream: Stream, phone_gravity: Stream, sign: int, gap_s: float) -> Stream:
+    """Add or subtract the phone's gravity at the accelerometer's times; samples without it are dropped."""
+    covered = np.zeros(len(stream.time_s), bool)
+    for start, end in gap_free(phone_gravity, sampling_rate(phone_gravity.time_s), gap_s):
+        covered |= (stream.time_s >= start) & (stream.time_s <= end)
+    time = stream.time_s[covered]
+    values = stream.values[covered]
+    for axis, gravity in zip(values.T, phone_gravity.values.T, strict=True):
+        axis += sign * np.interp(time, phone_gravity.time_s, gravity).astype(np.float32)
+    return replace(stream, time_s=time, values=values, labels=None if stream.labels is None else stream.labels[covered])
 
 
 def _separated(

@@ -1,4 +1,4 @@
-"""When sensors run: each without a gap, and which of them together."""
+"""When sensors run: one without a gap, and which of them together."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from app.har.signals.clocks import GAP_S, gap_threshold
 from app.har.signals.types import Stream
 
 Interval = tuple[float, float]
-Piece = tuple[float, float, tuple[bool, ...]]  # an interval, and of each sensor whether it runs there
+Piece = tuple[float, float, tuple[bool, ...]]  # an interval, and for each sensor whether it runs then
 
 
-def gap_free(stream: Stream, own_rate: float, gap_s: float = GAP_S) -> list[Interval]:
+def gap_free(stream: Stream, rate_hz: float, gap_s: float = GAP_S) -> list[Interval]:
     """Return (first, last) time in seconds of each piece without a gap."""
     time = stream.time_s
-    cuts = np.flatnonzero(np.diff(time) > gap_threshold(own_rate, gap_s))
+    cuts = np.flatnonzero(np.diff(time) > gap_threshold(rate_hz, gap_s))
     return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
 
 
-def segments_by_presence(each: Sequence[list[Interval]]) -> list[Piece]:
-    """Cut the time in which any sensor runs where one begins or ends; say of each piece which of them run.
+def segments_by_presence(sensors: Sequence[list[Interval]]) -> list[Piece]:
+    """Cut the time in which any sensor runs where one begins or ends, and mark which of them run in each piece.
 
     Parameters
     ----------
-    each : of every sensor, its gap-free intervals in order; one of a single sample is none.
+    sensors : the gap-free intervals of each sensor, in order; an interval of a single sample does not count.
     """
-    each = [[(start, end) for start, end in own if end > start] for own in each]
-    edges = np.unique([moment for own in each for interval in own for moment in interval])
-    runs = np.zeros((max(len(edges) - 1, 0), len(each)), bool)
-    for number, own in enumerate(each):
-        for a, b in np.searchsorted(edges, own).reshape(-1, 2):
+    sensors = [[(start, end) for start, end in intervals if end > start] for intervals in sensors]
+    edges = np.unique([moment for intervals in sensors for interval in intervals for moment in interval])
+    runs = np.zeros((max(len(edges) - 1, 0), len(sensors)), bool)
+    for number, intervals in enumerate(sensors):
+        for a, b in np.searchsorted(edges, intervals).reshape(-1, 2):
             runs[a:b, number] = True
     spans = zip(edges[:-1].tolist(), edges[1:].tolist(), runs.tolist(), strict=True)
     return [(start, end, tuple(present)) for start, end, present in spans if any(present)]
 
 
-def drop_short_intervals(each: Sequence[list[Interval]], least_s: float) -> list[list[Interval]]:
-    """Leave out what is shorter than a window of a sensor, where it would cut an interval of another that is not."""
-    long = sorted((start, end) for own in each for start, end in own if end - start >= least_s)
+def drop_short_intervals(sensors: Sequence[list[Interval]], least_s: float) -> list[list[Interval]]:
+    """Leave out intervals shorter than a window that would cut a longer interval of another sensor."""
+    long = sorted((start, end) for intervals in sensors for start, end in intervals if end - start >= least_s)
     starts = [start for start, _ in long]
     reach = np.maximum.accumulate([end for _, end in long]) if long else np.empty(0)
 
@@ -48,4 +48,7 @@ def drop_short_intervals(each: Sequence[list[Interval]], least_s: float) -> list
         before = bisect_left(starts, end)
         return before > 0 and bool(reach[before - 1] > start)
 
-    return [[(start, end) for start, end in own if end - start >= least_s or not cuts(start, end)] for own in each]
+    return [
+        [(start, end) for start, end in intervals if end - start >= least_s or not cuts(start, end)]
+        for intervals in sensors
+    ]

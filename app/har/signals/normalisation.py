@@ -168,7 +168,7 @@ def _acceleration_problem(evidence: GravityEvidence, wanted: Gravity) -> str:
 
 
 def _converted(stream: Stream, recording: Recording, dataset: DatasetUnits | None, problems: list[Problem]) -> Stream:
-    """Convert a stream that is in another unit than it was read in, or tell what leaves a doubt."""
+    """Convert a stream that is in another unit than it was read in, or list what leaves a doubt."""
     key = (recording.app, stream.modality)
     evidence, consensus = _evidence(stream, recording), (dataset or {}).get(key)
     certain = _certain(evidence, stream, recording)
@@ -254,7 +254,7 @@ def _doubt(
 
 def _how(stream: Stream, certain: Unit | None) -> str:
     if certain is None:
-        return "as most recordings of the data set"
+        return "as most of the recordings"
     return "by how fast it turns" if stream.kind == "gyroscope" else "by the length of gravity"
 
 

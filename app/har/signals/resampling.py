@@ -37,7 +37,7 @@ def common_rate(recordings: Sequence[Recording]) -> float:
     rates = [max(sampling_rate(stream.time_s) for stream in recording.streams) for recording in recordings]
     rates = [rate for rate in rates if rate > 0]
     if not rates:
-        raise InsufficientData("No recording is long enough to tell its sampling rate; expected some seconds of data.")
+        raise InsufficientData("No recording is long enough to find its sampling rate; expected some seconds of data.")
     rate = float(np.median(rates))
     nearest = min(NICE_RATES_HZ, key=lambda nice: abs(nice - rate))
     return float(nearest) if abs(nearest - rate) <= 0.05 * rate else float(round(rate, 1))
@@ -179,20 +179,20 @@ def _resampled(
 ) -> SignalSet:
     streams = _chosen(recording, modalities, allow_missing)
     rates = [sampling_rate(stream.time_s) for stream in streams]
-    for stream, own in zip(streams, rates, strict=True):
-        if slow := too_slow(stream.modality, own, rate):
+    for stream, rate_hz in zip(streams, rates, strict=True):
+        if slow := too_slow(stream.modality, rate_hz, rate):
             raise UnusableRecording(f"{recording.recording_id}: {slow}.")
-    each = [gap_free(s, own, gap_s) for s, own in zip(streams, rates, strict=True)]
+    running = [gap_free(stream, rate_hz, gap_s) for stream, rate_hz in zip(streams, rates, strict=True)]
     if allow_missing:
-        each = drop_short_intervals(each, (round(window_length_s * rate) - 1 - 1e-6) / rate)
-    stretches = [own for own in _stretches(segments_by_presence(each), rate) if all(own.present) or allow_missing]
+        running = drop_short_intervals(running, (round(window_length_s * rate) - 1 - 1e-6) / rate)
+    stretches = [s for s in _stretches(segments_by_presence(running), rate) if all(s.present) or allow_missing]
     if not stretches:
         span = max(float(s.time_s[-1] - s.time_s[0]) for s in streams)
         raise UnusableRecording(
             f"{recording.recording_id}: {span:.2f} s long and without a stretch of {MIN_STRETCH_S} s in "
             f"which {'a sensor' if allow_missing else 'all sensors together'} ran without a gap; record for longer."
         )
-    length = np.array([own.length for own in stretches], np.int64)
+    length = np.array([stretch.length for stretch in stretches], np.int64)
     first = np.cumsum(length) - length
     channels = tuple(channel for name in modalities for channel in channels_of(name))
     signal = np.full((length.sum(), len(channels)), np.nan, np.float32)
@@ -200,21 +200,21 @@ def _resampled(
     clocks = _clocks(streams, rates, channels)
 
     def fill(block: tuple[int, _Stretch, int]) -> None:
-        row, own, a = block
-        b = min(a + BLOCK, own.length)
+        row, stretch, a = block
+        b = min(a + BLOCK, stretch.length)
         for clock in clocks:
-            if own.present[clock.first]:
-                values = _interpolate(clock, own.start_s, own.length, a, b, rate)
+            if stretch.present[clock.first]:
+                values = _interpolate(clock, stretch.start_s, stretch.length, a, b, rate)
                 signal[row + a : row + b, clock.columns] = values.T
-        there = [stream for stream, present in zip(streams, own.present, strict=True) if present]
-        labels[row + a : row + b] = _labels_at(recording, there, own.start_s + np.arange(a, b) / rate)
+        present = [stream for stream, runs in zip(streams, stretch.present, strict=True) if runs]
+        labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s + np.arange(a, b) / rate)
 
     _on_every_core(
         fill,
         [
-            (row, own, a)
-            for row, own in zip(first.tolist(), stretches, strict=True)
-            for a in range(0, own.length, BLOCK)
+            (row, stretch, a)
+            for row, stretch in zip(first.tolist(), stretches, strict=True)
+            for a in range(0, stretch.length, BLOCK)
         ],
     )
     return SignalSet(
@@ -229,7 +229,7 @@ def _resampled(
         first,
         length,
         np.zeros(len(length), np.int64),
-        np.array([own.start_s for own in stretches]),
+        np.array([stretch.start_s for stretch in stretches]),
     )
 
 
@@ -276,10 +276,10 @@ class _Clock:
 
 def _clocks(streams: Sequence[Stream], rates: Sequence[float], channels: Sequence[str]) -> list[_Clock]:
     clocks: list[_Clock] = []
-    for number, (stream, own) in enumerate(zip(streams, rates, strict=True)):
+    for number, (stream, rate_hz) in enumerate(zip(streams, rates, strict=True)):
         clock = next((c for c in clocks if np.array_equal(c.time_s, stream.time_s)), None)
         if clock is None:
-            clocks.append(clock := _Clock(stream.time_s, own, number, [], []))
+            clocks.append(clock := _Clock(stream.time_s, rate_hz, number, [], []))
         clock.values.append(stream.values)
         clock.columns.extend(channels.index(channel) for channel in stream.channels)
     return clocks
@@ -296,20 +296,19 @@ def _chosen(recording: Recording, modalities: tuple[str, ...], allow_missing: bo
     return [by_name[name] for name in modalities if name in by_name]
 
 
-def too_slow(modality: str, own_hz: float, rate_hz: float) -> str:
-    """Say why a sensor of some rate can't be brought to another; nothing where it can."""
-    if own_hz * MAX_UPSAMPLING >= rate_hz:
+def too_slow(modality: str, sensor_hz: float, rate_hz: float) -> str:
+    """Return why a sensor of some rate can't be brought to another, "" if it can."""
+    if sensor_hz * MAX_UPSAMPLING >= rate_hz:
         return ""
     return (
-        f"the {modality} gives {own_hz:.1f} samples a second, too few for {rate_hz:g} Hz; "
+        f"the {modality} gives {sensor_hz:.1f} samples per second, too few for {rate_hz:g} Hz; "
         f"expected at least {rate_hz / MAX_UPSAMPLING:.0f}"
     )
 
 
 def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: float) -> FloatArray:
     """Resample samples a to b of a gap-free piece that begins at a time and has n in all: (n_channels, b - a)."""
-    own = clock.rate_hz
-    factor = int(np.ceil(own / rate)) if own > ANTI_ALIAS_FROM * rate and n >= 3 else 1
+    factor = int(np.ceil(clock.rate_hz / rate)) if clock.rate_hz > ANTI_ALIAS_FROM * rate and n >= 3 else 1
     before, after = max(a - MARGIN, 0), min(b + MARGIN, n)
     fine = start + before / rate + np.arange((after - before - 1) * factor + 1) / (rate * factor)
     if factor == 1 and (rows := _samples_at(clock.time_s, fine, ON_TIME / rate)):
@@ -318,8 +317,8 @@ def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: floa
         max(int(np.searchsorted(clock.time_s, fine[0])) - MARGIN, 0),
         int(np.searchsorted(clock.time_s, fine[-1], side="right")) + MARGIN,
     )
-    time, values = _apart(clock.time_s[inside], _columns(clock.values, inside), CLOSEST / own)
-    values = _spline(time, values, fine, HOLE / own)
+    time, values = _apart(clock.time_s[inside], _columns(clock.values, inside), CLOSEST / clock.rate_hz)
+    values = _spline(time, values, fine, HOLE / clock.rate_hz)
     if factor > 1:
         from scipy.signal import resample_poly
 
@@ -328,7 +327,7 @@ def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: floa
 
 
 def _columns(values: Sequence[FloatArray], rows: slice) -> FloatArray:
-    return np.concatenate([own[rows].T for own in values])
+    return np.concatenate([sensor[rows].T for sensor in values])
 
 
 def _samples_at(time: TimeArray, at: TimeArray, tolerance_s: float) -> slice | None:
@@ -378,8 +377,8 @@ def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -
     slope = np.asarray(solved.T, np.float32)
     hole = np.flatnonzero(width > hole_s)
     for side in (hole, hole + 1):
-        limit, own = 3 * secant[:, hole], slope[:, side]
-        slope[:, side] = np.where(own * limit > 0, np.sign(limit) * np.minimum(abs(own), abs(limit)), 0.0)
+        limit, steep = 3 * secant[:, hole], slope[:, side]
+        slope[:, side] = np.where(steep * limit > 0, np.sign(limit) * np.minimum(abs(steep), abs(limit)), 0.0)
     return _hermite(time, width, values, slope, at)
 
 

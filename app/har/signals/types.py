@@ -81,7 +81,7 @@ class Recording:
     activity: str | None = None  # when the whole recording is of one activity
     problems: tuple[Problem, ...] = ()
     app: str = ""  # the app, watch or data set whose layout it came in: "phyphox"
-    origin_utc_s: float | None = None  # Unix time at 0 s of the recording's clock, where the file tells
+    origin_utc_s: float | None = None  # Unix time at 0 s of the recording's clock, where the file says it
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """AWARE: `timestamp,device_id,double_values_0,double_values_1,double_values_2,…`, a file a sensor.
 
 Format: awareframework.com, the tables of its motion sensors. Time in ms since 1970; m/s² and rad/s on Android, g on
-iOS. The sensor is told by the file's name or, failing that, by the size of the values.
+iOS. The sensor comes from the file's name or, failing that, from the size of the values.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def _read_device(tables: list[tuple[Source, pl.DataFrame]], name: str) -> Record
 def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[str, int]) -> Reading:
     codes = None
     if LABEL in rows.columns:
-        own, found = label_codes(rows[LABEL])
+        ids, found = label_codes(rows[LABEL])
         if found:
-            codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[own]
+            codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[ids]
     timed = rows.with_columns(((rows[TIME] - origin) * 1e-3).alias(TIME))
     stream, problems = raw_stream(source, timed, "accelerometer", TIME, AXES, codes, in_seconds=True)
     reading = identify_sensor_and_unit(stream, source.name, kind_of_name(PurePosixPath(source.name).stem))

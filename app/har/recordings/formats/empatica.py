@@ -72,9 +72,9 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     folders: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         folders[str(PurePosixPath(source.name).parent)].append(source)
-    own_name = PurePosixPath(sources[0].name).name if len(sources) == 1 else upload
-    exports = {own_name if folder == "." else folder: own for folder, own in folders.items()}
-    return read_each(exports, lambda name, own: _read_export(own, name))
+    alone = PurePosixPath(sources[0].name).name if len(sources) == 1 else upload
+    exports = {alone if folder == "." else folder: files for folder, files in folders.items()}
+    return read_each(exports, lambda name, files: _read_export(files, name))
 
 
 def _read_export(sources: Sequence[Source], name: str) -> Recording:
@@ -145,8 +145,8 @@ def _stream(channel: Channel, after_s: float) -> tuple[Stream, list[Problem]]:
     if kind == "ibi":
         frame = columns(source, {"time": (0, pl.Float64), "beat": (1, pl.Float32)}).slice(1)
         frame = frame.with_columns(pl.col("time") + after_s, (60.0 / pl.col("beat")).cast(pl.Float32).alias("beat"))
-        told = "s between beats, by the format"
-        return raw_stream(source, frame, "heart_rate", "time", ["beat"], unit=told, in_seconds=True)
+        unit = "s between beats, by the format"
+        return raw_stream(source, frame, "heart_rate", "time", ["beat"], unit=unit, in_seconds=True)
     axes = ["x", "y", "z"] if kind == "accelerometer" else [kind]
     frame = columns(source, {axis: (place, pl.Float32) for place, axis in enumerate(axes)}).slice(2)
     time: NDArray[np.float64] = after_s + np.arange(len(frame)) / channel.rate_hz

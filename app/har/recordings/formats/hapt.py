@@ -84,8 +84,10 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     if not experiments:
         raise UnreadableData(f"{upload}: holds labels of HAPT, but no acc_exp<NN>_user<NN>.txt.")
 
-    def read_one(name: str, own: dict[str, Source]) -> Recording:
-        frames = {sensor: (own[sensor], read_signal(own[sensor])) for sensor in SENSORS.values() if sensor in own}
+    def read_one(name: str, sensors: dict[str, Source]) -> Recording:
+        frames = {
+            sensor: (sensors[sensor], read_signal(sensors[sensor])) for sensor in SENSORS.values() if sensor in sensors
+        }
         return to_recording(name, frames, ranges.get(ids(name)), [], labelled=bool(ranges))
 
     recordings = read_each(dict(sorted(experiments.items())), read_one)
@@ -179,8 +181,8 @@ def _label_each_sample(ranges: IntArray | None, samples: int, name: str, problem
 
 def is_set(members: Iterable[Member]) -> bool:
     """Tell whether these files are the set's: paired by their names, each of three columns of numbers."""
-    for own in _experiments(members)[0].values():
-        for member in own.values():
+    for files in _experiments(members)[0].values():
+        for member in files.values():
             try:
                 return is_signal(open_table(member).layout)
             except UnreadableData:
@@ -203,7 +205,9 @@ def read_dataset(members: list[Member]) -> Iterator[Part]:
         Part(part.content, part.rows, part.problems, number / len(experiments))
         for number, part in enumerate(prefetch_map(read_one, experiments.items()), 1)
     )
-    yield from with_consistent_units(parts, list(experiments.items()), lambda own: read_one(_beginning(own)).recordings)
+    yield from with_consistent_units(
+        parts, list(experiments.items()), lambda experiment: read_one(_beginning(experiment)).recordings
+    )
 
 
 def _beginning(experiment: tuple[str, Files]) -> tuple[str, Files]:

@@ -108,24 +108,24 @@ def read_pairs(tables: list[Table]) -> Iterator[tuple[Recording, dict[str, pl.Da
     groups: dict[tuple[str, str], dict[str, tuple[Table, pl.DataFrame]]] = {}
     for table in tables:
         for key, rows in table.frame.partition_by("User", "Device", as_dict=True, maintain_order=True).items():
-            own = groups.setdefault((str(key[0]), str(key[1])), {})
-            if table.sensor in own:
-                rows = pl.concat([own[table.sensor][1], rows])
-            own[table.sensor] = (table, rows)
-    told: set[str] = set()
-    for (user, device), own in groups.items():
+            sensors = groups.setdefault((str(key[0]), str(key[1])), {})
+            if table.sensor in sensors:
+                rows = pl.concat([sensors[table.sensor][1], rows])
+            sensors[table.sensor] = (table, rows)
+    listed: set[str] = set()
+    for (user, device), sensors in groups.items():
         if user in ("None", "") or device in ("None", ""):
             continue
-        problems = [p for table, _ in own.values() if table.source.name not in told for p in table.problems]
-        told.update(table.source.name for table, _ in own.values())
-        recording = _pair(user, device, own, problems)
-        yield recording, {sensor: rows for sensor, (_, rows) in own.items()}
+        problems = [p for table, _ in sensors.values() if table.source.name not in listed for p in table.problems]
+        listed.update(table.source.name for table, _ in sensors.values())
+        recording = _pair(user, device, sensors, problems)
+        yield recording, {sensor: rows for sensor, (_, rows) in sensors.items()}
 
 
-def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], problems: list[Problem]) -> Recording:
+def _pair(user: str, device: str, sensors: dict[str, tuple[Table, pl.DataFrame]], problems: list[Problem]) -> Recording:
     """Match the sensors of one device on one clock."""
     name = f"{user} {device}"
-    missing = [sensor for sensor in SENSORS if sensor not in own]
+    missing = [sensor for sensor in SENSORS if sensor not in sensors]
     if missing:
         problems.append(
             Problem(
@@ -137,15 +137,15 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
         )
     # The device's own clock serves only if every sensor has it
     ruined = any(
-        problem.kind == ProblemKind.UNUSABLE_TIMESTAMPS for table, _ in own.values() for problem in table.problems
+        problem.kind == ProblemKind.UNUSABLE_TIMESTAMPS for table, _ in sensors.values() for problem in table.problems
     )
     clock = "Arrival_Time" if ruined else "Creation_Time"
     parts: list[tuple[Stream, list[Problem]]] = []
     names: dict[str, int] = {}
     scale = 1e-9 if clock == "Creation_Time" else 1e-3
-    origin = earliest((rows for _, rows in own.values()), clock) or 0
-    for sensor in (s for s in SENSORS if s in own):
-        table, rows = own[sensor]
+    origin = earliest((rows for _, rows in sensors.values()), clock) or 0
+    for sensor in (s for s in SENSORS if s in sensors):
+        table, rows = sensors[sensor]
         codes, found = label_codes(rows["gt"])
         ids = np.array([*(names.setdefault(activity, len(names)) for activity in found), -1], np.int64)
         timed = rows.with_columns(((rows[clock] - origin) * scale).alias("time"))
@@ -153,7 +153,7 @@ def _pair(user: str, device: str, own: dict[str, tuple[Table, pl.DataFrame]], pr
             raw_stream(table.source, timed, sensor, "time", AXES, ids[codes], unit=UNITS[sensor], in_seconds=True)
         )
     # The watches' Creation_Time counts from their start
-    start = earliest((rows for _, rows in own.values()), "Arrival_Time")
+    start = earliest((rows for _, rows in sensors.values()), "Arrival_Time")
     return build_recording(
         name,
         name,

@@ -34,13 +34,15 @@ TIME, ACTIVITY = "time_s", "activity"
 DESCRIPTION = "Kinelab CSV: header time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z[,activity]"
 # Understood beside columns of this layout
 SYNONYMS = {"label": ACTIVITY} | {
-    f"{other}_{axis}": f"{own}_{axis}"
-    for own, others in {"acc": ("accel", "acceleration", "accelerometer"), "gyro": ("gyr", "gyroscope")}.items()
-    for other in others
+    f"{synonym}_{axis}": f"{name}_{axis}"
+    for name, synonyms in {"acc": ("accel", "acceleration", "accelerometer"), "gyro": ("gyr", "gyroscope")}.items()
+    for synonym in synonyms
     for axis in "xyz"
 }
 CHUNK_ROWS = 20_000
-SLOWEST_S = 4.0  # between two rows of movement, in seconds; more is told by size: milliseconds at 250 Hz and fewer
+SLOWEST_S = (
+    4.0  # between two rows of movement, in seconds; beyond, the size shows the unit: milliseconds at 250 Hz and fewer
+)
 FORMAT = "kinelab-csv"
 TITLE = "Recordings in Kinelab's CSV layout"
 SHOW_RECORDING = True
@@ -53,10 +55,10 @@ def matches(layout: Layout) -> bool:
 
 def _names(layout: Layout) -> list[str]:
     """Return the headings, synonyms as this layout calls them where it is not there under its own name."""
-    return [own if (own := _own_name(name)) not in layout.names else name for name in layout.names]
+    return [usual if (usual := _usual_name(name)) not in layout.names else name for name in layout.names]
 
 
-def _own_name(name: str) -> str:
+def _usual_name(name: str) -> str:
     device, dot, channel = name.rpartition(".")
     return device + dot + SYNONYMS.get(channel, channel)
 
@@ -95,7 +97,7 @@ def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
 
 
 def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
-    """Make a recording of the parsed columns; gravity is told from the signal."""
+    """Make a recording of the parsed columns; gravity is detected from the signal."""
     labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
     parts, names = [], _names(source.layout)
     unused = unused_columns(source, [names.index(name) for name in _known(names)])
@@ -127,11 +129,11 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     parts: dict[str, list[Recording]] = {}
     for recording in recordings:
         parts.setdefault(_without_sensor(recording.recording_id), []).append(recording)
-    return [recording for own in parts.values() for recording in ([_joined(own)] if _belong(own) else own)]
+    return [recording for part in parts.values() for recording in ([_joined(part)] if _belong(part) else part)]
 
 
 def _without_sensor(name: str) -> str:
-    """Return a file's name with its folder, but without the sensor, where it tells one."""
+    """Return a file's name with its folder, but without the sensor, if it says one."""
     path = PurePosixPath(name)
     word = word_of_kind(path.stem)
     return str(path.with_name(path.name.lower().replace(word, ">", 1))) if word else name
@@ -149,11 +151,13 @@ def _belong(recordings: Sequence[Recording]) -> bool:
 def _joined(recordings: Sequence[Recording]) -> Recording:
     """Put the sensors of several files on the one clock that they share."""
     order = [*MODALITY_CHANNELS]
-    first, *_ = recordings = sorted(recordings, key=lambda own: order.index(own.streams[0].kind))  # acceleration first
+    first, *_ = recordings = sorted(
+        recordings, key=lambda part: order.index(part.streams[0].kind)
+    )  # acceleration first
     name = printable(" + ".join(recording.recording_id for recording in recordings))
-    streams = tuple(stream for own in recordings for stream in own.streams)
-    activities = next((own.activities for own in recordings if own.activities), ())
-    problems = tuple(problem for own in recordings for problem in own.problems)
+    streams = tuple(stream for part in recordings for stream in part.streams)
+    activities = next((part.activities for part in recordings if part.activities), ())
+    problems = tuple(problem for part in recordings for problem in part.problems)
     return replace(first, recording_id=name, subject=name, streams=streams, activities=activities, problems=problems)
 
 

@@ -2,7 +2,7 @@
 
 Format: Malekzadeh et al., Mobile sensor data anonymization, IoTDI 2019 (github.com/mmalekzadeh/motion-sense). An
 iPhone's CoreMotion: gravity and userAcceleration in g, rotationRate in rad/s. Apple's sign (at rest acceleration points
-down) is turned round, so that it is that of all other formats. The folder names the activity: `wlk_7/sub_3.csv`.
+down) is inverted, so that it is that of all other formats. The folder names the activity: `wlk_7/sub_3.csv`.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ def _read_one(source: Source) -> Recording:
     sign = -STANDARD_GRAVITY
     total = [frame[g] + frame[a] for g, a in zip(AXES["gravity"], AXES["linear_accelerometer"], strict=True)]
     axes = ("gravity + userAcceleration x", "y", "z")
-    frame = frame.with_columns(own.alias(name) for own, name in zip(total, axes, strict=True))
-    told = "g, by the format"
+    frame = frame.with_columns(values.alias(name) for values, name in zip(total, axes, strict=True))
+    in_g = "g, by the format"
     parts: list[tuple[Stream, list[Problem]]] = [
-        raw_stream(source, frame, "accelerometer", "time", axes, unit=told, factor=sign, in_seconds=True)
+        raw_stream(source, frame, "accelerometer", "time", axes, unit=in_g, factor=sign, in_seconds=True)
     ]
-    for modality, own in AXES.items():
-        unit, factor = ("rad/s, by the format", 1.0) if modality == "gyroscope" else (told, sign)
-        parts.append(raw_stream(source, frame, modality, "time", own, unit=unit, factor=factor, in_seconds=True))
+    for modality, names in AXES.items():
+        unit, factor = ("rad/s, by the format", 1.0) if modality == "gyroscope" else (in_g, sign)
+        parts.append(raw_stream(source, frame, modality, "time", names, unit=unit, factor=factor, in_seconds=True))
     path = PurePosixPath(source.name)
     folder, subject = FOLDER.fullmatch(path.parent.name), SUBJECT.fullmatch(path.stem)
     problem = Problem(
         source.name,
         ProblemKind.AXES_INVERTED,
         "CoreMotion's acceleration has the opposite sign",
-        "all three axes turned round",
+        "all three axes inverted",
     )
     return build_recording(
         source.name,

@@ -56,14 +56,14 @@ def _read_one(source: Source) -> Recording:
         for device, first in DEVICES.items()
         for sensor, (offset, _) in SENSORS.items()
     }
-    wanted |= {f"column {place + 1}": (place, pl.Float32) for own in places.values() for place in own}
+    wanted |= {f"column {place + 1}": (place, pl.Float32) for axes in places.values() for place in axes}
     frame = columns(source, wanted)
     codes, activities = _labels(frame["activity"].fill_null(TRANSIENT).to_numpy())
     parts: list[tuple[Stream, list[Problem]]] = []
     problems: list[Problem] = []
-    for modality, own in places.items():
+    for modality, axis_places in places.items():
         unit = f"{SENSORS[modality.partition('.')[2]][1]}, by the format"
-        axes = [f"column {place + 1}" for place in own]
+        axes = [f"column {place + 1}" for place in axis_places]
         try:
             parts.append(raw_stream(source, frame, modality, "time", axes, codes, unit=unit, in_seconds=True))
         except HarError as error:

@@ -1,7 +1,7 @@
 """phyphox: `"Time (s)","Acceleration x (m/s^2)",…`, the unit in each heading; a CSV, or a zip or workbook of several.
 
 Format: phyphox.org, data export; separators `,` `;` or tab, decimal point or comma, `1.234E0` notation. The sensor is
-told by the headings or, where they say no more than "X (m/s^2)", by the file's name. `meta/time.csv` has the start.
+in the headings or, where they say no more than "X (m/s^2)", in the file's name. `meta/time.csv` has the start.
 Hand-edited headings in the same manner ("Accel_X (m/s^2)") are read alike.
 """
 
@@ -55,10 +55,12 @@ def _triples(layout: Layout) -> list[Triple]:
         if TIME.fullmatch(heading):
             time = index
         elif time >= 0 and (axis := AXIS.fullmatch(heading)) and unit_of_text(axis["unit"]):
-            own = open_axes.setdefault((axis["name"], axis["unit"]), {})
-            own[axis["axis"]] = index
-            if len(own) == 3:
-                found.append(Triple(axis["name"], unit_of_text(axis["unit"]), time, (own["x"], own["y"], own["z"])))
+            places = open_axes.setdefault((axis["name"], axis["unit"]), {})
+            places[axis["axis"]] = index
+            if len(places) == 3:
+                found.append(
+                    Triple(axis["name"], unit_of_text(axis["unit"]), time, (places["x"], places["y"], places["z"]))
+                )
                 del open_axes[axis["name"], axis["unit"]]
     return found
 
@@ -70,14 +72,14 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     for source in sources:
         folder = PurePosixPath(source.name).parent
         if source.layout.names[:3] == EVENTS:
-            own = folder.parent if folder.name.lower() == META else folder
+            export = folder.parent if folder.name.lower() == META else folder
             if (start := _start(source)) is not None:
-                starts[str(own)] = start
+                starts[str(export)] = start
         elif source.layout.names != DEVICE:
             folders[str(folder)].append(source)
     if not folders:
         raise UnreadableData(f"{upload}: holds the events of a phyphox recording, but no sensor's file.")
-    exports = {upload if folder == "." else folder: (own, starts.get(folder)) for folder, own in folders.items()}
+    exports = {upload if folder == "." else folder: (files, starts.get(folder)) for folder, files in folders.items()}
     return read_each(exports, lambda name, part: _read_export(part[0], name, part[1]))
 
 
@@ -117,11 +119,11 @@ def _read_table(source: Source) -> list[Reading]:
     readings = []
     for triple in triples:
         axes = [f"column {place}" for place in triple.axes]
-        own = frame
+        rows = frame
         if len(triples) > 1:  # shorter sensors of a merged table leave cells empty
-            own = frame.filter(~pl.all_horizontal(pl.col(axes).is_null()))
+            rows = frame.filter(~pl.all_horizontal(pl.col(axes).is_null()))
         in_ms = "ms" in TIME.fullmatch(source.layout.names[triple.time]).group(2)  # type: ignore[union-attr]
-        stream, problems = raw_stream(source, own, "accelerometer", f"time {triple.time}", axes, in_seconds=not in_ms)
+        stream, problems = raw_stream(source, rows, "accelerometer", f"time {triple.time}", axes, in_seconds=not in_ms)
         reading = identify_sensor_and_unit(stream, source.name, _kind(triple, source), triple.unit)
         readings.append(replace(reading, problems=(*problems, *reading.problems)))
     return readings
@@ -135,5 +137,5 @@ def _unused(source: Source) -> list[Problem]:
 
 def _kind(triple: Triple, source: Source) -> str:
     """Return what the heading says, or the file's name where the heading says little or nothing."""
-    told, by_file = kind_of_name(triple.name), kind_of_name(PurePosixPath(source.name).stem)
-    return by_file if told in ("", "acceleration") and by_file else told
+    by_heading, by_file = kind_of_name(triple.name), kind_of_name(PurePosixPath(source.name).stem)
+    return by_file if by_heading in ("", "acceleration") and by_file else by_heading

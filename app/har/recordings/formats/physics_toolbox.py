@@ -70,7 +70,7 @@ def _read_one(source: Source) -> Recording:
     problems = unused_columns(source, [place for place, _ in wanted.values()], OTHERS)
     for axes, kind, unit in sensors:
         try:
-            stream, own = raw_stream(source, frame, "accelerometer", "time", axes, in_seconds=True)
+            stream, unusable = raw_stream(source, frame, "accelerometer", "time", axes, in_seconds=True)
             stream, silent = _from_first_value(stream, source.name, axes)
             reading = identify_sensor_and_unit(stream, source.name, kind, unit, "by the app's standard")
         except HarError as error:
@@ -78,7 +78,7 @@ def _read_one(source: Source) -> Recording:
                 raise
             problems.append(Problem(source.name, ProblemKind.UNREADABLE_SENSOR, str(error), "left out"))
             continue
-        readings.append(replace(reading, problems=(*own, *silent, *reading.problems)))
+        readings.append(replace(reading, problems=(*unusable, *silent, *reading.problems)))
     if not readings:
         raise UnreadableData(problems[-1].detail)
     return assemble(readings, source.name, app=APP, problems=problems)

@@ -3,7 +3,7 @@
 Format: the app's own pages UNITS, COORDINATES and CROSSPLATFORM (github.com/tszheichoi/awesome-sensor-logger). Time in
 ns since 1970, m/s², rad/s. `Accelerometer` is without gravity, `TotalAcceleration` with it. Columns go by their names:
 they are in the order z, y, x. On iOS, unless units and frames are standardised, acceleration has Apple's sign (at rest
-it points down) and the uncalibrated accelerometer is in g; `Metadata.csv` tells.
+it points down) and the uncalibrated accelerometer is in g; `Metadata.csv` says which.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     folders: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         folders[str(PurePosixPath(source.name).parent)].append(source)
-    found = {folder: own for folder, own in folders.items() if any(_is_sensor(source) for source in own)}
+    found = {folder: files for folder, files in folders.items() if any(_is_sensor(source) for source in files)}
     if not found:
         raise UnreadableData(f"{upload}: holds Sensor Logger's metadata, but no sensor's file.")
-    exports = {upload if folder == "." else folder: own for folder, own in found.items()}
-    return read_each(exports, lambda name, own: _read_export(own, name))
+    exports = {upload if folder == "." else folder: files for folder, files in found.items()}
+    return read_each(exports, lambda name, files: _read_export(files, name))
 
 
 def _is_sensor(source: Source) -> bool:
@@ -160,7 +160,7 @@ def _right_way_up(reading: Reading, source: Source, metadata: Mapping[str, str])
         source.name,
         ProblemKind.AXES_INVERTED,
         "the export is from iOS without standardised frames, where acceleration has the opposite sign",
-        "all three axes turned round",
+        "all three axes inverted",
     )
     stream = replace(reading.stream, values=np.negative(reading.stream.values))
     return replace(reading, stream=stream, problems=(*reading.problems, problem))

@@ -53,7 +53,7 @@ def matches(layout: Layout) -> bool:
 
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
-    """Read uploaded files, a recording each; the name tells activity and subject."""
+    """Read uploaded files, a recording each; the name says activity and subject."""
     return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
 
 

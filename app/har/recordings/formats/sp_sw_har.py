@@ -36,7 +36,7 @@ COLUMNS = (*AXES["accelerometer"], *AXES["gyroscope"], TIME, LABEL)
 DEVICES = {"sp": "phone", "sw": "watch"}
 DESCRIPTION = f"SP-SW-HAR: columns {', '.join(COLUMNS)}"
 FILE = re.compile(r"(.+)_(sp|sw)")
-SHARED = 0.9  # of the shorter file; two devices that ran together for less are told
+SHARED = 0.9  # of the shorter file; two devices that ran together for less are listed
 FORMAT = "sp-sw-har"
 TITLE = "SP-SW-HAR, phone and watch worn together"
 SHOW_RECORDING = True
@@ -58,7 +58,7 @@ def matches(layout: Layout) -> bool:
 
 
 def name_parts(name: str) -> tuple[str, str]:
-    """Return the execution and the device that a file `<execution>_<sp|sw>.csv` is of; "" where its name tells none."""
+    """Return the execution and the device that a file `<execution>_<sp|sw>.csv` is of; "" where its name says none."""
     path = PurePosixPath(name)
     file = FILE.fullmatch(path.stem)
     return (str(path.with_name(file.group(1))), DEVICES[file.group(2)]) if file else (str(path), "")
@@ -77,11 +77,11 @@ def to_recording(
 ) -> Recording:
     """Put the devices of one execution, "phone" and "watch", on their shared clock; "" is a device without name."""
     stamps = {device: table.frame[TIME].drop_nulls().to_numpy() for device, table in tables.items()}
-    origin = min((int(own.min()) for own in stamps.values() if len(own)), default=0)
+    origin = min((int(times.min()) for times in stamps.values() if len(times)), default=0)
     spans = {
-        device: ((int(own.min()) - origin) / 1e3, (int(own.max()) - origin) / 1e3)
-        for device, own in stamps.items()
-        if len(own)
+        device: ((int(times.min()) - origin) / 1e3, (int(times.max()) - origin) / 1e3)
+        for device, times in stamps.items()
+        if len(times)
     }
     names: dict[str, int] = {}
     parts: list[tuple[Stream, list[Problem]]] = []
@@ -127,14 +127,14 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
         to_recording(
             PurePosixPath(execution).name,
             PurePosixPath(execution).name,
-            {device: own[device] for device in (*DEVICES.values(), "") if device in own},
+            {device: tables[device] for device in (*DEVICES.values(), "") if device in tables},
         )
-        for execution, own in executions.items()
+        for execution, tables in executions.items()
     ]
 
 
 def read_dataset(members: list[Member]) -> Iterator[Part]:
-    """Read one recording an execution, with both devices; file names pair them and tell the subject."""
+    """Read one recording an execution, with both devices; file names pair them and say the subject."""
     executions: dict[str, dict[str, Member]] = {}
     others: list[Member] = []
     for member in sorted(members, key=lambda member: natural_sort_key(member.name)):
@@ -172,31 +172,31 @@ def _not_a_recording(member: Member) -> Iterator[Problem]:
         return
     if matches(layout):
         yield Problem(
-            member.name, ProblemKind.NO_DEVICE, f"the name tells neither phone nor watch; {expected}", "file skipped"
+            member.name, ProblemKind.NO_DEVICE, f"the name says neither phone nor watch; {expected}", "file skipped"
         )
     elif not ABOUT_THE_SET & set(layout.header or ()):
         yield Problem(member.name, ProblemKind.OTHER_LAYOUT, f"{layout.describe()}; {expected}", "file skipped")
 
 
 def _read_one(execution: Execution) -> Part:
-    path, own = execution
+    path, files = execution
     name = PurePosixPath(path).name
     tables: dict[str, Table] = {}
     problems: list[Problem] = []
     for device in DEVICES.values():
-        if device not in own:
+        if device not in files:
             detail = f"no file of the {device}; expected one of each device"
             problems.append(Problem(name, ProblemKind.MISSING_DEVICE, detail, f"read without {device}"))
             continue
         try:
-            source = open_table(own[device])
+            source = open_table(files[device])
             if matches(source.layout):
                 tables[device] = read_table(source)
             else:
                 detail = f"{source.layout.describe()}; expected {DESCRIPTION}"
                 problems.append(Problem(source.name, ProblemKind.OTHER_LAYOUT, detail, "file skipped"))
         except HarError as error:
-            problems.append(Problem(own[device].name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"))
+            problems.append(Problem(files[device].name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"))
     if not tables:
         return Part(None, {}, tuple(problems))
     try:

@@ -2,8 +2,8 @@
 
 Format: Anguita et al., A public domain dataset for human activity recognition using smartphones, ESANN 2013, and the
 set's README. total_acc and body_acc in g, body_gyro in rad/s; `subject_train.txt` and `y_train.txt` beside the folder.
-Windows of which one begins with the second half of the one before, of one subject, are joined again: each such run is a
-recording, so no sample is there twice and no window is cut across two runs.
+A window of the same subject that begins with the second half of the window before is joined to it: each run of such
+windows is a recording, so that no sample is there twice and no window is cut across two runs.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
         parts[stem.rpartition("_")[2]][stem.rpartition("_")[0]] = source
     recordings = [
         recording
-        for name, own in parts.items()
-        if any(SIGNAL.fullmatch(source.layout.stem) for source in own.values())
-        for recording in _runs(name, _read_part(own), PurePosixPath(upload).stem)
+        for name, files in parts.items()
+        if any(SIGNAL.fullmatch(source.layout.stem) for source in files.values())
+        for recording in _runs(name, _read_part(files), PurePosixPath(upload).stem)
     ]
     if not recordings:
         raise UnreadableData(f"{upload}: holds subjects or labels of UCI HAR, but no windows.")
@@ -84,15 +84,15 @@ def _read_part(files: dict[str, Source]) -> Part:
     problems: list[Problem] = []
     first = next(iter(files.values())).name
     for sensor, (modality, _, factor) in SENSORS.items():
-        own = [files.get(f"{sensor}_{axis}") for axis in "xyz"]
-        if all(own):
-            axes = [_numbers(source, LENGTH) for source in own if source]
+        sources = [files.get(f"{sensor}_{axis}") for axis in "xyz"]
+        if all(sources):
+            axes = [_numbers(source, LENGTH) for source in sources if source]
             if len({len(axis) for axis in axes}) > 1:
                 counts = ", ".join(f"{len(axis):,}" for axis in axes)
                 raise UnreadableData(f"{first}: the axes of {sensor} differ in their number of windows ({counts}).")
             windows[modality] = np.stack(axes, axis=-1) * np.float32(factor)
-        elif any(own):
-            missing = ", ".join(f"{sensor}_{axis}" for axis, source in zip("xyz", own, strict=True) if not source)
+        elif any(sources):
+            missing = ", ".join(f"{sensor}_{axis}" for axis, source in zip("xyz", sources, strict=True) if not source)
             problems.append(Problem(first, ProblemKind.MISSING_AXIS, f"no file {missing}", f"read without {modality}"))
     lengths = {len(values) for values in windows.values()}
     if len(lengths) != 1:
@@ -157,8 +157,8 @@ def _run(name: str, subject: str, part: Part, run: slice) -> Recording:
     streams = []
     for modality, unit, factor in SENSORS.values():
         if modality in part.windows:
-            own = part.windows[modality][run]
-            values = np.concatenate([own[:, :STEP].reshape(-1, 3), own[-1, STEP:]])
+            windows = part.windows[modality][run]
+            values = np.concatenate([windows[:, :STEP].reshape(-1, 3), windows[-1, STEP:]])
             streams.append(Stream(modality, time, values, codes, f"{unit}, by the format", factor))
     if "accelerometer" not in part.windows:
         names = {"linear_accelerometer": "accelerometer"}

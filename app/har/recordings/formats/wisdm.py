@@ -69,13 +69,13 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
     problems: list[Problem] = []
     for source in sources:
         try:
-            frame, modality, own = _read_table(source)
+            frame, modality, found = _read_table(source)
         except HarError as error:
             if len(sources) == 1:
                 raise
             problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
             continue
-        problems.extend(own)
+        problems.extend(found)
         for (user,), rows in frame.partition_by("user", as_dict=True, maintain_order=True).items():
             people[str(user)].append(Part(source, modality, rows))
     recordings: list[Recording] = []
@@ -120,8 +120,8 @@ def _read_person(user: str, parts: list[Part], problems: list[Problem]) -> Recor
     streams: list[tuple[Stream, list[Problem]]] = []
     origin = earliest((part.rows for part in parts), "time") or 0
     for part in parts:
-        own, found = label_codes(part.rows["activity"])
-        codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[own]
+        ids, found = label_codes(part.rows["activity"])
+        codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[ids]
         since = (part.rows["time"] - origin).to_numpy().astype(np.float64)
         seconds, _ = to_seconds(since, part.source.name)  # a few people's clocks are not in ns
         timed = part.rows.with_columns(time=seconds)

@@ -18,7 +18,7 @@ from app.har.signals.normalisation import convert_units
 from app.har.signals.types import MODALITY_UNITS, Gravity, Recording, Stream
 
 MAX_BYTES = 32 * 2**20  # of a file; enough for an hour
-MAX_FILES = 3  # or recordings of a file for each sensor
+MAX_FILES = 3  # or recordings, where each sensor has a file
 LOW_RATE_HZ, HIGH_RATE_HZ = 5.0, 1000.0
 
 
@@ -51,9 +51,9 @@ class RecordingSummary:
 def dry_run(sources: Sequence[Source], mapping: ColumnMapping) -> list[RecordingSummary]:
     """Read the first files by a mapping, of each at most its first 32 MiB; see `mapped.read` for what it raises."""
     return [
-        facts(recording, all(source.member.size <= MAX_BYTES for source in own))
-        for own in together(sources, mapping)[:MAX_FILES]
-        for recording in read([replace(s, member=beginning(s.member, MAX_BYTES)) for s in own], mapping)
+        facts(recording, all(source.member.size <= MAX_BYTES for source in files))
+        for files in together(sources, mapping)[:MAX_FILES]
+        for recording in read([replace(s, member=beginning(s.member, MAX_BYTES)) for s in files], mapping)
     ]
 
 

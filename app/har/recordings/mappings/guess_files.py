@@ -13,7 +13,9 @@ from app.har.signals.types import MODALITY_CHANNELS, Gravity
 
 
 def guess_files(groups: Sequence[Sequence[Source]]) -> tuple[list[Source], Guess]:
-    """Guess a mapping for tables, grouped by layout: for those of the first layout, or for all sensors' own files.
+    """Guess a mapping for tables, grouped by layout: for those of the first layout, or for files of one sensor each.
+
+    A file of one sensor holds a time and three axes, and its name says which sensor it is.
 
     Returns
     -------
@@ -46,23 +48,23 @@ def files_to_map(groups: Sequence[Sequence[Source]]) -> tuple[list[Source], Gues
 
 
 def _merged(guesses: Mapping[str, Guess]) -> Guess | None:
-    """Put the guesses for the files of single sensors in one, by what tells the files; None where they don't agree."""
+    """Merge the guesses for files of one sensor, by the word in their names; None where they don't agree."""
     first = next(iter(guesses.values()))
     sensors: dict[str, SensorColumns] = {}
     reasons = {"time": first.reasons.get("time", "")}
     gravity: Gravity | None = None
     for word, found in sorted(guesses.items(), key=lambda item: item[1].mapping.gravity == "removed"):
-        own = found.mapping
-        alike = (own.time, own.time_unit) == (first.mapping.time, first.mapping.time_unit)
-        if not (own.time and alike) or own.label or own.subject or len(own.sensors) != 1:
+        mapping = found.mapping
+        alike = (mapping.time, mapping.time_unit) == (first.mapping.time, first.mapping.time_unit)
+        if not (mapping.time and alike) or mapping.label or mapping.subject or len(mapping.sensors) != 1:
             return None
-        (sensor,) = own.sensors
+        (sensor,) = mapping.sensors
         modality = sensor.modality
-        if modality == "accelerometer" and gravity == "included" and own.gravity == "removed":
+        if modality == "accelerometer" and gravity == "included" and mapping.gravity == "removed":
             modality = "linear_accelerometer"
         if modality in sensors:
             return None
-        gravity = gravity or (own.gravity if modality == "accelerometer" else None)
+        gravity = gravity or (mapping.gravity if modality == "accelerometer" else None)
         sensors[modality] = sensor.model_copy(update={"modality": modality, "file": word})
         reasons[modality] = f"{found.reasons[sensor.modality]}; in the file called {word}"
     order = [modality for modality in MODALITY_CHANNELS if modality in sensors]

@@ -91,10 +91,12 @@ def find_sensors(numeric: Mapping[str, Values], rate_hz: float, by_file: str) ->
     by_file : the sensor that the name of the file says, "" for none.
     """
     axes = _named_axes(numeric, rate_hz) or _axes_in_order(numeric, rate_hz)
-    axes.sort(key=lambda own: own.gravity.plausible_unit is None)  # those that hold gravity are the most certain
+    axes.sort(
+        key=lambda candidate: candidate.gravity.plausible_unit is None
+    )  # those that hold gravity are the most certain
     identities: list[_Identity] = []
-    for own in axes:
-        if identity := _identify(own, by_file, is_first=not identities):
+    for candidate in axes:
+        if identity := _identify(candidate, by_file, is_first=not identities):
             identities.append(identity)
     kinds = [identity.kind for identity in identities]
     if "accelerometer" not in kinds:  # what the phone calls linear is all the acceleration there is

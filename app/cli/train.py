@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from typing import IO, Any, cast
+from collections.abc import Callable, Sequence
+from typing import IO, Any, TypeAlias, get_args
 
 import click
 
@@ -13,8 +13,9 @@ from app.cli.output import json_option, print_json, reports_errors
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.evaluation.types import Protocol
 from app.har.progress import Event, Stage
-from app.har.training.config import TrainConfig
+from app.har.training.config import TrainConfig, help_on, limits
 
+Decorator: TypeAlias = Callable[[Callable[..., None]], Callable[..., None]]
 MODELS_HELP = "Comma-separated; the models are listed below."
 MODELS_LIST = "\b\nModels:\n" + "\n".join(f"  {name:<22}{info.about}" for name, info in CATALOGUE.items())
 
@@ -23,21 +24,37 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-def _signal_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what decides the windows that are learnt from; the command gets it by the names of TrainConfig."""
-    for option in (
-        click.option("--rotation-augmentation", is_flag=True, help="Also learn from copies of turned devices."),
-        click.option("--separate-gravity", is_flag=True, help="Train without gravity on data that have it."),
-        click.option("--gap", "gap_s", default=TrainConfig.gap_s, help="Longest hole to bridge in a recording, s."),
-        click.option("--low-pass", "low_pass_hz", type=float, help="Cut-off in Hz of a noise filter; default none."),
-        click.option("--overlap", default=TrainConfig.overlap, help="Of windows, 0 to 0.9."),
+def _setting(option: str, name: str, kind: type[click.IntRange | click.FloatRange], **more: Any) -> Decorator:
+    """Return an option for a setting of TrainConfig, with its bounds, default and text."""
+    defaults = {"default": getattr(TrainConfig, name), "show_default": True}
+    return click.option(option, name, type=kind(*limits(name)), help=help_on(name), **{**defaults, **more})
+
+
+def _settings(models: Sequence[str]) -> Decorator:
+    """Add the options of every training; the command gets them by the names of TrainConfig, and the data set's name."""
+    options = (
+        click.option("--dataset", required=True, help="Name of a data set (flask datasets list)."),
         click.option(
-            "--window-length", "window_length_s", default=TrainConfig.window_length_s, show_default=True,
-            help="Seconds that get one answer.",
+            "--protocol", type=click.Choice(get_args(Protocol)), default=TrainConfig.protocol, show_default=True,
+            help="random: the paper's stratified 80/20; subject: tested on people never seen in training.",
         ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+        click.option("--models", default=",".join(models), show_default=True, callback=_names, help=MODELS_HELP),
+        _setting("--seed", "seed", click.IntRange),
+        _setting("--epochs", "epochs", click.IntRange),
+        _setting("--window-length", "window_length_s", click.FloatRange),
+        _setting("--overlap", "overlap", click.FloatRange),
+        _setting("--low-pass", "low_pass_hz", click.FloatRange),
+        _setting("--gap", "gap_s", click.FloatRange),
+        click.option("--separate-gravity", is_flag=True, help=help_on("separate_gravity")),
+        click.option("--rotation-augmentation", is_flag=True, help=help_on("rotation_augmentation")),
+    )  # fmt: skip
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def _show(event: Event) -> None:
@@ -53,37 +70,16 @@ def _show(event: Event) -> None:
 
 
 @click.command(epilog=MODELS_LIST)
-@click.option("--dataset", required=True, help="Name of a data set (flask datasets list).")
-@click.option(
-    "--protocol",
-    type=click.Choice(["random", "subject"]),
-    default="subject",
-    show_default=True,
-    help="random: the paper's stratified 80/20; subject: tested on people never seen in training.",
-)
-@click.option("--models", default=",".join(TrainConfig.models), show_default=True, callback=_names, help=MODELS_HELP)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--epochs", type=int, help="Training passes of each network (default: its own).")
-@_signal_options
+@_settings(TrainConfig.models)
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the default model.")
 @json_option
 @reports_errors
-def train(
-    dataset: str,
-    protocol: str,
-    models: tuple[str, ...],
-    seed: int,
-    epochs: int | None,
-    promote: bool,
-    as_json: bool,
-    **signal: Any,
-) -> None:
+def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
     """Train and compare models on a data set."""
     from app.har.training.results import METRIC_NAMES, flat_metrics
     from app.services.models import model_versions, training
 
-    config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, **signal)
-    run = training.train(dataset, config, on_event=_show)
+    run = training.train(dataset, TrainConfig(**settings), on_event=_show)
     _end_unless_finished(run)
     version = run.result.get("model_version")
     if promote and version:
@@ -122,25 +118,18 @@ def _print_table(scores: dict[str, Any]) -> None:
 
 
 @click.command(epilog=MODELS_LIST)
-@click.option("--dataset", required=True, help="Name of a data set.")
-@click.option("--models", default="elm-gru-am,random-forest", show_default=True, callback=_names, help=MODELS_HELP)
-@click.option("--protocol", type=click.Choice(["random", "subject"]), default="subject", show_default=True)
-@click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 20))
-@click.option("--seed", default=0, show_default=True)
-@click.option("--epochs", type=int, help="Training passes of each network.")
-@_signal_options
-@click.option("--json", "file", type=click.File("w", encoding="utf-8"), help="Write all of it here; - is stdout.")
+@_settings(("elm-gru-am", "random-forest"))
+@_setting("--folds", "folds", click.IntRange, default=5)
+@click.option(
+    "--json",
+    "file",
+    type=click.File("w", encoding="utf-8"),
+    is_flag=False,
+    flag_value="-",
+    help="Print one JSON document and nothing else; with a file's name, write it there.",
+)
 @reports_errors
-def evaluate(
-    dataset: str,
-    models: tuple[str, ...],
-    protocol: str,
-    folds: int,
-    seed: int,
-    epochs: int | None,
-    file: IO[str] | None,
-    **signal: Any,
-) -> None:
+def evaluate(dataset: str, file: IO[str] | None, **settings: Any) -> None:
     """Cross-validate models on a data set, the first against the others.
 
     Nothing is stored as a model.
@@ -148,8 +137,7 @@ def evaluate(
     from app.har.training.results import over_folds
     from app.services.models import training
 
-    config = TrainConfig(models, cast(Protocol, protocol), seed, epochs, folds=folds, **signal)
-    run = training.train(dataset, config, on_event=_show)
+    run = training.train(dataset, TrainConfig(**settings), on_event=_show)
     _end_unless_finished(run)
     scores = over_folds(run.result)
     shared = ("comparisons", "folds", "activities", "config", "data", "environment")

@@ -33,3 +33,11 @@ class InsufficientData(HarError):
 
 class ModelIntegrityError(HarError):
     """A stored model's files are missing, changed, or of another format."""
+
+
+class InvalidSetting(HarError):
+    """A setting of a training is wrong; ``setting`` says which."""
+
+    def __init__(self, message: str, setting: str) -> None:
+        super().__init__(message)
+        self.setting = setting

@@ -51,7 +51,7 @@ def test_evaluate_scores_every_fold_of_people(example: Flask, tmp_path: Path) ->
     assert not tested[0] & tested[1]
     assert len(tested[0] | tested[1]) == 10
     assert model_versions.list_versions() == []
-    alone = example.test_cli_runner().invoke(args=[*arguments, "-"])
+    alone = example.test_cli_runner().invoke(args=arguments)
     assert json.loads(alone.stdout)["models"]["decision-tree"]["f1"] == tree["f1"]
 
 
@@ -68,7 +68,7 @@ def test_the_help_says_what_each_model_is(app: Flask, command: str) -> None:
         (["--dataset", "no-such-data"], "no-such-data"),
         (["--dataset", EXAMPLE, "--models", "svm2000"], "svm2000"),
         (["--dataset", EXAMPLE, "--models", ""], "Choose models"),
-        (["--dataset", EXAMPLE, "--epochs", "0"], "between 1 and 1000"),
+        (["--dataset", EXAMPLE, "--protocol", "random", "--overlap", "0.5"], "share samples"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_on_stderr(example: Flask, arguments: list[str], message: str) -> None:
@@ -77,3 +77,22 @@ def test_what_cannot_be_trained_is_one_line_on_stderr(example: Flask, arguments:
     assert result.stdout == ""
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("train", "--epochs", "0"),
+        ("train", "--seed", "-1"),
+        ("evaluate", "--folds", "21"),
+        ("evaluate", "--overlap", "0.95"),
+        ("train", "--window-length", "61"),
+        ("train", "--low-pass", "0"),
+        ("train", "--gap", "1.5"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_with_the_bounds(app: Flask, command: str, option: str, value: str) -> None:
+    result = app.test_cli_runner().invoke(args=[command, "--dataset", EXAMPLE, option, value])
+    assert result.exit_code == 2
+    assert f"'{option}': {float(value):g}" in result.stderr.replace(".0 is", " is")
+    assert "is not in the range" in result.stderr

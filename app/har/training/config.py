@@ -1,25 +1,113 @@
-"""What a training is asked to do."""
+"""What a training is asked to do, within which bounds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, get_type_hints
 
+from annotated_types import Interval  # pydantic reads it; importing pydantic itself would slow down every start
+from typing_extensions import Doc
+
+from app.har.classifiers.catalogue import CATALOGUE
+from app.har.errors import InvalidSetting
 from app.har.evaluation.types import Protocol
+from app.har.signals.clocks import MAX_GAP_S
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides a training run besides the data."""
+    """Everything that decides a training run besides the data.
+
+    The bounds and texts here are those of the page and of the command line; `validated` checks settings against them.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     models: tuple[str, ...] = ("elm-gru-am", "random-forest", "lstm", "cnn")
     protocol: Protocol = "subject"
-    seed: int = 0
-    epochs: int | None = None  # None: each model's own default
-    test_fraction: float = 0.2
-    folds: int | None = None  # test on every window once, in so many folds, instead of on one part
-    window_length_s: float = 3.0
-    overlap: float = 0.0
-    low_pass_hz: float | None = None  # see filters.Preparation, here and below
-    separate_gravity: bool = False
-    gap_s: float = 0.5
-    rotation_augmentation: bool = False  # see classifier.ModelConfig
+    seed: Annotated[
+        int,
+        Interval(ge=0, le=2**31 - 1),
+        Doc("The same seed on the same data gives the same split and starting weights."),
+    ] = 0
+    epochs: Annotated[
+        int | None,
+        Interval(ge=1, le=1000),
+        Doc("Training passes over the data; each network has a default."),
+    ] = None
+    test_fraction: Annotated[float, Interval(ge=0.01, le=0.99)] = 0.2
+    folds: Annotated[
+        int | None, Interval(ge=2, le=20), Doc("Test every window once, in this many trainings, and keep no model.")
+    ] = None
+    window_length_s: Annotated[float, Interval(ge=0.5, le=60), Doc("The length of signal that gets one answer.")] = 3.0
+    overlap: Annotated[
+        float,
+        Interval(ge=0, le=0.9),
+        Doc("More than 0 gives more windows to train on. Only for the protocol by subject."),
+    ] = 0.0
+    low_pass_hz: Annotated[
+        float | None,
+        Interval(ge=0.1, le=500),
+        Doc("Removes faster movement as noise, also from recordings to be recognised; by default, no filter."),
+    ] = None
+    separate_gravity: Annotated[
+        bool, Doc("If the data include gravity, it is estimated by a low-pass filter at 0.3 Hz and subtracted.")
+    ] = False
+    gap_s: Annotated[
+        float,
+        Interval(ge=0.1, le=MAX_GAP_S),
+        Doc("A recording to be recognised is split at longer gaps, so that no window crosses them."),
+    ] = 0.5
+    rotation_augmentation: Annotated[
+        bool,
+        Doc(
+            "ELM-GRU-AM also learns from rotated copies: slightly less accurate if all devices are worn the same way, "
+            "far more accurate if not."
+        ),
+    ] = False
+
+
+def limits(setting: str) -> tuple[Any, Any]:
+    """Return the least and the largest value of a setting, None and None where it has no bounds."""
+    intervals = [about for about in _annotations(setting) if isinstance(about, Interval)]
+    return (intervals[0].ge, intervals[0].le) if intervals else (None, None)
+
+
+def help_on(setting: str) -> str:
+    """Return what a person should know about a setting."""
+    return next(about.documentation for about in _annotations(setting) if isinstance(about, Doc))
+
+
+def _annotations(setting: str) -> tuple[Any, ...]:
+    return tuple(getattr(get_type_hints(TrainConfig, include_extras=True).get(setting), "__metadata__", ()))
+
+
+def validated(settings: Mapping[str, Any]) -> TrainConfig:
+    """Return settings, as Python or JSON holds them, as a configuration.
+
+    Raises
+    ------
+    InvalidSetting : unknown, of another type, out of bounds, or at odds with another.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        config = TypeAdapter(TrainConfig).validate_python(settings)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        setting = str(fault["loc"][0])
+        low, high = limits(setting)
+        expected = fault["msg"] if low is None else f"must be between {low} and {high}"
+        raise InvalidSetting(f"{setting}: {expected}; found {fault['input']!r}.", setting) from error
+    unknown = [name for name in config.models if name not in CATALOGUE]
+    if unknown or not config.models:
+        found = ", ".join(unknown) or "none"
+        raise InvalidSetting(f"Choose models among {', '.join(CATALOGUE)}; found {found}.", "models")
+    if config.protocol == "random" and config.overlap:
+        raise InvalidSetting(
+            "Overlapping windows share samples, so a random split would test on what was trained on. "
+            "Set the overlap to 0 or split by subject.",
+            "overlap",
+        )
+    return config

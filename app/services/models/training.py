@@ -25,11 +25,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.extensions import db
-from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
-from app.har.errors import HarError
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
-from app.har.signals.clocks import MAX_GAP_S
-from app.har.training.config import TrainConfig
+from app.har.training.config import TrainConfig, validated
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.models import model_versions
@@ -74,7 +73,10 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
     Invalid, NotFound
         The configuration or the data set.
     """
-    _validate(config)
+    try:
+        config = validated(asdict(config))
+    except InvalidSetting as error:
+        raise Invalid(str(error), error.setting) from error
     dataset = _usable(library.get(dataset_name), config)
     lock = _lock()
     try:
@@ -102,33 +104,6 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
             _give_up(run_id, error)
         lock.release()
         raise
-
-
-def _validate(config: TrainConfig) -> None:
-    unknown = [name for name in config.models if name not in CATALOGUE]
-    if unknown or not config.models:
-        found = ", ".join(unknown) or "none"
-        raise Invalid(f"Choose models among {', '.join(CATALOGUE)}; found {found}.", "models")
-    if config.epochs is not None and not 1 <= config.epochs <= 1000:
-        raise Invalid(f"Epochs must be between 1 and 1000; found {config.epochs}.", "epochs")
-    if not 0.5 <= config.window_length_s <= 60:
-        raise Invalid(f"A window must be 0.5 to 60 seconds long; found {config.window_length_s}.", "window_length_s")
-    if not 0 <= config.overlap <= 0.9:
-        raise Invalid(f"The overlap must be between 0 and 0.9; found {config.overlap}.", "overlap")
-    if config.low_pass_hz is not None and not config.low_pass_hz > 0:
-        raise Invalid(f"A low-pass filter needs a cut-off above 0 Hz; found {config.low_pass_hz}.", "low_pass_hz")
-    if not 0.1 <= config.gap_s <= MAX_GAP_S:
-        raise Invalid(f"Holes of 0.1 to {MAX_GAP_S:g} s can be bridged; found {config.gap_s}.", "gap_s")
-    if config.folds is not None and not 2 <= config.folds <= 20:
-        raise Invalid(f"There must be 2 to 20 folds, or none; found {config.folds}.", "folds")
-    if not 0 <= config.seed < 2**31:
-        raise Invalid(f"The seed must be between 0 and {2**31 - 1}; found {config.seed}.", "seed")
-    if config.protocol == "random" and config.overlap:
-        raise Invalid(
-            "Overlapping windows share samples, so a random split would test on what was trained on. "
-            "Set the overlap to 0 or split by subject.",
-            "overlap",
-        )
 
 
 def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:

@@ -50,10 +50,10 @@ def main() -> int:
 def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     emit({"stage": Stage.STARTING})
     from app.har.datasets.store import open_store
-    from app.har.training.config import TrainConfig
+    from app.har.training.config import validated
     from app.har.training.experiment import run_experiment
 
-    config = TrainConfig(**{**job["config"], "models": tuple(job["config"]["models"])})
+    config = validated(job["config"])
     output = folder / "output"
     output.mkdir()
     signals = open_store(Path(job["store"])).signals

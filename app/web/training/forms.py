@@ -17,8 +17,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.har.classifiers.catalogue import CATALOGUE
-from app.har.signals.clocks import MAX_GAP_S
-from app.har.training.config import TrainConfig
+from app.har.training.config import TrainConfig, help_on, limits
 from app.services.models import model_versions
 
 PROTOCOLS = {
@@ -60,52 +59,44 @@ class TrainForm(FlaskForm):
     )
     epochs = IntegerField(
         "Epochs",
-        validators=[Optional(), NumberRange(1, 1000)],
-        description="Training passes over the data. Leave empty to use each network's default.",
+        validators=[Optional(), NumberRange(*limits("epochs"))],
+        description=help_on("epochs"),
     )
     window_length_s = DecimalField(
         "Window length (s)",
         places=None,
         default=TrainConfig.window_length_s,
-        validators=[InputRequired(), NumberRange(0.5, 60)],
-        description="The length of signal that gets one answer.",
+        validators=[InputRequired(), NumberRange(*limits("window_length_s"))],
+        description=help_on("window_length_s"),
     )
     overlap = DecimalField(
-        "Overlap of windows (0 to 0.9)",
+        "Overlap of windows ({} to {})".format(*limits("overlap")),
         places=None,
         default=TrainConfig.overlap,
-        validators=[InputRequired(), NumberRange(0, 0.9)],
-        description="More than 0 gives more windows to train on. Only for the protocol by subject.",
+        validators=[InputRequired(), NumberRange(*limits("overlap"))],
+        description=help_on("overlap"),
     )
     seed = IntegerField(
         "Seed",
         default=TrainConfig.seed,
-        validators=[InputRequired(), NumberRange(0, 2**31 - 1)],
-        description="The same seed on the same data gives the same split and starting weights.",
+        validators=[InputRequired(), NumberRange(*limits("seed"))],
+        description=help_on("seed"),
     )
     low_pass_hz = DecimalField(
         "Low-pass filter (Hz)",
         places=None,
-        validators=[Optional(), NumberRange(0.1, 500)],
-        description="Removes faster movement as noise, also from recordings to be recognised. "
-        "Leave empty for no filter.",
+        validators=[Optional(), NumberRange(*limits("low_pass_hz"))],
+        description=help_on("low_pass_hz"),
     )
     gap_s = DecimalField(
         "Longest gap to fill (s)",
         places=None,
         default=TrainConfig.gap_s,
-        validators=[Optional(), NumberRange(0.1, MAX_GAP_S)],
-        description="A recording to be recognised is split at longer gaps, so that no window crosses them.",
+        validators=[Optional(), NumberRange(*limits("gap_s"))],
+        description=help_on("gap_s"),
     )
-    separate_gravity = BooleanField(
-        "Train without gravity",
-        description="If the data include gravity, it is estimated by a low-pass filter at 0.3 Hz and subtracted.",
-    )
-    rotation_augmentation = BooleanField(
-        "Any device orientation",
-        description="ELM-GRU-AM also learns from rotated copies: slightly less accurate if all devices are worn the "
-        "same way, far more accurate if not.",
-    )
+    separate_gravity = BooleanField("Train without gravity", description=help_on("separate_gravity"))
+    rotation_augmentation = BooleanField("Any device orientation", description=help_on("rotation_augmentation"))
     submit = SubmitField("Start training")
 
     def config(self) -> TrainConfig:

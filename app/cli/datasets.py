@@ -1,4 +1,4 @@
-"""``flask datasets add|list|info|remove``."""
+"""``flask datasets add|list|info|rename|remove``."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from app.services.datasets import library as service
 if TYPE_CHECKING:
     from app.tables import Dataset
 
-datasets = AppGroup("datasets", help="Add, list, inspect and remove data sets.")
+datasets = AppGroup("datasets", help="Add, list, inspect, rename and remove data sets.")
 
 
 @datasets.command()
 @click.argument("name")
 @click.argument("path")
 @click.option(
+    "--description",
     "--spec",
+    "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML that says where labels and subjects of your own recordings come from; see docs/GUIDE.md.",
 )
 @json_option
 @reports_errors
-def add(name: str, path: str, spec: Path | None, as_json: bool) -> None:
+def add(name: str, path: str, file: Path | None, as_json: bool) -> None:
     """Add what is at PATH (a folder, a zip archive, a CSV file or the word embedded-example) as the data set NAME."""
     from app.har.datasets.description import Description
 
-    description = Description.from_yaml(text_of(spec), spec.name) if spec else None
+    description = Description.from_yaml(text_of(file), file.name) if file else None
     dataset = service.add(name, service.path_from_text(path), on_event=_progress(), description=description)
     if as_json:
         print_json(_document(dataset))
@@ -74,6 +76,20 @@ def info(name: str, as_json: bool) -> None:
     for activity, windows in summary["activities"].items():
         click.echo(f"  {activity}: {windows:,} windows")
     _print_problems(dataset)
+
+
+@datasets.command()
+@click.argument("name")
+@click.argument("new_name")
+@json_option
+@reports_errors
+def rename(name: str, new_name: str, as_json: bool) -> None:
+    """Give the data set NAME the name NEW_NAME; models made from it keep theirs."""
+    dataset = service.rename(name, new_name)
+    if as_json:
+        print_json(_document(dataset))
+    else:
+        click.echo(f"Renamed {name} to {dataset.name}.")
 
 
 @datasets.command()

@@ -1,4 +1,4 @@
-"""``flask models``: list, look at and promote trained models."""
+"""``flask models list|info|promote|delete``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, print_json, reports_errors
 
-models = AppGroup("models", help="List, inspect and promote trained models.")
+models = AppGroup("models", help="List, inspect, promote and delete trained models.")
 
 
 @models.command("list")
@@ -64,6 +64,21 @@ def promote_model(name: str, as_json: bool) -> None:
         print_json(model_versions.as_dict(version))
         return
     click.echo(f"{version.label} is now the default model.")
+
+
+@models.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@reports_errors
+def delete_model(name: str, yes: bool) -> None:
+    """Delete a model and its files; results made with it stay."""
+    from app.services.models import model_versions
+
+    label = model_versions.get(name).label
+    if not yes:
+        click.confirm(f"Delete the model {label}?", abort=True)
+    model_versions.delete(label)
+    click.echo(f"Deleted {label}.")
 
 
 def _scores(metrics: dict[str, object]) -> dict[str, float | None]:

@@ -57,6 +57,17 @@ def test_list_is_a_json_list(app: Flask, archive: str) -> None:
     assert [each["name"] for each in json.loads(run(app, "list", "--json").stdout)] == ["small"]
 
 
+def test_rename_keeps_everything_but_the_name(app: Flask, small: Dataset, archive: str) -> None:
+    before = json.loads(run(app, "info", "small", "--json").stdout)
+    assert run(app, "rename", "small", "walks").stdout == "Renamed small to walks.\n"
+    assert json.loads(run(app, "info", "walks", "--json").stdout) == before | {"name": "walks"}
+    run(app, "info", "small", status=1)
+    run(app, "add", "small", archive)
+    refused = run(app, "rename", "small", "walks", status=1)
+    assert "There is already a data set called “walks”" in refused.stderr
+    assert "A name must have" in run(app, "rename", "small", "My walks", status=1).stderr
+
+
 def test_remove_asks_unless_told_not_to(app: Flask, small: Dataset) -> None:
     run(app, "remove", "small", answer="n\n", status=1)
     run(app, "info", "small")
@@ -70,6 +81,7 @@ def test_remove_asks_unless_told_not_to(app: Flask, small: Dataset) -> None:
         (["add", "Bad Name", "x"], "A name must have 1 to 64"),
         (["add", "gone", "/no/such/file.zip"], "no such file or folder"),
         (["info", "gone"], "There is no data set called “gone”"),
+        (["rename", "gone", "here"], "There is no data set called “gone”"),
         (["remove", "gone", "--yes"], "There is no data set called “gone”"),
     ],
 )
@@ -99,7 +111,7 @@ def own(tmp_path: Path) -> str:
 
 def test_own_recordings_are_added_by_a_description(app: Flask, own: str, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(SPEC)
-    document = json.loads(run(app, "add", "own", own, "--spec", str(tmp_path / "own.yaml"), "--json").stdout)
+    document = json.loads(run(app, "add", "own", own, "--description", str(tmp_path / "own.yaml"), "--json").stdout)
     assert (document["recordings"], document["subjects"], set(document["activities"])) == (4, 2, {"Walk", "Run"})
     assert document["format_title"] == "Own recordings"
 

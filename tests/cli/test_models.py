@@ -70,3 +70,14 @@ def test_a_model_that_does_not_exist_is_one_line_on_stderr(app: Flask, command: 
     assert result.stdout == ""
     assert "There is no model 'nobody/7'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_models_delete_asks_and_leaves_the_default_model(app: Flask, versions: list[ModelVersion]) -> None:
+    model_versions.promote("lab/1")
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=["models", "delete", "clinic"], input="n\n").exit_code == 1
+    assert runner.invoke(args=["models", "delete", "clinic", "--yes"]).stdout == "Deleted clinic/1.\n"
+    refused = runner.invoke(args=["models", "delete", "lab/1", "--yes"])
+    assert refused.exit_code == 1
+    assert "lab/1 is the default model" in refused.stderr
+    assert [version.label for version in model_versions.list_versions()] == ["lab/1"]

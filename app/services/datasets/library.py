@@ -148,6 +148,18 @@ def _open(folder: Path) -> Store:
     return open_store(folder)
 
 
+def rename(name: str, new_name: str) -> Dataset:
+    """Give a data set another name; models and results that were made from it keep the name that it had."""
+    dataset = get(name)
+    check_name(new_name)
+    try:
+        with transaction():
+            dataset.name = new_name
+    except IntegrityError as error:
+        raise _name_taken(new_name) from error
+    return dataset
+
+
 def remove(name: str) -> None:
     """Remove a data set and its store; results of trainings on it stay."""
     dataset = get(name)

@@ -11,9 +11,7 @@ from app.har.signals.types import Gravity
 from app.har.windows import WindowSet
 
 
-def windows_for(
-    channels: tuple[str, ...], n_timesteps: int, rate_hz: float, gravity: Gravity, n: int = 12
-) -> WindowSet:
+def windows_for(channels: tuple[str, ...], n_timesteps: int, rate_hz: float, gravity: Gravity) -> WindowSet:
     """Return made-up windows: oscillations of all sizes and rates, one sensor missing in the last of them."""
     n, random = 12, np.random.RandomState(20)
     time_s = np.arange(n_timesteps) / rate_hz

@@ -37,7 +37,7 @@ MAKE: dict[str, Callable[[], Classifier]] = {
     "plain-elm": lambda: PlainELM(n_nodes=20),
 }
 STAGES = {
-    catalogue.OWN: [Stage.FEATURES, Stage.SELECTION, Stage.HEAD, Stage.NETWORK, Stage.CALIBRATION],
+    catalogue.KINELAB: [Stage.FEATURES, Stage.SELECTION, Stage.HEAD, Stage.NETWORK, Stage.CALIBRATION],
     catalogue.FEATURES: [Stage.FEATURES, Stage.LEARNING],
     catalogue.NETWORKS: [Stage.NETWORK],
 }

@@ -1,4 +1,4 @@
-"""What every model is to the rest of the program."""
+"""What every model offers to the rest of the program."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WindowFormat:
 
 
 class Classifier(ABC):
-    """What every model is to the rest: it learns from windows and gives each window's activity a probability.
+    """A model: it learns from windows, and gives each activity a probability in each window.
 
     As in scikit-learn, a constructor only keeps its parameters; what `fit` learns is in attributes whose names end in
     an underscore, declared in the class, and a model that was not fitted has none of them.
@@ -88,21 +88,16 @@ class Classifier(ABC):
 
         Parameters
         ----------
-        windows
-            Labelled; they are left as they are.
-        epochs
-            Most passes over the data; default None, which leaves it to the model. A model without epochs ignores it.
-        seed
-            Of everything random; default 0.
-        on_event
-            Gets the stages as they begin and, of networks, every epoch's figures; default: nobody does.
+        windows : labelled; they are left as they are.
+        epochs : the most passes over the data; default None, the model's usual number. A model that has no epochs
+            ignores it.
+        seed : for everything that is drawn at random; default 0.
+        on_event : receives each stage as it begins and, from networks, each epoch's figures; default: ignored.
 
         Raises
         ------
-        InsufficientData
-            When there is one activity, or an activity of one window.
-        UnusableRecording
-            When a value is missing or infinite.
+        InsufficientData : there is only one activity, or only one window of an activity.
+        UnusableRecording : a value is missing or infinite.
         """
         check_trainable(windows)
         self._check_values(windows)
@@ -114,7 +109,7 @@ class Classifier(ABC):
         try:
             self._fit(windows, epochs, seed, report)
         except BaseException:
-            del self.format_  # whoever stopped it has no model
+            del self.format_  # a fit that was stopped leaves no model
             raise
         return self
 
@@ -123,8 +118,8 @@ class Classifier(ABC):
 
         Raises
         ------
-        UnusableRecording
-            When the windows have other channels, another rate, length or handling of gravity than those learnt from.
+        UnusableRecording : the channels, the rate, the length or the handling of gravity are not those of the windows
+            learnt from.
         """
         self._check(windows)
         if not len(windows):
@@ -166,7 +161,7 @@ class Classifier(ABC):
         self._check_values(windows)
 
     def _check_answer(self, probabilities: FloatArray) -> None:
-        """Let no answer out that is no number; what makes one should have been kept out before."""
+        """Refuse to return an answer that is not a number; whatever causes one should have been refused before."""
         if wrong := np.count_nonzero(~np.isfinite(probabilities).all(axis=1)):
             raise UnusableRecording(
                 f"The model's answer is not a number for {wrong:,} of {len(probabilities):,} windows; the signal holds "

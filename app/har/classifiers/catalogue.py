@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DEPLOYABLE_MODEL = "elm-gru-am"  # the one that becomes a version that people use; the others are there to compare
-OWN = "Kinelab's own"
+KINELAB = "Kinelab's own"
 FEATURES = "On features of the window: seconds"
 NETWORKS = "Networks on the raw signal: minutes"
 
@@ -24,7 +24,7 @@ CATALOGUE = {
     DEPLOYABLE_MODEL: ModelInfo(
         "ELM-GRU-AM",
         "Selected features, GRU, attention and extreme learning machine: the model that is kept.",
-        OWN,
+        KINELAB,
         1.0,
     ),
     "random-forest": ModelInfo("Random Forest", "300 trees that vote.", FEATURES, 0.4),

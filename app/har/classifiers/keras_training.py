@@ -37,7 +37,7 @@ def tensorflow_quietly() -> Any:
                 os.dup2(nowhere.fileno(), 2)
             import tensorflow as tf
 
-            tf.config.list_physical_devices("GPU")  # what it has to say about devices, it says now
+            tf.config.list_physical_devices("GPU")  # whatever it prints about devices, it prints now
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
@@ -50,19 +50,18 @@ class Training:
     """The training of a network's ``activity`` output, in one stage or several; compiled once, which takes seconds.
 
     In each stage the learning rate rises in the first epoch and then falls along a cosine to nothing. Training to the
-    end of that beats stopping at the lowest held-out loss: the loss rises early, when the network grows too sure of
-    people it has not seen, while its accuracy on them still improves. How sure it may be is settled by calibration.
+    end of that beats stopping at the lowest held-out loss: the loss rises early, when the network grows too confident
+    about people it has not seen, while its accuracy on them still improves. Calibration decides how confident it may
+    be.
 
     Parameters
     ----------
-    model
-        With an output named ``activity``; trained in place.
-    epochs
-        Of all stages together, for the progress reports.
-    dropout
-        Share of the windows from which a sensor is taken away in training, through the model's input ``present``.
-    batch
-        Windows a step; fewer where that would leave an epoch under 32 steps.
+    model : with an output named ``activity``; trained in place.
+    epochs : of all stages together, for the progress reports.
+    seed : for the order of the windows, and for dropout.
+    on_event : receives each epoch's figures.
+    dropout : share of the windows that lose a sensor in training, through the model's input ``present``; default 0.
+    batch : windows in a step; fewer where an epoch would have under 32 steps. Default `BATCH`.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class Training:
             self._optimizer.apply(gradients, model.trainable_variables)
             return loss, _share_right(probabilities, y)
 
-        # Keras's own `fit` traces a step twice, which takes longer than many of our trainings.
+        # Keras's own `fit` traces a step twice, which takes longer than many trainings here.
         signature = [_specification(model.input), tf.TensorSpec((None, len(self._one_hot)), tf.float32)]
         self._step = tf.function(step, input_signature=signature, autograph=False)
 

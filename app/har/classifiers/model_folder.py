@@ -61,8 +61,7 @@ def verify(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ModelIntegrityError
-        When a file is missing, was changed, or is of another format; the message names the file.
+    ModelIntegrityError : a file is missing, was changed, or is of another format; the message names the file.
     """
     try:
         manifest: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))

@@ -31,12 +31,11 @@ MODELS: dict[str, type[Classifier]] = {  # in the order of `catalogue`, which sa
 
 
 def make_classifier(name: str, options: Mapping[str, Any] | None = None) -> Classifier:
-    """Return a new, unfitted model; ``options`` are fields of `ModelConfig`, and only ELM-GRU-AM has any.
+    """Return a new, unfitted model; ``options`` are fields of `ModelConfig`, which only ELM-GRU-AM has.
 
     Raises
     ------
-    ValueError
-        When there is no model of that name, or an option is unknown.
+    ValueError : there is no model of that name, or an option is unknown.
     """
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}; known are {', '.join(MODELS)}.")

@@ -13,11 +13,11 @@ from app.har.types import FloatArray
 
 @dataclass(frozen=True)
 class Recognition:
-    """What the model says of windows, and what it said it from."""
+    """What the model recognised in windows, and what it based this on."""
 
     probabilities: FloatArray  # (n, n_activities)
     time_attention: FloatArray  # (n, n_frames), rows sum to 1
-    sensor_attention: FloatArray  # (n, n_sensors), rows sum to 1; 0 for what was not listened to
+    sensor_attention: FloatArray  # (n, n_sensors), rows sum to 1; 0 for a sensor that was left out
     embedding: FloatArray  # (n, units)
     novelty: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
     unseen_orientation: NDArray[np.bool_]  # (n, n_sensors): gravity points to where it never did in training

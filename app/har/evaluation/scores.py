@@ -1,4 +1,4 @@
-"""What a model scored, and how sure one may be of it."""
+"""What a model scored, and how certain that is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.har.windows import WindowSet
 BINS = 15
 DRAWS = 1000
 THRESHOLDS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of confidence
-MIN_SUBJECTS = 3  # with fewer, subjects cannot be drawn again and windows are: the interval is then too narrow
+MIN_SUBJECTS = 3  # with fewer, windows are drawn in place of subjects, and the interval is too narrow
 
 
 def evaluate(
@@ -35,8 +35,10 @@ def evaluate(
 
     Parameters
     ----------
-    proba : (n_windows, n_activities)
-        Columns in the order of ``windows_test.activities``.
+    proba : (n_windows, n_activities), columns in the order of ``windows_test.activities``.
+    fit_seconds : that the model took to learn.
+    predict_seconds : that the model took for these windows.
+    seed : for the bootstrap; default 0.
     """
     n = len(windows_test.activities)
     if proba.shape != (len(windows_test), n):
@@ -95,8 +97,8 @@ def compare(windows_test: WindowSet, probabilities: Mapping[str, FloatArray], se
 
     Parameters
     ----------
-    probabilities
-        By model, (n_windows, n_activities) each, of the same windows.
+    probabilities : by model, (n_windows, n_activities) each, of the same windows.
+    seed : for the bootstrap; default 0.
     """
     n = len(windows_test.activities)
     scores = {}
@@ -131,7 +133,7 @@ def calibration_error(proba: FloatArray, y: IntArray, n_bins: int = BINS) -> flo
     Guo et al. (2017), On calibration of modern neural networks, ICML.
     """
     bins = reliability(proba, y, n_bins)
-    return sum(abs(own.accuracy - own.confidence) * own.windows for own in bins) / len(y)
+    return sum(abs(one.accuracy - one.confidence) * one.windows for one in bins) / len(y)
 
 
 def coverage(proba: FloatArray, y: IntArray) -> tuple[Coverage, ...]:
@@ -148,9 +150,9 @@ def coverage(proba: FloatArray, y: IntArray) -> tuple[Coverage, ...]:
 def _per_subject(windows: WindowSet, found: IntArray) -> tuple[SubjectMetrics, ...]:
     n, rows = len(windows.activities), []
     for subject in np.unique(windows.subjects):
-        own = windows.subjects == subject
-        accuracy, _, _, f1 = macro_scores(confusion_matrix(windows.y[own], found[own], n)[None])[0]
-        rows.append(SubjectMetrics(str(subject), float(accuracy), float(f1), int(own.sum())))
+        of_subject = windows.subjects == subject
+        accuracy, _, _, f1 = macro_scores(confusion_matrix(windows.y[of_subject], found[of_subject], n)[None])[0]
+        rows.append(SubjectMetrics(str(subject), float(accuracy), float(f1), int(of_subject.sum())))
     return tuple(sorted(rows, key=lambda row: row.accuracy))
 
 

@@ -18,16 +18,15 @@ def split_windows(windows: WindowSet, protocol: Protocol, seed: int = 0, test_fr
 
     Parameters
     ----------
-    protocol
-        ``random``: stratified by activity, windows of one recording may fall on both sides. ``subject``: no subject is
-        on both sides, and where the data allow it every activity is.
-    test_fraction
-        Share of the windows to test on; by subject it is met as nearly as whole subjects allow.
+    protocol : ``random``: stratified by activity, windows of one recording may fall on both sides. ``subject``: no
+        subject is on both sides, and every activity is, where the data allow it.
+    seed : for the draw; default 0.
+    test_fraction : share of the windows to test on; by subject it is met as nearly as whole subjects allow. Default
+        0.2.
 
     Raises
     ------
-    InsufficientData
-        When there is one activity, an activity of fewer than 2 windows, or (by subject) one subject.
+    InsufficientData : there is one activity, an activity of fewer than 2 windows, or (by subject) one subject.
     """
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must lie between 0 and 1, found {test_fraction}")
@@ -46,8 +45,8 @@ def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int
 
     Raises
     ------
-    InsufficientData
-        As `split_windows`, and when there are more folds than subjects (or, at random, than windows of an activity).
+    InsufficientData : as `split_windows`, and when there are more folds than subjects (or, at random, than windows of
+        an activity).
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -76,7 +75,7 @@ def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int
 def split_inner(windows: WindowSet, seed: int, fraction: float = 0.15) -> tuple[IntArray, IntArray]:
     """Divide training windows into a part to fit and a part to hold out: whole subjects when there are at least 4.
 
-    The held-out part decides how to combine a model's parts and how sure it may be. An activity of a single
+    The held-out part decides how to combine a model's parts and how confident it may be. An activity of a single
     window is only fitted.
     """
     if len(set(windows.subjects)) >= 4:

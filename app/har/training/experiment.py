@@ -61,29 +61,21 @@ def run_experiment(
 
     Parameters
     ----------
-    signals
-        The data set at its uniform rate.
-    config
-        Models, protocol, seed, epochs, window length, folds.
-    folder
-        An existing, empty folder. Gets ``metrics.json``, ``metrics.csv``, ``predictions.npz`` (test parts only),
+    signals : the data set at its uniform rate.
+    config : models, protocol, seed, epochs, window length, folds.
+    folder : an existing, empty folder. Gets ``metrics.json``, ``metrics.csv``, ``predictions.npz`` (test parts only),
         ``plots/*.png|svg`` and, when ELM-GRU-AM is trained on one split, ``model/``.
-    data
-        Name and fingerprint of the data set, written into the result and the model's manifest.
-    on_event
-        Gets progress events; default: nobody does.
-    plots
-        Draw them, which takes seconds; default True. A caller that only reads figures can do without.
+    data : name and fingerprint of the data set, written into the result and the model's manifest.
+    on_event : receives progress events; default: ignored.
+    plots : whether to draw them, which takes seconds; default True.
 
     Returns
     -------
-    Result
-        What metrics.json holds.
+    Result : what metrics.json holds.
 
     Raises
     ------
-    InsufficientData
-        The data set cannot be split as asked.
+    InsufficientData : the data set cannot be split as the configuration says.
     """
     on_event({"stage": Stage.WINDOWS})
     preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)

@@ -25,12 +25,9 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
 
     Parameters
     ----------
-    title : str
-        The model's or data set's name.
-    windows : WindowFormat
-        What the model was trained on.
-    result : mapping
-        ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training.
+    title : the model's or data set's name.
+    windows : what the model was trained on.
+    result : ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training.
     """
     metrics, split, config, data = (result[key] for key in ("metrics", "split", "config", "data"))
     protocol = split["protocol"]
@@ -95,14 +92,14 @@ def _by_people(per_subject: Sequence[Mapping[str, Any]]) -> list[str]:
     """Show how far people differ: the figures of a fifth of them at a time, where there are enough."""
     if len(per_subject) < 2:
         return []
-    groups = np.array_split(np.argsort([own["accuracy"] for own in per_subject]), min(5, len(per_subject)))
+    groups = np.array_split(np.argsort([one["accuracy"] for one in per_subject]), min(5, len(per_subject)))
     rows = []
     for number, group in enumerate(groups):
-        own = [per_subject[i] for i in group]
-        weights = [one["windows"] for one in own]
-        accuracy = np.average([one["accuracy"] for one in own], weights=weights)
+        members = [per_subject[i] for i in group]
+        weights = [one["windows"] for one in members]
+        accuracy = np.average([one["accuracy"] for one in members], weights=weights)
         name = "worst recognised" if number == 0 else "best recognised" if number == len(groups) - 1 else ""
-        rows.append((name, str(len(own)), f"{accuracy:.3f}", f"{sum(weights):,}"))
+        rows.append((name, str(len(members)), f"{accuracy:.3f}", f"{sum(weights):,}"))
     return ["People differ:", _table(("Group", "People", "Accuracy", "Windows"), rows)]
 
 

@@ -115,23 +115,23 @@ def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
     calibration, answered = figure.subplots(1, 2)
     bins = metrics.reliability
     calibration.plot([0, 100], [0, 100], color=MISSING, linestyle="--", label="perfectly calibrated")
-    sizes = [20 + 300 * own.windows / sum(b.windows for b in bins) for own in bins]
-    calibration.plot([100 * own.confidence for own in bins], [100 * own.accuracy for own in bins], color=PALETTE[0])
+    sizes = [20 + 300 * one.windows / sum(b.windows for b in bins) for one in bins]
+    calibration.plot([100 * one.confidence for one in bins], [100 * one.accuracy for one in bins], color=PALETTE[0])
     calibration.scatter(
-        [100 * own.confidence for own in bins],
-        [100 * own.accuracy for own in bins],
+        [100 * one.confidence for one in bins],
+        [100 * one.accuracy for one in bins],
         s=sizes, color=PALETTE[0], label="answers (larger: more windows)", zorder=3,
     )  # fmt: skip
     calibration.set(xlabel="confidence (%)", ylabel="of these answers right (%)", xlim=(0, 103), ylim=(0, 103))
     calibration.set_title(f"Expected calibration error {metrics.calibration_error:.3f}", fontsize=10)
     calibration.legend(loc="upper left", fontsize=8)
-    shares = [100 * own.share for own in metrics.coverage]
-    accuracies = [100 * own.accuracy for own in metrics.coverage]
+    shares = [100 * one.share for one in metrics.coverage]
+    accuracies = [100 * one.accuracy for one in metrics.coverage]
     answered.plot(shares, accuracies, marker="o", color=PALETTE[0])
-    for own, x, y in zip(metrics.coverage, shares, accuracies, strict=True):
-        if own.threshold in (0.5, 0.7, 0.9, 0.99):
+    for one, x, y in zip(metrics.coverage, shares, accuracies, strict=True):
+        if one.threshold in (0.5, 0.7, 0.9, 0.99):
             answered.annotate(
-                f"≥ {100 * own.threshold:.0f} %", (x, y), (-4, -10), textcoords="offset points", fontsize=8
+                f"≥ {100 * one.threshold:.0f} %", (x, y), (-4, -10), textcoords="offset points", fontsize=8
             )
     answered.set(xlabel="windows answered (%)", ylabel="accuracy of the answers (%)")
     answered.set_title("If answers below a confidence are withheld", fontsize=10)

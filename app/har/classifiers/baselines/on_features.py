@@ -22,7 +22,7 @@ from app.har.windows import WindowSet
 
 Answer = Callable[[FloatArray], FloatArray]  # features of windows (n, n_features) → (n, n_present)
 N_JOBS = 2
-LOG_SHARPNESS = (-3.0, 4.0)  # keeps a handful of held-out windows, all right, from making a model sure of everything
+LOG_SHARPNESS = (-3.0, 4.0)  # keeps a handful of held-out windows, all right, from making a model certain of everything
 
 
 def _features(windows: WindowSet) -> FloatArray:
@@ -61,8 +61,7 @@ class RandomForest(FeatureModel):
 
     Parameters
     ----------
-    n_trees
-        Default 300.
+    n_trees : how many trees vote; default 300.
     """
 
     name = "random-forest"
@@ -80,7 +79,7 @@ class RandomForest(FeatureModel):
 
 
 class DecisionTree(FeatureModel):
-    """One tree; leaves of five windows at least, because a leaf of one is always sure."""
+    """One tree; leaves of five windows at least, because a leaf of one is always certain."""
 
     name = "decision-tree"
     scaled = False
@@ -105,7 +104,7 @@ class NearestNeighbours(FeatureModel):
 
 
 class NaiveBayes(FeatureModel):
-    """Gaussian naive Bayes; hundreds of features taken for independent make it far too sure, and that is shown."""
+    """Gaussian naive Bayes; hundreds of features taken for independent make it far too confident, and this is shown."""
 
     name = "naive-bayes"
 
@@ -120,7 +119,7 @@ class NaiveBayes(FeatureModel):
 class ScoringModel(FeatureModel):
     """A model that gives scores; they become probabilities by one temperature, fitted on people held out.
 
-    It learns twice: without the people held out, to see how sure it may be of new ones, and then with them.
+    It learns twice: without the people held out, to see how confident it may be about new ones, and then with them.
     """
 
     @abstractmethod
@@ -137,8 +136,8 @@ class ScoringModel(FeatureModel):
 class SVM(ScoringModel):
     """Support vector machine with a Gaussian kernel (Cortes and Vapnik 1995), one against one.
 
-    The score is the number of duels won, with their margins as fractions. scikit-learn's own probabilities would learn
-    six times, on folds that share people.
+    The score is the number of duels won, with their margins as fractions. scikit-learn's probabilities would take
+    six fits, on folds that share people.
     """
 
     name = "svm"
@@ -160,10 +159,8 @@ class PlainELM(ScoringModel):
 
     Parameters
     ----------
-    n_nodes
-        Hidden nodes; default 3000.
-    ridge
-        As `ExtremeLearningMachine` takes it; default 100.
+    n_nodes : hidden nodes; default 3000.
+    ridge : as `ExtremeLearningMachine` takes it; default 100.
     """
 
     name = "plain-elm"

@@ -73,7 +73,7 @@ class BiLSTM(RawNetwork):
 
 
 class CNN(RawNetwork):
-    """Three blocks of convolution over the signal at its own rate."""
+    """Three blocks of convolution over the signal at its full rate."""
 
     name = "cnn"
 
@@ -101,7 +101,7 @@ class DeepConvLSTM(RawNetwork):
 
 
 class Transformer(RawNetwork):
-    """A small Transformer encoder over patches of the signal at its own rate."""
+    """A small Transformer encoder over patches of the signal at its full rate."""
 
     name = "transformer"
     learning_rate = 1e-3

@@ -27,9 +27,10 @@ def device_copies(
 
     Parameters
     ----------
-    rotation_augmentation
-        They are turned, too: every device by a random rotation of its own, all its sensors alike. Where gravity is
-        included, which tells lying from standing, it stays where it is, and the device is turned about it.
+    share : of the windows, from 0 to 1.
+    seed : for the choice of windows, rates and rotations.
+    rotation_augmentation : whether each device is turned, too, by one random rotation for all of its sensors; default
+        False. Gravity, where it is included, distinguishes lying from standing: the device is turned only about it.
     """
     rates = [rate for rate in SLOW_RATES_HZ if rate < 0.9 * windows.sampling_rate_hz]
     random = np.random.default_rng(seed)

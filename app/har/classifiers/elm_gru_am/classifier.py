@@ -56,8 +56,7 @@ class ActivityClassifier(Classifier):
 
     Parameters
     ----------
-    config
-        Settings; the defaults are meant for every data set.
+    config : settings; default None, those that are meant for every data set.
 
     Examples
     --------
@@ -226,7 +225,7 @@ class ActivityClassifier(Classifier):
         return self.window_scaler_(description.whole, np.inf)
 
     def _select(self, names: list[str]) -> IntArray:
-        """Return the positions of the best features; of a sensor that has too few among them, its own best."""
+        """Return the positions of the best features; of a sensor that has too few among them, the best it has."""
         position = {name: i for i, name in enumerate(names)}
         ranked = [position[name] for name, _ in self.importances_]
         chosen = ranked[: self.n_selected]

@@ -1,4 +1,4 @@
-"""How the network's and the head's answers become one, and how sure of it to be."""
+"""How the network's and the head's answers become one, and how confident it may be."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def combine(
     ``combinations`` are a and b by the sensors present; rows (n, n_sensors) of no such pattern get those of all.
     """
     weights: FloatArray = np.tile(np.array(combinations[(True,) * present.shape[1]], np.float32), (len(present), 1))
-    for pattern, own in combinations.items():
-        weights[(present == pattern).all(axis=1)] = own
+    for pattern, of_pattern in combinations.items():
+        weights[(present == pattern).all(axis=1)] = of_pattern
     return np.asarray(softmax(weights[:, :1] * log_p + weights[:, 1:] * scores, axis=1), np.float32)
 
 
@@ -34,7 +34,7 @@ def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple
     def loss(weights: NDArray[np.float64]) -> float:
         return float(-log_softmax(weights[0] * log_p + weights[1] * scores, axis=1)[np.arange(len(y)), y].mean())
 
-    # The bounds keep a handful of held-out windows, all right, from making the model sure of everything; and as the
+    # The bounds keep a handful of held-out windows, all right, from making the model certain of everything; and as the
     # network trusts itself too much with some people, these few of them may not let it outvote the head.
     most = MAX_NETWORK_WEIGHT if scores.any() else 3.0
     found = minimize(loss, np.array([most / 2, 4.0]), bounds=[(0.0, most), (0.5, 20.0)], method="L-BFGS-B")

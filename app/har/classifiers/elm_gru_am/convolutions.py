@@ -50,8 +50,9 @@ class RandomConvolutions:
         """Describe windows (n, n_steps, n_channels): (n, n_kernels) float32, not negative."""
         kernels, first = [], 0
         for dilation, weights in _kernels(self.seed, len(self.biases), *raw.shape[1:]):
-            own = slice(first, first := first + weights.shape[1])
-            kernels.append((dilation, weights / self.scales[own], self.biases[own] / self.scales[own]))
+            numbers = slice(first, first := first + weights.shape[1])
+            scales = self.scales[numbers]
+            kernels.append((dilation, weights / scales, self.biases[numbers] / scales))
         parts = []
         for start in range(0, len(raw), ROWS):
             signal = _standardised(raw[start : start + ROWS])
@@ -61,7 +62,7 @@ class RandomConvolutions:
 
 def _standardised(raw: FloatArray) -> FloatArray:
     n_steps = np.float32(raw.shape[1])
-    signal: FloatArray = raw - np.einsum("ijk->ik", raw)[:, None] / n_steps  # its own mean and std take twice as long
+    signal: FloatArray = raw - np.einsum("ijk->ik", raw)[:, None] / n_steps  # numpy's mean and std take twice as long
     signal /= np.sqrt(np.einsum("ijk,ijk->ik", signal, signal)[:, None] / n_steps) + np.float32(1e-3)
     return signal
 

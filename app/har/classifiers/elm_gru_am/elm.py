@@ -18,23 +18,18 @@ NODE_SCALE = 0.65  # deviation of a random node of scaled columns: what other no
 class ExtremeLearningMachine:
     """Single hidden layer of fixed random ReLU nodes; β = (HᵀH + λI)⁻¹HᵀT.
 
-    The nodes come in blocks, each of which reads columns of its own: one block a sensor. Further blocks may be columns
+    The nodes come in blocks, each of which reads other columns: one block a sensor. Further blocks may be columns
     that are random nodes already: outputs of random convolutions. Only HᵀH and HᵀT are kept of the rows seen. From them
     come the output weights for all blocks and, exactly as if it had never been there, without any of them; and more
     rows can be learnt later, with the same result in whatever order and portions they came.
 
     Parameters
     ----------
-    n_nodes
-        Hidden nodes, divided evenly among the blocks.
-    ridge
-        λ, in units of a hidden node's squared output summed over rows.
-    seed
-        Draws the hidden layer; it is never stored.
-    blocks
-        The columns that each block of nodes reads; default one block that reads all.
-    nodes
-        Columns, scaled, that are the nodes of further blocks themselves.
+    n_nodes : hidden nodes, divided evenly among the blocks; default 4000.
+    ridge : λ, in units of a hidden node's squared output summed over rows; default 100.
+    seed : draws the hidden layer, which is never stored; default 0.
+    blocks : the columns that each block of nodes reads; default one block that reads all.
+    nodes : for each further block, the scaled columns that are its nodes themselves; default none.
 
     References
     ----------
@@ -65,7 +60,7 @@ class ExtremeLearningMachine:
     def fit(self, X: FloatArray, y: IntArray, n_outputs: int, balanced: bool = False) -> ExtremeLearningMachine:
         """Forget what was seen and learn from these rows: X (n, n_features) scaled, y (n,) in 0 … n_outputs - 1.
 
-        ``balanced`` gives every output the same say, however few its rows are, by weights that later rows get as well
+        ``balanced`` lets every output count the same, however few its rows are, by weights that later rows get as well
         (weighted extreme learning machine; Zong, Huang, Chen 2013, Neurocomputing 101).
         """
         self._gram = self._moment = None
@@ -82,11 +77,11 @@ class ExtremeLearningMachine:
         if len(self._weights) != n_outputs:
             self._weights = np.ones(n_outputs)
         for start in range(0, len(X), CHUNK):
-            own = y[start : start + CHUNK]
-            root = np.sqrt(self._weights[own, None])
+            labels = y[start : start + CHUNK]
+            root = np.sqrt(self._weights[labels, None])
             H = root * self.hidden(X[start : start + CHUNK])
             self._gram += H.T @ H
-            self._moment += H.T @ (root * np.eye(n_outputs)[own])
+            self._moment += H.T @ (root * np.eye(n_outputs)[labels])
         self.betas = {}
         self.solve((True,) * len(self.sizes))
         return self
@@ -135,8 +130,8 @@ class ExtremeLearningMachine:
 
         Parameters
         ----------
-        present : (n, n_blocks)
-            Which blocks each row has; default all. A row of a combination that was never solved scores 0 throughout.
+        present : (n, n_blocks), which blocks each row has; default None, all. A row of a combination that was never
+            solved scores 0 throughout.
         """
         if not self.betas:
             raise ValueError("fit the extreme learning machine first")
@@ -150,7 +145,7 @@ class ExtremeLearningMachine:
             parts = np.split(beta, np.cumsum([self.sizes[number] for number in numbers])[:-1])
             for start in range(0, len(rows), CHUNK):
                 chunk = rows[start : start + CHUNK]
-                own = X[chunk]
+                read = X[chunk]
                 for number, part in zip(numbers.tolist(), parts, strict=True):
-                    scores[chunk] += self._block(own, number) @ part
+                    scores[chunk] += self._block(read, number) @ part
         return scores

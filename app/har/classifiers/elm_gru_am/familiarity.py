@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from app.har.types import FloatArray, IntArray
 
-FAR = 30.0  # deviations: what lies beyond is as strange as can be
+FAR = 30.0  # deviations: what lies beyond counts as this far
 QUANTILE, PEOPLE = 0.99, 0.9  # the distance that 99 % of a person's windows keep, and nine in ten people
-MARGIN = 1.25  # beyond so many times that is strange
+MARGIN = 1.25  # of that distance: what lies beyond is novel
 FOLDS = 5
 
 
@@ -22,7 +22,7 @@ class Familiarity:
     References
     ----------
     Lee, Lee, Lee, Shin (2018), A simple unified framework for detecting out-of-distribution samples, NeurIPS; the
-    covariance is shrunk as Ledoit and Wolf (2004) say.
+    covariance is shrunk as in Ledoit and Wolf (2004).
     """
 
     whitening: FloatArray  # (n_features, n_features)
@@ -41,8 +41,8 @@ class Familiarity:
         n_people = len(set(people))
         folds = GroupKFold(min(FOLDS, n_people)) if n_people > 1 else KFold(min(FOLDS, len(rows)))
         distance = np.zeros(len(rows), np.float32)
-        for others, own in folds.split(rows, y, people):
-            distance[own] = cls._centred(rows[others], y[others]).distance(rows[own])
+        for others, left_out in folds.split(rows, y, people):
+            distance[left_out] = cls._centred(rows[others], y[others]).distance(rows[left_out])
         reach = [np.quantile(distance[people == one], QUANTILE) for one in np.unique(people)]
         return replace(cls._centred(rows, y), limit=MARGIN * float(np.quantile(reach, PEOPLE)))
 

@@ -1,6 +1,6 @@
 """Numbers that describe a stretch of signal, with their names, for whole windows and for the frames inside them.
 
-Resting and running differ by orders of magnitude, and the resting activities are told apart by tiny values; so spreads
+Resting and running differ by orders of magnitude, and the resting activities differ by tiny values; so spreads
 and powers enter as logarithms.
 """
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 CHUNK, FEWEST = 256, 128
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
-MAX_HZ = 50.0  # human movement ends far below: spectrum above it is the sensor's own
+MAX_HZ = 50.0  # human movement ends far below: spectrum above it comes from the sensor
 
 
 def channels_by_sensor(channels: Sequence[str]) -> dict[str, list[int]]:
@@ -43,9 +43,9 @@ def channels_by_sensor(channels: Sequence[str]) -> dict[str, list[int]]:
 @lru_cache(maxsize=64)
 def sensor_columns(names: tuple[str, ...], sensors: tuple[str, ...]) -> dict[str, IntArray]:
     """Return the positions of each sensor's features, by their names: ``{"acc": [0, 1, …], …}``."""
-    own = [name.split(" ")[0] for name in names]
+    stems = [name.split(" ")[0] for name in names]
     return {
-        sensor: np.array([i for i, stem in enumerate(own) if stem == sensor or stem.startswith(f"{sensor}_")])
+        sensor: np.array([i for i, stem in enumerate(stems) if stem == sensor or stem.startswith(f"{sensor}_")])
         for sensor in sensors
     }
 
@@ -69,20 +69,16 @@ def describe(
 
     Parameters
     ----------
-    slices : (n, n_timesteps, n_channels)
-        Acceleration in m/s², rotation in rad/s.
-    n_bands
-        Geometric frequency bands between the slowest full cycle and ``MAX_HZ``; fewer where the length allows fewer.
-    relative
-        Also give each band's power relative to the whole.
-    logarithms
-        Of spreads and powers; without them only to see what they are worth.
+    slices : (n, n_timesteps, n_channels), acceleration in m/s², rotation in rad/s.
+    n_bands : geometric frequency bands between the slowest full cycle and ``MAX_HZ``; fewer where the length allows
+        fewer.
+    relative : whether to give each band's power relative to the whole, too; default True.
+    logarithms : whether spreads and powers enter as logarithms; default True, False only for the ablation.
 
     Returns
     -------
     values : (n, n_features) float32
-    names
-        ``"acc_x log spread"`` and so on; ``acc`` alone is the magnitude of the three axes.
+    names : ``"acc_x log spread"`` and so on; ``acc`` alone is the magnitude of the three axes.
     """
     log = np.log if logarithms else np.asarray
     n, length, _ = slices.shape
@@ -93,10 +89,10 @@ def describe(
     average = np.full(length, 1 / length, np.float32)
     offset = (signals[:, : len(channels)] @ average)[:, :, None]
     for stem, members in groups:
-        own = signals[:, members]
-        np.sqrt(np.einsum("ijk,ijk->ik", own, own), out=signals[:, len(names)])
-        own -= offset[:, members]
-        np.sqrt(np.einsum("ijk,ijk->ik", own, own), out=signals[:, len(names) + 1])
+        axes = signals[:, members]
+        np.sqrt(np.einsum("ijk,ijk->ik", axes, axes), out=signals[:, len(names)])
+        axes -= offset[:, members]
+        np.sqrt(np.einsum("ijk,ijk->ik", axes, axes), out=signals[:, len(names) + 1])
         names += [stem, f"{stem} moving"]
 
     columns: list[FloatArray] = []
@@ -154,9 +150,9 @@ def _titles(names: tuple[str, ...], title: str) -> tuple[str, ...]:
 
 
 def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:
-    """Return what the function makes of each chunk of windows, computed on every core.
+    """Return what the function makes of each chunk of windows, computed on all cores.
 
-    Every core gets as many chunks as the others, of one size. numpy and TensorFlow let go of the interpreter while they
+    Every core gets as many chunks as the others, of one size. numpy and TensorFlow release the interpreter while they
     compute. The linear algebra keeps to one core each, or its threads and ours wait for each other.
     """
     n, cores = len(windows), os.cpu_count() or 1

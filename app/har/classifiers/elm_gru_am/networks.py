@@ -40,19 +40,17 @@ def gru_attention(
 
     Parameters
     ----------
-    sensors
-        By name: how many features of a frame, and how many channels of the raw signal, it has.
-    pooling : (n_steps, n_frames)
-        Weight of each step of the raw signal, after `STRIDE`, in each frame.
-    without
-        Parts to leave out, for the ablation: "raw", "gru", "time attention", "sensor attention".
+    sensors : by name: how many features of a frame, and how many channels of the raw signal, it has.
+    pooling : (n_steps, n_frames), weight of each step of the raw signal, after `STRIDE`, in each frame.
+    units : of the GRU in each direction, and of the embedding; default 64.
+    filters : of the first convolution over the raw signal; default 16.
+    without : parts to leave out, for the ablation: "raw", "gru", "time attention", "sensor attention"; default none.
 
     Returns
     -------
-    keras.Model
-        Inputs ``"<sensor> frames"`` (n, n_frames, features), ``"<sensor> raw"`` (n, n_steps · STRIDE, channels) and
-        ``"present"`` (n, n_sensors), 1 where a sensor is to be listened to. Outputs ``activity`` (n, n_activities),
-        ``attention`` (n, n_frames), ``sensor_attention`` (n, n_sensors) and ``embedding`` (n, units).
+    keras.Model : inputs ``"<sensor> frames"`` (n, n_frames, features), ``"<sensor> raw"`` (n, n_steps · STRIDE,
+        channels) and ``"present"`` (n, n_sensors), 1 where a sensor is to be used. Outputs ``activity`` (n,
+        n_activities), ``attention`` (n, n_frames), ``sensor_attention`` (n, n_sensors) and ``embedding`` (n, units).
     """
     keras = tensorflow_quietly()
     layers = keras.layers

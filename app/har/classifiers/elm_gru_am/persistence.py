@@ -36,12 +36,9 @@ def save_model(
 
     Parameters
     ----------
-    folder
-        Must not exist; its parent must.
-    extra
-        More for the manifest: the name and fingerprint of the data, the split.
-    texts
-        Further files by name, hashed like the others: the model card.
+    folder : must not exist; its parent must.
+    extra : more for the manifest: the name and fingerprint of the data, the split; default nothing.
+    texts : further files by name, hashed like the others: the model card; default none.
     """
     model.check_fitted()
     manifest = {
@@ -81,8 +78,7 @@ def load_model(folder: Path) -> ActivityClassifier:
 
     Raises
     ------
-    ModelIntegrityError
-        When a file is missing, was changed, or is of another format.
+    ModelIntegrityError : a file is missing, was changed, or is of another format.
     """
     manifest, arrays, network = model_folder.read(folder)
     model = ActivityClassifier(_with_tuples(ModelConfig, with_current_names(manifest["model_config"])))

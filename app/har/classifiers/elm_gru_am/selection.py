@@ -14,21 +14,19 @@ MAX_FRAMES = 5000  # the ranking is stable from here on; more only takes longer
 def rank_features(
     frames: FloatArray, y: IntArray, names: Sequence[str], seed: int = 0, n_trees: int = 50
 ) -> list[tuple[str, float]]:
-    """Rank features of single frames by what they tell a Random Forest about the activity.
+    """Rank features of single frames by how much a Random Forest learns from them about the activity.
 
     Parameters
     ----------
-    frames : (n_windows, n_frames, n_features)
-        Training windows only.
-    y : (n_windows,)
-        Activities.
-    names
-        One per feature.
+    frames : (n_windows, n_frames, n_features), training windows only.
+    y : (n_windows,), the activity of each window.
+    names : one a feature.
+    seed : for the frames drawn and for the forest; default 0.
+    n_trees : of the forest; default 50.
 
     Returns
     -------
-    list of (name, importance)
-        Most important first; importances (mean decrease in impurity, Breiman 2001) sum to 1.
+    list of (name, importance) : most important first; importances (mean decrease in impurity, Breiman 2001) sum to 1.
     """
     from sklearn.ensemble import RandomForestClassifier
 
@@ -37,5 +35,5 @@ def rank_features(
     chosen = rng.permutation(n_windows * n_frames)[:MAX_FRAMES]
     forest = RandomForestClassifier(n_trees, min_samples_leaf=2, n_jobs=2, random_state=seed)
     forest.fit(frames.reshape(-1, n_features)[chosen], np.repeat(y, n_frames)[chosen])
-    importances = forest.feature_importances_  # scikit-learn computes them anew each time they are asked for
+    importances = forest.feature_importances_  # scikit-learn computes them again at each access
     return [(names[i], float(importances[i])) for i in np.argsort(-importances, kind="stable")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,31 @@ def test_its_figures_are_those_of_the_embedded_example(app: Flask, tmp_path: Pat
     found = evaluate(test, model_versions.load(version).predict_proba(test), fit_seconds=0, predict_seconds=1)
     assert found.accuracy.value == pytest.approx(version.metrics["accuracy"]["value"], abs=0.005)
     assert found.f1.value == pytest.approx(version.metrics["f1"]["value"], abs=0.005)
+
+
+def test_a_network_that_another_keras_wrote_is_read(released: Path) -> None:
+    """Keras 3.15 writes settings that 3.12, the last for Python 3.10, does not know."""
+    from app.har.classifiers.elm_gru_am.persistence import load_model
+    from app.har.classifiers.model_folder import _digest, _digest_of
+
+    folder = released / "reference-physiotherapy"
+    before = load_model(folder).network_
+    with zipfile.ZipFile(folder / "network.keras") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert b'"GlorotUniform", "config": {' in files["config.json"]
+    unknown = b'"GlorotUniform", "config": {"of_the_future": 1, '
+    files["config.json"] = files["config.json"].replace(b'"GlorotUniform", "config": {', unknown)
+    with zipfile.ZipFile(folder / "network.keras", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["manifest_sha256"]
+    manifest["files"]["network.keras"] = _digest((folder / "network.keras").read_bytes())
+    manifest["manifest_sha256"] = _digest_of(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    after = load_model(folder).network_
+    for weights, same in zip(before.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, same)
 
 
 def flip(path: Path) -> None:

@@ -7,7 +7,9 @@ import json
 import shutil
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.keras_training import tensorflow_quietly
 from app.har.errors import ModelIntegrityError
 
 FORMAT = 3
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "tensorflow", "keras")
 MANIFEST, ARRAYS, NETWORK = "manifest.json", "arrays.npz", "network.keras"
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """A network on disk: its weights, and the shapes of its inputs by name, without the number of windows."""
+
+    path: Path
+    inputs: Mapping[str, tuple[int, ...]]
+
+    def into(self, network: Any) -> Any:
+        """Return a newly built network of the same layers with the stored weights."""
+        network.load_weights(self.path)
+        return network
 
 
 def write(
@@ -79,13 +93,20 @@ def verify(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Any]:
-    """Read manifest, arrays and network, after `verify`."""
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read manifest and arrays, after `verify`; the network is the model's to build, see `stored_network`."""
     manifest = verify(folder)
     with np.load(folder / ARRAYS, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    network = tensorflow_quietly().saving.load_model(folder / NETWORK, compile=False, safe_mode=True)
-    return manifest, arrays, network
+    return manifest, arrays
+
+
+def stored_network(folder: Path) -> StoredNetwork:
+    """Return what is read of a network on disk: no layer is made from it, so any Keras reads what any other wrote."""
+    with zipfile.ZipFile(folder / NETWORK) as archive:
+        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+    inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
+    return StoredNetwork(folder / NETWORK, {own["name"]: tuple(own["batch_shape"][1:]) for own in inputs})
 
 
 def _bytes(path: Path) -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.har.classifiers import keras_training, model_folder
 from app.har.classifiers.base import WindowFormat
+from app.har.classifiers.elm_gru_am import networks
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.classifiers.elm_gru_am.convolutions import RandomConvolutions
@@ -80,7 +81,7 @@ def load_model(folder: Path) -> ActivityClassifier:
     ------
     ModelIntegrityError : a file is missing, was changed, or is of another format.
     """
-    manifest, arrays, network = model_folder.read(folder)
+    manifest, arrays = model_folder.read(folder)
     model = ActivityClassifier(_with_tuples(ModelConfig, with_current_names(manifest["model_config"])))
     model.format_ = _with_tuples(WindowFormat, {field.name: manifest[field.name] for field in fields(WindowFormat)})
     model.preparation = Preparation(**manifest.get("preparation", {}))
@@ -112,8 +113,20 @@ def load_model(folder: Path) -> ActivityClassifier:
     model.combinations_ = {
         tuple(present): tuple(weights) for present, weights in manifest.get("combinations", [all_sensors])
     }
-    model.network_, model.infer_ = network, keras_training.inference(network, trace=True)
+    stored = model_folder.stored_network(folder)
+    model.network_ = stored.into(_network(model, stored.inputs))
+    model.infer_ = keras_training.inference(model.network_, trace=True)
     return model
+
+
+def _network(model: ActivityClassifier, inputs: Mapping[str, tuple[int, ...]]) -> Any:
+    """Build a network that takes these inputs; what pools its steps to frames is among the weights."""
+    config, sensors = model.config, {}
+    for sensor, channels in model.layout.by_sensor.items():
+        n_frames, n_features = inputs[f"{sensor} frames"]
+        sensors[sensor] = n_features, len(channels)
+    pooling = np.zeros((model.describer_.n_raw_steps, n_frames), np.float32)
+    return networks.gru_attention(sensors, pooling, len(model.activities), config.units, config.filters, config.without)
 
 
 def _with_tuples(kind: type[T], stored: Mapping[str, Any]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -270,12 +271,21 @@ SET_ACCELERATIONS = [
 ]
 
 
+def short_s(name: str) -> float:
+    return 0.0 if name == "UCI HAR" else 2.4  # whose windows last longer
+
+
+@pytest.fixture(scope="module")
+def built_right(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Store]:
+    """Return a builder of a set as it should be, once for all wrong ones."""
+    return cache(lambda name: built(tmp_path_factory.mktemp("right") / "set", name, short_s=short_s(name)))
+
+
 @pytest.mark.parametrize(("name", "factor"), SET_ACCELERATIONS)
 def test_a_data_set_in_another_unit_than_its_layout_states_is_converted(
-    name: str, factor: float, tmp_path: Path
+    name: str, factor: float, built_right: Callable[[str], Store], tmp_path: Path
 ) -> None:
-    short_s = 0.0 if name == "UCI HAR" else 2.4  # whose windows last longer
-    right, wrong = (built(tmp_path / f"{f}", name, f, short_s=short_s) for f in (1.0, factor))
+    right, wrong = built_right(name), built(tmp_path / "wrong", name, factor, short_s=short_s(name))
     tolerance = 0.05 if name == "SisFall" else 1e-3
     np.testing.assert_allclose(wrong.signals.signal, right.signals.signal, atol=tolerance, rtol=1e-4)
     assert wrong.summary.gravity == right.summary.gravity == "included"
@@ -284,9 +294,11 @@ def test_a_data_set_in_another_unit_than_its_layout_states_is_converted(
 
 
 @pytest.mark.parametrize("name", [name for name in SETS if name in WITH_BOTH])
-def test_a_data_set_in_degrees_that_its_layout_does_not_state_is_converted(name: str, tmp_path: Path) -> None:
+def test_a_data_set_in_degrees_that_its_layout_does_not_state_is_converted(
+    name: str, built_right: Callable[[str], Store], tmp_path: Path
+) -> None:
     factor = DEG_PER_CODE if name == "SisFall" else 1 / DEG
-    right, wrong = (built(tmp_path / f"{f}", name, rotation=f) for f in (1.0, factor))
+    right, wrong = built_right(name), built(tmp_path / "wrong", name, rotation=factor, short_s=short_s(name))
     np.testing.assert_allclose(wrong.signals.signal, right.signals.signal, atol=0.02, rtol=1e-4)
     assert "unit mismatch" in {problem.kind for problem in wrong.summary.problems}
 

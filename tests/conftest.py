@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of the
 import gc
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from pathlib import Path
@@ -137,32 +138,22 @@ def compiled_routes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def app(
-    tmp_path: Path,
-    migrated_home: Path,
-    compiled_templates: FileSystemBytecodeCache,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Flask]:
-    """Return an application with its own empty home and database, without CSRF and rate limits."""
-    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    from app import create_app
-    from app.extensions import db
-    from config import Config
-
-    config = Config()
-    shutil.copy(migrated_home / homes.DATABASE, config.INSTANCE)
-    config.TESTING = True  # type: ignore[attr-defined]
-    config.WTF_CSRF_ENABLED = False  # type: ignore[attr-defined]
-    config.RATELIMIT_ENABLED = False  # type: ignore[attr-defined]
-    app = create_app(config)
-    app.test_client_class = ServerLikeClient
-    app.jinja_env.bytecode_cache = compiled_templates
-    with app.app_context():
+@contextmanager
+def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCache) -> Iterator[Flask]:
+    """Run an application with its own empty home and database, without CSRF and rate limits."""
+    (home / homes.DATABASE).parent.mkdir(parents=True)
+    shutil.copy(migrated_home / homes.DATABASE, home / homes.DATABASE)
+    with homes.at_home(home, TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False) as app:
+        app.test_client_class = ServerLikeClient
+        app.jinja_env.bytecode_cache = templates
         yield app
-        db.session.remove()
-        db.engine.dispose()
+
+
+@pytest.fixture
+def app(tmp_path: Path, migrated_home: Path, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
+    """Return an application with its own empty home and database, without CSRF and rate limits."""
+    with application(tmp_path / "home", migrated_home, compiled_templates) as app:
+        yield app
 
 
 @pytest.fixture
@@ -201,19 +192,21 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+def logged_in(app: Flask, username: str, role: str = "user") -> FlaskClient:
+    """Register a person and return a client that is logged in as that person."""
+    from app.services import accounts
+
+    accounts.register(username, PASSWORD, "+44 20 7946 0000", f"{username}@example.org", "1 High Street", role)
+    client = app.test_client()
+    response = client.post("/login", data={"username": username, "password": PASSWORD})
+    assert response.status_code == 302
+    return client
+
+
 @pytest.fixture
 def log_in(app: Flask) -> Callable[..., FlaskClient]:
     """Return a maker of logged-in clients: ``log_in("ada")`` is a user, ``log_in("ada", role="admin")`` not only."""
-    from app.services import accounts
-
-    def make(username: str, role: str = "user") -> FlaskClient:
-        accounts.register(username, PASSWORD, "+44 20 7946 0000", f"{username}@example.org", "1 High Street", role)
-        client = app.test_client()
-        response = client.post("/login", data={"username": username, "password": PASSWORD})
-        assert response.status_code == 302
-        return client
-
-    return make
+    return partial(logged_in, app)
 
 
 @pytest.fixture

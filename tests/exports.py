@@ -69,7 +69,7 @@ def e4() -> Recording:
 def zipped(files: Mapping[str, str | bytes]) -> bytes:
     """Return a zip archive of these files."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, text in files.items():
             archive.writestr(name, text)
     return out.getvalue()

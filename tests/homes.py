@@ -38,8 +38,8 @@ def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
 
 
 @contextmanager
-def at_home(home: Path) -> Iterator[Flask]:
-    """Run the application in a home."""
+def at_home(home: Path, **settings: object) -> Iterator[Flask]:
+    """Run the application in a home, with some settings of ``Config`` and of the extensions replaced."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HAR_HOME", str(home))
         environment.delenv("DATABASE_URL", raising=False)
@@ -47,7 +47,10 @@ def at_home(home: Path) -> Iterator[Flask]:
         from app.extensions import db
         from config import Config
 
-        app = create_app(Config())
+        config = Config()
+        for name, value in settings.items():
+            setattr(config, name, value)
+        app = create_app(config)
         with app.app_context():
             yield app
             db.session.remove()

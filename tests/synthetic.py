@@ -94,7 +94,7 @@ def ku_har_csv(activity: str = "Walk", subject: int = 1, seconds: float = 8.0, *
 
 def ku_har_zip(path: Path, subjects: int = 4, seconds: float = 8.0) -> Path:
     """Write a small data set in KU-HAR's raw layout."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for subject in range(1001, 1001 + subjects):
             for number, (activity, letter) in {0: ("Rest", "A"), 11: ("Walk", "L"), 14: ("Run", "O")}.items():
                 archive.writestr(

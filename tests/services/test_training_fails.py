@@ -23,7 +23,7 @@ from app.services.errors import Conflict
 from app.services.models import model_versions, training
 from app.services.models.run_events import ProgressEstimate, read_events, record_events
 from app.services.transaction import transaction
-from app.tables import TrainingRun
+from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 
 Begin: TypeAlias = Callable[..., training.TrainingProcess]
@@ -196,15 +196,10 @@ def test_control_c_stops_the_run(begin: Begin, caplog: pytest.LogCaptureFixture)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_training_that_cannot_be_launched_is_a_failed_run(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    from app.services.datasets import library
-
-    library.ensure_embedded_example()
+def test_a_training_that_cannot_be_launched_is_a_failed_run(small: Dataset, app: Flask) -> None:
     (Path(app.config["INSTANCE"]) / "runs").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="Not a directory"):
-        training.start(library.EXAMPLE_NAME, training.TrainConfig(models=("random-forest",)))
+        training.start(small.name, training.TrainConfig(models=("random-forest",)))
     (run,) = training.list_runs()
     assert run.status is RunStatus.FAILED
     assert "Not a directory" in run.reason

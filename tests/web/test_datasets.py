@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from app.har.datasets.loaders import LOADERS
 from app.services.datasets import imports, library
 from app.tables import Dataset
-from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
+from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
 
 NAME = "<img src=x onerror=alert(1)>"
@@ -165,25 +165,6 @@ def test_a_failure_can_be_looked_at_again_with_the_form_filled(admin_client: Fla
 
 def test_an_adding_nobody_knows_is_not_found(admin_client: FlaskClient) -> None:
     assert admin_client.get("/datasets/add/0123").status_code == 404
-
-
-@pytest.mark.parametrize("case", BAD_INPUTS, ids=lambda case: case.title)
-def test_a_bad_file_is_refused_with_its_reason_or_accepted_with_its_problems(
-    app: Flask, admin_client: FlaskClient, case: BadInput
-) -> None:
-    response = upload(admin_client, case.build(), case.name)
-    if case.message:
-        assert response.status_code == 422
-        assert case.message in text_of(response)
-        assert 'name="file"' in response.text
-        assert library.list_datasets() == []
-        assert [path for path in (app.config["INSTANCE"] / "datasets").glob("*") if path.is_dir()] == []
-    else:
-        assert response.location == "/datasets/mine"
-        page = admin_client.get("/datasets/mine")
-        assert page.status_code == 200
-        assert case.problem == "-" or case.problem.lower() in text_of(page).lower()
-    assert list(app.config["UPLOADS"].iterdir()) == []
 
 
 def test_the_page_of_a_data_set_shows_figures_rows_and_problems(admin_client: FlaskClient, small_page: str) -> None:

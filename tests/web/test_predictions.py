@@ -22,7 +22,7 @@ from app.extensions import db
 from app.services.datasets import library
 from app.services.models import model_versions
 from app.tables import ModelVersion, StoredRecording
-from tests.bad_inputs import BAD_INPUTS, BadInput, zipped
+from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_windows_csv
 from tests.trained import Example, recording_csv, register_model
 
@@ -339,20 +339,3 @@ def test_a_missing_sensor_is_told_at_the_top_and_has_no_weight(user_client: Flas
 @pytest.fixture
 def walking(app: Flask, walking_model: Example, tmp_path: Path) -> ModelVersion:
     return register_model(walking_model, tmp_path, "walking")
-
-
-@pytest.mark.parametrize("case", BAD_INPUTS, ids=lambda case: case.title)
-def test_a_bad_file_is_refused_in_words_or_read_with_its_problems_listed(
-    app: Flask, user_client: FlaskClient, walking: ModelVersion, case: BadInput
-) -> None:
-    response = post(user_client, case.build(), case.name)
-    if case.message:
-        assert response.status_code == 422
-        assert case.message in html.unescape(response.text)
-        assert "<script>alert" not in response.text
-        assert nothing_remains(app)
-    else:
-        assert response.status_code == 302, html.unescape(response.text)
-        page = user_client.get(response.location)
-        assert page.status_code == 200
-        assert case.problem == "-" or case.problem in page.text

@@ -51,9 +51,8 @@ def test_every_model_can_be_chosen_and_four_are_at_first(example: Flask, admin_c
     assert all(escape(info.title) in page and escape(info.about) in page for info in CATALOGUE.values())
 
 
-def test_a_training_started_from_the_page_shows_progress_then_table_and_downloads(
-    example: Flask, admin_client: FlaskClient
-) -> None:
+def test_a_training_started_from_the_page_shows_progress_then_table(example: Flask, admin_client: FlaskClient) -> None:
+    example.config["TRAINING_PLOTS"] = False
     response = admin_client.post("/training/", data=ANSWERS | {"rotation_augmentation": "y"})
     assert response.status_code == 302
     assert training.get(1).config["rotation_augmentation"] is True
@@ -65,18 +64,27 @@ def test_a_training_started_from_the_page_shows_progress_then_table_and_download
     page = admin_client.get(address).get_data(as_text=True)
     accuracy = training.get(1).result["models"]["naive-bayes"]["accuracy"]["value"]
     assert f"{100 * accuracy:.1f}" in page
-    for name, kind in (
+    assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
         ("metrics.csv", "text/csv"),
         ("metrics.json", "application/json"),
         ("plots/comparison.png", "image/png"),
-        ("plots/confusion-naive-bayes-rows.svg", "image/svg+xml"),
-    ):
-        with admin_client.get(f"{address}/files/{name}?download=1") as response:
-            assert response.status_code == 200
-            assert response.content_type.startswith(kind)
-            assert "attachment" in response.headers["Content-Disposition"]
+        ("plots/confusion-random-forest-rows.svg", "image/svg+xml"),
+    ],
+)
+def test_what_a_finished_training_made_can_be_downloaded(
+    finished_run: int, admin_client: FlaskClient, name: str, kind: str
+) -> None:
+    address = f"/training/{finished_run}"
+    response = admin_client.get(f"{address}/files/{name}?download=1")
+    assert response.status_code == 200
+    assert response.content_type.startswith(kind)
+    assert "attachment" in response.headers["Content-Disposition"]
     assert admin_client.get(f"{address}/files/../events.jsonl").status_code == 404
-    assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
 
 
 def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_no_model(

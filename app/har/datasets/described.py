@@ -1,4 +1,4 @@
-"""A lab's own recordings as a data set, read as uploads are, with labels and subjects told from outside."""
+"""A lab's own recordings as a data set, read as uploads are, with labels and subjects from outside the files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class LabelAssignment:
         self.members = sorted(
             members, key=lambda member: (natural_sort_key(recording_folder(member.name)), natural_sort_key(member.name))
         )
-        tables = {origin.table for origin in self._origins.values() if origin.kind == "table"}
+        tables = {source.table for source in self._sources.values() if source.kind == "table"}
         by_name = {name: member for member in members for name in (member.name, PurePosixPath(member.name).name)}
         for name in tables - set(by_name):
             raise UnreadableData(
@@ -88,42 +88,39 @@ class LabelAssignment:
         self._rows = {name: read_label_table(by_name[name], names) for name in tables}
 
     @cached_property
-    def _origins(self) -> Mapping[str, AnnotationSource]:
+    def _sources(self) -> Mapping[str, AnnotationSource]:
         return {"label": self.description.label, "subject": self.description.subject}
 
     @cached_property
     def _patterns(self) -> Mapping[str, NamePattern]:
-        return {part: name_pattern(o.pattern) for part, o in self._origins.items() if o.kind == "name"}
+        return {part: name_pattern(source.pattern) for part, source in self._sources.items() if source.kind == "name"}
 
     def for_file(self, name: str) -> FileLabels:
         """Return what is known of a file by its name."""
-        found: dict[str, str | None] = {}
-        for part, origin in self._origins.items():
-            if origin.kind == "name":
-                words = self._patterns[part].match(name)
-                if words is None:
-                    return FileLabels(missing=f"its name is not like {origin.pattern}")
-                found[part] = words[part]
-            elif origin.kind == "folder":
-                folders = [part for part in PurePosixPath(recording_folder(name)).parts if part != "."]
-                found[part] = folders[-origin.level] if len(folders) >= origin.level else None
-            elif origin.kind == "one":
-                found[part] = origin.value
-            elif origin.kind == "table":
-                own = self._rows[origin.table].get(name, [])
-                texts = [
-                    row.subject if part == "subject" else row.label
-                    for row in own
-                    if row.start is None or part == "subject"
-                ]
-                found[part] = next(filter(None, texts), None)
-        timed = self._rows[self.description.label.table].get(name, []) if self.description.label.kind == "table" else []
-        return FileLabels(
-            found.get("label"), found.get("subject"), tuple(row for row in timed if row.start is not None)
-        )
+        for pattern in self._patterns.values():
+            if pattern.match(name) is None:
+                return FileLabels(missing=f"its name is not like {pattern.text}")
+        label = self.description.label
+        rows = self._rows[label.table].get(name, []) if label.kind == "table" else []
+        timed = tuple(row for row in rows if row.start is not None)
+        return FileLabels(self._text("label", name), self._text("subject", name), timed)
+
+    def _text(self, part: str, name: str) -> str | None:
+        """Return the label or the subject of a file, None where nothing outside the file says it."""
+        source = self._sources[part]
+        if source.kind == "name":
+            return (self._patterns[part].match(name) or {}).get(part)
+        if source.kind == "folder":
+            folders = [folder for folder in PurePosixPath(recording_folder(name)).parts if folder != "."]
+            return folders[-source.level] if len(folders) >= source.level else None
+        if source.kind == "table":
+            rows = self._rows[source.table].get(name, [])
+            labels = [row.label for row in rows if row.start is None]
+            return next(filter(None, [row.subject for row in rows] if part == "subject" else labels), None)
+        return source.value if source.kind == "one" else None
 
     def problems(self, name: str, assigned: FileLabels) -> list[Problem]:
-        """List what a file's name, folder or table does not tell."""
+        """List what a file's name, folder or table does not say."""
         if assigned.missing:
             return [Problem(name, ProblemKind.NAME_MISMATCH, assigned.missing, "file skipped")]
         found = []
@@ -131,12 +128,12 @@ class LabelAssignment:
             ("label", assigned.label, ProblemKind.NO_LABEL),
             ("subject", assigned.subject, ProblemKind.NO_SUBJECT),
         ):
-            origin = self._origins[part]
-            if text or origin.kind == "column" or (part == "label" and assigned.rows):
+            source = self._sources[part]
+            if text or source.kind == "column" or (part == "label" and assigned.rows):
                 continue
-            where = f"no line of {origin.table}" if origin.kind == "table" else f"no {origin.kind}"
+            where = f"no line of {source.table}" if source.kind == "table" else f"no {source.kind}"
             action = "kept without label" if part == "label" else f"subject {UNKNOWN_SUBJECT!r}"
-            found.append(Problem(name, kind, f"{where} tells it", action))
+            found.append(Problem(name, kind, f"{where} says it", action))
         return found
 
 
@@ -167,7 +164,7 @@ class DescribedDataset:
     SHOW_RECORDING: bool = field(default=True, init=False)
 
     def matches(self, layout: Layout) -> bool:
-        """Tell that such a data set is described, not recognised."""
+        """Return False: it is described, not recognised."""
         return False
 
     def read_dataset(self, members: list[Member]) -> Iterator[Part]:
@@ -273,18 +270,21 @@ class DescribedDataset:
         for recording in recordings:
             taken[name] = taken.get(name, 0) + 1
             unique = name if taken[name] == 1 else f"{name} ({taken[name]})"
-            finished = self._told(recording, printable(unique), assigned)
+            finished = self._annotated(recording, printable(unique), assigned)
             yield Part(finished, _rows(finished), fraction=fraction)
 
-    def _told(self, recording: Recording, name: str, assigned: FileLabels) -> Recording:
-        """Give a recording the label and subject that are told of it."""
+    def _annotated(self, recording: Recording, name: str, assigned: FileLabels) -> Recording:
+        """Give a recording its label and subject."""
         subject = assigned.subject or UNKNOWN_SUBJECT
         problems = recording.problems
         if self.description.subject.kind == "column":
             subject = recording.subject
-            if subject in (recording.recording_id, PurePosixPath(recording.recording_id).stem):  # for want of one
+            if subject in (
+                recording.recording_id,
+                PurePosixPath(recording.recording_id).stem,
+            ):  # it has none
                 subject = UNKNOWN_SUBJECT
-                detail = "the file does not tell it"
+                detail = "the file does not say it"
                 problems += (Problem(name, ProblemKind.NO_SUBJECT, detail, f"subject {UNKNOWN_SUBJECT!r}"),)
         recording = replace(recording, recording_id=name, subject=printable(subject), problems=problems)
         label = self.description.label

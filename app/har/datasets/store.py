@@ -41,7 +41,7 @@ __all__ = ["EMBEDDED_EXAMPLE", "Store", "Summary", "build_store", "open_store"]
 FORMAT_VERSION = 1
 SUMMARY_WINDOW_S = 3.0
 LOOK_AHEAD = 20  # recordings that decide the rate and the sensors of the set
-LISTED_ONE_BY_ONE = 12  # a kind of problem found in more files than this is told in one line
+LISTED_ONE_BY_ONE = 12  # a kind of problem found in more files than this is listed in one line
 PREVIEW_CANDIDATES = 50
 
 
@@ -139,7 +139,7 @@ class _Writer:
             self._files.enter_context((folder / name).open("wb")) for name in ("signal.f32", "labels.i16")
         )
         self.index = StretchIndex(lambda x: _append(signal, x), lambda x: _append(labels, x))
-        self._waiting: list[Part] | None = []  # until the first recordings have told the rate
+        self._waiting: list[Part] | None = []  # until the first recordings have shown the rate
         self._rate = 0.0
         self._modalities: tuple[str, ...] = ()
         self._seen: dict[bytes, str] = {}

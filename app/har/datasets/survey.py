@@ -1,9 +1,10 @@
-"""What a person sees of a lab's own files before saying how they make a data set."""
+"""What a person sees of a lab's own files before describing how they make a data set."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from app.har.datasets.described import recording_folder
@@ -37,9 +38,9 @@ class Survey:
     folders: tuple[tuple[str, int], ...]  # with how many files
     layouts: tuple[tuple[str, int], ...]  # of the files that were looked at, and how many are in each
     looked_at: int
-    tables: tuple[str, ...]  # that tell labels or subjects
+    tables: tuple[str, ...]  # of labels or subjects
     unknown: tuple[tuple[Source, ...], ...]  # tables in no known layout, by layout, most first
-    known: bool  # whether there is a recording in a known layout, or an archive of such
+    known: bool  # whether there is a recording in a known layout, or an archive of them
     documents: int = 0
 
 
@@ -62,47 +63,54 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     return Description(label=label, subject=subject, columns=columns)
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What one file seems to hold."""
+
+    kind: str = "no table"
+    known: bool = False  # a recording in a known layout, or an archive of them
+    labels: bool = False  # a table of labels or subjects
+    unknown: tuple[Source, ...] = ()
+
+
 def survey(members: Sequence[Member]) -> Survey:
     """Look at some of the files, spread over all of them, and at the smallest."""
     candidates = sorted((m for m in members if not is_document(m.name)), key=lambda m: natural_sort_key(m.name))
     step = max(1, -(-len(candidates) // LOOKED_AT))
     small = sorted(candidates, key=lambda m: (m.name.count("/"), m.size))[:10]
-    chosen = list({m.name: m for m in [*candidates[::step], *small]}.values())
-    layouts: dict[str, int] = {}
-    tables: list[str] = []
+    chosen = {member.name: member for member in [*candidates[::step], *small]}
+    contents = {name: _look_into(member) for name, member in chosen.items()}
+    tables = tuple(name for name, content in contents.items() if content.labels)
+    folders = Counter(recording_folder(member.name) for member in candidates)
     unknown: dict[str, list[Source]] = {}
-    known = False
-    for member in chosen:
-        kind = "no table"
-        try:
-            if tables_in(member) is None and is_archive(member):
-                kind, known = "zip archives, read as one recording each", True
-                sources = []
-            else:
-                sources = sources_in(member)
-            for source in sources:
-                importer = importer_of(source.layout)
-                if importer is not None:
-                    kind, known = importer.APP, True
-                elif is_label_table(source.layout):
-                    kind = "table of labels or subjects"
-                    tables.append(member.name)
-                elif mapping.is_table(source.layout):
-                    kind = f"in no known layout: {', '.join(mapping.column_names(source.layout))}"[:160]
-                    unknown.setdefault(mapping.fingerprint(source.layout), []).append(source)
-        except HarError as error:
-            kind = f"unreadable: {error}"[:160]
-        layouts[kind] = layouts.get(kind, 0) + 1
-    folders: dict[str, int] = {}
-    for member in candidates:
-        folders[recording_folder(member.name)] = folders.get(recording_folder(member.name), 0) + 1
+    for source in (source for content in contents.values() for source in content.unknown):
+        unknown.setdefault(mapping.fingerprint(source.layout), []).append(source)
     return Survey(
-        tuple(m.name for m in candidates if m.name not in tables),
-        tuple(sorted(folders.items(), key=lambda pair: natural_sort_key(pair[0]))),
-        tuple(sorted(layouts.items(), key=lambda pair: -pair[1])),
-        len(chosen),
-        tuple(tables),
-        tuple(map(tuple, sorted(unknown.values(), key=len, reverse=True))),
-        known,
-        len(members) - len(candidates),
+        names=tuple(member.name for member in candidates if member.name not in tables),
+        folders=tuple(sorted(folders.items(), key=lambda pair: natural_sort_key(pair[0]))),
+        layouts=tuple(Counter(content.kind for content in contents.values()).most_common()),
+        looked_at=len(chosen),
+        tables=tables,
+        unknown=tuple(map(tuple, sorted(unknown.values(), key=len, reverse=True))),
+        known=any(content.known for content in contents.values()),
+        documents=len(members) - len(candidates),
     )
+
+
+def _look_into(member: Member) -> _Content:
+    found = _Content()
+    try:
+        if tables_in(member) is None and is_archive(member):
+            return _Content("zip archives, read as one recording each", known=True)
+        for source in sources_in(member):
+            importer = importer_of(source.layout)
+            if importer is not None:
+                found = replace(found, kind=importer.APP, known=True)
+            elif is_label_table(source.layout):
+                found = replace(found, kind="table of labels or subjects", labels=True)
+            elif mapping.is_table(source.layout):
+                kind = f"in no known layout: {', '.join(mapping.column_names(source.layout))}"[:160]
+                found = replace(found, kind=kind, unknown=(*found.unknown, source))
+    except HarError as error:
+        return _Content(f"unreadable: {error}"[:160])
+    return found

@@ -1,7 +1,7 @@
 """Data sets: adding them, looking at them, removing them.
 
-A data set is a row in the database and a folder of its own under ``instance/datasets/``. The same data added under two
-names is stored twice, so that either can be removed without a thought for the other; ``same_data`` tells.
+A data set is a row in the database and a folder under ``instance/datasets/``. The same data added under two names is
+stored twice, so that each can be removed independently; ``same_data`` finds the other.
 """
 
 from __future__ import annotations
@@ -101,13 +101,13 @@ def add(
 
 
 def path_from_text(text: str) -> Path:
-    """Return the place on this machine that a person typed; the embedded example has a word of its own."""
+    """Return the place on this machine that a person typed; a word stands for the embedded example."""
     from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 
     path = Path(text.strip())
     if text.strip() == EXAMPLE_PATH:
         return EMBEDDED_EXAMPLE
-    with suppress(RuntimeError):  # "~someone" without an account: there is no such file, and that is said later
+    with suppress(RuntimeError):  # "~someone" without an account: there is no such file, as reading it will say
         path = path.expanduser()
     return path
 

@@ -82,21 +82,21 @@ class DescribeForm(FlaskForm):
         """
         from app.har.datasets.description import Description
 
-        document: dict[str, Any] = {part: self._origin(part) for part in ("label", "subject")}
+        document: dict[str, Any] = {part: self._source(part) for part in ("label", "subject")}
         document["clock"] = self.clock.data
         if mapped:
             document["columns"] = self.columns.form.mapping("The description").as_dict()
         return Description.from_document(document, "The description")
 
-    def _origin(self, part: str) -> dict[str, Any]:
-        told = self[f"{part}_from"].data
+    def _source(self, part: str) -> dict[str, Any]:
+        kind = self[f"{part}_from"].data
         answers = {
             "folder": {"level": self[f"{part}_level"].data},
             "name": {"pattern": self.pattern.data or None},
             "table": {"table": self.table.data or None},
             "one": {"value": self.subject_value.data or None},
         }
-        return {"from": told, **answers.get(told, {})}
+        return {"from": kind, **answers.get(kind, {})}
 
 
 def answers_of(description: Description, guessed: ColumnMapping | None) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _kind(info: ValidationInfo) -> str:
 
 
 class TimeSource(Document):
-    """What tells the time of a row: a column, or its number where rows come at a fixed rate."""
+    """Where the time of a row comes from: a column, or its number where rows come at a fixed rate."""
 
     column: str | None = Field(default=None, description=A_COLUMN)
     unit: str | None = None  # of TIME_UNITS, or DATE_TIME
@@ -184,7 +184,7 @@ class ColumnMapping(Document):
     def draft(
         cls, sensors: Iterable[SensorColumns] = (), time: str | None = None, unit: str = "s", **rest: Any
     ) -> Self:
-        """Return a mapping for a person to complete, unchecked: it may lack sensors and what tells the time."""
+        """Return a mapping for a person to complete, unchecked: it may lack sensors and a source of time."""
         source = TimeSource.model_construct(column=time, unit=unit)
         return cls.model_construct(time_source=source, by_modality={own.modality: own for own in sensors}, **rest)
 
@@ -207,11 +207,11 @@ class ColumnMapping(Document):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What tells the sensors' files by their names, none where all sensors stand in one file."""
+        """The words that tell the sensors' files apart, none where all sensors stand in one file."""
         return tuple(dict.fromkeys(sensor.file for sensor in self.sensors if sensor.file))
 
     def file_of(self, name: str) -> str:
-        """Return what tells a file by its name, the longest of `files` that is in it, "" if none is."""
+        """Return the longest of `files` that is in a file's name, "" if none is."""
         stem = PurePosixPath(name).stem.lower()
         return max((text for text in self.files if text in stem), key=len, default="")
 
@@ -246,7 +246,7 @@ def column_names(layout: Layout) -> tuple[str, ...]:
 def fingerprint(*layouts: Layout) -> str:
     """Return what files of one layout share: the names of the columns, or without a header their number and kind.
 
-    Where a file's name tells the sensor, that is part of it. Of the layouts of several files that belong together, what
+    Where a file's name names the sensor, that is part of it. Of the layouts of several files that belong together, what
     all of them share with others that do.
     """
     known = sorted({json.dumps(_known(layout)) for layout in layouts})
@@ -259,7 +259,7 @@ def _known(layout: Layout) -> list[Any]:
         known: list[Any] = list(column_names(layout))
     else:
         known = [layout.numeric(index) for index in range(layout.n_columns)]
-    return known + sorted(sensors_told(layout.name))
+    return known + sorted(sensors_in_name(layout.name))
 
 
 def is_table(layout: Layout) -> bool:
@@ -286,8 +286,8 @@ def check_columns(mapping: ColumnMapping, layout: Layout, name: str) -> None:
             )
 
 
-def sensors_told(name: str) -> frozenset[str]:
-    """Return the sensors that a file's name tells: many apps write x, y, z into a file for each of them."""
+def sensors_in_name(name: str) -> frozenset[str]:
+    """Return the sensors that a file's name names: many apps write x, y, z into a file for each of them."""
     kind = SENSOR_OF_KIND.get(kind_of_name(PurePosixPath(name).stem), "")
     return frozenset(filter(None, [kind]))
 
@@ -313,7 +313,7 @@ def unknown_tables(tables: Tables) -> list[list[Source]]:
 def fitting(tables: Tables, mapping: ColumnMapping, name: str) -> tuple[list[Source], list[tuple[str, HarError]]]:
     """Return the files that have the columns of a mapping, and of each other one, by name, why it is none of them.
 
-    A file among several whose name tells another sensor is none either.
+    Among several files, one whose name names another sensor does not fit either.
 
     Raises
     ------
@@ -325,10 +325,12 @@ def fitting(tables: Tables, mapping: ColumnMapping, name: str) -> tuple[list[Sou
     unfit: list[tuple[str, HarError]] = []
     strangers: list[tuple[str, HarError]] = []  # whose names tell that the mapping is not about them
     for source in tables.sources:
-        told, file = sensors_told(source.name), mapping.file_of(source.name)
-        if not file if mapping.files else tables.n_files > 1 and told and not told & kinds:
+        named, file = sensors_in_name(source.name), mapping.file_of(source.name)
+        if not file if mapping.files else tables.n_files > 1 and named and not named & kinds:
             wanted = " or ".join(mapping.files) or " and ".join(sorted(kinds))
-            strangers.append((source.name, InvalidDescription(f"its name tells of none that is mapped: {wanted}")))
+            strangers.append(
+                (source.name, InvalidDescription(f"its name matches none of the mapped sensors: {wanted}"))
+            )
             continue
         try:
             check_columns(mapping.within(file), source.layout, source.name)

@@ -79,7 +79,7 @@ def test_unknown_files_are_surveyed_guessed_described_and_added(app: Flask, admi
         "Describe “own”",
         "own.zip: 4 files in 2 folders",
         "4 × in no known layout: sample, person, movement",
-        "values around 1: g with gravity",
+        ": g with gravity",
         "Stroll: 2 files",
         "March/1_1.csv",
     ):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import AppGroup
 
-from app.cli.output import json_option, print_json, reports_errors, text_of
+from app.cli.output import json_option, needs_home, print_json, text_of
 from app.har.progress import Event, OnEvent
 from app.services.datasets import library as service
 
@@ -30,7 +30,7 @@ datasets = AppGroup("datasets", help="Add, list, inspect, rename and remove data
     help="YAML that says where labels and subjects of your own recordings come from; see docs/GUIDE.md.",
 )
 @json_option
-@reports_errors
+@needs_home
 def add(name: str, path: str, file: Path | None, as_json: bool) -> None:
     """Add what is at PATH (a folder, a zip archive, a CSV file or the word embedded-example) as the data set NAME."""
     from app.har.datasets.description import Description
@@ -46,7 +46,7 @@ def add(name: str, path: str, file: Path | None, as_json: bool) -> None:
 
 @datasets.command("list")
 @json_option
-@reports_errors
+@needs_home
 def list_(as_json: bool) -> None:
     """List the data sets."""
     found = service.list_datasets()
@@ -62,7 +62,7 @@ def list_(as_json: bool) -> None:
 @datasets.command()
 @click.argument("name")
 @json_option
-@reports_errors
+@needs_home
 def info(name: str, as_json: bool) -> None:
     """Show what is in the data set NAME and what was wrong with its files."""
     dataset = service.get(name)
@@ -82,7 +82,7 @@ def info(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("new_name")
 @json_option
-@reports_errors
+@needs_home
 def rename(name: str, new_name: str, as_json: bool) -> None:
     """Give the data set NAME the name NEW_NAME; models made from it keep theirs."""
     dataset = service.rename(name, new_name)
@@ -95,7 +95,7 @@ def rename(name: str, new_name: str, as_json: bool) -> None:
 @datasets.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@reports_errors
+@needs_home
 def remove(name: str, yes: bool) -> None:
     """Remove the data set NAME; models and results made from it stay."""
     service.get(name)

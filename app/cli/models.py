@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.cli.output import json_option, print_json, reports_errors
+from app.cli.output import json_option, needs_home, print_json
 
 models = AppGroup("models", help="List, inspect, promote and delete trained models.")
 
 
 @models.command("list")
 @json_option
-@reports_errors
+@needs_home
 def list_models(as_json: bool) -> None:
     """List every model version, the newest first."""
     from app.services.models import model_versions
@@ -32,7 +32,7 @@ def list_models(as_json: bool) -> None:
 @models.command("info")
 @click.argument("name")
 @json_option
-@reports_errors
+@needs_home
 def show_model(name: str, as_json: bool) -> None:
     """Show one model: NAME is name/version, or a name alone for its newest version."""
     from app.services.models import model_versions
@@ -54,7 +54,7 @@ def show_model(name: str, as_json: bool) -> None:
 @models.command("promote")
 @click.argument("name")
 @json_option
-@reports_errors
+@needs_home
 def promote_model(name: str, as_json: bool) -> None:
     """Make a model the default model."""
     from app.services.models import model_versions
@@ -69,7 +69,7 @@ def promote_model(name: str, as_json: bool) -> None:
 @models.command("delete")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@reports_errors
+@needs_home
 def delete_model(name: str, yes: bool) -> None:
     """Delete a model and its files; results made with it stay."""
     from app.services.models import model_versions

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import click
 
 from app.har.errors import HarError, UnreadableData
-from app.services import installation
 from app.services.errors import ServiceError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,15 +33,27 @@ def text_of(path: Path) -> str:
 
 
 def reports_errors(command: Command) -> Command:
-    """Migrate the database first, and turn the errors that people can mend into one line on stderr."""
+    """Turn the errors that people can mend into one line on stderr."""
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            installation.migrate()
             return command(*args, **kwargs)
         except (HarError, ServiceError) as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(1)
 
     return wrapper  # type: ignore[return-value]
+
+
+def needs_home(command: Command) -> Command:
+    """Prepare the home first, for a command that works with what is stored there; errors are reported as well."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        from app.services import installation
+
+        installation.prepare_home()
+        return command(*args, **kwargs)
+
+    return reports_errors(wrapper)  # type: ignore[return-value]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from app.cli.output import json_option, print_json, reports_errors, text_of
+from app.cli.output import json_option, needs_home, print_json, reports_errors, text_of
 
 YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -38,7 +38,7 @@ def map_(file: Path, output: Path | None) -> None:
 @click.option("--map", "mapping", type=YAML, help="Read FILE, in no known layout, by this mapping; see flask map.")
 @json_option
 @with_appcontext
-@reports_errors
+@needs_home
 def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""
     from app.har.recordings.mappings.mapping import ColumnMapping

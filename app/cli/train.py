@@ -9,7 +9,7 @@ from typing import IO, Any, TypeAlias, get_args
 
 import click
 
-from app.cli.output import json_option, print_json, reports_errors
+from app.cli.output import json_option, needs_home, print_json
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.evaluation.types import Protocol
 from app.har.progress import Event, Stage
@@ -73,7 +73,7 @@ def _show(event: Event) -> None:
 @_settings(TrainConfig.models)
 @click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the default model.")
 @json_option
-@reports_errors
+@needs_home
 def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
     """Train and compare models on a data set."""
     from app.har.training.results import METRIC_NAMES, flat_metrics
@@ -128,7 +128,7 @@ def _print_table(scores: dict[str, Any]) -> None:
     flag_value="-",
     help="Print one JSON document and nothing else; with a file's name, write it there.",
 )
-@reports_errors
+@needs_home
 def evaluate(dataset: str, file: IO[str] | None, **settings: Any) -> None:
     """Cross-validate models on a data set, the first against the others.
 

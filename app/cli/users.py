@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from app.cli.output import json_option, print_json, reports_errors
+from app.cli.output import json_option, needs_home, print_json
 from app.services import accounts
 
 
@@ -22,7 +22,7 @@ def users() -> None:
 @click.option("--contact-number", default="")
 @click.option("--address", default="")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking twice.")
-@reports_errors
+@needs_home
 def create_user(username: str, email: str, role: str, contact_number: str, address: str, password_stdin: bool) -> None:
     """Make an account, for example the first administrator's."""
     if password_stdin:
@@ -35,7 +35,7 @@ def create_user(username: str, email: str, role: str, contact_number: str, addre
 
 @users.command("list")
 @json_option
-@reports_errors
+@needs_home
 def list_users(as_json: bool) -> None:
     """List the accounts."""
     everybody = accounts.all_users()

@@ -124,14 +124,14 @@ def test_a_data_set_in_use_by_a_training_is_kept_and_a_finished_result_outlives_
 
 
 def test_the_embedded_example_is_registered_once_and_stays_removed(app: Flask) -> None:
-    library.prepare_at_start()
+    library.ensure_embedded_example()
     example = library.get("physiotherapy-example")
     assert (example.summary["recordings"], example.summary["subjects"]) == (140, 10)
     assert len(example.summary["activities"]) == 7
-    library.prepare_at_start()
+    library.ensure_embedded_example()
     assert library.list_datasets() == [example]
     library.remove("physiotherapy-example")
-    library.prepare_at_start()
+    library.ensure_embedded_example()
     assert library.list_datasets() == []
     again = library.add("mine", library.path_from_text("embedded-example"))
     assert again.summary["recordings"] == 140

@@ -33,7 +33,7 @@ def released(app: Flask, tmp_path: Path) -> Path:
 
 
 def test_at_the_first_start_they_are_added_and_one_is_promoted(app: Flask) -> None:
-    reference_models.add_at_start()
+    reference_models.add_new()
     assert sorted(version.label for version in model_versions.list_versions()) == [f"{name}/1" for name in NAMES]
     promoted = model_versions.promoted()
     assert promoted is not None
@@ -45,15 +45,15 @@ def test_at_the_first_start_they_are_added_and_one_is_promoted(app: Flask) -> No
         card = model_versions.card(version)
         assert card is not None
         assert f"{version.metrics['accuracy']['value']:.3f}" in card.read_text(encoding="utf-8")
-    reference_models.add_at_start()
+    reference_models.add_new()
     assert len(model_versions.list_versions()) == 3
 
 
 def test_one_that_was_deleted_stays_deleted_and_a_promotion_stays(app: Flask) -> None:
-    reference_models.add_at_start()
+    reference_models.add_new()
     model_versions.promote("reference-physiotherapy")
     model_versions.delete("reference-ku-har/1")
-    reference_models.add_at_start()
+    reference_models.add_new()
     assert [version.name for version in model_versions.list_versions() if version.promoted] == [NAMES[2]]
     assert len(model_versions.list_versions()) == 2
 
@@ -61,13 +61,13 @@ def test_one_that_was_deleted_stays_deleted_and_a_promotion_stays(app: Flask) ->
 def test_a_newer_release_becomes_the_next_version_and_keeps_its_place(app: Flask, released: Path) -> None:
     from app.har.classifiers.model_folder import _digest_of
 
-    reference_models.add_at_start()
+    reference_models.add_new()
     path = released / "reference-ku-har" / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     del manifest["manifest_sha256"]
     manifest["split"]["seed"] = 1
     path.write_text(json.dumps(manifest | {"manifest_sha256": _digest_of(manifest)}), encoding="utf-8")
-    reference_models.add_at_start()
+    reference_models.add_new()
     promoted = model_versions.promoted()
     assert promoted is not None
     assert promoted.label == "reference-ku-har/2"
@@ -80,14 +80,14 @@ def test_one_with_a_changed_byte_is_left_out_and_said(
 ) -> None:
     flip(released / "reference-ku-har" / file)
     with caplog.at_level(logging.WARNING):
-        reference_models.add_at_start()
+        reference_models.add_new()
     assert sorted(version.name for version in model_versions.list_versions()) == NAMES[1:]
     assert file in caplog.text
 
 
 @pytest.mark.parametrize("file", ["network.keras", "arrays.npz", "model_card.md"])
 def test_one_that_is_changed_later_is_refused(app: Flask, file: str) -> None:
-    reference_models.add_at_start()
+    reference_models.add_new()
     version = model_versions.get("reference-ku-har")
     flip(model_versions.directory(version) / file)
     with pytest.raises(ModelIntegrityError, match=f"{file} was changed"):
@@ -95,7 +95,7 @@ def test_one_that_is_changed_later_is_refused(app: Flask, file: str) -> None:
 
 
 def test_its_figures_are_those_of_the_embedded_example(app: Flask, tmp_path: Path) -> None:
-    reference_models.add_at_start()
+    reference_models.add_new()
     version = model_versions.get("reference-physiotherapy")
     build_store(EMBEDDED_EXAMPLE, tmp_path / "store")
     windows = make_windows(open_store(tmp_path / "store").signals)

@@ -147,7 +147,7 @@ def test_a_moment_is_written_in_utc_for_the_browser_to_convert() -> None:
 
 
 def test_the_upload_box_names_every_format_that_can_be_read(user_client: FlaskClient, app: Flask) -> None:
-    reference_models.add_at_start()
+    reference_models.add_new()
     page = unescape(user_client.get("/").text)
     for importer in IMPORTERS:
         assert f"<dt>{importer.APP}</dt>" in page

@@ -188,12 +188,6 @@ def _draw_distribution(folder: Path, summary: Summary) -> None:
     plots.save(plots.class_distribution(summary.activities).figure, folder / "distribution")
 
 
-def prepare_at_start() -> None:
-    """Ready the data sets at the server's start: sweep leftovers, register the embedded example the first time."""
-    sweep_leftovers()
-    ensure_embedded_example()
-
-
 def ensure_embedded_example() -> None:
     """Register the embedded example once in an installation's life, so that a removed one stays removed."""
     from app.har.datasets.loaders import EMBEDDED_EXAMPLE

@@ -19,8 +19,8 @@ MARK = ".reference"  # in a model's folder in the store: the manifest of the ver
 log = logging.getLogger(__name__)
 
 
-def add_at_start() -> None:
-    """Take over the reference models that are new since the last start; one deleted by a person stays deleted.
+def add_new() -> None:
+    """Take over the reference models that are not known here yet; one deleted by a person stays deleted.
 
     A model whose files were changed is left out, with a warning that names the file.
     """

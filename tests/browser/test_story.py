@@ -32,7 +32,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(page: Page, new_sit
         if page.locator("#comparison").count():
             break
         with suppress(Error):  # the page may be just leaving for the result
-            if width := page.evaluate("document.getElementById('bar')?.style.width"):
+            if width := page.evaluate("document.querySelector('#progress .progress-bar')?.style.width"):
                 widths.add(width)
         time.sleep(0.5)
     assert len(widths) >= 3, f"progress was not seen moving: {widths}"

@@ -15,7 +15,7 @@ class KnownFormat:
 
 def recording_formats() -> list[KnownFormat]:
     """Return the formats of recordings that can be uploaded."""
-    from app.har.recordings.importers import IMPORTERS  # sixteen modules that no start needs
+    from app.har.recordings.importers import IMPORTERS  # modules that no start needs
 
     return [KnownFormat(importer.APP, _details(importer.DESCRIPTION)) for importer in IMPORTERS]
 

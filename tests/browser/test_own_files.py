@@ -70,7 +70,7 @@ def test_an_unknown_file_is_asked_about_once_and_a_zip_of_such_files_becomes_a_d
     expect(page.locator("[data-read-with]")).to_have_attribute("data-read-with", "wrist band")
     response = page.goto(address)
     assert response is not None
-    assert response.status == 404  # it is not waiting any more
+    assert re.search(r"/predictions/\d+$", response.url)  # it is not waiting any more: its recording is shown
     page.goto(site.address + "/mappings/")
     expect(page.get_by_label("Name of wrist band")).to_be_visible()
     assert len(set((site.home / "uploads").iterdir()) - before) == 1

@@ -28,7 +28,7 @@ from app.har.signals.types import Recording
 
 
 class Importer(Protocol):
-    """One recording layout; the modules beside this one."""
+    """One recording layout; the modules in `formats`."""
 
     APP: str
     DESCRIPTION: str

@@ -7,7 +7,7 @@ and powers enter as logarithms.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations, pairwise
@@ -23,6 +23,7 @@ from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
 T = TypeVar("T")
+Logarithm = Callable[[FloatArray], FloatArray]
 
 # Windows described at once: the most bounds the memory, and fewer are not worth a thread.
 CHUNK, FEWEST = 256, 128
@@ -80,45 +81,71 @@ def describe(
     values : (n, n_features) float32
     names : ``"acc_x log spread"`` and so on; ``acc`` alone is the magnitude of the three axes.
     """
-    log = np.log if logarithms else np.asarray
-    n, length, _ = slices.shape
-    groups = [(stem, members) for stem, members in channels_by_sensor(channels).items() if len(members) > 1]
-    signals = np.empty((n, len(channels) + 2 * len(groups), length), np.float32)
-    signals[:, : len(channels)] = slices.transpose(0, 2, 1)
+    log: Logarithm = np.log if logarithms else np.asarray
+    signals, names = _with_magnitudes(slices, channels)
+    length = signals.shape[2]
+    mean = signals @ np.full(length, 1 / length, np.float32)
+    signals -= mean[:, :, None]
+    spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
+    described = [
+        (mean, "mean"),
+        (log(spread), "log spread"),
+        *_shapes(signals, spread, sampling_rate_hz, log),
+        *_powers(signals, sampling_rate_hz, n_bands, relative, log),
+    ]
+    columns = [values for values, _ in described]
+    titles = [title for _, what in described for title in _titles(tuple(names), what)]
+    for members in channels_by_sensor(channels).values():
+        for a, b in combinations(members, 2):
+            together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
+            columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
+            titles.append(f"{names[a]} × {names[b]} correlation")
+    return np.concatenate(columns, axis=1), titles
+
+
+def _with_magnitudes(slices: FloatArray, channels: Sequence[str]) -> tuple[FloatArray, list[str]]:
+    """Return the channels and, of sensors with several, the magnitude with and without the mean vector.
+
+    They are (n, n_signals, n_timesteps), with the names of the signals.
+    """
+    n, length, n_channels = slices.shape
+    groups = {stem: members for stem, members in channels_by_sensor(channels).items() if len(members) > 1}
+    signals = np.empty((n, n_channels + 2 * len(groups), length), np.float32)
+    signals[:, :n_channels] = slices.transpose(0, 2, 1)
     names = list(channels)
-    average = np.full(length, 1 / length, np.float32)
-    offset = (signals[:, : len(channels)] @ average)[:, :, None]
-    for stem, members in groups:
+    offset = (signals[:, :n_channels] @ np.full(length, 1 / length, np.float32))[:, :, None]
+    for stem, members in groups.items():
         axes = signals[:, members]
         np.sqrt(np.einsum("ijk,ijk->ik", axes, axes), out=signals[:, len(names)])
         axes -= offset[:, members]
         np.sqrt(np.einsum("ijk,ijk->ik", axes, axes), out=signals[:, len(names) + 1])
         names += [stem, f"{stem} moving"]
+    return signals, names
 
-    columns: list[FloatArray] = []
-    titles: list[str] = []
 
-    def add(values: FloatArray, title: str) -> None:
-        columns.append(values)
-        titles.extend(_titles(tuple(names), title))
-
-    mean = signals @ average
-    add(mean, "mean")
-    signals -= mean[:, :, None]
-    spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
-    add(log(spread), "log spread")
+def _shapes(
+    signals: FloatArray, spread: FloatArray, sampling_rate_hz: float, log: Logarithm
+) -> Iterator[tuple[FloatArray, str]]:
+    """Yield what signals of mean 0 look like in time: values (n, n_signals), and what they are."""
+    length = signals.shape[2]
     steps = signals[:, :, 1:] - signals[:, :, :-1]
     np.abs(steps, out=steps)
     per_second = np.full(length - 1, sampling_rate_hz / (length - 1), np.float32)
-    add(log(steps @ per_second + FLOOR), "log jerk")
-    add(log(signals.max(axis=2) + FLOOR), "log peak")
-    add(log(FLOOR - signals.min(axis=2)), "log trough")
+    yield log(steps @ per_second + FLOOR), "log jerk"
+    yield log(signals.max(axis=2) + FLOOR), "log peak"
+    yield log(FLOOR - signals.min(axis=2)), "log trough"
     ramp = np.linspace(-1, 1, length, dtype=np.float32)
-    add(signals @ ramp / length / spread, "trend")
+    yield signals @ ramp / length / spread, "trend"
     for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
         product = np.einsum("ijk,ijk->ij", signals[:, :, lag:], signals[:, :, :-lag]) / (length - lag)
-        add(product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s")
+        yield product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s"
 
+
+def _powers(
+    signals: FloatArray, sampling_rate_hz: float, n_bands: int, relative: bool, log: Logarithm
+) -> Iterator[tuple[FloatArray, str]]:
+    """Yield the power of signals of mean 0 in each band: values (n, n_signals), and what they are."""
+    length = signals.shape[2]
     window = np.hanning(length + 2)[1:-1].astype(np.float32)
     spectrum = fft.rfft(signals * (window / np.sqrt(np.square(window).sum())), axis=2)
     parts = spectrum.view(np.float32)  # real, imaginary, real, …
@@ -132,16 +159,9 @@ def describe(
     log_power = log(parts @ band_average + FLOOR**2)  # (n, n_signals, n_bands + 1)
     for column, (low, high) in enumerate(bands[:-1]):
         title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
-        add(log_power[:, :, column], f"log power {title}")
+        yield log_power[:, :, column], f"log power {title}"
         if relative:
-            add(log_power[:, :, column] - log_power[:, :, -1], f"relative power {title}")
-
-    pairs = [pair for _, members in groups for pair in combinations(members, 2)]
-    for a, b in pairs:
-        together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
-        columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
-        titles.append(f"{names[a]} × {names[b]} correlation")
-    return np.concatenate(columns, axis=1), titles
+            yield log_power[:, :, column] - log_power[:, :, -1], f"relative power {title}"
 
 
 @lru_cache(maxsize=1024)

@@ -54,36 +54,22 @@ def gru_attention(
     """
     keras = tensorflow_quietly()
     layers = keras.layers
-    n_steps, n_frames = pooling.shape
+    n_frames = pooling.shape[1]
     inputs: dict[str, Any] = {}
     encoded, scores = [], []
     for sensor, (n_features, n_channels) in sensors.items():
         frames = inputs[f"{sensor} frames"] = keras.Input((n_frames, n_features), name=f"{sensor} frames")
         x = layers.Dropout(0.2)(frames)
         if "raw" not in without:
-            raw = keras.Input((n_steps * STRIDE, n_channels), name=f"{sensor} raw")
+            raw = keras.Input((len(pooling) * STRIDE, n_channels), name=f"{sensor} raw")
             inputs[f"{sensor} raw"] = raw
-            shape = raw
-            for width, kernel in ((filters, 9), (2 * filters, 5)):  # (n, n_steps, 2 filters) in the end
-                shape = layers.Conv1D(width, kernel, strides=2, padding="same", use_bias=False)(shape)
-                shape = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(shape))
-            pooled = layers.Dense(n_frames, use_bias=False, trainable=False, name=f"{sensor}-pooling")
-            shape = layers.Permute((2, 1))(pooled(layers.Permute((2, 1))(shape)))  # (n, n_frames, 2 filters)
-            pooled.set_weights([pooling])
+            shape = _shape_of_frames(raw, pooling, filters, f"{sensor}-pooling")  # (n, n_frames, 2 filters)
             x = layers.Concatenate()([x, layers.Dropout(0.2)(shape)])
         x = layers.Dense(2 * units, activation="relu")(x)  # (n, n_frames, 2u)
         encoded.append(layers.Dropout(0.2)(x))
         scores.append(layers.Dense(1)(layers.Dense(units // 2, activation="tanh")(x)))  # (n, n_frames, 1)
     present = inputs["present"] = keras.Input((len(sensors),), name="present")
-    silence = layers.Reshape((1, len(sensors)))(layers.Rescaling(1e4, offset=-1e4)(present))  # 0, or -10⁴ if absent
-    score = layers.Concatenate()(scores) if len(scores) > 1 else scores[0]
-    if "sensor attention" in without:
-        score = layers.Rescaling(0.0)(score)
-    weight = layers.Softmax()(layers.Add()([score, silence]))  # (n, n_frames, n_sensors)
-    stacked = layers.Concatenate(axis=2)([layers.Reshape((n_frames, 1, 2 * units))(x) for x in encoded])
-    weighted = layers.Multiply()([stacked, layers.Reshape((n_frames, len(sensors), 1))(weight)])
-    fused = layers.Reshape((n_frames, 2 * units))(layers.AveragePooling2D((1, len(sensors)))(weighted))
-    steps = layers.Rescaling(float(len(sensors)))(fused)  # (n, n_frames, 2u): the sensors' weighted sum
+    steps, weight = _sensor_attention(encoded, scores, present, "sensor attention" not in without)
     if "gru" not in without:
         steps = layers.Bidirectional(layers.GRU(units, return_sequences=True, unroll=n_frames <= UNROLLED))(steps)
     score = layers.Dense(1, use_bias=False)(layers.Dense(units, activation="tanh")(steps))  # (n, n_frames, 1)
@@ -100,3 +86,38 @@ def gru_attention(
         "embedding": embedding,
     }
     return keras.Model(inputs, outputs)
+
+
+def _shape_of_frames(raw: Any, pooling: FloatArray, filters: int, name: str) -> Any:
+    """Convolve the raw signal (n, n_steps · STRIDE, n_channels), and average it over the frames that `pooling` gives.
+
+    Returns (n, n_frames, 2 filters).
+    """
+    layers = tensorflow_quietly().layers
+    x = raw
+    for width, kernel in ((filters, 9), (2 * filters, 5)):  # (n, n_steps, 2 filters) in the end
+        x = layers.Conv1D(width, kernel, strides=2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    pooled = layers.Dense(pooling.shape[1], use_bias=False, trainable=False, name=name)
+    x = layers.Permute((2, 1))(pooled(layers.Permute((2, 1))(x)))
+    pooled.set_weights([pooling])
+    return x
+
+
+def _sensor_attention(encoded: list[Any], scores: list[Any], present: Any, weighed: bool) -> tuple[Any, Any]:
+    """Sum the sensors by the weights that their scores give; a sensor that is not present gets none.
+
+    ``encoded`` has for each sensor (n, n_frames, width), ``scores`` (n, n_frames, 1); unless ``weighed``, sensors that
+    are present weigh the same. Returns the sum (n, n_frames, width) and the weights (n, n_frames, n_sensors).
+    """
+    layers = tensorflow_quietly().layers
+    n_sensors, (_, n_frames, width) = len(encoded), encoded[0].shape
+    silence = layers.Reshape((1, n_sensors))(layers.Rescaling(1e4, offset=-1e4)(present))  # 0, or -10⁴ if absent
+    score = layers.Concatenate()(scores) if n_sensors > 1 else scores[0]
+    if not weighed:
+        score = layers.Rescaling(0.0)(score)
+    weight = layers.Softmax()(layers.Add()([score, silence]))  # (n, n_frames, n_sensors)
+    stacked = layers.Concatenate(axis=2)([layers.Reshape((n_frames, 1, width))(x) for x in encoded])
+    weighted = layers.Multiply()([stacked, layers.Reshape((n_frames, n_sensors, 1))(weight)])
+    average = layers.Reshape((n_frames, width))(layers.AveragePooling2D((1, n_sensors))(weighted))
+    return layers.Rescaling(float(n_sensors))(average), weight

@@ -16,13 +16,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from flask import current_app
-from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.extensions import db
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.paging import Page, page_of
 from app.services.transaction import transaction
 from app.tables import Role, User
 from app.tables._columns import now
@@ -177,9 +177,10 @@ def all_users() -> list[User]:
     return list(db.session.scalars(select(User).order_by(User.username)))
 
 
-def list_users(page: int = 1, per_page: int = 25) -> Pagination:
+def list_users(page: int = 1, per_page: int = 25) -> Page[User]:
     """Return one page of the accounts, by name."""
-    return db.paginate(select(User).order_by(User.username), page=page, per_page=per_page, error_out=False)
+    by_name = select(User).order_by(User.username)
+    return page_of(_count(), page, per_page, lambda start, stop: db.session.scalars(by_name.slice(start, stop)).all())
 
 
 def set_role(actor_id: int, user_id: int, role: str) -> User:

@@ -17,8 +17,15 @@ class Overview:
     runs: int
     running_id: int | None  # the training that runs now
     models: int
+    has_default: bool  # whether one of the models is the default
     users: int
     disabled: int
+
+    @property
+    def next_step(self) -> str | None:
+        """What has to be done before people can upload recordings; None once they can."""
+        there = {"datasets": self.datasets, "training": self.runs, "models": self.has_default}
+        return next((step for step, done in there.items() if not done), None)
 
 
 def overview() -> Overview:
@@ -30,6 +37,7 @@ def overview() -> Overview:
             select(func.count(TrainingRun.id)).scalar_subquery(),
             running.scalar_subquery(),
             select(func.count(ModelVersion.id)).scalar_subquery(),
+            select(ModelVersion.id).where(ModelVersion.promoted).exists(),
             select(func.count(User.id)).scalar_subquery(),
             select(func.count(User.id)).where(User.disabled).scalar_subquery(),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from app.services.errors import NotFound
+from app.services.paging import Page, page_of
 
 if TYPE_CHECKING:
     from app.har.datasets.store import Store
@@ -80,15 +81,9 @@ class RowPage:
     """The rows that were found, and the query as it was carried out."""
 
     query: RowQuery
-    total: int
-    pages: int
+    page: Page[tuple[Any, ...]]
     all_columns: int
     columns: list[str]
-    rows: list[tuple[Any, ...]]
-
-    @property
-    def first_row(self) -> int:
-        return (self.query.page - 1) * self.query.size
 
 
 def find_rows(store: Store, query: RowQuery) -> RowPage:
@@ -103,25 +98,22 @@ def find_rows(store: Store, query: RowQuery) -> RowPage:
         table=table,
         sort=query.sort if query.sort in columns else "",
         size=size,
-        page=min(max(query.page, 1), store.summary.rows // size + 1),
         first_column=max(0, min(query.first_column, len(columns) - COLUMNS_SHOWN)),
     )
     shown = columns[query.first_column : query.first_column + COLUMNS_SHOWN]
-    total, rows = _rows(store, query, shown)
-    pages = max(1, -(-total // size))
-    if query.page > pages:
-        query = replace(query, page=pages)
-        total, rows = _rows(store, query, shown)
-    return RowPage(query, total, pages, len(columns), shown, rows)
+    recording = query.recording or None
+    total, _ = store.rows(table, limit=0, recording=recording)
 
+    def fetch(start: int, stop: int) -> list[tuple[Any, ...]]:
+        return store.rows(
+            table,
+            offset=start,
+            limit=stop - start,
+            sort=query.sort or None,
+            descending=query.descending,
+            recording=recording,
+            columns=shown,
+        )[1]
 
-def _rows(store: Store, query: RowQuery, columns: list[str]) -> tuple[int, list[tuple[Any, ...]]]:
-    return store.rows(
-        query.table,
-        offset=(query.page - 1) * query.size,
-        limit=query.size,
-        sort=query.sort or None,
-        descending=query.descending,
-        recording=query.recording or None,
-        columns=columns,
-    )
+    page = page_of(total, query.page, size, fetch)
+    return RowPage(replace(query, page=page.number), page, len(columns), shown)

@@ -124,7 +124,7 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
     """Compare what was recognised with what the file says, window by window; None where it says nothing.
 
     ``rows`` has an entry for each activity that the file names: whether the model ``knows`` it, its ``windows``, and
-    ``recognised``, how many of them as each of ``columns``.
+    ``recognised``, how many of them as each of ``columns``; ``right``, how many as that very activity.
     """
     mine = result.positions(recording_index)
     mine = mine[result.labels[mine] != UNLABELLED]
@@ -146,6 +146,7 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
                 "known": name in result.activities,
                 "windows": int(counts[i].sum()),
                 "recognised": [int(counts[i, j]) for _, j in columns],
+                "right": sum(int(counts[i, j]) for column, j in columns if column == name),
             }
             for name, i in rows
         ],

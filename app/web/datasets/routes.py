@@ -202,6 +202,7 @@ def view(name: str) -> Page:
 
     return render_template(
         "datasets/view.html", dataset=dataset, summary=dataset.summary, store=store, found=found, rows_url=rows_url,
+        problems=store.summary.problems,
         activities=recorded_rows.activities(store), same_data=library.same_data(dataset),
         page_sizes=recorded_rows.PAGE_SIZES, problems_shown=PROBLEMS_SHOWN,
     )  # fmt: skip

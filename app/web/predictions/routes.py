@@ -17,16 +17,17 @@ import numpy as np
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_sqlalchemy.pagination import Pagination
 
 from app.har.colours import MISSING, activity_colour
 from app.har.errors import HarError
+from app.har.problems import Problem, ProblemKind
 from app.har.progress import Stage
 from app.har.types import IntArray
 from app.services.errors import NotFound, ServiceError
 from app.services.formatting import capitalise
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
+from app.services.paging import Page, page_of
 from app.services.recordings import example, figures, recordings, upload_progress, uploads
 from app.services.recordings.activity_times import (
     DAILY_COLUMNS,
@@ -43,6 +44,7 @@ from app.services.recordings.wall_clock import Period, WallClock, time_zone
 from app.web.access import access
 from app.web.errors import json_error, status_of, wants_json
 from app.web.predictions.forms import RerunForm, UploadForm
+from app.web.predictions.quality_strips import shown_quality
 
 bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 100
@@ -50,6 +52,7 @@ BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000
 FOLLOW_LENGTH = 32
 FILE_NAMES = {"windows": "activities"}
+NOTICED = (ProblemKind.MISSING_SENSOR, ProblemKind.SENSOR_GAP)
 PERIODS: tuple[Period, ...] = ("day", "hour")
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
@@ -127,6 +130,8 @@ def show(recording_id: int) -> ResponseReturnValue:
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
     result = recordings.result_of(prediction)
     recording_index = _recording_index(result)
+    problems = [Problem.from_dict(stored) for stored in prediction.summary["problems"]]
+    quality = recordings.quality_of(recording)
     used = {p.model_version_id for p in recording.predictions}
     others = [v for v in model_versions.list_versions() if v.id not in used]
     return render_template(
@@ -136,58 +141,62 @@ def show(recording_id: int) -> ResponseReturnValue:
         summary=prediction.summary,
         result=result,
         recording_index=recording_index,
-        rows=WindowPages(per_page=ROWS_A_PAGE, result=result, index=result.positions(recording_index)),
+        rows=_window_page(result, recording_index),
         colours=_colours(result),
         shown_activities=result.shown_activities(recording_index),
         agreement=agreement(result, recording_index),
         missing_colour=MISSING,
         **_in_time(result, recording_index),
         rerun_form=_rerun_form(others) if others else None,
-        quality=recordings.quality_of(recording),
+        problems=problems,
+        notices=_notices(problems),
+        quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
 
 
-class WindowPages(Pagination):
-    """The windows of a result, a page at a time."""
-
-    def _query_items(self) -> list[dict[str, Any]]:
-        index = self._query_args["index"][self._query_offset : self._query_offset + self.per_page]
-        rows: list[dict[str, Any]] = self._query_args["result"].windows(index)
-        return rows
-
-    def _query_count(self) -> int:
-        return len(self._query_args["index"])
+def _notices(problems: Sequence[Problem]) -> list[str]:
+    """Return what a person should read before the results, once for each kind."""
+    first = {problem.kind: problem for problem in reversed(problems)}
+    noticed = [first[kind] for kind in NOTICED if kind in first]
+    return [f"{capitalise(problem.detail)}. {capitalise(problem.action)}." for problem in noticed]
 
 
-class BoutPages(Pagination):
-    """The bouts of a recording and what is missing between them, a page at a time."""
-
-    def _query_items(self) -> list[dict[str, Any]]:
-        start, end, activity, confidence = self._query_args["columns"]
-        names = [*self._query_args["names"], None]  # UNLABELLED is -1, the last
-        page = self._query_args["order"][self._query_offset : self._query_offset + self.per_page]
-        return [
-            {
-                "start_s": float(start[i]),
-                "end_s": float(end[i]),
-                "activity": names[activity[i]],
-                "confidence": float(confidence[i]),
-            }
-            for i in page
-        ]
-
-    def _query_count(self) -> int:
-        return len(self._query_args["order"])
+def _window_page(result: PredictionResult, recording_index: int | None) -> Page[dict[str, Any]]:
+    """Return the windows of a result, a page at a time."""
+    index = result.positions(recording_index)
+    page = request.args.get("page", 1, type=int)
+    return page_of(len(index), page, ROWS_A_PAGE, lambda start, stop: result.windows(index[start:stop]))
 
 
-def _bout_pages(result: PredictionResult, recording_index: int, clock: WallClock) -> BoutPages:
+def _bout_page(result: PredictionResult, recording_index: int, clock: WallClock) -> Page[dict[str, Any]]:
+    """Return the bouts of a recording and what is missing between them, a page at a time."""
     columns = with_gaps(result.bout_columns(recording_index), clock.start_s, clock.end_s)
     order: IntArray = np.arange(len(columns[0]))
     if request.args.get("sort") == "length":
         order = np.argsort(columns[0] - columns[1], kind="stable")
-    page = request.args.get("bouts", 1, type=int)
-    return BoutPages(page=page, per_page=BOUTS_A_PAGE, columns=columns, names=result.activities, order=order)
+    names = [*result.activities, None]  # UNLABELLED is -1, the last
+
+    def fetch(start: int, stop: int) -> list[dict[str, Any]]:
+        rows = zip(*(column[order[start:stop]].tolist() for column in columns), strict=True)
+        return [
+            {
+                "start_s": start_s,
+                "end_s": end_s,
+                "activity": names[activity],
+                "confidence": confidence,
+                "view": _around(start_s, end_s),
+            }
+            for start_s, end_s, activity, confidence in rows
+        ]
+
+    return page_of(len(order), request.args.get("bouts", 1, type=int), BOUTS_A_PAGE, fetch)
+
+
+def _around(start_s: float, end_s: float) -> dict[str, str]:
+    """Return the range, in an address, that shows a bout with something before and after it."""
+    margin = (end_s - start_s) / 4
+    return {"from": f"{start_s - margin:.3f}", "to": f"{end_s + margin:.3f}"}
 
 
 def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str, Any]:
@@ -198,7 +207,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     days, hours = (per_period(result, recording_index, clock, kind) for kind in PERIODS)
     return {
         "clock": clock,
-        "bouts": _bout_pages(result, recording_index, clock),
+        "bouts": _bout_page(result, recording_index, clock),
         "periods": {"day": days, "hour": hours} if days else None,
         "occurring": [name for name in result.activities if any(name in day["minutes"] for day in days)],
         "has_gaps": any(day["missing"] for day in days),

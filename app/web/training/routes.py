@@ -20,6 +20,7 @@ from app.services.models import model_versions, training
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training.forms import PROTOCOLS, NotesForm, TrainForm
+from app.web.training.verdicts import compared
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
@@ -79,10 +80,12 @@ def _train_page(form: TrainForm) -> str:
 def run(run_id: int) -> str:
     """Show a run: its progress while it goes on, then its results."""
     run = training.get(run_id)
+    titles = {name: info.title for name, info in CATALOGUE.items()}
     return render_template(
         "training/run.html",
         run=run,
-        titles={name: info.title for name, info in CATALOGUE.items()},
+        titles=titles,
+        comparisons=compared(run.result.get("comparisons", []), titles),
         stages={stage.value: stage.label for stage in Stage},
         palette=PALETTE,
         protocols=PROTOCOLS,

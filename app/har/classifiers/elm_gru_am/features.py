@@ -130,12 +130,12 @@ def _shapes(
     length = signals.shape[2]
     steps = signals[:, :, 1:] - signals[:, :, :-1]
     np.abs(steps, out=steps)
-    per_second = np.full(length - 1, sampling_rate_hz / (length - 1), np.float32)
-    yield log(steps @ per_second + FLOOR), "log jerk"
+    per_second: FloatArray = np.full(length - 1, sampling_rate_hz / (length - 1), np.float32)
+    yield log(np.asarray(steps @ per_second, np.float32) + FLOOR), "log jerk"
     yield log(signals.max(axis=2) + FLOOR), "log peak"
     yield log(FLOOR - signals.min(axis=2)), "log trough"
-    ramp = np.linspace(-1, 1, length, dtype=np.float32)
-    yield signals @ ramp / length / spread, "trend"
+    ramp: FloatArray = np.linspace(-1, 1, length, dtype=np.float32)
+    yield np.asarray(signals @ ramp / length / spread, np.float32), "trend"
     for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
         product = np.einsum("ijk,ijk->ij", signals[:, :, lag:], signals[:, :, :-lag]) / (length - lag)
         yield product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from flask.cli import with_appcontext
 
 from app.cli.output import json_option, needs_home, print_json, reports_errors, text_of
 
@@ -37,7 +36,6 @@ def map_(file: Path, output: Path | None) -> None:
 @click.option("--model", help="name/version, or a name for its newest version; by default the promoted model.")
 @click.option("--map", "mapping", type=YAML, help="Read FILE, in no known layout, by this mapping; see flask map.")
 @json_option
-@with_appcontext
 @needs_home
 def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""

@@ -326,7 +326,7 @@ def test_what_an_earlier_version_stored_is_read_without_a_time_of_day(app: Flask
 @pytest.mark.parametrize("file_format", ["png", "svg"])
 def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file_format: str) -> None:
     prediction = upload(user, recording_csv(gap_at_s=6.0), "5$ walk_{$.csv")
-    image = figures.timeline_image(prediction, 0, file_format)
+    image = figures.timeline_image(prediction.recording, recordings.result_of(prediction), 0, file_format)
     assert image.startswith(b"\x89PNG") if file_format == "png" else b"<svg" in image[:1000]
     assert len(image) > 5000
 
@@ -348,7 +348,7 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
     assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (60, 0)
     assert prediction.summary["right"] > 50
     assert figures.timeline_data(prediction.recording, result, None)["signal"] == []
-    assert figures.timeline_image(prediction, None, "png").startswith(b"\x89PNG")
+    assert figures.timeline_image(prediction.recording, result, None, "png").startswith(b"\x89PNG")
 
 
 def test_a_sensor_that_is_often_unlike_the_training_is_named(

@@ -21,7 +21,7 @@ from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import MOTION, Recording
 from app.har.types import FloatArray, TimeArray
 from app.har.windows import make_windows
-from app.services.recordings import figures
+from app.services.recordings import figures, recordings
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import recognise
 from app.tables import ModelVersion, User
@@ -159,7 +159,9 @@ def test_the_plot_has_a_break_where_the_sensor_stopped_and_none_where_it_ran(use
     assert (len(within["gyro_x"]), None in within["acc_x"]) == (0, False)
     assert prediction.recording.facts["minutes"] == pytest.approx(0.5, abs=0.001)
     assert prediction.summary["minutes"] == pytest.approx(0.5, abs=0.001)
-    assert figures.timeline_image(prediction, 0, "png").startswith(b"\x89PNG")
+    assert figures.timeline_image(prediction.recording, recordings.result_of(prediction), 0, "png").startswith(
+        b"\x89PNG"
+    )
 
 
 def as_before(recording: Recording, model: ActivityClassifier) -> tuple[TimeArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""When a person did what: bands over a signal, minutes an hour and a day, and how far a file's own labels agree."""
+"""When a person did what: bands over a signal, minutes per hour and day, and how far a file's own labels agree."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from app.services.recordings.prediction_result import SAME_MOMENT_S, Bouts, Pred
 from app.services.recordings.wall_clock import Period, WallClock
 
 MISSING = "missing"
-COLUMNS = 600  # of a plot; of narrower bands nothing could be told apart
+COLUMNS = 600  # of a plot; narrower bands could not be distinguished
 DAILY_COLUMNS = ("recording", "period", "start", "end", "activity", "minutes")
 Columns = tuple[TimeArray, TimeArray, IntArray, TimeArray]  # start_s, end_s, activity, confidence
 
 
 def clock_of(result: PredictionResult, recording_index: int, zone: tzinfo) -> WallClock:
     """Return the clock of one recording, from its first window to the end of its last."""
-    mine = result.positions(recording_index)
-    origin = float(result.origins[mine[0]])
-    start_s, end_s = float(result.start_s[mine].min()), float(result.end_s[mine].max())
+    selected = result.positions(recording_index)
+    origin = float(result.origins[selected[0]])
+    start_s, end_s = float(result.start_s[selected].min()), float(result.end_s[selected].max())
     return WallClock(start_s, end_s, None if np.isnan(origin) else origin, zone)
 
 
@@ -43,7 +43,7 @@ def with_gaps(bouts: Bouts, start_s: float, end_s: float) -> Columns:
 
 
 def seconds_between(bouts: Bouts, n_activities: int, edges: TimeArray) -> NDArray[np.float64]:
-    """Return the seconds of each activity from one edge to the next, and last those of none.
+    """Return the seconds of each activity from one edge to the next, and last those without any.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def seconds_between(bouts: Bouts, n_activities: int, edges: TimeArray) -> NDArra
     """
     seconds = np.zeros((len(edges) - 1, n_activities + 1))
     for activity in np.flatnonzero(np.bincount(bouts.activity, minlength=1)).tolist():
-        mine = bouts.activity == activity
-        start, end = bouts.start_s[mine], bouts.end_s[mine]
+        selected = bouts.activity == activity
+        start, end = bouts.start_s[selected], bouts.end_s[selected]
         moments = np.stack((start, end), axis=1).ravel()
         done = np.concatenate(([0.0], np.cumsum(np.diff(moments) * (np.arange(len(moments) - 1) % 2 == 0))))
         seconds[:, activity] = np.diff(np.interp(edges, moments, done))
@@ -126,16 +126,16 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
     ``rows`` has an entry for each activity that the file names: whether the model ``knows`` it, its ``windows``, and
     ``recognised``, how many of them as each of ``columns``; ``right``, how many as that very activity.
     """
-    mine = result.positions(recording_index)
-    mine = mine[result.labels[mine] != UNLABELLED]
-    if not len(mine):
+    selected = result.positions(recording_index)
+    selected = selected[result.labels[selected] != UNLABELLED]
+    if not len(selected):
         return None
-    labels, chosen = result.labels[mine], result.ranked[mine, 0]
+    labels, chosen = result.labels[selected], result.ranked[selected, 0]
     counts = np.zeros((len(result.label_activities), len(result.activities)), np.int64)
     np.add.at(counts, (labels, chosen), 1)
     columns = _in_order(result.activities, np.flatnonzero(counts.sum(axis=0)), result)
     rows = _in_order(result.label_activities, np.flatnonzero(counts.sum(axis=1)), result)
-    right = result.right[mine]
+    right = result.right[selected]
     return {
         "compared": int((right != UNLABELLED).sum()),
         "right": int((right == 1).sum()),

@@ -11,10 +11,10 @@ import numpy as np
 
 from app.services.recordings.activity_times import clock_of
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.recordings import folder_of, result_of
+from app.services.recordings.recordings import folder_of
 from app.services.recordings.stored_signal import StoredSignal
 from app.services.recordings.timeline import timeline, window_strip_data
-from app.tables import Prediction, StoredRecording
+from app.tables import StoredRecording
 
 
 def timeline_data(
@@ -33,12 +33,16 @@ def timeline_data(
     return timeline(result, recording_index, signal, clock_of(result, recording_index, zone), from_s, to_s)
 
 
-def timeline_image(prediction: Prediction, recording_index: int | None, file_format: Literal["png", "svg"]) -> bytes:
+def timeline_image(
+    recording: StoredRecording,
+    result: PredictionResult,
+    recording_index: int | None,
+    file_format: Literal["png", "svg"],
+) -> bytes:
     """Return the timeline of one recording (None: the strip of a file of single windows) as a figure for a paper."""
     from app.har.training import plots
 
-    result = result_of(prediction)
-    drawn = timeline_data(prediction.recording, result, recording_index)
+    drawn = timeline_data(recording, result, recording_index)
     bands = [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["recognised"] if row["activity"]]
     if not drawn["signal"]:
         axes = plots.timeline([], [], bands, result.all_activities)
@@ -48,7 +52,7 @@ def timeline_image(prediction: Prediction, recording_index: int | None, file_for
         values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
         axes = plots.timeline(trace["time_s"], values, bands, result.all_activities)
         axes.set(ylabel=f"{trace['channel']}, {trace['sensor']}")
-    title = prediction.recording.filename
+    title = recording.filename
     if recording_index is not None and len(result.recording_ids) > 1:
         title += f": {result.recording_ids[recording_index]}"
     axes.set_title(title, parse_math=False)  # a dollar sign in a name is just that

@@ -1,4 +1,4 @@
-"""Uploads in no known layout that wait until their owner has said what the columns are.
+"""Uploads in no known layout that wait until their owner names the columns.
 
 ``uploads/pending-<token>/`` holds one of them: ``source``, the file as uploaded, and ``pending.json``. It goes when its
 owner confirms or cancels, and after a day.

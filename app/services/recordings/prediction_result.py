@@ -1,4 +1,4 @@
-"""What was recognised in a file, as columns, and the rows, bouts and figures that are told of it."""
+"""What was recognised in a file, as columns, and the rows, bouts and numbers that are shown of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WINDOW_COLUMNS = (
     "true_activity", "right", "unfamiliar", "start_utc", "listened_to",
 )  # fmt: skip
 BOUT_COLUMNS = ("recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc")
-SILENT = 1e-3  # attention below which a sensor was not listened to
+MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 SAME_MOMENT_S = 1e-3
 YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
@@ -33,7 +33,7 @@ class Bouts:
 
     start_s: TimeArray  # (n_bouts,) on the recording's clock
     end_s: TimeArray
-    activity: IntArray  # position in the names that it was asked of
+    activity: IntArray  # position in the names of activities
     windows: IntArray
     confidence: TimeArray  # mean over the windows
     first: IntArray  # position of the first window
@@ -56,8 +56,8 @@ class PredictionResult:
     recording_ids: tuple[str, ...]
     labels: IntArray  # (n_windows,)
     label_activities: tuple[str, ...]
-    sensors: tuple[str, ...]  # modalities that the model can listen to
-    sensor_attention: FloatArray  # (n_windows, n_sensors), rows sum to 1; 0 where it did not listen
+    sensors: tuple[str, ...]  # modalities that the model knows
+    sensor_attention: FloatArray  # (n_windows, n_sensors), rows sum to 1; 0 where it was ignored
     unfamiliar: NDArray[np.bool_]  # (n_windows,): unlike anything the model was trained on
     problems: tuple[Problem, ...] = ()
     origin_utc_s: tuple[float | None, ...] = ()  # one per recording: Unix time at 0 s of its clock, where known
@@ -71,8 +71,8 @@ class PredictionResult:
 
         A clock that stands between the years 2000 and 2100 counts from 1970; an origin that leads elsewhere is none.
         """
-        told = [np.nan if origin is None else origin for origin in self.origin_utc_s] or [np.nan]
-        origin = np.array(told, np.float64)[self.recording_index if self.origin_utc_s else 0 * self.recording_index]
+        origins = [np.nan if origin is None else origin for origin in self.origin_utc_s] or [np.nan]
+        origin = np.array(origins, np.float64)[self.recording_index if self.origin_utc_s else 0 * self.recording_index]
         origin = np.where(np.isnan(origin), 0.0, origin)
         moment = origin + self.start_s
         return np.where((moment >= YEAR_2000) & (moment < YEAR_2100), origin, np.nan)
@@ -138,16 +138,16 @@ class PredictionResult:
             [RIGHT[right] for right in self.right[index].tolist()],
             self.unfamiliar[index].tolist(),
             _utc(self.origins[index] + self.start_s[index]),
-            self._listened_to(index),
+            self._sensors_used(index),
             strict=True,
         )
         return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
 
-    def _listened_to(self, index: IntArray | slice) -> list[str | None]:
+    def _sensors_used(self, index: IntArray | slice) -> list[str | None]:
         """Name the sensors that each of these windows was recognised from; None where that was not stored."""
-        heard = self.sensor_attention[index] >= SILENT  # (n, n_sensors)
-        patterns, which = np.unique(heard, axis=0, return_inverse=True)
-        names = [in_words(np.array(self.sensors)[own].tolist()) or None for own in patterns]
+        used = self.sensor_attention[index] >= MIN_ATTENTION  # (n, n_sensors)
+        patterns, which = np.unique(used, axis=0, return_inverse=True)
+        names = [in_words(np.array(self.sensors)[pattern].tolist()) or None for pattern in patterns]
         return [names[i] for i in which.reshape(-1).tolist()]
 
     def bout_columns(self, recording_index: int | None = None, *, labelled: bool = False) -> Bouts:
@@ -188,7 +188,7 @@ class PredictionResult:
         return [dict(zip(BOUT_COLUMNS, row, strict=True)) for row in rows]
 
     def summary(self) -> dict[str, Any]:
-        """Return the whole in figures: minutes per activity (longest first), confidence, how many were right."""
+        """Return the whole in numbers: minutes per activity (longest first), confidence, how many were right."""
         minutes = np.bincount(
             self.ranked[:, 0], weights=(self.end_s - self.start_s) / 60, minlength=len(self.activities)
         )
@@ -212,7 +212,7 @@ class PredictionResult:
                 {
                     "sensor": in_words([sensor]),
                     "weight": round(float(weights.mean()), 4),
-                    "not_listened_to": round(float((weights < SILENT).mean()), 4),
+                    "not_listened_to": round(float((weights < MIN_ATTENTION).mean()), 4),
                 }
                 for sensor, weights in zip(self.sensors, self.sensor_attention.T, strict=True)
             ],
@@ -221,7 +221,7 @@ class PredictionResult:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """Return windows, bouts and summary as plain lists and figures."""
+        """Return windows, bouts and summary as plain lists and numbers."""
         return {"windows": self.windows(), "bouts": self.bouts(), "summary": self.summary()}
 
 

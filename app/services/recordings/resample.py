@@ -47,15 +47,15 @@ def resample(
         try:
             # Under the same name: what was read is not kept while its signal is made
             recording = _as_trained(recording, needed, classifier)
-            part = to_signal_set(
+            signals = to_signal_set(
                 [recording], rate_hz, needed, allow_missing=True, gap_s=gap_s, window_length_s=window_s
             )
         except UnusableRecording as error:
             left_out.append(Problem(recording.recording_id, ProblemKind.UNUSABLE_RECORDING, str(error), "left out"))
             continue
-        index.append(part)
+        index.append(signals)
         problems += recording.problems
-        problems += sensor_gaps(recording, part, classifier.n_timesteps)
+        problems += sensor_gaps(recording, signals, classifier.n_timesteps)
     if not signal:
         raise UnusableRecording(f"{name}: {left_out[0].detail}")
     return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))

@@ -70,22 +70,22 @@ class StoredSignal:
     def __init__(self, folder: Path, recording_id: str) -> None:
         with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
             table = dict(stored)
-        mine = np.flatnonzero(table["recording_ids"][table["recording"]] == recording_id)
-        mine = mine[np.argsort(table["start_s"][mine], kind="stable")]
+        selected = np.flatnonzero(table["recording_ids"][table["recording"]] == recording_id)
+        selected = selected[np.argsort(table["start_s"][selected], kind="stable")]
         self.channels = tuple(map(str, table["channels"]))
-        rate, start_s, length = float(table["sampling_rate_hz"]), table["start_s"][mine], table["length"][mine]
+        rate, start_s, length = float(table["sampling_rate_hz"]), table["start_s"][selected], table["length"][selected]
         samples = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)
-        self._samples = self._overview = _Level(samples, table["first"][mine], length, start_s, rate)
+        self._samples = self._overview = _Level(samples, table["first"][selected], length, start_s, rate)
         self._ends_s = start_s + (length - 1) / rate
         # A sensor that runs on where another stops is cut in stretches without a gap between them
-        self._run = np.cumsum(np.append(0, start_s[1:] - self._ends_s[:-1] > NEXT / rate)[: len(mine)])
+        self._run = np.cumsum(np.append(0, start_s[1:] - self._ends_s[:-1] > NEXT / rate)[: len(selected)])
         if (folder / "overview.npy").exists():
             overview = np.load(folder / "overview.npy", mmap_mode="r", allow_pickle=False)
             counts = -(-table["length"] // BLOCK)
-            first = 2 * (np.cumsum(counts) - counts)[mine]
+            first = 2 * (np.cumsum(counts) - counts)[selected]
             flat = overview.reshape(len(overview), -1)
             start = start_s + BLOCK / rate / 4  # the lowest stands a quarter, the highest three quarters into a block
-            self._overview = _Level(flat, first, 2 * counts[mine], start, 2 * rate / BLOCK)
+            self._overview = _Level(flat, first, 2 * counts[selected], start, 2 * rate / BLOCK)
 
     @property
     def extent_s(self) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a person sees of tables in no known layout before saying what their columns are."""
+"""What a person sees of tables in no known layout before naming their columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PREVIEW_ROWS = 8
 CELL_LENGTH = 40
-MAX_TABLES = 12  # shown; with more, a sensor can't be said to stand in one of them
+MAX_TABLES = 12  # shown; with more, a sensor cannot be assigned to one of them
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TablePreview:
     """Tables in no known layout, and what their columns may be."""
 
     tables: tuple[Table, ...]
-    words: tuple[str, ...]  # parts of files' names that a sensor of its own file may be told by
+    words: tuple[str, ...]  # parts of files' names that may identify the file of a sensor
     guess: Guess
 
     @property

@@ -89,8 +89,8 @@ def window_strip_data(result: PredictionResult, from_row: float | None, to_row: 
         single = Bouts(
             edges, edges + 1.0, activity[there], np.ones(len(there), int), result.confidence[there, 0], there
         )
-        columns, own = bands(single, len(names), start, end)
-        thinned |= own
+        columns, was_thinned = bands(single, len(names), start, end)
+        thinned |= was_thinned
         rows = zip(*columns[:3], strict=True)
         shown[key] = [
             {

@@ -1,4 +1,4 @@
-"""From an upload to a stored recording, at once or when its owner has said what the columns are.
+"""From an upload to a stored recording, at once or when its owner has named the columns.
 
 The file lies in ``uploads/recording-<token>/`` from the first byte on; only while it waits for its owner is the folder
 called ``pending-<token>``. See `recordings` and `pending` for what is in them.

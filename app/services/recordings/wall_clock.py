@@ -16,7 +16,7 @@ Period = Literal["hour", "day"]
 SECONDS = {"hour": 3600.0, "day": 86_400.0}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-LONGEST_S = 400 * 86_400.0  # of which hours and days are told; a recording that lasts for more had a clock not set yet
+LONGEST_S = 400 * 86_400.0  # of which hours and days are listed; the clock of a longer recording was not set
 QUARTER_S = 900  # every time zone of today stands a whole number of quarters from UTC
 TICK_STEPS_S = (
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600,

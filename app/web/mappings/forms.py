@@ -85,12 +85,12 @@ class MappingFields(Form):
         last = self.sensors.entries[-1].form
         if last.kind.data and len(self.sensors.entries) < MAX_SENSORS:
             self.sensors.append_entry({"unit": "m/s²"})
-        each = [entry.form for entry in self.sensors]
-        for field in (self.time, self.label, self.subject, *(form[axis] for form in each for axis in AXES)):
+        sensors = [entry.form for entry in self.sensors]
+        for field in (self.time, self.label, self.subject, *(form[axis] for form in sensors for axis in AXES)):
             field.offer(columns)
-        chosen = [form.file.data for form in each if form.file.data]
+        chosen = [form.file.data for form in sensors if form.file.data]
         known = dict.fromkeys([*words, *chosen])
-        for form in each:
+        for form in sensors:
             form.file.choices = [("", "any file"), *((word, f"… {word} …") for word in known)] if known else []
 
     def mapping(self, source: str) -> ColumnMapping:
@@ -158,7 +158,7 @@ def fields_of(mapping: ColumnMapping) -> dict[str, Any]:
 
 
 def reasons_for(fields: MappingFields, guess: Guess) -> dict[str, str]:
-    """Return why each part was guessed, as long as it stands as guessed."""
+    """Return why each part was guessed, as long as it is as guessed."""
     guessed = fields_of(guess.mapping)
     reasons = dict(guess.reasons)
     for part in ("time", "label", "subject"):

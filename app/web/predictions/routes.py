@@ -326,8 +326,8 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
 @access("user")
 def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> ResponseReturnValue:
     """Download the timeline as a picture."""
-    recording, prediction, result = _requested(recording_id)
-    image = figures.timeline_image(prediction, _recording_index(result), file_format)
+    recording, _, result = _requested(recording_id)
+    image = figures.timeline_image(recording, result, _recording_index(result), file_format)
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
     return _attachment(image, _download_name(recording.filename, "activities", file_format), mimetype)
 

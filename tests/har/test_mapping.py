@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +174,7 @@ def dated(write: Callable[[datetime], str], start: datetime, header: str = "T,x,
     return recording
 
 
-MIDNIGHT = datetime(2024, 6, 6, tzinfo=UTC)
+MIDNIGHT = datetime(2024, 6, 6, tzinfo=timezone.utc)
 CLOCK = "%H:%M:%S.%f"
 
 
@@ -189,7 +189,7 @@ def test_the_order_of_day_and_month_is_that_in_which_time_runs_on(written: str) 
 
 @pytest.mark.parametrize(("day", "doubtful"), [(5, False), (6, True), (13, False)])
 def test_a_date_that_may_be_read_both_ways_is_told(day: int, doubtful: bool) -> None:
-    noon = datetime(2024, 5, day, 12, tzinfo=UTC)
+    noon = datetime(2024, 5, day, 12, tzinfo=timezone.utc)
     recording = dated(lambda now: now.strftime(f"%m/%d/%Y {CLOCK}"), noon)
     assert [(p.source, p.kind) for p in recording.problems] == [("own.csv", "date in doubt")] * doubtful
     assert doubtful or recording.origin_utc_s == noon.timestamp()
@@ -207,7 +207,7 @@ def test_all_rows_of_a_file_are_read_in_one_order() -> None:
     )
     mapping = mapping_of(("accelerometer", "xyz", "m/s²"), time="T", unit="date-time", subject="who")
     found = mapped.read([source(content)], mapping)
-    noon = datetime(2024, 6, 5, 12, tzinfo=UTC).timestamp()
+    noon = datetime(2024, 6, 5, 12, tzinfo=timezone.utc).timestamp()
     assert [recording.origin_utc_s for recording in found] == [noon, noon + 8 * 86400]
     assert "date in doubt" not in [problem.kind for recording in found for problem in recording.problems]
 

@@ -273,21 +273,21 @@ def test_a_query_that_asks_too_much_gives_way(
 ) -> None:
     store = library.open_dataset(small)
     found = recorded_rows.find_rows(store, asked)
-    assert found.query.page == (found.pages if page == "last" else page)
+    assert found.query.page == (found.page.pages if page == "last" else page)
     assert (found.query.size, found.query.first_column, found.query.sort) == (size, first, "")
     assert found.query.table in store.tables
-    assert 0 < len(found.rows) <= size
-    assert found.total == store.summary.rows
+    assert 0 < len(found.page.items) <= size
+    assert found.page.total == store.summary.rows
 
 
 def test_every_row_is_on_exactly_one_page_and_sorting_holds_across_pages(small: Dataset) -> None:
     store = library.open_dataset(small)
-    pages = recorded_rows.find_rows(store, RowQuery(size=100)).pages
+    pages = recorded_rows.find_rows(store, RowQuery(size=100)).page.pages
     ax = store.columns(store.tables[0]).index("ax")
     values = [
         row[ax]
         for page in range(1, pages + 1)
-        for row in recorded_rows.find_rows(store, RowQuery(sort="ax", size=100, page=page)).rows
+        for row in recorded_rows.find_rows(store, RowQuery(sort="ax", size=100, page=page)).page.items
     ]
     assert len(values) == store.summary.rows
     assert values == sorted(values)
@@ -298,8 +298,8 @@ def test_a_recording_filter_shows_that_recording_alone(small: Dataset) -> None:
     one = store.signals.recording_ids[2]
     found = recorded_rows.find_rows(store, RowQuery(recording=one))
     assert found.columns[0] == "recording"
-    assert {row[0] for row in found.rows} == {one}
-    assert 0 < found.total < store.summary.rows
+    assert {row[0] for row in found.page.items} == {one}
+    assert 0 < found.page.total < store.summary.rows
     with pytest.raises(NotFound):
         recorded_rows.find_rows(store, RowQuery(recording="<script>"))
 

@@ -122,6 +122,20 @@ def with_consistent_units(
         yield replace(part, content=normalise_units(content, units)) if isinstance(content, Recording) else part
 
 
+def read_each_file(members: Sequence[Member], read_one: Callable[[Member], Part]) -> Iterator[Part]:
+    """Read a data set of one recording a file, in the order of their names, all in one unit."""
+    members = sorted(members, key=lambda member: natural_sort_key(member.name))
+    total = sum(member.size for member in members) or 1
+
+    def parts() -> Iterator[Part]:
+        done = 0
+        for member, part in zip(members, prefetch_map(read_one, members), strict=True):
+            done += member.size
+            yield replace(part, fraction=done / total)
+
+    yield from with_consistent_units(parts(), members, lambda member: read_one(first_minutes(member)).recordings)
+
+
 def matching_files(
     members: Iterable[Member], matches: Callable[[Layout], bool], expected: str
 ) -> tuple[list[Source], tuple[Problem, ...]]:

@@ -18,7 +18,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, first_minutes, natural_sort_key, prefetch_map, with_consistent_units
+from app.har.recordings.parts import Part, read_each_file
 from app.har.recordings.sensors import word_of_kind
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.recordings.unused_columns import unused_columns
@@ -194,17 +194,7 @@ def _lines(time: list[float], values: FloatArray, names: list[str] | None) -> It
 
 def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read one recording a file; the subject is the folder, or what stands before the first underscore."""
-    members = sorted(members, key=lambda member: natural_sort_key(member.name))
-    yield from with_consistent_units(
-        _parts(members), members, lambda member: _read_one(first_minutes(member)).recordings
-    )
-
-
-def _parts(members: list[Member]) -> Iterator[Part]:
-    total, done = sum(member.size for member in members) or 1, 0
-    for member, part in zip(members, prefetch_map(_read_one, members), strict=True):
-        done += member.size
-        yield Part(part.content, part.rows, part.problems, done / total)
+    yield from read_each_file(members, _read_one)
 
 
 def _read_one(member: Member) -> Part:

@@ -22,10 +22,7 @@ from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.parts import (
     UNKNOWN_SUBJECT,
     Part,
-    first_minutes,
-    natural_sort_key,
-    prefetch_map,
-    with_consistent_units,
+    read_each_file,
 )
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.signals.clocks import positive_steps
@@ -102,17 +99,7 @@ def read(sources: list[Source], upload: str) -> list[Recording]:
 
 def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read one recording a file; the folder names the activity, the file name the subject."""
-    members = sorted(members, key=lambda member: natural_sort_key(member.name))
-    yield from with_consistent_units(
-        _parts(members), members, lambda member: _read_one(first_minutes(member)).recordings
-    )
-
-
-def _parts(members: list[Member]) -> Iterator[Part]:
-    total, done = sum(member.size for member in members) or 1, 0
-    for member, part in zip(members, prefetch_map(_read_one, members), strict=True):
-        done += member.size
-        yield Part(part.content, part.rows, part.problems, done / total)
+    yield from read_each_file(members, _read_one)
 
 
 def _read_one(member: Member) -> Part:

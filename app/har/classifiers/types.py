@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.har.types import FloatArray
+
+ReferenceSource = Literal["", "this recording", "known walking"]
+
+
+@dataclass(frozen=True)
+class Wearing:
+    """A stretch of a recording in which a device was worn in one place, and what its windows were measured against."""
+
+    recording: str
+    start_s: float  # on the recording's clock
+    end_s: float
+    place: str = ""  # "leg", "trunk", "wrist", "hand or bag" or "table"; empty where it is not known
+    place_known: bool = False  # a person said so; otherwise it was guessed
+    reference: ReferenceSource = ""  # where the person's own walking comes from; empty where there is none
+    reference_start_s: float | None = None  # of that walking, on the clock of its recording
+    reference_windows: int = 0
 
 
 @dataclass(frozen=True)
@@ -21,11 +38,14 @@ class Recognition:
     embedding: FloatArray  # (n, units)
     novelty: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
     unseen_orientation: NDArray[np.bool_]  # (n, n_sensors): gravity points to where it never did in training
+    wearings: tuple[Wearing, ...] = ()  # of models that look at a whole wearing; in the order of time
 
     @classmethod
     def joined(cls, parts: Sequence[Recognition]) -> Recognition:
         """Put what was recognised of successive windows in one."""
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+        names = [field.name for field in fields(cls) if field.name != "wearings"]
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(**arrays, wearings=tuple(wearing for part in parts for wearing in part.wearings))
 
     @property
     def unfamiliar(self) -> NDArray[np.bool_]:

@@ -1,0 +1,149 @@
+"""The shared vocabulary: what data sets call `stairsup`, `WALKING_UPSTAIRS` and `Stair-up` is one activity of a tree.
+
+The tree says how deep an answer can be: whoever can't tell walking from stairs can still say *on foot*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.types import FloatArray, IntArray
+
+STILL, ON_FOOT, STAIRS = "Still", "On foot", "Stairs"
+SITTING, STANDING, LYING = "Sitting", "Standing", "Lying"
+WALKING, STAIRS_UP, STAIRS_DOWN = "Walking", "Stairs up", "Stairs down"
+RUNNING, CYCLING, OTHER, NOT_WORN = "Running", "Cycling", "Other movement", "Not worn"
+ANYTHING = "Uncertain"  # the root: an answer that says nothing
+
+PARENT: Mapping[str, str] = {
+    STILL: ANYTHING, SITTING: STILL, STANDING: STILL, LYING: STILL,
+    ON_FOOT: ANYTHING, WALKING: ON_FOOT, STAIRS: ON_FOOT, STAIRS_UP: STAIRS, STAIRS_DOWN: STAIRS,
+    RUNNING: ANYTHING, CYCLING: ANYTHING, OTHER: ANYTHING, NOT_WORN: ANYTHING,
+}  # fmt: skip
+
+# Whole names as data sets and people write them, in lower case with single spaces; see `normalised`
+_NAMES: Mapping[str, Sequence[str]] = {
+    STILL: ("still", "stationary", "inactive", "rest", "resting", "idle", "static"),
+    SITTING: ("sitting", "sit", "seated", "talk sit", "sitting still", "sitting relaxed"),
+    STANDING: ("standing", "stand", "std", "talk stand", "standing still"),
+    LYING: ("lying", "lay", "laying", "lie", "lying down", "laying down", "sleeping"),
+    ON_FOOT: ("on foot",),
+    WALKING: ("walking", "walk", "wlk", "walking around", "walk backward", "walk circle"),
+    STAIRS: ("stairs", "stair", "climbing stairs", "stair climbing", "walking stairs", "using stairs"),
+    STAIRS_UP: (
+        "stairs up", "stair up", "stairsup", "ups", "upstairs", "up stairs", "walking upstairs", "walk upstairs",
+        "climbing upstairs", "going upstairs", "ascending stairs", "stairs ascending", "stair ascent", "climb up",
+    ),
+    STAIRS_DOWN: (
+        "stairs down", "stair down", "stairsdown", "dws", "downstairs", "down stairs", "walking downstairs",
+        "walk downstairs", "going downstairs", "descending stairs", "stairs descending", "stair descent", "climb down",
+    ),
+    RUNNING: ("running", "run", "jogging", "jog"),
+    CYCLING: ("cycling", "bike", "biking", "bicycle", "bicycling"),
+    OTHER: ("other", "other movement", "other activity"),
+    NOT_WORN: ("not worn", "off body", "offbody", "on table", "on a table", "device on table", "table"),
+}  # fmt: skip
+_NODE_OF = {name: node for node, names in _NAMES.items() for name in names}
+
+
+def normalised(name: str) -> str:
+    """Return a name in lower case, its words apart by single spaces: ``WALKING_UPSTAIRS`` → ``walking upstairs``."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return " ".join(re.findall(r"[^\W_]+", apart.casefold()))
+
+
+def node_of(name: str) -> str:
+    """Return the node of the tree that an activity is, by its name; one that is not in the tree is other movement."""
+    return _NODE_OF.get(normalised(name), OTHER)
+
+
+def path_of(node: str) -> tuple[str, ...]:
+    """Return a node and all above it, the root last."""
+    path = [node]
+    while path[-1] != ANYTHING:
+        path.append(PARENT[path[-1]])
+    return tuple(path)
+
+
+def agree(answer: str, label: str) -> bool:
+    """Say whether an answer is true of what happened, both nodes: one is the other, or lies above it.
+
+    A label that is less deep than the answer, *stairs* for *stairs up*, cannot contradict it.
+    """
+    return answer in path_of(label) or label in path_of(answer)
+
+
+@dataclass(frozen=True)
+class AnswerTree:
+    """The nodes over the activities of one model: each activity a leaf, and each node that several of them are below.
+
+    An activity that is not in the shared vocabulary is below *other movement*.
+    """
+
+    activities: tuple[str, ...]
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """The activities in their order, then the nodes above several of them, the deepest first, the root last."""
+        return self.activities + tuple(self._members)
+
+    @cached_property
+    def _members(self) -> dict[str, tuple[int, ...]]:
+        """Return the positions of the activities below each inner node."""
+        paths = [path_of(node_of(name)) for name in self.activities]
+        inner = sorted({node for path in paths for node in path}, key=lambda node: (-len(path_of(node)), node))
+        members = {node: tuple(i for i, path in enumerate(paths) if node in path) for node in inner}
+        return {
+            node: below
+            for node, below in members.items()
+            if node == ANYTHING or (len(below) > 1 and node not in self.activities)
+        }
+
+    def members(self, node: str) -> tuple[str, ...]:
+        """Return the activities that an answer of this node leaves open; an activity leaves open itself alone."""
+        return (node,) if node in self.activities else tuple(self.activities[i] for i in self._members[node])
+
+    @cached_property
+    def _membership(self) -> FloatArray:
+        """Return (n_activities, n_nodes): 1 where an activity is at or below a node."""
+        matrix = np.zeros((len(self.activities), len(self.nodes)), np.float32)
+        matrix[:, : len(self.activities)] = np.eye(len(self.activities))
+        for column, below in enumerate(self._members.values(), start=len(self.activities)):
+            matrix[list(below), column] = 1
+        return matrix
+
+    def probabilities(self, proba: FloatArray) -> FloatArray:
+        """Return the probability of each node, (n, n_nodes), from that of each activity, (n, n_activities)."""
+        return np.asarray(proba @ self._membership, np.float32)
+
+    def answers(self, proba: FloatArray, limit: float) -> IntArray:
+        """Return the position among the nodes of each window's answer: the deepest that is as probable as the limit.
+
+        Of nodes equally deep, the likelier. Where none reaches the limit, the answer is the root.
+        """
+        of_nodes = self.probabilities(proba)
+        sure: NDArray[np.bool_] = of_nodes >= limit
+        sure[:, -1] = True
+        return np.asarray(np.where(sure, self._depth + 0.5 * of_nodes, -1.0).argmax(axis=1), np.int64)
+
+    @cached_property
+    def _depth(self) -> FloatArray:
+        """Return how deep each node is: its distance from the root, and one more for an activity below its node."""
+        of_activities = [len(path_of(node_of(name))) for name in self.activities]
+        return np.array(of_activities + [len(path_of(node)) - 1 for node in self._members], np.float32)
+
+    def agrees(self, node: str, label: str) -> bool:
+        """Say whether an answer, one of the nodes, is true where a file names an activity; see `agree`."""
+        spelling = {normalised(name): name for name in self.activities}
+        if normalised(label) in spelling:
+            return spelling[normalised(label)] in self.members(node)
+        shared = node_of(node) if node in self.activities else node
+        if shared == OTHER and normalised(node) not in _NODE_OF:
+            return False  # jumping is not what another file calls push-ups
+        return agree(shared, node_of(label))

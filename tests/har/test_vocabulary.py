@@ -1,0 +1,95 @@
+"""The shared vocabulary: one name for what data sets call differently, and answers as deep as they are sure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.har.vocabulary import OTHER, PARENT, AnswerTree, agree, node_of, path_of
+
+KU_HAR = ("Stand", "Sit", "Lay", "Walk", "Run", "Stair-up", "Stair-down", "Jump")
+
+
+@pytest.mark.parametrize(
+    ("node", "names"),
+    [
+        ("Stairs up", ["stairsup", "WALKING_UPSTAIRS", "Stair-up", "ups", "Walking upstairs", "stairsUp"]),
+        ("Stairs down", ["stairsdown", "WALKING_DOWNSTAIRS", "Stair-down", "dws", "downstairs"]),
+        ("Sitting", ["Sit", "SITTING", "SEATED", "sit", "Talk-sit"]),
+        ("Standing", ["Stand", "std", "STANDING", "Talk-stand"]),
+        ("Lying", ["Lay", "LAYING", "lying down", "Lie"]),
+        ("Walking", ["wlk", "WALKING", "Walk", "walk_backward"]),
+        ("Running", ["jog", "Jogging", "Run"]),
+        ("Not worn", ["not worn", "on table"]),
+        (OTHER, ["Push-up", "SIT_TO_STAND", "Table-tennis", "kicking", "", "42"]),
+    ],
+)
+def test_one_name_for_what_data_sets_call_differently(node: str, names: list[str]) -> None:
+    assert {name: node_of(name) for name in names} == dict.fromkeys(names, node)
+
+
+def test_every_node_leads_to_the_root_and_is_named_by_its_own_title() -> None:
+    for node in PARENT:
+        assert path_of(node)[-1] == "Uncertain"
+        assert node_of(node) == node
+
+
+def test_an_answer_is_the_deepest_node_that_is_sure() -> None:
+    tree = AnswerTree(KU_HAR)
+    proba = np.array(
+        [
+            [0.3, 0.3, 0.35, 0.05, 0, 0, 0, 0],  # some posture
+            [0, 0, 0, 0.1, 0, 0.85, 0.05, 0],  # surely up
+            [0, 0, 0, 0.1, 0, 0.5, 0.4, 0],  # stairs, either way
+            [0, 0, 0, 0.5, 0, 0.3, 0.2, 0],  # on foot
+            [0.2, 0, 0, 0.3, 0.5, 0, 0, 0],  # nothing
+            [0, 0, 0, 0, 0, 0, 0, 1.0],
+        ],
+        np.float32,
+    )
+    answers = [tree.nodes[i] for i in tree.answers(proba, limit=0.8)]
+    assert answers == ["Still", "Stair-up", "Stairs", "On foot", "Uncertain", "Jump"]
+
+
+def test_the_probability_of_a_node_is_that_of_all_below_it() -> None:
+    tree = AnswerTree(KU_HAR)
+    proba = np.random.default_rng(0).dirichlet(np.ones(len(KU_HAR)), 50).astype(np.float32)
+    of_nodes = dict(zip(tree.nodes, tree.probabilities(proba).T, strict=True))
+    np.testing.assert_allclose(of_nodes["Stairs"], proba[:, 5] + proba[:, 6], rtol=1e-6)
+    np.testing.assert_allclose(of_nodes["On foot"], proba[:, [3, 5, 6]].sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(of_nodes["Uncertain"], 1.0, rtol=1e-5)
+
+
+def test_several_activities_of_one_node_can_be_left_open() -> None:
+    tree = AnswerTree(("Walk", "Walk-circle", "Walk-backward", "Sit"))
+    proba = np.array([[0.5, 0.3, 0.2, 0.0], [0.0, 0.95, 0.05, 0.0]], np.float32)
+    assert [tree.nodes[i] for i in tree.answers(proba, 0.9)] == ["Walking", "Walk-circle"]
+    assert tree.members("Walking") == ("Walk", "Walk-circle", "Walk-backward")
+    assert tree.members("Sit") == ("Sit",)
+
+
+def test_a_model_of_the_shared_names_has_each_node_once() -> None:
+    tree = AnswerTree(("Sitting", "Walking", "Stairs up", "Stairs down", "Still"))
+    assert len(set(tree.nodes)) == len(tree.nodes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "label", "true"),
+    [
+        ("Still", "SITTING", True),
+        ("Stairs", "Stair-up", True),
+        ("Stair-up", "stairs", True),  # the label is less deep: it contradicts nothing
+        ("On foot", "Run", False),
+        ("Stair-up", "Stair-down", False),
+        ("Jump", "Push-up", False),  # both are other movement, and yet not one
+        ("Uncertain", "Run", True),
+        ("Walk", "WALKING", True),
+    ],
+)
+def test_an_answer_is_true_where_the_label_is_at_or_below_it(answer: str, label: str, true: bool) -> None:
+    assert AnswerTree(KU_HAR).agrees(answer, label) is true
+
+
+def test_agreement_of_nodes() -> None:
+    assert agree("On foot", "Stairs up")
+    assert not agree("Still", "Not worn")

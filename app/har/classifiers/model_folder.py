@@ -1,4 +1,4 @@
-"""A trained model on disk: manifest, arrays and network, each file with its hash; no pickle."""
+"""A trained model on disk: manifest, arrays and, of some models, a network, each file with its hash; no pickle."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +42,31 @@ def write(
     folder: Path,
     manifest: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
-    network: Any,
     texts: Mapping[str, str],
+    network: Any = None,
 ) -> None:
-    """Write a new folder, whole or not at all; ``texts`` are further files, by name."""
+    """Write a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    manifest : with the name of the kind of model as ``model``, see `stored_models`.
+    texts : further files, by name.
+    network : keras.Model; default None, the model has none.
+    """
     if folder.exists():
         raise FileExistsError(f"{folder} exists; a stored model is never overwritten")
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         np.savez_compressed(draft / ARRAYS, allow_pickle=False, **arrays)
-        with warnings.catch_warnings():  # Keras hands TensorFlow's variables to NumPy 2 in the old way
-            warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
-            network.save(draft / NETWORK)
+        if network is not None:
+            _save_network(network, draft / NETWORK)
         for name, content in texts.items():
             (draft / name).write_text(content, encoding="utf-8", newline="\n")
         document = {
             **manifest,
             "format": FORMAT,
-            "libraries": {name: version(name) for name in LIBRARIES},
-            "files": {name: _digest((draft / name).read_bytes()) for name in (ARRAYS, NETWORK, *texts)},
+            "libraries": _versions(),
+            "files": {path.name: _digest(path.read_bytes()) for path in draft.iterdir()},
         }
         document["manifest_sha256"] = _digest_of(document)
         (draft / MANIFEST).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -70,6 +77,25 @@ def write(
         raise
 
 
+def _save_network(network: Any, path: Path) -> None:
+    with warnings.catch_warnings():  # Keras hands TensorFlow's variables to NumPy 2 in the old way
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        network.save(path)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):  # a model without a network is made where there is no TensorFlow, too
+            found[name] = version(name)
+    return found
+
+
+def model_name(folder: Path) -> str:
+    """Return the kind of model that a manifest, not verified, names: what reads the model verifies it."""
+    return str(_parsed(folder / MANIFEST).get("model"))
+
+
 def verify(folder: Path) -> dict[str, Any]:
     """Check every byte of a stored model, without loading it, and return its manifest.
 
@@ -78,17 +104,17 @@ def verify(folder: Path) -> dict[str, Any]:
     ModelIntegrityError : a file is missing, was changed, or is of another format; the message names the file.
     """
     try:
-        manifest: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))
+        manifest = _parsed(folder / MANIFEST)
         expected = manifest.pop("manifest_sha256")
-        files, found_format = manifest["files"], manifest["format"]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelIntegrityError(f"{folder / MANIFEST} is not the manifest of a model.") from error
+        files, found_format = dict(manifest["files"]), manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _not_a_manifest(folder / MANIFEST) from error
     if found_format != FORMAT:
         raise ModelIntegrityError(
             f"{folder / MANIFEST} is of format {found_format}; this version reads {FORMAT}. Train the model again."
         )
     _compare(folder / MANIFEST, expected, _digest_of(manifest))
-    for name in {ARRAYS, NETWORK, *files}:
+    for name in {ARRAYS, *files}:
         _compare(folder / name, files.get(name), _digest(_bytes(folder / name)))
     return manifest
 
@@ -107,6 +133,20 @@ def stored_network(folder: Path) -> StoredNetwork:
         layers = json.loads(archive.read("config.json"))["config"]["layers"]
     inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
     return StoredNetwork(folder / NETWORK, {own["name"]: tuple(own["batch_shape"][1:]) for own in inputs})
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(_bytes(path))
+    except ValueError as error:
+        raise _not_a_manifest(path) from error
+    if not isinstance(document, dict):
+        raise _not_a_manifest(path)
+    return document
+
+
+def _not_a_manifest(path: Path) -> ModelIntegrityError:
+    return ModelIntegrityError(f"{path} is not the manifest of a model.")
 
 
 def _bytes(path: Path) -> bytes:

@@ -180,7 +180,7 @@ def load(version: ModelVersion) -> ActivityClassifier:
 
 
 def _load(folder: Path, label: str) -> ActivityClassifier:
-    from app.har.classifiers.elm_gru_am.persistence import load_model
+    from app.har.classifiers.stored_models import load_model
 
     try:
         return load_model(folder)

@@ -71,7 +71,7 @@ def save_model(
         arrays |= _arrays_of(value, prefix, number)
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
-    model_folder.write(folder, manifest, arrays, model.network_, texts or {})
+    model_folder.write(folder, manifest, arrays, texts or {}, model.network_)
 
 
 def load_model(folder: Path) -> ActivityClassifier:

@@ -18,6 +18,10 @@ SETS = {  # path, window length (s), overlap
     "ku-har": (DATA / "ku-har" / "1.Raw_time_domian_data.zip", 3.0, 0.0),
     "hapt": (DATA / "hapt" / "HAPT Data Set.zip", 2.56, 0.0),
     "sp-sw-har": (DATA / "sp-sw-har" / "sp-sw-har.zip", 1.0, 0.5),
+    "motion-sense": (DATA / "motion-sense" / "motion-sense.zip", 3.0, 0.0),
+    "wisdm-watch": (DATA / "wisdm-watch" / "wisdm-watch.zip", 3.0, 0.0),
+    "oxford-walk": (DATA / "oxford-walk" / "oxford-walk.zip", 3.0, 0.0),
+    "stm-har": (DATA / "stm-har" / "stm-har.zip", 3.0, 0.0),
     "physiotherapy": (EMBEDDED_EXAMPLE, 3.0, 0.0),
 }
 

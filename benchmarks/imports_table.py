@@ -72,6 +72,17 @@ CASES = (
         "two clocks of about 100 Hz, m/s² without gravity",
         ["1.Raw_time_domian_data/11.Walk/1002_L_1.csv"],
     ),
+    Case(
+        "motion-sense/motion-sense.zip",
+        "50 Hz, g with Apple's sign; subject 1 goes downstairs",
+        ["A_DeviceMotion_data/dws_1/sub_1.csv"],
+    ),
+    Case(
+        "oxford-walk/oxford-walk.zip",
+        "p1 walks with the phone in hand, about 198 samples a second",
+        ["Nexus_p1_Hard_InHand_1/accelerometer.csv"],
+    ),
+    Case("stm-har/stm-har.zip", "26 Hz, mg with gravity", ["running/running_01_26Hz_4g_mg.csv"]),
     Case("ku-har/subsamples_60x1803.csv", "60 windows of 3 s at 100 Hz, m/s² without gravity"),
 )
 

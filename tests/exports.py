@@ -280,6 +280,27 @@ def wisdm(recording: Recording, user: str = "33", activity: str | None = None) -
     return rows("", columns, end=";\n")
 
 
+def wisdm_watch(recording: Recording, user: str, letter: str, *, clock: bool) -> str:
+    """Return a person's rows of one sensor and activity as in WISDM's watch, whose gyroscopes alone have a clock."""
+    own = recording.streams[0]
+    n = len(own.time_s)
+    stamps = [[str(90_426_757_696_641 + round(t * 1e9)) for t in own.time_s.tolist()]] if clock else []
+    return rows("", [[user] * n, [letter] * n, *stamps, *(cells(c) for c in own.values.T)], end=";\n")
+
+
+def oxford_walk(recording: Recording) -> str:
+    """Return an Android log: ns of the phone's clock, accuracy, m/s²."""
+    own = stream(recording, "accelerometer")
+    stamps = [str(263_239_144_953_734 + round(t * 1e9)) for t in own.time_s.tolist()]
+    return rows("", [stamps, ["3"] * len(stamps), *(cells(c) for c in own.values.T)])
+
+
+def stm_har(recording: Recording, header: str = "", separator: str = ",") -> str:
+    """Return a file of STM's examples: whole mg, clipped at 4 g."""
+    values = np.clip(stream(recording, "accelerometer").values / G * 1e3, -4000, 4000)
+    return rows(header, [[f"{value:5.0f}" for value in column] for column in values.T.tolist()], separator)
+
+
 def pamap2(recording: Recording, heart_rate_bpm: float = 100.0) -> str:
     """Return a PAMAP2 file; what the recording lacks of the 54 columns is NaN."""
     time = recording.streams[0].time_s

@@ -506,7 +506,8 @@ def test_every_generated_file_is_of_exactly_one_importer() -> None:
         **{f"aw/{k}": v for k, v in exports.aware(walk()).items()}, **exports.hhar(walk()),
         "ms": exports.motion_sense(walk()), "wisdm": exports.wisdm(walk()), "pamap": exports.pamap2(walk()),
         **exports.empatica(e4()), "sisfall": exports.sisfall(walk()), **exports.hapt(walk()),
-        **exports.uci_har_windows(walk()),
+        **exports.uci_har_windows(walk()), "oxford": exports.oxford_walk(walk()),
+        "walking_01_26Hz_4g_mg.csv": exports.stm_har(walk()),
     }  # fmt: skip
     for name, text in every.items():
         if name != "info.txt":

@@ -7,12 +7,34 @@ from pathlib import Path
 from app.har.datasets import embedded_example
 from app.har.errors import UnreadableData, UnrecognisedData
 from app.har.recordings.files import Member
-from app.har.recordings.formats import hapt, hhar, kinelab_csv, ku_har_raw, ku_har_windows, sp_sw_har
+from app.har.recordings.formats import (
+    hapt,
+    hhar,
+    kinelab_csv,
+    ku_har_raw,
+    ku_har_windows,
+    motion_sense,
+    oxford_walk,
+    sp_sw_har,
+    stm_har,
+    wisdm_watch,
+)
 from app.har.recordings.parts import FormatLoader, Loader, Part
 from app.har.recordings.tables import open_table
 
 EMBEDDED_EXAMPLE = embedded_example.PATH
-LOADERS: tuple[FormatLoader, ...] = (ku_har_raw, ku_har_windows, hhar, sp_sw_har, hapt, kinelab_csv)
+LOADERS: tuple[FormatLoader, ...] = (
+    ku_har_raw,
+    ku_har_windows,
+    hhar,
+    sp_sw_har,
+    hapt,
+    motion_sense,
+    wisdm_watch,
+    oxford_walk,
+    stm_har,
+    kinelab_csv,
+)
 LOOKED_AT = 20  # files of a data set that are tried before it is called unknown
 
 __all__ = ["EMBEDDED_EXAMPLE", "LOADERS", "Loader", "Part", "actual_path", "recognise"]

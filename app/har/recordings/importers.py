@@ -13,12 +13,14 @@ from app.har.recordings.formats import (
     ku_har_raw,
     ku_har_windows,
     motion_sense,
+    oxford_walk,
     pamap2,
     phyphox,
     physics_toolbox,
     sensor_logger,
     sisfall,
     sp_sw_har,
+    stm_har,
     uci_har_windows,
     wisdm,
 )
@@ -59,6 +61,8 @@ IMPORTERS: tuple[Importer, ...] = (
     wisdm,
     pamap2,
     empatica,
+    oxford_walk,
+    stm_har,
 )
 
 

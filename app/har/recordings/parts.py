@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
-from app.har.recordings.files import Member, beginning
+from app.har.recordings.files import Member, beginning, is_document
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, open_table
 from app.har.signals.normalisation import infer_dataset_units, normalise_units
@@ -136,6 +136,30 @@ def read_each_file(members: Sequence[Member], read_one: Callable[[Member], Part]
     yield from with_consistent_units(parts(), members, lambda member: read_one(first_minutes(member)).recordings)
 
 
+def read_one_file(
+    member: Member,
+    matches: Callable[[Layout], bool],
+    expected: str,
+    read: Callable[[Source], tuple[Recording, pl.DataFrame]],
+) -> Part:
+    """Read one file of a data set; documents are passed over, files in another layout or at fault listed."""
+    if is_document(member.name):
+        return Part(None)
+    try:
+        source = open_table(member)
+        if not matches(source.layout):
+            return Part(None, {}, (_other_layout(source, expected),))
+        recording, frame = read(source)
+    except HarError as error:
+        return Part(None, {}, (Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"),))
+    return Part(recording, {"rows": frame})
+
+
+def _other_layout(source: Source, expected: str) -> Problem:
+    found = f"{source.layout.describe()}; expected {expected}"
+    return Problem(source.name, ProblemKind.OTHER_LAYOUT, found, "file skipped")
+
+
 def matching_files(
     members: Iterable[Member], matches: Callable[[Layout], bool], expected: str
 ) -> tuple[list[Source], tuple[Problem, ...]]:
@@ -151,8 +175,7 @@ def matching_files(
         if matches(source.layout):
             sources.append(source)
         else:
-            found = f"{source.layout.describe()}; expected {expected}"
-            problems.append(Problem(member.name, ProblemKind.OTHER_LAYOUT, found, "file skipped"))
+            problems.append(_other_layout(source, expected))
     return sources, tuple(problems)
 
 

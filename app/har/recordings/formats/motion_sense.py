@@ -8,16 +8,23 @@ down) is inverted, so that it is that of all other formats. The folder names the
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
+from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
-from app.har.recordings.tables import Source, columns
+from app.har.recordings.parts import Part, read_each_file, read_one_file
+from app.har.recordings.tables import Source, parse
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
+
+if TYPE_CHECKING:
+    import polars as pl
 
 APP = "MotionSense"
 RATE_HZ = 50.0
@@ -29,6 +36,9 @@ ACTIVITIES = {
 }  # fmt: skip
 FOLDER = re.compile(r"(dws|ups|sit|std|wlk|jog)_\d+")
 SUBJECT = re.compile(r"sub_(\d+)")
+FORMAT = "motion-sense"
+TITLE = "MotionSense, a phone in the front pocket"
+SHOW_RECORDING = True
 
 
 def matches(layout: Layout) -> bool:
@@ -38,15 +48,19 @@ def matches(layout: Layout) -> bool:
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each."""
-    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
+    return read_each({source.name: source for source in sources}, lambda _, source: _to_recording(source)[0])
 
 
-def _read_one(source: Source) -> Recording:
+def read_dataset(members: list[Member]) -> Iterator[Part]:
+    """Read one recording a trial and person; the folder names the activity, the file the person."""
+    yield from read_each_file(members, lambda member: read_one_file(member, matches, DESCRIPTION, _to_recording))
+
+
+def _to_recording(source: Source) -> tuple[Recording, pl.DataFrame]:
     import polars as pl
 
-    names = source.layout.names
-    frame = columns(source, {name: (names.index(name), pl.Float32) for axes in AXES.values() for name in axes})
-    frame = frame.with_columns(pl.Series("time", np.arange(len(frame)) / RATE_HZ))
+    as_recorded = parse(source, {name or "number": pl.Float32 for name in source.layout.names})
+    frame = as_recorded.with_columns(time=np.arange(len(as_recorded)) / RATE_HZ)
     sign = -STANDARD_GRAVITY
     total = [frame[g] + frame[a] for g, a in zip(AXES["gravity"], AXES["linear_accelerometer"], strict=True)]
     axes = ("gravity + userAcceleration x", "y", "z")
@@ -66,9 +80,9 @@ def _read_one(source: Source) -> Recording:
         "CoreMotion's acceleration has the opposite sign",
         "all three axes inverted",
     )
-    return build_recording(
+    recording = build_recording(
         source.name,
-        source.name,
+        f"{path.parent.name}/{path.stem}" if folder else source.name,
         subject.group(1) if subject else source.name,
         [parts[0], parts[3], parts[2], parts[1]],
         gravity="included",
@@ -76,3 +90,4 @@ def _read_one(source: Source) -> Recording:
         problems=[problem],
         app=APP,
     )
+    return recording, as_recorded

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 
 import numpy as np
 from flask import Flask
 
+from app.extensions import db
 from app.har.signals.types import UNLABELLED, SignalSet
 from app.services.recordings import recordings, stored_signal
 from app.services.recordings.prediction_result import PredictionResult
@@ -71,6 +73,24 @@ def a_day(
         origin_utc_s=(origin_utc_s,),
     )
     return signals, result
+
+
+def make_old(app: Flask, prediction: Prediction) -> None:
+    """Rewrite what is stored of a prediction as version 0.1 wrote it, before there was any of today's additions."""
+    path = Path(app.config["UPLOADS"]) / prediction.recording.folder / f"{prediction.id}.npz"
+    arrays = dict(np.load(path))
+    names = json.loads(arrays["names"].tobytes())
+    for key in ("sensors", "origin_utc_s", "limit", "wearings"):
+        del names[key]
+    for problem in names["problems"]:
+        problem["kind"] = {"gap in one sensor": "hole in a sensor"}.get(problem["kind"], problem["kind"])
+    for key in ("sensor_attention", "unfamiliar"):
+        del arrays[key]
+    np.savez(path, **{**arrays, "names": np.frombuffer(json.dumps(names).encode(), np.uint8)})
+    kept = ("model", "layout", "windows", "recordings", "minutes", "mean_confidence", "problems")
+    activities = dict.fromkeys(ACTIVITIES, 1.0)
+    prediction.summary = {key: prediction.summary[key] for key in kept} | {"minutes_per_activity": activities}
+    db.session.commit()
 
 
 def store(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from app.cli.output import json_option, needs_home, print_json, reports_errors, text_of
+from app.services.formatting import percent
 
 YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -51,11 +53,23 @@ def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) 
     for bout in result.bouts():
         where = f"{bout['recording']}  " if summary["recordings"] > 1 else ""
         times = f"{bout['start_s']:9.1f} s – {bout['end_s']:9.1f} s"
-        click.echo(f"{where}{times}  {bout['activity']:<24} {100 * bout['confidence']:5.1f} %")
+        click.echo(f"{where}{times}  {bout['activity']:<24} {percent(bout['confidence']):>7}{_guess(bout)}")
     click.echo(f"\n{summary['windows']} windows recognised by {summary['model']}:")
     for name, minutes in summary["minutes_per_activity"].items():
         click.echo(f"  {name:<24} {minutes:8.2f} min")
+    depths = summary["windows_per_depth"]
+    click.echo(
+        f"Answers of at least {percent(summary['limit'], 0)}: {depths['activity']} windows are one activity, "
+        f"{depths['group']} a group of several, {depths['none']} have no answer."
+    )
     if summary["compared"]:
-        click.echo(f"{summary['right']} of {summary['compared']} windows agree with the activity that the file names.")
+        click.echo(f"{summary['right']} of {summary['compared']} answers agree with the activity that the file names.")
     for problem in summary["problems"]:
         click.echo(f"{problem['source']}: {problem['kind']}: {problem['detail']}; {problem['action']}", err=True)
+
+
+def _guess(bout: dict[str, Any]) -> str:
+    """Write the likeliest activity of a bout whose answer is less deep."""
+    if bout["activity"] == bout["deepest_activity"]:
+        return ""
+    return f"  deepest guess: {bout['deepest_activity']} {percent(bout['deepest_confidence'])}"

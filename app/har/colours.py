@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from app.har import vocabulary
+from app.har.vocabulary import shared_node
 
 # Okabe and Ito (2008), then Paul Tol's muted scheme: told apart by people with any common colour blindness.
 PALETTE = (
@@ -11,7 +14,42 @@ PALETTE = (
 )  # fmt: skip
 MISSING = "#BBBBBB"  # no label, no signal, or a name that is not in the list
 
+# Activities of the palette; an answer that leaves several of them open in a paler tint of theirs, no answer in grey.
+OF_NODE: Mapping[str, str] = {
+    vocabulary.SITTING: "#0072B2", vocabulary.STANDING: "#56B4E9", vocabulary.LYING: "#332288",
+    vocabulary.STILL: "#A9CBE6", vocabulary.WALKING: "#009E73", vocabulary.STAIRS_UP: "#E69F00",
+    vocabulary.STAIRS_DOWN: "#D55E00", vocabulary.STAIRS: "#F3C98B", vocabulary.ON_FOOT: "#93D3BC",
+    vocabulary.RUNNING: "#CC79A7", vocabulary.CYCLING: "#F0E442", vocabulary.OTHER: "#C3B4DC",
+    vocabulary.NOT_WORN: "#DDCC77", vocabulary.ANYTHING: "#D3D9DC", vocabulary.UNFAMILIAR: "#8C949A",
+}  # fmt: skip
+
+
+def activity_colours(activities: Sequence[str], others: Sequence[str] = ()) -> dict[str, str]:
+    """Return the colour of each activity: that of its node in the shared vocabulary, else the next one that is free.
+
+    Beyond 18 activities colours return.
+
+    Parameters
+    ----------
+    activities : told apart from each other, even two of one node.
+    others : answers that leave several of them open, and names in a file, which may be another word for one of them.
+    """
+    first_of = {node: name for name in reversed(activities) if (node := shared_node(name))}
+    colours = {name: OF_NODE[node] for node, name in first_of.items()}
+    free = [colour for colour in PALETTE if colour not in colours.values()] or list(PALETTE)
+    for i, name in enumerate(name for name in activities if name not in colours):
+        colours[name] = free[i % len(free)]
+    used = len(colours) - len(first_of)
+    for name in others:
+        node = name if name in OF_NODE else shared_node(name)
+        if node is None:
+            colours.setdefault(name, free[used % len(free)])
+            used += 1
+        else:
+            colours.setdefault(name, OF_NODE[node])
+    return {name: colours[name] for name in (*activities, *others)}
+
 
 def activity_colour(name: str, activities: Sequence[str]) -> str:
-    """Return the colour of an activity by its place in the list; beyond 18 activities colours return."""
-    return PALETTE[list(activities).index(name) % len(PALETTE)] if name in activities else MISSING
+    """Return the colour of one activity of a list."""
+    return activity_colours(activities).get(name, MISSING)

@@ -20,6 +20,10 @@ SITTING, STANDING, LYING = "Sitting", "Standing", "Lying"
 WALKING, STAIRS_UP, STAIRS_DOWN = "Walking", "Stairs up", "Stairs down"
 RUNNING, CYCLING, OTHER, NOT_WORN = "Running", "Cycling", "Other movement", "Not worn"
 ANYTHING = "Uncertain"  # the root: an answer that says nothing
+UNFAMILIAR = "Unfamiliar"  # no node: the movement is unlike anything that the model knows, so that no answer holds
+
+DEFAULT_LIMIT = 0.8  # how probable a node must be to be an answer, where neither administrator nor model says it
+LIMITS = (0.5, 0.99)  # below one half, two nodes of which at most one is true could both be answers
 
 PARENT: Mapping[str, str] = {
     STILL: ANYTHING, SITTING: STILL, STANDING: STILL, LYING: STILL,
@@ -58,9 +62,14 @@ def normalised(name: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", apart.casefold()))
 
 
+def shared_node(name: str) -> str | None:
+    """Return the node that an activity is by its name, None where the shared vocabulary does not know it."""
+    return _NODE_OF.get(normalised(name))
+
+
 def node_of(name: str) -> str:
     """Return the node of the tree that an activity is, by its name; one that is not in the tree is other movement."""
-    return _NODE_OF.get(normalised(name), OTHER)
+    return shared_node(name) or OTHER
 
 
 def path_of(node: str) -> tuple[str, ...]:
@@ -83,7 +92,8 @@ def agree(answer: str, label: str) -> bool:
 class AnswerTree:
     """The nodes over the activities of one model: each activity a leaf, and each node that several of them are below.
 
-    An activity that is not in the shared vocabulary is below *other movement*.
+    An activity that is not in the shared vocabulary is below *other movement*. A node that all activities are below
+    says no more than the root, and is left out.
     """
 
     activities: tuple[str, ...]
@@ -102,12 +112,29 @@ class AnswerTree:
         return {
             node: below
             for node, below in members.items()
-            if node == ANYTHING or (len(below) > 1 and node not in self.activities)
+            if node == ANYTHING or (1 < len(below) < len(self.activities) and node not in self.activities)
         }
 
     def members(self, node: str) -> tuple[str, ...]:
         """Return the activities that an answer of this node leaves open; an activity leaves open itself alone."""
         return (node,) if node in self.activities else tuple(self.activities[i] for i in self._members[node])
+
+    def open_between(self, node: str) -> tuple[str, ...]:
+        """Return what an answer of an inner node leaves open, one step down the tree: of *on foot*, walking and stairs.
+
+        Of an activity and of the root it is nothing: the one leaves nothing open, the other everything.
+        """
+        if node in self.activities or node == ANYTHING:
+            return ()
+        branches: dict[str, list[str]] = {}
+        for name in self.members(node):
+            path = path_of(node_of(name))
+            place = path.index(node)
+            branches.setdefault(path[place - 1] if place else name, []).append(name)
+        return tuple(
+            (shared_node(below[0]) if below != [branch] else None) or below[0] if len(below) == 1 else branch
+            for branch, below in branches.items()
+        )
 
     @cached_property
     def _membership(self) -> FloatArray:

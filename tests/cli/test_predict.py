@@ -35,7 +35,9 @@ def test_predict_prints_windows_bouts_and_summary_as_one_json_document(app: Flas
     document = json.loads(result.stdout)
     assert set(document) == {"windows", "bouts", "summary"}
     assert len(document["windows"]) == 5
-    assert {"start_s", "end_s", "activity", "confidence"} <= set(document["windows"][0])
+    assert {"start_s", "end_s", "activity", "confidence", "deepest_activity"} <= set(document["windows"][0])
+    assert "deepest_confidence" in document["bouts"][0]
+    assert sum(document["summary"]["windows_per_depth"].values()) == 5
     assert all(w["end_s"] - w["start_s"] == pytest.approx(3) for w in document["windows"])
     assert sum(b["windows"] for b in document["bouts"]) == 5
     assert document["summary"]["model"] == "lab/1"
@@ -49,6 +51,8 @@ def test_predict_is_readable_and_says_what_was_wrong_with_the_file(app: Flask, f
     result = app.test_cli_runner().invoke(args=["predict", str(file)])
     assert result.exit_code == 0
     assert "5 windows recognised by lab/1" in result.stdout
+    assert "Answers of at least 80 %: " in result.stdout
+    assert "deepest guess: " in result.stdout  # the swing of an arm is none of the exercises for sure
     assert "gap" in result.stderr
 
 

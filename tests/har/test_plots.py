@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from app.har.colours import MISSING, PALETTE, activity_colour
+from app.har.colours import MISSING, OF_NODE, PALETTE, activity_colour, activity_colours
 from app.har.evaluation.types import Confidence, Coverage, Metrics, ScoreInterval, SubjectMetrics
 from app.har.training import plots
+from app.har.vocabulary import ANYTHING, PARENT, UNFAMILIAR
 
 ACTIVITIES = ("Sit", "Walk", "Run")
 EPOCHS = [
@@ -57,7 +58,7 @@ DRAWN: dict[str, tuple[Callable[[], Axes], list[str]]] = {
         ["Accuracy", "Precision", "Recall", "F1", "ELM-GRU-AM", "Random Forest", "95 %"],
     ),
     "timeline": (
-        lambda: plots.timeline(*waves(), [(0, 1, "Sit"), (1, 2, "Run"), (2, 4, "Sit")], ACTIVITIES),
+        lambda: plots.timeline(*waves(), [(0, 1, "Sit"), (1, 2, "Run"), (2, 4, "Sit")], activity_colours(ACTIVITIES)),
         ["Sit", "Run", "time (s)"],
     ),
 }
@@ -91,7 +92,7 @@ def test_epochs_without_held_out_figures_leave_a_gap_and_without_any_no_line() -
 
 def test_a_day_of_bouts_is_one_artist_an_activity() -> None:
     bands = [(3.0 * i, 3.0 * i + 3, ACTIVITIES[i % 3]) for i in range(5000)]
-    assert len(plots.timeline([0, 15000], [0, 1], bands, ACTIVITIES).collections) == 3
+    assert len(plots.timeline([0, 15000], [0, 1], bands, activity_colours(ACTIVITIES)).collections) == 3
 
 
 def test_interval_bars_have_the_intervals_ends() -> None:
@@ -107,7 +108,29 @@ def test_eighteen_activities_have_eighteen_colours_and_anything_else_is_grey() -
     assert set(colours) <= set(PALETTE)
     assert MISSING not in colours
     assert activity_colour("unheard of", names) == MISSING
-    assert all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in (*PALETTE, MISSING))
+    assert all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in (*PALETTE, MISSING, *OF_NODE.values()))
+
+
+def test_an_activity_has_one_colour_whatever_a_model_or_a_file_calls_it() -> None:
+    names = ("Stair-up", "walking_upstairs", "ups", "Stairs up")
+    assert {activity_colour(name, ("Sit", name)) for name in names} == {OF_NODE["Stairs up"]}
+    assert activity_colours(("Stair-up", "Sit"), ("On foot", "ups"))["ups"] == OF_NODE["Stairs up"]
+    assert set(OF_NODE) == {*PARENT, ANYTHING, UNFAMILIAR}
+    assert len(set(OF_NODE.values())) == len(OF_NODE)
+
+
+def test_two_activities_of_one_node_and_the_special_ones_of_a_lab_are_told_apart() -> None:
+    activities = ("Sit", "Talk-sit", "Jump", "Push-up", "Walk")
+    colours = activity_colours(activities, ("Still", "Uncertain", "juggling", "SITTING"))
+    assert colours["SITTING"] == colours["Sit"]
+    del colours["SITTING"]
+    assert len(set(colours.values())) == len(colours)
+    assert list(activity_colours(activities))[:2] == ["Sit", "Talk-sit"]
+
+
+def test_beyond_eighteen_activities_colours_return() -> None:
+    names = [f"activity {i}" for i in range(25)]
+    assert set(activity_colours(names).values()) == set(PALETTE)
 
 
 def test_only_a_whole_figure_can_be_saved(tmp_path: Path) -> None:

@@ -73,6 +73,30 @@ def test_a_model_of_the_shared_names_has_each_node_once() -> None:
     assert len(set(tree.nodes)) == len(tree.nodes)
 
 
+def test_a_node_that_all_activities_are_below_says_no_more_than_the_root() -> None:
+    exercises = AnswerTree(tuple(f"exercise {i}" for i in range(10)))
+    assert exercises.nodes == (*exercises.activities, "Uncertain")
+    unsure = np.full((1, 10), 0.1, np.float32)
+    assert exercises.answers(unsure, 0.8).tolist() == [10]
+
+
+@pytest.mark.parametrize(
+    ("activities", "node", "steps"),
+    [
+        (KU_HAR, "On foot", ("Walking", "Stairs")),
+        (KU_HAR, "Still", ("Standing", "Sitting", "Lying")),
+        (KU_HAR, "Stairs", ("Stairs up", "Stairs down")),
+        (("Walk", "Stair-up", "Sit"), "On foot", ("Walking", "Stairs up")),
+        (("Walk", "Walk-circle", "Sit"), "Walking", ("Walk", "Walk-circle")),
+        (("Jump", "Push-up", "Sit"), "Other movement", ("Jump", "Push-up")),
+        (KU_HAR, "Walk", ()),
+        (KU_HAR, "Uncertain", ()),
+    ],
+)
+def test_an_answer_says_what_it_leaves_open(activities: tuple[str, ...], node: str, steps: tuple[str, ...]) -> None:
+    assert AnswerTree(activities).open_between(node) == steps
+
+
 @pytest.mark.parametrize(
     ("answer", "label", "true"),
     [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
+from app.har.classifiers.types import Wearing
 from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
+from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
 from app.services.recordings import figures, recordings, uploads
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports
-from tests.long_recording import a_day, store
+from tests.long_recording import a_day, make_old, store
 from tests.services.conftest import a_user
 from tests.trained import Example, recording_csv, register_model
 
@@ -121,8 +123,8 @@ def test_labels_are_compared_whatever_their_case_and_unknown_ones_are_counted_ap
     known = model_versions.load(model).activities[0]
     summary = upload(user, recording_csv(12.0, activities=[known.upper(), "juggling"])).summary
     assert summary["windows"] == 4
-    assert (summary["compared"], summary["labels_unknown_to_model"]) == (2, 2)
-    assert summary["right"] in {0, 1, 2}
+    assert (summary["deepest_compared"], summary["labels_unknown_to_model"]) == (2, 2)
+    assert summary["deepest_right"] in {0, 1, 2}
 
 
 def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_out(
@@ -308,19 +310,21 @@ def test_the_time_of_day_that_an_app_writes_down_is_kept_with_what_was_recognise
     assert drawn(prediction)["axis"] == "Time of day (UTC)"
 
 
-def test_what_an_earlier_version_stored_is_read_without_a_time_of_day(app: Flask, user: User) -> None:
+def test_what_an_earlier_version_stored_is_read_without_what_it_did_not_store(app: Flask, user: User) -> None:
     _, result = a_day(2.0, rate_hz=1.0)
+    wearing = Wearing("day.csv", 0.0, 7200.0, "leg", reference="this recording", reference_start_s=60.0)
+    result = replace(result, limit=0.9, wearings=(wearing,))
     prediction = store(app, user.id, None, result)
-    assert recordings.result_of(prediction).origin_utc_s == result.origin_utc_s
-    path = Path(app.config["UPLOADS"]) / prediction.recording.folder / f"{prediction.id}.npz"
-    arrays = dict(np.load(path))
-    names = json.loads(arrays["names"].tobytes())
-    del names["origin_utc_s"]
-    np.savez(path, **{**arrays, "names": np.frombuffer(json.dumps(names).encode(), np.uint8)})
+    stored = recordings.result_of(prediction)
+    assert stored.origin_utc_s == result.origin_utc_s
+    assert (stored.limit, stored.wearings) == (0.9, (wearing,))
+    assert (stored.answers == result.answers).all()
+    make_old(app, prediction)
     old = recordings.result_of(prediction)
+    assert (old.limit, old.wearings, old.unfamiliar.any()) == (DEFAULT_LIMIT, (), False)
     assert old.bouts()[0]["start_utc"] is None
-    assert [b["start_s"] for b in old.bouts()] == [b["start_s"] for b in result.bouts()]
-    assert figures.timeline_data(prediction.recording, old, 0)["axis"] == "Time since the start (h:mm:ss)"
+    deepest = [bouts.bouts(opinion="deepest") for bouts in (old, result)]
+    assert [b["start_s"] for b in deepest[0]] == [b["start_s"] for b in deepest[1]]
 
 
 @pytest.mark.parametrize("file_format", ["png", "svg"])
@@ -344,9 +348,12 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
     assert len(result.windows()) == len(result.bouts()) == 60
     # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down
     activities = {"Stand", "Sit", "Lay", "Walk", "Run", "Stair-up", "Stair-down"}
-    assert {row["activity"] for row in result.windows()} <= activities
-    assert (prediction.summary["compared"], prediction.summary["labels_unknown_to_model"]) == (60, 0)
-    assert prediction.summary["right"] > 50
+    assert {row["deepest_activity"] for row in result.windows()} <= activities
+    summary = prediction.summary
+    assert (summary["deepest_compared"], summary["labels_unknown_to_model"]) == (60, 0)
+    assert summary["deepest_right"] > 50
+    assert summary["windows_per_depth"]["none"] == 60 - summary["compared"] < 10
+    assert summary["right"] > 50
     assert figures.timeline_data(prediction.recording, result, None)["signal"] == []
     assert figures.timeline_image(prediction.recording, result, None, "png").startswith(b"\x89PNG")
 

@@ -50,7 +50,8 @@ def moved(result: PredictionResult, origin_utc_s: float | None, shift_s: float =
 
 def test_equal_neighbours_are_one_band_and_a_pause_between_them_is_missing() -> None:
     _, result = a_day(2.0, rate_hz=1.0, labelled=False)
-    start, end, activity, _ = with_gaps(result.bout_columns(0), -60.0, 7200.0)
+    found = with_gaps(result.bout_columns(0), -60.0, 7200.0)
+    start, end, activity = found.start_s, found.end_s, found.activity
     assert (start[0], end[0], activity[0]) == (-60.0, 0.0, UNLABELLED)
     np.testing.assert_allclose(start[1:], end[:-1], atol=1e-6)
     gap = (activity == UNLABELLED) & (start >= 0)
@@ -59,15 +60,16 @@ def test_equal_neighbours_are_one_band_and_a_pause_between_them_is_missing() -> 
 
 
 def test_few_bands_are_exact_and_many_are_thinned_to_what_fills_most_of_each_stripe(day: PredictionResult) -> None:
-    bouts, n = day.bout_columns(0), len(day.activities)
+    bouts, n = day.bout_columns(0), len(day.answer_names)
     exact, thinned = bands(bouts, n, 1000.0, 4000.0)
     assert not thinned
-    assert np.isfinite(exact[3][exact[2] != UNLABELLED]).all()
-    assert (exact[0] < 4000.0).all()
-    assert (exact[1] > 1000.0).all()
+    assert np.isfinite(exact.confidence[exact.activity != UNLABELLED]).all()
+    assert (exact.start_s < 4000.0).all()
+    assert (exact.end_s > 1000.0).all()
 
-    (start, end, activity, _), thinned = bands(bouts, n, 0.0, 86_400.0)
+    drawn_bands, thinned = bands(bouts, n, 0.0, 86_400.0)
     assert thinned
+    start, end, activity = drawn_bands.start_s, drawn_bands.end_s, drawn_bands.activity
     assert len(start) <= COLUMNS < len(bouts.start_s)
     np.testing.assert_allclose(start[1:], end[:-1])
     window = np.minimum((day.start_s // (86_400 / COLUMNS)).astype(int), COLUMNS - 1)
@@ -82,7 +84,7 @@ def test_few_bands_are_exact_and_many_are_thinned_to_what_fills_most_of_each_str
 
 def test_the_seconds_between_edges_add_up_to_the_time_between_them(day: PredictionResult) -> None:
     edges = np.sort(np.random.default_rng(0).uniform(-100, 86_500, 300))
-    seconds = seconds_between(day.bout_columns(0), len(day.activities), edges)
+    seconds = seconds_between(day.bout_columns(0), len(day.answer_names), edges)
     np.testing.assert_allclose(seconds.sum(axis=1), np.diff(edges), atol=1e-6)
     walking = (day.ranked[:, 0] == 3) & (day.start_s > edges[0]) & (day.end_s < edges[-1])
     assert seconds[:, 3].sum() == pytest.approx(3.0 * walking.sum(), abs=6)

@@ -30,6 +30,7 @@ def a_result(proba: np.ndarray = WALK_THEN_SIT, **changes: object) -> Prediction
         sensors=("accelerometer", "watch.gyroscope"),
         sensor_attention=np.tile(np.array([[0.75, 0.25]], np.float32), (n, 1)),
         unfamiliar=np.zeros(n, dtype=bool),
+        limit=0.5,
     )
     return replace(result, **changes)  # type: ignore[arg-type]
 
@@ -98,13 +99,13 @@ def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
     summary = result.summary()
     assert (summary["right"], summary["compared"], summary["labels_unknown_to_model"]) == (1, 2, 1)
     assert result.windows()[2]["true_activity"] == "Bike"
-    assert result.all_activities == ("Walk", "Sit", "Run", "Bike")
+    assert result.all_names == ("Walk", "Sit", "Run", "Uncertain", "Unfamiliar", "Bike")
     assert result.shown_activities() == ["Walk", "Sit", "Bike"]
 
 
 def test_the_bouts_of_the_file_leave_unlabelled_time_out() -> None:
     result = a_result(labels=np.array([1, UNLABELLED, 0, 0]), label_activities=("Walk", "Sit"))
-    assert [(b["activity"], b["start_s"], b["end_s"]) for b in result.bouts(labelled=True)] == [
+    assert [(b["activity"], b["start_s"], b["end_s"]) for b in result.bouts(opinion="label")] == [
         ("Sit", 0.0, 3.0),
         ("Walk", 6.0, 12.0),
     ]
@@ -139,3 +140,76 @@ def test_the_time_for_a_day_of_windows_grows_with_their_number_and_not_with_its_
         return best
 
     assert seconds_for(28_800) < 16 * seconds_for(3_600)  # 8 times as many; the square would be 64 times
+
+
+KU_HAR = ("Stand", "Sit", "Lay", "Walk", "Stair-up", "Stair-down")
+HOW_SURE = np.array(
+    [
+        [0.95, 0.03, 0.02, 0.0, 0.0, 0.0],  # standing
+        [0.3, 0.3, 0.4, 0.0, 0.0, 0.0],  # some posture
+        [0.1, 0.0, 0.0, 0.2, 0.6, 0.1],  # on foot
+        [0.1, 0.0, 0.0, 0.2, 0.55, 0.15],  # on foot
+        [0.4, 0.0, 0.0, 0.0, 0.6, 0.0],  # nothing
+        [0.0, 0.0, 0.0, 0.0, 1.0, 0.0],  # surely stairs up, but unfamiliar
+    ],
+    np.float32,
+)
+UNFAMILIAR = np.array([False, False, False, False, False, True])
+
+
+def unsure(**changes: object) -> PredictionResult:
+    return a_result(HOW_SURE, **({"activities": KU_HAR, "unfamiliar": UNFAMILIAR, "limit": 0.8} | changes))
+
+
+def test_a_window_is_answered_as_deep_as_the_model_is_sure_with_the_deepest_guess_beside_it() -> None:
+    rows = unsure().windows()
+    assert [row["activity"] for row in rows] == ["Stand", "Still", "On foot", "On foot", "Uncertain", "Unfamiliar"]
+    assert [row["confidence"] for row in rows] == pytest.approx([0.95, 1.0, 0.9, 0.9, None, None])
+    assert [row["deepest_activity"] for row in rows] == ["Stand", "Lay", *["Stair-up"] * 4]
+    assert [row["deepest_confidence"] for row in rows] == pytest.approx([0.95, 0.4, 0.6, 0.55, 0.6, 1.0])
+    assert rows[2]["second_activity"] == "Walk"
+
+
+def test_the_limit_decides_how_deep_an_answer_goes() -> None:
+    assert [row["activity"] for row in unsure(limit=0.5).windows()][2:5] == ["Stair-up"] * 3
+    assert [row["activity"] for row in unsure(limit=0.97).windows()][:3] == ["Still", "Still", "Uncertain"]
+
+
+def test_a_bout_is_of_one_answer_and_has_its_likeliest_activity() -> None:
+    bouts = unsure().bouts()
+    assert [(b["activity"], b["windows"]) for b in bouts][1:4] == [("Still", 1), ("On foot", 2), ("Uncertain", 1)]
+    on_foot, uncertain = bouts[2:4]
+    assert (on_foot["confidence"], on_foot["deepest_confidence"]) == pytest.approx((0.9, 0.575))
+    assert (on_foot["deepest_activity"], uncertain["confidence"]) == ("Stair-up", None)
+    assert [(b["activity"], b["windows"]) for b in unsure().bouts(opinion="deepest")][2:] == [("Stair-up", 4)]
+
+
+def test_the_summary_counts_answers_and_how_deep_they_go() -> None:
+    summary = unsure().summary()
+    assert summary["limit"] == 0.8
+    assert summary["minutes_per_activity"]["On foot"] == 0.1
+    assert summary["windows_per_activity"]["Uncertain"] == summary["windows_per_activity"]["Unfamiliar"] == 1
+    assert summary["minutes_per_deepest_activity"] == {"Stair-up": 0.2, "Stand": 0.05, "Lay": 0.05}
+    assert summary["windows_per_depth"] == {"activity": 1, "group": 3, "none": 2}
+    assert summary["mean_confidence"] == pytest.approx((0.95 + 1.0 + 0.9 + 0.9) / 4, abs=1e-4)
+    nothing = a_result(np.full((4, 3), 1 / 3, np.float32), limit=0.8).summary()
+    assert (nothing["mean_confidence"], nothing["minutes_per_activity"]) == (None, {"Uncertain": 0.2})
+
+
+def test_an_answer_is_compared_with_what_another_data_set_calls_the_same() -> None:
+    result = unsure(labels=np.array([1, 1, 0, 2, 0, 0]), label_activities=("ups", "STANDING", "juggling"))
+    assert result.right.tolist() == [1, 1, 1, UNLABELLED, UNLABELLED, UNLABELLED]
+    summary = result.summary()
+    assert (summary["right"], summary["compared"], summary["labels_unknown_to_model"]) == (3, 3, 1)
+    assert (summary["deepest_right"], summary["deepest_compared"]) == (4, 5)  # a posture guessed wrong
+    wrong = unsure(labels=np.zeros(6, np.int64), label_activities=("dws",))
+    assert wrong.right.tolist() == [0, 0, 1, 1, UNLABELLED, UNLABELLED]
+
+
+def test_unsure_windows_of_a_labs_own_exercises_stay_uncertain_and_keep_their_guess() -> None:
+    exercises = tuple(f"exercise {i}" for i in range(10))
+    proba = np.full((2, 10), 0.05, np.float32)
+    proba[0, 3], proba[1, 3] = 0.55, 0.55 + 0.3
+    first, second = a_result(proba, activities=exercises, limit=0.8).windows()
+    assert (first["activity"], first["deepest_activity"]) == ("Uncertain", "exercise 3")
+    assert (second["activity"], second["confidence"]) == ("exercise 3", pytest.approx(0.85))

@@ -17,8 +17,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.problems import Problem, ProblemKind
 from app.tables import User
-from tests.long_recording import DAY_START_UTC_S, a_day, store
+from tests.long_recording import DAY_START_UTC_S, a_day, make_old, store
 
 HOURS = 6.0
 JSON = {"Accept": "application/json"}
@@ -51,7 +52,7 @@ def test_the_page_shows_bouts_hours_and_labels_by_the_clock_of_the_browser(
     assert 'data-zone="UTC"' in in_utc
     assert "Sun 11 May 2025" in in_utc
     assert "tz=UTC" in in_utc.partition('class="downloads"')[2]
-    assert "windows whose label the model knows agree" in page
+    assert "answers to windows whose label the model knows agree" in page
     longest = (
         user_client.get(f"{url}?sort=length").text.partition('id="bouts"')[2].partition("</tr>\n          <tr>")[0]
     )
@@ -216,5 +217,28 @@ def test_a_file_of_single_windows_has_rows_and_neither_bouts_nor_hours(app: Flas
         assert title not in page.text
     assert user_client.get(f"{url}/timeline.json?from=0.5&to=9.5").json["showing"] == "rows 1 – 9 of 1,800"
     assert user_client.get(f"{url}/timeline.json?from=5000&to=6000", headers=JSON).status_code == 400
-    assert user_client.get(f"{url}/daily.csv").text == "recording,period,start,end,activity,minutes\r\n"
+    assert user_client.get(f"{url}/daily.csv").text == "recording,period,start,end,activity,minutes,deepest_minutes\r\n"
     assert user_client.get(f"{url}/timeline.png").data.startswith(b"\x89PNG")
+
+
+def test_what_an_earlier_version_stored_is_shown_with_its_notices_and_problems(
+    app: Flask, user_client: FlaskClient
+) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    _, result = a_day(2.0, rate_hz=1.0)
+    problems = (
+        Problem("day.csv", ProblemKind.CLOCK_GAP, "1,800 s between two samples", "windows are cut on either side"),
+        Problem("day.csv", ProblemKind.SENSOR_GAP, "no gyroscope from 12.0 to 21.0 s", "not used there"),
+    )
+    prediction = store(app, user.id, None, replace(result, problems=problems))
+    make_old(app, prediction)
+    url = f"/predictions/{prediction.recording_id}"
+    page = user_client.get(url).text
+    notice = page.partition('class="alert alert-warning"')[2].partition("</div>")[0]
+    assert "No gyroscope from 12.0 to 21.0 s. Not used there." in notice
+    table = page.partition('id="problems-title"')[2].partition("</table>")[0]
+    assert "1,800 s between two samples" in table
+    assert "Gap in one sensor" in table
+    assert {row["kind"] for row in user_client.get(f"{url}/result.json").json["summary"]["problems"]} == {
+        "clock gap", "gap in one sensor",
+    }  # fmt: skip

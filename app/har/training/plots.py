@@ -183,19 +183,18 @@ def timeline(
     time_s: ArrayLike,
     values: ArrayLike,
     bands: Iterable[tuple[float, float, str]],
-    activities: Sequence[str],
+    colours: Mapping[str, str],
     *,
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a signal, (n,) or (n, n_channels), over bands of (start_s, end_s, activity) in their colours."""
+    """Draw a signal, (n,) or (n, n_channels), over bands of (start_s, end_s, activity) in the activities' colours."""
     from matplotlib.patches import Patch
 
     ax = ax or _axes(10, 3.2)
     spans: dict[str, list[tuple[float, float]]] = {}
     for start, end, activity in bands:
         spans.setdefault(activity, []).append((start, end - start))
-    colours = {activity: activity_colour(activity, activities) for activity in spans}
     for activity, stretches in spans.items():  # one artist an activity: a day has thousands of bouts
         ax.broken_barh(
             stretches, (0, 1), transform=ax.get_xaxis_transform(), color=colours[activity], alpha=0.35, linewidth=0
@@ -204,7 +203,7 @@ def timeline(
     ax.plot(np.asarray(time_s), signal, linewidth=0.6, color="black", alpha=0.7)
     ax.set(xlabel="time (s)", ylabel="acceleration (m/s²)", title=_title(title, "Recognised activities"))
     ax.margins(x=0)
-    handles = [Patch(color=colour, alpha=0.5, label=name) for name, colour in colours.items()]
+    handles = [Patch(color=colours[name], alpha=0.5, label=name) for name in spans]
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     return ax
 

@@ -45,12 +45,12 @@ def timeline_image(
     drawn = timeline_data(recording, result, recording_index)
     bands = [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["recognised"] if row["activity"]]
     if not drawn["signal"]:
-        axes = plots.timeline([], [], bands, result.all_activities)
+        axes = plots.timeline([], [], bands, result.colours)
         axes.set(xlabel="row in the file", ylabel="", yticks=[], xlim=drawn["range_s"])
     else:
         trace = drawn["signal"][0]
         values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
-        axes = plots.timeline(trace["time_s"], values, bands, result.all_activities)
+        axes = plots.timeline(trace["time_s"], values, bands, result.colours)
         axes.set(ylabel=f"{trace['channel']}, {trace['sensor']}")
     title = recording.filename
     if recording_index is not None and len(result.recording_ids) > 1:

@@ -10,17 +10,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.classifiers.types import Wearing
+from app.har.colours import activity_colours
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
 from app.har.types import FloatArray, IntArray, TimeArray
+from app.har.vocabulary import ANYTHING, DEFAULT_LIMIT, UNFAMILIAR, AnswerTree
 from app.services.recordings.sensor_names import in_words
 
 Layout = Literal["timeline", "windows"]
+Opinion = Literal["answer", "deepest", "label"]  # what is shown, the likeliest activity, what the file itself names
 WINDOW_COLUMNS = (
     "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
-    "true_activity", "right", "unfamiliar", "start_utc", "listened_to",
+    "true_activity", "right", "unfamiliar", "start_utc", "listened_to", "deepest_activity", "deepest_confidence",
 )  # fmt: skip
-BOUT_COLUMNS = ("recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc")
+BOUT_COLUMNS = (
+    "recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc", "deepest_activity",
+    "deepest_confidence",
+)  # fmt: skip
+NO_ANSWER = (ANYTHING, UNFAMILIAR)  # the last of the answers; they have no confidence, and are neither right nor wrong
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 SAME_MOMENT_S = 1e-3
@@ -33,10 +41,12 @@ class Bouts:
 
     start_s: TimeArray  # (n_bouts,) on the recording's clock
     end_s: TimeArray
-    activity: IntArray  # position in the names of activities
+    activity: IntArray  # position in `names` of what they are stretches of
     windows: IntArray
-    confidence: TimeArray  # mean over the windows
+    confidence: TimeArray  # mean over the windows; NaN without an answer
     first: IntArray  # position of the first window
+    deepest: IntArray  # the activity that is likeliest over the windows: position in the model's activities
+    deepest_confidence: TimeArray  # its mean probability
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,10 @@ class PredictionResult:
 
     ``recording_index[i]`` is the position in ``recording_ids`` of window i; times are on that recording's own clock.
     ``labels[i]`` is the position in ``label_activities`` of the activity that the file itself names, or UNLABELLED.
+
+    The *answer* of a window is as deep in the tree of activities as the model is sure: the deepest node that is at
+    least as probable as ``limit``. Where none is, or where the window is unfamiliar, there is no answer. The *deepest
+    guess* is the likeliest activity, however sure.
     """
 
     model_label: str
@@ -61,6 +75,8 @@ class PredictionResult:
     unfamiliar: NDArray[np.bool_]  # (n_windows,): unlike anything the model was trained on
     problems: tuple[Problem, ...] = ()
     origin_utc_s: tuple[float | None, ...] = ()  # one per recording: Unix time at 0 s of its clock, where known
+    limit: float = DEFAULT_LIMIT
+    wearings: tuple[Wearing, ...] = ()
 
     def __len__(self) -> int:
         return len(self.proba)
@@ -88,12 +104,63 @@ class PredictionResult:
         return np.take_along_axis(self.proba, self.ranked, axis=1)
 
     @cached_property
+    def tree(self) -> AnswerTree:
+        """The activities of the model and the nodes above them."""
+        return AnswerTree(self.activities)
+
+    @cached_property
+    def answer_names(self) -> tuple[str, ...]:
+        """All that an answer can be: the activities, the nodes above several of them, and both kinds of no answer."""
+        return (*self.tree.nodes, UNFAMILIAR)
+
+    @cached_property
+    def answers(self) -> IntArray:
+        """Position in ``answer_names`` of the answer of each window; (n_windows,)."""
+        return np.where(self.unfamiliar, len(self.tree.nodes), self.tree.answers(self.proba, self.limit))
+
+    @cached_property
+    def answered(self) -> NDArray[np.bool_]:
+        """Say which windows have an answer; (n_windows,)."""
+        return np.asarray(self.answers < len(self.answer_names) - len(NO_ANSWER))
+
+    @cached_property
+    def answer_confidence(self) -> FloatArray:
+        """Probability of the answer of each window, NaN where there is none; (n_windows,)."""
+        node = np.where(self.answered, self.answers, 0)[:, None]
+        probability = np.take_along_axis(self.tree.probabilities(self.proba), node, axis=1)[:, 0]
+        return np.where(self.answered, probability, np.float32(np.nan))
+
+    @cached_property
     def right(self) -> IntArray:
-        """1 right, 0 wrong, UNLABELLED where the file names no activity or one that the model does not know."""
-        position = {name: i for i, name in enumerate(self.activities)}
-        as_model = np.array([position.get(name, UNLABELLED) for name in self.label_activities] + [UNLABELLED])
-        labels = as_model[self.labels]  # UNLABELLED is -1: the last entry
-        return np.where(labels == UNLABELLED, UNLABELLED, (labels == self.ranked[:, 0]).astype(np.int64))
+        """1 where the answer is true of the activity that the file names, 0 where not; (n_windows,).
+
+        UNLABELLED where there is nothing to compare: no label, one that the model does not know, or no answer.
+        """
+        return np.where(self.known_label & self.answered, self._true_of(self.answers), UNLABELLED)
+
+    @cached_property
+    def known_label(self) -> NDArray[np.bool_]:
+        """Say which windows have a label of an activity that the model knows, by whatever name; (n_windows,)."""
+        return np.asarray(np.append(self.known_activities, False)[self.labels])  # UNLABELLED is -1: the last entry
+
+    @cached_property
+    def known_activities(self) -> NDArray[np.bool_]:
+        """Say which of the activities that the file names the model knows; (n_label_activities,)."""
+        return np.asarray(self.agreeing[: len(self.activities)].any(axis=0))
+
+    @cached_property
+    def agreeing(self) -> NDArray[np.bool_]:
+        """Say which answers are true where the file names which activity; (n_answers, n_label_activities)."""
+        agreeing = np.zeros((len(self.answer_names), len(self.label_activities)), bool)
+        for i, node in enumerate(self.answer_names[: -len(NO_ANSWER)]):
+            agreeing[i] = [self.tree.agrees(node, label) for label in self.label_activities]
+        return agreeing
+
+    def _true_of(self, answers: IntArray) -> IntArray:
+        """Say of which windows these answers are true, by their labels; meaningless where there is none."""
+        if not self.label_activities:
+            return np.zeros(len(self), np.int64)
+        return self.agreeing[answers, self.labels].astype(np.int64)
 
     @cached_property
     def layout(self) -> Layout:
@@ -101,9 +168,22 @@ class PredictionResult:
         return "windows" if len(self) == len(self.recording_ids) > 1 else "timeline"
 
     @property
-    def all_activities(self) -> tuple[str, ...]:
-        """The model's activities, then those that only the file names."""
-        return self.activities + tuple(name for name in self.label_activities if name not in self.activities)
+    def all_names(self) -> tuple[str, ...]:
+        """All that an answer can be, then the activities that only the file names."""
+        return self.answer_names + tuple(name for name in self.label_activities if name not in self.answer_names)
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        """The colour of each name."""
+        return activity_colours(self.activities, self.all_names[len(self.activities) :])
+
+    def names(self, opinion: Opinion) -> tuple[str, ...]:
+        """Return the names that an opinion is a position in."""
+        return {"answer": self.answer_names, "deepest": self.activities, "label": self.label_activities}[opinion]
+
+    def of(self, opinion: Opinion) -> IntArray:
+        """Return an opinion on each window: a position in its `names`, or UNLABELLED; (n_windows,)."""
+        return {"answer": self.answers, "deepest": self.ranked[:, 0], "label": self.labels}[opinion]
 
     def positions(self, recording_index: int | None = None) -> IntArray:
         """Return which windows are of one recording (None: all of them)."""
@@ -114,24 +194,24 @@ class PredictionResult:
         )
 
     def shown_activities(self, recording_index: int | None = None) -> list[str]:
-        """Return the activities that occur among these windows, recognised or named by the file."""
+        """Return what occurs among these windows, as an answer or named by the file."""
         index = self.positions(recording_index)
         named = {self.label_activities[i] for i in np.unique(self.labels[index]) if i != UNLABELLED}
-        seen = named | {self.activities[i] for i in np.unique(self.ranked[index, 0])}
-        return [name for name in self.all_activities if name in seen]
+        seen = named | {self.answer_names[i] for i in np.unique(self.answers[index])}
+        return [name for name in self.all_names if name in seen]
 
     def windows(self, index: IntArray | slice = slice(None)) -> list[dict[str, Any]]:
         """Return these windows as plain rows."""
         first, *rest = (_named(self.activities, column[index]) for column in self.ranked.T)
-        first_p, *rest_p = (column[index].round(4).tolist() for column in self.confidence.T.astype(np.float64))
+        first_p, *rest_p = (_rounded(column[index]) for column in self.confidence.T)
         second, second_p = (rest[0], rest_p[0]) if rest else ([None] * len(first), [None] * len(first))
         rows = zip(
             (np.arange(len(self))[index] + 1).tolist(),
             _named(self.recording_ids, self.recording_index[index]),
             _milliseconds(self.start_s[index]),
             _milliseconds(self.end_s[index]),
-            first,
-            first_p,
+            _named(self.answer_names, self.answers[index]),
+            _rounded(self.answer_confidence[index]),
             second,
             second_p,
             _named(self.label_activities, self.labels[index]),
@@ -139,6 +219,8 @@ class PredictionResult:
             self.unfamiliar[index].tolist(),
             _utc(self.origins[index] + self.start_s[index]),
             self._sensors_used(index),
+            first,
+            first_p,
             strict=True,
         )
         return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
@@ -150,14 +232,14 @@ class PredictionResult:
         names = [in_words(np.array(self.sensors)[pattern].tolist()) or None for pattern in patterns]
         return [names[i] for i in which.reshape(-1).tolist()]
 
-    def bout_columns(self, recording_index: int | None = None, *, labelled: bool = False) -> Bouts:
-        """Return stretches of one recognised activity: equal windows of one recording without a gap between them.
+    def bout_columns(self, recording_index: int | None = None, opinion: Opinion = "answer") -> Bouts:
+        """Return stretches of one answer: equal windows of one recording without a gap between them.
 
-        ``recording_index`` keeps those of one recording; ``labelled`` gives the activities that the file names
-        instead. ``activity`` is a position in ``activities`` or, if ``labelled``, in ``label_activities``.
+        ``recording_index`` keeps those of one recording; ``opinion`` gives the stretches of one deepest guess, or of
+        one activity that the file names, instead.
         """
         keep = self.positions(recording_index)
-        chosen = (self.labels if labelled else self.ranked[:, 0])[keep]
+        chosen = self.of(opinion)[keep]
         keep, chosen = keep[chosen != UNLABELLED], chosen[chosen != UNLABELLED]
         start, end, owner = self.start_s[keep], self.end_s[keep], self.recording_index[keep]
         joined = np.abs(start[1:] - end[:-1]) < SAME_MOMENT_S
@@ -166,48 +248,64 @@ class PredictionResult:
         begins[1:] = ~same
         first = np.flatnonzero(begins)
         n = np.diff(np.append(first, len(keep)))
-        total = np.add.reduceat(self.confidence[keep, 0].astype(np.float64), first) if len(first) else np.empty(0)
-        return Bouts(start[first], end[first + n - 1], chosen[first], n, total / n, keep[first])
+        proba = _means(self.proba[keep], first, n)
+        deepest = proba.argmax(axis=1)
+        return Bouts(
+            start_s=start[first],
+            end_s=end[first + n - 1],
+            activity=chosen[first],
+            windows=n,
+            confidence=_means(self.answer_confidence[keep], first, n),
+            first=keep[first],
+            deepest=deepest,
+            deepest_confidence=proba[np.arange(len(first)), deepest],
+        )
 
-    def bouts(self, recording_index: int | None = None, *, labelled: bool = False) -> list[dict[str, Any]]:
+    def bouts(self, recording_index: int | None = None, opinion: Opinion = "answer") -> list[dict[str, Any]]:
         """Return the same as plain rows, with the names."""
-        bouts = self.bout_columns(recording_index, labelled=labelled)
-        names = self.label_activities if labelled else self.activities
+        bouts = self.bout_columns(recording_index, opinion)
         origin = self.origins[bouts.first]
+        labelled = opinion == "label"
         rows = zip(
             _named(self.recording_ids, self.recording_index[bouts.first]),
             _milliseconds(bouts.start_s),
             _milliseconds(bouts.end_s),
-            _named(names, bouts.activity),
+            _named(self.names(opinion), bouts.activity),
             bouts.windows.tolist(),
-            [None] * len(bouts.windows) if labelled else bouts.confidence.round(4).tolist(),
+            [None] * len(bouts.windows) if labelled else _rounded(bouts.confidence),
             _utc(origin + bouts.start_s),
             _utc(origin + bouts.end_s),
+            _named(self.activities, bouts.deepest),
+            _rounded(bouts.deepest_confidence),
             strict=True,
         )
         return [dict(zip(BOUT_COLUMNS, row, strict=True)) for row in rows]
 
     def summary(self) -> dict[str, Any]:
-        """Return the whole in numbers: minutes per activity (longest first), confidence, how many were right."""
-        minutes = np.bincount(
-            self.ranked[:, 0], weights=(self.end_s - self.start_s) / 60, minlength=len(self.activities)
-        )
-        count = np.bincount(self.ranked[:, 0], minlength=len(self.activities))
-        order = [i for i in np.argsort(-minutes, kind="stable") if count[i]]
+        """Return the whole in numbers: minutes per answer (longest first), confidence, how many were right."""
+        minutes, windows = self._totals("answer")
+        deepest_minutes, _ = self._totals("deepest")
+        labelled, known = int((self.labels != UNLABELLED).sum()), int(self.known_label.sum())
         compared = int((self.right != UNLABELLED).sum())
-        labelled = int((self.labels != UNLABELLED).sum())
         return {
             "model": self.model_label,
             "layout": self.layout,
             "windows": len(self),
             "recordings": len(self.recording_ids),
-            "minutes": round(float(minutes.sum()), 3),
-            "minutes_per_activity": {self.activities[i]: round(float(minutes[i]), 3) for i in order},
-            "windows_per_activity": {self.activities[i]: int(count[i]) for i in order},
-            "mean_confidence": round(float(self.confidence[:, 0].mean()), 4),
+            "limit": self.limit,
+            "minutes": round(float((self.end_s - self.start_s).sum() / 60), 3),
+            "minutes_per_activity": minutes,
+            "windows_per_activity": windows,
+            "minutes_per_deepest_activity": deepest_minutes,
+            "windows_per_depth": self._depths(),
+            "mean_confidence": round(float(self.answer_confidence[self.answered].mean()), 4)
+            if self.answered.any()
+            else None,
             "right": int((self.right == 1).sum()) if compared else None,
             "compared": compared,
-            "labels_unknown_to_model": labelled - compared,
+            "deepest_right": int(self._true_of(self.ranked[:, 0])[self.known_label].sum()) if known else None,
+            "deepest_compared": known,
+            "labels_unknown_to_model": labelled - known,
             "sensors": [
                 {
                     "sensor": in_words([sensor]),
@@ -217,8 +315,22 @@ class PredictionResult:
                 for sensor, weights in zip(self.sensors, self.sensor_attention.T, strict=True)
             ],
             "unfamiliar": int(self.unfamiliar.sum()),
+            "wearings": [asdict(wearing) for wearing in self.wearings],
             "problems": [asdict(problem) for problem in self.problems],
         }
+
+    def _totals(self, opinion: Opinion) -> tuple[dict[str, float], dict[str, int]]:
+        """Return the minutes and the windows of each name that occurs, the longest first."""
+        names, chosen = self.names(opinion), self.of(opinion)
+        minutes = np.bincount(chosen, weights=(self.end_s - self.start_s) / 60, minlength=len(names))
+        windows = np.bincount(chosen, minlength=len(names))
+        order = [i for i in np.argsort(-minutes, kind="stable") if windows[i]]
+        return {names[i]: round(float(minutes[i]), 3) for i in order}, {names[i]: int(windows[i]) for i in order}
+
+    def _depths(self) -> dict[str, int]:
+        """Return how many windows are answered how deeply: an activity, a group of several, or not at all."""
+        activity, answered = int((self.answers < len(self.activities)).sum()), int(self.answered.sum())
+        return {"activity": activity, "group": answered - activity, "none": len(self) - answered}
 
     def as_dict(self) -> dict[str, Any]:
         """Return windows, bouts and summary as plain lists and numbers."""
@@ -228,6 +340,18 @@ class PredictionResult:
 def _named(names: Sequence[str], index: IntArray) -> list[str | None]:
     """Return the names at these positions, None where there is none."""
     return [names[i] if i != UNLABELLED else None for i in index.tolist()]
+
+
+def _rounded(column: NDArray[Any]) -> list[float | None]:
+    """Return numbers with four digits, None for NaN."""
+    return [None if value != value else value for value in column.astype(np.float64).round(4).tolist()]
+
+
+def _means(columns: NDArray[Any], first: IntArray, n: IntArray) -> NDArray[np.float64]:
+    """Return the means of runs of rows, by the first row and the length of each."""
+    if not len(first):
+        return np.empty((0, *columns.shape[1:]))
+    return (np.add.reduceat(columns.astype(np.float64), first).T / n).T
 
 
 def _milliseconds(time_s: TimeArray) -> list[float]:

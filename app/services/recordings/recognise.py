@@ -216,4 +216,5 @@ def _assemble(
         sensor_attention=recognition.sensor_attention,
         unfamiliar=recognition.unfamiliar,
         problems=(*too_short, *unlike_training(recognition, recording_ids, sensors)),
+        wearings=recognition.wearings,
     )

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from app.har.classifiers.types import Wearing
 from app.har.problems import Problem
+from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
 
@@ -26,6 +28,8 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "sensors": result.sensors,
         "origin_utc_s": result.origin_utc_s,
         "problems": [asdict(problem) for problem in result.problems],
+        "limit": result.limit,
+        "wearings": [asdict(wearing) for wearing in result.wearings],
     }
     np.savez_compressed(
         path,
@@ -44,7 +48,8 @@ def load_result(path: Path) -> PredictionResult:
     """Read what `save_result` wrote, in this build or an earlier one."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    names = {"sensors": [], "origin_utc_s": [], **json.loads(arrays.pop("names").tobytes())}
+    former = {"sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": []}
+    names = former | json.loads(arrays.pop("names").tobytes())
     n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
     arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
     return PredictionResult(
@@ -55,6 +60,8 @@ def load_result(path: Path) -> PredictionResult:
         sensors=tuple(names["sensors"]),
         origin_utc_s=tuple(names["origin_utc_s"]),
         problems=tuple(map(Problem.from_dict, names["problems"])),
+        limit=names["limit"],
+        wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),
         recording_index=arrays.pop("recording"),
         labels=arrays.pop("truth"),
         **arrays,

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from app.har.colours import MISSING, activity_colour
+from app.har.colours import MISSING
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED
 from app.har.types import TimeArray
 from app.services.errors import ServiceError
 from app.services.formatting import duration, percent
-from app.services.recordings.activity_times import Columns, bands
-from app.services.recordings.prediction_result import Bouts, PredictionResult
+from app.services.recordings.activity_times import Bands, bands
+from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
 from app.services.recordings.stored_signal import StoredSignal
 from app.services.recordings.wall_clock import WallClock
 
@@ -49,11 +49,10 @@ def timeline(
     per_sensor = Counter(sensors.values())
     points = {channel: POINTS // per_sensor[sensor] for channel, sensor in sensors.items()}
     traces = signal.view(start_s, end_s, points) if signal else []
-    recognised, thinned = bands(result.bout_columns(recording_index), len(result.activities), start_s, end_s)
+    recognised, thinned = bands(result.bout_columns(recording_index), len(result.answer_names), start_s, end_s)
     labelled, labels_thinned = bands(
-        result.bout_columns(recording_index, labelled=True), len(result.label_activities), start_s, end_s
+        result.bout_columns(recording_index, "label"), len(result.label_activities), start_s, end_s
     )
-    names, label_names = [*result.activities, None], [*result.label_activities, None]
     return {
         "layout": "timeline",
         "whole_s": whole,
@@ -62,10 +61,11 @@ def timeline(
         "axis": f"Time of day ({clock.zone})" if clock.known else "Time since the start (h:mm:ss)",
         "ticks": clock.ticks(start_s, end_s),
         "signal": [{"sensor": sensors[trace["channel"]], **trace} for trace in traces],
-        "recognised": _rows(recognised, names, clock),
-        "labelled": [row for row in _rows(labelled, label_names, clock) if row["activity"] is not None],
+        "recognised": _rows(recognised, result, "answer", clock),
+        "labelled": [row for row in _rows(labelled, result, "label", clock) if row["activity"] is not None],
         "thinned": thinned or labels_thinned,
-        **_colours(result),
+        "colours": result.colours,
+        "missing_colour": MISSING,
     }
 
 
@@ -78,33 +78,9 @@ def window_strip_data(result: PredictionResult, from_row: float | None, to_row: 
     )
     if start >= end:
         raise ServiceError(f"The file has rows 1 to {n:,}; choose a range within them.")
-    shown = {}
-    thinned = False
-    for key, names, activity in (
-        ("recognised", result.activities, result.ranked[:, 0]),
-        ("labelled", result.label_activities, result.labels),
-    ):
-        there = np.flatnonzero(activity != UNLABELLED)
-        edges: TimeArray = (there + 0.5).astype(np.float64)
-        single = Bouts(
-            edges, edges + 1.0, activity[there], np.ones(len(there), int), result.confidence[there, 0], there
-        )
-        columns, was_thinned = bands(single, len(names), start, end)
-        thinned |= was_thinned
-        rows = zip(*columns[:3], strict=True)
-        shown[key] = [
-            {
-                "start_s": float(a),
-                "end_s": float(b),
-                "activity": names[i],
-                "text": [
-                    names[i],
-                    result.recording_ids[int(a)] if b - a == 1 else f"rows {a + 0.5:.0f} – {b - 0.5:.0f}",
-                ],
-            }
-            for a, b, i in rows
-            if i != UNLABELLED
-        ]
+    (recognised, thinned), (labelled, labels_thinned) = (
+        _strip(result, opinion, start, end) for opinion in ("answer", "label")
+    )
     step = max(1, round((end - start) / 6))
     at = list(range(int(np.ceil(start)), int(end) + 1, step))
     return {
@@ -115,10 +91,44 @@ def window_strip_data(result: PredictionResult, from_row: float | None, to_row: 
         "axis": "Row in the file",
         "ticks": {"at": at, "text": [f"{row:,}" for row in at]},
         "signal": [],
-        "thinned": thinned,
-        **shown,
-        **_colours(result),
+        "recognised": recognised,
+        "labelled": labelled,
+        "thinned": thinned or labels_thinned,
+        "colours": result.colours,
+        "missing_colour": MISSING,
     }
+
+
+def _strip(result: PredictionResult, opinion: Opinion, start: float, end: float) -> tuple[list[dict[str, Any]], bool]:
+    """Return the bands of a file of single windows between two rows, and whether they were thinned."""
+    names, chosen = result.names(opinion), result.of(opinion)
+    there = np.flatnonzero(chosen != UNLABELLED)
+    edges: TimeArray = (there + 0.5).astype(np.float64)
+    single = Bouts(
+        start_s=edges,
+        end_s=edges + 1.0,
+        activity=chosen[there],
+        windows=np.ones(len(there), int),
+        confidence=result.answer_confidence[there].astype(np.float64),
+        first=there,
+        deepest=result.ranked[there, 0],
+        deepest_confidence=result.confidence[there, 0].astype(np.float64),
+    )
+    shown, thinned = bands(single, len(names), start, end)
+    rows = zip(shown.start_s.tolist(), shown.end_s.tolist(), shown.activity.tolist(), strict=True)
+    return [
+        {
+            "start_s": a,
+            "end_s": b,
+            "activity": names[i],
+            "text": [
+                names[i],
+                result.recording_ids[int(a)] if b - a == 1 else f"rows {a + 0.5:.0f} – {b - 0.5:.0f}",
+            ],
+        }
+        for a, b, i in rows
+        if i != UNLABELLED
+    ], thinned
 
 
 def _checked(
@@ -140,19 +150,15 @@ def _sensor(channel: str) -> str:
     return f"{device} {TITLES[sensor]} ({MODALITY_UNITS[sensor]})".strip()
 
 
-def _rows(columns: Columns, names: list[str | None], clock: WallClock) -> list[dict[str, Any]]:
-    rows = []
-    for start, end, i, confidence in zip(*(column.tolist() for column in columns), strict=True):
+def _rows(drawn: Bands, result: PredictionResult, opinion: Opinion, clock: WallClock) -> list[dict[str, Any]]:
+    names, rows = [*result.names(opinion), None], []  # UNLABELLED is -1: the last
+    for start, end, i, confidence, deepest, deepest_confidence in zip(
+        *(column.tolist() for column in vars(drawn).values()), strict=True
+    ):
         text = [names[i] or NO_WINDOW, f"{clock.write_span(start, end)} ({duration(end - start)})"]
-        if confidence == confidence:
+        if opinion == "answer" and confidence == confidence:
             text.append(f"mean confidence {percent(confidence)}")
+        if opinion == "answer" and deepest != UNLABELLED and result.activities[deepest] != names[i]:
+            text.append(f"deepest guess: {result.activities[deepest]}, {percent(deepest_confidence)}")
         rows.append({"start_s": round(start, 3), "end_s": round(end, 3), "activity": names[i], "text": text})
     return rows
-
-
-def _colours(result: PredictionResult) -> dict[str, Any]:
-    activities = result.all_activities
-    return {
-        "colours": {name: activity_colour(name, activities) for name in activities},
-        "missing_colour": MISSING,
-    }

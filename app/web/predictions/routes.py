@@ -18,7 +18,7 @@ from flask import Blueprint, Response, flash, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app.har.colours import MISSING, activity_colour
+from app.har.colours import MISSING
 from app.har.errors import HarError
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import Stage
@@ -130,7 +130,6 @@ def show(recording_id: int) -> ResponseReturnValue:
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
     result = recordings.result_of(prediction)
     recording_index = _recording_index(result)
-    problems = [Problem.from_dict(stored) for stored in prediction.summary["problems"]]
     quality = recordings.quality_of(recording)
     used = {p.model_version_id for p in recording.predictions}
     others = [v for v in model_versions.list_versions() if v.id not in used]
@@ -138,18 +137,18 @@ def show(recording_id: int) -> ResponseReturnValue:
         "predictions/show.html",
         recording=recording,
         prediction=prediction,
-        summary=prediction.summary,
+        summary=result.summary(),
         result=result,
         recording_index=recording_index,
         rows=_window_page(result, recording_index),
-        colours=_colours(result),
+        colours=result.colours,
         shown_activities=result.shown_activities(recording_index),
         agreement=agreement(result, recording_index),
         missing_colour=MISSING,
         **_in_time(result, recording_index),
         rerun_form=_rerun_form(others) if others else None,
-        problems=problems,
-        notices=_notices(problems),
+        problems=result.problems,
+        notices=_notices(result.problems),
         quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
@@ -171,23 +170,25 @@ def _window_page(result: PredictionResult, recording_index: int | None) -> Page[
 
 def _bout_page(result: PredictionResult, recording_index: int, clock: WallClock) -> Page[dict[str, Any]]:
     """Return the bouts of a recording and what is missing between them, a page at a time."""
-    columns = with_gaps(result.bout_columns(recording_index), clock.start_s, clock.end_s)
-    order: IntArray = np.arange(len(columns[0]))
+    bands = with_gaps(result.bout_columns(recording_index), clock.start_s, clock.end_s)
+    order: IntArray = np.arange(len(bands.start_s))
     if request.args.get("sort") == "length":
-        order = np.argsort(columns[0] - columns[1], kind="stable")
-    names = [*result.activities, None]  # UNLABELLED is -1, the last
+        order = np.argsort(bands.start_s - bands.end_s, kind="stable")
+    names, activities = [*result.answer_names, None], [*result.activities, None]  # UNLABELLED is -1, the last
 
     def fetch(start: int, stop: int) -> list[dict[str, Any]]:
-        rows = zip(*(column[order[start:stop]].tolist() for column in columns), strict=True)
+        rows = zip(*(column[order[start:stop]].tolist() for column in vars(bands).values()), strict=True)
         return [
             {
                 "start_s": start_s,
                 "end_s": end_s,
                 "activity": names[activity],
-                "confidence": confidence,
+                "confidence": None if confidence != confidence else confidence,
+                "deepest_activity": activities[deepest],
+                "deepest_confidence": deepest_confidence,
                 "view": _around(start_s, end_s),
             }
-            for start_s, end_s, activity, confidence in rows
+            for start_s, end_s, activity, confidence, deepest, deepest_confidence in rows
         ]
 
     return page_of(len(order), request.args.get("bouts", 1, type=int), BOUTS_A_PAGE, fetch)
@@ -209,7 +210,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
         "clock": clock,
         "bouts": _bout_page(result, recording_index, clock),
         "periods": {"day": days, "hour": hours} if days else None,
-        "occurring": [name for name in result.activities if any(name in day["minutes"] for day in days)],
+        "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in days)],
         "has_gaps": any(day["missing"] for day in days),
     }
 
@@ -235,10 +236,6 @@ def _rerun_form(versions: list[Any]) -> RerunForm:
     form = RerunForm()
     form.version.choices = [(version.id, version.label) for version in versions]
     return form
-
-
-def _colours(result: PredictionResult) -> dict[str, str]:
-    return {name: activity_colour(name, result.all_activities) for name in result.all_activities}
 
 
 def _moment(key: str) -> float | None:

@@ -17,6 +17,7 @@ from app.har.types import FloatArray, IntArray
 
 STILL, ON_FOOT, STAIRS = "Still", "On foot", "Stairs"
 SITTING, STANDING, LYING = "Sitting", "Standing", "Lying"
+SITTING_OR_LYING = "Sitting or lying"  # all that a phone in a trouser pocket can tell
 WALKING, STAIRS_UP, STAIRS_DOWN = "Walking", "Stairs up", "Stairs down"
 RUNNING, CYCLING, OTHER, NOT_WORN = "Running", "Cycling", "Other movement", "Not worn"
 ANYTHING = "Uncertain"  # the root: an answer that says nothing
@@ -26,7 +27,7 @@ DEFAULT_LIMIT = 0.8  # how probable a node must be to be an answer, where neithe
 LIMITS = (0.5, 0.99)  # below one half, two nodes of which at most one is true could both be answers
 
 PARENT: Mapping[str, str] = {
-    STILL: ANYTHING, SITTING: STILL, STANDING: STILL, LYING: STILL,
+    STILL: ANYTHING, STANDING: STILL, SITTING_OR_LYING: STILL, SITTING: SITTING_OR_LYING, LYING: SITTING_OR_LYING,
     ON_FOOT: ANYTHING, WALKING: ON_FOOT, STAIRS: ON_FOOT, STAIRS_UP: STAIRS, STAIRS_DOWN: STAIRS,
     RUNNING: ANYTHING, CYCLING: ANYTHING, OTHER: ANYTHING, NOT_WORN: ANYTHING,
 }  # fmt: skip
@@ -37,6 +38,7 @@ _NAMES: Mapping[str, Sequence[str]] = {
     SITTING: ("sitting", "sit", "seated", "talk sit", "sitting still", "sitting relaxed"),
     STANDING: ("standing", "stand", "std", "talk stand", "standing still"),
     LYING: ("lying", "lay", "laying", "lie", "lying down", "laying down", "sleeping"),
+    SITTING_OR_LYING: ("sitting or lying",),
     ON_FOOT: ("on foot",),
     WALKING: ("walking", "walk", "wlk", "walking around", "walk backward", "walk circle"),
     STAIRS: ("stairs", "stair", "climbing stairs", "stair climbing", "walking stairs", "using stairs"),

@@ -1,4 +1,4 @@
-"""``flask models list|info|promote|delete``."""
+"""``flask models list|info|promote|limit|delete``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, needs_home, print_json
 
-models = AppGroup("models", help="List, inspect, promote and delete trained models.")
+models = AppGroup("models", help="List, inspect, promote, limit and delete trained models.")
 
 
 @models.command("list")
@@ -64,6 +64,29 @@ def promote_model(name: str, as_json: bool) -> None:
         print_json(model_versions.as_dict(version))
         return
     click.echo(f"{version.label} is now the default model.")
+
+
+@models.command("limit")
+@click.argument("name")
+@click.argument("limit", type=float, required=False)
+@click.option("--reset", is_flag=True, help="Go back to the limit that the model recommends.")
+@json_option
+@needs_home
+def limit_model(name: str, limit: float | None, reset: bool, as_json: bool) -> None:
+    """Show or set how probable an answer of a model must be, 0.5 to 0.99.
+
+    Where no activity is so probable, the answer is a group of them, or "Uncertain". Results keep the limit that they
+    were made with.
+    """
+    from app.services.models import model_versions
+
+    if reset and limit is not None:
+        raise click.UsageError("Give either LIMIT or --reset.")
+    version = model_versions.get(name) if limit is None and not reset else model_versions.set_limit(name, limit)
+    if as_json:
+        print_json(model_versions.as_dict(version))
+        return
+    click.echo(f"{version.label} answers with what is at least {model_versions.limit_of(version):g} probable.")
 
 
 @models.command("delete")

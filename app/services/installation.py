@@ -28,6 +28,7 @@ def prepare() -> None:
     training.mark_interrupted()
     library.sweep_leftovers()
     recordings.remove_orphans()
+    recordings.renew_summaries()
     pending.sweep()
 
 

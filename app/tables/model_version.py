@@ -30,6 +30,7 @@ class ModelVersion(Model):
     training_run_id: Mapped[int | None] = mapped_column(ForeignKey("training_run.id", ondelete="SET NULL"))
     metrics: Mapped[JsonDict]
     notes: Mapped[str] = mapped_column(Text, default="")
+    answer_limit: Mapped[float | None]  # that an administrator set; see app.har.vocabulary
     promoted: Mapped[bool] = mapped_column(default=False)
     created: Mapped[Created]
     training_run: Mapped[TrainingRun | None] = relationship()

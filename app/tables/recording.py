@@ -21,6 +21,7 @@ class StoredRecording(Model):
     filename: Mapped[str] = mapped_column(String(255))  # as the person named it: shown, never used as a path
     folder: Mapped[str] = mapped_column(String(64), unique=True)  # server-made, under uploads/
     facts: Mapped[JsonDict]  # duration, rate, sensors, problems
+    place: Mapped[str | None] = mapped_column(String(20))  # where the device was worn, if the person said so
     created: Mapped[Created]
     user: Mapped[User] = relationship()
     predictions: Mapped[list[Prediction]] = relationship(

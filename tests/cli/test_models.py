@@ -53,6 +53,21 @@ def test_models_info_tells_what_a_model_takes_and_scored(app: Flask, versions: l
         assert words in text
 
 
+def test_models_limit_shows_sets_and_resets_how_sure_an_answer_must_be(
+    app: Flask, versions: list[ModelVersion]
+) -> None:
+    run = app.test_cli_runner().invoke
+    assert run(args=["models", "limit", "lab"]).stdout == "lab/1 answers with what is at least 0.8 probable.\n"
+    assert run(args=["models", "limit", "lab/1", "0.9"]).stdout.endswith("at least 0.9 probable.\n")
+    assert json.loads(run(args=["models", "info", "lab", "--json"]).stdout)["answer_limit"] == 0.9
+    assert json.loads(run(args=["models", "limit", "clinic", "--json"]).stdout)["answer_limit"] == 0.8
+    assert run(args=["models", "limit", "lab", "--reset"]).stdout.endswith("at least 0.8 probable.\n")
+    refused = run(args=["models", "limit", "lab", "80"])
+    assert refused.exit_code == 1
+    assert "from 50 % to 99 %; found 8000.0 %" in refused.stderr
+    assert run(args=["models", "limit", "lab", "0.9", "--reset"]).exit_code == 2
+
+
 def test_models_promote_changes_the_one_that_users_get(app: Flask, versions: list[ModelVersion]) -> None:
     result = app.test_cli_runner().invoke(args=["models", "promote", "clinic/1"])
     assert result.stdout == "clinic/1 is now the default model.\n"

@@ -37,6 +37,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 'logger', 'abc', '{}', '2026-11-21')",
     ],
     "0003": [],
+    "0004": [],
 }
 REVISIONS = sorted(ROWS)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Executable, delete, func, select, update
 
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
+from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import make_windows
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions
@@ -55,6 +56,25 @@ def test_a_version_that_does_not_exist_is_not_found_and_the_known_ones_are_named
     three_versions(tmp_path)
     with pytest.raises(NotFound, match="lab/2"):
         model_versions.get(key)
+
+
+def test_the_limit_of_a_versions_answers_is_the_administrators_else_the_models_else_the_usual(
+    app: Flask, tmp_path: Path
+) -> None:
+    usual = model_versions.register("lab", a_folder(tmp_path / "a"), FIGURES)
+    careful = model_versions.register("lab", a_folder(tmp_path / "b", '{"answer_limit": 0.9}'), FIGURES)
+    assert [model_versions.limit_of(version) for version in (usual, careful)] == [DEFAULT_LIMIT, 0.9]
+    assert model_versions.limit_of(model_versions.set_limit("lab/2", 0.6)) == 0.6
+    assert model_versions.as_dict(careful)["answer_limit"] == 0.6
+    assert model_versions.limit_of(model_versions.set_limit(careful.id, None)) == 0.9
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.49, 1.0, 80.0, -1.0, float("nan")])
+def test_a_limit_at_which_two_answers_could_hold_or_none_is_refused(app: Flask, tmp_path: Path, limit: float) -> None:
+    version = model_versions.register("lab", a_folder(tmp_path / "a"), FIGURES)
+    with pytest.raises(Invalid, match="from 50 % to 99 %"):
+        model_versions.set_limit("lab", limit)
+    assert version.answer_limit is None
 
 
 def test_exactly_one_version_is_promoted(app: Flask, tmp_path: Path) -> None:

@@ -327,6 +327,37 @@ def test_what_an_earlier_version_stored_is_read_without_what_it_did_not_store(ap
     assert [b["start_s"] for b in deepest[0]] == [b["start_s"] for b in deepest[1]]
 
 
+def test_what_an_earlier_version_summarised_is_summarised_as_answers_at_the_next_start(app: Flask, user: User) -> None:
+    _, result = a_day(2.0, rate_hz=1.0)
+    renewed, damaged, todays = (store(app, user.id, None, replace(result, limit=limit)) for limit in (0.9, 0.9, 0.6))
+    make_old(app, renewed)
+    make_old(app, damaged)
+    (Path(app.config["UPLOADS"]) / damaged.recording.folder / f"{damaged.id}.npz").write_bytes(b"PK")
+    recordings.renew_summaries()
+    assert renewed.summary == recordings.result_of(renewed).summary()
+    assert "limit" not in damaged.summary
+    assert todays.summary["limit"] == 0.6
+
+
+def test_a_result_keeps_the_limit_it_was_made_with_until_it_is_asked_for_again(
+    user: User, model: ModelVersion, example_model: Example
+) -> None:
+    prediction = upload(user, example_model.csv())
+    before = recordings.result_of(prediction)
+    assert before.limit == prediction.summary["limit"] == DEFAULT_LIMIT
+    model_versions.set_limit(model.id, 0.99)
+    assert recordings.result_of(prediction).limit == DEFAULT_LIMIT
+    assert recordings.result_of(upload(user, recording_csv())).limit == 0.99
+    again = recordings.repredict(user.id, prediction.recording_id)
+    assert again is prediction
+    after = recordings.result_of(again)
+    assert (after.limit, again.summary["limit"]) == (0.99, 0.99)
+    assert (after.proba == before.proba).all()
+    assert after.answered.sum() < before.answered.sum()
+    folder = recordings.folder_of(prediction.recording)
+    assert {path.name for path in folder.glob("*.npz")} == {f"{prediction.id}.npz", "stretches.npz"}
+
+
 @pytest.mark.parametrize("file_format", ["png", "svg"])
 def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file_format: str) -> None:
     prediction = upload(user, recording_csv(gap_at_s=6.0), "5$ walk_{$.csv")

@@ -76,6 +76,21 @@ def test_a_confirmation_that_fails_leaves_the_upload_waiting_and_succeeds_later(
     assert count(StoredRecording) == count(Prediction) == count(SavedMapping) == 1
 
 
+def test_where_a_device_was_worn_is_kept_while_an_upload_waits_and_when_it_is_read_again(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    waiting = uploads.receive(user.id, "walk.csv", io.BytesIO(labelled().encode()), place="wrist")
+    assert isinstance(waiting, PendingUpload)
+    waiting = pending.get_pending(user.id, waiting.token)
+    recording = uploads.confirm(waiting, guessed(waiting)).recording
+    assert recording.place == "wrist"
+    assert uploads.reopen(user.id, recording.id).place == "wrist"
+    known = uploads.receive(user.id, "arm.csv", io.BytesIO(recording_csv()), place="leg")
+    assert isinstance(known, Prediction)
+    assert known.recording.place == "leg"
+    assert uploads.store_and_recognise(user.id, "a.csv", io.BytesIO(recording_csv())).recording.place is None
+
+
 def test_the_recording_that_is_read_again_stays_when_its_confirmation_fails(
     app: Flask, user: User, model: ModelVersion
 ) -> None:

@@ -340,3 +340,17 @@ def test_a_missing_sensor_is_told_at_the_top_and_has_no_weight(user_client: Flas
 @pytest.fixture
 def walking(app: Flask, walking_model: Example, tmp_path: Path) -> ModelVersion:
     return register_model(walking_model, tmp_path, "walking")
+
+
+def test_where_the_device_was_worn_is_asked_and_kept(user_client: FlaskClient, model: ModelVersion) -> None:
+    assert "Where was the device worn?" in user_client.get("/").text
+    for place in ("wrist", "hand or bag", ""):
+        response = user_client.post(
+            "/predictions/", data={"file": (io.BytesIO(recording_csv()), "a.csv"), "place": place}
+        )
+        assert response.status_code == 302
+        recording = db.session.get(StoredRecording, int(response.location.rpartition("/")[2]))
+        assert recording is not None
+        assert recording.place == (place or None)
+    refused = user_client.post("/predictions/", data={"file": (io.BytesIO(recording_csv()), "a.csv"), "place": "moon"})
+    assert refused.status_code == 422

@@ -143,6 +143,26 @@ def test_a_second_training_is_told_that_one_runs(example: Flask, admin_client: F
     assert "Stopped by a person" in admin_client.get(first.location).get_data(as_text=True)
 
 
+def test_the_limit_of_a_models_answers_is_set_on_its_page_and_a_wrong_one_refused_there(
+    admin_client: FlaskClient, user_client: FlaskClient, example_model: Example, tmp_path: Path
+) -> None:
+    version = register_model(example_model, tmp_path)
+    model_versions.set_notes(version.id, "kept")
+    assert "80.0 %, the usual limit" in admin_client.get("/models/1").text
+    done = admin_client.post("/models/1/limit", data={"answer_limit": "85"}, follow_redirects=True)
+    assert "Answers must be at least 85.0 % probable from now on." in done.text
+    assert 'value="85.0"' in done.text
+    for wrong, words in (("8", "from 50 % to 99 %; found 8.0 %"), ("high", "Not a valid decimal value.")):
+        refused = admin_client.post("/models/1/limit", data={"answer_limit": wrong})
+        assert refused.status_code == 422
+        assert words in refused.text
+        assert "kept" in refused.text
+    assert user_client.post("/models/1/limit", data={"answer_limit": "60"}).status_code == 403
+    assert model_versions.limit_of(version) == 0.85
+    admin_client.post("/models/1/limit", data={"answer_limit": ""})
+    assert version.answer_limit is None
+
+
 def test_models_are_listed_promoted_annotated_and_deleted(
     admin_client: FlaskClient, example_model: Example, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, update
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.renamed import with_current_names
+from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.formatting import percent
 from app.services.names import NAME_RULE, is_name
@@ -98,6 +99,28 @@ def set_notes(key: int | str, notes: str) -> ModelVersion:
     version = get(key)
     with transaction():
         version.notes = notes
+    return version
+
+
+def limit_of(version: ModelVersion) -> float:
+    """Return how probable an answer of a version must be: as an administrator set it, else as the model recommends."""
+    return recommended_limit(version) if version.answer_limit is None else version.answer_limit
+
+
+def recommended_limit(version: ModelVersion) -> float:
+    """Return the limit that the model itself brings, else the usual one."""
+    return float(provenance(version).get("answer_limit", DEFAULT_LIMIT))
+
+
+def set_limit(key: int | str, limit: float | None) -> ModelVersion:
+    """Set how probable an answer of a version must be from now on; None is the model's own limit."""
+    low, high = LIMITS
+    if limit is not None and not low <= limit <= high:
+        found = f"from {percent(low, 0)} to {percent(high, 0)}; found {percent(limit)}"
+        raise Invalid(f"The limit of an answer is {found}.", field="answer_limit")
+    version = get(key)
+    with transaction():
+        version.answer_limit = limit
     return version
 
 
@@ -216,17 +239,21 @@ def as_dict(version: ModelVersion) -> dict[str, Any]:
         "promoted": version.promoted,
         "created": version.created.isoformat(timespec="seconds"),
         "training_run": version.training_run_id,
+        "answer_limit": limit_of(version),
         "notes": version.notes,
     }
 
 
 def provenance(version: ModelVersion) -> dict[str, Any]:
-    """Return the ``data``, ``split`` and ``activities`` that a version was trained and tested on, by its manifest."""
+    """Return what a version was trained and tested on, by its manifest: ``data``, ``split``, ``activities``.
+
+    A model may also recommend an ``answer_limit``.
+    """
     try:
         manifest = json.loads(_manifest(directory(version)))
     except (ModelIntegrityError, ValueError):
         return {}
-    return {key: manifest[key] for key in ("data", "split", "activities") if key in manifest}
+    return {key: manifest[key] for key in ("data", "split", "activities", "answer_limit") if key in manifest}
 
 
 def accuracy_in_words(version: ModelVersion) -> str:

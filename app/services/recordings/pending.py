@@ -37,6 +37,7 @@ class PendingUpload:
     document: dict[str, Any] | None = None  # a mapping to start from instead of a guess
     note: str = ""  # why it could not be read so far
     replaces: int | None = None  # the recording that was read from this file before
+    place: str | None = None  # where the device was worn, if the person said so
 
     @property
     def folder(self) -> Path:

@@ -16,6 +16,7 @@ from app.har.errors import UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
+from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality, assess_quality
@@ -49,6 +50,7 @@ def recognise(
     model_label: str,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
+    limit: float = DEFAULT_LIMIT,
 ) -> Recognised:
     """Read a file and recognise the activities in it; see `recognise_upload`.
 
@@ -60,7 +62,7 @@ def recognise(
     from app.har.recordings.upload import open_upload
 
     with open_upload(path, name, on_event) as upload:
-        return recognise_upload(upload, load, model_label, on_event, mapping)
+        return recognise_upload(upload, load, model_label, on_event, mapping, limit)
 
 
 def recognise_upload(
@@ -69,6 +71,7 @@ def recognise_upload(
     model_label: str,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
+    limit: float = DEFAULT_LIMIT,
 ) -> Recognised:
     """Recognise the activities in an open upload.
 
@@ -79,6 +82,7 @@ def recognise_upload(
     model_label : what the model is called.
     on_event : receives progress events.
     mapping : what the columns are, of files in no known layout.
+    limit : how probable an answer must be, see `PredictionResult`.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def recognise_upload(
     windows, recognition = _recognise_windows(signals, classifier, on_event)
     result = _assemble(windows, recognition, signals, classifier, model_label)
     origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
-    result = replace(result, problems=problems + result.problems, origin_utc_s=origins)
+    result = replace(result, problems=problems + result.problems, origin_utc_s=origins, limit=limit)
     return Recognised(result, signals, quality)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from flask import current_app
 from sqlalchemy import select
@@ -53,8 +55,8 @@ def predict_file(
     HarError : the file cannot be read or used.
     """
     version = model_versions.get_or_default(model_key)
-    load = partial(model_versions.load, version)
-    return recognise(path, name, load, version.label, on_event, mapping).result
+    load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
+    return recognise(path, name, load, version.label, on_event, mapping, limit).result
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:
@@ -90,14 +92,35 @@ def quality_of(recording: StoredRecording) -> dict[str, Any] | None:
 
 
 def repredict(user_id: int, recording_id: int, model_key: int | str | None = None) -> Prediction:
-    """Let a model, the default one unless another is named, recognise a stored recording; once per model is enough."""
+    """Let a model, the default one unless another is named, recognise a stored recording.
+
+    Once per model is enough: where only the limit of its answers has changed since, it is the stored probabilities that
+    are answered anew.
+    """
     recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
+    limit = model_versions.limit_of(version)
     if done := next((p for p in recording.predictions if p.model_version_id == version.id), None):
+        if done.summary.get("limit") != limit:
+            _store_again(done, replace(result_of(done), limit=limit))
         return done
     load, mapping = partial(model_versions.load, version), _mapping_of(recording)
-    recognised = recognise(uploaded_file(recording), recording.filename, load, version.label, mapping=mapping)
+    file = uploaded_file(recording)
+    recognised = recognise(file, recording.filename, load, version.label, mapping=mapping, limit=limit)
     with new_prediction(recording, recognised.result, version) as prediction:
         return prediction
+
+
+def _store_again(prediction: Prediction, result: PredictionResult) -> None:
+    """Put another result in the place of a stored one."""
+    path = _result_file(prediction)
+    draft = path.with_suffix(".draft.npz")
+    try:
+        save_result(draft, result)
+        with transaction():
+            prediction.summary = result.summary()
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -142,6 +165,19 @@ def remove_orphans() -> int:
     for folder in orphans:
         shutil.rmtree(folder)
     return len(orphans)
+
+
+def renew_summaries() -> None:
+    """At start: summarise what an earlier build recognised as answers, so that lists say no more than is sure."""
+    earlier = select(Prediction).where(Prediction.summary["limit"].as_string().is_(None))
+    for prediction in db.session.scalars(earlier).all():
+        try:
+            summary = result_of(prediction).summary()
+        except (OSError, ValueError, KeyError, BadZipFile) as error:  # a damaged file is no reason not to start
+            current_app.logger.warning("The result of prediction %s cannot be read: %s", prediction.id, error)
+            continue
+        with transaction():
+            prediction.summary = summary
 
 
 def uploaded_file(recording: StoredRecording) -> Path:

@@ -50,9 +50,16 @@ class _Reading:
 
 
 def receive(
-    user_id: int, filename: str, file: BinaryIO, version_id: int | None = None, on_event: OnEvent = ignore_event
+    user_id: int,
+    filename: str,
+    file: BinaryIO,
+    version_id: int | None = None,
+    on_event: OnEvent = ignore_event,
+    place: str | None = None,
 ) -> Prediction | PendingUpload:
     """Recognise an upload and store it; one in no known layout is read by the user's saved mapping for it, or waits.
+
+    ``place`` is one of `places.PLACES`, where the person said where the device was worn.
 
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
 
@@ -61,7 +68,7 @@ def receive(
     HarError : it cannot be read or used; nothing of it remains.
     """
     version = model_versions.get_or_default(version_id)
-    with _received(user_id, filename, file, version_id) as (upload, folder):
+    with _received(user_id, filename, file, version_id, place) as (upload, folder):
         reading = _read_unasked(folder / SOURCE, upload, version, on_event)
         saved = reading.saved
         if reading.recognised is None:
@@ -78,8 +85,8 @@ def store_and_recognise(
     """Recognise a file in a known layout and store it; when anything fails, nothing of it remains."""
     version = model_versions.get_or_default(version_id)
     with _received(user_id, filename, file, version_id) as (upload, folder):
-        load = partial(model_versions.load, version)
-        recognised = recognise(folder / SOURCE, upload.filename, load, version.label, on_event)
+        load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
+        recognised = recognise(folder / SOURCE, upload.filename, load, version.label, on_event, limit=limit)
         _save_files(folder, recognised)
         with _stored(folder, upload, recognised, version) as prediction:
             return prediction
@@ -89,17 +96,17 @@ def _read_unasked(path: Path, waiting: PendingUpload, version: ModelVersion, on_
     from app.har.recordings.mappings.mapping import unknown_tables
     from app.har.recordings.upload import open_upload
 
-    load, saved = partial(model_versions.load, version), None
+    load, limit, saved = partial(model_versions.load, version), model_versions.limit_of(version), None
     with open_upload(path, waiting.filename, on_event) as upload:
         with suppress(UnknownTable):
-            return _Reading(recognise_upload(upload, load, version.label, on_event))
+            return _Reading(recognise_upload(upload, load, version.label, on_event, limit=limit))
         try:
             layout = identify_layout(unknown_tables(upload.tables))
             saved = mappings.saved_for(waiting.user_id, layout.fingerprint)
             if saved is None or not layout.headed:
                 return _Reading(saved=saved)
             mapping = mappings.mapping_of(saved)
-            return _Reading(recognise_upload(upload, load, version.label, on_event, mapping), saved)
+            return _Reading(recognise_upload(upload, load, version.label, on_event, mapping, limit), saved)
         except HarError as error:
             return _Reading(None, saved, str(error))
 
@@ -128,8 +135,8 @@ def confirm(
             fingerprint = _fingerprint(upload) if name else ""
             if name:
                 mappings.check_free(waiting.user_id, name, fingerprint)
-            load = partial(model_versions.load, version)
-            recognised = recognise_upload(upload, load, version.label, mapping=mapping)
+            load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
+            recognised = recognise_upload(upload, load, version.label, mapping=mapping, limit=limit)
         _save_files(folder, recognised)
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None
@@ -160,7 +167,7 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
     version_id = recordings.get_prediction(recording).model_version_id
     with (
         recordings.uploaded_file(recording).open("rb") as file,
-        _received(user_id, recording.filename, file, version_id) as (upload, folder),
+        _received(user_id, recording.filename, file, version_id, recording.place) as (upload, folder),
     ):
         return pending.keep(replace(upload, document=stored["document"], replaces=recording.id), folder)
 
@@ -214,10 +221,11 @@ def _fingerprint(upload: Upload) -> str:
 
 @contextmanager
 def _received(
-    user_id: int, filename: str, file: BinaryIO, version_id: int | None
+    user_id: int, filename: str, file: BinaryIO, version_id: int | None, place: str | None = None
 ) -> Iterator[tuple[PendingUpload, Path]]:
     """Save an upload in a recording's folder, which goes when the block fails."""
-    upload = PendingUpload(uuid.uuid4().hex, user_id, recordings.shown_name(filename), version_id, time.time())
+    name = recordings.shown_name(filename)
+    upload = PendingUpload(uuid.uuid4().hex, user_id, name, version_id, time.time(), place=place)
     with _recording_folder(upload.token) as folder:
         with (folder / SOURCE).open("xb") as target:
             shutil.copyfileobj(file, target, COPY_BYTES)
@@ -284,7 +292,9 @@ def _stored(
         "channels": list(signals.channels),
         **({"mapping": mapping} if mapping else {}),
     }
-    recording = StoredRecording(user_id=upload.user_id, filename=upload.filename, folder=folder.name, facts=facts)
+    recording = StoredRecording(
+        user_id=upload.user_id, filename=upload.filename, folder=folder.name, facts=facts, place=upload.place
+    )
     with recordings.new_prediction(recording, recognised.result, version) as prediction:
         yield prediction
 

@@ -9,6 +9,7 @@ from wtforms import SelectField
 from wtforms.validators import InputRequired
 
 from app.services.models import model_versions
+from app.services.recordings.places import PLACES
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
@@ -21,6 +22,7 @@ class UploadForm(FlaskForm):
         description="A CSV file, or a zip archive with all files of one recording.",
     )
     version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
+    place = SelectField("Where was the device worn?", choices=[("", "not specified"), *PLACES.items()], default="")
 
     def __init__(self) -> None:
         promoted = model_versions.promoted()

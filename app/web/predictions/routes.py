@@ -74,7 +74,14 @@ def upload() -> ResponseReturnValue:
     file, token = form.file.data, request.args.get("follow", "")[:FOLLOW_LENGTH]
     try:
         with closing(file), upload_progress.followed(current_user.id, token) as on_event:
-            outcome = uploads.receive(current_user.id, file.filename or "", file.stream, form.version.data, on_event)
+            outcome = uploads.receive(
+                current_user.id,
+                file.filename or "",
+                file.stream,
+                form.version.data,
+                on_event,
+                form.place.data or None,
+            )
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), status_of(error))
     if isinstance(outcome, PendingUpload):

@@ -116,6 +116,13 @@ class TrainForm(FlaskForm):
         )
 
 
+class LimitForm(FlaskForm):
+    """How sure an answer of a model version must be; empty is the limit that the model recommends."""
+
+    answer_limit = DecimalField("An answer must be at least this probable (%)", places=None, validators=[Optional()])
+    submit = SubmitField("Save limit")
+
+
 class NotesForm(FlaskForm):
     """Notes on a model version."""
 

@@ -14,12 +14,12 @@ from app.har.colours import PALETTE
 from app.har.errors import HarError
 from app.har.progress import Stage
 from app.services.datasets import library
-from app.services.errors import NotFound, ServiceError
-from app.services.formatting import duration
+from app.services.errors import Invalid, NotFound, ServiceError
+from app.services.formatting import duration, percent
 from app.services.models import model_versions, training
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
-from app.web.training.forms import PROTOCOLS, NotesForm, TrainForm
+from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, TrainForm
 from app.web.training.verdicts import compared
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def models() -> str:
 def model(version_id: int) -> str:
     """Show one version: manifest, metrics, notes."""
     version = model_versions.get(version_id)
-    return _model_page(version, NotesForm(obj=version))
+    return _model_page(version)
 
 
 @bp.get("/models/<int:version_id>/card")
@@ -150,12 +150,15 @@ def model_card(version_id: int) -> Response:
     )
 
 
-def _model_page(version: ModelVersion, form: NotesForm) -> str:
+def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form: LimitForm | None = None) -> str:
+    limit = None if version.answer_limit is None else round(100 * version.answer_limit, 6)
     return render_template(
         "training/model.html",
         version=version,
         info=model_versions.info(version),
-        form=form,
+        form=form or NotesForm(formdata=None, obj=version),
+        limit_form=limit_form or LimitForm(formdata=None, answer_limit=limit),
+        recommended_limit=model_versions.recommended_limit(version),
         protocols=PROTOCOLS,
     )
 
@@ -169,6 +172,23 @@ def notes(version_id: int) -> Response | tuple[str, int]:
         return _model_page(model_versions.get(version_id), form), 422
     model_versions.set_notes(version_id, form.notes.data or "")
     flash("Notes saved.", "success")
+    return redirect(url_for(".model", version_id=version_id))
+
+
+@bp.post("/models/<int:version_id>/limit")
+@access("admin")
+def limit(version_id: int) -> Response | tuple[str, int]:
+    """Set how sure an answer must be."""
+    form = LimitForm()
+    try:
+        if not form.validate():
+            return _model_page(model_versions.get(version_id), limit_form=form), 422
+        wanted = None if form.answer_limit.data is None else float(form.answer_limit.data) / 100
+        version = model_versions.set_limit(version_id, wanted)
+    except Invalid as error:
+        show_at_field(error, form)
+        return _model_page(model_versions.get(version_id), limit_form=form), status_of(error)
+    flash(f"Answers must be at least {percent(model_versions.limit_of(version))} probable from now on.", "success")
     return redirect(url_for(".model", version_id=version_id))
 
 

@@ -82,7 +82,6 @@ class Training:
         self._one_hot = np.eye(model.output["activity"].shape[-1], dtype=np.float32)
         self._optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY)
         self._optimizer.build(model.trainable_variables)
-        self.infer = inference(model)
         smooth = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
 
         def step(X: Any, y: Any) -> Any:
@@ -107,11 +106,12 @@ class Training:
         y: IntArray,
         epochs: int,
         learning_rate: float = LEARNING_RATE,
-        held_out: tuple[Inputs, IntArray] | None = None,
+        held_out: tuple[Callable[[], FloatArray], IntArray] | None = None,
     ) -> None:
         """Train one stage on inputs X (n, …) and activities y (n,).
 
-        The loss and accuracy on ``held_out`` inputs and activities are reported; nothing is decided by them.
+        ``held_out`` returns the logarithms of the probabilities (m, n_activities) that the network gives windows whose
+        activities (m,) follow: the loss and accuracy on them are reported, and nothing is decided by them.
         """
         batch = int(np.clip(len(y) // 32, 16, self._batch))  # small data sets still get some steps an epoch
         for epoch in range(epochs):
@@ -124,10 +124,9 @@ class Training:
             loss, accuracy = np.average(values, axis=0, weights=[len(index) for index in rows])
             figures = {"loss": loss, "accuracy": accuracy}
             if held_out:
-                probabilities = self.infer(held_out[0])["activity"]
-                likelihood = probabilities[np.arange(len(held_out[1])), held_out[1]]
-                figures["val_loss"] = -np.log(likelihood + 1e-7).mean()
-                figures["val_accuracy"] = (probabilities.argmax(axis=1) == held_out[1]).mean()
+                log_p, activities = held_out[0](), held_out[1]
+                figures["val_loss"] = -log_p[np.arange(len(activities)), activities].mean()
+                figures["val_accuracy"] = (log_p.argmax(axis=1) == activities).mean()
             self._done += 1
             rounded = {name: float(value) for name, value in figures.items()}
             self._on_event({"stage": Stage.NETWORK, "epoch": self._done, "epochs": self._epochs, **rounded})
@@ -151,11 +150,8 @@ def _tensors(X: Inputs, index: IntArray | slice) -> Any:
     return tf.nest.map_structure(lambda x: tf.constant(x[index]), X)
 
 
-def inference(model: keras.Model, trace: bool = False) -> Infer:
-    """Return a compiled function from inputs (n, …) to every output of the model, for any n.
-
-    ``trace`` compiles it now, which takes about a second, and not at the first call.
-    """
+def inference(model: keras.Model) -> Infer:
+    """Return a function from inputs (n, …) to every output of the model, for any n; compiled at the first call."""
     import tensorflow as tf
 
     compiled = tf.function(
@@ -164,8 +160,6 @@ def inference(model: keras.Model, trace: bool = False) -> Infer:
 
     # Called by its one concrete function, it need not compare the inputs with the signature: 1 ms.
     concrete = cache(compiled.get_concrete_function)
-    if trace:
-        concrete()
 
     def infer(X: Inputs) -> dict[str, FloatArray]:
         n = len(next(iter(X.values())) if isinstance(X, Mapping) else X)

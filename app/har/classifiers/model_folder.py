@@ -1,4 +1,4 @@
-"""A trained model on disk: manifest, arrays and, of some models, a network, each file with its hash; no pickle."""
+"""A trained model on disk: manifest and arrays, each file with its hash; no pickle."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-import warnings
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,22 +17,9 @@ from numpy.typing import NDArray
 
 from app.har.errors import ModelIntegrityError
 
-FORMAT = 3
+FORMAT, READABLE = 4, (3, 4)  # 3 kept a network of Keras beside the arrays
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "tensorflow", "keras")
-MANIFEST, ARRAYS, NETWORK = "manifest.json", "arrays.npz", "network.keras"
-
-
-@dataclass(frozen=True)
-class StoredNetwork:
-    """A network on disk: its weights, and the shapes of its inputs by name, without the number of windows."""
-
-    path: Path
-    inputs: Mapping[str, tuple[int, ...]]
-
-    def into(self, network: Any) -> Any:
-        """Return a newly built network of the same layers with the stored weights."""
-        network.load_weights(self.path)
-        return network
+MANIFEST, ARRAYS = "manifest.json", "arrays.npz"
 
 
 def write(
@@ -43,7 +27,6 @@ def write(
     manifest: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     texts: Mapping[str, str],
-    network: Any = None,
 ) -> None:
     """Write a new folder, whole or not at all.
 
@@ -51,15 +34,12 @@ def write(
     ----------
     manifest : with the name of the kind of model as ``model``, see `stored_models`.
     texts : further files, by name.
-    network : keras.Model; default None, the model has none.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} exists; a stored model is never overwritten")
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         np.savez_compressed(draft / ARRAYS, allow_pickle=False, **arrays)
-        if network is not None:
-            _save_network(network, draft / NETWORK)
         for name, content in texts.items():
             (draft / name).write_text(content, encoding="utf-8", newline="\n")
         document = {
@@ -77,16 +57,10 @@ def write(
         raise
 
 
-def _save_network(network: Any, path: Path) -> None:
-    with warnings.catch_warnings():  # Keras hands TensorFlow's variables to NumPy 2 in the old way
-        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
-        network.save(path)
-
-
 def _versions() -> dict[str, str]:
     found = {}
     for name in LIBRARIES:
-        with suppress(PackageNotFoundError):  # a model without a network is made where there is no TensorFlow, too
+        with suppress(PackageNotFoundError):  # not every model needs TensorFlow to be made
             found[name] = version(name)
     return found
 
@@ -109,9 +83,10 @@ def verify(folder: Path) -> dict[str, Any]:
         files, found_format = dict(manifest["files"]), manifest["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise _not_a_manifest(folder / MANIFEST) from error
-    if found_format != FORMAT:
+    if found_format not in READABLE:
+        readable = " and ".join(map(str, READABLE))
         raise ModelIntegrityError(
-            f"{folder / MANIFEST} is of format {found_format}; this version reads {FORMAT}. Train the model again."
+            f"{folder / MANIFEST} is of format {found_format}; this version reads {readable}. Train the model again."
         )
     _compare(folder / MANIFEST, expected, _digest_of(manifest))
     for name in {ARRAYS, *files}:
@@ -120,19 +95,11 @@ def verify(folder: Path) -> dict[str, Any]:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read manifest and arrays, after `verify`; the network is the model's to build, see `stored_network`."""
+    """Read manifest and arrays, after `verify`."""
     manifest = verify(folder)
     with np.load(folder / ARRAYS, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     return manifest, arrays
-
-
-def stored_network(folder: Path) -> StoredNetwork:
-    """Return what is read of a network on disk: no layer is made from it, so any Keras reads what any other wrote."""
-    with zipfile.ZipFile(folder / NETWORK) as archive:
-        layers = json.loads(archive.read("config.json"))["config"]["layers"]
-    inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
-    return StoredNetwork(folder / NETWORK, {own["name"]: tuple(own["batch_shape"][1:]) for own in inputs})
 
 
 def _parsed(path: Path) -> dict[str, Any]:

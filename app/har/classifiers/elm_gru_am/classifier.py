@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.har.classifiers import keras_training
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
-from app.har.classifiers.elm_gru_am import networks
+from app.har.classifiers.elm_gru_am import network_weights, networks
 from app.har.classifiers.elm_gru_am.augmentation import device_copies
 from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
 from app.har.classifiers.elm_gru_am.config import ModelConfig
@@ -21,6 +21,7 @@ from app.har.classifiers.elm_gru_am.description import Description, WindowDescri
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.familiarity import Familiarity
 from app.har.classifiers.elm_gru_am.features import per_chunk, sensor_columns
+from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
@@ -29,6 +30,9 @@ from app.har.evaluation.splits import split_inner
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
+
+if TYPE_CHECKING:
+    import keras
 
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
 
@@ -77,8 +81,7 @@ class ActivityClassifier(Classifier):
     familiarity_: list[Familiarity]  # of each sensor's features
     directions_: dict[int, Familiarity]  # of an accelerometer's mean vector, by the number of the sensor
     elm_: ExtremeLearningMachine
-    network_: Any  # keras.Model
-    infer_: keras_training.Infer  # the network, compiled
+    network_: PlainNetwork
     # By the sensors present: the weight of the network's log probabilities, and of the head's scores
     combinations_: dict[tuple[bool, ...], tuple[float, float]]
 
@@ -121,7 +124,7 @@ class ActivityClassifier(Classifier):
         novelty = self._novelty(scaled, missing)
         present: NDArray[np.bool_] = novelty <= 1
         present |= ~present.any(axis=1, keepdims=True) & ~missing  # where all are novel, all that there are count
-        outputs = self.infer_(self._network_inputs(description, present))
+        outputs = self.network_(self._network_inputs(description, present))
         log_p = np.log(outputs["activity"] + 1e-7)
         scores = self.elm_.predict(np.clip(scaled, -CLIP, CLIP), self.layout.complete_blocks(present))
         return Recognition(
@@ -284,23 +287,31 @@ class ActivityClassifier(Classifier):
         config, y, held_out = self.config, part.y, part.held_out
         inputs = self._network_inputs(part.description, np.ones((len(y), len(self.sensors)), bool))
         of_fitted, of_held_out = ({name: x[rows] for name, x in inputs.items()} for rows in (part.fitted, held_out))
-        self.network_ = self._build_network(part.description, seed)
+        network = self._build_network(part.description, seed)
         epochs = epochs or config.epochs
         closing = max(1, round(config.closing_share * epochs))
         dropout = config.sensor_dropout if len(self.sensors) > 1 else 0.0
-        training = keras_training.Training(self.network_, epochs + closing, seed, on_event, dropout, config.batch)
-        training.run(of_fitted, y[part.fitted], epochs, config.learning_rate, held_out=(of_held_out, y[held_out]))
-        self.infer_ = training.infer
+        training = keras_training.Training(network, epochs + closing, seed, on_event, dropout, config.batch)
 
+        def log_probabilities_of_held_out() -> FloatArray:
+            return np.asarray(np.log(self._plain(network)(of_held_out)["activity"] + 1e-7))
+
+        training.run(
+            of_fitted, y[part.fitted], epochs, config.learning_rate, (log_probabilities_of_held_out, y[held_out])
+        )
         on_event({"stage": Stage.CALIBRATION, "fraction": 0.8})
         self.combinations_ = {}
         for pattern, score in scores.items():
             of_held_out["present"] = np.tile(np.array(pattern, np.float32), (len(held_out), 1))
-            log_p = np.log(self.infer_(of_held_out)["activity"] + 1e-7)
+            log_p = log_probabilities_of_held_out()
             self.combinations_[pattern] = fit_combination(log_p, self._head_scores(score), y[held_out])
         training.run(inputs, y, closing, config.learning_rate / 2)
+        self.network_ = self._plain(network)
 
-    def _build_network(self, description: Description, seed: int) -> Any:
+    def _plain(self, network: keras.Model) -> PlainNetwork:
+        return PlainNetwork(self.sensors, network_weights.of_network(network, len(self.sensors), self.config.without))
+
+    def _build_network(self, description: Description, seed: int) -> keras.Model:
         keras_training.tensorflow_quietly().utils.set_random_seed(seed)
         channels, describer = self.layout.by_sensor, self.describer_
         sensors = {

@@ -1,4 +1,4 @@
-"""ELM-GRU-AM on disk: the fitted state as a manifest, named arrays and a network; see `model_folder`."""
+"""ELM-GRU-AM on disk: the fitted state as a manifest and named arrays; see `model_folder`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers import keras_training, model_folder
+from app.har.classifiers import model_folder
 from app.har.classifiers.base import WindowFormat
-from app.har.classifiers.elm_gru_am import networks
+from app.har.classifiers.elm_gru_am import network_weights
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.classifiers.elm_gru_am.convolutions import RandomConvolutions
 from app.har.classifiers.elm_gru_am.description import WindowDescriber
 from app.har.classifiers.elm_gru_am.familiarity import Familiarity
+from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import Compander, Scaler
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
 from app.har.renamed import with_current_names
@@ -25,6 +26,7 @@ from app.har.signals.filters import Preparation
 
 Arrays = dict[str, NDArray[Any]]
 T = TypeVar("T")
+NETWORK, KERAS_FILE = "network ", "network.keras"  # before the network's arrays; where they were up to format 3
 
 
 def save_model(
@@ -71,7 +73,8 @@ def save_model(
         arrays |= _arrays_of(value, prefix, number)
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
-    model_folder.write(folder, manifest, arrays, texts or {}, model.network_)
+    arrays |= {NETWORK + name: array for name, array in model.network_.arrays.items()}
+    model_folder.write(folder, manifest, arrays, texts or {})
 
 
 def load_model(folder: Path) -> ActivityClassifier:
@@ -113,20 +116,13 @@ def load_model(folder: Path) -> ActivityClassifier:
     model.combinations_ = {
         tuple(present): tuple(weights) for present, weights in manifest.get("combinations", [all_sensors])
     }
-    stored = model_folder.stored_network(folder)
-    model.network_ = stored.into(_network(model, stored.inputs))
-    model.infer_ = keras_training.inference(model.network_, trace=True)
+    model.network_ = PlainNetwork(layout.sensors, _of_network(folder, arrays, n_sensors, model.config))
     return model
 
 
-def _network(model: ActivityClassifier, inputs: Mapping[str, tuple[int, ...]]) -> Any:
-    """Build a network that takes these inputs; what pools its steps to frames is among the weights."""
-    config, sensors = model.config, {}
-    for sensor, channels in model.layout.by_sensor.items():
-        n_frames, n_features = inputs[f"{sensor} frames"]
-        sensors[sensor] = n_features, len(channels)
-    pooling = np.zeros((model.describer_.n_raw_steps, n_frames), np.float32)
-    return networks.gru_attention(sensors, pooling, len(model.activities), config.units, config.filters, config.without)
+def _of_network(folder: Path, arrays: Arrays, n_sensors: int, config: ModelConfig) -> Arrays:
+    found = {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
+    return found or network_weights.of_file(folder / KERAS_FILE, n_sensors, config.without)
 
 
 def _with_tuples(kind: type[T], stored: Mapping[str, Any]) -> T:

@@ -1,0 +1,113 @@
+"""What a network of Keras has learnt, as the named arrays of a `PlainNetwork`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.types import FloatArray
+
+if TYPE_CHECKING:
+    import keras
+
+EPSILON = 1e-3  # of Keras's batch normalisation
+Layers = dict[str, list[list[FloatArray]]]  # by kind: the arrays of each layer, in the order of the network
+
+
+def of_network(network: keras.Model, n_sensors: int, without: Collection[str] = ()) -> dict[str, FloatArray]:
+    """Take the arrays of a trained network; ``without`` is what it was built without."""
+    layers: Layers = {}
+    for layer in network.layers:
+        if layer.weights:
+            layers.setdefault(type(layer).__name__.lower(), []).append(layer.get_weights())
+    return _named(layers, n_sensors, without)
+
+
+def of_file(path: Path, n_sensors: int, without: Collection[str] = ()) -> dict[str, FloatArray]:
+    """Read the arrays of a ``.keras`` file, whichever Keras wrote it; nothing else in it is looked at."""
+    return _named(_layers_of_file(path), n_sensors, without)
+
+
+def _layers_of_file(path: Path) -> Layers:
+    import h5py
+
+    layers: Layers = {}
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as stored:
+        groups = {}
+        for name, group in stored["layers"].items():  # dense, dense_1, …
+            kind, _, number = name.rpartition("_")
+            groups[(kind, int(number)) if number.isdecimal() else (name, 0)] = group
+        for (kind, _), group in sorted(groups.items()):
+            if arrays := _arrays_within(group):
+                layers.setdefault(kind.replace("_", ""), []).append(arrays)
+    return layers
+
+
+def _arrays_within(group: Any) -> list[FloatArray]:
+    """Return the arrays of a stored layer, in the order in which Keras lists its weights."""
+    if "forward_layer" in group:
+        return [array for way in ("forward", "backward") for array in _arrays_within(group[f"{way}_layer/cell"])]
+    arrays = group.get("vars", {})
+    return [arrays[str(number)][()] for number in range(len(arrays))]
+
+
+def _named(layers: Layers, n_sensors: int, without: Collection[str]) -> dict[str, FloatArray]:
+    """Give the arrays their names.
+
+    Layers of a kind come as they follow each other in `networks.gru_attention`: those of all sensors, then the next.
+    An attention that was left out has scores of zero: everything weighs the same.
+    """
+    dense = layers["dense"]
+    arrays: dict[str, FloatArray] = {}
+    if "raw" not in without:
+        pooling, dense = dense[:n_sensors], dense[n_sensors:]
+        arrays |= {f"{number} pooling": weights.T for number, (weights,) in enumerate(pooling)}
+        arrays |= _convolutions(layers, n_sensors)
+    *of_sensors, hidden, score, embedding, activity = dense
+    for number in range(n_sensors):
+        (encoder, bias), of_hidden, (of_score, _) = of_sensors[number::n_sensors]
+        if "raw" not in without:
+            n_features = len(encoder) - arrays[f"{number} second"].shape[1]
+            encoder, arrays[f"{number} shape"] = encoder[:n_features], encoder[n_features:]
+        arrays[f"{number} frames"], arrays[f"{number} bias"] = encoder, bias
+        arrays[f"{number} score"] = np.zeros_like(of_score) if "sensor attention" in without else of_score
+        arrays[f"{number} hidden"], arrays[f"{number} hidden bias"] = of_hidden
+    biases = np.concatenate([bias for _, bias in of_sensors[-n_sensors:]])
+    arrays["score bias"] = np.zeros_like(biases) if "sensor attention" in without else biases
+    if "gru" not in without:
+        arrays |= _gru(layers["bidirectional"][0])
+    arrays["hidden"], arrays["hidden bias"] = hidden
+    arrays["score"] = np.zeros_like(score[0]) if "time attention" in without else score[0]
+    arrays["embedding"], arrays["embedding bias"] = embedding
+    arrays["activity"], arrays["activity bias"] = activity
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+
+
+def _convolutions(layers: Layers, n_sensors: int) -> dict[str, FloatArray]:
+    """Return kernels (taps · channels, filters) and shifts, with the normalisation that follows taken into them."""
+    arrays = {}
+    for position, ((kernel,), normalisation) in enumerate(
+        zip(layers["conv1d"], layers["batchnormalization"], strict=True)
+    ):
+        gain, shift, mean, variance = normalisation
+        scale = gain / np.sqrt(variance + EPSILON)
+        name = f"{position % n_sensors} {('first', 'second')[position // n_sensors]}"
+        arrays[name] = (kernel * scale).reshape(-1, kernel.shape[2])
+        arrays[f"{name} shift"] = shift - mean * scale
+    return arrays
+
+
+def _gru(weights: list[FloatArray]) -> dict[str, FloatArray]:
+    """Return what both directions read of a step side by side, and what they keep of their state one by one."""
+    forward, backward = weights[:3], weights[3:]
+    return {
+        "gru input": np.concatenate([forward[0], backward[0]], axis=1),  # (width, 2 · 3 units)
+        "gru input bias": np.concatenate([forward[2][0], backward[2][0]]),
+        "gru recurrent": np.stack([forward[1], backward[1]]),  # (2, units, 3 units)
+        "gru recurrent bias": np.stack([forward[2][1], backward[2][1]]),  # (2, 3 units)
+    }

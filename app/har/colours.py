@@ -17,8 +17,9 @@ MISSING = "#BBBBBB"  # no label, no signal, or a name that is not in the list
 # Activities of the palette; an answer that leaves several of them open in a paler tint of theirs, no answer in grey.
 OF_NODE: Mapping[str, str] = {
     vocabulary.SITTING: "#0072B2", vocabulary.STANDING: "#56B4E9", vocabulary.LYING: "#332288",
-    vocabulary.STILL: "#A9CBE6", vocabulary.WALKING: "#009E73", vocabulary.STAIRS_UP: "#E69F00",
-    vocabulary.STAIRS_DOWN: "#D55E00", vocabulary.STAIRS: "#F3C98B", vocabulary.ON_FOOT: "#93D3BC",
+    vocabulary.SITTING_OR_LYING: "#8E9BD0", vocabulary.STILL: "#A9CBE6",
+    vocabulary.WALKING: "#009E73", vocabulary.STAIRS_UP: "#E69F00", vocabulary.STAIRS_DOWN: "#D55E00",
+    vocabulary.STAIRS: "#F3C98B", vocabulary.ON_FOOT: "#93D3BC",
     vocabulary.RUNNING: "#CC79A7", vocabulary.CYCLING: "#F0E442", vocabulary.OTHER: "#C3B4DC",
     vocabulary.NOT_WORN: "#DDCC77", vocabulary.ANYTHING: "#D3D9DC", vocabulary.UNFAMILIAR: "#8C949A",
 }  # fmt: skip

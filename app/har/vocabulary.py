@@ -22,6 +22,7 @@ WALKING, STAIRS_UP, STAIRS_DOWN = "Walking", "Stairs up", "Stairs down"
 RUNNING, CYCLING, OTHER, NOT_WORN = "Running", "Cycling", "Other movement", "Not worn"
 ANYTHING = "Uncertain"  # the root: an answer that says nothing
 UNFAMILIAR = "Unfamiliar"  # no node: the movement is unlike anything that the model knows, so that no answer holds
+NO_ANSWER = (ANYTHING, UNFAMILIAR)
 
 DEFAULT_LIMIT = 0.8  # how probable a node must be to be an answer, where neither administrator nor model says it
 LIMITS = (0.5, 0.99)  # below one half, two nodes of which at most one is true could both be answers
@@ -124,6 +125,8 @@ class AnswerTree:
     def open_between(self, node: str) -> tuple[str, ...]:
         """Return what an answer of an inner node leaves open, one step down the tree: of *on foot*, walking and stairs.
 
+        *Sitting or lying* is no step: its name says what it leaves open itself.
+
         Of an activity and of the root it is nothing: the one leaves nothing open, the other everything.
         """
         if node in self.activities or node == ANYTHING:
@@ -132,6 +135,8 @@ class AnswerTree:
         for name in self.members(node):
             path = path_of(node_of(name))
             place = path.index(node)
+            if place > 1 and path[place - 1] == SITTING_OR_LYING:
+                place -= 1
             branches.setdefault(path[place - 1] if place else name, []).append(name)
         return tuple(
             (shared_node(below[0]) if below != [branch] else None) or below[0] if len(below) == 1 else branch

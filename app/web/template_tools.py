@@ -10,7 +10,9 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.vocabulary import NO_ANSWER
 from app.services.formatting import ABSENT, capitalise, duration, percent, sensor_name, stopwatch, thousands
+from app.services.recordings.answers_in_words import main_answers
 
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
@@ -32,7 +34,7 @@ class NavigationItem:
 
 
 def init_app(app: Flask) -> None:
-    """Register the filters, ``navigation()`` and ``deployable_model``, the name of the model that is kept."""
+    """Register the filters, ``navigation()``, ``deployable_model``, the model that is kept, and ``no_answer``."""
     app.jinja_env.filters.update(
         moment=moment,
         duration=duration,
@@ -41,8 +43,9 @@ def init_app(app: Flask) -> None:
         thousands=thousands,
         capitalise=capitalise,
         sensor_name=sensor_name,
+        main_answers=main_answers,
     )
-    app.jinja_env.globals.update(navigation=navigation, deployable_model=DEPLOYABLE_MODEL)
+    app.jinja_env.globals.update(navigation=navigation, deployable_model=DEPLOYABLE_MODEL, no_answer=NO_ANSWER)
 
 
 def navigation() -> list[NavigationItem]:

@@ -84,7 +84,7 @@ def test_a_node_that_all_activities_are_below_says_no_more_than_the_root() -> No
     ("activities", "node", "steps"),
     [
         (KU_HAR, "On foot", ("Walking", "Stairs")),
-        (KU_HAR, "Still", ("Standing", "Sitting or lying")),
+        (KU_HAR, "Still", ("Standing", "Sitting", "Lying")),
         (KU_HAR, "Stairs", ("Stairs up", "Stairs down")),
         (("Walk", "Stair-up", "Sit"), "On foot", ("Walking", "Stairs up")),
         (("Walk", "Walk-circle", "Sit"), "Walking", ("Walk", "Walk-circle")),

@@ -354,3 +354,17 @@ def test_where_the_device_was_worn_is_asked_and_kept(user_client: FlaskClient, m
         assert recording.place == (place or None)
     refused = user_client.post("/predictions/", data={"file": (io.BytesIO(recording_csv()), "a.csv"), "place": "moon"})
     assert refused.status_code == 422
+
+
+def test_a_recording_can_be_answered_anew_when_the_limit_of_its_model_changes(
+    user_client: FlaskClient, model: ModelVersion, example_model: Example
+) -> None:
+    url = uploaded(user_client, example_model.csv())
+    assert "Recognise again with" not in user_client.get(url).text
+    model_versions.set_limit(model.id, 0.99)
+    page = user_client.get(url).text
+    assert "at least 80 % probable" in page
+    assert "physiotherapy-example/1, limit 99 %" in page
+    again = user_client.post(url + "/again", data={"version": model.id}, follow_redirects=True).text
+    assert "at least 99 % probable" in again
+    assert "Recognise again with" not in again

@@ -17,7 +17,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.classifiers.types import Wearing
 from app.har.problems import Problem, ProblemKind
+from app.services.recordings.prediction_result import PredictionResult
 from app.tables import User
 from tests.long_recording import DAY_START_UTC_S, a_day, make_old, store
 
@@ -242,3 +244,92 @@ def test_what_an_earlier_version_stored_is_shown_with_its_notices_and_problems(
     assert {row["kind"] for row in user_client.get(f"{url}/result.json").json["summary"]["problems"]} == {
         "clock gap", "gap in one sensor",
     }  # fmt: skip
+
+
+def unsure_day(**changes: object) -> PredictionResult:
+    """Return two hours of one posture or another, then of something on foot, then of nothing known."""
+    _, day = a_day(2.0, rate_hz=1.0, labelled=False)
+    proba = np.full_like(day.proba, 0.02)
+    third = len(day) // 3
+    proba[:third, :3] = [0.3, 0.34, 0.3]
+    proba[third : 2 * third, [3, 5]] = [0.42, 0.5]
+    proba[2 * third :] = 1 / 6
+    unfamiliar = np.arange(len(day)) >= len(day) - 10
+    return replace(day, proba=proba, unfamiliar=unfamiliar, **changes)  # type: ignore[arg-type]
+
+
+def test_the_page_answers_no_deeper_than_is_sure_and_shows_the_deepest_guess_beside_it(
+    app: Flask, user_client: FlaskClient
+) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    page = user_client.get(f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}").text
+    legend = page.partition('class="timeline-legend"')[2].partition("</ul>")[0]
+    for name, left_open in (
+        ("Still", "lying, sitting or standing"),
+        ("On foot", "walking or stairs up"),
+        ("Uncertain", "no answer is 80 % probable"),
+        ("Unfamiliar", "unlike anything that the model knows"),
+    ):
+        assert re.search(rf"{name}</span> <small class=.left-open.>\({left_open}\)", legend), name
+    assert "Stair-up" not in legend.partition("On foot")[0]
+    totals = page.partition('id="activities-title"')[2].partition("</table>")[0]
+    assert re.search(r"Stair-up</span></th>\s*<td[^>]*>–</td>", totals)  # never the answer, often the guess
+    windows = page.partition('id="windows"')[2].partition("</table>")[0]
+    assert "Still</span><small" in windows
+    assert "deepest guess: Sit, 34 %" in windows
+    assert "deepest guess: Stair-up, 50 %" in page.partition('id="bouts"')[2].partition("</table>")[0]
+    assert "<dd>On foot<small>walking or stairs up" in page
+    assert "<dd>0 %<small>67 % groups of activities, 33 % no answer" in page
+    home = user_client.get("/").text
+    assert "On foot, Still" in home
+    assert "Stair-up" not in home.partition('id="history-title"')[2]
+
+
+def test_the_downloads_have_the_answer_and_the_deepest_guess(app: Flask, user_client: FlaskClient) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    url = f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}"
+    tables = {
+        name: list(csv.DictReader(io.StringIO(user_client.get(f"{url}/{name}.csv").text)))
+        for name in ("windows", "bouts", "daily")
+    }
+    first, last = tables["windows"][0], tables["windows"][-1]
+    assert [first[c] for c in ("activity", "confidence", "deepest_activity", "deepest_confidence")] == [
+        "Still", "0.94", "Sit", "0.34",
+    ]  # fmt: skip
+    assert (last["activity"], last["confidence"], last["unfamiliar"]) == ("Unfamiliar", "", "True")
+    assert {row["activity"] for row in tables["bouts"]} == {"Still", "On foot", "Uncertain", "Unfamiliar"}
+    assert {row["deepest_activity"] for row in tables["bouts"]} >= {"Sit", "Stair-up"}
+    days = {row["activity"]: row for row in tables["daily"] if row["period"] == "day"}
+    assert (float(days["On foot"]["minutes"]), float(days["On foot"]["deepest_minutes"])) == (30.0, 0.0)
+    assert (float(days["Stair-up"]["minutes"]), float(days["Stair-up"]["deepest_minutes"])) == (0.0, 30.0)
+    for column in ("minutes", "deepest_minutes"):
+        assert sum(float(row[column]) for row in days.values()) == pytest.approx(120, abs=0.1)
+    drawn = user_client.get(f"{url}/timeline.json").json
+    assert "deepest guess: Sit, 34.0 %" in drawn["recognised"][0]["text"]
+    summary = user_client.get(f"{url}/result.json").json["summary"]
+    assert summary["windows_per_depth"] == {"activity": 0, "group": 1200, "none": 600}
+
+
+def test_where_a_device_was_worn_is_shown_with_what_it_was_measured_against(
+    app: Flask, user_client: FlaskClient
+) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    worn = (
+        Wearing("day.csv", 0.0, 3600.0, "leg", False, "this recording", 840.0, 12),
+        Wearing("day.csv", 5400.0, 7200.0, "hand or bag"),
+        Wearing("other.csv", 0.0, 3600.0, "wrist"),
+    )
+    url = f"/predictions/{store(app, user.id, None, unsure_day(wearings=worn)).recording_id}"
+    page = user_client.get(url).text
+    table = page.partition('id="wearings"')[2].partition("</table>")[0]
+    for words in (
+        "22:00:00 – 23:00:00",
+        "On the leg (guessed)",
+        "your walking at 11 May 22:14:00",
+        "No walking was found",
+    ):
+        assert words in table
+    assert "wrist" not in table
+    assert user_client.get(f"{url}/result.json").json["summary"]["wearings"][0]["reference_windows"] == 12
+    without = user_client.get(f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}").text
+    assert "worn-title" not in without

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
-from app.services.recordings.prediction_result import NO_ANSWER, SAME_MOMENT_S, Bouts, Opinion, PredictionResult
+from app.har.vocabulary import NO_ANSWER
+from app.services.recordings.prediction_result import SAME_MOMENT_S, Bouts, Opinion, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock
 
 MISSING = "missing"

@@ -15,7 +15,7 @@ from app.har.colours import activity_colours
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
 from app.har.types import FloatArray, IntArray, TimeArray
-from app.har.vocabulary import ANYTHING, DEFAULT_LIMIT, UNFAMILIAR, AnswerTree
+from app.har.vocabulary import DEFAULT_LIMIT, NO_ANSWER, UNFAMILIAR, AnswerTree
 from app.services.recordings.sensor_names import in_words
 
 Layout = Literal["timeline", "windows"]
@@ -28,7 +28,6 @@ BOUT_COLUMNS = (
     "recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc", "deepest_activity",
     "deepest_confidence",
 )  # fmt: skip
-NO_ANSWER = (ANYTHING, UNFAMILIAR)  # the last of the answers; they have no confidence, and are neither right nor wrong
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 SAME_MOMENT_S = 1e-3
@@ -110,7 +109,10 @@ class PredictionResult:
 
     @cached_property
     def answer_names(self) -> tuple[str, ...]:
-        """All that an answer can be: the activities, the nodes above several of them, and both kinds of no answer."""
+        """All that an answer can be: the activities, the nodes above several of them, and last both kinds of no answer.
+
+        No answer has no confidence, and is neither right nor wrong.
+        """
         return (*self.tree.nodes, UNFAMILIAR)
 
     @cached_property

@@ -24,7 +24,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.progress import Stage
 from app.har.types import IntArray
 from app.services.errors import NotFound, ServiceError
-from app.services.formatting import capitalise
+from app.services.formatting import capitalise, percent
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.paging import Page, page_of
@@ -38,6 +38,7 @@ from app.services.recordings.activity_times import (
     per_period,
     with_gaps,
 )
+from app.services.recordings.answers_in_words import left_open, wearings_in_words
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock, time_zone
@@ -138,17 +139,20 @@ def show(recording_id: int) -> ResponseReturnValue:
     result = recordings.result_of(prediction)
     recording_index = _recording_index(result)
     quality = recordings.quality_of(recording)
-    used = {p.model_version_id for p in recording.predictions}
-    others = [v for v in model_versions.list_versions() if v.id not in used]
+    summary = result.summary()
+    used = {(p.model_version_id, p.summary.get("limit")) for p in recording.predictions}
+    others = [v for v in model_versions.list_versions() if (v.id, model_versions.limit_of(v)) not in used]
     return render_template(
         "predictions/show.html",
         recording=recording,
         prediction=prediction,
-        summary=result.summary(),
+        summary=summary,
         result=result,
         recording_index=recording_index,
         rows=_window_page(result, recording_index),
         colours=result.colours,
+        left_open=left_open(result.tree, result.limit),
+        totals=list(dict.fromkeys((*summary["minutes_per_activity"], *summary["minutes_per_deepest_activity"]))),
         shown_activities=result.shown_activities(recording_index),
         agreement=agreement(result, recording_index),
         missing_colour=MISSING,
@@ -216,6 +220,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     return {
         "clock": clock,
         "bouts": _bout_page(result, recording_index, clock),
+        "worn": wearings_in_words(result.wearings, result.recording_ids[recording_index], clock),
         "periods": {"day": days, "hour": hours} if days else None,
         "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in days)],
         "has_gaps": any(day["missing"] for day in days),
@@ -241,7 +246,9 @@ def _recording_index(result: PredictionResult) -> int | None:
 
 def _rerun_form(versions: list[Any]) -> RerunForm:
     form = RerunForm()
-    form.version.choices = [(version.id, version.label) for version in versions]
+    form.version.choices = [
+        (version.id, f"{version.label}, limit {percent(model_versions.limit_of(version), 0)}") for version in versions
+    ]
     return form
 
 

@@ -9,6 +9,10 @@ function trace(periods, name, minutes, marker) {
   };
 }
 
+function look(color, shape) {
+  return shape ? { color, pattern: { shape, size: 6, fgcolor: theme("hatch") } } : { color };
+}
+
 // Some of the titles, "12 May, 14:00", on two lines; a day only where it changes.
 function ticks(periods) {
   const every = Math.ceil(periods.length / (isNarrow() ? 4 : 9));
@@ -19,12 +23,11 @@ function ticks(periods) {
 }
 
 export function showBars(chart) {
-  const { periods, colours, missing, most } = JSON.parse(chart.dataset.chart);
+  const { periods, colours, patterns, missing, most } = JSON.parse(chart.dataset.chart);
   const names = Object.keys(colours).filter((name) => periods.some((period) => period.minutes[name]));
-  const traces = names.map((name) => trace(periods, name, periods.map((period) => period.minutes[name] || 0), { color: colours[name] }));
+  const traces = names.map((name) => trace(periods, name, periods.map((period) => period.minutes[name] || 0), look(colours[name], patterns[name])));
   if (periods.some((period) => period.missing)) {
-    const hatched = { color: missing, pattern: { shape: "/", size: 6, fgcolor: theme("hatch") } };
-    traces.push(trace(periods, "missing", periods.map((period) => period.missing), hatched));
+    traces.push(trace(periods, "missing", periods.map((period) => period.missing), look(missing, "/")));
   }
   Plotly.newPlot(chart, traces, {
     ...paper(), barmode: "stack", bargap: 0.15, height: 240, margin: { l: 52, r: 8, t: 8, b: 44 }, showlegend: false, dragmode: false,

@@ -1,0 +1,78 @@
+"""What an answer leaves open, and what it was measured against, as people say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.har.classifiers.types import Wearing
+from app.har.vocabulary import ANYTHING, NO_ANSWER, UNFAMILIAR, AnswerTree, shared_node
+from app.services.formatting import capitalise, percent
+from app.services.recordings.places import PLACES, place_in_words
+from app.services.recordings.wall_clock import WallClock
+
+MAIN = 2  # answers that a list names of a recording
+NAMED = 4  # of what an answer leaves open; a lab's own exercises may be many
+
+
+def main_answers(minutes: Mapping[str, float]) -> list[str]:
+    """Return the longest answers, or that there is none where this is so for most of the time.
+
+    Parameters
+    ----------
+    minutes : of each answer, the longest first, as `PredictionResult.summary` has them.
+    """
+    longest = next(iter(minutes))
+    if longest in NO_ANSWER and minutes[longest] > sum(minutes.values()) / 2:
+        return [longest]
+    return [name for name in minutes if name not in NO_ANSWER][:MAIN] or [longest]
+
+
+def left_open(tree: AnswerTree, limit: float) -> dict[str, str]:
+    """Return what stands behind the answers that are no single activity: of *on foot*, walking or stairs."""
+    words = {node: _listed(tree.open_between(node)) for node in tree.nodes[len(tree.activities) :]}
+    return {
+        **{node: text for node, text in words.items() if text and text != node.lower()},
+        ANYTHING: f"no answer is {percent(limit, 0)} probable",
+        UNFAMILIAR: "unlike anything that the model knows",
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """List names with an "or", those of the shared vocabulary in small letters; of many, the first."""
+    texts = [name.lower() if shared_node(name) == name else name for name in names]
+    if len(texts) > NAMED:
+        texts = [*texts[: NAMED - 1], f"{len(texts) - NAMED + 1} others"]
+    *most, last = texts or [""]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def wearings_in_words(wearings: Sequence[Wearing], recording: str, clock: WallClock) -> list[dict[str, Any]]:
+    """Return when, and where, a device was worn in a recording, and what its windows were measured against."""
+    return [
+        {
+            "time": clock.write_span(wearing.start_s, wearing.end_s),
+            "place": _place(wearing),
+            "reference": _reference(wearing, clock),
+        }
+        for wearing in wearings
+        if wearing.recording == recording
+    ]
+
+
+def _place(wearing: Wearing) -> str:
+    if not wearing.place:
+        return "Not known"
+    source = "as you said" if wearing.place_known else "guessed"
+    return f"{capitalise(place_in_words(wearing.place, wearing.place_known))} ({source})"
+
+
+def _reference(wearing: Wearing, clock: WallClock) -> str:
+    if wearing.place and wearing.place not in PLACES:  # nobody carries it, so nobody walks
+        return "–"
+    if not wearing.reference:
+        return "No walking was found, so sitting, standing and lying are answered “Still”."
+    if wearing.reference == "known walking":
+        return "Measured against walking that you recorded before"
+    when = "" if wearing.reference_start_s is None else f" at {clock.write(wearing.reference_start_s)}"
+    return f"Measured against your walking{when}"

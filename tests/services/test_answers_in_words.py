@@ -1,0 +1,78 @@
+"""What an answer leaves open, the main answers of a recording, and what a device was measured against, in words."""
+
+from __future__ import annotations
+
+from datetime import timezone
+
+import pytest
+
+from app.har.classifiers.types import Wearing
+from app.har.vocabulary import AnswerTree
+from app.services.recordings.answers_in_words import left_open, main_answers, wearings_in_words
+from app.services.recordings.wall_clock import WallClock
+
+MORNING_UTC_S = 1_747_040_400.0  # 12 May 2025, 09:00 UTC
+CLOCK = WallClock(0.0, 3600.0, MORNING_UTC_S, timezone.utc)
+
+
+def test_a_group_says_which_activities_it_leaves_open() -> None:
+    tree = AnswerTree(("Sitting", "Stand", "Lay", "Walk", "Stair-up", "Stair-down", "Jump"))
+    assert left_open(tree, 0.85) == {
+        "Still": "sitting, standing or lying",
+        "On foot": "walking or stairs",
+        "Stairs": "stairs up or stairs down",
+        "Uncertain": "no answer is 85 % probable",
+        "Unfamiliar": "unlike anything that the model knows",
+    }
+
+
+def test_of_many_special_activities_only_some_are_named() -> None:
+    tree = AnswerTree(("Walk", *(f"Exercise {i}" for i in range(1, 8))))
+    assert left_open(tree, 0.8)["Other movement"] == "Exercise 1, Exercise 2, Exercise 3 or 4 others"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "main"),
+    [
+        ({"Still": 5.0, "Walk": 2.0, "Run": 1.0}, ["Still", "Walk"]),
+        ({"Uncertain": 5.0, "Walk": 4.0, "Run": 3.0}, ["Walk", "Run"]),
+        ({"Uncertain": 5.0, "Walk": 4.0}, ["Uncertain"]),
+        ({"Uncertain": 5.0, "Unfamiliar": 5.0}, ["Uncertain"]),
+        ({"Unfamiliar": 5.0}, ["Unfamiliar"]),
+    ],
+)
+def test_no_answer_is_the_main_one_only_where_it_takes_most_of_the_time(
+    minutes: dict[str, float], main: list[str]
+) -> None:
+    assert main_answers(minutes) == main
+
+
+@pytest.mark.parametrize(
+    ("wearing", "place", "reference"),
+    [
+        (
+            Wearing("a", 0.0, 600.0, "leg", False, "this recording", 840.0, 12),
+            "On the leg (guessed)",
+            "Measured against your walking at 09:14:00",
+        ),
+        (
+            Wearing("a", 0.0, 600.0, "leg", True, "known walking"),
+            "In a trouser pocket (as you said)",
+            "Measured against walking that you recorded before",
+        ),
+        (
+            Wearing("a", 0.0, 600.0, "hand or bag", True),
+            "In the hand or in a bag (as you said)",
+            "No walking was found, so sitting, standing and lying are answered “Still”.",
+        ),
+        (Wearing("a", 0.0, 600.0, "table"), "On a table (guessed)", "–"),
+        (Wearing("a", 0.0, 600.0, "", False, "this recording"), "Not known", "Measured against your walking"),
+    ],
+)
+def test_a_wearing_says_where_the_device_was_and_what_it_was_measured_against(
+    wearing: Wearing, place: str, reference: str
+) -> None:
+    other = Wearing("b", 0.0, 600.0, "wrist")
+    assert wearings_in_words([wearing, other], "a", CLOCK) == [
+        {"time": "09:00:00 – 09:10:00", "place": place, "reference": reference}
+    ]

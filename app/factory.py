@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import click
 import flask_login
 from flask import Flask, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -47,12 +46,9 @@ ERROR_TEXTS = {
 def configure_database(app: Flask) -> None:
     """Bind SQLAlchemy; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
     from app import tables  # noqa: F401  the tables must be known before Alembic looks
-    from app.services import installation
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
     db.init_app(app)
-    if click.get_current_context(silent=True):  # ``flask db …`` expects it; a server rarely needs it
-        installation.bind_alembic(app)
     if app_uri.startswith("sqlite"):
         with app.app_context():
             _set_sqlite_pragmas(db.engine)

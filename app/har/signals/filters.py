@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData
+from app.har.signals.butterworth import Butterworth
 from app.har.signals.clocks import GAP_S
 from app.har.signals.types import SignalSet
 
@@ -46,16 +47,17 @@ def low_passed(values: Samples, rate_hz: float, cutoff_hz: float, order: int = N
     ------
     InsufficientData : the rate holds nothing above the cut-off.
     """
-    from scipy.signal import butter, sosfiltfilt
-
     if not 0 < cutoff_hz < rate_hz / 2:
         raise InsufficientData(
             f"A low-pass at {cutoff_hz:g} Hz needs signals of more than {2 * cutoff_hz:g} Hz; found {rate_hz:g} Hz."
         )
-    sections = butter(order, cutoff_hz, fs=rate_hz, output="sos")
+    filter_ = Butterworth.low_pass(order, cutoff_hz / rate_hz)
     level = values.mean(axis=0, dtype=np.float64)  # a filter that starts at rest would swing in
     edge = min(len(values) - 1, int(np.ceil(rate_hz / cutoff_hz)))
-    return np.asarray(sosfiltfilt(sections, values - level, axis=0, padtype="even", padlen=edge) + level, np.float64)
+    mirrored = np.pad(values - level, ((edge, edge), (0, 0)), mode="reflect")
+    forwards = filter_(mirrored)[::-1]
+    both_ways = filter_(forwards)[::-1][edge : edge + len(values)]
+    return np.asarray(both_ways + level)
 
 
 def blocks(n: int, margin: int) -> Iterator[tuple[slice, slice, slice]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
@@ -68,7 +69,7 @@ def to_signal_set(
 
     Each sensor is interpolated from its own time stamps by a cubic spline; where it is faster than the target, it is
     first brought to a multiple of the target rate and decimated by a zero-phase FIR low-pass
-    (`scipy.signal.resample_poly`).
+    (`decimation`).
 
     Parameters
     ----------
@@ -320,9 +321,7 @@ def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: floa
     time, values = _apart(clock.time_s[inside], _columns(clock.values, inside), CLOSEST / clock.rate_hz)
     values = _spline(time, values, fine, HOLE / clock.rate_hz)
     if factor > 1:
-        from scipy.signal import resample_poly
-
-        values = np.asarray(resample_poly(values, 1, factor, axis=1, padtype="line"))
+        values = decimated(values, factor)
     return values[:, a - before : b - before]
 
 

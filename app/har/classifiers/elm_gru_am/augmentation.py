@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.spatial.transform import Rotation
 
 from app.har.classifiers.elm_gru_am.features import channels_by_sensor
 from app.har.types import FloatArray, IntArray
@@ -46,6 +45,8 @@ def device_copies(
 
 
 def _turn(windows: WindowSet, random: np.random.Generator) -> None:
+    from scipy.spatial.transform import Rotation
+
     devices: dict[str, dict[str, list[int]]] = {}
     for sensor, channels in channels_by_sensor(windows.channels).items():
         device, _, kind = sensor.rpartition(".")

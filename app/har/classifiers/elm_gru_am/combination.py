@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from app.har.types import FloatArray, IntArray
@@ -30,6 +29,7 @@ def combine(
 
 def fit_combination(log_p: FloatArray, scores: FloatArray, y: IntArray) -> tuple[float, float]:
     """Choose the two temperatures by the likelihood of held-out windows, (n, n_activities) each."""
+    from scipy.optimize import minimize
 
     def loss(weights: NDArray[np.float64]) -> float:
         return float(-log_softmax(weights[0] * log_p + weights[1] * scores, axis=1)[np.arange(len(y)), y].mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,18 @@ def a_day(
         origin_utc_s=(origin_utc_s,),
     )
     return signals, result
+
+
+def unsure_day(**changes: object) -> PredictionResult:
+    """Return two hours of one posture or another, then of something on foot, then of nothing known."""
+    _, day = a_day(2.0, rate_hz=1.0, labelled=False)
+    proba = np.full_like(day.proba, 0.02)
+    third = len(day) // 3
+    proba[:third, :3] = [0.3, 0.34, 0.3]
+    proba[third : 2 * third, [3, 5]] = [0.42, 0.5]
+    proba[2 * third :] = 1 / 6
+    unfamiliar = np.arange(len(day)) >= len(day) - 10
+    return replace(day, proba=proba, unfamiliar=unfamiliar, **changes)  # type: ignore[arg-type]
 
 
 def make_old(app: Flask, prediction: Prediction) -> None:

@@ -14,17 +14,24 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
+from app.har.classifiers.types import Wearing
+from app.services.recordings.prediction_result import PredictionResult
 from tests import exports
 from tests.browser.site import Site, register
 from tests.browser.test_pages import check
-from tests.long_recording import a_day, store
+from tests.long_recording import a_day, store, unsure_day
 
 pytestmark = pytest.mark.browser
 SHOWING = "#timeline-showing"
 
 
-def stored_day(site: Site, monkeypatch: pytest.MonkeyPatch, username: str) -> str:
-    """Store a made-up day of a user beside the running site and return the address of its page."""
+def stored_day(
+    site: Site, monkeypatch: pytest.MonkeyPatch, username: str, result: PredictionResult | None = None
+) -> str:
+    """Store a made-up day of a user beside the running site and return the address of its page.
+
+    ``result`` is what was recognised in a recording without a signal, instead.
+    """
     monkeypatch.setenv("HAR_HOME", str(site.home))
     from app import create_app
     from app.extensions import db
@@ -34,8 +41,7 @@ def stored_day(site: Site, monkeypatch: pytest.MonkeyPatch, username: str) -> st
     app: Flask = create_app(Config())
     with app.app_context():
         user = db.session.scalars(select(User).where(User.username == username)).one()
-        signals, result = a_day(rate_hz=10.0)
-        prediction = store(app, user.id, signals, result)
+        prediction = store(app, user.id, *(a_day(rate_hz=10.0) if result is None else (None, result)))
         url = f"{site.address}/predictions/{prediction.recording_id}"
         db.session.remove()
         db.engine.dispose()
@@ -185,3 +191,21 @@ def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
     assert chart["x"] >= 0
     assert chart["x"] + chart["width"] <= 390
     phone.context.close()
+
+
+def test_answers_that_are_none_are_hatched_and_all_fits_a_phone(
+    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(page, site.address, "unsure")
+    worn = (Wearing("day.csv", 0.0, 3600.0, "leg", False, "this recording", 840.0, 12),)
+    page.goto(stored_day(site, monkeypatch, "unsure", unsure_day(wearings=worn)))
+    expect(page.locator(SHOWING)).to_contain_text("Showing")
+    bars = page.evaluate(
+        "document.querySelector('.periods-chart').data.map((bar) => [bar.name, bar.marker.pattern?.shape ?? ''])"
+    )
+    assert dict(bars) == {"Still": "", "On foot": "", "Uncertain": ".", "Unfamiliar": "x", "missing": "/"}
+    expect(page.locator("#wearings")).to_contain_text("Measured against your walking at")
+    expect(page.locator("#windows tbody tr").first).to_contain_text("deepest guess: Sit, 34 %")
+    check(page, page.url)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

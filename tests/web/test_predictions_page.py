@@ -19,9 +19,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.classifiers.types import Wearing
 from app.har.problems import Problem, ProblemKind
-from app.services.recordings.prediction_result import PredictionResult
 from app.tables import User
-from tests.long_recording import DAY_START_UTC_S, a_day, make_old, store
+from tests.long_recording import DAY_START_UTC_S, a_day, make_old, store, unsure_day
 
 HOURS = 6.0
 JSON = {"Accept": "application/json"}
@@ -244,18 +243,6 @@ def test_what_an_earlier_version_stored_is_shown_with_its_notices_and_problems(
     assert {row["kind"] for row in user_client.get(f"{url}/result.json").json["summary"]["problems"]} == {
         "clock gap", "gap in one sensor",
     }  # fmt: skip
-
-
-def unsure_day(**changes: object) -> PredictionResult:
-    """Return two hours of one posture or another, then of something on foot, then of nothing known."""
-    _, day = a_day(2.0, rate_hz=1.0, labelled=False)
-    proba = np.full_like(day.proba, 0.02)
-    third = len(day) // 3
-    proba[:third, :3] = [0.3, 0.34, 0.3]
-    proba[third : 2 * third, [3, 5]] = [0.42, 0.5]
-    proba[2 * third :] = 1 / 6
-    unfamiliar = np.arange(len(day)) >= len(day) - 10
-    return replace(day, proba=proba, unfamiliar=unfamiliar, **changes)  # type: ignore[arg-type]
 
 
 def test_the_page_answers_no_deeper_than_is_sure_and_shows_the_deepest_guess_beside_it(

@@ -118,7 +118,12 @@ class PredictionResult:
     @cached_property
     def answers(self) -> IntArray:
         """Position in ``answer_names`` of the answer of each window; (n_windows,)."""
-        return np.where(self.unfamiliar, len(self.tree.nodes), self.tree.answers(self.proba, self.limit))
+        return np.where(self.unfamiliar, len(self.tree.nodes), self.tree.deepest(self._of_nodes, self.limit))
+
+    @cached_property
+    def _of_nodes(self) -> FloatArray:
+        """Probability of each node of the tree; (n_windows, n_nodes)."""
+        return self.tree.probabilities(self.proba)
 
     @cached_property
     def answered(self) -> NDArray[np.bool_]:
@@ -129,7 +134,7 @@ class PredictionResult:
     def answer_confidence(self) -> FloatArray:
         """Probability of the answer of each window, NaN where there is none; (n_windows,)."""
         node = np.where(self.answered, self.answers, 0)[:, None]
-        probability = np.take_along_axis(self.tree.probabilities(self.proba), node, axis=1)[:, 0]
+        probability = np.take_along_axis(self._of_nodes, node, axis=1)[:, 0]
         return np.where(self.answered, probability, np.float32(np.nan))
 
     @cached_property

@@ -73,9 +73,8 @@ def multipart(path: Path) -> dict[str, Any]:
     }
 
 
-def serve(files: Path) -> None:
-    """Prepare a site of the checkout in the current folder; then time an upload for each line of stdin."""
-    sys.path.insert(0, str(Path.cwd()))
+def site() -> tuple[Any, Any]:
+    """Prepare a site of the checkout that is imported; return it, and a client that is logged in."""
     from app import create_app
     from app.services import accounts, installation
     from config import Config
@@ -88,6 +87,13 @@ def serve(files: Path) -> None:
         accounts.register(**ACCOUNT, contact_number="+44 20 7946 0000", email="w@example.org", address="1 High Street")
     client = app.test_client()
     client.post("/login", data=ACCOUNT)
+    return app, client
+
+
+def serve(files: Path) -> None:
+    """Serve the checkout in the current folder; time an upload for each line of stdin."""
+    sys.path.insert(0, str(Path.cwd()))
+    _, client = site()
     bodies = {name: multipart(files / file) for name, file in FILES.items()}
 
     def upload(name: str) -> str:

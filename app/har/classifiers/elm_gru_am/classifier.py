@@ -180,7 +180,7 @@ class ActivityClassifier(Classifier):
         return inputs
 
     def _selected_columns(self, names: list[str]) -> Iterable[tuple[str, IntArray]]:
-        return sensor_columns(tuple(names[i] for i in self.selected_), self.sensors).items()
+        return sensor_columns(tuple([names[i] for i in self.selected_.tolist()]), self.sensors).items()
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         on_event({"stage": Stage.FEATURES, "fraction": 0.0})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -82,9 +83,8 @@ class WindowDescriber:
         windows, raw = replace(windows, X=X), self.raw(X)
         frames, names = frame_features(windows, *self.frames_s, logarithms=logarithms)
         whole, whole_names = window_features(windows, relative=False, logarithms=logarithms)
-        absolute = ["relative" not in name for name in names]
-        whole_names += [name for name in names if "relative" not in name]
-        columns = list(sensor_columns(tuple(whole_names), self.layout.sensors).values())
+        absolute, of_sensors = _of_whole(tuple(whole_names), tuple(names), self.layout.sensors)
+        columns = list(of_sensors)
         shapes = [
             convolve(raw[:, :, channels])
             for convolve, channels in zip(self.convolutions, self.layout.devices, strict=True)
@@ -103,3 +103,13 @@ class WindowDescriber:
             (X[:, i : n_steps * average : average] for i in range(1, average)), X[:, : n_steps * average : average]
         )
         return raw / np.float32(average)
+
+
+@lru_cache(maxsize=64)
+def _of_whole(
+    whole_names: tuple[str, ...], frame_names: tuple[str, ...], sensors: tuple[str, ...]
+) -> tuple[IntArray, tuple[IntArray, ...]]:
+    """Return which features of frames describe the whole window, too, and the positions of each sensor's there."""
+    absolute = [i for i, name in enumerate(frame_names) if "relative" not in name]
+    names = whole_names + tuple(frame_names[i] for i in absolute)
+    return np.array(absolute), tuple(sensor_columns(names, sensors).values())

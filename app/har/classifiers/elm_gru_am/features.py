@@ -93,8 +93,8 @@ def describe(
         *_shapes(signals, spread, sampling_rate_hz, log),
         *_powers(signals, sampling_rate_hz, n_bands, relative, log),
     ]
-    columns = [values for values, _ in described]
-    titles = [title for _, what in described for title in _titles(tuple(names), what)]
+    columns, signal_names = [values for values, _ in described], tuple(names)
+    titles = [title for _, what in described for title in _titles(signal_names, what)]
     for members in channels_by_sensor(channels).values():
         for a, b in combinations(members, 2):
             together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
@@ -172,17 +172,19 @@ def _titles(names: tuple[str, ...], title: str) -> tuple[str, ...]:
 def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:
     """Return what the function makes of each chunk of windows, computed on all cores.
 
-    Every core gets as many chunks as the others, of one size. numpy and TensorFlow release the interpreter while they
-    compute. The linear algebra keeps to one core each, or its threads and ours wait for each other.
+    Every core gets as many chunks as the others, of one size; numpy releases the interpreter while it computes. The
+    linear algebra keeps to one core each, or its threads and ours wait for each other. A few windows are done sooner
+    by one core, too: their products are so small that a second one waits most of the time.
     """
     n, cores = len(windows), os.cpu_count() or 1
     n_chunks = cores * max(1, ceil(n / (CHUNK * cores)))
     size = max(ceil(n / n_chunks), FEWEST)
-    if 0 < n <= size:
-        return [function(windows)]
-    chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
-    with _linear_algebra().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
-        return list(pool.map(function, chunks))
+    with _linear_algebra().limit(limits=1, user_api="blas"):
+        if 0 < n <= size:
+            return [function(windows)]
+        chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
+        with ThreadPoolExecutor(cores) as pool:
+            return list(pool.map(function, chunks))
 
 
 @lru_cache(maxsize=1)

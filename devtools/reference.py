@@ -1,4 +1,4 @@
-"""Write docs/REFERENCE.md from the program itself: settings, pages, commands, formats, problems.
+"""Write docs/REFERENCE.md from the program itself: settings, pages, commands, formats, results, problems.
 
 ``make reference`` (python -m devtools.reference). A test fails while the page says anything else than the program.
 """
@@ -23,6 +23,33 @@ SETTINGS = {  # environment variable: default, meaning
     "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
     "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
     "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only."),
+}
+COLUMNS = {  # of the tables of a result: meaning
+    "window": "Number of the window in the file, from 1.",
+    "recording": "Name of the recording in the file.",
+    "start_s": "Start, in seconds on the recording's own clock.",
+    "end_s": "End, likewise.",
+    "start_utc": "Start by the clock on the wall, in UTC; empty where it is not known.",
+    "end_utc": "End, likewise.",
+    "period": "`day` or `hour`.",
+    "start": "Start of the day or hour, in the time zone asked for.",
+    "end": "Its end, likewise.",
+    "activity": "The answer: the deepest activity or group of activities that is at least as probable as the limit; "
+    "`Uncertain` where there is none, `Unfamiliar` where the movement is unlike anything that the model knows. "
+    "`missing` in days and hours: not recorded, or too short for a window.",
+    "confidence": "Probability of the answer, in bouts its mean; empty where there is no answer.",
+    "deepest_activity": "The likeliest activity, however probable; of a bout, by its mean probability.",
+    "deepest_confidence": "Its probability, in bouts the mean.",
+    "second_activity": "The second likeliest activity.",
+    "second_confidence": "Its probability.",
+    "true_activity": "The activity that the file itself names.",
+    "right": "Whether the answer is that activity, or a group with it; empty where the file names none, where the "
+    "model does not know it, and where there is no answer.",
+    "unfamiliar": "Whether no sensor's signal is like anything in training.",
+    "listened_to": "The sensors that the window was recognised from.",
+    "windows": "How many windows the bout has.",
+    "minutes": "Minutes with this answer.",
+    "deepest_minutes": "Minutes in which this activity is the likeliest.",
 }
 WHO = {"public": "anyone", "user": "user", "admin": "administrator"}
 
@@ -63,6 +90,16 @@ def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Comma
             yield from commands(command, f"{prefix} {name}")
         elif command is not None:
             yield f"{prefix} {name}", command
+
+
+def columns() -> list[tuple[str, ...]]:
+    from app.services.recordings.activity_times import DAILY_COLUMNS
+    from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS
+
+    tables = {"windows": WINDOW_COLUMNS, "bouts": BOUT_COLUMNS, "days and hours": DAILY_COLUMNS}
+    names = dict.fromkeys(name for columns in tables.values() for name in columns)
+    of = {name: ", ".join(title for title, columns in tables.items() if name in columns) for name in names}
+    return [(f"`{name}`", of[name], COLUMNS[name]) for name in names]
 
 
 def own_commands(app: Flask) -> dict[str, click.Command]:
@@ -106,6 +143,8 @@ def document(app: Flask) -> str:
         table(("layout", "recognised by"), [(own.APP, own.DESCRIPTION) for own in IMPORTERS]),
         "## Data sets that are read as they are\n\nAny other recordings become a data set by a description.",
         table(("name", "data set"), [(f"`{loader.FORMAT}`", loader.TITLE) for loader in LOADERS]),
+        "## Results\n\nColumns of the tables to download, as CSV or JSON; `flask predict --json` has the same.",
+        table(("column", "in", "meaning"), columns()),
         "## Problems\n\nWhat a page may list of a file or a recording, always with what was found and what was done.",
         table(("problem", "meaning"), [(kind.value, kind.meaning) for kind in ProblemKind]),
         "## Pages",
@@ -119,7 +158,9 @@ def main() -> None:
         os.environ["HAR_HOME"] = home
         from app import create_app
 
-        PAGE.write_text(document(create_app()), encoding="utf-8")
+        app = create_app()
+        with app.app_context():
+            PAGE.write_text(document(app), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
 
 

@@ -68,7 +68,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         "## Limits",
         _bullets(
             [
-                f"It knows {len(windows.activities)} activities and answers with one of them, whatever was done.",
+                f"It knows {len(windows.activities)} activities, and may take any other for one of them.",
                 "A sensor whose signal is unlike everything in training is left out; where all are, the window is "
                 "marked unfamiliar. Another placement or a turned sensor is not always noticed.",
                 "Nothing is known of how it does by age, sex or illness. Test it on your own people before you rely "

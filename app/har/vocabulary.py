@@ -6,7 +6,7 @@ The tree says how deep an answer can be: whoever can't tell walking from stairs 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,6 +56,10 @@ _NAMES: Mapping[str, Sequence[str]] = {
     OTHER: ("other", "other movement", "other activity"),
     NOT_WORN: ("not worn", "off body", "offbody", "on table", "on a table", "device on table", "table"),
 }  # fmt: skip
+_POSTURE = r"(?:sit(?:ting)?|stand(?:ing)?|lie|lay|lying|laying)"
+_TRANSITION = re.compile(
+    rf"{_POSTURE} (?:to )?{_POSTURE}|(?:stand|get)(?:ing|ting)? up|sit(?:ting)? down|turn(?:ing)?(?: around)?"
+)
 _NODE_OF = {name: node for node, names in _NAMES.items() for name in names}
 
 
@@ -73,6 +77,33 @@ def shared_node(name: str) -> str | None:
 def node_of(name: str) -> str:
     """Return the node of the tree that an activity is, by its name; one that is not in the tree is other movement."""
     return shared_node(name) or OTHER
+
+
+def shared_name(name: str) -> str:
+    """Return what an activity is called among several data sets: its node, or its own name where the tree lacks it.
+
+    A transition between postures is "": it is no activity of the vocabulary, and lasts for less than a window.
+    """
+    if normalised(name) in _NODE_OF:
+        return node_of(name)
+    return "" if _TRANSITION.fullmatch(normalised(name)) else name
+
+
+def shared_names(activities: Iterable[str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the shared name of each activity of a data set: the one that a person chose, or by its own name."""
+    return {name: chosen.get(name, shared_name(name)) for name in activities}
+
+
+def inner_nodes(names: Iterable[str]) -> set[str]:
+    """Return those of some shared names that others of them lie below: *Stairs*, where there is *Stairs up*."""
+    present = set(names)
+    return {above for name in present for above in path_of(node_of(name)) if above in present and above != name}
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return shared names in the order of the tree, those that it lacks at the end."""
+    place = {node: number for number, node in enumerate(PARENT)}
+    return tuple(sorted(set(names), key=lambda name: (place.get(name, len(place)), name)))
 
 
 def path_of(node: str) -> tuple[str, ...]:

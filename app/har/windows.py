@@ -26,6 +26,7 @@ class WindowSet:
     channels: tuple[str, ...]
     sampling_rate_hz: float
     gravity: Gravity
+    datasets: NDArray[np.str_] | None = None  # (n_windows,), where they are of several data sets
 
     def __len__(self) -> int:
         return len(self.X)
@@ -37,7 +38,9 @@ class WindowSet:
     @classmethod
     def joined(cls, parts: Sequence[WindowSet]) -> WindowSet:
         """Put windows of the same signals in one set."""
-        arrays = ("X", "y", "subjects", "recordings", "start_s")
+        arrays = ["X", "y", "subjects", "recordings", "start_s"]
+        if parts[0].datasets is not None:
+            arrays.append("datasets")
         whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
         return replace(parts[0], **whole)
 
@@ -53,6 +56,7 @@ class WindowSet:
             self.channels,
             self.sampling_rate_hz,
             self.gravity,
+            None if self.datasets is None else self.datasets[index],
         )
 
 
@@ -137,6 +141,7 @@ class _Cut:
             channels=signals.channels,
             sampling_rate_hz=signals.sampling_rate_hz,
             gravity=signals.gravity,
+            datasets=np.array(signals.datasets, dtype=np.str_)[recording] if signals.datasets else None,
         )
 
 

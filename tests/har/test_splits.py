@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import InsufficientData
-from app.har.evaluation.splits import fold_windows, split_inner, split_windows
+from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_inner, split_windows
 from app.har.evaluation.types import Protocol
 from app.har.windows import WindowSet
 
@@ -52,6 +52,55 @@ def test_every_window_is_on_exactly_one_side_and_nobody_on_both(
     assert len(split.test)
     if protocol == "subject":
         assert not set(windows.subjects[split.train]) & set(windows.subjects[split.test])
+
+
+def of_datasets(rows: list[tuple[str, str, int]]) -> WindowSet:
+    """Return windows of nothing, each of a data set, a person of it and an activity."""
+    windows = labelled([activity for _, _, activity in rows], [f"{name}/{person}" for name, person, _ in rows])
+    return replace(windows, datasets=np.array([name for name, _, _ in rows], dtype=np.str_))
+
+
+ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("12"), st.integers(0, 2)), min_size=8, max_size=80)
+
+
+@given(ROWS)
+@settings(max_examples=100, deadline=None)
+def test_each_data_set_is_left_out_once_and_never_trained_on_then(rows: list[tuple[str, str, int]]) -> None:
+    windows = of_datasets(rows)
+    assert windows.datasets is not None
+    try:
+        splits = leave_datasets_out(windows)
+    except InsufficientData:
+        return
+    assert [split.dataset for split in splits] == sorted({name for name, _, _ in rows})
+    for split in splits:
+        assert split.protocol == "dataset"
+        assert (windows.datasets[split.test] == split.dataset).all()
+        counts = np.bincount(windows.y[windows.datasets != split.dataset], minlength=3)
+        assert len(split.train) == sum(n for n in counts if n >= 2)
+        assert not (windows.datasets[split.train] == split.dataset).any()
+        assert not set(windows.subjects[split.train]) & set(windows.subjects[split.test])
+        never_learnt = np.setdiff1d(np.flatnonzero(windows.datasets == split.dataset), split.test)
+        assert not set(windows.y[never_learnt]) & set(windows.y[split.train])
+        assert set(windows.y[split.test]) <= set(windows.y[split.train])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("a", "1", 0), ("a", "1", 1)] * 4, "at least two are needed"),
+        ([("a", "1", 0), ("a", "1", 1), ("b", "1", 0)] * 4, "Without a: A model needs at least 2 activities"),
+        ([*[("a", "1", 0), ("a", "1", 1), ("b", "1", 0), ("b", "1", 1)] * 2, *[("c", "1", 2)] * 2], "no activity of c"),
+    ],
+)
+def test_data_sets_that_cannot_be_left_out_are_refused(rows: list[tuple[str, str, int]], message: str) -> None:
+    with pytest.raises(InsufficientData, match=message):
+        leave_datasets_out(of_datasets(rows))
+
+
+def test_windows_of_one_set_cannot_be_split_by_data_set() -> None:
+    with pytest.raises(InsufficientData, match="at least two are needed"):
+        leave_datasets_out(cohort())
 
 
 def test_a_random_split_keeps_the_share_of_every_activity() -> None:

@@ -48,7 +48,7 @@ def test_the_bounds_themselves_are_allowed_and_nothing_beyond(name: str, bounds:
         ({"models": []}, "models", "Choose models among elm-gru-am, .*; found none"),
         ({"models": ["svm", "svm2000"]}, "models", "found svm2000"),
         ({"models": "svm"}, "models", "valid tuple; found 'svm'"),
-        ({"protocol": "weekly"}, "protocol", "'random' or 'subject'; found 'weekly'"),
+        ({"protocol": "weekly"}, "protocol", "'random', 'subject' or 'dataset'; found 'weekly'"),
         ({"epochs": "many"}, "epochs", "between 1 and 1000; found 'many'"),
         ({"window_length_s": float("nan")}, "window_length_s", "found nan"),
         ({"protocol": "random", "overlap": 0.5}, "overlap", "share samples"),

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.har.vocabulary import OTHER, PARENT, AnswerTree, agree, node_of, path_of
+from app.har.vocabulary import (
+    OTHER,
+    PARENT,
+    AnswerTree,
+    agree,
+    inner_nodes,
+    node_of,
+    path_of,
+    shared_name,
+    shared_names,
+)
 
 KU_HAR = ("Stand", "Sit", "Lay", "Walk", "Run", "Stair-up", "Stair-down", "Jump")
 
@@ -117,3 +127,30 @@ def test_an_answer_is_true_where_the_label_is_at_or_below_it(answer: str, label:
 def test_agreement_of_nodes() -> None:
     assert agree("On foot", "Stairs up")
     assert not agree("Still", "Not worn")
+
+
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [
+        ("WALKING_UPSTAIRS", "Stairs up"), ("Stair-down", "Stairs down"), ("Talk-sit", "Sitting"), ("jog", "Running"),
+        ("Stairs", "Stairs"), ("stationary", "Still"), ("other", "Other movement"),
+        ("Jump", "Jump"), ("Sit-up", "Sit-up"), ("driving", "driving"), ("Kicking", "Kicking"),
+        ("SIT_TO_STAND", ""), ("LIE_TO_SIT", ""), ("Stand-sit", ""), ("Lay-stand", ""), ("STANDING_UP", ""),
+        ("SITTING_DOWN", ""), ("TURNING", ""), ("lying down", "Lying"),
+    ],
+)  # fmt: skip
+def test_an_activity_has_a_shared_name_its_own_or_none(name: str, shared: str) -> None:
+    assert shared_name(name) == shared
+
+
+def test_a_chosen_name_stands_before_that_of_the_vocabulary() -> None:
+    chosen = {"Kicking": "", "C": "Stairs up", "of another set": "Walking"}
+    assert shared_names(["Kicking", "C", "Walk"], chosen) == {"Kicking": "", "C": "Stairs up", "Walk": "Walking"}
+
+
+def test_a_label_that_holds_others_is_an_inner_node_only_beside_them() -> None:
+    assert inner_nodes(["Stairs", "Walking", "Running"]) == set()
+    assert inner_nodes(["Stairs", "Stairs up", "Walking"]) == {"Stairs"}
+    assert inner_nodes(["Still", "Sitting", "Other movement", "Kicking", "On foot", "Stairs"]) == {
+        "Still", "Other movement", "On foot",
+    }  # fmt: skip

@@ -72,6 +72,32 @@ def fold_windows(windows: WindowSet, protocol: Protocol, n_folds: int, seed: int
     return [Split(np.setdiff1d(everything, test), test, protocol, seed) for test in tests]
 
 
+def leave_datasets_out(windows: WindowSet) -> list[Split]:
+    """Leave each data set out in turn, to test on: what to expect of a device and of people that no set contained.
+
+    Windows of an activity of which the other data sets have fewer than two are in neither part: it can't be learnt.
+
+    Raises
+    ------
+    InsufficientData : there are not several data sets, or the others teach nothing that one of them could test.
+    """
+    if windows.datasets is None or len(names := np.unique(windows.datasets)) < 2:
+        raise InsufficientData("To leave data sets out, at least two are needed. Choose several, or split by subject.")
+    splits = []
+    for name in names.tolist():
+        tested = windows.datasets == name
+        known = np.bincount(windows.y[~tested], minlength=len(windows.activities))[windows.y] >= 2
+        train, test = np.flatnonzero(~tested & known), np.flatnonzero(tested & known)
+        try:
+            check_trainable(windows.take(train))
+        except InsufficientData as error:
+            raise InsufficientData(f"Without {name}: {error}") from error
+        if not len(test):
+            raise InsufficientData(f"The other data sets have no activity of {name}, so nothing can be tested on it.")
+        splits.append(Split(train, test, "dataset", 0, name))
+    return splits
+
+
 def split_inner(windows: WindowSet, seed: int, fraction: float = 0.15) -> tuple[IntArray, IntArray]:
     """Divide training windows into a part to fit and a part to hold out: whole subjects when there are at least 4.
 

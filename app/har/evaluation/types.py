@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from app.har.types import IntArray
 
-Protocol = Literal["random", "subject"]
+Protocol = Literal["random", "subject", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Split:
     test: IntArray
     protocol: Protocol
     seed: int
+    dataset: str = ""  # the one tested on, where data sets are left out in turn
 
 
 @dataclass(frozen=True)

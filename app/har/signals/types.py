@@ -104,3 +104,4 @@ class SignalSet:
     length: IntArray  # (n_stretches,)
     recording: IntArray  # (n_stretches,)
     start_s: TimeArray  # (n_stretches,)
+    datasets: tuple[str, ...] = ()  # one per recording, where several data sets are one

@@ -67,6 +67,11 @@ class TrainConfig:
         ),
     ] = False
 
+    @property
+    def in_folds(self) -> bool:
+        """Whether every window is tested once, in several trainings, and no model is kept."""
+        return self.folds is not None or self.protocol == "dataset"
+
 
 def limits(setting: str) -> tuple[Any, Any]:
     """Return the least and the largest value of a setting, None and None where it has no bounds."""
@@ -104,6 +109,8 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
     if unknown or not config.models:
         found = ", ".join(unknown) or "none"
         raise InvalidSetting(f"Choose models among {', '.join(CATALOGUE)}; found {found}.", "models")
+    if config.protocol == "dataset" and config.folds:
+        raise InvalidSetting("By data set, each data set is a fold; leave the number of folds out.", "folds")
     if config.protocol == "random" and config.overlap:
         raise InvalidSetting(
             "Overlapping windows share samples, so a random split would test on what was trained on. "

@@ -16,7 +16,7 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.persistence import save_model
 from app.har.classifiers.registry import make_classifier
 from app.har.evaluation.scores import compare, evaluate
-from app.har.evaluation.splits import fold_windows, split_windows
+from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_windows
 from app.har.evaluation.types import Metrics, Split
 from app.har.progress import Event, OnEvent, Stage, ignore_event
 from app.har.signals.filters import Preparation, prepare
@@ -24,7 +24,9 @@ from app.har.signals.types import SignalSet
 from app.har.training import plots as figures
 from app.har.training.config import TrainConfig
 from app.har.training.model_card import CARD, model_card
+from app.har.training.pooled import counted, with_complete_sensors, with_even_training, with_flat_labels
 from app.har.training.results import (
+    LeftOut,
     ModelFigures,
     Result,
     describe_folds,
@@ -59,13 +61,15 @@ def run_experiment(
 ) -> Result:
     """Train and compare ``config.models`` on one split, or on folds, and write everything under `folder`.
 
+    Of several data sets as one, the training windows are drawn so that data sets, and the people of each, count evenly.
+
     Parameters
     ----------
-    signals : the data set at its uniform rate.
+    signals : the data set at its uniform rate, or several as one.
     config : models, protocol, seed, epochs, window length, folds.
     folder : an existing, empty folder. Gets ``metrics.json``, ``metrics.csv``, ``predictions.npz`` (test parts only),
         ``plots/*.png|svg`` and, when ELM-GRU-AM is trained on one split, ``model/``.
-    data : name and fingerprint of the data set, written into the result and the model's manifest.
+    data : name and fingerprint of the data set, or sets, written into the result and the model's manifest.
     on_event : receives progress events; default: ignored.
     plots : whether to draw them, which takes seconds; default True.
 
@@ -80,8 +84,14 @@ def run_experiment(
     on_event({"stage": Stage.WINDOWS})
     preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)
     windows = make_windows(prepare(signals, preparation), config.window_length_s, config.overlap)
-    splits = _draw_splits(windows, config)
-    split = describe_folds(windows, splits) if config.folds else describe_split(windows, splits[0])
+    windows, incomplete = with_complete_sensors(windows)
+    left_out = _left_out(incomplete, "a sensor is missing")
+    if windows.datasets is not None:
+        windows, ambiguous = with_flat_labels(windows)
+        left_out += _left_out(ambiguous, "the label holds others that there are")
+    splits = with_even_training(windows, _draw_splits(windows, config), config.seed)
+    left_out += _never_tested(windows, splits)
+    split = describe_folds(windows, splits) if config.in_folds else describe_split(windows, splits[0])
     on_event({"stage": Stage.SPLIT, **{key: value for key, value in split.items() if key != "subjects"}})
     outcomes = {
         name: _assess(name, windows, splits, config, _with(on_event, model_index=index, n_models=len(config.models)))
@@ -97,7 +107,9 @@ def run_experiment(
         },
         "comparisons": [asdict(comparison) for comparison in compare(test, probabilities, config.seed)],
         "split": split,
-        "folds": [describe_split(windows, part) for part in splits] if config.folds else [],
+        "folds": [describe_split(windows, part) for part in splits] if config.in_folds else [],
+        "left_out": left_out,
+        "channels": list(windows.channels),
         "activities": list(windows.activities),
         "config": asdict(config),
         "data": dict(data),
@@ -109,7 +121,7 @@ def run_experiment(
     np.savez_compressed(folder / "predictions.npz", **arrays)
     if plots:
         _draw(windows.activities, outcomes, folder / "plots")
-    if DEPLOYABLE_MODEL in outcomes and not config.folds:
+    if DEPLOYABLE_MODEL in outcomes and not config.in_folds:
         _save(outcomes[DEPLOYABLE_MODEL].classifier, preparation, result, folder / "model")
     return result
 
@@ -134,9 +146,29 @@ def fit_and_score(
 
 
 def _draw_splits(windows: WindowSet, config: TrainConfig) -> list[Split]:
+    if config.protocol == "dataset":
+        return leave_datasets_out(windows)
     if config.folds:
         return fold_windows(windows, config.protocol, config.folds, config.seed)
     return [split_windows(windows, config.protocol, config.seed, config.test_fraction)]
+
+
+def _left_out(counts: Mapping[str, Mapping[str, int]], reason: str) -> list[LeftOut]:
+    return [
+        {"dataset": dataset, "activity": activity, "windows": n, "reason": reason}
+        for dataset, activities in counts.items()
+        for activity, n in activities.items()
+    ]
+
+
+def _never_tested(windows: WindowSet, splits: Sequence[Split]) -> list[LeftOut]:
+    """Say which windows of each data set that is left out cannot be tested."""
+    counts: dict[str, dict[str, int]] = {}
+    for split in splits:
+        if split.dataset:
+            of_dataset = np.flatnonzero(windows.datasets == split.dataset)
+            counts |= counted(windows.take(np.setdiff1d(of_dataset, split.test)))
+    return _left_out(counts, "the other data sets lack it")
 
 
 def _with(on_event: OnEvent, **facts: object) -> OnEvent:
@@ -157,13 +189,16 @@ def _assess(name: str, windows: WindowSet, splits: Sequence[Split], config: Trai
     parts: list[FloatArray] = []
     folds: list[ModelFigures] = []
     for number, split in enumerate(splits, start=1):
-        if config.folds:
+        if config.in_folds:
             report = _with(keep_epochs, model=name, fold=number, folds=len(splits))
+        if split.dataset:
+            report = _with(report, dataset=split.dataset)
         train, test = windows.take(split.train), windows.take(split.test)
         classifier, proba, metrics = fit_and_score(name, train, test, config, report)
         parts.append(proba)
-        folds.append(flat_metrics(metrics.as_dict()))
-        if config.folds:
+        of_fold = flat_metrics(metrics.as_dict())
+        folds.append({**of_fold, "dataset": split.dataset} if split.dataset else of_fold)
+        if config.in_folds:
             report({"stage": Stage.FOLD_SCORED, "accuracy": metrics.accuracy.value, "f1": metrics.f1.value})
     tested = windows.take(np.concatenate([split.test for split in splits]))
     probabilities = np.concatenate(parts)

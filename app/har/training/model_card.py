@@ -41,7 +41,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         "## Trained on",
         _bullets(
             [
-                f"Data set {data.get('dataset', 'unknown')}, fingerprint `{data.get('fingerprint', 'unknown')}`",
+                *_data_sets(data),
                 f"{split['train_windows']:,} windows of {split['train_subjects']} people, seed {split['seed']}",
                 f"Windows of {windows.window_length_s:g} s, overlap {config['overlap']:g}, at "
                 f"{windows.sampling_rate_hz:g} Hz (other rates are resampled)",
@@ -77,6 +77,14 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         ),
     ]  # fmt: skip
     return "\n\n".join(sections) + "\n"
+
+
+def _data_sets(data: Mapping[str, Any]) -> Iterator[str]:
+    for one in data.get("datasets", [data]):
+        yield f"Data set {one.get('dataset', 'unknown')}, fingerprint `{one.get('fingerprint', 'unknown')}`"
+    if "datasets" in data:
+        yield "Of each activity, data sets count evenly, and the people of each; names are those of the vocabulary"
+        yield from data.get("notes", [])
 
 
 def _options(config: Mapping[str, Any]) -> Iterator[str]:

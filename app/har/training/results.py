@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 from scipy.special import stdtrit
+from typing_extensions import NotRequired
 
 from app.har.evaluation.types import Split
 from app.har.progress import Event
@@ -31,6 +32,16 @@ class ModelFigures(TypedDict):
     fit_seconds: float
     predict_windows_per_second: float
     calibration_error: float
+    dataset: NotRequired[str]  # that these are of, where data sets are left out in turn
+
+
+class LeftOut(TypedDict):
+    """Windows that are neither trained on nor tested on, or that cannot be tested, and why."""
+
+    dataset: str  # "" for a single one
+    activity: str
+    windows: int
+    reason: str
 
 
 class SplitSubjects(TypedDict):
@@ -50,6 +61,7 @@ class SplitDescription(TypedDict):
     train_subjects: int
     test_subjects: int
     subjects: SplitSubjects
+    dataset: NotRequired[str]  # that was left out, to test on
 
 
 class FoldsDescription(SplitDescription):
@@ -65,9 +77,11 @@ class Result(TypedDict):
     comparisons: list[dict[str, Any]]  # `Comparison` of the first model with each other one
     split: SplitDescription  # `FoldsDescription`, where there are folds
     folds: list[SplitDescription]  # each of them; empty for one split
+    left_out: list[LeftOut]
+    channels: list[str]  # that every model read
     activities: list[str]
     config: dict[str, Any]  # `TrainConfig`
-    data: dict[str, Any]  # name and fingerprint of the data set
+    data: dict[str, Any]  # name and fingerprint of the data set, or of each of several
     environment: dict[str, str]
     history: list[Event]  # those of epochs
 
@@ -107,7 +121,7 @@ def over_folds(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def describe_split(windows: WindowSet, split: Split) -> SplitDescription:
     """Say which windows and whose were trained on and tested on."""
     train, test = np.unique(windows.subjects[split.train]), np.unique(windows.subjects[split.test])
-    return {
+    description: SplitDescription = {
         "protocol": split.protocol,
         "seed": split.seed,
         "train_windows": len(split.train),
@@ -116,6 +130,7 @@ def describe_split(windows: WindowSet, split: Split) -> SplitDescription:
         "test_subjects": len(test),
         "subjects": {"train": train.tolist(), "test": test.tolist()},
     }
+    return {**description, "dataset": split.dataset} if split.dataset else description
 
 
 def describe_folds(windows: WindowSet, splits: Sequence[Split]) -> FoldsDescription:
@@ -123,7 +138,9 @@ def describe_folds(windows: WindowSet, splits: Sequence[Split]) -> FoldsDescript
     folds = [describe_split(windows, split) for split in splits]
     everybody = np.unique(windows.subjects).tolist()
     return {
-        **folds[0],
+        "protocol": folds[0]["protocol"],
+        "seed": folds[0]["seed"],
+        "train_subjects": folds[0]["train_subjects"],
         "folds": len(folds),
         "train_windows": round(float(np.mean([fold["train_windows"] for fold in folds]))),
         "test_windows": sum(fold["test_windows"] for fold in folds),
@@ -140,13 +157,17 @@ def environment() -> dict[str, str]:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Write metrics.json, with everything, and metrics.csv, a row a model."""
+    """Write metrics.json, with everything, and metrics.csv, a row a model, and one a data set that was left out."""
     (folder / "metrics.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
     with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         intervals = [f"{metric}_{end}" for metric in METRIC_NAMES for end in ("value", "low", "high")]
         others = ("fit_seconds", "predict_windows_per_second", "calibration_error")
-        table.writerow(["model", *intervals, *others])
+        by_dataset = result["split"]["protocol"] == "dataset"
+        table.writerow(["model", *(["data_set"] if by_dataset else []), *intervals, *others])
         for name, metrics in result["models"].items():
             figures = [metrics[metric][end] for metric in METRIC_NAMES for end in ("value", "low", "high")]
-            table.writerow([name, *figures, *(metrics[key] for key in others)])
+            table.writerow([name, *(["all"] if by_dataset else []), *figures, *(metrics[key] for key in others)])
+            for fold in metrics["folds"] if by_dataset else []:
+                figures = [cell for metric in METRIC_NAMES for cell in (fold[metric], "", "")]
+                table.writerow([name, fold["dataset"], *figures, *(fold[key] for key in others)])

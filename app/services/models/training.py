@@ -108,6 +108,10 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
 
 def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:
     """Refuse at once what the trainer would find out after seconds."""
+    if config.protocol == "dataset":
+        raise Invalid(
+            "To leave data sets out, at least two are needed. Choose several, or split by subject.", "protocol"
+        )
     subjects = dataset.summary["subjects"]
     if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
         raise Invalid(

@@ -25,6 +25,10 @@ PROTOCOLS = {
         "By subject",
         "Trains on some people and tests on others: what to expect for a person the model has never seen.",
     ),
+    "dataset": (
+        "By data set",
+        "Leaves each of several data sets out in turn: what to expect of a device and of people that no set contained.",
+    ),
     "random": (
         "Random",
         "The paper's protocol, 80/20: both parts hold windows of the same recordings, so every model looks too good.",

@@ -127,6 +127,14 @@ def test_labels_are_compared_whatever_their_case_and_unknown_ones_are_counted_ap
     assert summary["deepest_right"] in {0, 1, 2}
 
 
+def test_labels_are_compared_whatever_another_data_set_calls_them(
+    app: Flask, user: User, walking_model: Example, tmp_path: Path
+) -> None:
+    register_model(walking_model, tmp_path, "walking")
+    summary = upload(user, recording_csv(24.2, activities=["wlk", "WALKING_UPSTAIRS", "juggling", "SIT"])).summary
+    assert (summary["deepest_compared"], summary["labels_unknown_to_model"]) == (6, 2)
+
+
 def test_several_recordings_in_a_zip_are_told_apart_and_the_unusable_ones_left_out(
     user: User, model: ModelVersion
 ) -> None:

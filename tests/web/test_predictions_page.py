@@ -272,6 +272,15 @@ def test_the_page_answers_no_deeper_than_is_sure_and_shows_the_deepest_guess_bes
     assert "Stair-up" not in home.partition('id="history-title"')[2]
 
 
+def test_a_recording_of_which_the_model_is_mostly_unsure_says_so(app: Flask, user_client: FlaskClient) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    result = unsure_day()
+    for limit, said in ((0.8, False), (0.93, True)):  # above it, only the postures are sure
+        url = f"/predictions/{store(app, user.id, None, replace(result, limit=limit)).recording_id}"
+        words = "66 % of the windows the model is sure of no activity and of no group"
+        assert (words in user_client.get(url).text) is said
+
+
 def test_the_downloads_have_the_answer_and_the_deepest_guess(app: Flask, user_client: FlaskClient) -> None:
     user = db.session.scalars(select(User).where(User.username == "ursula")).one()
     url = f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}"

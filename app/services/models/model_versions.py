@@ -266,7 +266,10 @@ def accuracy_in_words(version: ModelVersion) -> str:
     if split["protocol"] == "subject":
         people = split["test_subjects"]
         few = "; so few people say little about how people differ" if people < 3 else ""
-        return f"{version.label} {measured} for {people} people it was not trained on{few}."
+        return (
+            f"{version.label} {measured} for {people} people it was not trained on{few}. "
+            "They wore the device of its data set; expect less for another device or placement."
+        )
     return f"{version.label} {measured} for the people it was trained on; expect less for anyone else."
 
 

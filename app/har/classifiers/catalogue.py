@@ -19,6 +19,11 @@ class ModelInfo:
     family: str
     relative_cost: float  # measured share of the time of a comparison, for the progress bar alone
 
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Tell whether TensorFlow trains it; no stored model needs it for its answers."""
+        return self.family != FEATURES
+
 
 CATALOGUE = {
     DEPLOYABLE_MODEL: ModelInfo(

@@ -45,7 +45,7 @@ def write(
         document = {
             **manifest,
             "format": FORMAT,
-            "libraries": _versions(),
+            "libraries": library_versions(),
             "files": {path.name: _digest(path.read_bytes()) for path in draft.iterdir()},
         }
         document["manifest_sha256"] = _digest_of(document)
@@ -57,10 +57,11 @@ def write(
         raise
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Return the versions of what computes, of as much of it as is installed."""
     found = {}
     for name in LIBRARIES:
-        with suppress(PackageNotFoundError):  # not every model needs TensorFlow to be made
+        with suppress(PackageNotFoundError):  # not every model needs TensorFlow
             found[name] = version(name)
     return found
 

@@ -6,7 +6,6 @@ import csv
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -14,11 +13,11 @@ import numpy as np
 from scipy.special import stdtrit
 from typing_extensions import NotRequired
 
+from app.har.classifiers.model_folder import library_versions
 from app.har.evaluation.types import Split
 from app.har.progress import Event
 from app.har.windows import WindowSet
 
-LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy", "scipy")
 METRIC_NAMES = ("accuracy", "precision", "recall", "f1")
 
 
@@ -151,9 +150,7 @@ def describe_folds(windows: WindowSet, splits: Sequence[Split]) -> FoldsDescript
 
 def environment() -> dict[str, str]:
     """Name what computed a result."""
-    return {"python": platform.python_version(), "machine": platform.machine()} | {
-        library: version(library) for library in LIBRARIES
-    }
+    return {"python": platform.python_version(), "machine": platform.machine()} | library_versions()
 
 
 def write_result(result: Result, folder: Path) -> None:

@@ -14,8 +14,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.extensions import db
-from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
@@ -69,7 +70,7 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
     Raises
     ------
     Conflict
-        Another training runs, here or from a shell.
+        Another training runs, here or from a shell, or TensorFlow is missing.
     Invalid, NotFound
         The configuration or the data set.
     """
@@ -78,6 +79,8 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
     except InvalidSetting as error:
         raise Invalid(str(error), error.setting) from error
     dataset = _usable(library.get(dataset_name), config)
+    if lacking := what_is_lacking(config.models):
+        raise Conflict(lacking)
     lock = _lock()
     try:
         lock.acquire(timeout=0)
@@ -104,6 +107,17 @@ def start(dataset_name: str, config: TrainConfig, *, started_by_id: int | None =
             _give_up(run_id, error)
         lock.release()
         raise
+
+
+def what_is_lacking(models: Iterable[str]) -> str:
+    """Say why some of these models can't be trained here; "" if all can."""
+    titles = [CATALOGUE[name].title for name in models if CATALOGUE[name].needs_tensorflow]
+    if not titles or find_spec("tensorflow"):
+        return ""
+    return (
+        f"TensorFlow is not installed here, and without it these can't be trained: {', '.join(titles)}. Install it "
+        "(pip install tensorflow) and start Kinelab again. Everything else works, and so do the models that you have."
+    )
 
 
 def _usable(dataset: Dataset, config: TrainConfig) -> Dataset:

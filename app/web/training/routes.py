@@ -72,6 +72,7 @@ def _train_page(form: TrainForm) -> str:
         runs=training.list_runs(),
         running=training.running(),
         families=families(),
+        lacking=training.what_is_lacking(CATALOGUE),
     )
 
 

@@ -180,7 +180,12 @@ def test_a_version_whose_files_are_gone_says_what_to_do(app: Flask, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("protocol", "words"), [("subject", "people it was not trained on"), ("random", "expect less for anyone else")]
+    ("protocol", "words"),
+    [
+        ("subject", "people it was not trained on"),
+        ("dataset", "people of data sets it was not trained on"),
+        ("random", "expect less for anyone else"),
+    ],
 )
 def test_the_accuracy_is_told_with_its_interval_and_what_it_was_measured_on(
     app: Flask, example_model: Example, tmp_path: Path, protocol: str, words: str

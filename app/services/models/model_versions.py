@@ -270,6 +270,8 @@ def accuracy_in_words(version: ModelVersion) -> str:
             f"{version.label} {measured} for {people} people it was not trained on{few}. "
             "They wore the device of its data set; expect less for another device or placement."
         )
+    if split["protocol"] == "dataset":
+        return f"{version.label} {measured} for {split['test_subjects']} people of data sets it was not trained on."
     return f"{version.label} {measured} for the people it was trained on; expect less for anyone else."
 
 

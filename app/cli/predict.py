@@ -9,6 +9,7 @@ import click
 
 from app.cli.output import json_option, needs_home, print_json, reports_errors, text_of
 from app.services.formatting import percent
+from app.services.recordings.places import PLACES
 
 YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -37,15 +38,16 @@ def map_(file: Path, output: Path | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", help="name/version, or a name for its newest version; by default the promoted model.")
 @click.option("--map", "mapping", type=YAML, help="Read FILE, in no known layout, by this mapping; see flask map.")
+@click.option("--place", type=click.Choice(list(PLACES)), help="Where the device was worn; not every model uses it.")
 @json_option
 @needs_home
-def predict(file: Path, model: str | None, mapping: Path | None, as_json: bool) -> None:
+def predict(file: Path, model: str | None, mapping: Path | None, place: str | None, as_json: bool) -> None:
     """Recognise the activities in FILE."""
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings import recordings
 
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
-    result = recordings.predict_file(file, file.name, model, mapping=columns)
+    result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "")
     if as_json:
         print_json(result.as_dict())
         return

@@ -64,6 +64,14 @@ def test_predict_takes_another_model_by_name(app: Flask, file: Path, model: str)
 
 
 @pytest.mark.usefixtures("_models")
+def test_predict_takes_where_the_device_was_worn(app: Flask, file: Path) -> None:
+    run = app.test_cli_runner().invoke
+    document = json.loads(run(args=["predict", str(file), "--place", "hand or bag", "--json"]).stdout)
+    assert document["summary"]["place"] == "hand or bag"
+    assert run(args=["predict", str(file), "--place", "moon"]).exit_code == 2
+
+
+@pytest.mark.usefixtures("_models")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--model", "nobody"], "There is no model 'nobody'"), ([], "Record for longer")],

@@ -84,6 +84,7 @@ def test_where_a_device_was_worn_is_kept_while_an_upload_waits_and_when_it_is_re
     waiting = pending.get_pending(user.id, waiting.token)
     recording = uploads.confirm(waiting, guessed(waiting)).recording
     assert recording.place == "wrist"
+    assert recordings.result_of(recording.predictions[0]).place == "wrist"
     assert uploads.reopen(user.id, recording.id).place == "wrist"
     known = uploads.receive(user.id, "arm.csv", io.BytesIO(recording_csv()), place="leg")
     assert isinstance(known, Prediction)

@@ -267,14 +267,13 @@ def test_another_version_recognises_the_same_recording_again(
     user_client: FlaskClient, model: ModelVersion, example_model: Example, tmp_path: Path
 ) -> None:
     url = uploaded(user_client)
-    assert "Recognise again with" not in user_client.get(url).text
     other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
     assert "clinic/1" in user_client.get(url).text
     page = user_client.post(f"{url}/again", data={"version": other.id}, follow_redirects=True)
     assert "Recognised by <strong>clinic/1</strong>" in page.text
     assert "physiotherapy-example/1" in page.text
     refused = user_client.post(f"{url}/again", data={"version": 4711}, follow_redirects=True)
-    assert "Choose a model from the list" in refused.text
+    assert "Choose a model and a place from the lists" in refused.text
 
 
 def test_the_model_can_be_chosen_where_there_are_several(
@@ -360,11 +359,24 @@ def test_a_recording_can_be_answered_anew_when_the_limit_of_its_model_changes(
     user_client: FlaskClient, model: ModelVersion, example_model: Example
 ) -> None:
     url = uploaded(user_client, example_model.csv())
-    assert "Recognise again with" not in user_client.get(url).text
     model_versions.set_limit(model.id, 0.99)
     page = user_client.get(url).text
     assert "at least 80 % probable" in page
     assert "physiotherapy-example/1, limit 99 %" in page
     again = user_client.post(url + "/again", data={"version": model.id}, follow_redirects=True).text
     assert "at least 99 % probable" in again
-    assert "Recognise again with" not in again
+
+
+def test_where_the_device_was_worn_can_be_said_afterwards(user_client: FlaskClient, model: ModelVersion) -> None:
+    url = uploaded(user_client)
+    recording = db.session.get(StoredRecording, int(url.rpartition("/")[2]))
+    assert recording is not None
+    said = user_client.post(url + "/again", data={"version": model.id, "place": "wrist"}, follow_redirects=True).text
+    assert "You said that the device was worn on the wrist." in said
+    assert '<option selected value="wrist">' in said
+    assert (recording.place, len(recording.predictions)) == ("wrist", 1)
+    assert user_client.get(url + "/result.json").json["summary"]["place"] == "wrist"
+    user_client.post(url + "/again", data={"version": model.id})  # says nothing of the place
+    assert recording.place == "wrist"
+    refused = user_client.post(url + "/again", data={"version": model.id, "place": "moon"}, follow_redirects=True).text
+    assert "Choose a model and a place from the lists" in refused

@@ -76,6 +76,7 @@ class PredictionResult:
     origin_utc_s: tuple[float | None, ...] = ()  # one per recording: Unix time at 0 s of its clock, where known
     limit: float = DEFAULT_LIMIT
     wearings: tuple[Wearing, ...] = ()
+    place: str = ""  # where a person says that the device was worn, one of `places.PLACES`; empty: not said
 
     def __len__(self) -> int:
         return len(self.proba)
@@ -322,6 +323,7 @@ class PredictionResult:
                 for sensor, weights in zip(self.sensors, self.sensor_attention.T, strict=True)
             ],
             "unfamiliar": int(self.unfamiliar.sum()),
+            "place": self.place,
             "wearings": [asdict(wearing) for wearing in self.wearings],
             "problems": [asdict(problem) for problem in self.problems],
         }

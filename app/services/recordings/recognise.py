@@ -51,6 +51,7 @@ def recognise(
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
     limit: float = DEFAULT_LIMIT,
+    place: str = "",
 ) -> Recognised:
     """Read a file and recognise the activities in it; see `recognise_upload`.
 
@@ -62,7 +63,7 @@ def recognise(
     from app.har.recordings.upload import open_upload
 
     with open_upload(path, name, on_event) as upload:
-        return recognise_upload(upload, load, model_label, on_event, mapping, limit)
+        return recognise_upload(upload, load, model_label, on_event, mapping, limit, place)
 
 
 def recognise_upload(
@@ -72,6 +73,7 @@ def recognise_upload(
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
     limit: float = DEFAULT_LIMIT,
+    place: str = "",
 ) -> Recognised:
     """Recognise the activities in an open upload.
 
@@ -83,6 +85,7 @@ def recognise_upload(
     on_event : receives progress events.
     mapping : what the columns are, of files in no known layout.
     limit : how probable an answer must be, see `PredictionResult`.
+    place : where the person says that the device was worn, one of `places.PLACES`.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def recognise_upload(
     windows, recognition = _recognise_windows(signals, classifier, on_event)
     result = _assemble(windows, recognition, signals, classifier, model_label)
     origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
-    result = replace(result, problems=problems + result.problems, origin_utc_s=origins, limit=limit)
+    result = replace(result, problems=problems + result.problems, origin_utc_s=origins, limit=limit, place=place)
     return Recognised(result, signals, quality)
 
 

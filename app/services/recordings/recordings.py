@@ -42,11 +42,12 @@ def predict_file(
     model_key: int | str | None = None,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
+    place: str = "",
 ) -> PredictionResult:
     """Recognise the activities in a file and store nothing; by the default model unless another is named.
 
     ``model_key`` is a version's id, its label or its name; ``mapping`` says what the columns of a file in no known
-    layout are.
+    layout are, ``place`` where the device was worn.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def predict_file(
     """
     version = model_versions.get_or_default(model_key)
     load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
-    return recognise(path, name, load, version.label, on_event, mapping, limit).result
+    return recognise(path, name, load, version.label, on_event, mapping, limit, place).result
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:
@@ -91,21 +92,29 @@ def quality_of(recording: StoredRecording) -> dict[str, Any] | None:
     return load_quality(folder_of(recording))
 
 
-def repredict(user_id: int, recording_id: int, model_key: int | str | None = None) -> Prediction:
+def repredict(
+    user_id: int, recording_id: int, model_key: int | str | None = None, place: str | None = None
+) -> Prediction:
     """Let a model, the default one unless another is named, recognise a stored recording.
 
-    Once per model is enough: where only the limit of its answers has changed since, it is the stored probabilities that
-    are answered anew.
+    Once per model is enough, as long as the person does not say another ``place`` at which the device was worn. Where
+    only the limit of its answers has changed since, it is the stored probabilities that are answered anew.
     """
     recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
     limit = model_versions.limit_of(version)
-    if done := next((p for p in recording.predictions if p.model_version_id == version.id), None):
+    place = recording.place or "" if place is None else place
+    done = next((p for p in recording.predictions if p.model_version_id == version.id), None)
+    if done is not None and done.summary.get("place", "") == place:
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
     load, mapping = partial(model_versions.load, version), _mapping_of(recording)
     file = uploaded_file(recording)
-    recognised = recognise(file, recording.filename, load, version.label, mapping=mapping, limit=limit)
+    recognised = recognise(file, recording.filename, load, version.label, mapping=mapping, limit=limit, place=place)
+    recording.place = place or None
+    if done is not None:
+        _store_again(done, recognised.result)
+        return done
     with new_prediction(recording, recognised.result, version) as prediction:
         return prediction
 

@@ -30,6 +30,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "problems": [asdict(problem) for problem in result.problems],
         "limit": result.limit,
         "wearings": [asdict(wearing) for wearing in result.wearings],
+        "place": result.place,
     }
     np.savez_compressed(
         path,
@@ -48,7 +49,7 @@ def load_result(path: Path) -> PredictionResult:
     """Read what `save_result` wrote, in this build or an earlier one."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    former = {"sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": []}
+    former = {"sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": ""}
     names = former | json.loads(arrays.pop("names").tobytes())
     n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
     arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
@@ -61,6 +62,7 @@ def load_result(path: Path) -> PredictionResult:
         origin_utc_s=tuple(names["origin_utc_s"]),
         problems=tuple(map(Problem.from_dict, names["problems"])),
         limit=names["limit"],
+        place=names["place"],
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),
         recording_index=arrays.pop("recording"),
         labels=arrays.pop("truth"),

@@ -96,17 +96,18 @@ def _read_unasked(path: Path, waiting: PendingUpload, version: ModelVersion, on_
     from app.har.recordings.mappings.mapping import unknown_tables
     from app.har.recordings.upload import open_upload
 
-    load, limit, saved = partial(model_versions.load, version), model_versions.limit_of(version), None
+    load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
+    place, saved = waiting.place or "", None
     with open_upload(path, waiting.filename, on_event) as upload:
         with suppress(UnknownTable):
-            return _Reading(recognise_upload(upload, load, version.label, on_event, limit=limit))
+            return _Reading(recognise_upload(upload, load, version.label, on_event, limit=limit, place=place))
         try:
             layout = identify_layout(unknown_tables(upload.tables))
             saved = mappings.saved_for(waiting.user_id, layout.fingerprint)
             if saved is None or not layout.headed:
                 return _Reading(saved=saved)
             mapping = mappings.mapping_of(saved)
-            return _Reading(recognise_upload(upload, load, version.label, on_event, mapping, limit), saved)
+            return _Reading(recognise_upload(upload, load, version.label, on_event, mapping, limit, place), saved)
         except HarError as error:
             return _Reading(None, saved, str(error))
 
@@ -136,7 +137,8 @@ def confirm(
             if name:
                 mappings.check_free(waiting.user_id, name, fingerprint)
             load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
-            recognised = recognise_upload(upload, load, version.label, mapping=mapping, limit=limit)
+            place = waiting.place or ""
+            recognised = recognise_upload(upload, load, version.label, mapping=mapping, limit=limit, place=place)
         _save_files(folder, recognised)
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None

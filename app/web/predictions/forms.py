@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from app.tables import ModelVersion
 
 
+PLACE_CHOICES = [("", "not specified"), *PLACES.items()]
+
+
 class UploadForm(FlaskForm):
     file = FileField(
         "Recording",
@@ -22,7 +25,7 @@ class UploadForm(FlaskForm):
         description="A CSV file, or a zip archive with all files of one recording.",
     )
     version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
-    place = SelectField("Where was the device worn?", choices=[("", "not specified"), *PLACES.items()], default="")
+    place = SelectField("Where was the device worn?", choices=PLACE_CHOICES, default="")
 
     def __init__(self) -> None:
         promoted = model_versions.promoted()
@@ -43,6 +46,7 @@ def _in_words(version: ModelVersion) -> str:
 
 
 class RerunForm(FlaskForm):
-    """Another model for a recording; the view fills in the choices."""
+    """Another model for a recording, or another place; the view fills in the models."""
 
     version = SelectField("Recognise again with", coerce=int, validators=[InputRequired()])
+    place = SelectField("Where was the device worn?", choices=PLACE_CHOICES, default="")

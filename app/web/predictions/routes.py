@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import timezone, tzinfo
 from itertools import chain, islice
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
@@ -40,12 +40,16 @@ from app.services.recordings.activity_times import (
 )
 from app.services.recordings.answers_in_words import left_open, wearings_in_words
 from app.services.recordings.pending import PendingUpload
+from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock, time_zone
 from app.web.access import access
 from app.web.errors import json_error, status_of, wants_json
 from app.web.predictions.forms import RerunForm, UploadForm
 from app.web.predictions.quality_strips import shown_quality
+
+if TYPE_CHECKING:
+    from app.tables import StoredRecording
 
 bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 100
@@ -140,8 +144,6 @@ def show(recording_id: int) -> ResponseReturnValue:
     recording_index = _recording_index(result)
     quality = recordings.quality_of(recording)
     summary = result.summary()
-    used = {(p.model_version_id, p.summary.get("limit")) for p in recording.predictions}
-    others = [v for v in model_versions.list_versions() if (v.id, model_versions.limit_of(v)) not in used]
     return render_template(
         "predictions/show.html",
         recording=recording,
@@ -157,7 +159,8 @@ def show(recording_id: int) -> ResponseReturnValue:
         agreement=agreement(result, recording_index),
         missing_colour=MISSING,
         **_in_time(result, recording_index),
-        rerun_form=_rerun_form(others) if others else None,
+        rerun_form=_rerun_form(recording, prediction.model_version_id),
+        said_place=PLACES.get(result.place),
         problems=result.problems,
         notices=_notices(result.problems),
         quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
@@ -244,10 +247,11 @@ def _recording_index(result: PredictionResult) -> int | None:
     return min(max(request.args.get("part", 0, type=int), 0), len(result.recording_ids) - 1)
 
 
-def _rerun_form(versions: list[Any]) -> RerunForm:
-    form = RerunForm()
+def _rerun_form(recording: StoredRecording, version_id: int | None = None) -> RerunForm:
+    form = RerunForm(version=version_id, place=recording.place or "")
     form.version.choices = [
-        (version.id, f"{version.label}, limit {percent(model_versions.limit_of(version), 0)}") for version in versions
+        (version.id, f"{version.label}, limit {percent(model_versions.limit_of(version), 0)}")
+        for version in model_versions.list_versions()
     ]
     return form
 
@@ -346,13 +350,13 @@ def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> Res
 @bp.post("/<int:recording_id>/again")
 @access("user")
 def rerun(recording_id: int) -> ResponseReturnValue:
-    """Recognise a recording again, with another model."""
-    form = _rerun_form(model_versions.list_versions())
+    """Recognise a recording again, with another model or as worn in another place."""
+    form = _rerun_form(recordings.get(current_user.id, recording_id))
     if not form.validate_on_submit():
-        flash("Choose a model from the list.", "danger")
+        flash("Choose a model and a place from the lists.", "danger")
         return redirect(url_for(".show", recording_id=recording_id))
     try:
-        prediction = recordings.repredict(current_user.id, recording_id, form.version.data)
+        prediction = recordings.repredict(current_user.id, recording_id, form.version.data, form.place.data)
     except HarError as error:
         flash(str(error), "danger")
         return redirect(url_for(".show", recording_id=recording_id))

@@ -115,11 +115,13 @@ def test_the_zip_that_a_phone_made_is_understood_and_its_card_says_how(page: Pag
     page.goto(site.address + "/")
     models = page.get_by_label("Recognise with")
     models.select_option(label=next(t for t in models.locator("option").all_inner_texts() if "ku-har" in t))
+    page.get_by_label("Where was the device worn?").select_option("in a trouser pocket")
     page.set_input_files(
         "input[type=file]", {"name": "2026-11-22.zip", "mimeType": "application/zip", "buffer": export}
     )
     page.get_by_role("button", name="Upload and recognise").click()
     page.wait_for_url(re.compile(r"/predictions/\d+$"))
+    expect(page.locator("main")).to_contain_text("You said that the device was worn in a trouser pocket.")
     card = page.locator(".quality")
     expect(card).to_contain_text("Sensor Logger")
     expect(card.locator(".verdict")).to_contain_text("Usable with care")

@@ -1,4 +1,4 @@
-"""``flask datasets add|list|info|rename|remove``."""
+"""``flask datasets add|list|info|map|rename|remove``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from flask.cli import AppGroup
 from app.cli.output import json_option, needs_home, print_json, text_of
 from app.har.progress import Event, OnEvent
 from app.services.datasets import library as service
+from app.services.datasets import shared_names
+from app.services.errors import Invalid
 
 if TYPE_CHECKING:
     from app.tables import Dataset
 
-datasets = AppGroup("datasets", help="Add, list, inspect, rename and remove data sets.")
+datasets = AppGroup("datasets", help="Add, list, inspect, map, rename and remove data sets.")
 
 
 @datasets.command()
@@ -78,6 +80,29 @@ def info(name: str, as_json: bool) -> None:
     _print_problems(dataset)
 
 
+@datasets.command("map")
+@click.argument("name")
+@click.argument("names", nargs=-1, metavar="[OWN=SHARED]...")
+@json_option
+@needs_home
+def map_(name: str, names: tuple[str, ...], as_json: bool) -> None:
+    """Say what activities of the data set NAME are called where several data sets are trained on as one.
+
+    OWN=SHARED gives one a name of the shared vocabulary, such as "Stairs up", or any other; OWN= leaves it out.
+    Without any, the names are only shown.
+    """
+    if wrong := [text for text in names if "=" not in text]:
+        raise Invalid(f"Expected OWN=SHARED; found {wrong[0]!r}.")
+    chosen = {own: shared for own, _, shared in (text.rpartition("=") for text in names)}
+    dataset = shared_names.choose(name, chosen) if chosen else service.get(name)
+    if as_json:
+        print_json(shared_names.names_of(dataset))
+        return
+    for each in shared_names.table_of(dataset):
+        note = "" if each.shared == each.usual else f" (usually {each.usual or 'left out'})"
+        click.echo(f"{each.own}: {each.shared or 'left out'}{note}, {each.windows:,} windows")
+
+
 @datasets.command()
 @click.argument("name")
 @click.argument("new_name")
@@ -110,6 +135,7 @@ def _document(dataset: Dataset) -> dict[str, object]:
         "name": dataset.name,
         "source": dataset.source,
         "added": dataset.created.isoformat(timespec="seconds"),
+        "vocabulary": shared_names.names_of(dataset),
         **dataset.summary,
     }
 

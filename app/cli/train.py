@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import IO, Any, TypeAlias, get_args
 
 import click
@@ -16,6 +17,7 @@ from app.har.progress import Event, Stage
 from app.har.training.config import TrainConfig, help_on, limits
 
 Decorator: TypeAlias = Callable[[Callable[..., None]], Callable[..., None]]
+DEFAULT_FOLDS = 5
 MODELS_HELP = "Comma-separated; the models are listed below."
 MODELS_LIST = "\b\nModels:\n" + "\n".join(f"  {name:<22}{info.about}" for name, info in CATALOGUE.items())
 
@@ -33,10 +35,14 @@ def _setting(option: str, name: str, kind: type[click.IntRange | click.FloatRang
 def _settings(models: Sequence[str]) -> Decorator:
     """Add the options of every training; the command gets them by the names of TrainConfig, and the data set's name."""
     options = (
-        click.option("--dataset", required=True, help="Name of a data set (flask datasets list)."),
         click.option(
-            "--protocol", type=click.Choice(get_args(Protocol)), default=TrainConfig.protocol, show_default=True,
-            help="random: the paper's stratified 80/20; subject: tested on people never seen in training.",
+            "--dataset", required=True,
+            help="Name of a data set (flask datasets list), or of several to train on as one: a,b,c.",
+        ),
+        click.option(
+            "--protocol", type=click.Choice(get_args(Protocol)),
+            help="random: the paper's stratified 80/20; subject: tested on people never seen in training; dataset: "
+            "each data set left out in turn, which keeps no model. Default: subject; dataset for several data sets.",
         ),
         click.option("--models", default=",".join(models), show_default=True, callback=_names, help=MODELS_HELP),
         _setting("--seed", "seed", click.IntRange),
@@ -57,10 +63,16 @@ def _settings(models: Sequence[str]) -> Decorator:
     return add
 
 
+def _config(dataset: str, settings: dict[str, Any]) -> TrainConfig:
+    """Return the settings of a training; how to test, if it isn't said, depends on how many data sets there are."""
+    protocol = settings["protocol"] or ("dataset" if "," in dataset else TrainConfig.protocol)
+    return TrainConfig(**{**settings, "protocol": protocol})
+
+
 def _show(event: Event) -> None:
     parts = [str(event.get("model", "")), event["stage"]]
     if "fold" in event:
-        parts.insert(0, f"fold {event['fold']}")
+        parts.insert(0, event.get("dataset") or f"fold {event['fold']}")
     if "epoch" in event:
         parts.append(f"epoch {event['epoch']}/{event['epochs']}")
         parts += [f"{key} {event[key]:.3f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in event]
@@ -75,11 +87,11 @@ def _show(event: Event) -> None:
 @json_option
 @needs_home
 def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
-    """Train and compare models on a data set."""
+    """Train and compare models on a data set, or on several as one."""
     from app.har.training.results import METRIC_NAMES, flat_metrics
     from app.services.models import model_versions, training
 
-    run = training.train(dataset, TrainConfig(**settings), on_event=_show)
+    run = training.train(dataset, _config(dataset, settings), on_event=_show)
     _end_unless_finished(run)
     version = run.result.get("model_version")
     if promote and version:
@@ -95,11 +107,14 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
         "model_version": version,
         "promoted": promote and version is not None,
         "split": run.result["split"],
+        "data_sets": _by_dataset(run.result),
+        "left_out": run.result["left_out"],
     }
     if as_json:
         print_json(document)
         return
     _print_table(scores)
+    _print_by_dataset(run.result)
     if version:
         click.echo(f"Stored as model {version}" + (", promoted." if document["promoted"] else "."))
 
@@ -117,9 +132,28 @@ def _print_table(scores: dict[str, Any]) -> None:
         click.echo(f"{name:<22}{figures}{score.get('fit_seconds', 0):>8.1f}")
 
 
+def _by_dataset(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return each model's figures on each data set that was left out, none where none was."""
+    return {
+        name: {fold["dataset"]: fold for fold in metrics["folds"]}
+        for name, metrics in result["models"].items()
+        if result["split"]["protocol"] == "dataset"
+    }
+
+
+def _print_by_dataset(result: dict[str, Any]) -> None:
+    """Print each model's figures on each data set that was left out, and what was not trained on or tested."""
+    for name, figures in _by_dataset(result).items():
+        click.echo(f"\n{name}, each data set left out")
+        _print_table(figures)
+    for left in result["left_out"]:
+        of_set = f"{left['dataset']}, " if left["dataset"] else ""
+        click.echo(f"{of_set}{left['activity']}: {left['windows']:,} windows left out ({left['reason']})")
+
+
 @click.command(epilog=MODELS_LIST)
 @_settings(("elm-gru-am", "random-forest"))
-@_setting("--folds", "folds", click.IntRange, default=5)
+@_setting("--folds", "folds", click.IntRange, default=None, show_default="5; by data set, as many as there are")
 @click.option(
     "--json",
     "file",
@@ -130,17 +164,19 @@ def _print_table(scores: dict[str, Any]) -> None:
 )
 @needs_home
 def evaluate(dataset: str, file: IO[str] | None, **settings: Any) -> None:
-    """Cross-validate models on a data set, the first against the others.
+    """Cross-validate models on a data set, or on several as one, the first against the others.
 
     Nothing is stored as a model.
     """
     from app.har.training.results import over_folds
     from app.services.models import training
 
-    run = training.train(dataset, TrainConfig(**settings), on_event=_show)
+    config = _config(dataset, settings)
+    config = config if config.in_folds else replace(config, folds=DEFAULT_FOLDS)
+    run = training.train(dataset, config, on_event=_show)
     _end_unless_finished(run)
     scores = over_folds(run.result)
-    shared = ("comparisons", "folds", "activities", "config", "data", "environment")
+    shared = ("comparisons", "folds", "left_out", "activities", "config", "data", "environment")
     document = {"run": run.id, "models": scores, **{key: run.result[key] for key in shared}}
     if file:
         json.dump(document, file, indent=2)
@@ -148,6 +184,7 @@ def evaluate(dataset: str, file: IO[str] | None, **settings: Any) -> None:
         if file.name in ("-", "<stdout>"):
             return
     _print_table(scores)
+    _print_by_dataset(run.result)
     for pair in run.result["comparisons"]:
         difference = pair["f1"]
         click.echo(

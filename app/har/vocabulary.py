@@ -84,9 +84,7 @@ def shared_name(name: str) -> str:
 
     A transition between postures is "": it is no activity of the vocabulary, and lasts for less than a window.
     """
-    if normalised(name) in _NODE_OF:
-        return node_of(name)
-    return "" if _TRANSITION.fullmatch(normalised(name)) else name
+    return shared_node(name) or ("" if _TRANSITION.fullmatch(normalised(name)) else name)
 
 
 def shared_names(activities: Iterable[str], chosen: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+MAX_NAME = 64
 NAME_PATTERN = r"[a-z0-9][a-z0-9\-]{0,63}"  # also what browsers check
 NAME_RULE = "1 to 64 lower-case letters, digits and hyphens, starting with a letter or digit"
 

@@ -18,5 +18,7 @@ class Dataset(Model):
     source: Mapped[str] = mapped_column(String(500))  # where it came from, as the administrator named it
     fingerprint: Mapped[str] = mapped_column(String(64))
     summary: Mapped[JsonDict]  # har.store.Summary.as_dict()
+    # Shared names of activities by their own, where somebody chose another than the usual; "" leaves one out
+    vocabulary: Mapped[JsonDict] = mapped_column(server_default="{}")
     added_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     created: Mapped[Created]

@@ -144,3 +144,18 @@ def test_ku_har_is_what_its_notes_say(ku_har_home: Path) -> None:
         ("1101_O_11", ""), ("1101_O_", "duplicate recording"), ("", "low rate"),
     ]:  # fmt: skip
         assert any(fragment in source and kind in of_kind for source, of_kind in found), (fragment, kind, found)
+
+
+def test_map_shows_and_changes_what_activities_are_called_among_several(app: Flask, small: Dataset) -> None:
+    assert json.loads(run(app, "map", "small", "--json").stdout) == {
+        "Rest": "Still", "Walk": "Walking", "Run": "Running",
+    }  # fmt: skip
+    shown = run(app, "map", "small", "Rest=sit", "Run=").stdout
+    assert shown.splitlines() == [
+        "Rest: Sitting (usually Still), 8 windows",
+        "Walk: Walking, 8 windows",
+        "Run: left out (usually Running), 8 windows",
+    ]
+    assert json.loads(run(app, "info", "small", "--json").stdout)["vocabulary"]["Rest"] == "Sitting"
+    assert "Expected OWN=SHARED; found 'Rest'" in run(app, "map", "small", "Rest", status=1).stderr
+    assert "no activity “Jump”" in run(app, "map", "small", "Jump=Running", status=1).stderr

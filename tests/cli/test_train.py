@@ -10,7 +10,10 @@ import pytest
 from flask import Flask
 
 from app.har.classifiers.catalogue import CATALOGUE
+from app.services.datasets import library
 from app.services.models import model_versions
+from app.tables import Dataset
+from tests.synthetic import ku_har_zip
 
 EXAMPLE = "physiotherapy-example"
 FIGURES = {"accuracy", "precision", "recall", "f1", "fit_seconds", "predict_windows_per_second"}
@@ -96,3 +99,26 @@ def test_what_is_out_of_bounds_is_refused_with_the_bounds(app: Flask, command: s
     assert result.exit_code == 2
     assert f"'{option}': {float(value):g}" in result.stderr.replace(".0 is", " is")
     assert "is not in the range" in result.stderr
+
+
+def test_several_data_sets_are_left_out_in_turn_and_each_is_named(app: Flask, small: Dataset, tmp_path: Path) -> None:
+    app.config["TRAINING_PLOTS"] = False
+    library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
+    invoke = app.test_cli_runner().invoke
+    names = ["--dataset", "small,other", "--models", "naive-bayes"]
+    result = invoke(args=["train", *names, "--json"])
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["split"]["protocol"] == "dataset"
+    assert set(document["data_sets"]["naive-bayes"]) == {"other", "small"}
+    assert document["left_out"] == []
+    assert "small · naive-bayes · fold scored" in result.stderr
+    shown = invoke(args=["train", *names])
+    assert "naive-bayes, each data set left out" in shown.stdout
+    assert re.search(r"^small +[\d.]+ +[\d.]+", shown.stdout, re.MULTILINE)
+    evaluated = json.loads(invoke(args=["evaluate", *names, "--json"]).stdout)
+    folds = evaluated["models"]["naive-bayes"]["folds"]
+    assert [fold["dataset"] for fold in folds] == ["other", "small"]
+    assert folds[1]["f1"] == document["data_sets"]["naive-bayes"]["small"]["f1"]
+    by_subject = invoke(args=["evaluate", *names, "--protocol", "subject", "--json"])
+    assert json.loads(by_subject.stdout)["config"]["folds"] == 5

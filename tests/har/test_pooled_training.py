@@ -230,15 +230,8 @@ def test_two_real_sets_are_left_out_in_turn(data_dir: Path, tmp_path: Path) -> N
         members.append(named(name, open_store(tmp_path / name).signals))
     found = pool(members)
     assert (found.signals.sampling_rate_hz, found.signals.gravity, found.notes) == (50.0, "included", ())
-    assert found.signals.activities == (
-        "Sitting",
-        "Standing",
-        "Lying",
-        "Walking",
-        "Stairs up",
-        "Stairs down",
-        "Running",
-    )
+    postures, others = ("Standing", "Sitting", "Lying"), ("Walking", "Stairs up", "Stairs down", "Running")
+    assert found.signals.activities == (*postures, *others)
     output = tmp_path / "output"
     output.mkdir()
     result = trained(found, output, models=("k-nearest-neighbours",), protocol="dataset", events=[])

@@ -37,7 +37,11 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 'logger', 'abc', '{}', '2026-11-21')",
     ],
     "0003": [],
-    "0004": [],
+    "0004": [
+        "INSERT INTO dataset (id, name, folder, source, fingerprint, summary, created) "
+        "VALUES (1, 'ku-har', 'abc', 'ku-har.zip', 'def', '{}', '2026-11-28')",
+    ],
+    "0005": [],
 }
 REVISIONS = sorted(ROWS)
 

@@ -341,3 +341,33 @@ def test_a_table_of_1803_columns_is_shown_ten_at_a_time(admin_client: FlaskClien
     assert re.search(r"Columns\s+1 to 10 of 1,80\d", page)
     last = text_of(admin_client.get("/datasets/windows?first_column=5000"))
     assert re.search(r"to (1,80\d) of \1", last)
+
+
+def test_the_names_among_several_data_sets_are_shown_and_saved(admin_client: FlaskClient, small_page: str) -> None:
+    page = admin_client.get(small_page).text
+    names = page[page.index('id="names"') :]
+    assert re.findall(r'<option selected value="([^"]*)"', names)[:3] == ["Still", "Walking", "Running"]
+    answers = {"names-0": "Lying", "names-1": "Walking", "names-2": ""}
+    response = admin_client.post(f"{small_page}/names", data=answers)
+    assert response.location.endswith(f"{small_page}#names")
+    page = admin_client.get(small_page).text
+    assert "Names saved." in page
+    names = page[page.index('id="names"') :]
+    assert re.findall(r'<option selected value="([^"]*)"', names)[:3] == ["Lying", "Walking", ""]
+    assert "usually Still" in names
+    assert "usually Running" in names
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"names-0": "Lying"}, "a name for each activity"),
+        ({"names-0": "Uncertain", "names-1": "", "names-2": ""}, "where there is no answer"),
+    ],
+)
+def test_names_that_do_not_do_are_refused(
+    admin_client: FlaskClient, small: Dataset, answers: dict[str, str], message: str
+) -> None:
+    admin_client.post(f"/datasets/{small.name}/names", data=answers)
+    assert message in text_of(admin_client.get(f"/datasets/{small.name}"))
+    assert library.get("small").vocabulary == {}

@@ -13,7 +13,10 @@ from markupsafe import escape
 
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig
+from app.services.datasets import library
 from app.services.models import model_versions, training
+from app.tables import Dataset
+from tests.synthetic import ku_har_zip
 from tests.trained import Example, register_model
 
 ANSWERS = {
@@ -67,6 +70,47 @@ def test_a_training_started_from_the_page_shows_progress_then_table(example: Fla
     assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
 
 
+@pytest.fixture
+def two(app: Flask, small: Dataset, tmp_path: Path) -> Flask:
+    """Return the application with the data sets "small" and "other"."""
+    library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
+    return app
+
+
+def test_several_data_sets_are_trained_on_as_one_and_each_is_named(two: Flask, admin_client: FlaskClient) -> None:
+    page = admin_client.get("/training/").get_data(as_text=True)
+    boxes = re.findall(r'<input[^>]*name="dataset"[^>]*>', page)
+    assert len(boxes) == 2
+    assert not any("checked" in box for box in boxes)
+    answers = ANSWERS | {
+        "dataset": ["small", "other"],
+        "protocol": "dataset",
+        "models": ["naive-bayes", "decision-tree"],
+    }
+    address = admin_client.post("/training/", data=answers).location
+    state = finish(admin_client, address)
+    assert state["status"] == "finished", state["reason"]
+    page = admin_client.get(address).get_data(as_text=True)
+    figures = training.get(1).result["models"]
+    table = page[page.index('id="by-data-set"') :]
+    for number, name in enumerate(("other", "small")):
+        row = re.search(rf'<th scope="row"[^>]*>{name}</th>(.*?)</tr>', table, re.DOTALL)
+        assert row is not None
+        assert all(f"{figures[model]['folds'][number]['f1']:.3f}" in row[1] for model in answers["models"])
+    for words in ("By data set", "small, other", "each when its data set was left out"):
+        assert words in page
+    again = admin_client.get("/training/?dataset=small,%20other").get_data(as_text=True)
+    assert all("checked" in box for box in re.findall(r'<input[^>]*name="dataset"[^>]*>', again))
+    assert re.search(r'<input[^>]*checked[^>]*value="dataset"', again)
+
+
+def test_the_only_data_set_is_chosen(small: Dataset, admin_client: FlaskClient) -> None:
+    page = admin_client.get("/training/").get_data(as_text=True)
+    (box,) = re.findall(r'<input[^>]*name="dataset"[^>]*>', page)
+    assert "checked" in box
+    assert re.search(r'<input[^>]*checked[^>]*value="subject"', page)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -112,12 +156,14 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
     [
         ({"models": []}, "at least one model"),
         ({"models": ["svm2000"]}, "not a valid choice"),
-        ({"dataset": "elsewhere"}, "Not a valid choice"),
+        ({"dataset": "elsewhere"}, "not a valid choice"),
         ({"epochs": "0"}, "between 1 and 1000"),
         ({"epochs": "many"}, "Not a valid integer"),
         ({"window_length_s": "0.1"}, "between 0.5 and 60"),
         ({"protocol": "random", "overlap": "0.5"}, "share samples"),
         ({"seed": "-1"}, "between 0 and"),
+        ({"dataset": []}, "Choose at least one data set"),
+        ({"protocol": "dataset"}, "at least two are needed"),
         ({"low_pass_hz": "30"}, "and so nothing above 25 Hz"),
         ({"low_pass_hz": "0"}, "between 0.1 and 500"),
         ({"gap_s": "3"}, "between 0.1 and 1.0"),

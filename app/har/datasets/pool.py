@@ -55,7 +55,7 @@ def pool(members: Sequence[Member]) -> Pool:
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise InsufficientData(f"Expected at least two different data sets; found {', '.join(names) or 'none'}.")
     notes: list[str] = []
-    rate_hz = min(MOST_HZ, *(member.signals.sampling_rate_hz for member in members))
+    rate_hz = rate_together([member.signals.sampling_rate_hz for member in members])
     mixed_gravity = len({member.signals.gravity for member in members}) > 1
     mixed_devices = len({_devices(member.signals) for member in members}) > 1
     parts = []
@@ -83,6 +83,11 @@ def pool(members: Sequence[Member]) -> Pool:
     datasets = tuple(name for name, part in zip(names, parts, strict=True) for _ in part.recording_ids)
     whole = index.finish(joined(signal), joined(labels))
     return Pool(replace(_in_order(whole), datasets=datasets), tuple(notes))
+
+
+def rate_together(rates_hz: Sequence[float]) -> float:
+    """Return the rate of data sets of these rates together."""
+    return min(MOST_HZ, *rates_hz)
 
 
 def _devices(signals: SignalSet) -> tuple[str, ...]:

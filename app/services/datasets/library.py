@@ -166,10 +166,19 @@ def remove(name: str) -> None:
     folder = store_folder(dataset)
     running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
     with transaction():
-        if rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0:
+        if (
+            _is_pooled_now(dataset)
+            or rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0
+        ):
             raise Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
     _open.cache_clear()
     shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is swept at the next start
+
+
+def _is_pooled_now(dataset: Dataset) -> bool:
+    """Tell whether a training on several data sets as one is reading this one."""
+    configs = db.session.scalars(select(TrainingRun.config).filter_by(status=RunStatus.RUNNING, dataset_id=None))
+    return any(each["dataset"] == dataset.name for config in configs for each in config.get("datasets", []))
 
 
 def distribution_plot(dataset: Dataset, file_format: str) -> Path:

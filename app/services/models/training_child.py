@@ -14,9 +14,12 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from app.har.progress import Stage
+
+if TYPE_CHECKING:
+    from app.har.signals.types import SignalSet
 
 STOPPED = 3
 ORPHANED = 4
@@ -49,15 +52,30 @@ def main() -> int:
 
 def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     emit({"stage": Stage.STARTING})
-    from app.har.datasets.store import open_store
     from app.har.training.config import validated
     from app.har.training.experiment import run_experiment
 
     config = validated(job["config"])
     output = folder / "output"
     output.mkdir()
-    signals = open_store(Path(job["store"])).signals
-    run_experiment(signals, config, output, data=job["data"], on_event=emit, plots=job["plots"])
+    signals, data = _signals(job["stores"], job["data"])
+    run_experiment(signals, config, output, data=data, on_event=emit, plots=job["plots"])
+
+
+def _signals(stores: list[str], data: dict[str, Any]) -> tuple[SignalSet, dict[str, Any]]:
+    """Return the signals of one data set, or of several as one, and what is to be said of the data."""
+    from app.har.datasets.pool import Member, pool
+    from app.har.datasets.store import open_store
+
+    opened = [open_store(Path(store)).signals for store in stores]
+    if len(opened) == 1:
+        return opened[0], data
+    members = [
+        Member(each["dataset"], signals, each["vocabulary"])
+        for each, signals in zip(data["datasets"], opened, strict=True)
+    ]
+    pooled = pool(members)
+    return pooled.signals, {**data, "notes": list(pooled.notes)}
 
 
 def _reason(error: Exception) -> str:

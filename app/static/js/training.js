@@ -14,7 +14,7 @@ function follow(panel) {
   const epochs = new Map(); // [model, fold] as text -> epoch events, in the order of training
   let position = 0; // in the events of the run
 
-  const title = (event) => (titles[event.model] || event.model) + (event.folds ? `, fold ${event.fold}` : "");
+  const title = (event) => (titles[event.model] || event.model) + (event.folds ? `, ${event.dataset || `fold ${event.fold}`}` : "");
 
   function draw(id, heading, metrics) {
     const traces = [...epochs.values()].flatMap((events, index) => metrics.map(([key, suffix, dash]) => {
@@ -37,7 +37,7 @@ function follow(panel) {
       epochs.set(curve, [...(epochs.get(curve) ?? []), event]);
     }
     const parts = [titles[event.model] || event.model, stages[event.stage] || event.stage].filter(Boolean);
-    if (event.folds) parts.push(`fold ${event.fold} of ${event.folds}`);
+    if (event.folds) parts.push(`${event.dataset ? `without ${event.dataset}` : "fold"} ${event.fold} of ${event.folds}`);
     if (event.epoch !== undefined) parts.push(`epoch ${event.epoch} of ${event.epochs}`);
     show("stage", parts.join(": "));
     if (event.accuracy !== undefined && event.f1 !== undefined) {

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import BooleanField, FormField, RadioField, SelectField, StringField, SubmitField
+from wtforms import BooleanField, FieldList, FormField, RadioField, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, Length
 
 from app.services.names import NAME_PATTERN, NAME_RULE
 from app.web.mappings.forms import MappingFields, fields_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.har.datasets.description import Description
     from app.har.recordings.mappings.mapping import ColumnMapping
+    from app.services.datasets.shared_names import SharedName
 
 
 class AddForm(FlaskForm):
@@ -37,6 +40,21 @@ class AddForm(FlaskForm):
         description="For your own recordings. If the layout is not known, you will be asked anyway.",
     )
     submit = SubmitField("Add data set")
+
+
+class SharedNamesForm(FlaskForm):
+    """What the activities of a data set are called among several, in the order of its activities."""
+
+    names = FieldList(SelectField(choices=[], render_kw={"class": "form-select form-select-sm"}, validate_choice=False))
+    submit = SubmitField("Save names")
+
+    def offer(self, table: Sequence[SharedName]) -> None:
+        """Show the current names, and let each of them be chosen anew."""
+        while self.names.entries:
+            self.names.pop_entry()
+        for each in table:
+            field = self.names.append_entry(each.shared)
+            field.choices = [("", "– leave out –"), *((name, name) for name in each.choices)]
 
 
 LEVELS = ("the folder that the file is in", "the folder above it", "two folders above it", "three folders above it")

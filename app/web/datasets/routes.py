@@ -13,14 +13,14 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.har.errors import HarError
-from app.services.datasets import imports, library, recorded_rows
+from app.services.datasets import imports, library, recorded_rows, shared_names
 from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
-from app.services.errors import ServiceError
+from app.services.errors import Invalid, ServiceError
 from app.services.formatting import duration
 from app.services.known_formats import dataset_formats
 from app.web.access import access
-from app.web.datasets.forms import AddForm, DescribeForm, answers_of
+from app.web.datasets.forms import AddForm, DescribeForm, SharedNamesForm, answers_of
 from app.web.errors import json_error, show_at_field, status_of, wants_json
 from app.web.mappings.forms import reasons_for
 
@@ -200,8 +200,12 @@ def view(name: str) -> Page:
         query = {key: value for key, value in asdict(replace(found.query, **changes)).items() if value}
         return url_for(".view", name=name, **query, _anchor="rows")
 
+    names = shared_names.table_of(dataset)
+    form = SharedNamesForm(formdata=None)
+    form.offer(names)
     return render_template(
         "datasets/view.html", dataset=dataset, summary=dataset.summary, store=store, found=found, rows_url=rows_url,
+        names=names, names_form=form,
         problems=store.summary.problems,
         activities=recorded_rows.activities(store), same_data=library.same_data(dataset),
         page_sizes=recorded_rows.PAGE_SIZES, problems_shown=PROBLEMS_SHOWN,
@@ -224,6 +228,22 @@ def _row_query(answers: Mapping[str, str]) -> RowQuery:
         size=number("size", RowQuery.size),
         first_column=number("first_column", 0),
     )
+
+
+@bp.post("/<name>/names")
+@access("admin")
+def save_names(name: str) -> BaseResponse:
+    """Save what the activities are called among several data sets."""
+    form = SharedNamesForm()
+    activities = list(library.get(name).summary["activities"])
+    try:
+        if not form.validate() or len(form.names.data) != len(activities):
+            raise Invalid("Expected a name for each activity. Nothing was saved.")
+        shared_names.choose(name, dict(zip(activities, form.names.data, strict=True)))
+        flash("Names saved.", "success")
+    except ServiceError as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".view", name=name, _anchor="names"))
 
 
 @bp.get("/<name>/distribution.<file_format>")

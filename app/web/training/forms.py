@@ -39,7 +39,12 @@ PROTOCOLS = {
 class TrainForm(FlaskForm):
     """What decides a training run."""
 
-    dataset = SelectField("Data set", validators=[DataRequired()])
+    dataset = SelectMultipleField(
+        "Data sets",
+        option_widget=widgets.CheckboxInput(),
+        widget=widgets.ListWidget(prefix_label=False),
+        validators=[DataRequired("Choose at least one data set.")],
+    )
     protocol = RadioField(
         "How to test", choices=[(name, title) for name, (title, _) in PROTOCOLS.items()], default="subject"
     )

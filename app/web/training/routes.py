@@ -13,6 +13,7 @@ from app.har.classifiers.catalogue import CATALOGUE, families
 from app.har.colours import PALETTE
 from app.har.errors import HarError
 from app.har.progress import Stage
+from app.har.training.config import TrainConfig
 from app.services.datasets import library
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import duration, percent
@@ -32,7 +33,7 @@ bp = Blueprint("training", __name__)
 @access("admin")
 def index() -> str:
     """Show the form and the runs so far."""
-    return _train_page(_form(dataset=request.args.get("dataset")))
+    return _train_page(_form(training.names_in(request.args.get("dataset", ""))))
 
 
 @bp.post("/training/")
@@ -43,7 +44,7 @@ def start() -> Response | tuple[str, int]:
     if not form.validate():
         return _train_page(form), 422
     try:
-        trainer = training.start(form.dataset.data, form.config(), started_by_id=current_user.id)
+        trainer = training.start(",".join(form.dataset.data or []), form.config(), started_by_id=current_user.id)
     except (ServiceError, HarError) as error:
         if not show_at_field(error, form):
             flash(str(error), "danger")
@@ -58,9 +59,11 @@ def _follow(app: Flask, trainer: training.TrainingProcess) -> None:
         training.follow(trainer)
 
 
-def _form(dataset: str | None = None) -> TrainForm:
-    form = TrainForm(dataset=dataset)
-    form.dataset.choices = [(d.name, d.name) for d in library.list_datasets()]
+def _form(chosen: list[str] | None = None) -> TrainForm:
+    names = [dataset.name for dataset in library.list_datasets()]
+    chosen = chosen or (names if len(names) == 1 else [])
+    form = TrainForm(dataset=chosen, protocol="dataset" if len(chosen) > 1 else TrainConfig.protocol)
+    form.dataset.choices = [(name, name) for name in names]
     return form
 
 

@@ -1,0 +1,76 @@
+"""What the activities of a data set are called where several data sets are one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.har.vocabulary import NO_ANSWER, PARENT, shared_name, shared_names, shared_node
+from app.services.datasets import library
+from app.services.errors import Invalid
+from app.services.transaction import transaction
+from app.tables import Dataset
+
+MAX_NAME = 64
+
+
+@dataclass(frozen=True)
+class SharedName:
+    """The name of one activity, in its data set and among several."""
+
+    own: str
+    windows: int
+    shared: str  # "" where the activity is left out
+    usual: str  # what it is unless somebody chooses another
+    choices: tuple[str, ...]  # besides being left out
+
+
+def names_of(dataset: Dataset) -> dict[str, str]:
+    """Return the shared name of each activity of a data set, "" for one that is left out."""
+    return shared_names(dataset.summary["activities"], dataset.vocabulary)
+
+
+def table_of(dataset: Dataset) -> list[SharedName]:
+    """Return the activities of a data set with their shared names, and what they could be."""
+    return [
+        SharedName(
+            own,
+            dataset.summary["activities"][own],
+            shared,
+            shared_name(own),
+            (*PARENT, *(name for name in dict.fromkeys((own, shared)) if name and name not in PARENT)),
+        )
+        for own, shared in names_of(dataset).items()
+    ]
+
+
+def choose(name: str, chosen: Mapping[str, str]) -> Dataset:
+    """Say what some activities of a data set are called among several data sets; the others stay as they are.
+
+    Parameters
+    ----------
+    chosen : by an activity's own name: a name of the vocabulary, any other for a special activity, "" to leave it out.
+
+    Raises
+    ------
+    NotFound, Invalid : no such data set, no such activity, or a name that none can have.
+    """
+    dataset = library.get(name)
+    known = dataset.summary["activities"]
+    vocabulary = dict(dataset.vocabulary)
+    for own, wanted in chosen.items():
+        if own not in known:
+            raise Invalid(f"{name} has no activity “{own[:MAX_NAME]}”; it has {', '.join(known)}.", field="names")
+        vocabulary[own] = _checked(wanted)
+    with transaction():
+        dataset.vocabulary = {own: shared for own, shared in vocabulary.items() if shared != shared_name(own)}
+    return dataset
+
+
+def _checked(wanted: str) -> str:
+    name = " ".join(wanted.split())
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise Invalid(f"A name has at most {MAX_NAME} letters, all of them printable; found {name[:80]!r}.", "names")
+    if name in NO_ANSWER:
+        raise Invalid(f"“{name}” is what is said where there is no answer. Choose another name.", "names")
+    return shared_node(name) or name

@@ -1,0 +1,100 @@
+"""Training on several data sets as one: what is recorded of them, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.extensions import db
+from app.har.training.config import TrainConfig
+from app.services.datasets import library, shared_names
+from app.services.errors import Conflict, Invalid
+from app.services.models import model_versions, training
+from app.tables import Dataset, TrainingRun
+from app.tables.training_run import RunStatus
+from tests.synthetic import ku_har_zip
+
+BAYES = TrainConfig(models=("naive-bayes",), protocol="dataset")
+
+
+@pytest.fixture
+def two(app: Flask, small: Dataset, tmp_path: Path) -> Flask:
+    """Return the application with the data sets "small" and "other", of two and three people."""
+    app.config["TRAINING_PLOTS"] = False
+    library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
+    return app
+
+
+def test_each_data_set_is_left_out_and_the_run_outlives_them(two: Flask) -> None:
+    shared_names.choose("other", {"Rest": "Sitting"})
+    run = training.train("other, small", BAYES)
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert (run.dataset_id, run.dataset_name) == (None, "other, small")
+    assert [(each["dataset"], each["vocabulary"]["Rest"]) for each in run.config["datasets"]] == [
+        ("other", "Sitting"), ("small", "Still"),
+    ]  # fmt: skip
+    library.remove("other")
+    db.session.expire_all()
+    result = training.get(run.id).result
+    assert result["data"]["datasets"] == run.config["datasets"]
+    assert result["data"]["notes"] == ["other: 100 Hz, resampled to 50 Hz", "small: 100 Hz, resampled to 50 Hz"]
+    assert [fold["dataset"] for fold in result["models"]["naive-bayes"]["folds"]] == ["other", "small"]
+    assert {(one["dataset"], one["activity"], one["reason"]) for one in result["left_out"]} == {
+        ("small", "Still", "the label holds others that there are"),
+        ("other", "Sitting", "the other data sets lack it"),
+    }
+    assert "model_version" not in result
+
+
+@pytest.mark.slow
+def test_the_model_of_several_is_called_after_them(two: Flask) -> None:
+    run = training.train("small,other", TrainConfig(models=("elm-gru-am",), protocol="subject", epochs=1))
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert run.result["model_version"] == "pool-small-other/1"
+    version = model_versions.get("pool-small-other/1")
+    manifest = model_versions.info(version)["manifest"]
+    assert [each["dataset"] for each in manifest["data"]["datasets"]] == ["small", "other"]
+    assert manifest["activities"] == ["Still", "Walking", "Running"]
+    card = model_versions.card(version)
+    assert card is not None
+    assert "Data set other, fingerprint" in card.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "field", "message"),
+    [
+        ("", {}, "dataset", "Choose at least one data set"),
+        ("small", {"protocol": "dataset"}, "protocol", "at least two are needed"),
+        ("small,small", {"protocol": "dataset"}, "dataset", "some are the same data"),
+        ("small,other", {"protocol": "dataset", "folds": 3}, "folds", "each data set is a fold"),
+        ("small,other", {"protocol": "subject", "folds": 6}, "folds", "small and other has 5"),
+        ("small,other", {"low_pass_hz": 25.0}, "low_pass_hz", "has 50 samples per second"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(
+    two: Flask, names: str, settings: dict[str, object], field: str, message: str
+) -> None:
+    with pytest.raises(Invalid, match=message) as refused:
+        training.start(names, TrainConfig(models=("naive-bayes",), **settings))  # type: ignore[arg-type]
+    assert refused.value.field == field
+    assert not training.list_runs()
+
+
+def test_the_same_bytes_under_two_names_are_not_two_data_sets(two: Flask, started_home: Path) -> None:
+    library.add("again", started_home / "small.zip")
+    with pytest.raises(Invalid, match="some are the same data"):
+        training.start("small,again", BAYES)
+
+
+def test_a_data_set_that_is_trained_on_with_others_is_kept(two: Flask) -> None:
+    run = TrainingRun(config={"dataset": "small, other", "datasets": [{"dataset": "small"}]}, result={})
+    db.session.add(run)
+    db.session.commit()
+    with pytest.raises(Conflict, match="being used for training"):
+        library.remove("small")
+    library.remove("other")
+    run.status = RunStatus.FINISHED
+    db.session.commit()
+    library.remove("small")

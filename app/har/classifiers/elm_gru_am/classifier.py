@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     import keras
 
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
+
+
+_layout_of = lru_cache(maxsize=64)(SensorLayout)
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class ActivityClassifier(Classifier):
         return np.zeros_like(scores) if self.config.lacks("head") else scores
 
     def _check_values(self, windows: WindowSet) -> None:
-        layout = SensorLayout(windows.channels)
+        layout = _layout_of(windows.channels)
         missing = layout.missing(windows.X)
         if missing.any() and not missing.all(axis=1).any():
             windows = replace(windows, X=layout.silenced(windows.X, missing))

@@ -70,12 +70,12 @@ def _standardised(raw: FloatArray) -> FloatArray:
 def _unfolded(signal: FloatArray, dilation: int, n_weights: int) -> FloatArray:
     """Return what a kernel reads at each of its steps: (n, steps, n_weights)."""
     n, n_steps, n_channels = signal.shape
-    starts = range(0, n_steps - (n_weights // n_channels - 1) * dilation, STRIDE)
-    unfolded = np.empty((n, len(starts), n_weights), np.float32)
-    for tap, column in enumerate(range(0, n_weights, n_channels)):
-        read = slice(tap * dilation, tap * dilation + starts[-1] + 1, STRIDE)
-        unfolded[:, :, column : column + n_channels] = signal[:, read]
-    return unfolded
+    taps = n_weights // n_channels
+    steps = len(range(0, n_steps - (taps - 1) * dilation, STRIDE))
+    per_window, per_step, per_value = signal.strides
+    strides = per_window, STRIDE * per_step, dilation * per_step, per_value
+    read = np.lib.stride_tricks.as_strided(signal, (n, steps, taps, n_channels), strides, writeable=False)
+    return read.reshape(n, steps, n_weights)
 
 
 def _pooled(signal: FloatArray, dilation: int, weights: FloatArray, biases: FloatArray) -> FloatArray:

@@ -27,6 +27,7 @@ Logarithm = Callable[[FloatArray], FloatArray]
 
 # Windows described at once: the most bounds the memory, and fewer are not worth a thread.
 CHUNK, FEWEST = 256, 128
+CORES = os.cpu_count() or 1  # to ask for it takes as long as a dozen of products
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it comes from the sensor
@@ -87,19 +88,20 @@ def describe(
     mean = signals @ np.full(length, 1 / length, np.float32)
     signals -= mean[:, :, None]
     spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
-    described = [
-        (mean, "mean"),
-        (log(spread), "log spread"),
-        *_shapes(signals, spread, sampling_rate_hz, log),
-        *_powers(signals, sampling_rate_hz, n_bands, relative, log),
-    ]
+    described = [(mean, "mean"), (log(spread), "log spread"), *_shapes(signals, spread, sampling_rate_hz, log)]
     columns, signal_names = [values for values, _ in described], tuple(names)
     titles = [title for _, what in described for title in _titles(signal_names, what)]
-    for members in channels_by_sensor(channels).values():
-        for a, b in combinations(members, 2):
-            together = np.einsum("ij,ij->i", signals[:, a], signals[:, b]) / length
-            columns.append((together / (spread[:, a] * spread[:, b]))[:, None])
-            titles.append(f"{names[a]} × {names[b]} correlation")
+    powers, of_powers = _powers(signals, sampling_rate_hz, n_bands, relative, log)
+    columns.append(powers)
+    titles += [title for what in of_powers for title in _titles(signal_names, what)]
+    pairs = [pair for members in channels_by_sensor(channels).values() for pair in combinations(members, 2)]
+    if pairs:
+        first, second = np.array(pairs).T
+        together = np.empty((len(signals), len(pairs)), np.float32)
+        for column, (a, b) in enumerate(pairs):
+            np.einsum("ij,ij->i", signals[:, a], signals[:, b], out=together[:, column])
+        columns.append(together / length / (spread[:, first] * spread[:, second]))
+        titles += [f"{names[a]} × {names[b]} correlation" for a, b in pairs]
     return np.concatenate(columns, axis=1), titles
 
 
@@ -143,25 +145,39 @@ def _shapes(
 
 def _powers(
     signals: FloatArray, sampling_rate_hz: float, n_bands: int, relative: bool, log: Logarithm
-) -> Iterator[tuple[FloatArray, str]]:
-    """Yield the power of signals of mean 0 in each band: values (n, n_signals), and what they are."""
-    length = signals.shape[2]
-    window = np.hanning(length + 2)[1:-1].astype(np.float32)
-    spectrum = fft.rfft(signals * (window / np.sqrt(np.square(window).sum())), axis=2)
-    parts = spectrum.view(np.float32)  # real, imaginary, real, …
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return the power of signals of mean 0 in each band, and what each n_signals of its columns are.
+
+    The values are (n, n_bands · n_signals), twice as many where powers relative to the whole are among them: those of a
+    band follow it.
+    """
+    window, band_average, bands = _bands(signals.shape[2], sampling_rate_hz, n_bands)
+    parts = fft.rfft(signals * window, axis=2).view(np.float32)  # real, imaginary, real, …
     np.square(parts, out=parts)
-    edges = band_edges(length, sampling_rate_hz, n_bands)
     # One product gives the mean power of every band and, last, of all: reductions over short axes are slow in numpy.
-    bands = [*pairwise(edges), (1, edges[-1])]
-    band_average = np.zeros((parts.shape[2], len(bands)), np.float32)
-    for column, (low, high) in enumerate(bands):
-        band_average[2 * low : 2 * high, column] = 1 / (high - low)
     log_power = log(parts @ band_average + FLOOR**2)  # (n, n_signals, n_bands + 1)
-    for column, (low, high) in enumerate(bands[:-1]):
-        title = f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
-        yield log_power[:, :, column], f"log power {title}"
-        if relative:
-            yield log_power[:, :, column] - log_power[:, :, -1], f"relative power {title}"
+    of_bands = log_power[:, :, :-1].transpose(0, 2, 1)  # (n, n_bands, n_signals)
+    if not relative:
+        return of_bands.reshape(len(signals), -1), tuple(f"log power {band}" for band in bands)
+    both = np.stack([of_bands, of_bands - log_power[:, None, :, -1]], axis=2)
+    titles = tuple(f"{kind} power {band}" for band in bands for kind in ("log", "relative"))
+    return both.reshape(len(signals), -1), titles
+
+
+@lru_cache(maxsize=64)
+def _bands(length: int, sampling_rate_hz: float, n_bands: int) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+    """Return a window, how much the parts of a spectrum count in each band and in all, and the names of the bands."""
+    window = np.hanning(length + 2)[1:-1].astype(np.float32)
+    edges = band_edges(length, sampling_rate_hz, n_bands)
+    bands = [*pairwise(edges), (1, edges[-1])]
+    average = np.zeros((2 * (length // 2 + 1), len(bands)), np.float32)
+    for column, (low, high) in enumerate(bands):
+        average[2 * low : 2 * high, column] = 1 / (high - low)
+    names = (
+        f"{(low - 0.5) * sampling_rate_hz / length:.1f}–{(high - 0.5) * sampling_rate_hz / length:.1f} Hz"
+        for low, high in bands[:-1]
+    )
+    return window / np.sqrt(np.square(window).sum()), average, tuple(names)
 
 
 @lru_cache(maxsize=1024)
@@ -176,14 +192,14 @@ def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]
     linear algebra keeps to one core each, or its threads and ours wait for each other. A few windows are done sooner
     by one core, too: their products are so small that a second one waits most of the time.
     """
-    n, cores = len(windows), os.cpu_count() or 1
-    n_chunks = cores * max(1, ceil(n / (CHUNK * cores)))
+    n = len(windows)
+    n_chunks = CORES * max(1, ceil(n / (CHUNK * CORES)))
     size = max(ceil(n / n_chunks), FEWEST)
     with _linear_algebra().limit(limits=1, user_api="blas"):
         if 0 < n <= size:
             return [function(windows)]
         chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
-        with ThreadPoolExecutor(cores) as pool:
+        with ThreadPoolExecutor(CORES) as pool:
             return list(pool.map(function, chunks))
 
 

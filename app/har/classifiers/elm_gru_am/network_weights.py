@@ -103,11 +103,17 @@ def _convolutions(layers: Layers, n_sensors: int) -> dict[str, FloatArray]:
 
 
 def _gru(weights: list[FloatArray]) -> dict[str, FloatArray]:
-    """Return what both directions read of a step side by side, and what they keep of their state one by one."""
+    """Return what the gates of both directions read of a step side by side, and what they keep of a state one by one.
+
+    The gates are, in this order: update, reset, candidate.
+    """
     forward, backward = weights[:3], weights[3:]
+    width, units = len(forward[0]), len(forward[1])
+    read, kept = (np.stack([forward[i], backward[i]]).reshape(2, -1, 3, units).transpose(2, 0, 1, 3) for i in (0, 1))
+    biases = np.stack([forward[2], backward[2]]).reshape(2, 2, 3, 1, units).transpose(1, 2, 0, 3, 4)
     return {
-        "gru input": np.concatenate([forward[0], backward[0]], axis=1),  # (width, 2 · 3 units)
-        "gru input bias": np.concatenate([forward[2][0], backward[2][0]]),
-        "gru recurrent": np.stack([forward[1], backward[1]]),  # (2, units, 3 units)
-        "gru recurrent bias": np.stack([forward[2][1], backward[2][1]]),  # (2, 3 units)
+        "gru input": read.transpose(2, 0, 1, 3).reshape(width, -1),  # (width, 3 gates · 2 directions · units)
+        "gru input bias": biases[0].reshape(-1),
+        "gru recurrent": kept,  # (3, 2, units, units)
+        "gru recurrent bias": biases[1],  # (3, 2, 1, units)
     }

@@ -79,26 +79,32 @@ class PlainNetwork:
 
         The reset gate is applied after the recurrent product, as Keras does (and cuDNN).
         """
-        recurrent, bias = self.arrays["gru recurrent"], self.arrays["gru recurrent bias"][:, None]
-        (n, n_frames, _), units = steps.shape, recurrent.shape[1]
+        recurrent, bias = self.arrays["gru recurrent"], self.arrays["gru recurrent bias"]
+        (n, n_frames, _), units = steps.shape, recurrent.shape[2]
         read = _product(steps, self.arrays["gru input"])
         read += self.arrays["gru input bias"]
-        read = read.reshape(n, n_frames, 2, 3 * units)
-        states: FloatArray = np.empty((n, n_frames, 2, units), np.float32)
+        of_gates = read.reshape(n, n_frames, 3, 2, units).transpose(1, 2, 3, 0, 4)
+        in_order: FloatArray = np.empty((n_frames, 3, 2, n, units), np.float32)  # in which each direction reads them
+        in_order[:, :, 0], in_order[:, :, 1] = of_gates[:, :, 0], of_gates[::-1, :, 1]
+        states: FloatArray = np.empty((n_frames, 2, n, units), np.float32)
         state: FloatArray = np.zeros((2, n, units), np.float32)
-        for frame in range(n_frames):
-            places = (frame, n_frames - 1 - frame)
-            now = np.stack([read[:, place, direction] for direction, place in enumerate(places)])
+        for now, after in zip(in_order, states, strict=True):
             kept = state @ recurrent
             kept += bias
-            gates = _sigmoid(now[:, :, : 2 * units] + kept[:, :, : 2 * units])
-            update, reset = gates[:, :, :units], gates[:, :, units:]
-            candidate = now[:, :, 2 * units :] + reset * kept[:, :, 2 * units :]
+            gates = now[:2]
+            gates += kept[:2]
+            update, reset = _sigmoid(gates)
+            candidate = kept[2]
+            candidate *= reset
+            candidate += now[2]
             np.tanh(candidate, out=candidate)
-            state = candidate + update * (state - candidate)
-            for direction, place in enumerate(places):
-                states[:, place, direction] = state[direction]
-        return states.reshape(n, n_frames, 2 * units)
+            np.subtract(state, candidate, out=after)
+            after *= update
+            after += candidate
+            state = after
+        both: FloatArray = np.empty((n, n_frames, 2, units), np.float32)
+        both[:, :, 0], both[:, :, 1] = states[:, 0].transpose(1, 0, 2), states[::-1, 1].transpose(1, 0, 2)
+        return both.reshape(n, n_frames, 2 * units)
 
 
 def _product(x: FloatArray, weights: FloatArray) -> FloatArray:

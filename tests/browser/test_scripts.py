@@ -78,3 +78,20 @@ def test_a_script_on_a_page_without_its_element_does_nothing(page: Page, site: S
     for name in ("training", "upload"):
         page.add_script_tag(url=f"/static/js/{name}.js", type="module")
     page.wait_for_timeout(200)  # an error would be reported by now, and fails the test
+
+
+def test_several_data_sets_are_tested_by_data_set_until_another_way_is_chosen(admin: Page, site: Site) -> None:
+    admin.goto(site.address + "/training/")
+    first, second, *_ = admin.locator("input[name=dataset]").all()
+    way, how_much = admin.locator("input[name=protocol]:checked"), admin.locator("#how-much")
+    first.check()
+    expect(way).to_have_value("subject")
+    second.check()
+    expect(way).to_have_value("dataset")
+    expect(how_much).to_be_hidden()  # each data set is a fold
+    first.uncheck()
+    expect(way).to_have_value("subject")  # one cannot be left out
+    expect(how_much).to_be_visible()
+    admin.locator("input[name=protocol][value=random]").check()
+    first.check()
+    expect(way).to_have_value("random")

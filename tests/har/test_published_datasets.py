@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from app.har.datasets.store import Store, Summary, build_store, open_store
 from app.har.signals.types import MOTION, Recording, channels_of
 from app.har.windows import make_windows
+from app.services.datasets import recorded_rows
 from tests import exports, synthetic
 from tests.bad_inputs import zipped
 from tests.exports import G, stream, upload, walk
@@ -140,6 +142,23 @@ def test_a_gyroscope_of_wisdm_at_another_rate_cannot_be_paired_by_rows(tmp_path:
     _, store = convert(watch_files(gyroscope_hz=25.0), tmp_path)
     assert np.isnan(store.signals.signal[:, 3:]).all()
     assert store.signals.length.tolist() == [240] * 6  # and does not shorten what there is
+
+
+def test_a_recording_without_gyroscope_can_be_downloaded_and_uploaded_again(tmp_path: Path) -> None:
+    _, store = convert(watch_files(), tmp_path)
+    text = "".join(store.recording_csv("1602_A"))
+    assert text.startswith("time_s,acc_x,acc_y,acc_z,activity\n")
+    (found,) = upload(tmp_path, text, "1602.csv")
+    assert [own.modality for own in found.streams] == ["accelerometer"]
+    assert "".join(store.recording_csv("1600_A")).startswith("time_s,acc_x,acc_y,acc_z,gyro_x,")
+
+
+def test_the_preview_of_a_recording_leaves_out_the_sensor_that_it_lacks(tmp_path: Path) -> None:
+    files = {name: text for name, text in watch_files().items() if "1600" not in name}
+    _, store = convert(files, tmp_path)
+    shown = recorded_rows.preview(store, "Walking")
+    assert [line["channel"] for line in shown["lines"]] == ["acc_x", "acc_y", "acc_z"]
+    json.dumps(shown, allow_nan=False)
 
 
 FACTS = {  # as the published sets' own documentation has them: recordings, people, rate, channels

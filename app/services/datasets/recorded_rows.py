@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from app.services.errors import NotFound
 from app.services.paging import Page, page_of
 
@@ -44,6 +46,7 @@ def preview(store: Store, activity: str) -> dict[str, Any]:
         "lines": [
             {"channel": channel, "unit": _unit(channel), "values": column.round(5).tolist()}
             for channel, column in zip(channels, values.astype(float).T, strict=True)
+            if not np.isnan(column).any()  # a sensor that this recording lacks
         ],
     }
 

@@ -27,7 +27,8 @@ PROTOCOLS = {
     ),
     "dataset": (
         "By data set",
-        "Leaves each of several data sets out in turn: what to expect of a device and of people that no set contained.",
+        "Leaves each of several data sets out in turn: what to expect of a device and of people that no set contained. "
+        "Keeps no model.",
     ),
     "random": (
         "Random",
@@ -117,7 +118,7 @@ class TrainForm(FlaskForm):
             epochs=self.epochs.data,
             window_length_s=float(self.window_length_s.data or 0),
             overlap=float(self.overlap.data or 0),
-            folds=int(self.folds.data) if self.folds.data else None,
+            folds=int(self.folds.data) if self.folds.data and self.protocol.data != "dataset" else None,
             low_pass_hz=float(self.low_pass_hz.data) if self.low_pass_hz.data else None,
             separate_gravity=bool(self.separate_gravity.data),
             gap_s=float(self.gap_s.data or TrainConfig.gap_s),

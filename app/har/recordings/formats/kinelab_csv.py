@@ -162,7 +162,7 @@ def _joined(recordings: Sequence[Recording]) -> Recording:
 
 
 def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
-    """Yield a recording of a signal set as text in this layout.
+    """Yield a recording of a signal set as text in this layout, without the sensors that it lacks.
 
     Raises
     ------
@@ -172,14 +172,16 @@ def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
         raise KeyError(f"no recording {recording_id!r}")
     number = signals.recording_ids.index(recording_id)
     labelled = bool(signals.activities)
-    yield ",".join([TIME, *signals.channels, *([ACTIVITY] if labelled else [])]) + "\n"
-    for stretch in np.flatnonzero(signals.recording == number):
+    stretches = np.flatnonzero(signals.recording == number)
+    there = np.flatnonzero(~np.isnan(signals.signal[signals.first[stretches]]).all(axis=0))
+    yield ",".join([TIME, *(signals.channels[i] for i in there), *([ACTIVITY] if labelled else [])]) + "\n"
+    for stretch in stretches:
         first, length = int(signals.first[stretch]), int(signals.length[stretch])
         for offset in range(0, length, CHUNK_ROWS):
             rows = slice(first + offset, first + min(offset + CHUNK_ROWS, length))
             time = signals.start_s[stretch] + (offset + np.arange(rows.stop - rows.start)) / signals.sampling_rate_hz
             names = [_name(signals.activities, code) for code in signals.labels[rows].tolist()] if labelled else None
-            yield "".join(_lines(time.tolist(), np.asarray(signals.signal[rows]), names))
+            yield "".join(_lines(time.tolist(), np.asarray(signals.signal[rows][:, there]), names))
 
 
 def _name(activities: Sequence[str], code: int) -> str:

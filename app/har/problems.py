@@ -75,6 +75,7 @@ class ProblemKind(str, Enum):
         "A sensor that the model knows is missing; the others were used. Expect more errors. "
         "Upload all files of a recording in one zip.",
     )
+    UNUSED_DEVICE = "unused device", "The model reads one device; what the others recorded was left out."
     MISSING_DEVICE = "missing device", "One of the devices worn together has no file."
     MISSING_AXIS = "missing axis", "One axis of a sensor has no file."
     NO_DEVICE = "no device", "The name of a file says neither phone nor watch."

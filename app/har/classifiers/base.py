@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from app.har.classifiers.types import Recognition
 from app.har.errors import UnusableRecording
 from app.har.evaluation.splits import check_trainable
 from app.har.progress import Event, OnEvent, ignore_event
@@ -171,3 +173,18 @@ class Classifier(ABC):
     def _check_values(self, windows: WindowSet) -> None:
         if not np.isfinite(windows.X).all():
             raise UnusableRecording("The signal has missing or infinite values; cut the recording there.")
+
+
+class Recogniser(Classifier):
+    """A model that can be kept, and that recognises what people upload."""
+
+    @abstractmethod
+    def recognise_all(self, batches: Iterable[WindowSet], place: str = "") -> Recognition:
+        """Return what is recognised in the windows of whole recordings, in the order of time.
+
+        Parameters
+        ----------
+        batches : some windows at a time.
+        place : where a person says that the device was worn: "leg", "trunk", "wrist" or "hand or bag"; default not
+            known. A model that knows one place only ignores it.
+        """

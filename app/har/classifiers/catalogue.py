@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DEPLOYABLE_MODEL = "elm-gru-am"  # the one that becomes a version that people use; the others are there to compare
+EVERYDAY_MODEL = "everyday"  # made of several data sets, for devices and people that none of them has
 KINELAB = "Kinelab's own"
 FEATURES = "On features of the window: seconds"
 NETWORKS = "Networks on the raw signal: minutes"

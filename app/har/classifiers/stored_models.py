@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.har.classifiers import model_folder
-from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.errors import ModelIntegrityError
 
 if TYPE_CHECKING:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.base import Recogniser
 
 # By the manifest's "model": the module whose `load_model` reads it. Imported when it is needed: none loads another's.
-READERS = {DEPLOYABLE_MODEL: "app.har.classifiers.elm_gru_am.persistence"}
+READERS = {
+    DEPLOYABLE_MODEL: "app.har.classifiers.elm_gru_am.persistence",
+    EVERYDAY_MODEL: "app.har.classifiers.everyday.persistence",
+}
 
 
-def load_model(folder: Path) -> ActivityClassifier:
+def load_model(folder: Path) -> Recogniser:
     """Read a stored model of any kind.
 
     Raises
@@ -30,5 +33,5 @@ def load_model(folder: Path) -> ActivityClassifier:
             f"{folder / model_folder.MANIFEST} is of a model {name!r}; this version reads {', '.join(READERS)}. "
             "Use a newer version, or train the model again."
         )
-    model: ActivityClassifier = import_module(READERS[name]).load_model(folder)
+    model: Recogniser = import_module(READERS[name]).load_model(folder)
     return model

@@ -49,6 +49,30 @@ def match_gravity(recording: Recording, wanted: Gravity, gap_s: float = GAP_S) -
     return replace(recording, streams=tuple(streams.values()), gravity=wanted, problems=tuple(problems))
 
 
+def separate_gravity(recording: Recording, gap_s: float = GAP_S) -> Recording:
+    """Return the recording with movement and gravity as streams of their own, as far as it knows of gravity.
+
+    Both are what the phone made of its accelerometer where it recorded that; otherwise gravity is what passes a
+    low-pass in each gap-free stretch. Acceleration without gravity stays as it is.
+
+    Parameters
+    ----------
+    gap_s : gaps up to this long don't end a stretch.
+    """
+    if recording.gravity == "removed":
+        return recording
+    streams = {s.modality: s for s in recording.streams}
+    for stream in [s for s in recording.streams if s.kind == "accelerometer"]:
+        movement, _ = _without(stream, streams, gap_s)
+        modality = stream.modality.removesuffix(stream.kind) + "gravity"
+        streams[stream.modality] = movement
+        if _derived(stream, streams, "gravity") is None:
+            total = np.stack([np.interp(movement.time_s, stream.time_s, axis) for axis in stream.values.T], axis=1)
+            values = (total - movement.values).astype(np.float32)
+            streams[modality] = replace(movement, modality=modality, values=values)
+    return replace(recording, streams=tuple(streams.values()), gravity="removed")
+
+
 def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:
     linear, gravity = (_derived(stream, streams, kind) for kind in ("linear_accelerometer", "gravity"))
     if linear is not None:

@@ -27,10 +27,10 @@ from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion
 
 if TYPE_CHECKING:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.base import Recogniser
 MAX_NOTES = 4000
 KEPT_LOADED = 2
-_loaded: OrderedDict[bytes, ActivityClassifier] = OrderedDict()  # by the content of their files
+_loaded: OrderedDict[bytes, Recogniser] = OrderedDict()  # by the content of their files
 _loading = threading.Lock()
 
 
@@ -180,7 +180,7 @@ def _next_number(name: str) -> int:
     return 1 + max(newest or 0, *used, 0)
 
 
-def load(version: ModelVersion) -> ActivityClassifier:
+def load(version: ModelVersion) -> Recogniser:
     """Return the model itself, from memory when these very bytes were used lately.
 
     Raises
@@ -202,7 +202,7 @@ def load(version: ModelVersion) -> ActivityClassifier:
         return _loaded[key]
 
 
-def _load(folder: Path, label: str) -> ActivityClassifier:
+def _load(folder: Path, label: str) -> Recogniser:
     from app.har.classifiers.stored_models import load_model
 
     try:

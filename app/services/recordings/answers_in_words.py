@@ -22,8 +22,7 @@ def main_answers(minutes: Mapping[str, float]) -> list[str]:
     ----------
     minutes : of each answer, the longest first, as `PredictionResult.summary` has them.
     """
-    if (longest := next(iter(minutes), None)) is None:
-        return []
+    longest = next(iter(minutes))
     if longest in NO_ANSWER and minutes[longest] > sum(minutes.values()) / 2:
         return [longest]
     return [name for name in minutes if name not in NO_ANSWER][:MAIN] or [longest]

@@ -25,7 +25,7 @@ from app.services.recordings.sensor_names import sensors_of
 from app.services.recordings.unlike_training import unlike_training
 
 if TYPE_CHECKING:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.base import Recogniser
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.har.recordings.upload import Upload
 
@@ -46,7 +46,7 @@ class Recognised:
 def recognise(
     path: Path,
     name: str,
-    load: Callable[[], ActivityClassifier],
+    load: Callable[[], Recogniser],
     model_label: str,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
@@ -68,7 +68,7 @@ def recognise(
 
 def recognise_upload(
     upload: Upload,
-    load: Callable[[], ActivityClassifier],
+    load: Callable[[], Recogniser],
     model_label: str,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
@@ -109,7 +109,7 @@ def recognise_upload(
         if reasons := quality.blocking_reasons:
             raise UnusableRecording(f"{error} No model could use it: {'; '.join(reasons)}.") from error
         raise
-    windows, recognition = _recognise_windows(signals, classifier, on_event)
+    windows, recognition = _recognise_windows(signals, classifier, on_event, place)
     result = _assemble(windows, recognition, signals, classifier, model_label)
     origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
     result = replace(result, problems=problems + result.problems, origin_utc_s=origins, limit=limit, place=place)
@@ -164,7 +164,7 @@ def _each_once(recordings: deque[Recording], on_event: OnEvent) -> Iterator[Reco
         yield recordings.popleft()
 
 
-def _require_a_window(signals: SignalSet, classifier: ActivityClassifier, name: str) -> None:
+def _require_a_window(signals: SignalSet, classifier: Recogniser, name: str) -> None:
     if (signals.length >= classifier.n_timesteps).any():
         return
     longest_s = signals.length.max(initial=0) / signals.sampling_rate_hz
@@ -175,27 +175,30 @@ def _require_a_window(signals: SignalSet, classifier: ActivityClassifier, name: 
 
 
 def _recognise_windows(
-    signals: SignalSet, classifier: ActivityClassifier, on_event: OnEvent
+    signals: SignalSet, classifier: Recogniser, on_event: OnEvent, place: str
 ) -> tuple[WindowSet, Recognition]:
-    """Recognise some thousand windows at a time; return all of them without their samples, and what was recognised."""
+    """Hand a model some thousand windows at a time; return all of them without their samples, and its answer."""
     from app.har.windows import iter_window_batches
 
     on_event({"stage": Stage.RECOGNISING, "fraction": 0.0})
     seen: list[WindowSet] = []
-    recognitions: list[Recognition] = []
-    for windows, fraction in iter_window_batches(signals, classifier.window_length_s, BATCH):
-        with _predicting:
-            recognitions.append(classifier.recognise(windows))
-        seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
-        on_event({"stage": Stage.RECOGNISING, "fraction": fraction})
-    return WindowSet.joined(seen), Recognition.joined(recognitions)
+
+    def batches() -> Iterator[WindowSet]:
+        for windows, fraction in iter_window_batches(signals, classifier.window_length_s, BATCH):
+            yield windows
+            seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
+            on_event({"stage": Stage.RECOGNISING, "fraction": fraction})
+
+    with _predicting:
+        recognition = classifier.recognise_all(batches(), place)
+    return WindowSet.joined(seen), recognition
 
 
 def _assemble(
     windows: WindowSet,
     recognition: Recognition,
     signals: SignalSet,
-    classifier: ActivityClassifier,
+    classifier: Recogniser,
     model_label: str,
 ) -> PredictionResult:
     """Put together what is kept of a recognition; recordings without a window are listed as too short."""

@@ -17,11 +17,13 @@ from app.services.recordings.sensor_gaps import sensor_gaps
 from app.services.recordings.sensor_names import in_words, sensors_of
 
 if TYPE_CHECKING:
-    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.base import Recogniser
+
+DEVICE_ORDER = {"phone": 0, "watch": 1}  # of several devices, the first is read by a model of one
 
 
 def resample(
-    recordings: Iterable[Recording], classifier: ActivityClassifier, name: str
+    recordings: Iterable[Recording], classifier: Recogniser, name: str
 ) -> tuple[SignalSet, tuple[Problem, ...]]:
     """Bring recordings to a model's gravity, sensors and rate; one that cannot be brought there is left out.
 
@@ -61,16 +63,19 @@ def resample(
     return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
 
 
-def _as_trained(recording: Recording, needed: Sequence[str], classifier: ActivityClassifier) -> Recording:
+def _as_trained(recording: Recording, needed: Sequence[str], classifier: Recogniser) -> Recording:
     """Return a recording with the gravity and those of its sensors that a model knows; what it lacks is listed.
 
     Raises
     ------
     UnusableRecording : its magnitudes are impossible, or gravity is missing.
     """
-    from app.har.signals.gravity import match_gravity
+    from app.har.signals.gravity import match_gravity, separate_gravity
     from app.har.signals.normalisation import require_plausible_magnitudes
 
+    recording = _of_one_device(recording, needed)
+    if "gravity" in needed:
+        recording = separate_gravity(recording, classifier.preparation.gap_s)
     missing = _missing_sensors(recording, needed)
     recording = _without_slow(recording, needed, classifier.sampling_rate_hz)
     used = tuple(stream for stream in recording.streams if stream.modality in needed)
@@ -81,12 +86,36 @@ def _as_trained(recording: Recording, needed: Sequence[str], classifier: Activit
     return replace(recording, gravity=classifier.gravity, problems=(*recording.problems, *missing))
 
 
+def _of_one_device(recording: Recording, needed: Sequence[str]) -> Recording:
+    """Return a recording of several devices as that of one, for a model that knows one; the others are listed."""
+    devices = {stream.modality.rpartition(".")[0] for stream in recording.streams if stream.kind == "accelerometer"}
+    if any("." in modality for modality in needed) or not devices or "" in devices:
+        return recording
+    chosen = min(devices, key=lambda device: (DEVICE_ORDER.get(device, len(DEVICE_ORDER)), device))
+    streams = tuple(
+        replace(stream, modality=stream.kind)
+        for stream in recording.streams
+        if stream.modality.rpartition(".")[0] == chosen
+    )
+    if len(devices) == 1:
+        return replace(recording, streams=streams)
+    others = in_words(sorted(devices - {chosen}))
+    detail = f"the model reads one device; here are {in_words(sorted(devices))}"
+    action = f"recognised from the {chosen}; the {others} was left out. Choose a model of several devices to use all"
+    problem = Problem(recording.recording_id, ProblemKind.UNUSED_DEVICE, detail, action)
+    return replace(recording, streams=streams, problems=(*recording.problems, problem))
+
+
 def _missing_sensors(recording: Recording, needed: Sequence[str]) -> list[Problem]:
     from app.har.recordings.unused_columns import seem_unused
 
     missing = set(needed) - {stream.modality for stream in recording.streams}
     if not missing:
         return []
+    if missing == {"gravity"}:
+        detail = "the acceleration comes without gravity, so how the body is held cannot be told"
+        action = "sitting, standing and lying stay open. Record the plain accelerometer, not 'linear acceleration'"
+        return [Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action)]
     detail = f"the {in_words(missing)} is missing; the model was trained on {in_words(needed)}"
     advice = "Upload one zip file with the files of all sensors for a better result"
     if seem_unused(recording, missing):

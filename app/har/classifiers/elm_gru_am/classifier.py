@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.classifiers import keras_training
-from app.har.classifiers.base import Classifier
+from app.har.classifiers.base import Recogniser
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.har.classifiers.elm_gru_am import network_weights, networks
 from app.har.classifiers.elm_gru_am.augmentation import device_copies
@@ -53,7 +53,7 @@ class _TrainingPart:
     held_out_and_copies: IntArray
 
 
-class ActivityClassifier(Classifier):
+class ActivityClassifier(Recogniser):
     """ELM-GRU-AM.
 
     Each sensor's frames, described by the features a Random Forest ranked best and by a small convolution of the raw
@@ -117,6 +117,10 @@ class ActivityClassifier(Classifier):
         recognition = Recognition.joined(per_chunk(windows, self._recognise_chunk))
         self._check_answer(recognition.probabilities)
         return recognition
+
+    def recognise_all(self, batches: Iterable[WindowSet], place: str = "") -> Recognition:
+        """Return the same of several batches; where the device was worn makes no difference."""
+        return Recognition.joined([self.recognise(windows) for windows in batches])
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
         return np.concatenate([part.probabilities for part in per_chunk(windows, self._recognise_chunk)])

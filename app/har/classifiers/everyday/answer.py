@@ -1,0 +1,60 @@
+"""From evidence to the probabilities of activities."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.everyday.calibration import Calibration
+from app.har.classifiers.everyday.evidence import Evidence
+from app.har.classifiers.everyday.posture import postures
+from app.har.classifiers.everyday.wearing import Track
+from app.har.types import FloatArray
+from app.har.vocabulary import LYING, NOT_WORN, RUNNING, SITTING, STAIRS_DOWN, STAIRS_UP, STANDING, WALKING
+
+ACTIVITIES = (STANDING, SITTING, LYING, WALKING, STAIRS_UP, STAIRS_DOWN, RUNNING, NOT_WORN)
+TABLE_RMS = 0.0155  # m/s²: below the quietest hundredth of every data set of carried devices
+TABLE_SLOPE = 12.0  # of its logarithm
+TABLE_ROTATION = 0.01  # rad/s: more than that, and a hand or a body turns it
+TABLE_REACH = 2  # windows on either side whose median counts: a table stays one
+
+
+def probabilities(track: Track, evidence: Evidence, calibration: Calibration) -> FloatArray:
+    """Return (n, n_activities) in the order of ACTIVITIES."""
+    level = calibration.level * evidence.level
+    level = np.exp(level - level.max(axis=1, keepdims=True))
+    still, on_foot, running = (level / level.sum(axis=1, keepdims=True)).T
+    odds = calibration.stairs(evidence.stairs, np.full(len(track), evidence.known), evidence.n_on_foot)
+    stairs = _probability(np.where(np.isnan(odds), calibration.stairs_raw(evidence.stairs_raw), odds))
+    sees_gravity = ~np.isnan(track.gravity[:, 0])
+    lines = (calibration.down, calibration.down_without_gravity)
+    with_gravity, without = (line(evidence.down, evidence.down_known, evidence.n_on_foot) for line in lines)
+    down = _probability(np.nan_to_num(np.where(sees_gravity, with_gravity, without)))
+    posture = postures(evidence.tilt_deg, evidence.place)
+    table = on_table(track)
+    worn_still = (still * (1 - table))[:, None] * posture
+    columns = [on_foot * (1 - stairs), on_foot * stairs * (1 - down), on_foot * stairs * down, running, still * table]
+    answer = np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
+    answer[np.isinf(track.movement_rms)] = 1 / len(ACTIVITIES)
+    return answer
+
+
+def on_table(track: Track) -> NDArray[np.float64]:
+    """Return the probability that nobody wears the device, (n,): it is quieter than any that was worn."""
+    rms = np.log(np.maximum(_median_of_neighbours(track.movement_rms, track.runs), 1e-6))
+    table = _probability(-TABLE_SLOPE * (rms - np.log(TABLE_RMS)))
+    return np.where(np.nan_to_num(track.rotation_rms) < TABLE_ROTATION, table, 0.0)
+
+
+def _median_of_neighbours(values: FloatArray, runs: NDArray[np.int64]) -> FloatArray:
+    """Return the median over each window and its neighbours in its run."""
+    n = len(values)
+    columns = []
+    for shift in range(-TABLE_REACH, TABLE_REACH + 1):
+        at = np.clip(np.arange(n) + shift, 0, n - 1)
+        columns.append(np.where(runs[at] == runs, values[at], values))
+    return np.asarray(np.median(np.stack(columns, axis=1), axis=1), np.float32)
+
+
+def _probability(odds: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))))

@@ -1,0 +1,235 @@
+"""From log-odds to probabilities that hold on a device never seen: fitted on data sets left out, each in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.har.classifiers.everyday.evidence import Evidence, Odds, gather
+from app.har.classifiers.everyday.reference import WalkingReference, walking_reference
+from app.har.classifiers.everyday.training import LEVELS, Columns, Training, fit_questions
+from app.har.classifiers.everyday.wearing import FEWEST, UNKNOWN_SUBJECT, Bools, Track
+from app.har.types import IntArray
+from app.har.vocabulary import STAIRS_DOWN, STAIRS_UP, WALKING
+
+MIXED = 60  # windows on foot, 3 min, from which on a wearing is believed to hold more than one kind of walking
+CLIP_WINDOWS = (4, 60)
+CLIPS = 2  # of each kind, cut from a wearing
+KNOWN_WINDOWS = 10  # "walk for 30 seconds"
+UNDECIDED = 0.05  # log-odds: a guess without confidence
+PARTS = 4  # of the people, where there is a single data set
+FEW_WINDOWS = 200  # a data set of fewer says little about others; it is learnt from all the same
+
+
+@dataclass(frozen=True)
+class Line:
+    """Calibrated log-odds: slope times log-odds, plus intercept (Platt 1999)."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, odds: Odds) -> Odds:
+        return self.slope * odds + self.intercept
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A question of two answers, calibrated for what is known of the wearing."""
+
+    known: Line  # measured against walking that a person says is walking
+    mixed: Line  # against what is usual in a long wearing
+    clip: Line  # against what is usual in one that may be of one kind
+
+    def __call__(self, odds: Odds, known: Bools, n_on_foot: IntArray) -> Odds:
+        """Return calibrated log-odds; a short recording is as sure as the less sure of two calibrations.
+
+        Parameters
+        ----------
+        odds, known, n_on_foot : (n,), see `Evidence`.
+        """
+        mixed = self.mixed(odds)
+        unknown = np.where(n_on_foot >= MIXED, mixed, cautious(mixed, self.clip(odds)))
+        return np.where(known, self.known(odds), unknown)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Everything that makes log-odds probabilities."""
+
+    level: float  # factor of the mean log probabilities
+    stairs: Binary
+    stairs_raw: Line
+    down: Binary
+    down_without_gravity: Binary
+
+
+def cautious(first: Odds, second: Odds) -> Odds:
+    """Return log-odds on the side of the first, no larger than either; next to nothing where they contradict."""
+    agreed = np.sign(first) == np.sign(second)
+    return np.asarray(np.sign(first) * np.where(agreed, np.minimum(np.abs(first), np.abs(second)), UNDECIDED))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Windows that were in no training, what was asked of them, and where the answer counts."""
+
+    training: Training
+    evidence: Evidence
+    counts: Bools
+    kind: str  # "recorded", "clip" or "known"
+    without_gravity: Evidence  # the same where gravity is not known
+
+
+def fit_calibration(training: Training, columns: Columns, seed: int) -> Calibration:
+    """Leave out each data set, ask the others about it, and fit the lines; people, where there is one data set."""
+    trials = [trial for fitted, left_out in _left_out(training) for trial in _trials(fitted, left_out, columns, seed)]
+    recorded, clips, known = ([t for t in trials if t.kind == kind] for kind in ("recorded", "clip", "known"))
+    long = [replace(trial, counts=trial.counts & (trial.evidence.n_on_foot >= MIXED)) for trial in recorded]
+    stairs = Binary(_stairs_line(known), _stairs_line(long), _stairs_line(clips))
+    down, blind = (
+        Binary(_down_line(known, sees), _down_line(recorded, sees), _down_line(clips, sees)) for sees in (True, False)
+    )
+    raw = _line([(trial, trial.evidence.stairs_raw, _stairs_truth(trial)) for trial in recorded])
+    return Calibration(_temperature(recorded), stairs, raw, down, blind)
+
+
+def _left_out(training: Training) -> Iterator[tuple[Training, Training]]:
+    names, count = np.unique(training.dataset, return_counts=True)
+    names, of = names[count >= FEW_WINDOWS], training.dataset
+    if len(names) < 2:
+        people, number = np.unique(training.track.subjects, return_inverse=True)
+        of = (number % min(PARTS, len(people))).astype(str)
+        names = np.unique(of)
+    for name in names:
+        yield training.take(np.flatnonzero(of != name)), training.take(np.flatnonzero(of == name))
+
+
+def _trials(fitted: Training, left_out: Training, columns: Columns, seed: int) -> Iterator[Trial]:
+    questions = fit_questions(fitted, columns, seed)
+
+    def trial(of: Training, counts: Bools, kind: str, known: WalkingReference | None = None) -> Trial:
+        with_gravity, without = (
+            gather(track, columns, questions, known) for track in (of.track, blind(of.track, columns))
+        )
+        return Trial(of, with_gravity, counts, kind, without)
+
+    yield trial(left_out, np.ones(len(left_out.node), bool), "recorded")
+    if clips := list(clips_of(left_out, seed)):
+        of_all = together(clips)
+        yield trial(of_all, np.ones(len(of_all.node), bool), "clip")
+    for rest, reference in known_walks(left_out):
+        yield trial(rest, rest.on_foot, "known", reference)
+
+
+def blind(track: Track, columns: Columns) -> Track:
+    """Return windows as if gravity had been removed by the device."""
+    features = track.features.copy()
+    features[:, columns.sensor("gravity", columns.everything)] = np.nan
+    return replace(track, features=features, gravity=np.full_like(track.gravity, np.nan))
+
+
+def clips_of(training: Training, seed: int) -> Iterator[Training]:
+    """Cut recordings of one kind, 12 s to 3 min: only walking, only up, only down."""
+    rng = np.random.default_rng(seed)
+    moving = training.on_foot
+    for number in np.unique(training.wearing[moving]):
+        for node in np.unique(training.node[(training.wearing == number) & moving]):
+            rows = np.flatnonzero((training.wearing == number) & (training.node == node))
+            for _ in range(CLIPS):
+                length = int(np.exp(rng.uniform(*np.log(CLIP_WINDOWS))))
+                if len(rows) >= CLIP_WINDOWS[0]:
+                    first = rng.integers(0, max(1, len(rows) - length + 1))
+                    yield as_one_recording(training.take(rows[first : first + length]))
+
+
+def together(clips: Sequence[Training]) -> Training:
+    """Put clips together; each is a recording of a person of its own."""
+    tracks = []
+    for number, clip in enumerate(clips):
+        named = np.full(len(clip.node), f"{clip.track.recordings[0]}#{number}")
+        tracks.append(replace(clip.track, recordings=named, subjects=np.full(len(clip.node), UNKNOWN_SUBJECT)))
+    node, dataset = (np.concatenate([getattr(clip, name) for clip in clips]) for name in ("node", "dataset"))
+    return Training(Track.joined(tracks), node, dataset)
+
+
+def as_one_recording(training: Training) -> Training:
+    """Return windows as if they were all of one recording, one after the other."""
+    track = training.track
+    start_s = np.arange(len(track), dtype=np.float64) * track.window_length_s
+    recordings = np.full(len(track), track.recordings[0])
+    return replace(training, track=replace(track, start_s=start_s, recordings=recordings))
+
+
+def known_walks(training: Training) -> Iterator[tuple[Training, WalkingReference]]:
+    """Take the first walking of each wearing as known; yield the rest with it."""
+    for number in np.unique(training.wearing[training.on_foot]):
+        rows = np.flatnonzero(training.wearing == number)
+        walking = rows[training.node[rows] == WALKING][:KNOWN_WINDOWS]
+        if len(walking) >= FEWEST:
+            rest = training.take(np.setdiff1d(rows, walking))
+            if rest.on_foot.any():
+                yield rest, walking_reference(training.track.take(walking))
+
+
+def _stairs_truth(trial: Trial) -> IntArray:
+    training = trial.training
+    truth = np.where(training.stairs, 1, np.where(training.node == WALKING, 0, -1))
+    return np.where(trial.counts & trial.evidence.on_foot, truth, -1)
+
+
+def _stairs_line(trials: list[Trial]) -> Line:
+    return _line([(trial, trial.evidence.stairs, _stairs_truth(trial)) for trial in trials])
+
+
+def _down_line(trials: list[Trial], sees_gravity: bool) -> Line:
+    def truth(trial: Trial) -> IntArray:
+        node = trial.training.node
+        return np.where(trial.counts, np.select([node == STAIRS_UP, node == STAIRS_DOWN], [0, 1], -1), -1)
+
+    return _line([(t, (t.evidence if sees_gravity else t.without_gravity).down, truth(t)) for t in trials])
+
+
+def _line(asked: list[tuple[Trial, Odds, IntArray]]) -> Line:
+    """Fit a line to log-odds and classes, -1 where there is none; classes count the same, and data sets within them."""
+    from sklearn.linear_model import LogisticRegression
+
+    if not asked:
+        return Line(0.0, 0.0)
+    odds, truth = (np.concatenate([parts[i] for parts in asked]) for i in (1, 2))
+    dataset = np.concatenate([trial.training.dataset for trial, _, _ in asked])
+    kept = (truth >= 0) & np.isfinite(odds)
+    odds, truth, dataset = odds[kept], truth[kept], dataset[kept]
+    if len(np.unique(truth)) < 2:
+        return Line(0.0, 0.0)
+    weights = np.zeros(len(odds))
+    for number in (0, 1):
+        of_class = np.unique(dataset[truth == number])
+        for name in of_class:
+            rows = (truth == number) & (dataset == name)
+            weights[rows] = 1 / (len(of_class) * rows.sum())
+    model = LogisticRegression(C=1.0).fit(odds[:, None], truth, sample_weight=weights * len(odds) / 2)
+    return Line(max(float(model.coef_[0, 0]), 0.0), float(model.intercept_[0]))
+
+
+def _temperature(trials: list[Trial]) -> float:
+    """Return the factor of the log probabilities under which the truth is likeliest, data sets and classes alike."""
+    from scipy.optimize import minimize_scalar
+
+    log_p, truth, weights = [], [], []
+    for trial in trials:
+        y = np.select([trial.training.is_below(node) for node in LEVELS], range(len(LEVELS)), -1)
+        for number in np.unique(y[y >= 0]):
+            rows = np.flatnonzero(y == number)
+            log_p.append(trial.evidence.level[rows])
+            truth.append(y[rows])
+            weights.append(np.full(len(rows), 1 / len(rows)))
+    of_all, y, weight = (np.concatenate(part) for part in (log_p, truth, weights))
+
+    def loss(factor: float) -> float:
+        scaled = factor * of_all
+        chosen = scaled[np.arange(len(y)), y] - np.logaddexp.reduce(scaled, axis=1)
+        return -float((weight * chosen).sum())
+
+    return float(minimize_scalar(loss, bounds=(0.2, 5.0), method="bounded").x)

@@ -1,0 +1,203 @@
+"""The everyday model: right on a device, at a place and on a person that no training set contained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from app.har.classifiers.base import Recogniser
+from app.har.classifiers.catalogue import EVERYDAY_MODEL
+from app.har.classifiers.everyday.answer import ACTIVITIES, on_table, probabilities
+from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
+from app.har.classifiers.everyday.evidence import Evidence, gather
+from app.har.classifiers.everyday.features import describe, feature_names
+from app.har.classifiers.everyday.novelty import Novelty, fit_novelty, with_limit
+from app.har.classifiers.everyday.reference import WalkingReference, walking_reference
+from app.har.classifiers.everyday.training import PLACES, Columns, Questions, Training, fit_questions
+from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
+from app.har.classifiers.types import Recognition, Wearing
+from app.har.errors import InsufficientData, UnusableRecording
+from app.har.progress import OnEvent, Stage
+from app.har.types import FloatArray
+from app.har.vocabulary import OTHER, node_of
+from app.har.windows import WindowSet
+
+CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "gravity") for axis in "xyz")
+RATE_HZ, WINDOW_S = 50.0, 3.0
+CHUNK = 1024
+LIKELY_PLACE = 0.6  # a guess that is worth showing
+
+
+class EverydayClassifier(Recogniser):
+    """One small model a question: still, on foot or running; walking or stairs; up or down; which posture; worn at all.
+
+    Each question looks at features that do not depend on how the device is turned. Walking and stairs are told apart
+    by what is usual in the same wearing, postures by gravity against the person's own walking. What cannot be told
+    from a recording stays open: its probabilities are alike.
+
+    Parameters
+    ----------
+    place_of : where devices were worn, of PLACES: by the name of a recording or of a data set; default unknown.
+
+    Notes
+    -----
+    Windows to learn from have the channels CHANNELS, movement without gravity first; a subject is called
+    ``data set/person``.
+    """
+
+    name = EVERYDAY_MODEL
+
+    questions_: Questions
+    calibration_: Calibration
+    novelty_: Novelty
+
+    def __init__(self, place_of: Mapping[str, str] | None = None) -> None:
+        self.place_of = dict(place_of or {})
+
+    @property
+    def columns(self) -> Columns:
+        """Return which features each question looks at."""
+        return Columns(feature_names(self.n_timesteps, self.sampling_rate_hz))
+
+    def recognise_all(
+        self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
+    ) -> Recognition:
+        """Return the probabilities of windows, and what they were measured against.
+
+        Parameters
+        ----------
+        batches : the windows of whole recordings, in the order of time. One without acceleration has no answer: all
+            activities are alike.
+        place : where the device was worn, of PLACES; default "", guessed where there is walking.
+        walking : the person's own walking in this placement; default None, found in the recordings.
+
+        Raises
+        ------
+        UnusableRecording : there is no accelerometer at all.
+        """
+        track = Track.joined([self.track(windows, place) for windows in batches])
+        if not np.isfinite(track.movement_rms).any():
+            raise UnusableRecording("The model needs an accelerometer; the recording has none.")
+        evidence = gather(track, self.columns, self.questions_, walking)
+        answer = probabilities(track, evidence, self.calibration_)
+        self._check_answer(answer)
+        missing = np.stack(
+            [np.isinf(track.movement_rms), np.isnan(track.rotation_rms), np.isnan(track.gravity[:, 0])], 1
+        )
+        present = (~missing).astype(np.float32)
+        novelty = np.repeat(self.novelty_(track, self.columns)[:, None], 3, axis=1)
+        return Recognition(
+            answer,
+            np.zeros((len(track), 0), np.float32),
+            present / np.maximum(present.sum(axis=1, keepdims=True), 1),
+            np.zeros((len(track), 0), np.float32),
+            np.where(missing, np.inf, novelty).astype(np.float32),
+            np.zeros((len(track), 3), bool),
+            _wearings(track, evidence, place, walking),
+        )
+
+    def walking_reference(self, batches: Iterable[WindowSet]) -> WalkingReference:
+        """Make a reference of a recording in which a person walks, all the time.
+
+        Raises
+        ------
+        UnusableRecording : fewer than 5 windows of it, 15 s, are on foot.
+        """
+        track = Track.joined([self.track(windows) for windows in batches])
+        evidence = gather(track, self.columns, self.questions_)
+        on_foot = np.flatnonzero(evidence.on_foot)
+        if len(on_foot) < FEWEST:
+            raise UnusableRecording(
+                f"Only {len(on_foot) * self.window_length_s:.0f} s of this recording are on foot; expected at least "
+                f"{FEWEST * self.window_length_s:.0f} s of walking."
+            )
+        return walking_reference(track.take(on_foot))
+
+    def track(self, windows: WindowSet, place: str = "") -> Track:
+        """Describe windows."""
+        self._check(windows)
+        x, rate = windows.X, windows.sampling_rate_hz
+        parts = [slice(i, i + CHUNK) for i in range(0, len(x), CHUNK)] or [slice(0, 0)]
+        features = [describe(np.nan_to_num(x[p, :, :3]), x[p, :, 3:6], x[p, :, 6:], rate) for p in parts]
+        return track_of(windows, np.concatenate(features), place)
+
+    def _predict_proba(self, windows: WindowSet) -> FloatArray:
+        return self.recognise_all([windows]).probabilities
+
+    def _check_values(self, windows: WindowSet) -> None:
+        lacking = np.isnan(windows.X)
+        if np.isinf(windows.X).any() or (lacking.any(axis=1) & ~lacking.all(axis=1)).any():
+            raise UnusableRecording("The signal has missing or infinite values; cut the recording there.")
+
+    def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
+        if windows.channels != CHANNELS or windows.gravity != "removed":
+            raise InsufficientData(
+                f"The everyday model learns from {', '.join(CHANNELS)}, movement without gravity; found "
+                f"{', '.join(windows.channels)}."
+            )
+        on_event({"stage": Stage.FEATURES, "fraction": 0.0})
+        training = self._training(windows)
+        on_event({"stage": Stage.LEARNING, "fraction": 0.2})
+        self.questions_ = fit_questions(training, self.columns, seed)
+        if self.questions_.level is None:
+            raise InsufficientData("The everyday model needs windows of two at least of still, on foot and running.")
+        on_event({"stage": Stage.CALIBRATION, "fraction": 0.3})
+        self.calibration_ = fit_calibration(training, self.columns, seed)
+        self.novelty_ = with_limit(
+            fit_novelty(training, self.columns, seed), _of_left_out(training, self.columns, seed)
+        )
+        self.format_ = replace(self.format_, activities=ACTIVITIES)
+
+    def _training(self, windows: WindowSet) -> Training:
+        track = self.track(windows)
+        node = np.array([node_of(name) for name in windows.activities])[windows.y]
+        dataset = np.array([name.partition("/")[0] for name in windows.subjects.tolist()])
+        place = [
+            self.place_of.get(recording, self.place_of.get(name, ""))
+            for recording, name in zip(windows.recordings.tolist(), dataset.tolist(), strict=True)
+        ]
+        return Training(replace(track, place=np.array(place, "U16")), node, dataset).take(np.flatnonzero(node != OTHER))
+
+
+def _of_left_out(training: Training, columns: Columns, seed: int) -> list[FloatArray]:
+    """Return how novel each data set is to the others; of a single one, how novel it is to itself."""
+    names = np.unique(training.dataset)
+    if len(names) < 2:
+        return [fit_novelty(training, columns, seed)(training.track, columns)]
+    return [
+        fit_novelty(training.take(training.dataset != name), columns, seed)(
+            training.track.take(training.dataset == name), columns
+        )
+        for name in names
+    ]
+
+
+def _wearings(track: Track, evidence: Evidence, place: str, walking: WalkingReference | None) -> tuple[Wearing, ...]:
+    """Say of each piece of a wearing where it was worn, and what it was measured against."""
+    table = on_table(track) > 0.5
+    new = np.ones(len(track), bool)
+    new[1:] = (track.recordings[1:] != track.recordings[:-1]) | (np.diff(evidence.wearing) != 0)
+    found = []
+    for first, last in pairwise([*np.flatnonzero(new).tolist(), len(track)]):
+        walked = evidence.walked[evidence.wearing[first]]
+        likely = evidence.place[first]
+        guess = PLACES[int(likely.argmax())] if likely.max() >= LIKELY_PLACE else ""
+        if table[first:last].mean() > 0.5:
+            guess = "table"
+        own = len(walked) >= FEWEST
+        found.append(
+            Wearing(
+                str(track.recordings[first]),
+                float(track.start_s[first]),
+                float(track.start_s[last - 1] + track.window_length_s),
+                place or guess,
+                bool(place),
+                "known walking" if walking else "this recording" if own else "",
+                walking.start_s if walking else float(track.start_s[walked[0]]) if own else None,
+                walking.n_windows if walking else len(walked),
+            )
+        )
+    return tuple(found)

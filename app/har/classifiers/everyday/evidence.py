@@ -1,0 +1,156 @@
+"""What the questions say of a track, before it is calibrated: each against the reference that the wearing has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.everyday.forest import Forest
+from app.har.classifiers.everyday.reference import WalkingReference, median
+from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions
+from app.har.classifiers.everyday.wearing import FEWEST, Bools, Track, angle_deg, find_wearings, smoothed, upright
+from app.har.types import FloatArray, IntArray
+from app.har.vocabulary import ON_FOOT
+
+LEVEL_REACH = 1  # neighbours on either side whose answers are averaged, a question
+STAIRS_REACH = 2
+DIRECTION_REACH = 1
+FLOOR = 2e-3  # probability: trees that all agree are not certain
+SAID = 0.97  # probability of the place that a person names
+PLACE_SLOPE = 1.5
+
+Odds = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Log-odds of windows, smoothed over neighbours, and what they were measured against."""
+
+    level: Odds  # (n, 3) mean log probability of LEVELS
+    on_foot: Bools  # (n,)
+    wearing: IntArray
+    stairs: Odds  # (n,) against walking; NaN where there is no reference
+    stairs_raw: Odds  # (n,) without reference
+    down: Odds  # (n,) against up; NaN where there is no reference
+    n_on_foot: IntArray  # (n,) in the wearing
+    tilt_deg: Odds  # (n,) gravity against that of walking; NaN where either is not known
+    place: Odds  # (n, 4) probability of PLACES, of the wearing
+    known: bool  # stairs are measured against a known stretch of walking
+    down_known: Bools  # (n,): up and down are, too; that needs gravity
+    walked: tuple[IntArray, ...]  # a wearing: positions of the walking found in it
+
+
+def gather(track: Track, columns: Columns, questions: Questions, known: WalkingReference | None = None) -> Evidence:
+    """Ask all questions.
+
+    Parameters
+    ----------
+    known : the person's walking in this placement; default None, what is usual in each wearing is the reference.
+    """
+    n, runs = len(track), track.runs
+    level = smoothed(_log(_level(track, columns, questions)), runs, LEVEL_REACH)
+    on_foot = level.argmax(axis=1) == LEVELS.index(ON_FOOT)
+    wearing = find_wearings(track, on_foot)
+    feet = np.flatnonzero(on_foot)
+    groups = [rows for rows in _groups(wearing) if len(rows)]
+    n_on_foot = np.bincount(wearing[feet], minlength=len(groups))[wearing] if n else np.zeros(0, np.int64)
+
+    def ask(forest: Forest | None, contrast: FloatArray, among: Bools, reach: int) -> Odds:
+        """Return the log-odds of the windows on foot that have a reference, averaged over neighbours."""
+        odds = np.full(n, np.nan)
+        if forest is None:
+            return odds
+        rows = feet[~np.isnan(contrast[feet, 0])]
+        answers = _odds(forest.predict_proba(contrast[np.ix_(rows, among)]))
+        odds[rows] = smoothed(answers, _runs_among(runs, wearing, rows), reach)
+        return odds
+
+    features = np.where(on_foot[:, None], track.features, np.nan)
+    raw = np.nan_to_num(ask(questions.raw, features, columns.raw, STAIRS_REACH))
+    if known is not None:
+        contrast = features - known.usual
+    else:
+        contrast = _contrast(features, [rows[on_foot[rows]] for rows in groups])
+    stairs = ask(questions.contrast, contrast, columns.contrast, STAIRS_REACH)
+    down_known = on_foot & ~np.isnan(track.gravity[:, 0]) & (known is not None)
+    against_stairs = _contrast(features, [rows[np.nan_to_num(stairs[rows], nan=-1) >= 0] for rows in groups], groups)
+    down = ask(questions.direction, against_stairs, columns.everything, DIRECTION_REACH)
+    if down_known.any():
+        against_walking = ask(questions.direction_from_walking, contrast, columns.everything, DIRECTION_REACH)
+        down = np.where(down_known, against_walking, down)
+    walked = [rows[np.nan_to_num(stairs[rows], nan=1) < 0] for rows in groups]
+    place = np.zeros((n, len(PLACES)))
+    tilt = np.full(n, np.nan)
+    for rows, walk in zip(groups, walked, strict=True):
+        place[rows] = _place(track, columns, questions, rows, walk)
+        tilt[rows] = _tilt(track.gravity, rows, walk, known)
+    return Evidence(
+        level, on_foot, wearing, stairs, raw, down, n_on_foot, tilt, place, known is not None, down_known, tuple(walked)
+    )
+
+
+def _level(track: Track, columns: Columns, questions: Questions) -> FloatArray:
+    if questions.level is None:
+        raise ValueError("fit the model on at least two of still, on foot and running")
+    return questions.level.predict_proba(track.features[:, columns.level])
+
+
+def _groups(numbers: IntArray) -> list[IntArray]:
+    """Return the positions of each number."""
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+
+
+def _contrast(features: FloatArray, references: list[IntArray], groups: list[IntArray] | None = None) -> FloatArray:
+    """Return features against the median of the reference of each group; NaN where that is too short.
+
+    Parameters
+    ----------
+    references : positions of the windows that make the reference, one array a group.
+    groups : positions of the windows that are measured against it; default those of the reference themselves.
+    """
+    contrast = np.full_like(features, np.nan)
+    for reference, rows in zip(references, groups or references, strict=True):
+        if len(reference) >= FEWEST:
+            contrast[rows] = features[rows] - median(features[reference])
+    return contrast
+
+
+def _place(track: Track, columns: Columns, questions: Questions, rows: IntArray, walk: IntArray) -> Odds:
+    said = str(track.place[rows[0]])
+    if said in PLACES:
+        return np.array([SAID if place == said else (1 - SAID) / (len(PLACES) - 1) for place in PLACES])
+    if questions.place is None or len(walk) < FEWEST:
+        return np.full(len(PLACES), 1 / len(PLACES))
+    mean = _log(questions.place.predict_proba(track.features[np.ix_(walk, columns.contrast)])).mean(axis=0)
+    share = np.exp(PLACE_SLOPE * (mean - mean.max()))
+    return np.asarray(share / share.sum())
+
+
+def _tilt(gravity: FloatArray, rows: IntArray, walk: IntArray, known: WalkingReference | None) -> Odds:
+    with_gravity = walk[~np.isnan(gravity[walk, 0])]
+    if len(with_gravity) >= FEWEST:
+        reference = upright(gravity[with_gravity])
+    elif known is not None:
+        reference = known.upright
+    else:
+        return np.full(len(rows), np.nan)
+    return angle_deg(gravity[rows].astype(np.float64), reference.astype(np.float64))
+
+
+def _runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:
+    """Number the runs of some windows: they end where a window between is not among them, or another wearing begins."""
+    new = np.ones(len(rows), bool)
+    new[1:] = (np.diff(rows) > 1) | (np.diff(runs[rows]) != 0) | (np.diff(wearing[rows]) != 0)
+    return np.cumsum(new) - 1
+
+
+def _log(probability: FloatArray) -> NDArray[np.float64]:
+    return np.asarray(np.log(probability.astype(np.float64) + FLOOR))
+
+
+def _odds(probability: FloatArray) -> NDArray[np.float64]:
+    """Return the log-odds of the second of two classes."""
+    return np.asarray(np.log(probability[:, 1] + FLOOR) - np.log(probability[:, 0] + FLOOR), np.float64)

@@ -1,0 +1,88 @@
+"""Whether a whole window is like any activity that was learnt: its distance to the nearest examples of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.everyday.training import Columns, Training
+from app.har.classifiers.everyday.wearing import Track, smoothed
+from app.har.types import FloatArray, IntArray
+from app.har.vocabulary import ON_FOOT, RUNNING, STAIRS, STILL, WALKING
+
+KINDS = (STILL, WALKING, STAIRS, RUNNING, ON_FOOT)  # the first that a window is of
+EXAMPLES = 60  # of each data set and kind
+NEIGHBOURS = 5
+OWN_SHARE = 0.9  # of the examples of a kind that are nearer to the others of it than 1
+KNOWN_SHARE = 0.95  # of the windows of data sets left out that are not called novel
+REACH = 2
+ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Examples of each kind of activity, and how far apart those are."""
+
+    centre: FloatArray  # (n_columns,)
+    scale: FloatArray
+    examples: NDArray[np.float16]  # (n_examples, n_columns), centred and scaled
+    kind: NDArray[np.int8]  # (n_examples,)
+    spread: FloatArray  # (n_kinds,) distance at which OWN_SHARE of a kind's own examples are
+    limit: float = 1.0  # above it, a window is novel
+
+    def __call__(self, track: Track, columns: Columns) -> FloatArray:
+        """Return how unlike any activity windows are, (n,); above 1 is novel. Neighbours in time are averaged."""
+        rows = (track.features[:, columns.level] - self.centre) / self.scale
+        parts = [self._distance(rows[i : i + ROWS]) for i in range(0, len(rows), ROWS)]
+        distance = np.concatenate(parts) if parts else np.zeros(0)
+        return (smoothed(distance, track.runs, REACH) / self.limit).astype(np.float32)
+
+    def _distance(self, rows: FloatArray) -> FloatArray:
+        examples = self.examples.astype(np.float32)
+        apart = _distances(rows, examples)
+        of_kinds = [
+            np.partition(apart[:, self.kind == kind], NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS].mean(axis=1)
+            / self.spread[kind]
+            for kind in np.unique(self.kind)
+        ]
+        return np.asarray(np.min(of_kinds, axis=0), np.float32)
+
+
+def fit_novelty(training: Training, columns: Columns, seed: int) -> Novelty:
+    """Draw examples; the limit stays 1 until data sets left out say what it should be, see `with_limit`."""
+    rng = np.random.default_rng(seed)
+    kind = _kinds(training)
+    drawn = [
+        rng.choice(rows, min(EXAMPLES, len(rows)), replace=False)
+        for name in np.unique(training.dataset)
+        for number in range(len(KINDS))
+        if len(rows := np.flatnonzero((kind == number) & (training.dataset == name))) > NEIGHBOURS
+    ]
+    index = np.concatenate(drawn)
+    values = training.track.features[np.ix_(index, columns.level)]
+    centre, scale = values.mean(axis=0), values.std(axis=0) + 1e-3
+    examples = (values - centre) / scale
+    spread = np.ones(len(KINDS), np.float32)
+    for number in np.unique(kind[index]):
+        own = examples[kind[index] == number]
+        apart = np.sort(_distances(own, own), axis=1)[:, 1 : NEIGHBOURS + 1].mean(axis=1)
+        spread[number] = max(float(np.quantile(apart, OWN_SHARE)), 1e-3)
+    return Novelty(centre, scale, examples.astype(np.float16), kind[index].astype(np.int8), spread)
+
+
+def with_limit(novelty: Novelty, of_left_out: list[FloatArray]) -> Novelty:
+    """Set the limit to what known activities of data sets left out stay below; each data set counts the same."""
+    quantiles = [np.quantile(values, KNOWN_SHARE) for values in of_left_out if len(values)]
+    return replace(novelty, limit=max(float(np.mean(quantiles)), 1e-3)) if quantiles else novelty
+
+
+def _kinds(training: Training) -> IntArray:
+    of_kinds = [training.is_below(kind) if kind != WALKING else training.node == WALKING for kind in KINDS]
+    return np.select(of_kinds, list(range(len(KINDS))), -1)
+
+
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))

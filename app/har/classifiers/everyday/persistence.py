@@ -1,0 +1,91 @@
+"""The everyday model on disk: its trees as named arrays, its calibration in the manifest; see `model_folder`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers import model_folder
+from app.har.classifiers.base import WindowFormat
+from app.har.classifiers.everyday.calibration import Binary, Calibration, Line
+from app.har.classifiers.everyday.classifier import EverydayClassifier
+from app.har.classifiers.everyday.forest import Forest
+from app.har.classifiers.everyday.novelty import Novelty
+from app.har.classifiers.everyday.training import Questions
+from app.har.errors import ModelIntegrityError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def save_model(
+    model: EverydayClassifier,
+    folder: Path,
+    extra: Mapping[str, Any] | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write a fitted model into a new folder, whole or not at all; see `elm_gru_am.persistence.save_model`."""
+    model.check_fitted()
+    manifest = {
+        **(extra or {}),
+        "model": model.name,
+        "place_of": model.place_of,
+        **asdict(model.format_),
+        "window_length_s": model.window_length_s,
+        "preparation": asdict(model.preparation),
+        "features": list(model.columns.names),
+        "calibration": asdict(model.calibration_),
+        "novelty_limit": model.novelty_.limit,
+    }
+    forests = {field.name: getattr(model.questions_, field.name) for field in fields(Questions)}
+    arrays: Arrays = {
+        f"{question}_{name}": array
+        for question, forest in forests.items()
+        if forest is not None
+        for name, array in vars(forest).items()
+    }
+    arrays |= {f"novelty_{name}": value for name, value in vars(model.novelty_).items() if name != "limit"}
+    model_folder.write(folder, manifest, arrays, texts or {})
+
+
+def load_model(folder: Path) -> EverydayClassifier:
+    """Read a saved model.
+
+    Raises
+    ------
+    ModelIntegrityError : a file is missing, was changed, or is of another format.
+    """
+    manifest, arrays = model_folder.read(folder)
+    model = EverydayClassifier(manifest["place_of"])
+    values: dict[str, Any] = {field.name: manifest[field.name] for field in fields(WindowFormat)}
+    values |= {name: tuple(values[name]) for name in ("activities", "channels")}
+    model.format_ = WindowFormat(**values)
+    if manifest["features"] != list(model.columns.names):
+        raise ModelIntegrityError(f"{folder} was made from other features than this version computes. Train it again.")
+    model.questions_ = Questions(**{field.name: _forest(arrays, field.name) for field in fields(Questions)})
+    stored = manifest["calibration"]
+    model.calibration_ = Calibration(
+        stored["level"],
+        _binary(stored["stairs"]),
+        Line(**stored["stairs_raw"]),
+        _binary(stored["down"]),
+        _binary(stored["down_without_gravity"]),
+    )
+    names = [field.name for field in fields(Novelty) if field.name != "limit"]
+    model.novelty_ = Novelty(**{name: arrays[f"novelty_{name}"] for name in names}, limit=manifest["novelty_limit"])
+    return model
+
+
+def _forest(arrays: Arrays, question: str) -> Forest | None:
+    names = [field.name for field in fields(Forest)]
+    if f"{question}_{names[0]}" not in arrays:
+        return None
+    return Forest(**{name: np.asarray(arrays[f"{question}_{name}"]) for name in names})
+
+
+def _binary(stored: Mapping[str, Mapping[str, float]]) -> Binary:
+    return Binary(**{name: Line(**line) for name, line in stored.items()})

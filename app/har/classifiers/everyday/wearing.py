@@ -1,0 +1,212 @@
+"""Stretches in which a device was worn in one place, found without labels, and the person's own upright in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.types import FloatArray, IntArray, TimeArray
+from app.har.windows import WindowSet
+
+FEWEST = 5  # walking windows make a reference: 15 s
+MOVED_DEG = 60.0  # gravity turned this far while walking: the device is in another place
+MOVED_WINDOWS = 4  # in so many windows on foot, one after the other
+SAME_DEG = 25.0  # two walks of one person with gravity this close are of one wearing
+ENOUGH = 40  # windows on foot in a recording that needs no other: 2 min
+WALKS_DEG = 25.0  # windows of walking this close to the most central one make the upright
+UNKNOWN_SUBJECT = "unknown"  # of whom nothing is known: each recording may be somebody else's
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is kept of windows, in the order of time within each recording, once their samples are gone."""
+
+    features: FloatArray  # (n, n_features)
+    gravity: FloatArray  # (n, 3) mean direction, unit length; NaN where it is not known
+    movement_rms: FloatArray  # (n,) m/s², unfiltered; infinite without an accelerometer
+    sway_rms: FloatArray  # (n,) m/s², slower than 1.7 Hz
+    rotation_rms: FloatArray  # (n,) rad/s; NaN without a gyroscope
+    drift_deg: FloatArray  # (n,) by which gravity turned; NaN where it is not known
+    place: NDArray[np.str_]  # (n,) where a person says it was worn; empty where nobody said
+    subjects: NDArray[np.str_]
+    recordings: NDArray[np.str_]
+    start_s: TimeArray
+    window_length_s: float
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Track]) -> Track:
+        """Put the windows of successive parts in one."""
+        names = [name for name in vars(parts[0]) if name != "window_length_s"]
+        arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return replace(parts[0], **arrays)
+
+    def take(self, index: NDArray[np.generic]) -> Track:
+        """Return the windows at these positions."""
+        names = [name for name in vars(self) if name != "window_length_s"]
+        arrays: dict[str, Any] = {name: getattr(self, name)[index] for name in names}
+        return replace(self, **arrays)
+
+    @property
+    def runs(self) -> IntArray:
+        """Return for each window the number of its run: windows of a recording that follow without a gap."""
+        new = np.ones(len(self), bool)
+        step = np.diff(self.start_s)
+        new[1:] = (self.recordings[1:] != self.recordings[:-1]) | (step < 0) | (step > 1.1 * self.window_length_s)
+        return np.cumsum(new) - 1
+
+
+def smoothed(values: NDArray[np.floating], runs: IntArray, reach: int) -> NDArray[np.float64]:
+    """Return the mean over each window and up to so many neighbours on either side, in its run."""
+    n = len(values)
+    edges = np.flatnonzero(np.diff(runs, prepend=-1, append=-2))
+    first, last = edges[runs], edges[runs + 1] if n else edges[runs]
+    low = np.maximum(np.arange(n) - reach, first)
+    high = np.minimum(np.arange(n) + reach + 1, last)
+    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
+    count = (high - low).reshape((-1,) + (1,) * (values.ndim - 1))
+    return np.asarray((total[high] - total[low]) / count)
+
+
+def angle_deg(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the angle between unit vectors, (…, 3)."""
+    return np.asarray(np.degrees(np.arccos(np.clip((a * b).sum(axis=-1), -1, 1))))
+
+
+def find_wearings(track: Track, on_foot: Bools) -> IntArray:
+    """Return for each window the number of its wearing.
+
+    A recording is one wearing, until gravity while on foot stays turned: then the device was put elsewhere. Recordings
+    of one known person belong together where a person says that they were worn in one place; where nobody said, as
+    long as gravity while on foot agrees, or is known of none of them.
+    """
+    wearing = np.zeros(len(track), np.int64)
+    whole = np.ones(len(track), bool)
+    count = 0
+    for name in _in_order(track.recordings):
+        rows = np.flatnonzero(track.recordings == name)
+        parts = _placements(track.gravity[rows], on_foot[rows])
+        wearing[rows] = count + parts
+        whole[rows] = not parts.any()
+        count += int(parts.max(initial=0)) + 1
+    return _merged(track, on_foot, wearing, whole)
+
+
+def _placements(gravity: FloatArray, on_foot: Bools) -> IntArray:
+    """Number the placements within a recording."""
+    part = np.zeros(len(gravity), np.int64)
+    walked = np.flatnonzero(on_foot & ~np.isnan(gravity[:, 0]))
+    begin, number = 0, 0
+    for i in range(len(walked) - MOVED_WINDOWS + 1):
+        before, after = walked[begin:i], walked[i : i + MOVED_WINDOWS]
+        if len(before) < MOVED_WINDOWS:
+            continue
+        centre = _mean_direction(gravity[before])
+        if (angle_deg(gravity[after], centre) > MOVED_DEG).all():
+            between = np.arange(before[-1] + 1, after[0] + 1)
+            turn = angle_deg(gravity[between], gravity[between - 1])
+            part[between[np.nan_to_num(turn).argmax()] :] = number = number + 1
+            begin = i
+    return part
+
+
+def _merged(track: Track, on_foot: Bools, wearing: IntArray, whole: Bools) -> IntArray:
+    """Give recordings of one person, in which nothing was moved, one number where they were worn alike."""
+    merged = wearing.copy()
+    keys = np.char.add(np.char.add(track.subjects, "\n"), track.place)
+    for key in _in_order(keys):
+        subject, _, place = key.partition("\n")
+        rows = (keys == key) & whole
+        numbers = np.unique(wearing[rows]).tolist()
+        if subject.rpartition("/")[2] in ("", UNKNOWN_SUBJECT) or len(numbers) < 2:
+            continue
+        feet = np.bincount(wearing[on_foot], minlength=int(wearing.max()) + 1)
+        numbers = [number for number in numbers if feet[number] < ENOUGH]
+        for group in [numbers] if place and numbers else _worn_alike(track, on_foot, wearing, numbers):
+            merged[np.isin(wearing, group)] = group[0]
+    return np.unique(merged, return_inverse=True)[1].astype(np.int64)
+
+
+def _worn_alike(track: Track, on_foot: Bools, wearing: IntArray, numbers: list[int]) -> list[list[int]]:
+    """Group wearings by their gravity while on foot; one without any joins the others where these are one group."""
+    directions = {number: _walk_direction(track, on_foot & (wearing == number)) for number in numbers}
+    uprights = {number: direction for number, direction in directions.items() if direction is not None}
+    groups: list[list[int]] = []
+    for number in uprights:
+        for group in groups:
+            if all(angle_deg(uprights[number], uprights[other]) <= SAME_DEG for other in group):
+                group.append(number)
+                break
+        else:
+            groups.append([number])
+    without = [number for number in numbers if number not in uprights]
+    if len(groups) == 1:
+        groups[0] += without
+    elif without and not groups and np.isnan(track.gravity[np.isin(wearing, without), 0]).all():
+        groups.append(without)
+    return groups
+
+
+def _walk_direction(track: Track, rows: Bools) -> FloatArray | None:
+    gravity = track.gravity[rows]
+    gravity = gravity[~np.isnan(gravity[:, 0])]
+    return upright(gravity) if len(gravity) >= FEWEST else None
+
+
+def upright(gravity: FloatArray) -> FloatArray:
+    """Return the direction of gravity in walking, (3,): the mean of those near the most central one.
+
+    Parameters
+    ----------
+    gravity : (n, 3) unit vectors in windows of walking, at least one.
+    """
+    some = gravity[:: max(1, len(gravity) // 400)]
+    apart = np.degrees(np.arccos(np.clip(some @ some.T, -1, 1)))
+    central = some[np.median(apart, axis=1).argmin()]
+    return _mean_direction(gravity[angle_deg(gravity, central) <= WALKS_DEG])
+
+
+def _mean_direction(vectors: FloatArray) -> FloatArray:
+    mean = vectors.mean(axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
+
+
+def _in_order(names: NDArray[np.str_]) -> list[str]:
+    return list(dict.fromkeys(names.tolist()))
+
+
+def track_of(windows: WindowSet, features: FloatArray, place: str = "") -> Track:
+    """Keep of windows what the questions need: channels are movement, rotation and gravity, three each."""
+    movement, rotation, gravity = (windows.X[:, :, i : i + 3].astype(np.float64) for i in (0, 3, 6))
+    centred = movement - movement.mean(axis=1, keepdims=True)
+    block = max(1, round(0.3 * windows.sampling_rate_hz))
+    whole = windows.X.shape[1] // block * block
+    sway = centred[:, :whole].reshape(len(centred), -1, block, 3).mean(axis=2)
+    turned = rotation - rotation.mean(axis=1, keepdims=True)
+    down = gravity / np.maximum(np.linalg.norm(gravity, axis=2, keepdims=True), 1e-9)
+    mean = down.mean(axis=1)
+    mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
+    movement_rms, sway_rms, rotation_rms = (
+        np.sqrt((x**2).sum(axis=2).mean(axis=1)).astype(np.float32) for x in (centred, sway, turned)
+    )
+    return Track(
+        features,
+        mean.astype(np.float32),
+        np.nan_to_num(movement_rms, nan=np.inf),
+        sway_rms,
+        rotation_rms,
+        angle_deg(down[:, 0], down[:, -1]).astype(np.float32),
+        np.full(len(windows), place, "U16"),
+        windows.subjects,
+        windows.recordings,
+        windows.start_s,
+        windows.window_length_s,
+    )

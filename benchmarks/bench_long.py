@@ -1,9 +1,9 @@
 """A day's recording: 24 h at 100 Hz, six channels, a jittering clock, two holes; imported, recognised and stored.
 
 Each measurement is a process of its own, so that its peak memory is its own. ``import`` is reading, repair, quality
-card and resampling to the model's rate; TensorFlow is not loaded for it. ``import and recognition`` is what an upload
-does, with TensorFlow and the reference model in memory from the start. What polars takes to parse the same file is
-measured before and after. How fast the page of such a day opens is told by ``recording_page``.
+card and resampling to the model's rate. ``import and recognition`` is what an upload does, with the reference model in
+memory from the start. What polars takes to parse the same file is measured before and after. How fast the page of such
+a day opens is told by ``recording_page``.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def upload(path: Path) -> dict[str, Any]:
         "progress reports": events,
         "peak memory (MiB)": recognised,
         "peak memory, stored (MiB)": peak_mib(),
-        "of which TensorFlow and the model (MiB)": loaded - before,
+        "of which the model (MiB)": loaded - before,
     }
 
 

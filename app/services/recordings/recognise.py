@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.har.recordings.upload import Upload
 
-_predicting = threading.Lock()  # two at once would only make each other slower, and Keras does not promise safety
+_predicting = threading.Lock()  # each takes all cores: two at once would only make each other slower
 
 BATCH = 1024  # windows cut and recognised at a time: a day's are never in memory together
 
@@ -80,7 +80,7 @@ def recognise_upload(
     Parameters
     ----------
     upload : in any layout that is known, or in that of the mapping.
-    load : returns the model; called when the file was read, for loading TensorFlow takes seconds.
+    load : returns the model; called when the file was read: a file that can't be is refused sooner.
     model_label : what the model is called.
     on_event : receives progress events.
     mapping : what the columns are, of files in no known layout.

@@ -21,7 +21,7 @@ from app.har.classifiers.elm_gru_am.convolutions import SAMPLE
 from app.har.classifiers.elm_gru_am.description import Description, WindowDescriber
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.familiarity import Familiarity
-from app.har.classifiers.elm_gru_am.features import per_chunk, sensor_columns
+from app.har.classifiers.elm_gru_am.features import one_core_each, per_chunk, sensor_columns
 from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
@@ -302,7 +302,8 @@ class ActivityClassifier(Recogniser):
         training = keras_training.Training(network, epochs + closing, seed, on_event, dropout, config.batch)
 
         def log_probabilities_of_held_out() -> FloatArray:
-            return np.asarray(np.log(self._plain(network)(of_held_out)["activity"] + 1e-7))
+            with one_core_each():
+                return np.asarray(np.log(self._plain(network)(of_held_out)["activity"] + 1e-7))
 
         training.run(
             of_fitted, y[part.fitted], epochs, config.learning_rate, (log_probabilities_of_held_out, y[held_out])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import combinations, pairwise
 from math import ceil
@@ -195,12 +196,18 @@ def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]
     n = len(windows)
     n_chunks = CORES * max(1, ceil(n / (CHUNK * CORES)))
     size = max(ceil(n / n_chunks), FEWEST)
-    with _linear_algebra().limit(limits=1, user_api="blas"):
+    with one_core_each():
         if 0 < n <= size:
             return [function(windows)]
         chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
         with ThreadPoolExecutor(CORES) as pool:
             return list(pool.map(function, chunks))
+
+
+def one_core_each() -> AbstractContextManager[object]:
+    """Let linear algebra use no threads of its own meanwhile."""
+    limited: AbstractContextManager[object] = _linear_algebra().limit(limits=1, user_api="blas")
+    return limited
 
 
 @lru_cache(maxsize=1)

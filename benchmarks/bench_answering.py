@@ -163,6 +163,9 @@ def main(against: Path | None, rounds: int) -> None:
     checkouts = {"this build": ROOT, **({"the other build": against} if against else {})}
     times = measured(checkouts, rounds)
     figures: dict[str, Any] = {"recording (s)": SECONDS, "rounds": rounds}
+    if against:
+        log = ["git", "-C", str(against), "log", "-1", "--format=%h of %cs"]
+        figures["the other build is"] = subprocess.run(log, capture_output=True, text=True, check=True).stdout.strip()
     for what in times["this build"]:
         middle = max if what.endswith("(MiB)") else statistics.median
         row = {name: float(f"{middle(of[what]):.3g}") for name, of in times.items()}

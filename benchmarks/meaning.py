@@ -66,6 +66,10 @@ def _time(results: dict[str, Figures]) -> list[str]:
     training, day, page = results["model"]["subject"], results["long"], results["recording_page"]
     most = results["cost"]["windows"]["32000"]
     slowest = max(figures["median_ms"] for figures in results["web"]["while a training runs"].values())
+    answering = results["answering"]
+    seconds, predict, peak = (
+        answering[name] for name in ("recording (s)", "flask predict (s)", "flask predict, peak (MiB)")
+    )
     return [
         f"- **Training** takes {training[OURS]['fit_seconds']:.0f} s on KU-HAR (DeepConvLSTM: "
         f"{training['deepconvlstm']['fit_seconds']:.0f} s) and {most['fit_seconds']:.0f} s on 32,000 windows "
@@ -73,6 +77,9 @@ def _time(results: dict[str, Figures]) -> list[str]:
         f"- **A day at 100 Hz** is imported in {day['import']['seconds']:.0f} s and recognised in "
         f"{day['import and recognition']['recognition (s)']:.0f} s (`long`); its page draws all of it in "
         f"{page['look at all of it (ms)']:.0f} ms (`recording_page`).",
+        f"- **From a cold start** `flask predict` recognises {seconds} s in {predict['this build']:.1f} s and "
+        f"{peak['this build']:.0f} MiB: {predict['times the other']:.2f} and {peak['times the other']:.2f} times what "
+        f"it took with TensorFlow (`answering`).",
         f"- **Pages while a training runs** answer in {slowest:.0f} ms or less, by the median (`web`).",
     ]
 

@@ -12,7 +12,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, sampling_rate
 from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, estimate_gravity
 from app.har.signals.intervals import gap_free
-from app.har.signals.resampling import mean_magnitude
+from app.har.signals.resampling import mean_magnitude, on_every_core
 from app.har.signals.types import Gravity, Recording, Stream
 
 COVERED = 0.9  # share of an accelerometer's time that what the phone derived from it must cover to be used
@@ -83,11 +83,19 @@ def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[
         return _sum(stream, gravity, -1, gap_s), "the gravity that the phone recorded beside it was subtracted"
     values = np.empty_like(stream.values)
     rate = sampling_rate(stream.time_s)
-    for start, end in gap_free(stream, rate, gap_s):
-        piece = slice(*np.searchsorted(stream.time_s, (start, np.nextafter(end, np.inf))).tolist())
-        time, before, after = stream.time_s[piece], stream.values[piece], values[piece]
-        for read, keep, write in blocks(len(time), int(REACH * rate / GRAVITY_HZ)):
-            after[write] = before[write] - _separated(time[read], before[read].astype(np.float64), rate, time[0])[keep]
+
+    def separate(part: tuple[slice, slice, slice, slice]) -> None:
+        piece, read, keep, write = part
+        time, before = stream.time_s[piece], stream.values[piece]
+        gravity = _separated(time[read], before[read].astype(np.float64), rate, time[0])
+        values[piece][write] = before[write] - gravity[keep]
+
+    pieces = [
+        slice(*np.searchsorted(stream.time_s, (start, np.nextafter(end, np.inf))).tolist())
+        for start, end in gap_free(stream, rate, gap_s)
+    ]
+    margin = int(REACH * rate / GRAVITY_HZ)
+    on_every_core(separate, [(piece, *block) for piece in pieces for block in blocks(piece.stop - piece.start, margin)])
     low_pass = f"a low-pass at {GRAVITY_HZ:g} Hz (Butterworth, order {GRAVITY_ORDER}, forwards and backwards)"
     return replace(stream, values=values), f"separated by {low_pass} and subtracted"
 

@@ -210,7 +210,7 @@ def _resampled(
         present = [stream for stream, runs in zip(streams, stretch.present, strict=True) if runs]
         labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s + np.arange(a, b) / rate)
 
-    _on_every_core(
+    on_every_core(
         fill,
         [
             (row, stretch, a)
@@ -254,7 +254,7 @@ def _stretches(found: Iterable[Piece], rate: float) -> Iterator[_Stretch]:
             yield _Stretch(start, n, present)
 
 
-def _on_every_core(work: Callable[[T], None], items: Sequence[T]) -> None:
+def on_every_core(work: Callable[[T], None], items: Sequence[T]) -> None:
     """Do work that lets go of the interpreter on each item."""
     if len(items) == 1:
         work(items[0])

@@ -26,8 +26,8 @@ from app.har.windows import WindowSet
 T = TypeVar("T")
 Logarithm = Callable[[FloatArray], FloatArray]
 
-# Windows described at once: the most bounds the memory, and fewer are not worth a thread.
-CHUNK, FEWEST = 256, 128
+# Windows described at once: more do not fit in the cache of a core, and fewer are not worth a thread.
+CHUNK, FEWEST = 128, 64
 CORES = os.cpu_count() or 1  # to ask for it takes as long as a dozen of products
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s

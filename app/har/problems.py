@@ -107,6 +107,10 @@ class ProblemKind(str, Enum):
     LABELS_WITHOUT_RECORDING = "labels without recording", "There are labels for files that are not there."
     # Recognition
     TOO_SHORT = "too short", "No sensor ran without a gap for as long as one window of the model."
+    WALKING_NOT_USED = (
+        "walking not used",
+        "The recording of your own walking could not be used as a measure by this model.",
+    )
     UNSEEN_ORIENTATION = (
         "unseen orientation",
         "Gravity comes from a side that it never came from in training: the device is upside down or turned. "

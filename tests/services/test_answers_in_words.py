@@ -58,7 +58,7 @@ def test_no_answer_is_the_main_one_only_where_it_takes_most_of_the_time(
         (
             Wearing("a", 0.0, 600.0, "leg", True, "known walking"),
             "In a trouser pocket (as you said)",
-            "Measured against walking that you recorded before",
+            "Measured against walking of yours",
         ),
         (
             Wearing("a", 0.0, 600.0, "hand or bag", True),
@@ -76,3 +76,8 @@ def test_a_wearing_says_where_the_device_was_and_what_it_was_measured_against(
     assert wearings_in_words([wearing, other], "a", CLOCK) == [
         {"time": "09:00:00 – 09:10:00", "place": place, "reference": reference}
     ]
+
+
+def test_the_recording_that_was_measured_against_is_named_while_it_is_there() -> None:
+    (row,) = wearings_in_words([Wearing("a", 0.0, 600.0, "leg", True, "known walking")], "a", CLOCK, "walk.csv")
+    assert row["reference"] == "Measured against your walking in “walk.csv”"

@@ -23,6 +23,9 @@ from app.tables import User
 from tests.long_recording import DAY_START_UTC_S, a_day, make_old, store, unsure_day
 
 HOURS = 6.0
+PER_WINDOW = (
+    "proba", "start_s", "end_s", "recording_index", "labels", "sensor_attention", "unfamiliar",
+)  # fmt: skip
 JSON = {"Accept": "application/json"}
 TABLES = [f"/{table}.{kind}" for table in ("windows", "bouts", "daily") for kind in ("csv", "json")]
 
@@ -329,3 +332,41 @@ def test_where_a_device_was_worn_is_shown_with_what_it_was_measured_against(
     assert user_client.get(f"{url}/result.json").json["summary"]["wearings"][0]["reference_windows"] == 12
     without = user_client.get(f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}").text
     assert "worn-title" not in without
+
+
+def test_a_person_can_say_that_they_walk_all_through_a_recording(app: Flask, user_client: FlaskClient) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    worn = (Wearing("day.csv", 0.0, 3600.0, "leg", True, "known walking"),)
+    lacking = store(app, user.id, None, unsure_day(wearings=(Wearing("day.csv", 0.0, 3600.0),)))
+    assert "Walk for 30 seconds with the device in the same place" in (
+        user_client.get(f"/predictions/{lacking.recording_id}").text
+    )
+    walk = unsure_day(wearings=worn)
+    walk = replace(walk, **{name: getattr(walk, name)[:20] for name in PER_WINDOW})  # a minute of it
+    recording = store(app, user.id, None, walk).recording
+    url = f"/predictions/{recording.id}"
+    assert "Walk for 30 seconds" not in user_client.get(url).text
+    refused = user_client.post(f"{url}/walking", data={"walking": "1"}, follow_redirects=True).text
+    assert "Say first where the device was worn" in refused
+    recording.place = "leg"
+    db.session.commit()
+    assert "Do you walk all through this recording?" in user_client.get(url).text
+    used = user_client.post(f"{url}/walking", data={"walking": "1"}, follow_redirects=True).text
+    assert "Your other recordings with the device in a trouser pocket are measured against it." in used
+    result = unsure_day(wearings=worn, walking_recording=recording.id)
+    other = f"/predictions/{store(app, user.id, None, result, 'other.csv').recording_id}"
+    assert "Measured against your walking in “day.csv”" in user_client.get(other).text
+    stopped = user_client.post(f"{url}/walking", data={"walking": "0"}, follow_redirects=True).text
+    assert "Do you walk all through this recording?" in stopped
+    user_client.post(f"{url}/delete")
+    assert "Measured against walking of yours" in user_client.get(other).text
+
+
+def test_nobody_says_of_somebody_elses_recording_that_they_walk(
+    app: Flask, user_client: FlaskClient, log_in: Callable[..., FlaskClient]
+) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    recording = store(app, user.id, None, unsure_day()).recording
+    for role in ("user", "admin"):
+        stranger = log_in(f"stranger-{role}", role=role)
+        assert stranger.post(f"/predictions/{recording.id}/walking", data={"walking": "1"}).status_code == 404

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from app.har.classifiers.types import Recognition
+from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.errors import UnusableRecording
 from app.har.evaluation.splits import check_trainable
 from app.har.progress import Event, OnEvent, ignore_event
@@ -179,7 +179,9 @@ class Recogniser(Classifier):
     """A model that can be kept, and that recognises what people upload."""
 
     @abstractmethod
-    def recognise_all(self, batches: Iterable[WindowSet], place: str = "") -> Recognition:
+    def recognise_all(
+        self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
+    ) -> Recognition:
         """Return what is recognised in the windows of whole recordings, in the order of time.
 
         Parameters
@@ -187,4 +189,14 @@ class Recogniser(Classifier):
         batches : some windows at a time.
         place : where a person says that the device was worn: "leg", "trunk", "wrist" or "hand or bag"; default not
             known. A model that knows one place only ignores it.
+        walking : the person's own walking in this placement, as `walking_reference` measured it; default not known.
         """
+
+    def walking_reference(self, batches: Iterable[WindowSet]) -> WalkingReference | None:
+        """Measure a recording in which a person walks all the time; None where a model has no use for that.
+
+        Raises
+        ------
+        UnusableRecording : there is too little walking in it.
+        """
+        return None

@@ -29,6 +29,17 @@ class Wearing:
 
 
 @dataclass(frozen=True)
+class WalkingReference:
+    """What a device shows while its wearer walks: a measure for what they record later in the same placement."""
+
+    usual: FloatArray  # (n_features,) median
+    upright: FloatArray  # (3,) direction of gravity; NaN where it is not known
+    n_windows: int
+    recording: str = ""
+    start_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Recognition:
     """What the model recognised in windows, and what it based this on."""
 

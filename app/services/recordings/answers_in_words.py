@@ -47,13 +47,18 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def wearings_in_words(wearings: Sequence[Wearing], recording: str, clock: WallClock) -> list[dict[str, Any]]:
-    """Return when, and where, a device was worn in a recording, and what its windows were measured against."""
+def wearings_in_words(
+    wearings: Sequence[Wearing], recording: str, clock: WallClock, walking: str | None = None
+) -> list[dict[str, Any]]:
+    """Return when, and where, a device was worn in a recording, and what its windows were measured against.
+
+    ``walking`` is the name of the person's recording of their own walking, where there still is one.
+    """
     return [
         {
             "time": clock.write_span(wearing.start_s, wearing.end_s),
             "place": _place(wearing),
-            "reference": _reference(wearing, clock),
+            "reference": _reference(wearing, clock, walking),
         }
         for wearing in wearings
         if wearing.recording == recording
@@ -67,12 +72,12 @@ def _place(wearing: Wearing) -> str:
     return f"{capitalise(place_in_words(wearing.place, wearing.place_known))} ({source})"
 
 
-def _reference(wearing: Wearing, clock: WallClock) -> str:
+def _reference(wearing: Wearing, clock: WallClock, walking: str | None) -> str:
     if wearing.place and wearing.place not in PLACES:  # nobody carries it, so nobody walks
         return "–"
     if not wearing.reference:
         return "No walking was found, so sitting, standing and lying are answered “Still”."
     if wearing.reference == "known walking":
-        return "Measured against walking that you recorded before"
+        return f"Measured against your walking in “{walking}”" if walking else "Measured against walking of yours"
     when = "" if wearing.reference_start_s is None else f" at {clock.write(wearing.reference_start_s)}"
     return f"Measured against your walking{when}"

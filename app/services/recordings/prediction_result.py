@@ -76,6 +76,7 @@ class PredictionResult:
     origin_utc_s: tuple[float | None, ...] = ()  # one per recording: Unix time at 0 s of its clock, where known
     limit: float = DEFAULT_LIMIT
     wearings: tuple[Wearing, ...] = ()
+    walking_recording: int | None = None  # id of the recording of the person's own walking it was measured against
     place: str = ""  # where a person says that the device was worn, one of `places.PLACES`; empty: not said
 
     def __len__(self) -> int:
@@ -324,6 +325,7 @@ class PredictionResult:
             ],
             "unfamiliar": int(self.unfamiliar.sum()),
             "place": self.place,
+            "walking_recording": self.walking_recording,
             "wearings": [asdict(wearing) for wearing in self.wearings],
             "problems": [asdict(problem) for problem in self.problems],
         }

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.har.classifiers.types import Recognition
-from app.har.errors import UnusableRecording
+from app.har.classifiers.types import Recognition, WalkingReference
+from app.har.errors import HarError, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
@@ -35,6 +35,16 @@ BATCH = 1024  # windows cut and recognised at a time: a day's are never in memor
 
 
 @dataclass(frozen=True)
+class KnownWalking:
+    """A recording in which a person walks all the time, as a measure for others with the device in the same place."""
+
+    recording_id: int  # of `StoredRecording`
+    path: Path
+    name: str
+    mapping: ColumnMapping | None = None
+
+
+@dataclass(frozen=True)
 class Recognised:
     """What a model recognised in a file, the signal that it saw, and the quality of the recordings."""
 
@@ -52,6 +62,7 @@ def recognise(
     mapping: ColumnMapping | None = None,
     limit: float = DEFAULT_LIMIT,
     place: str = "",
+    walking: KnownWalking | None = None,
 ) -> Recognised:
     """Read a file and recognise the activities in it; see `recognise_upload`.
 
@@ -63,7 +74,7 @@ def recognise(
     from app.har.recordings.upload import open_upload
 
     with open_upload(path, name, on_event) as upload:
-        return recognise_upload(upload, load, model_label, on_event, mapping, limit, place)
+        return recognise_upload(upload, load, model_label, on_event, mapping, limit, place, walking)
 
 
 def recognise_upload(
@@ -74,6 +85,7 @@ def recognise_upload(
     mapping: ColumnMapping | None = None,
     limit: float = DEFAULT_LIMIT,
     place: str = "",
+    walking: KnownWalking | None = None,
 ) -> Recognised:
     """Recognise the activities in an open upload.
 
@@ -86,6 +98,7 @@ def recognise_upload(
     mapping : what the columns are, of files in no known layout.
     limit : how probable an answer must be, see `PredictionResult`.
     place : where the person says that the device was worn, one of `places.PLACES`.
+    walking : the person's own walking in this place; default not known.
 
     Raises
     ------
@@ -109,11 +122,37 @@ def recognise_upload(
         if reasons := quality.blocking_reasons:
             raise UnusableRecording(f"{error} No model could use it: {'; '.join(reasons)}.") from error
         raise
-    windows, recognition = _recognise_windows(signals, classifier, on_event, place)
-    result = _assemble(windows, recognition, signals, classifier, model_label)
+    reference, not_used = _reference(walking, classifier) if walking else (None, ())
+    windows, recognition = _recognise_windows(signals, classifier, on_event, place, reference)
+    result = replace(
+        _assemble(windows, recognition, signals, classifier, model_label),
+        limit=limit,
+        place=place,
+        walking_recording=walking.recording_id if walking else None,
+    )
     origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
-    result = replace(result, problems=problems + result.problems, origin_utc_s=origins, limit=limit, place=place)
+    result = replace(result, problems=(*problems, *not_used, *result.problems), origin_utc_s=origins)
     return Recognised(result, signals, quality)
+
+
+def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingReference | None, tuple[Problem, ...]]:
+    """Let a model measure a person's own walking; where it can't, say why."""
+    from app.har.recordings.upload import open_upload
+    from app.har.signals.filters import prepare
+    from app.har.windows import iter_window_batches
+
+    gap_s = classifier.preparation.gap_s
+    try:
+        with open_upload(walking.path, walking.name) as upload:
+            recordings = read_recordings(upload, walking.mapping)
+            recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
+        signals, _ = resample(recordings, classifier, walking.name)
+        batches = iter_window_batches(prepare(signals, classifier.preparation), classifier.window_length_s, BATCH)
+        with _predicting:
+            return classifier.walking_reference(windows for windows, _ in batches), ()
+    except HarError as error:
+        problem = Problem(walking.name, ProblemKind.WALKING_NOT_USED, str(error), "recognised without it")
+        return None, (problem,)
 
 
 def examine(path: Path, name: str) -> Quality:
@@ -175,7 +214,7 @@ def _require_a_window(signals: SignalSet, classifier: Recogniser, name: str) -> 
 
 
 def _recognise_windows(
-    signals: SignalSet, classifier: Recogniser, on_event: OnEvent, place: str
+    signals: SignalSet, classifier: Recogniser, on_event: OnEvent, place: str, walking: WalkingReference | None
 ) -> tuple[WindowSet, Recognition]:
     """Hand a model some thousand windows at a time; return all of them without their samples, and its answer."""
     from app.har.windows import iter_window_batches
@@ -190,7 +229,7 @@ def _recognise_windows(
             on_event({"stage": Stage.RECOGNISING, "fraction": fraction})
 
     with _predicting:
-        recognition = classifier.recognise_all(batches(), place)
+        recognition = classifier.recognise_all(batches(), place, walking)
     return WindowSet.joined(seen), recognition
 
 

@@ -23,8 +23,9 @@ from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
 from app.services.errors import NotFound
 from app.services.models import model_versions
+from app.services.recordings import known_walking
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.recognise import recognise
+from app.services.recordings.recognise import KnownWalking, recognise
 from app.services.recordings.result_files import load_quality, load_result, save_result
 from app.services.transaction import transaction
 from app.tables import ModelVersion, Prediction, StoredRecording
@@ -97,26 +98,38 @@ def repredict(
 ) -> Prediction:
     """Let a model, the default one unless another is named, recognise a stored recording.
 
-    Once per model is enough, as long as the person does not say another ``place`` at which the device was worn. Where
-    only the limit of its answers has changed since, it is the stored probabilities that are answered anew.
+    Once per model is enough, as long as the person does not say another ``place`` at which the device was worn, or
+    another walking of theirs. Where only the limit of its answers has changed since, it is the stored probabilities
+    that are answered anew.
     """
     recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
     limit = model_versions.limit_of(version)
     place = recording.place or "" if place is None else place
+    walking = walking_of(user_id, place, recording)
+    asked = (place, walking.recording_id if walking else None)
     done = next((p for p in recording.predictions if p.model_version_id == version.id), None)
-    if done is not None and done.summary.get("place", "") == place:
+    if done is not None and (done.summary.get("place", ""), done.summary.get("walking_recording")) == asked:
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
     load, mapping = partial(model_versions.load, version), _mapping_of(recording)
     file = uploaded_file(recording)
-    recognised = recognise(file, recording.filename, load, version.label, mapping=mapping, limit=limit, place=place)
+    recognised = recognise(
+        file, recording.filename, load, version.label, mapping=mapping, limit=limit, place=place, walking=walking
+    )
     recording.place = place or None
     if done is not None:
         _store_again(done, recognised.result)
         return done
     with new_prediction(recording, recognised.result, version) as prediction:
         return prediction
+
+
+def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> KnownWalking | None:
+    """Return a person's own walking with the device in a place, to measure another recording against, ``of``."""
+    if (own := known_walking.find(user_id, place, of)) is None:
+        return None
+    return KnownWalking(own.id, uploaded_file(own), own.filename, _mapping_of(own))
 
 
 def _store_again(prediction: Prediction, result: PredictionResult) -> None:

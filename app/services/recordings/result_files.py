@@ -16,6 +16,9 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
 
 QUALITY = "quality.json"
+FORMER: dict[str, Any] = {  # what earlier builds did not store
+    "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
+}  # fmt: skip
 
 
 def save_result(path: Path, result: PredictionResult) -> None:
@@ -31,6 +34,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "limit": result.limit,
         "wearings": [asdict(wearing) for wearing in result.wearings],
         "place": result.place,
+        "walking_recording": result.walking_recording,
     }
     np.savez_compressed(
         path,
@@ -49,7 +53,14 @@ def load_result(path: Path) -> PredictionResult:
     """Read what `save_result` wrote, in this build or an earlier one."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    former = {"sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": ""}
+    former = {
+        "sensors": [],
+        "origin_utc_s": [],
+        "limit": DEFAULT_LIMIT,
+        "wearings": [],
+        "place": "",
+        "walking_recording": None,
+    }
     names = former | json.loads(arrays.pop("names").tobytes())
     n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
     arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
@@ -63,6 +74,7 @@ def load_result(path: Path) -> PredictionResult:
         problems=tuple(map(Problem.from_dict, names["problems"])),
         limit=names["limit"],
         place=names["place"],
+        walking_recording=names["walking_recording"],
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),
         recording_index=arrays.pop("recording"),
         labels=arrays.pop("truth"),

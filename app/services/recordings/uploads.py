@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -96,20 +96,34 @@ def _read_unasked(path: Path, waiting: PendingUpload, version: ModelVersion, on_
     from app.har.recordings.mappings.mapping import unknown_tables
     from app.har.recordings.upload import open_upload
 
-    load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
-    place, saved = waiting.place or "", None
+    recognise, saved = _recogniser(waiting, version, on_event), None
     with open_upload(path, waiting.filename, on_event) as upload:
         with suppress(UnknownTable):
-            return _Reading(recognise_upload(upload, load, version.label, on_event, limit=limit, place=place))
+            return _Reading(recognise(upload))
         try:
             layout = identify_layout(unknown_tables(upload.tables))
             saved = mappings.saved_for(waiting.user_id, layout.fingerprint)
             if saved is None or not layout.headed:
                 return _Reading(saved=saved)
-            mapping = mappings.mapping_of(saved)
-            return _Reading(recognise_upload(upload, load, version.label, on_event, mapping, limit, place), saved)
+            return _Reading(recognise(upload, mapping=mappings.mapping_of(saved)), saved)
         except HarError as error:
             return _Reading(None, saved, str(error))
+
+
+def _recogniser(
+    waiting: PendingUpload, version: ModelVersion, on_event: OnEvent = ignore_event
+) -> Callable[..., Recognised]:
+    """Return `recognise_upload` with a model and with what the owner of an upload said of it."""
+    place = waiting.place or ""
+    return partial(
+        recognise_upload,
+        load=partial(model_versions.load, version),
+        model_label=version.label,
+        on_event=on_event,
+        limit=model_versions.limit_of(version),
+        place=place,
+        walking=recordings.walking_of(waiting.user_id, place),
+    )
 
 
 def confirm(
@@ -136,9 +150,7 @@ def confirm(
             fingerprint = _fingerprint(upload) if name else ""
             if name:
                 mappings.check_free(waiting.user_id, name, fingerprint)
-            load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
-            place = waiting.place or ""
-            recognised = recognise_upload(upload, load, version.label, mapping=mapping, limit=limit, place=place)
+            recognised = _recogniser(waiting, version)(upload, mapping=mapping)
         _save_files(folder, recognised)
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None

@@ -23,12 +23,12 @@ from app.har.errors import HarError
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import Stage
 from app.har.types import IntArray
-from app.services.errors import NotFound, ServiceError
+from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import capitalise, percent
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.paging import Page, page_of
-from app.services.recordings import example, figures, recordings, upload_progress, uploads
+from app.services.recordings import example, figures, known_walking, recordings, upload_progress, uploads
 from app.services.recordings.activity_times import (
     DAILY_COLUMNS,
     agreement,
@@ -59,6 +59,7 @@ FOLLOW_LENGTH = 32
 FILE_NAMES = {"windows": "activities"}
 NOTICED = (ProblemKind.MISSING_SENSOR, ProblemKind.SENSOR_GAP)
 PERIODS: tuple[Period, ...] = ("day", "hour")
+LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
 
@@ -160,7 +161,10 @@ def show(recording_id: int) -> ResponseReturnValue:
         missing_colour=MISSING,
         **_in_time(result, recording_index),
         rerun_form=_rerun_form(recording, prediction.model_version_id),
-        said_place=PLACES.get(result.place),
+        said_place=PLACES.get(recording.place or ""),
+        walking=known_walking.is_walking(recording),
+        longest_walk_min=LONGEST_WALK_MIN,
+        unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
         notices=_notices(result.problems),
         quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
@@ -223,7 +227,12 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     return {
         "clock": clock,
         "bouts": _bout_page(result, recording_index, clock),
-        "worn": wearings_in_words(result.wearings, result.recording_ids[recording_index], clock),
+        "worn": wearings_in_words(
+            result.wearings,
+            result.recording_ids[recording_index],
+            clock,
+            known_walking.name_of(current_user.id, result.walking_recording),
+        ),
         "periods": {"day": days, "hour": hours} if days else None,
         "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in days)],
         "has_gaps": any(day["missing"] for day in days),
@@ -361,6 +370,21 @@ def rerun(recording_id: int) -> ResponseReturnValue:
         flash(str(error), "danger")
         return redirect(url_for(".show", recording_id=recording_id))
     return redirect(url_for(".show", recording_id=recording_id, prediction=prediction.id))
+
+
+@bp.post("/<int:recording_id>/walking")
+@access("user")
+def mark_walking(recording_id: int) -> ResponseReturnValue:
+    """Use a recording as the person's own walking, or stop using it."""
+    walking = request.form.get("walking") == "1"
+    try:
+        known_walking.mark(recordings.get(current_user.id, recording_id), walking)
+    except Invalid as error:
+        flash(str(error), "danger")
+    else:
+        used = "New recordings are measured against it, earlier ones when they are recognised again."
+        flash(used if walking else "This recording is no longer used as your walking.", "success")
+    return redirect(url_for(".show", recording_id=recording_id))
 
 
 @bp.post("/<int:recording_id>/delete")

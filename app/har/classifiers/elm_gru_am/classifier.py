@@ -26,7 +26,7 @@ from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
-from app.har.classifiers.types import Recognition
+from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.evaluation.splits import split_inner
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray, IntArray
@@ -118,8 +118,10 @@ class ActivityClassifier(Recogniser):
         self._check_answer(recognition.probabilities)
         return recognition
 
-    def recognise_all(self, batches: Iterable[WindowSet], place: str = "") -> Recognition:
-        """Return the same of several batches; where the device was worn makes no difference."""
+    def recognise_all(
+        self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
+    ) -> Recognition:
+        """Return the same of several batches; where the device was worn and how its wearer walks make no difference."""
         return Recognition.joined([self.recognise(windows) for windows in batches])
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:

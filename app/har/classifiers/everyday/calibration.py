@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.har.classifiers.everyday.evidence import Evidence, Odds, gather
-from app.har.classifiers.everyday.reference import WalkingReference, walking_reference
+from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import LEVELS, Columns, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, UNKNOWN_SUBJECT, Bools, Track
+from app.har.classifiers.types import WalkingReference
 from app.har.types import IntArray
 from app.har.vocabulary import STAIRS_DOWN, STAIRS_UP, WALKING
 

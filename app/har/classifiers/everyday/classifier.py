@@ -15,10 +15,10 @@ from app.har.classifiers.everyday.calibration import Calibration, fit_calibratio
 from app.har.classifiers.everyday.evidence import Evidence, gather
 from app.har.classifiers.everyday.features import describe, feature_names
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty, with_limit
-from app.har.classifiers.everyday.reference import WalkingReference, walking_reference
+from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import PLACES, Columns, Questions, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
-from app.har.classifiers.types import Recognition, Wearing
+from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray

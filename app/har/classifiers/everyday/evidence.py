@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.classifiers.everyday.forest import Forest
-from app.har.classifiers.everyday.reference import WalkingReference, median
+from app.har.classifiers.everyday.reference import median
 from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions
 from app.har.classifiers.everyday.wearing import FEWEST, Bools, Track, angle_deg, find_wearings, smoothed, upright
+from app.har.classifiers.types import WalkingReference
 from app.har.types import FloatArray, IntArray
 from app.har.vocabulary import ON_FOOT
 

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from app.har.classifiers.everyday.wearing import Track, upright
+from app.har.classifiers.types import WalkingReference
 from app.har.types import FloatArray
-
-
-@dataclass(frozen=True)
-class WalkingReference:
-    """What a device shows while its wearer walks."""
-
-    usual: FloatArray  # (n_features,) median
-    upright: FloatArray  # (3,) direction of gravity; NaN where it is not known
-    n_windows: int
-    recording: str = ""
-    start_s: float | None = None
 
 
 def walking_reference(track: Track) -> WalkingReference:

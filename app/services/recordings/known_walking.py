@@ -1,0 +1,46 @@
+"""A person's own walking, as a measure for what they record with the device in the same place.
+
+Whoever walks all through a recording can say so of it; nothing else is stored, and it goes with the recording.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.services.errors import Invalid
+from app.services.transaction import transaction
+from app.tables import StoredRecording
+
+WALKING = "walking"  # in the facts of a recording
+
+
+def is_walking(recording: StoredRecording) -> bool:
+    """Say whether the person walks all through a recording, as they said."""
+    return bool(recording.facts.get(WALKING))
+
+
+def mark(recording: StoredRecording, walking: bool) -> None:
+    """Keep that a person walks all through a recording, or no longer.
+
+    Raises
+    ------
+    Invalid : the person has not said where the device was worn.
+    """
+    if walking and not recording.place:
+        raise Invalid("Say first where the device was worn: your walking is a measure for this place only.")
+    with transaction():
+        recording.facts = recording.facts | {WALKING: walking}
+
+
+def find(user_id: int, place: str, of: StoredRecording | None = None) -> StoredRecording | None:
+    """Return the newest recording of a person's walking with the device in a place; never ``of``, which is measured."""
+    if not place:
+        return None
+    query = select(StoredRecording).filter_by(user_id=user_id, place=place).order_by(StoredRecording.id.desc())
+    return next((own for own in db.session.scalars(query) if is_walking(own) and own is not of), None)
+
+
+def name_of(user_id: int, recording_id: int | None) -> str | None:
+    """Return what a recording of a user is called; None where there is none any more."""
+    return db.session.scalar(select(StoredRecording.filename).filter_by(user_id=user_id, id=recording_id))

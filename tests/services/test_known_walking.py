@@ -1,0 +1,117 @@
+"""A person's own walking: said of a recording, found for others of the same placement, of nobody else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flask import Flask
+
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.types import Recognition, WalkingReference
+from app.har.errors import UnusableRecording
+from app.har.windows import WindowSet
+from app.services.errors import Invalid
+from app.services.recordings import known_walking, recordings, uploads
+from app.tables import ModelVersion, Prediction, StoredRecording, User
+from tests.long_recording import a_day, store
+from tests.services.conftest import a_user
+from tests.trained import recording_csv
+
+Given = list[tuple[str, int | None]]
+
+
+def stored(app: Flask, user: User, place: str | None) -> StoredRecording:
+    recording = store(app, user.id, None, replace(a_day(2.0, rate_hz=1.0)[1])).recording
+    recording.place = place
+    return recording
+
+
+def test_the_newest_walking_with_the_device_in_the_same_place_is_found_and_no_other(app: Flask, user: User) -> None:
+    first, second, in_hand, other = (stored(app, user, place) for place in ("leg", "leg", "hand or bag", "leg"))
+    foreign = stored(app, a_user("sam"), "leg")
+    for recording in (first, second, in_hand, foreign):
+        known_walking.mark(recording, walking=True)
+    assert known_walking.find(user.id, "leg") is second
+    assert known_walking.find(user.id, "leg", of=second) is first
+    assert known_walking.find(user.id, "hand or bag") is in_hand
+    assert known_walking.find(user.id, "wrist") is known_walking.find(user.id, "") is None
+    source = recordings.walking_of(user.id, "leg", other)
+    assert source is not None
+    assert (source.recording_id, source.path) == (second.id, recordings.uploaded_file(second))
+    known_walking.mark(second, walking=False)
+    assert known_walking.find(user.id, "leg") is first
+    recordings.delete(user.id, first.id)
+    assert known_walking.find(user.id, "leg") is recordings.walking_of(user.id, "leg") is None
+
+
+def test_walking_is_a_measure_for_one_place_so_that_must_be_known(app: Flask, user: User) -> None:
+    recording = stored(app, user, None)
+    with pytest.raises(Invalid, match="where the device was worn"):
+        known_walking.mark(recording, walking=True)
+    assert not known_walking.is_walking(recording)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    """Return what a model is given beside the windows: the place, and the windows of known walking; 10 s are enough."""
+    given: Given = []
+    recognise_all = ActivityClassifier.recognise_all
+
+    def measure(self: ActivityClassifier, batches: Iterable[WindowSet]) -> WalkingReference:
+        if (n := sum(map(len, batches))) < 3:
+            raise UnusableRecording(f"Only {3 * n} s of walking.")
+        return WalkingReference(np.zeros(1, np.float32), np.zeros(3, np.float32), n)
+
+    def recognise(
+        self: ActivityClassifier,
+        batches: Iterable[WindowSet],
+        place: str = "",
+        walking: WalkingReference | None = None,
+    ) -> Recognition:
+        given.append((place, walking.n_windows if walking else None))
+        return recognise_all(self, batches, place, walking)
+
+    monkeypatch.setattr(ActivityClassifier, "walking_reference", measure)
+    monkeypatch.setattr(ActivityClassifier, "recognise_all", recognise)
+    return given
+
+
+def upload(user: User, seconds: float = 12.0, place: str | None = "leg") -> Prediction:
+    prediction = uploads.receive(user.id, f"{seconds:g} s.csv", io.BytesIO(recording_csv(seconds)), place=place)
+    assert isinstance(prediction, Prediction)
+    return prediction
+
+
+def test_what_is_recorded_in_the_same_place_is_measured_against_known_walking(
+    user: User, model: ModelVersion, given: Given
+) -> None:
+    before, walk = upload(user), upload(user, 15.0)
+    known_walking.mark(walk.recording, walking=True)
+    after, elsewhere = upload(user), upload(user, place="wrist")
+    assert given == [("leg", None), ("leg", None), ("leg", 5), ("wrist", None)]
+    found = [recordings.result_of(each).walking_recording for each in (before, walk, after, elsewhere)]
+    assert found == [None, None, walk.recording_id, None]
+    again = recordings.repredict(user.id, before.recording_id)
+    assert again is before
+    assert recordings.result_of(again).walking_recording == walk.recording_id
+    for same in (walk, before):  # nothing new is known: not of itself, and not of what has been measured so
+        recordings.repredict(user.id, same.recording_id)
+    assert given[4:] == [("leg", 5)]
+    known_walking.mark(walk.recording, walking=False)
+    recordings.repredict(user.id, before.recording_id)
+    assert given[5:] == [("leg", None)]
+
+
+def test_walking_that_a_model_cannot_use_is_listed_and_the_recording_recognised_without(
+    user: User, model: ModelVersion, given: Given
+) -> None:
+    walk = upload(user, 6.0)
+    known_walking.mark(walk.recording, walking=True)
+    result = recordings.result_of(upload(user))
+    assert given[-1] == ("leg", None)
+    (problem,) = (problem for problem in result.problems if problem.kind == "walking not used")
+    assert (problem.source, problem.detail) == ("6 s.csv", "Only 6 s of walking.")

@@ -54,7 +54,7 @@ def serve(recording: Path) -> None:
     app, client = bench_upload.site()
     response = client.post("/predictions/", **bench_upload.multipart(recording))
     assert response.status_code == 302, response.text
-    print(json.dumps(resident_mib()), flush=True)
+    print(json.dumps([resident_mib()]), flush=True)
     with app.app_context():
         versions = of_any_build("app.services.models.model_versions", "app.services.model_versions")
         model = versions.load(versions.get(MODEL))
@@ -64,7 +64,7 @@ def serve(recording: Path) -> None:
             n = int(line)
             if not n:
                 versions._loaded.clear()
-                print(json.dumps(median_s(lambda: versions.load(versions.get(MODEL)), 1)), flush=True)
+                print(json.dumps(medians_ms(lambda: versions.load(versions.get(MODEL)), 1)), flush=True)
                 continue
             X = rng.normal(0, 1, (n, model.n_timesteps, len(model.channels))).astype(np.float32)
             names = np.array(["walk"] * n)
@@ -72,7 +72,7 @@ def serve(recording: Path) -> None:
                 X, np.zeros(n, np.int64), model.activities, names, names, np.arange(n, dtype=np.float64),
                 model.channels, model.sampling_rate_hz, model.gravity,
             )  # fmt: skip
-            print(json.dumps(median_s(lambda windows=windows: model.recognise(windows), REPEATS[n])), flush=True)
+            print(json.dumps(medians_ms(lambda windows=windows: model.recognise(windows), REPEATS[n])), flush=True)
 
 
 def of_any_build(*names: str) -> Any:
@@ -85,13 +85,14 @@ def of_any_build(*names: str) -> Any:
     return import_module(names[-1])
 
 
-def median_s(function: Any, repeats: int) -> float:
+def medians_ms(function: Any, repeats: int) -> list[float]:
+    """Return how long it takes, and how long the cores work for it, which the load of the machine changes less."""
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        before = time.perf_counter(), time.process_time()
         function()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+        times.append((time.perf_counter() - before[0], time.process_time() - before[1]))
+    return [1000 * statistics.median(values) for values in zip(*times, strict=True)]
 
 
 def resident_mib() -> float:
@@ -115,14 +116,15 @@ class Server:
             text=True,
         )
 
-    def figure(self, asked: int | None = None) -> float:
-        """Return the next figure, of what is asked for."""
+    def figures(self, asked: int | None = None) -> list[float]:
+        """Return the next figures, of what is asked for."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         if asked is not None:
             self.process.stdin.write(f"{asked}\n")
             self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        found: list[float] = json.loads(self.process.stdout.readline())
+        return found
 
 
 def measured(checkouts: dict[str, Path], rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -145,14 +147,14 @@ def measured(checkouts: dict[str, Path], rounds: int) -> dict[str, dict[str, lis
                 keep(name, **predict(checkout, folder / name, recording))
         servers = {name: Server(checkout, folder / f"{name} served", recording) for name, checkout in checkouts.items()}
         for name, server in servers.items():
-            keep(name, **{"server after its first recognition (MiB)": server.figure()})
+            keep(name, **{"server after its first recognition (MiB)": server.figures()[0]})
         for repeat in range(rounds + 1):
             for n in (0, *WINDOWS):
                 for name, server in servers.items():
-                    seconds = server.figure(n)
+                    taken, worked = server.figures(n)
                     if repeat:  # the first is to warm up
-                        what = f"{n:,} window{'s' * (n > 1)} (ms)" if n else "load the model (ms)"
-                        keep(name, **{what: 1000 * seconds})
+                        what = f"{n:,} window{'s' * (n > 1)}" if n else "load the model"
+                        keep(name, **{f"{what} (ms)": taken, f"{what}, work of the cores (ms)": worked})
         for server in servers.values():
             server.process.communicate()
     return times

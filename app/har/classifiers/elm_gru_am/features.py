@@ -155,8 +155,10 @@ def _powers(
     window, band_average, bands = _bands(signals.shape[2], sampling_rate_hz, n_bands)
     parts = fft.rfft(signals * window, axis=2).view(np.float32)  # real, imaginary, real, …
     np.square(parts, out=parts)
-    # One product gives the mean power of every band and, last, of all: reductions over short axes are slow in numpy.
-    log_power = log(parts @ band_average + FLOOR**2)  # (n, n_signals, n_bands + 1)
+    # One product gives the mean power of every band and, last, of all: numpy is slow at reductions over short axes, and
+    # at products of three dimensions.
+    power = parts.reshape(-1, parts.shape[2]) @ band_average + FLOOR**2
+    log_power = log(power).reshape(*signals.shape[:2], -1)  # (n, n_signals, n_bands + 1)
     of_bands = log_power[:, :, :-1].transpose(0, 2, 1)  # (n, n_bands, n_signals)
     if not relative:
         return of_bands.reshape(len(signals), -1), tuple(f"log power {band}" for band in bands)
@@ -233,9 +235,10 @@ def frame_features(
     n, n_timesteps, n_channels = windows.X.shape
     length = min(n_timesteps, max(4, round(frame_length_s * windows.sampling_rate_hz)))
     step = max(1, round(frame_step_s * windows.sampling_rate_hz))
-    frames = sliding_window_view(windows.X, length, axis=1)[:, ::step]  # (n, frames, n_channels, length)
+    signals = np.ascontiguousarray(windows.X.transpose(0, 2, 1))
+    frames = sliding_window_view(signals, length, axis=2)[:, :, ::step]  # (n, n_channels, frames, length)
     values, names = describe(
-        frames.transpose(0, 1, 3, 2).reshape(-1, length, n_channels),
+        frames.transpose(0, 2, 1, 3).reshape(-1, n_channels, length).transpose(0, 2, 1),
         windows.channels,
         windows.sampling_rate_hz,
         n_bands,

@@ -38,7 +38,8 @@ COLUMNS = {  # of the tables of a result: meaning
     "`Uncertain` where there is none, `Unfamiliar` where the movement is unlike anything that the model knows. "
     "`missing` in days and hours: not recorded, or too short for a window.",
     "confidence": "Probability of the answer, in bouts its mean; empty where there is no answer.",
-    "deepest_activity": "The likeliest activity, however probable; of a bout, by its mean probability.",
+    "deepest_activity": "The likeliest activity, however probable; of a bout, by its mean probability. Empty where "
+    "several are equally likely.",
     "deepest_confidence": "Its probability, in bouts the mean.",
     "second_activity": "The second likeliest activity.",
     "second_confidence": "Its probability.",

@@ -72,6 +72,6 @@ def predict(file: Path, model: str | None, mapping: Path | None, place: str | No
 
 def _guess(bout: dict[str, Any]) -> str:
     """Write the likeliest activity of a bout whose answer is less deep."""
-    if bout["activity"] == bout["deepest_activity"]:
+    if bout["deepest_activity"] in (None, bout["activity"]):
         return ""
     return f"  deepest guess: {bout['deepest_activity']} {percent(bout['deepest_confidence'])}"

@@ -10,7 +10,9 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
+from app.services.recordings import recordings
 from app.tables import StoredRecording
+from tests.long_recording import unsure_day
 from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 
@@ -61,6 +63,17 @@ def test_predict_is_readable_and_says_what_was_wrong_with_the_file(app: Flask, f
 def test_predict_takes_another_model_by_name(app: Flask, file: Path, model: str) -> None:
     document = json.loads(app.test_cli_runner().invoke(args=["predict", str(file), "--model", model, "--json"]).stdout)
     assert document["summary"]["model"] == "clinic/1"
+
+
+def test_predict_prints_answers_with_their_deepest_guess_where_there_is_one(
+    app: Flask, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "predict_file", lambda *_, **__: unsure_day())
+    lines = app.test_cli_runner().invoke(args=["predict", str(file)]).stdout.splitlines()
+    bouts = [line.split("s  ", 1)[1].split() for line in lines if " s – " in line]
+    assert ["Still", "94.0", "%", "deepest", "guess:", "Sit", "34.0", "%"] in bouts
+    assert ["Uncertain", "–"] in bouts  # all activities are as likely
+    assert "Answers of at least 80 %: 0 windows are one activity, 1200 a group of several, 600 have no answer." in lines
 
 
 @pytest.mark.usefixtures("_models")

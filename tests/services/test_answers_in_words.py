@@ -8,7 +8,7 @@ import pytest
 
 from app.har.classifiers.types import Wearing
 from app.har.vocabulary import AnswerTree
-from app.services.recordings.answers_in_words import left_open, main_answers, wearings_in_words
+from app.services.recordings.answers_in_words import left_open, main_answers, mostly_on_foot, wearings_in_words
 from app.services.recordings.wall_clock import WallClock
 
 MORNING_UTC_S = 1_747_040_400.0  # 12 May 2025, 09:00 UTC
@@ -81,3 +81,16 @@ def test_a_wearing_says_where_the_device_was_and_what_it_was_measured_against(
 def test_the_recording_that_was_measured_against_is_named_while_it_is_there() -> None:
     (row,) = wearings_in_words([Wearing("a", 0.0, 600.0, "leg", True, "known walking")], "a", CLOCK, "walk.csv")
     assert row["reference"] == "Measured against your walking in “walk.csv”"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "walks"),
+    [
+        ({"On foot": 2.0, "Still": 1.0}, True),
+        ({"Stair-up": 1.0, "Walk": 1.0, "Uncertain": 1.0}, True),
+        ({"Still": 1.0, "Walk": 1.0}, False),
+        ({"Uncertain": 3.0}, False),
+    ],
+)
+def test_who_is_mostly_on_foot(minutes: dict[str, float], walks: bool) -> None:
+    assert mostly_on_foot(minutes) is walks

@@ -213,3 +213,20 @@ def test_unsure_windows_of_a_labs_own_exercises_stay_uncertain_and_keep_their_gu
     first, second = a_result(proba, activities=exercises, limit=0.8).windows()
     assert (first["activity"], first["deepest_activity"]) == ("Uncertain", "exercise 3")
     assert (second["activity"], second["confidence"]) == ("exercise 3", pytest.approx(0.85))
+
+
+def test_of_equally_likely_activities_none_is_the_deepest_guess() -> None:
+    proba = np.array([[1 / 3, 1 / 3, 1 / 3, 0, 0, 0]] * 2 + [[0.5, 0.3, 0.2, 0, 0, 0]], np.float32)
+    result = a_result(proba, activities=KU_HAR, limit=0.8, labels=np.array([0, 0, 0]), label_activities=("SITTING",))
+    rows = result.windows()
+    assert [row["activity"] for row in rows] == ["Still"] * 3
+    assert [row["deepest_activity"] for row in rows] == [None, None, "Stand"]
+    assert [row["deepest_confidence"] for row in rows] == [None, None, 0.5]
+    (bout,) = result.bouts()
+    assert (bout["deepest_activity"], bout["deepest_confidence"]) == ("Stand", pytest.approx(0.3889, abs=1e-4))
+    (first,) = a_result(proba[:2], activities=KU_HAR, limit=0.8).bouts()
+    assert (first["deepest_activity"], first["deepest_confidence"]) == (None, None)
+    summary = result.summary()
+    assert summary["minutes_per_deepest_activity"] == {"Stand": 0.05}
+    assert (summary["right"], summary["compared"]) == (3, 3)
+    assert (summary["deepest_right"], summary["deepest_compared"]) == (0, 1)

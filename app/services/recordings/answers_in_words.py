@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.har.classifiers.types import Wearing
-from app.har.vocabulary import ANYTHING, NO_ANSWER, UNFAMILIAR, AnswerTree, shared_node
+from app.har.vocabulary import ANYTHING, NO_ANSWER, ON_FOOT, UNFAMILIAR, AnswerTree, node_of, path_of, shared_node
 from app.services.formatting import capitalise, percent
 from app.services.recordings.places import PLACES, place_in_words
 from app.services.recordings.wall_clock import WallClock
@@ -26,6 +26,12 @@ def main_answers(minutes: Mapping[str, float]) -> list[str]:
     if longest in NO_ANSWER and minutes[longest] > sum(minutes.values()) / 2:
         return [longest]
     return [name for name in minutes if name not in NO_ANSWER][:MAIN] or [longest]
+
+
+def mostly_on_foot(minutes: Mapping[str, float]) -> bool:
+    """Say whether a person was on foot for most of the time, by the minutes of each answer."""
+    on_foot = sum(value for name, value in minutes.items() if ON_FOOT in path_of(node_of(name)))
+    return on_foot > sum(minutes.values()) / 2
 
 
 def left_open(tree: AnswerTree, limit: float) -> dict[str, str]:

@@ -28,6 +28,7 @@ BOUT_COLUMNS = (
     "recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc", "deepest_activity",
     "deepest_confidence",
 )  # fmt: skip
+EQUALLY_LIKELY = 1e-3  # of two probabilities
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 RIGHT = {1: True, 0: False, UNLABELLED: None}
 SAME_MOMENT_S = 1e-3
@@ -57,7 +58,7 @@ class PredictionResult:
 
     The *answer* of a window is as deep in the tree of activities as the model is sure: the deepest node that is at
     least as probable as ``limit``. Where none is, or where the window is unfamiliar, there is no answer. The *deepest
-    guess* is the likeliest activity, however sure.
+    guess* is the likeliest activity, however sure; where several are equally likely, there is none.
     """
 
     model_label: str
@@ -103,6 +104,11 @@ class PredictionResult:
     def confidence(self) -> FloatArray:
         """Probability of the first and second choice of each window; (n_windows, 2)."""
         return np.take_along_axis(self.proba, self.ranked, axis=1)
+
+    @cached_property
+    def guesses(self) -> IntArray:
+        """Position in ``activities`` of the deepest guess of each window, UNLABELLED without one; (n_windows,)."""
+        return _likeliest(self.proba)
 
     @cached_property
     def tree(self) -> AnswerTree:
@@ -192,7 +198,7 @@ class PredictionResult:
 
     def of(self, opinion: Opinion) -> IntArray:
         """Return an opinion on each window: a position in its `names`, or UNLABELLED; (n_windows,)."""
-        return {"answer": self.answers, "deepest": self.ranked[:, 0], "label": self.labels}[opinion]
+        return {"answer": self.answers, "deepest": self.guesses, "label": self.labels}[opinion]
 
     def positions(self, recording_index: int | None = None) -> IntArray:
         """Return which windows are of one recording (None: all of them)."""
@@ -211,9 +217,11 @@ class PredictionResult:
 
     def windows(self, index: IntArray | slice = slice(None)) -> list[dict[str, Any]]:
         """Return these windows as plain rows."""
-        first, *rest = (_named(self.activities, column[index]) for column in self.ranked.T)
-        first_p, *rest_p = (_rounded(column[index]) for column in self.confidence.T)
-        second, second_p = (rest[0], rest_p[0]) if rest else ([None] * len(first), [None] * len(first))
+        guess = self.guesses[index]
+        guess_p = np.where(guess == UNLABELLED, np.nan, self.confidence[index, 0])
+        second, second_p = np.full(len(guess), UNLABELLED), np.full(len(guess), np.nan)
+        if len(self.activities) > 1:
+            second, second_p = self.ranked[index, 1], self.confidence[index, 1]
         rows = zip(
             (np.arange(len(self))[index] + 1).tolist(),
             _named(self.recording_ids, self.recording_index[index]),
@@ -221,15 +229,15 @@ class PredictionResult:
             _milliseconds(self.end_s[index]),
             _named(self.answer_names, self.answers[index]),
             _rounded(self.answer_confidence[index]),
-            second,
-            second_p,
+            _named(self.activities, second),
+            _rounded(second_p),
             _named(self.label_activities, self.labels[index]),
             [RIGHT[right] for right in self.right[index].tolist()],
             self.unfamiliar[index].tolist(),
             _utc(self.origins[index] + self.start_s[index]),
             self._sensors_used(index),
-            first,
-            first_p,
+            _named(self.activities, guess),
+            _rounded(guess_p),
             strict=True,
         )
         return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
@@ -258,7 +266,7 @@ class PredictionResult:
         first = np.flatnonzero(begins)
         n = np.diff(np.append(first, len(keep)))
         proba = _means(self.proba[keep], first, n)
-        deepest = proba.argmax(axis=1)
+        deepest = _likeliest(proba)
         return Bouts(
             start_s=start[first],
             end_s=end[first + n - 1],
@@ -267,7 +275,7 @@ class PredictionResult:
             confidence=_means(self.answer_confidence[keep], first, n),
             first=keep[first],
             deepest=deepest,
-            deepest_confidence=proba[np.arange(len(first)), deepest],
+            deepest_confidence=np.where(deepest == UNLABELLED, np.nan, proba[np.arange(len(first)), deepest]),
         )
 
     def bouts(self, recording_index: int | None = None, opinion: Opinion = "answer") -> list[dict[str, Any]]:
@@ -296,6 +304,7 @@ class PredictionResult:
         deepest_minutes, _ = self._totals("deepest")
         labelled, known = int((self.labels != UNLABELLED).sum()), int(self.known_label.sum())
         compared = int((self.right != UNLABELLED).sum())
+        guessed = self.known_label & (self.guesses != UNLABELLED)
         return {
             "model": self.model_label,
             "layout": self.layout,
@@ -312,8 +321,8 @@ class PredictionResult:
             else None,
             "right": int((self.right == 1).sum()) if compared else None,
             "compared": compared,
-            "deepest_right": int(self._true_of(self.ranked[:, 0])[self.known_label].sum()) if known else None,
-            "deepest_compared": known,
+            "deepest_right": int(self._true_of(self.guesses)[guessed].sum()) if guessed.any() else None,
+            "deepest_compared": int(guessed.sum()),
             "labels_unknown_to_model": labelled - known,
             "sensors": [
                 {
@@ -333,8 +342,9 @@ class PredictionResult:
     def _totals(self, opinion: Opinion) -> tuple[dict[str, float], dict[str, int]]:
         """Return the minutes and the windows of each name that occurs, the longest first."""
         names, chosen = self.names(opinion), self.of(opinion)
-        minutes = np.bincount(chosen, weights=(self.end_s - self.start_s) / 60, minlength=len(names))
-        windows = np.bincount(chosen, minlength=len(names))
+        there = chosen != UNLABELLED
+        minutes = np.bincount(chosen[there], ((self.end_s - self.start_s) / 60)[there], len(names))
+        windows = np.bincount(chosen[there], minlength=len(names))
         order = [i for i in np.argsort(-minutes, kind="stable") if windows[i]]
         return {names[i]: round(float(minutes[i]), 3) for i in order}, {names[i]: int(windows[i]) for i in order}
 
@@ -346,6 +356,17 @@ class PredictionResult:
     def as_dict(self) -> dict[str, Any]:
         """Return windows, bouts and summary as plain lists and numbers."""
         return {"windows": self.windows(), "bouts": self.bouts(), "summary": self.summary()}
+
+
+def _likeliest(proba: NDArray[Any]) -> IntArray:
+    """Return the position of the likeliest activity, (n,), UNLABELLED where another is as likely.
+
+    ``proba`` is (n, n_activities).
+    """
+    if proba.shape[1] < 2 or not len(proba):
+        return np.zeros(len(proba), np.int64)
+    second, first = np.partition(proba, -2, axis=1)[:, -2:].T
+    return np.where(first - second < EQUALLY_LIKELY, UNLABELLED, proba.argmax(axis=1))
 
 
 def _named(names: Sequence[str], index: IntArray) -> list[str | None]:

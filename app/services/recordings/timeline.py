@@ -111,7 +111,7 @@ def _strip(result: PredictionResult, opinion: Opinion, start: float, end: float)
         windows=np.ones(len(there), int),
         confidence=result.answer_confidence[there].astype(np.float64),
         first=there,
-        deepest=result.ranked[there, 0],
+        deepest=result.guesses[there],
         deepest_confidence=result.confidence[there, 0].astype(np.float64),
     )
     shown, thinned = bands(single, len(names), start, end)

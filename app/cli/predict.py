@@ -39,15 +39,24 @@ def map_(file: Path, output: Path | None) -> None:
 @click.option("--model", help="name/version, or a name for its newest version; by default the promoted model.")
 @click.option("--map", "mapping", type=YAML, help="Read FILE, in no known layout, by this mapping; see flask map.")
 @click.option("--place", type=click.Choice(list(PLACES)), help="Where the device was worn; not every model uses it.")
+@click.option(
+    "--walking",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A recording of the same person walking for 15 s or more, the device worn as in FILE: a measure for FILE.",
+)
 @json_option
 @needs_home
-def predict(file: Path, model: str | None, mapping: Path | None, place: str | None, as_json: bool) -> None:
+def predict(
+    file: Path, model: str | None, mapping: Path | None, place: str | None, walking: Path | None, as_json: bool
+) -> None:
     """Recognise the activities in FILE."""
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings import recordings
 
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
-    result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "")
+    result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
+    if walking and not result.wearings:
+        click.echo(f"{result.model_label} does not measure against walking: {walking.name} was not used.", err=True)
     if as_json:
         print_json(result.as_dict())
         return

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.classifiers.types import Recognition, ReferenceSource, WalkingReference, Wearing
+from app.har.errors import UnusableRecording
+from app.har.windows import WindowSet
 from app.services.recordings import recordings
 from app.tables import StoredRecording
 from tests.long_recording import unsure_day
@@ -82,6 +89,46 @@ def test_predict_takes_where_the_device_was_worn(app: Flask, file: Path) -> None
     document = json.loads(run(args=["predict", str(file), "--place", "hand or bag", "--json"]).stdout)
     assert document["summary"]["place"] == "hand or bag"
     assert run(args=["predict", str(file), "--place", "moon"]).exit_code == 2
+
+
+def measured(self: ActivityClassifier, batches: Iterable[WindowSet]) -> WalkingReference:
+    if (n := sum(map(len, batches))) < 5:
+        raise UnusableRecording(f"Only {3 * n} s of walking.")
+    return WalkingReference(np.zeros(1, np.float32), np.zeros(3, np.float32), n)
+
+
+def recognised(
+    self: ActivityClassifier, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
+) -> Recognition:
+    recognition = Recognition.joined([self.recognise(windows) for windows in batches])
+    source: ReferenceSource = "known walking" if walking else ""
+    wearing = Wearing("arm.csv", 0.0, 15.0, reference=source, reference_windows=walking.n_windows if walking else 0)
+    return replace(recognition, wearings=(wearing,))
+
+
+@pytest.mark.usefixtures("_models")
+def test_predict_measures_against_another_recording_of_walking(
+    app: Flask, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ActivityClassifier, "walking_reference", measured)
+    monkeypatch.setattr(ActivityClassifier, "recognise_all", recognised)
+    run = app.test_cli_runner().invoke
+    for seconds, reference, n, words in ((31.0, "known walking", 10, ""), (12.0, "", 0, "Only 12 s of walking")):
+        walk = tmp_path / "walk.csv"
+        walk.write_bytes(recording_csv(seconds))
+        result = run(args=["predict", str(file), "--walking", str(walk), "--json"])
+        (wearing,) = json.loads(result.stdout)["summary"]["wearings"]
+        assert (wearing["reference"], wearing["reference_windows"]) == (reference, n)
+        listed = json.loads(result.stdout)["summary"]["problems"]
+        assert any(words in each["detail"] for each in listed if each["kind"] == "walking not used") == bool(words)
+        assert "was not used" not in result.stderr
+
+
+@pytest.mark.usefixtures("_models")
+def test_predict_says_where_a_model_does_not_measure_against_walking(app: Flask, file: Path) -> None:
+    result = app.test_cli_runner().invoke(args=["predict", str(file), "--walking", str(file)])
+    assert result.exit_code == 0
+    assert "lab/1 does not measure against walking: arm.csv was not used." in result.stderr
 
 
 @pytest.mark.usefixtures("_models")

@@ -38,7 +38,7 @@ BATCH = 1024  # windows cut and recognised at a time: a day's are never in memor
 class KnownWalking:
     """A recording in which a person walks all the time, as a measure for others with the device in the same place."""
 
-    recording_id: int  # of `StoredRecording`
+    recording_id: int | None  # of `StoredRecording`; None of a file that is not stored
     path: Path
     name: str
     mapping: ColumnMapping | None = None

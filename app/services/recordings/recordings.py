@@ -44,11 +44,12 @@ def predict_file(
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
     place: str = "",
+    walking: Path | None = None,
 ) -> PredictionResult:
     """Recognise the activities in a file and store nothing; by the default model unless another is named.
 
     ``model_key`` is a version's id, its label or its name; ``mapping`` says what the columns of a file in no known
-    layout are, ``place`` where the device was worn.
+    layout are, ``place`` where the device was worn, ``walking`` is a recording of the person's walking with it there.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def predict_file(
     """
     version = model_versions.get_or_default(model_key)
     load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
-    return recognise(path, name, load, version.label, on_event, mapping, limit, place).result
+    known = KnownWalking(None, walking, walking.name, mapping) if walking else None
+    return recognise(path, name, load, version.label, on_event, mapping, limit, place, known).result
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timezone
+from dataclasses import replace
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -94,3 +96,11 @@ def test_the_recording_that_was_measured_against_is_named_while_it_is_there() ->
 )
 def test_who_is_mostly_on_foot(minutes: dict[str, float], walks: bool) -> None:
     assert mostly_on_foot(minutes) is walks
+
+
+@pytest.mark.parametrize(("name", "words"), [("walk.csv", " in “walk.csv”"), (None, "")])
+def test_known_walking_says_when_it_was_by_the_clock_of_the_page(name: str | None, words: str) -> None:
+    walked = datetime(2026, 11, 28, 8, 14, 40, tzinfo=timezone.utc).timestamp()
+    wearing = Wearing("a", 0.0, 600.0, "leg", True, "known walking", walked, 10)
+    (row,) = wearings_in_words([wearing], "a", replace(CLOCK, zone=ZoneInfo("Europe/Berlin")), name)
+    assert row["reference"] == f"Measured against your walking of 28 Nov, 09:14{words}"

@@ -15,10 +15,14 @@ from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.errors import UnusableRecording
 from app.har.windows import WindowSet
 from app.services.errors import Invalid
-from app.services.recordings import known_walking, recordings, uploads
+from app.services.recordings import known_walking, pending, recordings, uploads
+from app.services.recordings.pending import PendingUpload
+from app.services.recordings.recognise import _by_world_clock
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests.long_recording import a_day, store
 from tests.services.conftest import a_user
+from tests.services.test_uploads import guessed
+from tests.tables import labelled
 from tests.trained import recording_csv
 
 Given = list[tuple[str, int | None]]
@@ -64,7 +68,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Given:
     def measure(self: ActivityClassifier, batches: Iterable[WindowSet]) -> WalkingReference:
         if (n := sum(map(len, batches))) < 3:
             raise UnusableRecording(f"Only {3 * n} s of walking.")
-        return WalkingReference(np.zeros(1, np.float32), np.zeros(3, np.float32), n)
+        return WalkingReference(np.zeros(1, np.float32), np.zeros(3, np.float32), n, "recording", 1.5)
 
     def recognise(
         self: ActivityClassifier,
@@ -115,3 +119,55 @@ def test_walking_that_a_model_cannot_use_is_listed_and_the_recording_recognised_
     assert given[-1] == ("leg", None)
     (problem,) = (problem for problem in result.problems if problem.kind == "walking not used")
     assert (problem.source, problem.detail) == ("6 s.csv", "Only 6 s of walking.")
+
+
+def test_a_person_may_say_that_their_walking_is_no_measure_for_a_recording(
+    user: User, model: ModelVersion, given: Given
+) -> None:
+    walk = upload(user, 15.0)
+    known_walking.mark(walk.recording, walking=True)
+    file = io.BytesIO(recording_csv(12.0))
+    without = uploads.receive(user.id, "without.csv", file, place="leg", use_walking=False)
+    assert isinstance(without, Prediction)
+    assert given[1:] == [("leg", None)]
+    recordings.repredict(user.id, without.recording_id, use_walking=False)
+    assert given[2:] == []
+    recordings.repredict(user.id, without.recording_id)
+    assert given[2:] == [("leg", 5)]
+    assert recordings.result_of(without).walking_recording == walk.recording_id
+
+
+def test_what_waits_for_its_columns_remembers_whether_walking_is_its_measure(
+    user: User, model: ModelVersion, given: Given
+) -> None:
+    known_walking.mark(upload(user, 15.0).recording, walking=True)
+    for use_walking, measured in ((False, None), (True, 5)):
+        waiting = uploads.receive(
+            user.id, "walk.csv", io.BytesIO(labelled().encode()), place="leg", use_walking=use_walking
+        )
+        assert isinstance(waiting, PendingUpload)
+        read = uploads.confirm(pending.get_pending(user.id, waiting.token), guessed(waiting))
+        assert given[-1] == ("leg", measured)
+    known_walking.mark(read.recording, walking=True)
+    again = uploads.reopen(user.id, read.recording_id)
+    uploads.confirm(again, guessed(again))  # not measured against itself, misread
+    assert given[-1] == ("leg", 5)
+
+
+def test_recordings_of_walking_are_listed_to_whom_they_belong_as_long_as_their_place_is_known(
+    app: Flask, user: User
+) -> None:
+    first, second = (stored(app, user, place) for place in ("leg", "wrist"))
+    foreign = stored(app, a_user("sam"), "leg")
+    for recording in (first, second, foreign):
+        known_walking.mark(recording, walking=True)
+    assert known_walking.list_known(user.id) == [second, first]
+    second.place = None
+    assert known_walking.list_known(user.id) == [first]
+
+
+def test_when_a_person_walked_is_told_by_the_clock_of_the_world() -> None:
+    reference = WalkingReference(np.zeros(1, np.float32), np.zeros(3, np.float32), 5, "walk", 60.0)
+    assert _by_world_clock(reference, 1.7e9).start_s == 1.7e9 + 60
+    assert _by_world_clock(replace(reference, start_s=1.7e9), None).start_s == 1.7e9
+    assert _by_world_clock(reference, None).start_s is None

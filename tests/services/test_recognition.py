@@ -230,11 +230,3 @@ def test_of_equally_likely_activities_none_is_the_deepest_guess() -> None:
     assert summary["minutes_per_deepest_activity"] == {"Stand": 0.05}
     assert (summary["right"], summary["compared"]) == (3, 3)
     assert (summary["deepest_right"], summary["deepest_compared"]) == (0, 1)
-
-
-def test_a_model_that_weighs_its_sensors_alike_does_not_weigh_them() -> None:
-    alike = np.array([[0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], np.float32)
-    assert not a_result(sensor_attention=alike).weighs_sensors
-    assert a_result().weighs_sensors  # three quarters and one
-    for never_two in (np.zeros((4, 0), np.float32), np.array([[1.0, 0.0]] * 4, np.float32)):
-        assert a_result(sensor_attention=never_two).weighs_sensors  # nothing shows that it does not

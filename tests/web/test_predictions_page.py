@@ -370,21 +370,3 @@ def test_nobody_says_of_somebody_elses_recording_that_they_walk(
     for role in ("user", "admin"):
         stranger = log_in(f"stranger-{role}", role=role)
         assert stranger.post(f"/predictions/{recording.id}/walking", data={"walking": "1"}).status_code == 404
-
-
-def test_sensors_that_a_model_does_not_weigh_are_listed_without_weights(app: Flask, user_client: FlaskClient) -> None:
-    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
-    result = unsure_day()
-    attention = result.sensor_attention.copy()
-    attention[:180] = [1.0, 0.0]  # a tenth of the windows has no gyroscope
-    for weights, words in (
-        (result.sensor_attention, "Gyroscope: used"),
-        (attention, "Gyroscope: missing in 10.0 % of the windows"),
-    ):
-        url = f"/predictions/{store(app, user.id, None, replace(result, sensor_attention=weights)).recording_id}"
-        page = user_client.get(url).text
-        assert words in page
-        assert "How much each sensor contributed" not in page
-    weighed = replace(result, sensor_attention=np.tile(np.array([[0.7, 0.3]], np.float32), (len(result), 1)))
-    url = f"/predictions/{store(app, user.id, None, weighed).recording_id}"
-    assert "How much each sensor contributed" in user_client.get(url).text

@@ -24,7 +24,7 @@ class Wearing:
     place: str = ""  # "leg", "trunk", "wrist", "hand or bag" or "table"; empty where it is not known
     place_known: bool = False  # a person said so; otherwise it was guessed
     reference: ReferenceSource = ""  # where the person's own walking comes from; empty where there is none
-    reference_start_s: float | None = None  # of that walking, on the clock of its recording
+    reference_start_s: float | None = None  # of that walking, on this recording's clock; of known walking, Unix time
     reference_windows: int = 0
 
 
@@ -36,7 +36,7 @@ class WalkingReference:
     upright: FloatArray  # (3,) direction of gravity; NaN where it is not known
     n_windows: int
     recording: str = ""
-    start_s: float | None = None
+    start_s: float | None = None  # on the clock of its recording; Unix time, once it is a measure for another one
 
 
 @dataclass(frozen=True)

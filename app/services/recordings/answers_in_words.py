@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 
 from app.har.classifiers.types import Wearing
 from app.har.vocabulary import ANYTHING, NO_ANSWER, ON_FOOT, UNFAMILIAR, AnswerTree, node_of, path_of, shared_node
 from app.services.formatting import capitalise, percent
 from app.services.recordings.places import PLACES, place_in_words
-from app.services.recordings.wall_clock import WallClock
+from app.services.recordings.wall_clock import MONTHS, WallClock
 
 MAIN = 2  # answers that a list names of a recording
 NAMED = 4  # of what an answer leaves open; a lab's own exercises may be many
@@ -71,6 +72,12 @@ def wearings_in_words(
     ]
 
 
+def _moment(unix_s: float, zone: tzinfo) -> str:
+    """Write a moment of another recording: 28 Nov, 09:14."""
+    local = datetime.fromtimestamp(unix_s, zone)
+    return f"{local.day} {MONTHS[local.month - 1]}, {local:%H:%M}"
+
+
 def _place(wearing: Wearing) -> str:
     if not wearing.place:
         return "Not known"
@@ -84,6 +91,8 @@ def _reference(wearing: Wearing, clock: WallClock, walking: str | None) -> str:
     if not wearing.reference:
         return "No walking was found, so sitting, standing and lying are answered “Still”."
     if wearing.reference == "known walking":
-        return f"Measured against your walking in “{walking}”" if walking else "Measured against walking of yours"
+        when = "" if wearing.reference_start_s is None else f" of {_moment(wearing.reference_start_s, clock.zone)}"
+        known = when + (f" in “{walking}”" if walking else "")
+        return f"Measured against your walking{known}" if known else "Measured against walking of yours"
     when = "" if wearing.reference_start_s is None else f" at {clock.write(wearing.reference_start_s)}"
     return f"Measured against your walking{when}"

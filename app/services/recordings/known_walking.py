@@ -33,12 +33,17 @@ def mark(recording: StoredRecording, walking: bool) -> None:
         recording.facts = recording.facts | {WALKING: walking}
 
 
+def list_known(user_id: int) -> list[StoredRecording]:
+    """Return a user's recordings of their own walking, the newest first; of one place the first is the measure."""
+    query = select(StoredRecording).filter_by(user_id=user_id).order_by(StoredRecording.id.desc())
+    return [recording for recording in db.session.scalars(query) if is_walking(recording) and recording.place]
+
+
 def find(user_id: int, place: str, of: StoredRecording | None = None) -> StoredRecording | None:
     """Return the newest recording of a person's walking with the device in a place; never ``of``, which is measured."""
     if not place:
         return None
-    query = select(StoredRecording).filter_by(user_id=user_id, place=place).order_by(StoredRecording.id.desc())
-    return next((own for own in db.session.scalars(query) if is_walking(own) and own is not of), None)
+    return next((own for own in list_known(user_id) if own.place == place and own is not of), None)
 
 
 def name_of(user_id: int, recording_id: int | None) -> str | None:

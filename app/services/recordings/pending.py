@@ -38,6 +38,7 @@ class PendingUpload:
     note: str = ""  # why it could not be read so far
     replaces: int | None = None  # the recording that was read from this file before
     place: str | None = None  # where the device was worn, if the person said so
+    use_walking: bool = True  # measure against the person's own walking there, where it is known
 
     @property
     def folder(self) -> Path:

@@ -178,17 +178,6 @@ class PredictionResult:
         return self.agreeing[answers, self.labels].astype(np.int64)
 
     @cached_property
-    def weighs_sensors(self) -> bool:
-        """Say whether the model relies on some sensors more than on others; False where all that it has are alike."""
-        used = self.sensor_attention >= MIN_ATTENTION
-        several = used.sum(axis=1) > 1
-        if not several.any():
-            return True
-        weights, used = self.sensor_attention[several], used[several]
-        spread = np.where(used, weights, 0.0).max(axis=1) - np.where(used, weights, 1.0).min(axis=1)
-        return bool((spread > MIN_ATTENTION).any())
-
-    @cached_property
     def layout(self) -> Layout:
         """Say whether the windows follow each other in time, or are single windows without a common clock."""
         return "windows" if len(self) == len(self.recording_ids) > 1 else "timeline"

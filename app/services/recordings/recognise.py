@@ -18,7 +18,7 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
-from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, PredictionResult
 from app.services.recordings.quality import Quality, assess_quality
 from app.services.recordings.resample import resample
 from app.services.recordings.sensor_names import sensors_of
@@ -146,13 +146,21 @@ def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingRe
         with open_upload(walking.path, walking.name) as upload:
             recordings = read_recordings(upload, walking.mapping)
             recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
+        origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
         signals, _ = resample(recordings, classifier, walking.name)
         batches = iter_window_batches(prepare(signals, classifier.preparation), classifier.window_length_s, BATCH)
         with _predicting:
-            return classifier.walking_reference(windows for windows, _ in batches), ()
+            reference = classifier.walking_reference(windows for windows, _ in batches)
+        return reference and _by_world_clock(reference, origin_utc_s.get(reference.recording)), ()
     except HarError as error:
         problem = Problem(walking.name, ProblemKind.WALKING_NOT_USED, str(error), "recognised without it")
         return None, (problem,)
+
+
+def _by_world_clock(reference: WalkingReference, origin_utc_s: float | None) -> WalkingReference:
+    """Write when a person walked as Unix time, None where the recording does not tell it."""
+    moment = (origin_utc_s or 0.0) + (reference.start_s or 0.0)
+    return replace(reference, start_s=moment if YEAR_2000 <= moment < YEAR_2100 else None)
 
 
 def examine(path: Path, name: str) -> Quality:

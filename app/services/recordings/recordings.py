@@ -96,18 +96,22 @@ def quality_of(recording: StoredRecording) -> dict[str, Any] | None:
 
 
 def repredict(
-    user_id: int, recording_id: int, model_key: int | str | None = None, place: str | None = None
+    user_id: int,
+    recording_id: int,
+    model_key: int | str | None = None,
+    place: str | None = None,
+    use_walking: bool = True,
 ) -> Prediction:
     """Let a model, the default one unless another is named, recognise a stored recording.
 
     Once per model is enough, as long as the person does not say another ``place`` at which the device was worn, or
-    another walking of theirs. Where only the limit of its answers has changed since, it is the stored probabilities
-    that are answered anew.
+    another walking of theirs: none, where ``use_walking`` is False. Where only the limit of its answers has changed
+    since, it is the stored probabilities that are answered anew.
     """
     recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
     limit = model_versions.limit_of(version)
     place = recording.place or "" if place is None else place
-    walking = walking_of(user_id, place, recording)
+    walking = walking_of(user_id, place, recording) if use_walking else None
     asked = (place, walking.recording_id if walking else None)
     done = next((p for p in recording.predictions if p.model_version_id == version.id), None)
     if done is not None and (done.summary.get("place", ""), done.summary.get("walking_recording")) == asked:

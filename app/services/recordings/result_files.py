@@ -53,15 +53,7 @@ def load_result(path: Path) -> PredictionResult:
     """Read what `save_result` wrote, in this build or an earlier one."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    former = {
-        "sensors": [],
-        "origin_utc_s": [],
-        "limit": DEFAULT_LIMIT,
-        "wearings": [],
-        "place": "",
-        "walking_recording": None,
-    }
-    names = former | json.loads(arrays.pop("names").tobytes())
+    names = FORMER | json.loads(arrays.pop("names").tobytes())
     n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
     arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
     return PredictionResult(

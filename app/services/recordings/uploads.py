@@ -56,10 +56,12 @@ def receive(
     version_id: int | None = None,
     on_event: OnEvent = ignore_event,
     place: str | None = None,
+    use_walking: bool = True,
 ) -> Prediction | PendingUpload:
     """Recognise an upload and store it; one in no known layout is read by the user's saved mapping for it, or waits.
 
-    ``place`` is one of `places.PLACES`, where the person said where the device was worn.
+    ``place`` is one of `places.PLACES`, where the person said where the device was worn. It is measured against their
+    own walking there, where that is known, unless ``use_walking`` is False.
 
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
 
@@ -68,7 +70,7 @@ def receive(
     HarError : it cannot be read or used; nothing of it remains.
     """
     version = model_versions.get_or_default(version_id)
-    with _received(user_id, filename, file, version_id, place) as (upload, folder):
+    with _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder):
         reading = _read_unasked(folder / SOURCE, upload, version, on_event)
         saved = reading.saved
         if reading.recognised is None:
@@ -122,7 +124,7 @@ def _recogniser(
         on_event=on_event,
         limit=model_versions.limit_of(version),
         place=place,
-        walking=recordings.walking_of(waiting.user_id, place),
+        walking=recordings.walking_of(waiting.user_id, place, _replaced(waiting)) if waiting.use_walking else None,
     )
 
 
@@ -235,11 +237,17 @@ def _fingerprint(upload: Upload) -> str:
 
 @contextmanager
 def _received(
-    user_id: int, filename: str, file: BinaryIO, version_id: int | None, place: str | None = None
+    user_id: int,
+    filename: str,
+    file: BinaryIO,
+    version_id: int | None,
+    place: str | None = None,
+    use_walking: bool = True,
 ) -> Iterator[tuple[PendingUpload, Path]]:
     """Save an upload in a recording's folder, which goes when the block fails."""
     name = recordings.shown_name(filename)
-    upload = PendingUpload(uuid.uuid4().hex, user_id, name, version_id, time.time(), place=place)
+    token = uuid.uuid4().hex
+    upload = PendingUpload(token, user_id, name, version_id, time.time(), place=place, use_walking=use_walking)
     with _recording_folder(upload.token) as folder:
         with (folder / SOURCE).open("xb") as target:
             shutil.copyfileobj(file, target, COPY_BYTES)

@@ -12,7 +12,8 @@ from app.services import accounts
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
-from app.services.recordings import example, pending, recordings
+from app.services.recordings import example, known_walking, pending, recordings
+from app.services.recordings.places import PLACES
 from app.web.access import access
 from app.web.predictions.forms import UploadForm
 
@@ -33,6 +34,8 @@ def index() -> str:
         formats=recording_formats(),
         promoted=model_versions.promoted(),
         example_model=example.model_of_example(),
+        known_walking=known_walking.list_known(current_user.id),
+        places=PLACES,
         overview=overview() if current_user.is_admin else None,
     )
 

@@ -45,7 +45,7 @@ from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUM
 from app.services.recordings.wall_clock import Period, WallClock, time_zone
 from app.web.access import access
 from app.web.errors import json_error, status_of, wants_json
-from app.web.predictions.forms import RerunForm, UploadForm
+from app.web.predictions.forms import RerunForm, UploadForm, known_places
 from app.web.predictions.quality_strips import shown_quality
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def upload() -> ResponseReturnValue:
                 form.version.data,
                 on_event,
                 form.place.data or None,
+                form.use_walking.data,
             )
     except (ServiceError, HarError) as error:
         return _refused(form, str(error), status_of(error))
@@ -262,6 +263,7 @@ def _rerun_form(recording: StoredRecording, version_id: int | None = None) -> Re
         (version.id, f"{version.label}, limit {percent(model_versions.limit_of(version), 0)}")
         for version in model_versions.list_versions()
     ]
+    form.use_walking.description = known_places()
     return form
 
 
@@ -365,7 +367,8 @@ def rerun(recording_id: int) -> ResponseReturnValue:
         flash("Choose a model and a place from the lists.", "danger")
         return redirect(url_for(".show", recording_id=recording_id))
     try:
-        prediction = recordings.repredict(current_user.id, recording_id, form.version.data, form.place.data)
+        answers = form.version.data, form.place.data, form.use_walking.data
+        prediction = recordings.repredict(current_user.id, recording_id, *answers)
     except HarError as error:
         flash(str(error), "danger")
         return redirect(url_for(".show", recording_id=recording_id))

@@ -3,7 +3,8 @@
 python -m benchmarks.bench_folds ku-har:subject:0,1,2 hapt:official:0 --models elm-gru-am,minirocket --keep FOLDER
 
 What each model answered on each fold is kept in FOLDER and not computed again, so that aeon's models can be run from an
-environment of their own (requirements.txt) and a long run be broken off. ``official`` is HAPT's own split.
+environment of their own (requirements.txt) and a long run be broken off. ``official`` is HAPT's own split; several sets
+as one, ``ku-har+hapt``, are left out in turn by ``dataset``.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.classifiers.registry import MODELS
 from app.har.evaluation.scores import calibration_error, compare, evaluate
-from app.har.evaluation.splits import fold_windows
+from app.har.evaluation.splits import fold_windows, leave_datasets_out
 from app.har.evaluation.types import Split
 from app.har.recordings.formats.hapt import OFFICIAL_TEST_SUBJECTS
+from app.har.training.pooled import with_even_training
 from app.har.types import FloatArray
 from app.har.windows import WindowSet
 from benchmarks import aeon_models
@@ -48,6 +50,8 @@ def splits_of(windows: WindowSet, protocol: str, n_folds: int, seed: int) -> lis
     if protocol == "official":
         tested = np.isin(windows.subjects, list(OFFICIAL_TEST_SUBJECTS))
         return [Split(np.flatnonzero(~tested), np.flatnonzero(tested), "subject", seed)]
+    if protocol == "dataset":
+        return with_even_training(windows, leave_datasets_out(windows), seed)
     return fold_windows(windows, "random" if protocol == "random" else "subject", n_folds, seed)
 
 
@@ -84,6 +88,7 @@ def compared(name_of_set: str, protocol: str, seeds: str, names: list[str], n_fo
     """Return the figures of models on the same folds; the first is compared with each of the others."""
     windows = windows_of(name_of_set)
     scores: dict[str, dict[str, list[float]]] = {name: {key: [] for key in KEYS} for name in names}
+    by_dataset: dict[str, dict[str, list[float]]] = {}
     pooled: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in names}
     rows: list[np.ndarray] = []
     for seed in map(int, seeds.split(",")):
@@ -95,6 +100,8 @@ def compared(name_of_set: str, protocol: str, seeds: str, names: list[str], n_fo
                 found = answers(name, windows, split, seed, keep / f"{stem}.npz")
                 pooled[name].append(found)
                 metrics = evaluate(test, found["proba"], fit_seconds=float(found["fit"]), predict_seconds=1, seed=seed)
+                if split.dataset:
+                    by_dataset.setdefault(split.dataset, {}).setdefault(name, []).append(metrics.f1.value)
                 error = calibration_error(found["proba"], test.y)
                 for key, value in zip(
                     KEYS, (metrics.f1.value, metrics.accuracy.value, error, float(found["fit"])), strict=True
@@ -110,6 +117,11 @@ def compared(name_of_set: str, protocol: str, seeds: str, names: list[str], n_fo
         "subject most often wrong": {},
         "recordings most often wrong": {},
     }
+    if by_dataset:
+        result["f1 by data set left out"] = {
+            dataset: {name: mean_and_interval(values)[0] for name, values in scores_of.items()}
+            for dataset, scores_of in by_dataset.items()
+        }
     for name in names:
         wrong = everything.recordings[together[name].argmax(axis=1) != everything.y]
         result["models"][name] = {

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from app.har.datasets.pool import Member, pool
 from app.har.datasets.store import EMBEDDED_EXAMPLE, build_store, open_store
 from app.har.recordings.formats.hapt import TRANSITIONS
+from app.har.training.pooled import with_complete_sensors, with_flat_labels
+from app.har.vocabulary import shared_names
 from app.har.windows import WindowSet, make_windows
 
 DATA = Path(os.environ.get("HAR_DATA_DIR") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
@@ -26,8 +30,22 @@ SETS = {  # path, window length (s), overlap
 }
 
 
+def pooled_windows(names: Sequence[str], length_s: float = 3.0) -> WindowSet:
+    """Read data sets anew and put them together, as a training on several does."""
+    with tempfile.TemporaryDirectory() as folder:
+        members = []
+        for name in names:
+            build_store(SETS[name][0], Path(folder) / name)
+            signals = open_store(Path(folder) / name).signals
+            members.append(Member(name, signals, shared_names(signals.activities, {})))
+        windows = make_windows(pool(members).signals, length_s)
+    return with_flat_labels(with_complete_sensors(windows)[0])[0]
+
+
 def windows_of(name: str) -> WindowSet:
-    """Read a data set anew and cut it into windows; HAPT without its postural transitions."""
+    """Read a data set anew and cut it into windows; HAPT without its postural transitions; several as ``a+b``."""
+    if "+" in name:
+        return pooled_windows(name.split("+"))
     path, length_s, overlap = SETS[name]
     with tempfile.TemporaryDirectory() as folder:
         build_store(path, Path(folder) / "store")

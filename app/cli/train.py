@@ -125,8 +125,8 @@ def _end_unless_finished(run: Any) -> None:
         sys.exit(1)
 
 
-def _print_table(scores: dict[str, Any]) -> None:
-    click.echo(f"{'model':<22}{'accuracy':>10}{'precision':>10}{'recall':>10}{'macro F1':>10}{'fit s':>8}")
+def _print_table(scores: dict[str, Any], of: str = "model") -> None:
+    click.echo(f"{of:<22}{'accuracy':>10}{'precision':>10}{'recall':>10}{'macro F1':>10}{'fit s':>8}")
     for name, score in scores.items():
         figures = "".join(f"{score[metric]:>10.4f}" for metric in ("accuracy", "precision", "recall", "f1"))
         click.echo(f"{name:<22}{figures}{score.get('fit_seconds', 0):>8.1f}")
@@ -144,8 +144,8 @@ def _by_dataset(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _print_by_dataset(result: dict[str, Any]) -> None:
     """Print each model's figures on each data set that was left out, and what was not trained on or tested."""
     for name, figures in _by_dataset(result).items():
-        click.echo(f"\n{name}, each data set left out")
-        _print_table(figures)
+        click.echo(f"\n{name}, by the data set that was left out")
+        _print_table(figures, "data set")
     for left in result["left_out"]:
         of_set = f"{left['dataset']}, " if left["dataset"] else ""
         click.echo(f"{of_set}{left['activity']}: {left['windows']:,} windows left out ({left['reason']})")

@@ -114,7 +114,7 @@ def test_several_data_sets_are_left_out_in_turn_and_each_is_named(app: Flask, sm
     assert document["left_out"] == []
     assert "small · naive-bayes · fold scored" in result.stderr
     shown = invoke(args=["train", *names])
-    assert "naive-bayes, each data set left out" in shown.stdout
+    assert "naive-bayes, by the data set that was left out" in shown.stdout
     assert re.search(r"^small +[\d.]+ +[\d.]+", shown.stdout, re.MULTILINE)
     evaluated = json.loads(invoke(args=["evaluate", *names, "--json"]).stdout)
     folds = evaluated["models"]["naive-bayes"]["folds"]

@@ -41,6 +41,7 @@ def test_of_many_special_activities_only_some_are_named() -> None:
         ({"Uncertain": 5.0, "Walk": 4.0}, ["Uncertain"]),
         ({"Uncertain": 5.0, "Unfamiliar": 5.0}, ["Uncertain"]),
         ({"Unfamiliar": 5.0}, ["Unfamiliar"]),
+        ({}, []),
     ],
 )
 def test_no_answer_is_the_main_one_only_where_it_takes_most_of_the_time(

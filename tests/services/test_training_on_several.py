@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app.extensions import db
 from app.har.training.config import TrainConfig
@@ -49,7 +50,7 @@ def test_each_data_set_is_left_out_and_the_run_outlives_them(two: Flask) -> None
 
 
 @pytest.mark.slow
-def test_the_model_of_several_is_called_after_them(two: Flask) -> None:
+def test_the_model_of_several_is_called_after_them(two: Flask, admin_client: FlaskClient) -> None:
     run = training.train("small,other", TrainConfig(models=("elm-gru-am",), protocol="subject", epochs=1))
     assert run.status is RunStatus.FINISHED, run.reason
     assert run.result["model_version"] == "pool-small-other/1"
@@ -60,6 +61,8 @@ def test_the_model_of_several_is_called_after_them(two: Flask) -> None:
     card = model_versions.card(version)
     assert card is not None
     assert "Data set other, fingerprint" in card.read_text(encoding="utf-8")
+    page = admin_client.get(f"/models/{version.id}").get_data(as_text=True)
+    assert library.get("other").fingerprint in page
 
 
 @pytest.mark.parametrize(

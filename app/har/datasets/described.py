@@ -23,9 +23,11 @@ from app.har.recordings.formats import (
     ku_har_raw,
     ku_har_windows,
     motion_sense,
+    oxford_walk,
     pamap2,
     physics_toolbox,
     sisfall,
+    stm_har,
 )
 from app.har.recordings.importers import importer_of
 from app.har.recordings.layout import Layout
@@ -49,7 +51,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 # Importers of a recording a file; those of the others are given all their files of a folder at once
-ONE_FILE = (kinelab_csv, ku_har_raw, ku_har_windows, motion_sense, pamap2, physics_toolbox, sisfall)
+ONE_FILE = (
+    kinelab_csv, ku_har_raw, ku_har_windows, motion_sense, oxford_walk, pamap2, physics_toolbox, sisfall, stm_har,
+)  # fmt: skip
 META = "meta"  # a folder of some apps' exports that belongs to the one around it
 
 

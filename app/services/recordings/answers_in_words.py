@@ -23,7 +23,8 @@ def main_answers(minutes: Mapping[str, float]) -> list[str]:
     ----------
     minutes : of each answer, the longest first, as `PredictionResult.summary` has them.
     """
-    longest = next(iter(minutes))
+    if (longest := next(iter(minutes), None)) is None:
+        return []
     if longest in NO_ANSWER and minutes[longest] > sum(minutes.values()) / 2:
         return [longest]
     return [name for name in minutes if name not in NO_ANSWER][:MAIN] or [longest]

@@ -37,7 +37,8 @@ def _settings(models: Sequence[str]) -> Decorator:
     options = (
         click.option(
             "--dataset", required=True,
-            help="Name of a data set (flask datasets list), or of several to train on as one: a,b,c.",
+            help="Name of a data set (flask datasets list), or of several to train on as one: a,b,c. "
+            "One device of a data set is a:watch.",
         ),
         click.option(
             "--protocol", type=click.Choice(get_args(Protocol)),

@@ -133,6 +133,18 @@ def test_one_device_is_taken_where_the_others_have_one() -> None:
     np.testing.assert_array_equal(found.signals.signal[:half], found.signals.signal[half:])
 
 
+def test_the_device_that_is_wanted_is_taken() -> None:
+    signals = on_devices(people(), "phone", "watch")
+    wanted = replace(member("pair", signals), device="watch")
+    found = pool([wanted, member("alone", people())])
+    assert found.signals.channels == BOTH
+    assert found.notes == ("pair: of phone, watch, watch was taken",)
+    half = len(found.signals.signal) // 2
+    np.testing.assert_array_equal(found.signals.signal[:half], 2 * found.signals.signal[half:])
+    both = pool([wanted, replace(member("other pair", signals), device="watch")])
+    assert both.signals.channels == BOTH
+
+
 def test_devices_that_all_sets_have_are_kept() -> None:
     found = pool([member(name, on_devices(people(), "phone", "watch")) for name in ("one", "two")])
     assert len(found.signals.channels) == 12

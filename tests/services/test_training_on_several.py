@@ -12,10 +12,11 @@ from app.extensions import db
 from app.har.training.config import TrainConfig
 from app.services.datasets import library, shared_names
 from app.services.errors import Conflict, Invalid
-from app.services.models import model_versions, training
+from app.services.models import model_versions, training, training_data
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
-from tests.synthetic import ku_har_zip
+from tests.bad_inputs import zipped
+from tests.synthetic import ku_har_zip, sp_sw_files
 
 BAYES = TrainConfig(models=("naive-bayes",), protocol="dataset")
 
@@ -70,6 +71,7 @@ def test_the_model_of_several_is_called_after_them(two: Flask, admin_client: Fla
     [
         ("", {}, "dataset", "Choose at least one data set"),
         ("small", {"protocol": "dataset"}, "protocol", "at least two are needed"),
+        ("small:watch", {}, "dataset", "small has only one device; found 'watch'"),
         ("small,small", {"protocol": "dataset"}, "dataset", "some are the same data"),
         ("small,other", {"protocol": "dataset", "folds": 3}, "folds", "each data set is a fold"),
         ("small,other", {"protocol": "subject", "folds": 6}, "folds", "small and other has 5"),
@@ -83,6 +85,23 @@ def test_what_cannot_be_trained_is_refused_at_once(
         training.start(names, TrainConfig(models=("naive-bayes",), **settings))  # type: ignore[arg-type]
     assert refused.value.field == field
     assert not training.list_runs()
+
+
+def test_one_device_of_a_data_set_can_be_trained_on_alone_or_with_others(two: Flask, tmp_path: Path) -> None:
+    (tmp_path / "pairs.zip").write_bytes(zipped(sp_sw_files()))
+    library.add("pairs", tmp_path / "pairs.zip")
+    texts = [choice.text for choice in training_data.all_choices()]
+    assert texts == ["other", "pairs", "pairs:phone", "pairs:watch", "small", *texts[5:]]
+    with pytest.raises(Invalid, match="pairs has phone, watch; found 'arm'"):
+        training.start("pairs:arm", BAYES)
+    alone = training.train("pairs:watch", TrainConfig(models=("naive-bayes",), protocol="random"))
+    assert alone.status is RunStatus.FINISHED, alone.reason
+    assert alone.result["channels"] == ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
+    assert (alone.dataset_name, alone.config["device"]) == ("pairs:watch", "watch")
+    run = training.train("pairs:watch,small", BAYES)
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert "pairs: of phone, watch, watch was taken" in run.result["data"]["notes"]
+    assert [each["device"] for each in run.config["datasets"]] == ["watch", ""]
 
 
 def test_the_same_bytes_under_two_names_are_not_two_data_sets(two: Flask, started_home: Path) -> None:

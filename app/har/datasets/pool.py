@@ -5,7 +5,7 @@ What one of them lacks is missing there (NaN), as a sensor may be anywhere; noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ class Member:
     name: str
     signals: SignalSet
     names: Mapping[str, str]  # the shared name of each of its activities; "" leaves one out
+    device: str = ""  # the one of several that is wanted
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def pool(members: Sequence[Member]) -> Pool:
 
     The rate is the lowest of theirs, at most 50 Hz: a slower set brought to a faster rate would lack what is fast, and
     be known by that. Where acceleration is without gravity in one set, gravity is separated in the others. Where sets
-    differ in their devices, each gives one, the first. Subjects and recordings are called ``<data set>/<name>``.
+    differ in their devices, each gives one: the one that is wanted of it, or the first. Subjects and recordings are
+    called ``<data set>/<name>``.
 
     Raises
     ------
@@ -57,13 +59,16 @@ def pool(members: Sequence[Member]) -> Pool:
     notes: list[str] = []
     rate_hz = rate_together([member.signals.sampling_rate_hz for member in members])
     mixed_gravity = len({member.signals.gravity for member in members}) > 1
-    mixed_devices = len({_devices(member.signals) for member in members}) > 1
+    chosen = {(member.device,) if member.device else devices_of(member.signals.channels) for member in members}
+    mixed_devices = len(chosen) > 1
     parts = []
     for member in members:
         signals = member.signals
-        if mixed_devices and _devices(signals) != ("",):
-            notes.append(f"{member.name}: of {', '.join(_devices(signals))}, {_devices(signals)[0]} was taken")
-            signals = _of_device(signals, _devices(signals)[0])
+        devices = devices_of(signals.channels)
+        if member.device or (mixed_devices and devices != ("",)):
+            device = member.device or devices[0]
+            notes.append(f"{member.name}: of {', '.join(devices)}, {device} was taken")
+            signals = of_device(signals, device)
         if signals.sampling_rate_hz != rate_hz:
             notes.append(f"{member.name}: {signals.sampling_rate_hz:g} Hz, resampled to {rate_hz:g} Hz")
             signals = at_rate(signals, rate_hz)
@@ -90,12 +95,12 @@ def rate_together(rates_hz: Sequence[float]) -> float:
     return min(MOST_HZ, *rates_hz)
 
 
-def _devices(signals: SignalSet) -> tuple[str, ...]:
-    """Return the devices of a data set in their order, "" for one without a name."""
-    return tuple(dict.fromkeys(channel.rpartition(".")[0] for channel in signals.channels))
+def devices_of(channels: Iterable[str]) -> tuple[str, ...]:
+    """Return the devices of some channels in their order, "" for one without a name."""
+    return tuple(dict.fromkeys(channel.rpartition(".")[0] for channel in channels))
 
 
-def _of_device(signals: SignalSet, device: str) -> SignalSet:
+def of_device(signals: SignalSet, device: str) -> SignalSet:
     """Return what one device recorded, without its name."""
     kept = [i for i, channel in enumerate(signals.channels) if channel.rpartition(".")[0] == device]
     channels = tuple(signals.channels[i].rpartition(".")[2] for i in kept)
@@ -119,7 +124,7 @@ def _renamed(member: Member, signals: SignalSet) -> SignalSet:
 def _all_channels(parts: Sequence[SignalSet]) -> tuple[str, ...]:
     """Return the channels that any has, device by device and sensor by sensor."""
     found = dict.fromkeys(channel for part in parts for channel in part.channels)
-    devices = dict.fromkeys(channel.rpartition(".")[0] for channel in found)
+    devices = devices_of(found)
     known = [channel for channels in MODALITY_CHANNELS.values() for channel in channels]
     ordered = (f"{device}.{channel}" if device else channel for device in devices for channel in known)
     return tuple(channel for channel in ordered if channel in found)

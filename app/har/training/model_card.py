@@ -81,7 +81,8 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
 
 def _data_sets(data: Mapping[str, Any]) -> Iterator[str]:
     for one in data.get("datasets", [data]):
-        yield f"Data set {one.get('dataset', 'unknown')}, fingerprint `{one.get('fingerprint', 'unknown')}`"
+        device = f", of it the {one['device']}" if one.get("device") else ""
+        yield f"Data set {one.get('dataset', 'unknown')}{device}, fingerprint `{one.get('fingerprint', 'unknown')}`"
     if "datasets" in data:
         yield "Of each activity, data sets count evenly, and the people of each; names are those of the vocabulary"
         yield from data.get("notes", [])

@@ -31,14 +31,13 @@ from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
 from app.services.datasets import library
-from app.services.datasets.shared_names import names_of
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
-from app.services.models import model_versions
+from app.services.models import model_versions, training_data
 from app.services.models.run_events import read_events, record_events
 from app.services.models.training_child import STOP_FILE, STOPPED
 from app.services.names import MAX_NAME
 from app.services.transaction import rows_changed, transaction
-from app.tables import Dataset, ModelVersion, TrainingRun
+from app.tables import ModelVersion, TrainingRun
 from app.tables._columns import now
 from app.tables.training_run import RunStatus
 
@@ -66,17 +65,13 @@ def train(
     return follow(start(names, config, started_by_id=started_by_id), on_event)
 
 
-def names_in(text: str) -> list[str]:
-    """Return the names of data sets in a text, commas between them."""
-    return list(filter(None, map(str.strip, text.split(","))))
-
-
 def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) -> TrainingProcess:
     """Record a run and launch its child process.
 
     Parameters
     ----------
-    names : of a data set, or of several with commas between them, which are trained on as one.
+    names : of a data set, or of several with commas between them, which are trained on as one; after a colon, the one
+        device that is wanted of a data set.
 
     Raises
     ------
@@ -89,8 +84,9 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
         config = validated(asdict(config))
     except InvalidSetting as error:
         raise Invalid(str(error), error.setting) from error
-    datasets = [library.get(name) for name in names_in(names)]
-    _check_usable(datasets, config)
+    choices = [training_data.chosen(name) for name in training_data.names_in(names)]
+    datasets = [choice.dataset for choice in choices]
+    training_data.check_usable(datasets, config)
     if lacking := what_is_lacking(config.models):
         raise Conflict(lacking)
     lock = _lock()
@@ -105,7 +101,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
             run = TrainingRun(
                 dataset_id=datasets[0].id if len(datasets) == 1 else None,
                 started_by_id=started_by_id,
-                config={**asdict(config), **_provenance(datasets)},
+                config={**asdict(config), **training_data.provenance(choices)},
                 result={},
             )
             session.add(run)
@@ -113,7 +109,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
         folder = run_folder(run_id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return TrainingProcess(run_id, _launch(datasets, config, folder), lock, folder)
+        return TrainingProcess(run_id, _launch(choices, config, folder), lock, folder)
     except BaseException as error:
         if run_id is not None:
             _give_up(run_id, error)
@@ -132,55 +128,12 @@ def what_is_lacking(models: Iterable[str]) -> str:
     )
 
 
-def _provenance(datasets: Sequence[Dataset]) -> dict[str, Any]:
-    """Return names and fingerprints of what is trained on: a result outlives its data sets."""
-    if len(datasets) == 1:
-        return {"dataset": datasets[0].name, "fingerprint": datasets[0].fingerprint}
-    each = [
-        {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "vocabulary": names_of(dataset)}
-        for dataset in datasets
-    ]
-    return {"dataset": ", ".join(dataset.name for dataset in datasets), "fingerprint": "", "datasets": each}
-
-
-def _check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
-    """Refuse at once what the trainer would find out after seconds."""
-    from app.har.datasets.pool import rate_together
-
-    if not datasets:
-        raise Invalid("Choose at least one data set.", "dataset")
-    several, whole = len(datasets) > 1, " and ".join(dataset.name for dataset in datasets)
-    if len({dataset.fingerprint for dataset in datasets}) < len(datasets):
-        raise Invalid(f"Of {whole}, some are the same data: a copy would be trained on and tested.", "dataset")
-    if config.protocol == "dataset" and not several:
-        raise Invalid(
-            "To leave data sets out, at least two are needed. Choose several, or split by subject.", "protocol"
-        )
-    # Of several, those who are not named are one more
-    subjects = sum(max(dataset.summary["subjects"], int(several)) for dataset in datasets)
-    if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
-        raise Invalid(
-            f"{config.folds} folds by subject need at least as many subjects; {whole} has {subjects}.", "folds"
-        )
-    if config.protocol == "subject" and subjects < 2:
-        known = "does not say who was recorded" if subjects == 0 else "has only one subject"
-        raise Invalid(f"The data set {whole} {known}, so it cannot be split by subject. Choose random.", "protocol")
-    rates = [dataset.summary["sampling_rate_hz"] for dataset in datasets]
-    rate = rate_together(rates) if several else rates[0]
-    if config.low_pass_hz is not None and config.low_pass_hz >= rate / 2:
-        raise Invalid(
-            f"The data set {whole} has {rate:g} samples per second and so nothing above {rate / 2:g} Hz; "
-            f"found a low-pass filter at {config.low_pass_hz:g} Hz. Choose a lower frequency, or no filter.",
-            "low_pass_hz",
-        )
-
-
-def _launch(datasets: Sequence[Dataset], config: TrainConfig, folder: Path) -> subprocess.Popen[str]:
+def _launch(choices: Sequence[training_data.Choice], config: TrainConfig, folder: Path) -> subprocess.Popen[str]:
     job = {
         "folder": str(folder),
-        "stores": [str(library.store_folder(dataset)) for dataset in datasets],
+        "stores": [str(library.store_folder(one.dataset)) for one in choices],
         "config": asdict(config),
-        "data": _provenance(datasets),
+        "data": training_data.provenance(choices),
         "plots": current_app.config.get("TRAINING_PLOTS", True),  # tests that look at none do without
     }
     with (folder / "trainer.log").open("w", encoding="utf-8") as errors:
@@ -250,7 +203,7 @@ def _conclude(trainer: TrainingProcess, exit_status: int, reason: str) -> None:
 def _model_name(run: TrainingRun) -> str:
     """Return how a run's model is called: as its data set, or after all of several."""
     if "datasets" not in run.config:
-        return run.dataset_name
+        return run.dataset_name.replace(":", "-")
     return "-".join(["pool", *(each["dataset"] for each in run.config["datasets"])])[:MAX_NAME].rstrip("-")
 
 

@@ -64,14 +64,14 @@ def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
 
 def _signals(stores: list[str], data: dict[str, Any]) -> tuple[SignalSet, dict[str, Any]]:
     """Return the signals of one data set, or of several as one, and what is to be said of the data."""
-    from app.har.datasets.pool import Member, pool
+    from app.har.datasets.pool import Member, of_device, pool
     from app.har.datasets.store import open_store
 
     opened = [open_store(Path(store)).signals for store in stores]
     if len(opened) == 1:
-        return opened[0], data
+        return of_device(opened[0], data["device"]) if data["device"] else opened[0], data
     members = [
-        Member(each["dataset"], signals, each["vocabulary"])
+        Member(each["dataset"], signals, each["vocabulary"], each["device"])
         for each, signals in zip(data["datasets"], opened, strict=True)
     ]
     pooled = pool(members)

@@ -14,10 +14,9 @@ from app.har.colours import PALETTE
 from app.har.errors import HarError
 from app.har.progress import Stage
 from app.har.training.config import TrainConfig
-from app.services.datasets import library
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import duration, percent
-from app.services.models import model_versions, training
+from app.services.models import model_versions, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, TrainForm
@@ -33,7 +32,7 @@ bp = Blueprint("training", __name__)
 @access("admin")
 def index() -> str:
     """Show the form and the runs so far."""
-    return _train_page(_form(training.names_in(request.args.get("dataset", ""))))
+    return _train_page(_form(training_data.names_in(request.args.get("dataset", ""))))
 
 
 @bp.post("/training/")
@@ -60,10 +59,12 @@ def _follow(app: Flask, trainer: training.TrainingProcess) -> None:
 
 
 def _form(chosen: list[str] | None = None) -> TrainForm:
-    names = [dataset.name for dataset in library.list_datasets()]
-    chosen = chosen or (names if len(names) == 1 else [])
+    choices = training_data.all_choices()
+    chosen = chosen or ([choice.text for choice in choices] if len(choices) == 1 else [])
     form = TrainForm(dataset=chosen, protocol="dataset" if len(chosen) > 1 else TrainConfig.protocol)
-    form.dataset.choices = [(name, name) for name in names]
+    form.dataset.choices = [
+        (one.text, f"{one.dataset.name}, only its {one.device}" if one.device else one.dataset.name) for one in choices
+    ]
     return form
 
 

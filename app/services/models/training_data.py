@@ -1,0 +1,97 @@
+"""What a training is asked to train on: a data set, several as one, or one device of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.har.training.config import TrainConfig
+from app.services.datasets import library
+from app.services.datasets.shared_names import names_of
+from app.services.errors import Invalid
+from app.tables import Dataset
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A data set to train on, or one device of it: ``sp-sw-har:watch``."""
+
+    dataset: Dataset
+    device: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return what a person writes to choose it."""
+        return f"{self.dataset.name}:{self.device}" if self.device else self.dataset.name
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of data sets in a text, commas between them."""
+    return list(filter(None, map(str.strip, text.split(","))))
+
+
+def all_choices() -> list[Choice]:
+    """Return all that can be trained on: the data sets, and each device of those that have several."""
+    return [Choice(dataset, device) for dataset in library.list_datasets() for device in ("", *_devices(dataset))]
+
+
+def _devices(dataset: Dataset) -> tuple[str, ...]:
+    """Return the devices of a data set, none where it has only one."""
+    from app.har.datasets.pool import devices_of
+
+    devices = devices_of(dataset.summary["channels"])
+    return devices if len(devices) > 1 else ()
+
+
+def chosen(text: str) -> Choice:
+    """Return what a text chooses: a data set by its name, after a colon one device of it."""
+    name, _, device = text.partition(":")
+    dataset = library.get(name)
+    if device and device not in _devices(dataset):
+        known = f"has {', '.join(_devices(dataset))}" if _devices(dataset) else "has only one device"
+        raise Invalid(f"{name} {known}; found {device[:64]!r}.", "dataset")
+    return Choice(dataset, device)
+
+
+def provenance(choices: Sequence[Choice]) -> dict[str, Any]:
+    """Return names and fingerprints of what is trained on: a result outlives its data sets."""
+    each = [
+        {"dataset": one.dataset.name, "fingerprint": one.dataset.fingerprint, "device": one.device} for one in choices
+    ]
+    if len(choices) == 1:
+        return {**each[0], "dataset": choices[0].text}
+    named = [{**about, "vocabulary": names_of(one.dataset)} for about, one in zip(each, choices, strict=True)]
+    return {"dataset": ", ".join(one.text for one in choices), "fingerprint": "", "datasets": named}
+
+
+def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
+    """Refuse at once what the trainer would find out after seconds."""
+    from app.har.datasets.pool import rate_together
+
+    if not datasets:
+        raise Invalid("Choose at least one data set.", "dataset")
+    several, whole = len(datasets) > 1, " and ".join(dataset.name for dataset in datasets)
+    if len({dataset.fingerprint for dataset in datasets}) < len(datasets):
+        raise Invalid(f"Of {whole}, some are the same data: a copy would be trained on and tested.", "dataset")
+    if config.protocol == "dataset" and not several:
+        raise Invalid(
+            "To leave data sets out, at least two are needed. Choose several, or split by subject.", "protocol"
+        )
+    # Of several, those who are not named are one more
+    subjects = sum(max(dataset.summary["subjects"], int(several)) for dataset in datasets)
+    if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
+        raise Invalid(
+            f"{config.folds} folds by subject need at least as many subjects; {whole} has {subjects}.", "folds"
+        )
+    if config.protocol == "subject" and subjects < 2:
+        known = "does not say who was recorded" if subjects == 0 else "has only one subject"
+        raise Invalid(f"The data set {whole} {known}, so it cannot be split by subject. Choose random.", "protocol")
+    rates = [dataset.summary["sampling_rate_hz"] for dataset in datasets]
+    rate = rate_together(rates) if several else rates[0]
+    if config.low_pass_hz is not None and config.low_pass_hz >= rate / 2:
+        raise Invalid(
+            f"The data set {whole} has {rate:g} samples per second and so nothing above {rate / 2:g} Hz; "
+            f"found a low-pass filter at {config.low_pass_hz:g} Hz. Choose a lower frequency, or no filter.",
+            "low_pass_hz",
+        )

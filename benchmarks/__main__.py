@@ -31,6 +31,7 @@ NAMES = [
     "sensors",
     "holes",
     "unfamiliar",
+    "depth",
     "rates",
     "cost",
     "web",

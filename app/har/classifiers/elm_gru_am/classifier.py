@@ -114,7 +114,8 @@ class ActivityClassifier(Recogniser):
         A sensor that is missing is NaN in all of its channels, all through the window.
         """
         self._check(windows)
-        recognition = Recognition.joined(per_chunk(windows, self._recognise_chunk))
+        parts = per_chunk(windows, self._recognise_chunk)
+        recognition = parts[0] if len(parts) == 1 else Recognition.joined(parts)
         self._check_answer(recognition.probabilities)
         return recognition
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -48,33 +48,46 @@ class RandomConvolutions:
 
     def __call__(self, raw: FloatArray) -> FloatArray:
         """Describe windows (n, n_steps, n_channels): (n, n_kernels) float32, not negative."""
-        kernels, first = [], 0
-        for dilation, weights in _kernels(self.seed, len(self.biases), *raw.shape[1:]):
-            numbers = slice(first, first := first + weights.shape[1])
-            scales = self.scales[numbers]
-            kernels.append((dilation, weights / scales, self.biases[numbers] / scales))
+        if (shape := raw.shape[1:]) not in self._by_shape:
+            self._by_shape[shape] = self._scaled(*shape)
+        kernels = self._by_shape[shape]
         parts = []
         for start in range(0, len(raw), ROWS):
             signal = _standardised(raw[start : start + ROWS])
             parts.append(np.concatenate([_pooled(signal, *kernel) for kernel in kernels], axis=1))
         return np.concatenate(parts)
 
+    @cached_property
+    def _by_shape(self) -> dict[tuple[int, ...], list[tuple[int, FloatArray, FloatArray]]]:
+        """Keep what `_scaled` returned, by the steps and channels of windows."""
+        return {}
+
+    def _scaled(self, n_steps: int, n_channels: int) -> list[tuple[int, FloatArray, FloatArray]]:
+        """Return for each dilation its kernels and their biases, so scaled that the outputs deviate by 1."""
+        kernels, first = [], 0
+        for dilation, weights in _kernels(self.seed, len(self.biases), n_steps, n_channels):
+            numbers = slice(first, first := first + weights.shape[1])
+            scales = self.scales[numbers]
+            kernels.append((dilation, weights / scales, self.biases[numbers] / scales))
+        return kernels
+
 
 def _standardised(raw: FloatArray) -> FloatArray:
     n_steps = np.float32(raw.shape[1])
+    raw = np.ascontiguousarray(raw)
     signal: FloatArray = raw - np.einsum("ijk->ik", raw)[:, None] / n_steps  # numpy's mean and std take twice as long
     signal /= np.sqrt(np.einsum("ijk,ijk->ik", signal, signal)[:, None] / n_steps) + np.float32(1e-3)
     return signal
 
 
 def _unfolded(signal: FloatArray, dilation: int, n_weights: int) -> FloatArray:
-    """Return what a kernel reads at each of its steps: (n, steps, n_weights)."""
+    """Return what a kernel reads at each of its steps, from contiguous signals: (n, steps, n_weights)."""
     n, n_steps, n_channels = signal.shape
     taps = n_weights // n_channels
     steps = len(range(0, n_steps - (taps - 1) * dilation, STRIDE))
     per_window, per_step, per_value = signal.strides
     strides = per_window, STRIDE * per_step, dilation * per_step, per_value
-    read = np.lib.stride_tricks.as_strided(signal, (n, steps, taps, n_channels), strides, writeable=False)
+    read: FloatArray = np.ndarray((n, steps, taps, n_channels), np.float32, signal, strides=strides)
     return read.reshape(n, steps, n_weights)
 
 

@@ -90,20 +90,31 @@ def describe(
     signals -= mean[:, :, None]
     spread = np.sqrt(np.einsum("ijk,ijk->ij", signals, signals) / length) + FLOOR
     described = [(mean, "mean"), (log(spread), "log spread"), *_shapes(signals, spread, sampling_rate_hz, log)]
-    columns, signal_names = [values for values, _ in described], tuple(names)
-    titles = [title for _, what in described for title in _titles(signal_names, what)]
+    columns = [values for values, _ in described]
     powers, of_powers = _powers(signals, sampling_rate_hz, n_bands, relative, log)
     columns.append(powers)
-    titles += [title for what in of_powers for title in _titles(signal_names, what)]
-    pairs = [pair for members in channels_by_sensor(channels).values() for pair in combinations(members, 2)]
+    pairs, first, second = _pairs(tuple(channels))
     if pairs:
-        first, second = np.array(pairs).T
         together = np.empty((len(signals), len(pairs)), np.float32)
         for column, (a, b) in enumerate(pairs):
             np.einsum("ij,ij->i", signals[:, a], signals[:, b], out=together[:, column])
         columns.append(together / length / (spread[:, first] * spread[:, second]))
-        titles += [f"{names[a]} × {names[b]} correlation" for a, b in pairs]
-    return np.concatenate(columns, axis=1), titles
+    titles = _titles(tuple(names), (*(what for _, what in described), *of_powers), pairs)
+    return np.concatenate(columns, axis=1), list(titles)
+
+
+@lru_cache(maxsize=64)
+def _pairs(channels: tuple[str, ...]) -> tuple[tuple[tuple[int, int], ...], IntArray, IntArray]:
+    """Return the channels that belong to one sensor, two by two; then the first of each pair, and the second."""
+    pairs = tuple(pair for members in channels_by_sensor(channels).values() for pair in combinations(members, 2))
+    first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+    return pairs, first, second
+
+
+@lru_cache(maxsize=64)
+def _titles(names: tuple[str, ...], described: tuple[str, ...], pairs: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
+    titles = [f"{name} {what}" for what in described for name in names]
+    return (*titles, *(f"{names[a]} × {names[b]} correlation" for a, b in pairs))
 
 
 def _with_magnitudes(slices: FloatArray, channels: Sequence[str]) -> tuple[FloatArray, list[str]]:
@@ -137,11 +148,16 @@ def _shapes(
     yield log(np.asarray(steps @ per_second, np.float32) + FLOOR), "log jerk"
     yield log(signals.max(axis=2) + FLOOR), "log peak"
     yield log(FLOOR - signals.min(axis=2)), "log trough"
-    ramp: FloatArray = np.linspace(-1, 1, length, dtype=np.float32)
-    yield np.asarray(signals @ ramp / length / spread, np.float32), "trend"
+    yield np.asarray(signals @ _ramp(length) / length / spread, np.float32), "trend"
+    square = spread**2
     for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
         product = np.einsum("ijk,ijk->ij", signals[:, :, lag:], signals[:, :, :-lag]) / (length - lag)
-        yield product / spread**2, f"autocorrelation {lag / sampling_rate_hz:.2f} s"
+        yield product / square, f"autocorrelation {lag / sampling_rate_hz:.2f} s"
+
+
+@lru_cache(maxsize=64)
+def _ramp(length: int) -> FloatArray:
+    return np.linspace(-1, 1, length, dtype=np.float32)
 
 
 def _powers(
@@ -181,11 +197,6 @@ def _bands(length: int, sampling_rate_hz: float, n_bands: int) -> tuple[FloatArr
         for low, high in bands[:-1]
     )
     return window / np.sqrt(np.square(window).sum()), average, tuple(names)
-
-
-@lru_cache(maxsize=1024)
-def _titles(names: tuple[str, ...], title: str) -> tuple[str, ...]:
-    return tuple(f"{name} {title}" for name in names)
 
 
 def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:

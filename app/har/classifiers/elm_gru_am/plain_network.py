@@ -122,9 +122,8 @@ def _convolved(x: FloatArray, kernel: FloatArray, shift: FloatArray) -> FloatArr
     padded = np.zeros((n, n_steps + padding, n_channels), np.float32)
     padded[:, padding // 2 : padding // 2 + n_steps] = x
     per_window, per_step, per_value = padded.strides
-    read = np.lib.stride_tricks.as_strided(
-        padded, (n, n_out, len(kernel)), (per_window, 2 * per_step, per_value), writeable=False
-    )
+    strides = per_window, 2 * per_step, per_value
+    read: FloatArray = np.ndarray((n, n_out, len(kernel)), np.float32, padded, strides=strides)
     convolved = _product(read, kernel)
     convolved += shift
     return _relu(convolved)

@@ -21,6 +21,7 @@ DIRECTION_REACH = 1
 FLOOR = 2e-3  # probability: trees that all agree are not certain
 SAID = 0.97  # probability of the place that a person names
 PLACE_SLOPE = 1.5
+TURNED_DEG = 120.0  # against walking of another recording: nobody leans so far, the device was put in another way round
 
 Odds = NDArray[np.float64]
 
@@ -131,14 +132,15 @@ def _place(track: Track, columns: Columns, questions: Questions, rows: IntArray,
 
 
 def _tilt(gravity: FloatArray, rows: IntArray, walk: IntArray, known: WalkingReference | None) -> Odds:
+    """Return the angle of gravity against that of walking in the same recording, or else against known walking."""
+    directions = gravity[rows].astype(np.float64)
     with_gravity = walk[~np.isnan(gravity[walk, 0])]
     if len(with_gravity) >= FEWEST:
-        reference = upright(gravity[with_gravity])
-    elif known is not None:
-        reference = known.upright
-    else:
+        return angle_deg(directions, upright(gravity[with_gravity]).astype(np.float64))
+    if known is None:
         return np.full(len(rows), np.nan)
-    return angle_deg(gravity[rows].astype(np.float64), reference.astype(np.float64))
+    tilt = angle_deg(directions, known.upright.astype(np.float64))
+    return np.where(tilt <= TURNED_DEG, tilt, np.nan)
 
 
 def _runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:

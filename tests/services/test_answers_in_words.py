@@ -10,7 +10,7 @@ import pytest
 
 from app.har.classifiers.types import Wearing
 from app.har.vocabulary import AnswerTree
-from app.services.recordings.answers_in_words import left_open, main_answers, mostly_on_foot, wearings_in_words
+from app.services.recordings.answers_in_words import left_open, main_answers, may_be_a_walk, wearings_in_words
 from app.services.recordings.wall_clock import WallClock
 
 MORNING_UTC_S = 1_747_040_400.0  # 12 May 2025, 09:00 UTC
@@ -90,13 +90,17 @@ def test_the_recording_that_was_measured_against_is_named_while_it_is_there() ->
     ("minutes", "walks"),
     [
         ({"On foot": 2.0, "Still": 1.0}, True),
-        ({"Stair-up": 1.0, "Walk": 1.0, "Uncertain": 1.0}, True),
+        ({"On foot": 1.0, "Walk": 1.0, "Stair-up": 1.0}, True),
+        ({"Stair-up": 2.0, "Walk": 1.0}, False),
+        ({"Stairs": 3.0}, False),
+        ({"Walk": 0.2}, False),
+        ({"Walk": 0.25}, True),
         ({"Still": 1.0, "Walk": 1.0}, False),
         ({"Uncertain": 3.0}, False),
     ],
 )
-def test_who_is_mostly_on_foot(minutes: dict[str, float], walks: bool) -> None:
-    assert mostly_on_foot(minutes) is walks
+def test_what_may_be_a_walk_that_others_are_measured_against(minutes: dict[str, float], walks: bool) -> None:
+    assert may_be_a_walk(minutes) is walks
 
 
 @pytest.mark.parametrize(("name", "words"), [("walk.csv", " in “walk.csv”"), (None, "")])

@@ -50,7 +50,7 @@ def test_recordings_of_walking_are_on_the_home_page_of_their_owner_and_the_forms
     table = home.partition('id="known-walking"')[2].partition("</table>")[0]
     for words in ("In a trouser pocket", "day.csv", "Stop using it", f"{page}/walking"):
         assert words in table
-    assert "You have walking of yours recorded in a trouser pocket." in home
+    assert "Your walking is known with the device in a trouser pocket." in home
     assert TICKED.search(home)
     assert TICKED.search(user_client.get(page).text)
     for role in ("user", "admin"):

@@ -7,11 +7,22 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from app.har.classifiers.types import Wearing
-from app.har.vocabulary import ANYTHING, NO_ANSWER, ON_FOOT, UNFAMILIAR, AnswerTree, node_of, path_of, shared_node
+from app.har.vocabulary import (
+    ANYTHING,
+    NO_ANSWER,
+    ON_FOOT,
+    STAIRS,
+    UNFAMILIAR,
+    AnswerTree,
+    node_of,
+    path_of,
+    shared_node,
+)
 from app.services.formatting import capitalise, percent
 from app.services.recordings.places import PLACES, place_in_words
 from app.services.recordings.wall_clock import MONTHS, WallClock
 
+SHORTEST_WALK_MIN = 0.25  # that is a measure
 MAIN = 2  # answers that a list names of a recording
 NAMED = 4  # of what an answer leaves open; a lab's own exercises may be many
 
@@ -30,10 +41,14 @@ def main_answers(minutes: Mapping[str, float]) -> list[str]:
     return [name for name in minutes if name not in NO_ANSWER][:MAIN] or [longest]
 
 
-def mostly_on_foot(minutes: Mapping[str, float]) -> bool:
-    """Say whether a person was on foot for most of the time, by the minutes of each answer."""
-    on_foot = sum(value for name, value in minutes.items() if ON_FOOT in path_of(node_of(name)))
-    return on_foot > sum(minutes.values()) / 2
+def may_be_a_walk(minutes: Mapping[str, float]) -> bool:
+    """Say whether a person may have walked most of the time, long enough for a measure; by the minutes of each answer.
+
+    Stairs are no walk: whoever took them for one would turn all that is measured against them round.
+    """
+    paths = {name: path_of(node_of(name)) for name in minutes}
+    walking = sum(minutes[name] for name, path in paths.items() if ON_FOOT in path and STAIRS not in path)
+    return walking >= SHORTEST_WALK_MIN and walking > sum(minutes.values()) / 2
 
 
 def left_open(tree: AnswerTree, limit: float) -> dict[str, str]:

@@ -41,7 +41,7 @@ class UploadForm(FlaskForm):
 def known_places() -> str:
     """Return for which places a user's own walking is known; empty where there is none."""
     places = dict.fromkeys(PLACES[own.place or ""] for own in known_walking.list_known(current_user.id))
-    return f"You have walking of yours recorded {', '.join(places)}." if places else ""
+    return f"Your walking is known with the device {', '.join(places)}." if places else ""
 
 
 def model_choices() -> list[tuple[int, str]]:

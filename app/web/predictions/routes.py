@@ -38,7 +38,7 @@ from app.services.recordings.activity_times import (
     per_period,
     with_gaps,
 )
-from app.services.recordings.answers_in_words import left_open, mostly_on_foot, wearings_in_words
+from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
@@ -164,7 +164,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         rerun_form=_rerun_form(recording, prediction.model_version_id),
         said_place=PLACES.get(recording.place or ""),
         walking=known_walking.is_walking(recording),
-        may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and mostly_on_foot(summary["minutes_per_activity"]),
+        may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
         notices=_notices(result.problems),

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from flask import Flask
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
-from app.har.classifiers.types import Recognition, WalkingReference
+from app.har.classifiers.everyday.classifier import EverydayClassifier
+from app.har.classifiers.everyday.inputs import movement_and_gravity
+from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import UnusableRecording
-from app.har.windows import WindowSet
+from app.har.windows import WindowSet, make_windows
 from app.services.errors import Invalid
 from app.services.recordings import known_walking, pending, recordings, uploads
 from app.services.recordings.pending import PendingUpload
-from app.services.recordings.recognise import _by_world_clock
+from app.services.recordings.recognise import KnownWalking, _by_world_clock, recognise
 from app.tables import ModelVersion, Prediction, StoredRecording, User
+from tests import exports, synthetic
 from tests.long_recording import a_day, store
 from tests.services.conftest import a_user
 from tests.services.test_uploads import guessed
@@ -171,3 +175,40 @@ def test_when_a_person_walked_is_told_by_the_clock_of_the_world() -> None:
     assert _by_world_clock(reference, 1.7e9).start_s == 1.7e9 + 60
     assert _by_world_clock(replace(reference, start_s=1.7e9), None).start_s == 1.7e9
     assert _by_world_clock(reference, None).start_s is None
+
+
+@pytest.fixture(scope="module")
+def everyday() -> EverydayClassifier:
+    """Return an everyday model of four people who rest, walk and run."""
+    signals = movement_and_gravity(synthetic.signal_set(4, 30.0, gravity="included"))
+    return EverydayClassifier().fit(make_windows(signals, 3.0))
+
+
+def test_the_everyday_model_measures_one_file_against_walking_in_another_and_says_when_that_was(
+    everyday: EverydayClassifier, tmp_path: Path
+) -> None:
+    def exported(activity: str, seconds: float) -> Path:
+        path = tmp_path / f"{activity}-{seconds:g}.zip"
+        export = exports.sensor_logger(synthetic.recording(activity, 9, seconds, gravity="included"))
+        path.write_bytes(exports.zipped(export))
+        return path
+
+    def standing(walk: Path | None) -> tuple[Wearing, float, list[str]]:
+        known = KnownWalking(None, walk, walk.name) if walk else None
+        path = exported("Rest", 12.0)
+        result = recognise(path, path.name, lambda: everyday, "everyday/1", place="leg", walking=known).result
+        column = {name: result.proba[:, result.activities.index(name)].mean() for name in ("Standing", "Sitting")}
+        listed = [problem.detail for problem in result.problems if problem.kind == "walking not used"]
+        return result.wearings[0], column["Standing"] - column["Sitting"], listed
+
+    wearing, surplus, listed = standing(None)
+    assert (wearing.reference, listed) == ("", [])
+    assert surplus == pytest.approx(0, abs=1e-3)  # without walking, a posture cannot be told
+    wearing, surplus, listed = standing(exported("Walk", 33.0))
+    assert (wearing.reference, listed) == ("known walking", [])
+    assert wearing.reference_windows >= 10
+    assert wearing.reference_start_s == pytest.approx(exports.START_S, abs=3.1)
+    assert surplus > 0.3  # gravity comes from the side that it comes from in walking
+    wearing, _, listed = standing(exported("Walk", 9.0))
+    assert wearing.reference == ""
+    assert "expected at least 15 s of walking" in listed[0]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from app.har.errors import UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.cores import on_every_core
 from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, estimate_gravity
 from app.har.signals.intervals import gap_free
-from app.har.signals.resampling import mean_magnitude, on_every_core
+from app.har.signals.resampling import mean_magnitude
 from app.har.signals.types import Gravity, Recording, Stream
 
 COVERED = 0.9  # share of an accelerometer's time that what the phone derived from it must cover to be used

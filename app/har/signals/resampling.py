@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.cores import on_every_core
 from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
@@ -28,7 +27,6 @@ MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's mem
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
 ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
 HOLE = 4.0  # usual steps; a longer one was hardly measured
-T = TypeVar("T")
 Scalar = TypeVar("Scalar", bound=np.generic)
 Floating = TypeVar("Floating", bound=np.floating)
 
@@ -252,16 +250,6 @@ def _stretches(found: Iterable[Piece], rate: float) -> Iterator[_Stretch]:
             start += 1 / rate
         if n >= MIN_STRETCH_S * rate:
             yield _Stretch(start, n, present)
-
-
-def on_every_core(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """Do work that lets go of the interpreter on each item."""
-    if len(items) == 1:
-        work(items[0])
-        return
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(work, items):
-            pass
 
 
 @dataclass(frozen=True)

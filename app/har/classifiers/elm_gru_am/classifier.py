@@ -21,7 +21,7 @@ from app.har.classifiers.elm_gru_am.convolutions import SAMPLE
 from app.har.classifiers.elm_gru_am.description import Description, WindowDescriber
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.familiarity import Familiarity
-from app.har.classifiers.elm_gru_am.features import one_core_each, per_chunk, sensor_columns
+from app.har.classifiers.elm_gru_am.features import per_chunk, sensor_columns
 from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
@@ -29,6 +29,7 @@ from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
 from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.evaluation.splits import split_inner
 from app.har.progress import OnEvent, Stage
+from app.har.signals.cores import one_core_each
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 

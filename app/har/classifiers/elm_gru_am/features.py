@@ -6,10 +6,7 @@ and powers enter as logarithms.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import combinations, pairwise
 from math import ceil
@@ -18,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
-from threadpoolctl import ThreadpoolController
 
+from app.har.signals.cores import CORES, on_every_core
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
@@ -28,7 +25,6 @@ Logarithm = Callable[[FloatArray], FloatArray]
 
 # Windows described at once: more do not fit in the cache of a core, and fewer are not worth a thread.
 CHUNK, FEWEST = 128, 64
-CORES = os.cpu_count() or 1  # to ask for it takes as long as a dozen of products
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it comes from the sensor
@@ -202,30 +198,13 @@ def _bands(length: int, sampling_rate_hz: float, n_bands: int) -> tuple[FloatArr
 def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]:
     """Return what the function makes of each chunk of windows, computed on all cores.
 
-    Every core gets as many chunks as the others, of one size; numpy releases the interpreter while it computes. The
-    linear algebra keeps to one core each, or its threads and ours wait for each other. A few windows are done sooner
-    by one core, too: their products are so small that a second one waits most of the time.
+    Every core gets as many chunks as the others, of one size.
     """
     n = len(windows)
     n_chunks = CORES * max(1, ceil(n / (CHUNK * CORES)))
     size = max(ceil(n / n_chunks), FEWEST)
-    with one_core_each():
-        if 0 < n <= size:
-            return [function(windows)]
-        chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
-        with ThreadPoolExecutor(CORES) as pool:
-            return list(pool.map(function, chunks))
-
-
-def one_core_each() -> AbstractContextManager[object]:
-    """Let linear algebra use no threads of its own meanwhile."""
-    limited: AbstractContextManager[object] = _linear_algebra().limit(limits=1, user_api="blas")
-    return limited
-
-
-@lru_cache(maxsize=1)
-def _linear_algebra() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through all loaded libraries, which takes 5 ms
+    chunks = [windows.take(slice(start, start + size)) for start in range(0, n, size)]
+    return on_every_core(function, chunks)
 
 
 def window_features(

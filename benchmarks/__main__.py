@@ -2,8 +2,9 @@
 
 Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document.
 The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them. One that
-was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds`` needs a second environment, and
-``answering`` another build to compare with (``python -m benchmarks.bench_answering --against CHECKOUT``).
+was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds`` and
+``everyday_rivals`` need a second environment, and ``answering`` another build to compare with
+(``python -m benchmarks.bench_answering --against CHECKOUT``).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ NAMES = [
     "holes",
     "unfamiliar",
     "depth",
+    "everyday",
+    "unknown",
     "rates",
     "cost",
     "web",
@@ -40,7 +43,7 @@ NAMES = [
     "long",
     "spline",
 ]
-ELSEWHERE = ["folds", "answering"]
+ELSEWHERE = ["folds", "everyday_rivals", "answering"]
 MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
 

@@ -1,6 +1,6 @@
 """The everyday model by data set left out: each is recognised by a model that was trained and calibrated on the others.
 
-python -m benchmarks.bench_everyday [--seeds 0 1 2] [--only hapt] [--json FILE]; needs the recordings in HAR_DATA_DIR.
+python -m benchmarks.bench_everyday [--seeds 0 1 2] [--only hapt]; JSON on stdout. needs the recordings in HAR_DATA_DIR.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ from app.har.classifiers.everyday.wearing import Track
 from app.har.types import FloatArray
 from app.har.vocabulary import (
     ANYTHING,
-    DEFAULT_LIMIT,
     NOT_WORN,
     ON_FOOT,
     RUNNING,
@@ -77,7 +75,7 @@ def answers(model: EverydayClassifier, windows: WindowSet, said: bool) -> Answer
     track = model.track(windows)
     if said:
         track = replace(track, place=_places(windows))
-    return _answered(model, track, _labels(windows))
+    return _answered(model, track, labels_of(windows))
 
 
 def _answered(model: EverydayClassifier, track: Track, label: NDArray[np.str_], reference: Any = None) -> Answers:
@@ -86,7 +84,7 @@ def _answered(model: EverydayClassifier, track: Track, label: NDArray[np.str_], 
     return Answers(probabilities(track, evidence, model.calibration_), label, track.subjects, track.recordings, novel)
 
 
-def _labels(windows: WindowSet) -> NDArray[np.str_]:
+def labels_of(windows: WindowSet) -> NDArray[np.str_]:
     names = np.array([*(shared_node(name) or "" for name in windows.activities), ""])
     return names[windows.y]
 
@@ -101,7 +99,7 @@ def _places(windows: WindowSet) -> NDArray[np.str_]:
     return np.array(found, "U16")
 
 
-def table_row(given: Answers, limit: float = DEFAULT_LIMIT) -> dict[str, float]:
+def table_row(given: Answers, limit: float) -> dict[str, float]:
     """Return the figures of one set of answers; only windows of a label in the vocabulary count."""
     given = given.where(given.label != "")
     labels, label = np.unique(given.label, return_inverse=True)
@@ -134,13 +132,13 @@ def _depth(node: str) -> str:
 
 def _f1(label: NDArray[np.str_], answer: NDArray[np.str_], nodes: Sequence[str]) -> float:
     """Return macro F1 over the nodes that occur; answers and labels are taken as the node that they are below."""
-    truth, found = (_below(names, nodes) for names in (label, answer))
+    truth, found = (below(names, nodes) for names in (label, answer))
     counted = truth != ""
     there = [node for node in nodes if (truth == node).any()]
     return float(f1_score(truth[counted], found[counted], average="macro", labels=there)) if counted.any() else np.nan
 
 
-def _below(names: NDArray[np.str_], nodes: Sequence[str]) -> NDArray[np.str_]:
+def below(names: NDArray[np.str_], nodes: Sequence[str]) -> NDArray[np.str_]:
     node_of = {
         name: next((node for node in path_of(name) if node in nodes), STILL if name == NOT_WORN else "")
         for name in np.unique(names).tolist()
@@ -188,7 +186,7 @@ def labelled_training(model: EverydayClassifier, name: str) -> Training:
     """Return the labelled windows of a data set, without where they were worn."""
     windows = labelled_windows(name)
     dataset = np.full(len(windows), name)
-    placed = Training(replace(model.track(windows), place=_places(windows)), _labels(windows), dataset)
+    placed = Training(replace(model.track(windows), place=_places(windows)), labels_of(windows), dataset)
     wearing = placed.wearing  # who wore what is the data set's to say; the model is not told
     subjects = np.char.add(np.char.add(placed.track.subjects, "#"), wearing.astype(str))
     return replace(placed, track=replace(placed.track, subjects=subjects, place=np.full(len(windows), "", "U16")))
@@ -223,21 +221,21 @@ def measure(seeds: Sequence[int], only: Sequence[str]) -> dict[str, dict[str, li
             print(f"{group}, seed {seed}: fitted in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
             for name in names:
                 for setting, given in settings(model, name, seed):
-                    row = table_row(given)
+                    row = table_row(given, model.answer_limit_)
                     found.setdefault(setting, {}).setdefault(name, []).append(row)
                     print(f"  {name:16} {setting:32} {_line(row)}", file=sys.stderr, flush=True)
                 if name == "oxford-walk":
                     for word, (place, _) in OXFORD_PLACES.items():
-                        row = _walking(answers(model, windows_in_time(name), said=False), word)
+                        row = _walking(answers(model, windows_in_time(name), said=False), word, model.answer_limit_)
                         found.setdefault("Oxford, by place", {}).setdefault(place, []).append(row)
                         print(f"  {place:16} {row}", file=sys.stderr, flush=True)
     return found
 
 
-def _walking(given: Answers, word: str) -> dict[str, float]:
+def _walking(given: Answers, word: str, limit: float) -> dict[str, float]:
     """Return how often walking in one place is on foot, and is named."""
     given = given.where(np.char.find(given.recordings, word) >= 0)
-    answer = np.array(TREE.nodes)[TREE.answers(given.proba, DEFAULT_LIMIT)]
+    answer = np.array(TREE.nodes)[TREE.answers(given.proba, limit)]
     on_foot = np.array([ON_FOOT in path_of(node) for node in answer])
     deep = on_foot & ~np.isin(answer, [ON_FOOT])
     return {
@@ -253,21 +251,24 @@ def _line(row: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.3f}" if name != "windows" else f"{value:5d}" for name, value in row.items())
 
 
+def averaged(found: dict[str, dict[str, list[dict[str, float]]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the mean over the seeds."""
+    return {
+        setting: {
+            name: {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} for name, rows in of.items()
+        }
+        for setting, of in found.items()
+    }
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=[])
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = measure(options.seeds, options.only)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
-    for setting, rows in found.items():
-        print(f"\n### {setting}\n")
-        for name, of_seeds in rows.items():
-            mean = {key: float(np.mean([row[key] for row in of_seeds])) for key in of_seeds[0]}
-            print(f"| {name} | " + " | ".join(f"{key} {value:.3f}" for key, value in mean.items()) + " |")
+    document = {"seeds": ", ".join(map(str, options.seeds)), **averaged(measure(options.seeds, options.only))}
+    print(json.dumps(document, indent=1))
 
 
 if __name__ == "__main__":

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.everyday.calibration import Calibration
+from app.har.classifiers.everyday.calibration import Calibration, Trial
 from app.har.classifiers.everyday.evidence import Evidence
 from app.har.classifiers.everyday.posture import postures
 from app.har.classifiers.everyday.wearing import Track
 from app.har.types import FloatArray
-from app.har.vocabulary import LYING, NOT_WORN, RUNNING, SITTING, STAIRS_DOWN, STAIRS_UP, STANDING, WALKING
+from app.har.vocabulary import (
+    ANYTHING,
+    LYING,
+    NOT_WORN,
+    RUNNING,
+    SITTING,
+    STAIRS_DOWN,
+    STAIRS_UP,
+    STANDING,
+    STILL,
+    WALKING,
+    AnswerTree,
+)
 
 ACTIVITIES = (STANDING, SITTING, LYING, WALKING, STAIRS_UP, STAIRS_DOWN, RUNNING, NOT_WORN)
+GUESS = 0.5  # log-odds of walking against stairs, at most, where there is nothing to compare with
 TABLE_RMS = 0.0155  # m/s²: below the quietest hundredth of every data set of carried devices
 TABLE_SLOPE = 12.0  # of its logarithm
 TABLE_ROTATION = 0.01  # rad/s: more than that, and a hand or a body turns it
+TREE = AnswerTree(ACTIVITIES)
+LIMITS = (0.8, 0.85, 0.9, 0.95)
+TRUE_ON_AVERAGE, TRUE_EVERYWHERE = 0.98, 0.96  # of answers to data sets left out, each as recorded and as clips
 TABLE_REACH = 2  # windows on either side whose median counts: a table stays one
 
 
@@ -25,7 +43,8 @@ def probabilities(track: Track, evidence: Evidence, calibration: Calibration) ->
     level = np.exp(level - level.max(axis=1, keepdims=True))
     still, on_foot, running = (level / level.sum(axis=1, keepdims=True)).T
     odds = calibration.stairs(evidence.stairs, np.full(len(track), evidence.known), evidence.n_on_foot)
-    stairs = _probability(np.where(np.isnan(odds), calibration.stairs_raw(evidence.stairs_raw), odds))
+    guess = np.clip(calibration.stairs_raw(evidence.stairs_raw), -GUESS, GUESS)
+    stairs = _probability(np.where(np.isnan(odds), guess, odds))
     sees_gravity = ~np.isnan(track.gravity[:, 0])
     lines = (calibration.down, calibration.down_without_gravity)
     with_gravity, without = (line(evidence.down, evidence.down_known, evidence.n_on_foot) for line in lines)
@@ -37,6 +56,27 @@ def probabilities(track: Track, evidence: Evidence, calibration: Calibration) ->
     answer = np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
     answer[np.isinf(track.movement_rms)] = 1 / len(ACTIVITIES)
     return answer
+
+
+def choose_limit(trials: Sequence[Trial], calibration: Calibration) -> float:
+    """Return how probable an answer must be for enough of them to be true on data sets left out."""
+    for limit in LIMITS:
+        true = [share for trial in trials if (share := _share_true(trial, calibration, limit)) is not None]
+        if np.mean(true) >= TRUE_ON_AVERAGE and min(true) >= TRUE_EVERYWHERE:
+            return limit
+    return LIMITS[-1]
+
+
+def _share_true(trial: Trial, calibration: Calibration, limit: float) -> float | None:
+    """Return the share of true answers to a data set left out; None where a trial is of one wearing alone."""
+    if trial.kind == "known":
+        return None
+    answer = TREE.answers(probabilities(trial.training.track, trial.evidence, calibration), limit)
+    said = answer != TREE.nodes.index(ANYTHING)
+    labels, label = np.unique(trial.training.node, return_inverse=True)
+    true = np.array([[TREE.agrees(node, name) for name in labels] for node in TREE.nodes])
+    true[TREE.nodes.index(NOT_WORN), labels == STILL] = True  # "stationary" does not say that somebody wears it
+    return float(true[answer, label][said].mean()) if said.any() else None
 
 
 def on_table(track: Track) -> NDArray[np.float64]:

@@ -83,7 +83,7 @@ class Trial:
     without_gravity: Evidence  # the same where gravity is not known
 
 
-def fit_calibration(training: Training, columns: Columns, seed: int) -> Calibration:
+def fit_calibration(training: Training, columns: Columns, seed: int) -> tuple[Calibration, list[Trial]]:
     """Leave out each data set, ask the others about it, and fit the lines; people, where there is one data set."""
     trials = [trial for fitted, left_out in _left_out(training) for trial in _trials(fitted, left_out, columns, seed)]
     recorded, clips, known = ([t for t in trials if t.kind == kind] for kind in ("recorded", "clip", "known"))
@@ -93,7 +93,7 @@ def fit_calibration(training: Training, columns: Columns, seed: int) -> Calibrat
         Binary(_down_line(known, sees), _down_line(recorded, sees), _down_line(clips, sees)) for sees in (True, False)
     )
     raw = _line([(trial, trial.evidence.stairs_raw, _stairs_truth(trial)) for trial in recorded])
-    return Calibration(_temperature(recorded), stairs, raw, down, blind)
+    return Calibration(_temperature(recorded), stairs, raw, down, blind), trials
 
 
 def _left_out(training: Training) -> Iterator[tuple[Training, Training]]:

@@ -10,11 +10,11 @@ import numpy as np
 
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
-from app.har.classifiers.everyday.answer import ACTIVITIES, on_table, probabilities
+from app.har.classifiers.everyday.answer import ACTIVITIES, choose_limit, on_table, probabilities
 from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
 from app.har.classifiers.everyday.evidence import Evidence, gather
 from app.har.classifiers.everyday.features import describe, feature_names
-from app.har.classifiers.everyday.novelty import Novelty, fit_novelty, with_limit
+from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import PLACES, Columns, Questions, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
@@ -53,6 +53,7 @@ class EverydayClassifier(Recogniser):
     questions_: Questions
     calibration_: Calibration
     novelty_: Novelty
+    answer_limit_: float  # how probable an answer must be, see `answer.choose_limit`
 
     def __init__(self, place_of: Mapping[str, str] | None = None) -> None:
         self.place_of = dict(place_of or {})
@@ -145,10 +146,9 @@ class EverydayClassifier(Recogniser):
         if self.questions_.level is None:
             raise InsufficientData("The everyday model needs windows of two at least of still, on foot and running.")
         on_event({"stage": Stage.CALIBRATION, "fraction": 0.3})
-        self.calibration_ = fit_calibration(training, self.columns, seed)
-        self.novelty_ = with_limit(
-            fit_novelty(training, self.columns, seed), _of_left_out(training, self.columns, seed)
-        )
+        self.calibration_, trials = fit_calibration(training, self.columns, seed)
+        self.answer_limit_ = choose_limit(trials, self.calibration_)
+        self.novelty_ = fit_novelty(training, self.columns, seed)
         self.format_ = replace(self.format_, activities=ACTIVITIES)
 
     def _training(self, windows: WindowSet) -> Training:
@@ -160,19 +160,6 @@ class EverydayClassifier(Recogniser):
             for recording, name in zip(windows.recordings.tolist(), dataset.tolist(), strict=True)
         ]
         return Training(replace(track, place=np.array(place, "U16")), node, dataset).take(np.flatnonzero(node != OTHER))
-
-
-def _of_left_out(training: Training, columns: Columns, seed: int) -> list[FloatArray]:
-    """Return how novel each data set is to the others; of a single one, how novel it is to itself."""
-    names = np.unique(training.dataset)
-    if len(names) < 2:
-        return [fit_novelty(training, columns, seed)(training.track, columns)]
-    return [
-        fit_novelty(training.take(training.dataset != name), columns, seed)(
-            training.track.take(training.dataset == name), columns
-        )
-        for name in names
-    ]
 
 
 def _wearings(track: Track, evidence: Evidence, place: str, walking: WalkingReference | None) -> tuple[Wearing, ...]:

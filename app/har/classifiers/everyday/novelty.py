@@ -51,7 +51,22 @@ class Novelty:
 
 
 def fit_novelty(training: Training, columns: Columns, seed: int) -> Novelty:
-    """Draw examples; the limit stays 1 until data sets left out say what it should be, see `with_limit`."""
+    """Draw examples, and set the limit to what known activities of data sets left out stay below.
+
+    Each data set counts the same. With a single data set, the limit is what its own windows stay below.
+    """
+    novelty = _examples(training, columns, seed)
+    names = np.unique(training.dataset)
+    quantiles = []
+    for name in names:
+        others = np.flatnonzero(training.dataset != name) if len(names) > 1 else np.arange(len(training.node))
+        of_set = training.track.take(np.flatnonzero(training.dataset == name))
+        left_out = _examples(training.take(others), columns, seed)(of_set, columns)
+        quantiles.append(np.quantile(left_out, KNOWN_SHARE))
+    return replace(novelty, limit=max(float(np.mean(quantiles)), 1e-3))
+
+
+def _examples(training: Training, columns: Columns, seed: int) -> Novelty:
     rng = np.random.default_rng(seed)
     kind = _kinds(training)
     drawn = [
@@ -70,12 +85,6 @@ def fit_novelty(training: Training, columns: Columns, seed: int) -> Novelty:
         apart = np.sort(_distances(own, own), axis=1)[:, 1 : NEIGHBOURS + 1].mean(axis=1)
         spread[number] = max(float(np.quantile(apart, OWN_SHARE)), 1e-3)
     return Novelty(centre, scale, examples.astype(np.float16), kind[index].astype(np.int8), spread)
-
-
-def with_limit(novelty: Novelty, of_left_out: list[FloatArray]) -> Novelty:
-    """Set the limit to what known activities of data sets left out stay below; each data set counts the same."""
-    quantiles = [np.quantile(values, KNOWN_SHARE) for values in of_left_out if len(values)]
-    return replace(novelty, limit=max(float(np.mean(quantiles)), 1e-3)) if quantiles else novelty
 
 
 def _kinds(training: Training) -> IntArray:

@@ -40,6 +40,7 @@ def save_model(
         "features": list(model.columns.names),
         "calibration": asdict(model.calibration_),
         "novelty_limit": model.novelty_.limit,
+        "answer_limit": model.answer_limit_,
     }
     forests = {field.name: getattr(model.questions_, field.name) for field in fields(Questions)}
     arrays: Arrays = {
@@ -75,6 +76,7 @@ def load_model(folder: Path) -> EverydayClassifier:
         _binary(stored["down"]),
         _binary(stored["down_without_gravity"]),
     )
+    model.answer_limit_ = manifest["answer_limit"]
     names = [field.name for field in fields(Novelty) if field.name != "limit"]
     model.novelty_ = Novelty(**{name: arrays[f"novelty_{name}"] for name in names}, limit=manifest["novelty_limit"])
     return model

@@ -1,0 +1,154 @@
+"""The everyday model against others on the same pooled data, each data set left out in turn.
+
+python -m benchmarks.bench_everyday_rivals [--models minirocket …] [--only hapt …]; JSON on stdout. With the packages
+of benchmarks/requirements.txt. The others get flat activities, movement without gravity and rotation; a sensor that is
+missing is silent. Differences are paired over people: 95 % intervals of the mean over resampled people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.base import Classifier
+from app.har.classifiers.everyday.answer import ACTIVITIES
+from app.har.classifiers.registry import make_classifier
+from app.har.vocabulary import NOT_WORN
+from app.har.windows import WindowSet
+from benchmarks.bench_everyday import (
+    COARSE,
+    GROUPS,
+    Answers,
+    answers,
+    below,
+    fit_without,
+    labels_of,
+    table_row,
+)
+from benchmarks.everyday_data import SOURCES, joined, labelled_windows, windows_in_time
+
+ROWS = 500  # of each data set and activity, people evenly
+FLAT = tuple(name for name in ACTIVITIES if name != NOT_WORN)
+RESAMPLED = 2000
+RIVALS = ("minirocket", "multirocket-hydra", "random-forest", "cnn", "elm-gru-am")
+
+
+def rival(name: str) -> Classifier:
+    """Return a new model by name, of the registry or of aeon."""
+    if name in ("minirocket", "multirocket-hydra"):
+        from benchmarks.aeon_models import MiniRocket, MultiRocketHydra
+
+        return MiniRocket() if name == "minirocket" else MultiRocketHydra()
+    return make_classifier(name)
+
+
+def flat_training(names: Sequence[str], seed: int) -> WindowSet:
+    """Draw windows evenly over data sets, activities and people; a label above several activities is of no use here."""
+    windows = joined([labelled_windows(name) for name in names])
+    rng = np.random.default_rng(seed)
+    index: list[NDArray[np.int64]] = []
+    dataset = np.array([name.partition("/")[0] for name in windows.subjects.tolist()])
+    for name in names:
+        for number, activity in enumerate(windows.activities):
+            rows = np.flatnonzero((dataset == name) & (windows.y == number))
+            if activity not in FLAT or not len(rows):
+                continue
+            _, person, count = np.unique(windows.subjects[rows], return_inverse=True, return_counts=True)
+            weight = 1 / count[person]
+            index.append(rng.choice(rows, min(ROWS, len(rows)), replace=False, p=weight / weight.sum()))
+    drawn = windows.take(np.sort(np.concatenate(index)))
+    kept = [i for i, name in enumerate(drawn.activities) if name in FLAT]
+    y = np.searchsorted(kept, drawn.y)
+    return replace(drawn, y=y, activities=tuple(drawn.activities[i] for i in kept))
+
+
+def motion(windows: WindowSet, silent: bool) -> WindowSet:
+    """Return the channels of movement and rotation; where asked for, zeros for a sensor that is missing."""
+    X = windows.X[:, :, :6]
+    return replace(windows, X=np.nan_to_num(X) if silent else X, channels=windows.channels[:6])
+
+
+def answered(model: Classifier, windows: WindowSet, silent: bool) -> Answers:
+    """Return the answers of a flat model in the columns of the everyday model's."""
+    found = model.predict_proba(replace(motion(windows, silent), activities=model.activities, y=0 * windows.y))
+    proba = np.zeros((len(windows), len(ACTIVITIES)), np.float32)
+    proba[:, [ACTIVITIES.index(name) for name in model.activities]] = found
+    none = np.zeros(len(windows), bool)
+    return Answers(proba, labels_of(windows), windows.subjects, windows.recordings, none)
+
+
+def by_person(given: Answers, nodes: Sequence[str]) -> dict[str, float]:
+    """Return each person's recall, averaged over what the person did."""
+    deepest = below(np.array(ACTIVITIES)[given.proba.argmax(axis=1)], nodes)
+    truth = below(given.label, nodes)
+    found = {}
+    for person in np.unique(given.subjects):
+        rows = (given.subjects == person) & (truth != "")
+        if rows.any():
+            found[str(person)] = float(
+                np.mean([(deepest[rows & (truth == node)] == node).mean() for node in np.unique(truth[rows])])
+            )
+    return found
+
+
+def difference(ours: dict[str, float], theirs: dict[str, float], seed: int = 0) -> dict[str, float]:
+    """Return by how much ours is better, and the 95 % interval of that over people."""
+    gap = np.array([ours[person] - theirs[person] for person in ours])
+    rng = np.random.default_rng(seed)
+    means = gap[rng.integers(0, len(gap), (RESAMPLED, len(gap)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"value": float(gap.mean()), "low": float(low), "high": float(high), "people": len(gap)}
+
+
+def measure(models: Sequence[str], only: Sequence[str], seed: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return left out → model → figures."""
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for group, names in GROUPS.items():
+        if group not in only:
+            continue
+        started = time.perf_counter()
+        everyday = fit_without(names, seed)
+        fitted = {"everyday": time.perf_counter() - started}
+        train = flat_training([name for name in SOURCES if name not in names], seed)
+        others: dict[str, tuple[Classifier, bool]] = {}
+        for name in models:
+            silent = name != "elm-gru-am"
+            started = time.perf_counter()
+            others[name] = rival(name).fit(motion(train, silent), seed=seed), silent
+            fitted[name] = time.perf_counter() - started
+        for name in names:
+            windows = windows_in_time(name)
+            ours = answers(everyday, windows, said=True)
+            kept = np.isin(ours.label, FLAT) | np.isin(ours.label, COARSE)
+            given = {"everyday": ours} | {key: answered(m, windows, silent) for key, (m, silent) in others.items()}
+            for key, theirs in given.items():
+                row = table_row(theirs.where(kept), everyday.answer_limit_)
+                person = difference(by_person(ours.where(kept), COARSE), by_person(theirs.where(kept), COARSE))
+                figures = {name: row[name] for name in ("levels", "coarse", "leaves")}
+                ahead = f"{100 * person['value']:+.1f} ({100 * person['low']:+.1f} to {100 * person['high']:+.1f})"
+                found = figures | {"everyday ahead, points of recall": ahead, "fit (s)": round(fitted[key], 1)}
+                rows.setdefault(name, {})[key] = found
+                print(name, key, found, file=sys.stderr, flush=True)
+    return rows
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="*", choices=RIVALS, default=list(RIVALS))
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print(json.dumps(measure(options.models, options.only, options.seed), indent=1))
+
+
+if __name__ == "__main__":
+    main()

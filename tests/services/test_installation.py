@@ -25,7 +25,7 @@ from tests.homes import DATABASE, EXAMPLE, at_home
 from tests.tables import labelled
 from tests.trained import recording_csv
 
-REFERENCES = ["reference-ku-har", "reference-phone-watch", "reference-physiotherapy"]
+REFERENCES = ["reference-everyday", "reference-ku-har", "reference-phone-watch", "reference-physiotherapy"]
 
 
 def test_the_revision_read_from_file_names_is_the_one_alembic_finds(app: Flask) -> None:
@@ -49,7 +49,7 @@ def test_the_first_command_in_a_new_home_finds_the_models_and_the_example(tmp_pa
     with at_home(tmp_path / "home") as app:
         result = app.test_cli_runner().invoke(args=["predict", str(tmp_path / "arm.csv"), "--json"])
         assert result.exit_code == 0, result.stderr
-        assert json.loads(result.stdout)["summary"]["model"] == "reference-ku-har/1"
+        assert json.loads(result.stdout)["summary"]["model"] == "reference-everyday/1"
         assert sorted(version.name for version in model_versions.list_versions()) == REFERENCES
         assert [dataset.name for dataset in library.list_datasets()] == [EXAMPLE]
 

@@ -272,6 +272,11 @@ def accuracy_in_words(version: ModelVersion) -> str:
         )
     if split["protocol"] == "dataset":
         return f"{version.label} {measured} for {split['test_subjects']} people of data sets it was not trained on."
+    if split["protocol"] == "dataset":
+        return (
+            f"{version.label} {measured} for data sets it was not trained on, so other people, devices and placements. "
+            "Of answers that name a group, such as on foot, more are true: see the model card."
+        )
     return f"{version.label} {measured} for the people it was trained on; expect less for anyone else."
 
 

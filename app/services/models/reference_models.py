@@ -13,7 +13,8 @@ from flask import current_app
 from app.har.errors import ModelIntegrityError
 from app.services.models import model_versions
 
-FIRST = "reference-ku-har"  # the default model until an administrator promotes another
+FIRST = "reference-everyday"  # the default model until an administrator promotes another
+SUPERSEDED = "reference-ku-har"  # the default before there was one for any phone
 MARK = ".reference"  # in a model's folder in the store: the manifest of the version last taken over
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,16 @@ def add_new() -> None:
         except ModelIntegrityError as error:
             log.warning("left out a reference model: %s", error)
             continue
-        _take_over(folder, json.loads(manifest)["metrics"])
+        if not _is_there(folder.name, manifest):  # a start that was cut off may have come as far as that
+            _take_over(folder, json.loads(manifest)["metrics"])
         mark.write_text(manifest, encoding="utf-8")
+
+
+def _is_there(name: str, manifest: str) -> bool:
+    """Say whether a version of this name has the very manifest."""
+    versions = (version for version in model_versions.list_versions() if version.name == name)
+    paths = (model_versions.directory(version) / "manifest.json" for version in versions)
+    return any(path.is_file() and path.read_text(encoding="utf-8") == manifest for path in paths)
 
 
 def _take_over(folder: Path, metrics: dict[str, object]) -> None:
@@ -47,6 +56,7 @@ def _take_over(folder: Path, metrics: dict[str, object]) -> None:
         version = model_versions.register(folder.name, Path(draft) / "model", metrics)
     model_versions.set_notes(version.id, "Came with Kinelab; see its model card for intended use.")
     log.info("added reference model %s", version.label)
-    # A newer version replaces an older default; otherwise the default is a person's decision.
-    if promoted.name == folder.name if promoted else folder.name == FIRST:
+    # A newer version replaces an older default, and the first model the one before it; otherwise a person decides.
+    replaced = (None, SUPERSEDED, FIRST) if folder.name == FIRST else (folder.name,)
+    if (promoted.name if promoted else None) in replaced:
         model_versions.promote(version.id)

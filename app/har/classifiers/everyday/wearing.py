@@ -30,9 +30,7 @@ class Track:
     features: FloatArray  # (n, n_features)
     gravity: FloatArray  # (n, 3) mean direction, unit length; NaN where it is not known
     movement_rms: FloatArray  # (n,) m/s², unfiltered; infinite without an accelerometer
-    sway_rms: FloatArray  # (n,) m/s², slower than 1.7 Hz
     rotation_rms: FloatArray  # (n,) rad/s; NaN without a gyroscope
-    drift_deg: FloatArray  # (n,) by which gravity turned; NaN where it is not known
     place: NDArray[np.str_]  # (n,) where a person says it was worn; empty where nobody said
     subjects: NDArray[np.str_]
     recordings: NDArray[np.str_]
@@ -187,23 +185,18 @@ def track_of(windows: WindowSet, features: FloatArray, place: str = "") -> Track
     """Keep of windows what the questions need: channels are movement, rotation and gravity, three each."""
     movement, rotation, gravity = (windows.X[:, :, i : i + 3].astype(np.float64) for i in (0, 3, 6))
     centred = movement - movement.mean(axis=1, keepdims=True)
-    block = max(1, round(0.3 * windows.sampling_rate_hz))
-    whole = windows.X.shape[1] // block * block
-    sway = centred[:, :whole].reshape(len(centred), -1, block, 3).mean(axis=2)
     turned = rotation - rotation.mean(axis=1, keepdims=True)
     down = gravity / np.maximum(np.linalg.norm(gravity, axis=2, keepdims=True), 1e-9)
     mean = down.mean(axis=1)
     mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
-    movement_rms, sway_rms, rotation_rms = (
-        np.sqrt((x**2).sum(axis=2).mean(axis=1)).astype(np.float32) for x in (centred, sway, turned)
+    movement_rms, rotation_rms = (
+        np.sqrt((x**2).sum(axis=2).mean(axis=1)).astype(np.float32) for x in (centred, turned)
     )
     return Track(
         features,
         mean.astype(np.float32),
         np.nan_to_num(movement_rms, nan=np.inf),
-        sway_rms,
         rotation_rms,
-        angle_deg(down[:, 0], down[:, -1]).astype(np.float32),
         np.full(len(windows), place, "U16"),
         windows.subjects,
         windows.recordings,

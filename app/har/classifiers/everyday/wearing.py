@@ -55,10 +55,14 @@ class Track:
 
     @property
     def runs(self) -> IntArray:
-        """Return for each window the number of its run: windows of a recording that follow without a gap."""
+        """Return for each window the number of its run: windows of a recording that follow without a gap.
+
+        Without acceleration a window has no answer, and must not lend its neighbours one.
+        """
         new = np.ones(len(self), bool)
-        step = np.diff(self.start_s)
+        step, silent = np.diff(self.start_s), np.isinf(self.movement_rms)
         new[1:] = (self.recordings[1:] != self.recordings[:-1]) | (step < 0) | (step > 1.1 * self.window_length_s)
+        new[1:] |= silent[1:] != silent[:-1]
         return np.cumsum(new) - 1
 
 

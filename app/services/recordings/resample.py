@@ -75,6 +75,8 @@ def _as_trained(recording: Recording, needed: Sequence[str], classifier: Recogni
 
     recording = _of_one_device(recording, needed)
     if "gravity" in needed:
+        whole = tuple(stream for stream in recording.streams if stream.modality == "accelerometer")
+        require_plausible_magnitudes(replace(recording, streams=whole), recording.gravity)  # its length shows the unit
         recording = separate_gravity(recording, classifier.preparation.gap_s)
     missing = _missing_sensors(recording, needed)
     recording = _without_slow(recording, needed, classifier.sampling_rate_hz)
@@ -110,18 +112,20 @@ def _missing_sensors(recording: Recording, needed: Sequence[str]) -> list[Proble
     from app.har.recordings.unused_columns import seem_unused
 
     missing = set(needed) - {stream.modality for stream in recording.streams}
-    if not missing:
-        return []
-    if missing == {"gravity"}:
+    found = []
+    if "gravity" in missing and "accelerometer" not in missing:
+        missing.remove("gravity")
         detail = "the acceleration comes without gravity, so how the body is held cannot be told"
         action = "sitting, standing and lying stay open. Record the plain accelerometer, not 'linear acceleration'"
-        return [Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action)]
-    detail = f"the {in_words(missing)} is missing; the model was trained on {in_words(needed)}"
-    advice = "Upload one zip file with the files of all sensors for a better result"
-    if seem_unused(recording, missing):
-        advice = "Columns that seem to belong to it were not used; see that entry"
-    action = f"recognised without it. {advice}"
-    return [Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action)]
+        found.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))
+    if missing:
+        detail = f"the {in_words(missing)} is missing; the model was trained on {in_words(needed)}"
+        advice = "Upload one zip file with the files of all sensors for a better result"
+        if seem_unused(recording, missing):
+            advice = "Columns that seem to belong to it were not used; see that entry"
+        action = f"recognised without it. {advice}"
+        found.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))
+    return found
 
 
 def _without_slow(recording: Recording, needed: Sequence[str], rate_hz: float) -> Recording:

@@ -1,0 +1,86 @@
+"""Files of people that the everyday model does not know, from the upload to the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.har.errors import UnusableRecording
+from app.har.problems import ProblemKind
+from app.services.recordings.recognise import Recognised, recognise
+from tests import everyday, exports, synthetic
+
+N_WINDOWS = 12
+HEADER = [f"{sensor}_{axis}" for sensor in ("acc", "gyro") for axis in "xyz"]
+
+
+def walk(
+    *, gravity: bool = True, device: str = "", gyroscope: bool = True, factor: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Return the columns of somebody who walks, by their names."""
+    values = everyday.signal("Walking", 5, N_WINDOWS).reshape(-1, 9)
+    acceleration = factor * (values[:, :3] + gravity * values[:, 6:])
+    samples = np.column_stack([acceleration, values[:, 3:6]])
+    names = HEADER if gyroscope else HEADER[:3]
+    return {f"{device}{name}": column for name, column in zip(names, samples.T, strict=False)}
+
+
+def recognised(folder: Path, columns: dict[str, np.ndarray], place: str = "") -> Recognised:
+    time_s = np.arange(len(next(iter(columns.values())))) / 50
+    path = folder / "walk.csv"
+    path.write_text(synthetic.text(np.column_stack([time_s, *columns.values()]), ",".join(["time_s", *columns])))
+    return recognise(path, "walk.csv", everyday.model, "everyday", place=place)
+
+
+def details(found: Recognised, kind: ProblemKind) -> list[str]:
+    return [f"{problem.detail}: {problem.action}" for problem in found.result.problems if problem.kind == kind]
+
+
+def test_a_plain_file_is_recognised_and_says_where_it_was_worn(tmp_path: Path) -> None:
+    found = recognised(tmp_path, walk(), place="leg")
+    assert found.result.sensors == ("accelerometer", "gyroscope", "gravity")
+    assert (found.result.proba[:, 3:6].sum(axis=1) > 0.9).all()
+    assert details(found, ProblemKind.MISSING_SENSOR) == []
+    (one,) = found.result.wearings
+    assert (one.place, one.place_known, one.end_s) == ("leg", True, pytest.approx(3.0 * N_WINDOWS, abs=3.1))
+
+
+@pytest.mark.parametrize("gyroscope", [True, False])
+def test_linear_acceleration_leaves_postures_open(gyroscope: bool, tmp_path: Path) -> None:
+    found = recognised(tmp_path, walk(gravity=False, gyroscope=gyroscope))
+    gravity, *others = details(found, ProblemKind.MISSING_SENSOR)
+    assert "without gravity" in gravity
+    assert "sitting, standing and lying stay open" in gravity
+    assert [detail.partition(";")[0] for detail in others] == ([] if gyroscope else ["the gyroscope is missing"])
+    assert np.ptp(found.result.proba[:, :3], axis=1).max() < 1e-6
+
+
+def test_of_a_phone_and_a_watch_the_phone_is_read_and_the_watch_listed(tmp_path: Path) -> None:
+    watch = {name: 3 * column for name, column in walk(device="watch.").items() if "gyro" in name}
+    watch |= {name: column[::-1] for name, column in walk(device="watch.").items() if "acc" in name}
+    found = recognised(tmp_path, {**watch, **walk(device="phone.")})
+    (unused,) = details(found, ProblemKind.UNUSED_DEVICE)
+    assert "recognised from the phone; the watch was left out" in unused
+    alone = recognised(tmp_path, walk())
+    np.testing.assert_allclose(found.result.proba, alone.result.proba, atol=1e-3)
+
+
+def test_a_unit_that_cannot_be_is_refused_though_gravity_is_taken_off(tmp_path: Path) -> None:
+    with pytest.raises(UnusableRecording, match="more than twice gravity"):
+        recognised(tmp_path, walk(factor=3.0))
+
+
+def test_a_file_without_an_accelerometer_is_refused(tmp_path: Path) -> None:
+    columns = {name: column for name, column in walk().items() if "gyro" in name}
+    with pytest.raises(UnusableRecording, match="needs an accelerometer"):
+        recognised(tmp_path, columns)
+
+
+def test_an_export_of_an_app_is_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "walk.zip"
+    path.write_bytes(exports.zipped(exports.sensor_logger(exports.walk(seconds=30.0))))
+    found = recognise(path, "walk.zip", everyday.model, "everyday").result
+    np.testing.assert_allclose(found.proba.sum(axis=1), 1, atol=1e-5)
+    assert len(found.proba) >= 9

@@ -18,20 +18,22 @@ import pytest
 from app.har.classifiers import catalogue
 from app.har.classifiers.base import Classifier
 from app.har.classifiers.baselines.on_features import PlainELM, RandomForest
-from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
+from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.keras_training import tensorflow_quietly
 from app.har.classifiers.registry import MODELS
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.progress import Event, OnEvent, Stage, ignore_event
 from app.har.types import FloatArray
 from app.har.windows import WindowSet
-from tests import synthetic
+from tests import everyday, synthetic
 
 TINY = ModelConfig(n_selected=8, units=4, filters=2, elm_nodes=20, elm_convolutions=4)
 MAKE: dict[str, Callable[[], Classifier]] = {
     **MODELS,
+    EVERYDAY_MODEL: lambda: EverydayClassifier(everyday.PLACE_OF),
     DEPLOYABLE_MODEL: lambda: ActivityClassifier(TINY),
     "random-forest": lambda: RandomForest(n_trees=5),
     "plain-elm": lambda: PlainELM(n_nodes=20),
@@ -227,3 +229,26 @@ CHECKS = (
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_a_model_keeps_the_contract(check: Callable[[Candidate], None], candidate: Candidate) -> None:
     check(candidate)
+
+
+@pytest.fixture(scope="module")
+def everyday_candidate() -> Candidate:
+    return Candidate(EVERYDAY_MODEL, everyday.training())
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        the_name_is_that_of_the_registry,
+        use_before_a_fit_is_refused,
+        fit_returns_the_model_and_changes_neither_windows_nor_parameters,
+        what_was_fitted_is_declared_and_named_with_an_underscore,
+        one_activity_or_none_cannot_be_learnt,
+        whoever_stops_a_fit_has_no_model,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_the_everyday_model_keeps_what_does_not_hang_on_single_windows(
+    check: Callable[[Candidate], None], everyday_candidate: Candidate
+) -> None:
+    check(everyday_candidate)

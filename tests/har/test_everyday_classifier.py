@@ -12,6 +12,7 @@ import pytest
 from app.har.classifiers import stored_models
 from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.classifiers.everyday.classifier import EverydayClassifier
+from app.har.classifiers.everyday.novelty import fit_novelty
 from app.har.classifiers.everyday.persistence import save_model
 from app.har.classifiers.types import Recognition
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
@@ -172,6 +173,28 @@ def test_it_learns_from_its_own_channels_and_two_levels_at_least() -> None:
         EverydayClassifier().fit(renamed)
     with pytest.raises(InsufficientData, match="two at least of still, on foot and running"):
         EverydayClassifier().fit(windows.take(windows.y < 2))
+
+
+def test_people_who_are_left_out_must_leave_two_levels_to_learn_from() -> None:
+    with pytest.raises(InsufficientData, match="calibrated on people who were left out"):
+        EverydayClassifier().fit(everyday.data_set("pockets", 1))
+
+
+def test_so_few_windows_that_nothing_can_be_called_unlike_them_are_refused(
+    model: EverydayClassifier, day: WindowSet
+) -> None:
+    training = model._training(day.take(np.flatnonzero(day.y == 2)[:5]))
+    with pytest.raises(InsufficientData, match="more than 5 windows of an activity"):
+        fit_novelty(training, model.columns, seed=0)
+
+
+def test_a_data_set_of_walking_alone_may_be_among_others() -> None:
+    walks = everyday.data_set("waists", 6)
+    only_walks = walks.take(walks.y == everyday.ACTIVITIES.index("Walking"))
+    windows = WindowSet.joined([everyday.data_set("pockets"), only_walks])
+    model = EverydayClassifier(everyday.PLACE_OF).fit(windows)
+    proba = model.recognise_all([everyday.windows_of(everyday.DAY, 7)]).probabilities
+    assert np.isfinite(proba).all()
 
 
 @pytest.fixture(scope="module")

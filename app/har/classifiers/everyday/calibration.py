@@ -12,6 +12,7 @@ from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import LEVELS, Columns, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, UNKNOWN_SUBJECT, Bools, Track
 from app.har.classifiers.types import WalkingReference
+from app.har.errors import InsufficientData
 from app.har.types import IntArray
 from app.har.vocabulary import STAIRS_DOWN, STAIRS_UP, WALKING
 
@@ -84,8 +85,18 @@ class Trial:
 
 
 def fit_calibration(training: Training, columns: Columns, seed: int) -> tuple[Calibration, list[Trial]]:
-    """Leave out each data set, ask the others about it, and fit the lines; people, where there is one data set."""
+    """Leave out each data set, ask the others about it, and fit the lines; people, where there is one data set.
+
+    Raises
+    ------
+    InsufficientData : without any of them, the rest is of one of still, on foot and running.
+    """
     trials = [trial for fitted, left_out in _left_out(training) for trial in _trials(fitted, left_out, columns, seed)]
+    if not trials:
+        raise InsufficientData(
+            "The everyday model is calibrated on people who were left out: the others need windows of two at least of "
+            "still, on foot and running."
+        )
     recorded, clips, known = ([t for t in trials if t.kind == kind] for kind in ("recorded", "clip", "known"))
     long = [replace(trial, counts=trial.counts & (trial.evidence.n_on_foot >= MIXED)) for trial in recorded]
     stairs = Binary(_stairs_line(known), _stairs_line(long), _stairs_line(clips))
@@ -108,6 +119,8 @@ def _left_out(training: Training) -> Iterator[tuple[Training, Training]]:
 
 
 def _trials(fitted: Training, left_out: Training, columns: Columns, seed: int) -> Iterator[Trial]:
+    if len({node for node in LEVELS if fitted.is_below(node).any()}) < 2:
+        return
     questions = fit_questions(fitted, columns, seed)
 
     def trial(of: Training, counts: Bools, kind: str, known: WalkingReference | None = None) -> Trial:

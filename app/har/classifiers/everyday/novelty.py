@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.har.classifiers.everyday.training import Columns, Training
 from app.har.classifiers.everyday.wearing import Track, smoothed
+from app.har.errors import InsufficientData
 from app.har.types import FloatArray, IntArray
 from app.har.vocabulary import ON_FOOT, RUNNING, STAIRS, STILL, WALKING
 
@@ -75,6 +76,8 @@ def _examples(training: Training, columns: Columns, seed: int) -> Novelty:
         for number in range(len(KINDS))
         if len(rows := np.flatnonzero((kind == number) & (training.dataset == name))) > NEIGHBOURS
     ]
+    if not drawn:
+        raise InsufficientData(f"The everyday model needs more than {NEIGHBOURS} windows of an activity.")
     index = np.concatenate(drawn)
     values = training.track.features[np.ix_(index, columns.level)]
     centre, scale = values.mean(axis=0), values.std(axis=0) + 1e-3

@@ -206,7 +206,7 @@ def test_answers_that_are_none_are_hatched_and_all_fits_a_phone(
         "document.querySelector('.periods-chart').data.map((bar) => [bar.name, bar.marker.pattern?.shape ?? ''])"
     )
     assert dict(bars) == {"Still": "", "On foot": "", "Uncertain": ".", "Unfamiliar": "x", "missing": "/"}
-    expect(page.locator("#wearings")).to_contain_text("Measured against your walking at")
+    expect(page.locator("#wearings")).to_contain_text("Measured against what seems to be your walking at")
     expect(page.locator("#windows tbody tr").first).to_contain_text("deepest guess: Sit, 34 %")
     check(page, page.url)
     page.set_viewport_size({"width": 390, "height": 844})

@@ -56,7 +56,7 @@ def test_no_answer_is_the_main_one_only_where_it_takes_most_of_the_time(
         (
             Wearing("a", 0.0, 600.0, "leg", False, "this recording", 840.0, 12),
             "On the leg (guessed)",
-            "Measured against your walking at 09:14:00",
+            "Measured against what seems to be your walking at 09:14:00",
         ),
         (
             Wearing("a", 0.0, 600.0, "leg", True, "known walking"),
@@ -66,10 +66,14 @@ def test_no_answer_is_the_main_one_only_where_it_takes_most_of_the_time(
         (
             Wearing("a", 0.0, 600.0, "hand or bag", True),
             "In the hand or in a bag (as you said)",
-            "No walking was found, so sitting, standing and lying are answered “Still”.",
+            "Too little walking was found, so sitting, standing and lying are answered “Still”.",
         ),
         (Wearing("a", 0.0, 600.0, "table"), "On a table (guessed)", "–"),
-        (Wearing("a", 0.0, 600.0, "", False, "this recording"), "Not known", "Measured against your walking"),
+        (
+            Wearing("a", 0.0, 600.0, "", False, "this recording"),
+            "Not known",
+            "Measured against what seems to be your walking",
+        ),
     ],
 )
 def test_a_wearing_says_where_the_device_was_and_what_it_was_measured_against(

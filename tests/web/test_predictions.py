@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.services.datasets import library
-from app.services.models import model_versions
+from app.services.models import model_versions, reference_models
 from app.tables import ModelVersion, StoredRecording
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_windows_csv
@@ -334,6 +334,19 @@ def test_a_missing_sensor_is_told_at_the_top_and_has_no_weight(user_client: Flas
     page = user_client.get(post(user_client, recording_csv(channels=range(3))).location)
     assert "The gyroscope is missing; the model was trained on accelerometer and gyroscope" in page.text
     assert re.search(r"Gyroscope</th>\s*<td[^>]*>.*?0\.0 %\s*<span[^>]*>\(ignored in 100\.0 %", page.text, re.DOTALL)
+
+
+def test_the_everyday_model_says_how_long_each_sensor_was_used_and_misses_no_gyroscope(
+    user_client: FlaskClient, app: Flask
+) -> None:
+    reference_models.add_new()
+    page = user_client.get(post(user_client, recording_csv(seconds=30.0, channels=range(3))).location).text
+    assert "gyroscope is missing" not in page
+    assert "How much of the time each sensor was used:" in page
+    used = page.partition('id="sensors"')[2].partition("</table>")[0]
+    assert re.findall(r"\d+\.\d %", re.sub('width: [^;"]*', "", used)) == ["100.0 %", "0.0 %", "100.0 %"]
+    assert "ignored" not in used
+    assert "deepest guess of reference-everyday/1 was right in" in page
 
 
 @pytest.fixture

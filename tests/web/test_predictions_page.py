@@ -325,7 +325,7 @@ def test_where_a_device_was_worn_is_shown_with_what_it_was_measured_against(
         "22:00:00 – 23:00:00",
         "On the leg (guessed)",
         "your walking at 11 May 22:14:00",
-        "No walking was found",
+        "Too little walking was found",
     ):
         assert words in table
     assert "wrist" not in table

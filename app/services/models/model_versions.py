@@ -271,11 +271,10 @@ def accuracy_in_words(version: ModelVersion) -> str:
             "They wore the device of its data set; expect less for another device or placement."
         )
     if split["protocol"] == "dataset":
-        return f"{version.label} {measured} for {split['test_subjects']} people of data sets it was not trained on."
-    if split["protocol"] == "dataset":
         return (
-            f"{version.label} {measured} for data sets it was not trained on, so other people, devices and placements. "
-            "Of answers that name a group, such as on foot, more are true: see the model card."
+            f"The deepest guess of {version.label} was right in {value} of the windows (95 % interval {low} to {high}) "
+            f"for {split['test_subjects']} people of data sets it was not trained on. Of its answers, which may name "
+            "a group, more are true."
         )
     return f"{version.label} {measured} for the people it was trained on; expect less for anyone else."
 

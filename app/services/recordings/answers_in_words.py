@@ -105,10 +105,10 @@ def _reference(wearing: Wearing, clock: WallClock, walking: str | None) -> str:
     if wearing.place and wearing.place not in PLACES:  # nobody carries it, so nobody walks
         return "–"
     if not wearing.reference:
-        return "No walking was found, so sitting, standing and lying are answered “Still”."
+        return "Too little walking was found, so sitting, standing and lying are answered “Still”."
     if wearing.reference == "known walking":
         when = "" if wearing.reference_start_s is None else f" of {_moment(wearing.reference_start_s, clock.zone)}"
         known = when + (f" in “{walking}”" if walking else "")
         return f"Measured against your walking{known}" if known else "Measured against walking of yours"
     when = "" if wearing.reference_start_s is None else f" at {clock.write(wearing.reference_start_s)}"
-    return f"Measured against your walking{when}"
+    return f"Measured against what seems to be your walking{when}"

@@ -118,10 +118,13 @@ def _missing_sensors(recording: Recording, needed: Sequence[str]) -> list[Proble
         detail = "the acceleration comes without gravity, so how the body is held cannot be told"
         action = "sitting, standing and lying stay open. Record the plain accelerometer, not 'linear acceleration'"
         found.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))
+    unused = seem_unused(recording, missing)
+    if "gravity" in needed and not unused:
+        missing.discard("gyroscope")  # such a model learnt every window again without it
     if missing:
         detail = f"the {in_words(missing)} is missing; the model was trained on {in_words(needed)}"
         advice = "Upload one zip file with the files of all sensors for a better result"
-        if seem_unused(recording, missing):
+        if unused:
             advice = "Columns that seem to belong to it were not used; see that entry"
         action = f"recognised without it. {advice}"
         found.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))

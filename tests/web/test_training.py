@@ -14,7 +14,7 @@ from markupsafe import escape
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig
 from app.services.datasets import library
-from app.services.models import model_versions, training
+from app.services.models import model_versions, reference_models, training
 from app.tables import Dataset
 from tests.synthetic import ku_har_zip
 from tests.trained import Example, register_model
@@ -226,3 +226,17 @@ def test_models_are_listed_promoted_annotated_and_deleted(
     admin_client.post("/models/1/delete")
     assert model_versions.list_versions(), "the promoted model cannot be deleted"
     assert admin_client.get("/models/7").status_code == 404
+
+
+def test_the_page_of_the_everyday_model_names_each_figure_by_data_set_and_shows_none_for_what_was_not_tested(
+    app: Flask, admin_client: FlaskClient
+) -> None:
+    reference_models.add_new()
+    version = model_versions.promoted()
+    assert version is not None
+    page = admin_client.get(f"/models/{version.id}").text
+    assert re.search(r'Not worn</th>(<td class="text-end">–</td>\s*){3}<td class="text-end">0</td>', page)
+    left_out = page.partition("By data set left out")[2]
+    assert left_out.count('data-label="True answers"') == left_out.count('<th scope="row">') > 0
+    listed = admin_client.get("/models/").text
+    assert "Four models come with Kinelab" in listed

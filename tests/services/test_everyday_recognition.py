@@ -50,10 +50,9 @@ def test_a_plain_file_is_recognised_and_says_where_it_was_worn(tmp_path: Path) -
 @pytest.mark.parametrize("gyroscope", [True, False])
 def test_linear_acceleration_leaves_postures_open(gyroscope: bool, tmp_path: Path) -> None:
     found = recognised(tmp_path, walk(gravity=False, gyroscope=gyroscope))
-    gravity, *others = details(found, ProblemKind.MISSING_SENSOR)
+    (gravity,) = details(found, ProblemKind.MISSING_SENSOR)  # a missing gyroscope is no loss worth a word
     assert "without gravity" in gravity
     assert "sitting, standing and lying stay open" in gravity
-    assert [detail.partition(";")[0] for detail in others] == ([] if gyroscope else ["the gyroscope is missing"])
     assert np.ptp(found.result.proba[:, :3], axis=1).max() < 1e-6
 
 

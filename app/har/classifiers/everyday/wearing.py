@@ -106,14 +106,15 @@ def _placements(gravity: FloatArray, on_foot: Bools) -> IntArray:
     """Number the placements within a recording."""
     part = np.zeros(len(gravity), np.int64)
     walked = np.flatnonzero(on_foot & ~np.isnan(gravity[:, 0]))
+    total = np.concatenate([np.zeros((1, 3)), np.cumsum(gravity[walked], axis=0, dtype=np.float64)])
     begin, number = 0, 0
     for i in range(len(walked) - MOVED_WINDOWS + 1):
-        before, after = walked[begin:i], walked[i : i + MOVED_WINDOWS]
-        if len(before) < MOVED_WINDOWS:
+        if i - begin < MOVED_WINDOWS:
             continue
-        centre = _mean_direction(gravity[before])
+        after = walked[i : i + MOVED_WINDOWS]
+        centre = _unit(total[i] - total[begin])
         if (angle_deg(gravity[after], centre) > MOVED_DEG).all():
-            between = np.arange(before[-1] + 1, after[0] + 1)
+            between = np.arange(walked[i - 1] + 1, after[0] + 1)
             turn = angle_deg(gravity[between], gravity[between - 1])
             part[between[np.nan_to_num(turn).argmax()] :] = number = number + 1
             begin = i
@@ -177,8 +178,11 @@ def upright(gravity: FloatArray) -> FloatArray:
 
 
 def _mean_direction(vectors: FloatArray) -> FloatArray:
-    mean = vectors.mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
+    return _unit(vectors.mean(axis=0))
+
+
+def _unit(vector: NDArray[np.floating]) -> FloatArray:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
 def _in_order(names: NDArray[np.str_]) -> list[str]:

@@ -212,3 +212,15 @@ def test_the_everyday_model_measures_one_file_against_walking_in_another_and_say
     wearing, _, listed = standing(exported("Walk", 9.0))
     assert wearing.reference == ""
     assert "expected at least 15 s of walking" in listed[0]
+
+
+def test_the_everyday_model_says_once_that_a_movement_is_unlike_all_activities(
+    everyday: EverydayClassifier, tmp_path: Path
+) -> None:
+    run = synthetic.recording("Run", 9, 12.0)
+    shaken = replace(run, streams=tuple(replace(stream, values=8 * stream.values) for stream in run.streams))
+    path = tmp_path / "shaken.zip"
+    path.write_bytes(exports.zipped(exports.sensor_logger(shaken)))
+    problems = recognise(path, path.name, lambda: everyday, "everyday/1").result.problems
+    unlike = [problem.action for problem in problems if problem.kind == "unlike the training data"]
+    assert unlike == ["called unfamiliar; no activity is named there"]

@@ -178,6 +178,8 @@ class Classifier(ABC):
 class Recogniser(Classifier):
     """A model that can be kept, and that recognises what people upload."""
 
+    judges_sensors: ClassVar[bool] = True  # `Recognition.novelty` is of each sensor; otherwise of the whole window
+
     @abstractmethod
     def recognise_all(
         self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None

@@ -272,6 +272,6 @@ def _assemble(
         sensors=sensors,
         sensor_attention=recognition.sensor_attention,
         unfamiliar=recognition.unfamiliar,
-        problems=(*too_short, *unlike_training(recognition, recording_ids, sensors)),
+        problems=(*too_short, *unlike_training(recognition, recording_ids, sensors, classifier.judges_sensors)),
         wearings=recognition.wearings,
     )

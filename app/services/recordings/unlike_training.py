@@ -1,4 +1,4 @@
-"""Warnings about sensors whose signal is often unlike all that a model was trained on."""
+"""Warnings about signals that are often unlike all that a model was trained on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OFTEN = 0.1  # of the windows: far more than of people whom the model was not tr
 
 
 def unlike_training(
-    recognition: Recognition, recording_ids: Sequence[str], sensors: Sequence[str]
+    recognition: Recognition, recording_ids: Sequence[str], sensors: Sequence[str], by_sensor: bool = True
 ) -> Iterator[Problem]:
     """Name the sensors that are unlike the training in many windows; a single window cannot tell for sure.
 
@@ -23,8 +23,14 @@ def unlike_training(
     recognition : of all windows of a file.
     recording_ids : the recordings in it.
     sensors : of the model, in the order of the columns of ``recognition.novelty``.
+    by_sensor : the model judges each sensor by itself; otherwise the whole window, and leaves out no sensor for it.
     """
     source = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
+    if not by_sensor:
+        if (share := recognition.unfamiliar.mean()) >= OFTEN:
+            detail = f"in {100 * share:.0f} % of the windows, the movement is like no activity that the model learnt"
+            yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, "called unfamiliar; no activity is named there")
+        return
     columns = zip(sensors, recognition.novelty.T, recognition.unseen_orientation.T, strict=True)
     for sensor, novelty, unseen_orientation in columns:
         used = np.isfinite(novelty)

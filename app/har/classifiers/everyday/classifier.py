@@ -49,6 +49,7 @@ class EverydayClassifier(Recogniser):
     """
 
     name = EVERYDAY_MODEL
+    judges_sensors = False
 
     questions_: Questions
     calibration_: Calibration

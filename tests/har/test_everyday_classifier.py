@@ -95,6 +95,13 @@ def test_a_window_without_acceleration_has_no_answer(model: EverydayClassifier, 
     assert (level(np.delete(proba, [5, 6, 7], axis=0)) == 1).all()
 
 
+def test_a_window_without_acceleration_is_not_called_unlike_all_activities(model: EverydayClassifier) -> None:
+    shaken = everyday.windows_of([("Walking", 6)])
+    shaken.X[:, :, :6] *= 40
+    shaken.X[3, :, :3] = np.nan
+    assert model.recognise_all([shaken]).unfamiliar.tolist() == [True] * 3 + [False] + [True] * 2
+
+
 def test_the_answer_does_not_depend_on_how_batches_are_cut(
     model: EverydayClassifier, day: WindowSet, answer: Recognition
 ) -> None:

@@ -90,7 +90,9 @@ class EverydayClassifier(Recogniser):
             [np.isinf(track.movement_rms), np.isnan(track.rotation_rms), np.isnan(track.gravity[:, 0])], 1
         )
         present = (~missing).astype(np.float32)
-        novelty = np.repeat(self.novelty_(track, self.columns)[:, None], 3, axis=1)
+        # Of a window without acceleration nothing is known, not that it is like no activity
+        unlike = np.where(missing[:, 0], 0, self.novelty_(track, self.columns))
+        novelty = np.repeat(unlike[:, None], 3, axis=1)
         return Recognition(
             answer,
             np.zeros((len(track), 0), np.float32),

@@ -79,10 +79,16 @@ def test_no_answer_is_the_main_one_only_where_it_takes_most_of_the_time(
 def test_a_wearing_says_where_the_device_was_and_what_it_was_measured_against(
     wearing: Wearing, place: str, reference: str
 ) -> None:
-    other = Wearing("b", 0.0, 600.0, "wrist")
-    assert wearings_in_words([wearing, other], "a", CLOCK) == [
+    assert wearings_in_words([wearing], "a", CLOCK) == [
         {"time": "09:00:00 – 09:10:00", "place": place, "reference": reference}
     ]
+
+
+def test_of_a_file_of_several_recordings_no_time_is_named_that_counts_from_the_start_of_another() -> None:
+    standing = Wearing("standing", 0.0, 600.0, "leg", False, "this recording", 0.0, 12)
+    walking = Wearing("walking", 0.0, 60.0, "leg", False, "this recording", 0.0, 12)
+    (row,) = wearings_in_words([walking, standing], "standing", CLOCK)
+    assert row["reference"] == "Measured against what seems to be your walking in this file"
 
 
 def test_the_recording_that_was_measured_against_is_named_while_it_is_there() -> None:

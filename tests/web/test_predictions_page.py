@@ -324,7 +324,7 @@ def test_where_a_device_was_worn_is_shown_with_what_it_was_measured_against(
     for words in (
         "22:00:00 – 23:00:00",
         "On the leg (guessed)",
-        "your walking at 11 May 22:14:00",
+        "your walking in this file",
         "Too little walking was found",
     ):
         assert words in table

@@ -77,11 +77,12 @@ def wearings_in_words(
 
     ``walking`` is the name of the person's recording of their own walking, where there still is one.
     """
+    several = len({wearing.recording for wearing in wearings}) > 1
     return [
         {
             "time": clock.write_span(wearing.start_s, wearing.end_s),
             "place": _place(wearing),
-            "reference": _reference(wearing, clock, walking),
+            "reference": _reference(wearing, clock, walking, several),
         }
         for wearing in wearings
         if wearing.recording == recording
@@ -101,7 +102,7 @@ def _place(wearing: Wearing) -> str:
     return f"{capitalise(place_in_words(wearing.place, wearing.place_known))} ({source})"
 
 
-def _reference(wearing: Wearing, clock: WallClock, walking: str | None) -> str:
+def _reference(wearing: Wearing, clock: WallClock, walking: str | None, several: bool) -> str:
     if wearing.place and wearing.place not in PLACES:  # nobody carries it, so nobody walks
         return "–"
     if not wearing.reference:
@@ -110,5 +111,7 @@ def _reference(wearing: Wearing, clock: WallClock, walking: str | None) -> str:
         when = "" if wearing.reference_start_s is None else f" of {_moment(wearing.reference_start_s, clock.zone)}"
         known = when + (f" in “{walking}”" if walking else "")
         return f"Measured against your walking{known}" if known else "Measured against walking of yours"
+    if several:  # the walking may be in another of them, that counts its time from another start
+        return "Measured against what seems to be your walking in this file"
     when = "" if wearing.reference_start_s is None else f" at {clock.write(wearing.reference_start_s)}"
     return f"Measured against what seems to be your walking{when}"

@@ -56,6 +56,17 @@ def test_linear_acceleration_leaves_postures_open(gyroscope: bool, tmp_path: Pat
     assert np.ptp(found.result.proba[:, :3], axis=1).max() < 1e-6
 
 
+@pytest.mark.parametrize("gyroscope", [True, False])
+def test_what_is_named_linear_acceleration_is_acceleration_without_gravity(gyroscope: bool, tmp_path: Path) -> None:
+    plain = walk(gravity=False, gyroscope=gyroscope)
+    named = {name.replace("acc", "linear_acc"): column for name, column in plain.items()}
+    found = recognised(tmp_path, named)
+    np.testing.assert_allclose(found.result.proba, recognised(tmp_path, plain).result.proba, atol=1e-6)
+    down = {f"gravity_{axis}": everyday.signal("Walking", 5, N_WINDOWS).reshape(-1, 9)[:, 6 + i]
+            for i, axis in enumerate("xyz")}  # fmt: skip
+    assert details(recognised(tmp_path, named | down), ProblemKind.MISSING_SENSOR) == []
+
+
 def test_of_a_phone_and_a_watch_the_phone_is_read_and_the_watch_listed(tmp_path: Path) -> None:
     watch = {name: 3 * column for name, column in walk(device="watch.").items() if "gyro" in name}
     watch |= {name: column[::-1] for name, column in walk(device="watch.").items() if "acc" in name}

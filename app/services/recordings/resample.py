@@ -73,7 +73,7 @@ def _as_trained(recording: Recording, needed: Sequence[str], classifier: Recogni
     from app.har.signals.gravity import match_gravity, separate_gravity
     from app.har.signals.normalisation import require_plausible_magnitudes
 
-    recording = _of_one_device(recording, needed)
+    recording = _of_one_device(_of_linear_acceleration(recording), needed)
     if "gravity" in needed:
         whole = tuple(stream for stream in recording.streams if stream.modality == "accelerometer")
         require_plausible_magnitudes(replace(recording, streams=whole), recording.gravity)  # its length shows the unit
@@ -86,6 +86,18 @@ def _as_trained(recording: Recording, needed: Sequence[str], classifier: Recogni
         recording = match_gravity(recording, classifier.gravity, classifier.preparation.gap_s)
     # Without acceleration gravity makes no difference
     return replace(recording, gravity=classifier.gravity, problems=(*recording.problems, *missing))
+
+
+def _of_linear_acceleration(recording: Recording) -> Recording:
+    """Return a recording that has linear acceleration alone with it as its accelerometer, without gravity."""
+    kinds = {stream.kind for stream in recording.streams}
+    if "accelerometer" in kinds or "linear_accelerometer" not in kinds:
+        return recording
+    streams = tuple(
+        replace(stream, modality=stream.modality.replace("linear_accelerometer", "accelerometer"))
+        for stream in recording.streams
+    )
+    return replace(recording, streams=streams, gravity="removed")
 
 
 def _of_one_device(recording: Recording, needed: Sequence[str]) -> Recording:

@@ -87,7 +87,7 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
     tilt = np.full(n, np.nan)
     for rows, walk in zip(groups, walked, strict=True):
         place[rows] = _place(track, columns, questions, rows, walk)
-        tilt[rows] = _tilt(track.gravity, rows, walk, known)
+        tilt[rows] = _tilt(track.gravity, track.recordings, rows, walk, known)
     return Evidence(
         level, on_foot, wearing, stairs, raw, down, n_on_foot, tilt, place, known is not None, down_known, tuple(walked)
     )
@@ -131,16 +131,20 @@ def _place(track: Track, columns: Columns, questions: Questions, rows: IntArray,
     return np.asarray(share / share.sum())
 
 
-def _tilt(gravity: FloatArray, rows: IntArray, walk: IntArray, known: WalkingReference | None) -> Odds:
-    """Return the angle of gravity against that of walking in the same recording, or else against known walking."""
+def _tilt(
+    gravity: FloatArray, recordings: NDArray[np.str_], rows: IntArray, walk: IntArray, known: WalkingReference | None
+) -> Odds:
+    """Return the angle of gravity against that of walking in the same wearing, or else against known walking."""
     directions = gravity[rows].astype(np.float64)
     with_gravity = walk[~np.isnan(gravity[walk, 0])]
     if len(with_gravity) >= FEWEST:
-        return angle_deg(directions, upright(gravity[with_gravity]).astype(np.float64))
-    if known is None:
+        tilt = angle_deg(directions, upright(gravity[with_gravity]).astype(np.float64))
+        seen = np.isin(recordings[rows], recordings[with_gravity])
+    elif known is not None:
+        tilt, seen = angle_deg(directions, known.upright.astype(np.float64)), np.zeros(len(rows), bool)
+    else:
         return np.full(len(rows), np.nan)
-    tilt = angle_deg(directions, known.upright.astype(np.float64))
-    return np.where(tilt <= TURNED_DEG, tilt, np.nan)
+    return np.where(seen | (tilt <= TURNED_DEG), tilt, np.nan)
 
 
 def _runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:

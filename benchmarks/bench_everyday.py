@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.evidence import gather
 from app.har.classifiers.everyday.training import Training
 from app.har.classifiers.everyday.wearing import Track
+from app.har.signals.types import SignalSet
 from app.har.types import FloatArray
 from app.har.vocabulary import (
     ANYTHING,
@@ -38,13 +40,23 @@ from app.har.vocabulary import (
     shared_node,
 )
 from app.har.windows import WindowSet
-from benchmarks.everyday_data import OXFORD_PLACES, SOURCES, joined, labelled_windows, place_of, windows_in_time
+from benchmarks.everyday_data import (
+    OXFORD_PLACES,
+    SOURCES,
+    joined,
+    labelled_windows,
+    place_of,
+    signals_of,
+    windows_in_time,
+)
 
 TREE = AnswerTree(ACTIVITIES)
 GROUPS = {  # what is left out together: the people of SP-SW-HAR wore phone and watch at once
     **{name: (name,) for name in SOURCES if not name.startswith("sp-sw")},
     "sp-sw-har": ("sp-sw-har-phone", "sp-sw-har-watch"),
 }
+MIXED_RECORDINGS = ("hapt", "sp-sw-har-phone", "sp-sw-har-watch")  # as recorded, through changes of activity
+NEAR_S = (1.5, 4.5, 7.5)  # from the centre of a window to the nearest change; below the first, it is in the window
 LEVELS = (STILL, ON_FOOT, RUNNING)
 COARSE = (STILL, WALKING, STAIRS, RUNNING)
 
@@ -99,15 +111,27 @@ def _places(windows: WindowSet) -> NDArray[np.str_]:
     return np.array(found, "U16")
 
 
-def table_row(given: Answers, limit: float) -> dict[str, float]:
-    """Return the figures of one set of answers; only windows of a label in the vocabulary count."""
-    given = given.where(given.label != "")
+def true_answers(given: Answers, limit: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which answers are true, where there is a label, and which windows are answered at all."""
+    answer, true_of, label = _answers_and_truth(given, limit)
+    return true_of[answer, label], answer != TREE.nodes.index(ANYTHING)
+
+
+def _answers_and_truth(given: Answers, limit: float) -> tuple[Any, NDArray[np.bool_], Any]:
+    """Return the positions of the answers, which node is true of which label, and the positions of the labels."""
     labels, label = np.unique(given.label, return_inverse=True)
     true_of = np.array([[TREE.agrees(node, name) for name in labels] for node in TREE.nodes])
     if "stm-har" in given.subjects[0]:  # "stationary, also on a desk"
         true_of[TREE.nodes.index(NOT_WORN), labels == STILL] = True
     answer = TREE.answers(given.proba, limit)
     answer[given.unfamiliar] = TREE.nodes.index(ANYTHING)
+    return answer, true_of, label
+
+
+def table_row(given: Answers, limit: float) -> dict[str, float]:
+    """Return the figures of one set of answers; only windows of a label in the vocabulary count."""
+    given = given.where(given.label != "")
+    answer, true_of, label = _answers_and_truth(given, limit)
     right = true_of[answer, label]
     said = answer != TREE.nodes.index(ANYTHING)
     confidence = TREE.probabilities(given.proba)[np.arange(len(answer)), answer]
@@ -224,12 +248,57 @@ def measure(seeds: Sequence[int], only: Sequence[str]) -> dict[str, dict[str, li
                     row = table_row(given, model.answer_limit_)
                     found.setdefault(setting, {}).setdefault(name, []).append(row)
                     print(f"  {name:16} {setting:32} {_line(row)}", file=sys.stderr, flush=True)
+                if name in MIXED_RECORDINGS:
+                    windows = windows_in_time(name)
+                    row = around_changes(name, answers(model, windows, said=True), windows, model.answer_limit_)
+                    found.setdefault("around changes", {}).setdefault(name, []).append(row)
+                    print(f"  {name:16} {row}", file=sys.stderr, flush=True)
                 if name == "oxford-walk":
                     for word, (place, _) in OXFORD_PLACES.items():
                         row = _walking(answers(model, windows_in_time(name), said=False), word, model.answer_limit_)
                         found.setdefault("Oxford, by place", {}).setdefault(place, []).append(row)
                         print(f"  {place:16} {row}", file=sys.stderr, flush=True)
     return found
+
+
+def around_changes(name: str, given: Answers, windows: WindowSet, limit: float) -> dict[str, float]:
+    """Return how true answers are near a change of activity inside a recording, and what a change costs.
+
+    A second is lost where the answer is none, or not true of most of the window.
+    """
+    centre = windows.start_s + windows.window_length_s / 2
+    apart = np.full(len(windows), np.inf)
+    changes = 0
+    for recording, moments in _changes(signals_of(name)).items():
+        rows = np.flatnonzero(windows.recordings == recording)
+        if len(rows) and len(moments):
+            apart[rows] = np.abs(centre[rows][:, None] - moments).min(axis=1)
+            changes += len(moments)
+    true, said = true_answers(given, limit)
+    counted = given.label != ""
+    near = counted & (apart < NEAR_S[-1])
+    row = {"changes": float(changes)}
+    for low, high in pairwise((0.0, *NEAR_S, np.inf)):
+        there = counted & said & (apart >= low) & (apart < high)
+        row[f"true, {low:g} to {high:g} s away"] = float(true[there].mean())
+    row["lost a change (s)"] = float((near & ~(true & said)).sum() * windows.window_length_s / changes)
+    return row
+
+
+def _changes(signals: SignalSet) -> dict[str, NDArray[np.float64]]:
+    """Return the moments at which the label changes, by recording."""
+    found: dict[str, list[float]] = {}
+    for first, length, start_s, number in zip(
+        signals.first.tolist(),
+        signals.length.tolist(),
+        signals.start_s.tolist(),
+        signals.recording.tolist(),
+        strict=True,
+    ):
+        labels = signals.labels[first : first + length]
+        moments = start_s + (np.flatnonzero(np.diff(labels)) + 1) / signals.sampling_rate_hz
+        found.setdefault(signals.recording_ids[number], []).extend(moments.tolist())
+    return {recording: np.array(moments) for recording, moments in found.items()}
 
 
 def _walking(given: Answers, word: str, limit: float) -> dict[str, float]:

@@ -92,7 +92,7 @@ def answers(model: EverydayClassifier, windows: WindowSet, said: bool) -> Answer
 
 def _answered(model: EverydayClassifier, track: Track, label: NDArray[np.str_], reference: Any = None) -> Answers:
     evidence = gather(track, model.columns, model.questions_, reference)
-    novel = model.novelty_(track, model.columns) > 1
+    novel = model.novelty(track, evidence) > 1
     return Answers(probabilities(track, evidence, model.calibration_), label, track.subjects, track.recordings, novel)
 
 

@@ -94,7 +94,7 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(page: Page, new_sit
 def test_at_first_start_a_user_recognises_a_recording_before_anything_was_trained(page: Page, site: Site) -> None:
     register(page, site.address, "newcomer")
     page.goto(site.address + "/")
-    expect(page.get_by_label("Recognise with").locator("option")).to_have_count(3)
+    expect(page.get_by_label("Recognise with").locator("option")).to_have_count(4)
     page.get_by_role("button", name="Try the example recording").click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     expect(page.locator("main")).to_contain_text("reference-physiotherapy/1")

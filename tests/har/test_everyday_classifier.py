@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,18 @@ def test_a_reference_needs_walking(model: EverydayClassifier) -> None:
     standing = everyday.windows_of([("Standing", 10), ("Walking", 3)])
     with pytest.raises(UnusableRecording, match=r"Only \d+ s .* on foot; expected at least 15 s"):
         model.walking_reference([standing])
+
+
+def test_rest_is_known_however_quiet_it_is_and_a_dead_sensor_does_not_rest(model: EverydayClassifier) -> None:
+    windows = everyday.training()
+    still = windows.take(np.flatnonzero(np.isin(windows.y, [windows.activities.index("Standing")]))[:8])
+    noise = np.random.default_rng(0).normal(size=still.X.shape).astype(np.float32)
+    quiet = replace(still, X=np.where(np.arange(9) < 6, 0.005 * noise, still.X).astype(np.float32))
+    dead = replace(still, X=np.where(np.arange(9) < 6, 0, still.X).astype(np.float32))
+    assert (model.recognise_all([quiet]).novelty[:, 0] <= 1).all()
+    track = model.track(dead)
+    assert (model.novelty_(track, model.columns) > 1).all()
+    assert (model.recognise_all([dead]).novelty[:, 0] > 1).all()
 
 
 def test_what_is_unlike_all_that_was_learnt_is_novel(model: EverydayClassifier, day: WindowSet) -> None:

@@ -16,18 +16,19 @@ from app.har.classifiers.everyday.evidence import Evidence, gather
 from app.har.classifiers.everyday.features import describe, feature_names
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
-from app.har.classifiers.everyday.training import PLACES, Columns, Questions, Training, fit_questions
+from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
 from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray
-from app.har.vocabulary import OTHER, node_of
+from app.har.vocabulary import OTHER, STILL, node_of
 from app.har.windows import WindowSet
 
 CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "gravity") for axis in "xyz")
 RATE_HZ, WINDOW_S = 50.0, 3.0
 CHUNK = 1024
+DEAD_RMS = 1e-3  # m/s²: every sensor has more noise
 LIKELY_PLACE = 0.6  # a guess that is worth showing
 
 
@@ -91,7 +92,7 @@ class EverydayClassifier(Recogniser):
         )
         present = (~missing).astype(np.float32)
         # Of a window without acceleration nothing is known, not that it is like no activity
-        unlike = np.where(missing[:, 0], 0, self.novelty_(track, self.columns))
+        unlike = np.where(missing[:, 0], 0, self.novelty(track, evidence))
         novelty = np.repeat(unlike[:, None], 3, axis=1)
         return Recognition(
             answer,
@@ -102,6 +103,15 @@ class EverydayClassifier(Recogniser):
             np.zeros((len(track), 3), bool),
             _wearings(track, evidence, place, walking),
         )
+
+    def novelty(self, track: Track, evidence: Evidence) -> FloatArray:
+        """Return how unlike any activity windows are, (n,); above 1 is novel.
+
+        Rest is known however quiet it is, though no example may be as quiet; a sensor that gives nothing does not rest.
+        """
+        unlike = self.novelty_(track, self.columns)
+        rests = (evidence.level.argmax(axis=1) == LEVELS.index(STILL)) & (track.movement_rms >= DEAD_RMS)
+        return np.where(rests, np.minimum(unlike, 1), unlike)
 
     def walking_reference(self, batches: Iterable[WindowSet]) -> WalkingReference:
         """Make a reference of a recording in which a person walks, all the time.

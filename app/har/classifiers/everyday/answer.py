@@ -62,7 +62,7 @@ def choose_limit(trials: Sequence[Trial], calibration: Calibration) -> float:
     """Return how probable an answer must be for enough of them to be true on data sets left out."""
     for limit in LIMITS:
         true = [share for trial in trials if (share := _share_true(trial, calibration, limit)) is not None]
-        if np.mean(true) >= TRUE_ON_AVERAGE and min(true) >= TRUE_EVERYWHERE:
+        if true and np.mean(true) >= TRUE_ON_AVERAGE and min(true) >= TRUE_EVERYWHERE:
             return limit
     return LIMITS[-1]
 

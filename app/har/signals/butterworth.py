@@ -78,4 +78,4 @@ class Butterworth:
             onwards, reach = onwards @ onwards, 2 * reach
         y = blocks @ np.where(lag >= 0, response[np.abs(lag)], 0.0)
         y += states.reshape(-1, order) @ of_state
-        return y.reshape(n_channels, -1)[:, :n].T
+        return np.asarray(y.reshape(n_channels, -1)[:, :n].T, np.float64)

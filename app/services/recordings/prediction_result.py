@@ -219,7 +219,8 @@ class PredictionResult:
         """Return these windows as plain rows."""
         guess = self.guesses[index]
         guess_p = np.where(guess == UNLABELLED, np.nan, self.confidence[index, 0])
-        second, second_p = np.full(len(guess), UNLABELLED), np.full(len(guess), np.nan)
+        second: IntArray = np.full(len(guess), UNLABELLED)
+        second_p: FloatArray = np.full(len(guess), np.nan, np.float32)
         if len(self.activities) > 1:
             second, second_p = self.ranked[index, 1], self.confidence[index, 1]
         rows = zip(

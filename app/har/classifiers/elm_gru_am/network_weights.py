@@ -90,15 +90,15 @@ def _named(layers: Layers, n_sensors: int, without: Collection[str]) -> dict[str
 
 def _convolutions(layers: Layers, n_sensors: int) -> dict[str, FloatArray]:
     """Return kernels (taps · channels, filters) and shifts, with the normalisation that follows taken into them."""
-    arrays = {}
+    arrays: dict[str, FloatArray] = {}
     for position, ((kernel,), normalisation) in enumerate(
         zip(layers["conv1d"], layers["batchnormalization"], strict=True)
     ):
         gain, shift, mean, variance = normalisation
         scale = gain / np.sqrt(variance + EPSILON)
         name = f"{position % n_sensors} {('first', 'second')[position // n_sensors]}"
-        arrays[name] = (kernel * scale).reshape(-1, kernel.shape[2])
-        arrays[f"{name} shift"] = shift - mean * scale
+        arrays[name] = np.asarray((kernel * scale).reshape(-1, kernel.shape[2]), np.float32)
+        arrays[f"{name} shift"] = np.asarray(shift - mean * scale, np.float32)
     return arrays
 
 

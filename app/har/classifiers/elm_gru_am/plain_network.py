@@ -47,8 +47,8 @@ class PlainNetwork:
         if "gru input" in arrays:
             steps = self._gru(steps)
         attention = _softmax(self._score(steps, ""))  # (n, n_frames)
-        average = (attention[:, :, None] * steps).sum(axis=1)
-        embedding = _relu(average @ arrays["embedding"] + arrays["embedding bias"])
+        average: FloatArray = (attention[:, :, None] * steps).sum(axis=1)
+        embedding = _relu(np.asarray(average @ arrays["embedding"] + arrays["embedding bias"], np.float32))
         return {
             "activity": _softmax(embedding @ arrays["activity"] + arrays["activity bias"]),
             "attention": attention,

@@ -53,7 +53,7 @@ def probabilities(track: Track, evidence: Evidence, calibration: Calibration) ->
     table = on_table(track)
     worn_still = (still * (1 - table))[:, None] * posture
     columns = [on_foot * (1 - stairs), on_foot * stairs * (1 - down), on_foot * stairs * down, running, still * table]
-    answer = np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
+    answer: FloatArray = np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
     answer[np.isinf(track.movement_rms)] = 1 / len(ACTIVITIES)
     return answer
 

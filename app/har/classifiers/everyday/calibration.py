@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -246,4 +247,5 @@ def _temperature(trials: list[Trial]) -> float:
         chosen = scaled[np.arange(len(y)), y] - np.logaddexp.reduce(scaled, axis=1)
         return -float((weight * chosen).sum())
 
-    return float(minimize_scalar(loss, bounds=(0.2, 5.0), method="bounded").x)
+    search: Any = minimize_scalar  # SciPys of different Pythons declare it differently
+    return float(search(loss, bounds=(0.2, 5.0), method="bounded").x)

@@ -97,7 +97,7 @@ class EverydayClassifier(Recogniser):
         return Recognition(
             answer,
             np.zeros((len(track), 0), np.float32),
-            present / np.maximum(present.sum(axis=1, keepdims=True), 1),
+            np.asarray(present / np.maximum(present.sum(axis=1, keepdims=True), 1), np.float32),
             np.zeros((len(track), 0), np.float32),
             np.where(missing, np.inf, novelty).astype(np.float32),
             np.zeros((len(track), 3), bool),

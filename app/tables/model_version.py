@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import Double, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Model
@@ -30,7 +30,7 @@ class ModelVersion(Model):
     training_run_id: Mapped[int | None] = mapped_column(ForeignKey("training_run.id", ondelete="SET NULL"))
     metrics: Mapped[JsonDict]
     notes: Mapped[str] = mapped_column(Text, default="")
-    answer_limit: Mapped[float | None]  # that an administrator set; see app.har.vocabulary
+    answer_limit: Mapped[float | None] = mapped_column(Double)  # that an administrator set; see app.har.vocabulary
     promoted: Mapped[bool] = mapped_column(default=False)
     created: Mapped[Created]
     training_run: Mapped[TrainingRun | None] = relationship()

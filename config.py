@@ -15,15 +15,26 @@ def _home() -> Path:
     return Path(os.environ.get("HAR_HOME") or ROOT).expanduser().resolve()
 
 
-def _max_upload_bytes() -> int:
-    text = os.environ.get("MAX_UPLOAD_MB") or "2048"
+def _positive(name: str, text: str, unit: str) -> float:
     try:
-        megabytes = float(text)
+        number = float(text)
     except ValueError:
-        megabytes = 0.0
-    if not 0 < megabytes < float("inf"):
-        sys.exit(f"MAX_UPLOAD_MB must be a number of megabytes above 0; found {text!r}.")
-    return int(megabytes * 1024 * 1024)
+        number = 0.0
+    if not 0 < number < float("inf"):
+        sys.exit(f"{name} must be a number of {unit} above 0; found {text!r}.")
+    return number
+
+
+def _max_upload_bytes() -> int:
+    return int(_positive("MAX_UPLOAD_MB", os.environ.get("MAX_UPLOAD_MB") or "2048", "megabytes") * 1024 * 1024)
+
+
+def _session_hours() -> float:
+    return _positive("SESSION_HOURS", os.environ.get("SESSION_HOURS") or "12", "hours")
+
+
+def _session_idle_minutes() -> float:
+    return _positive("SESSION_IDLE_MINUTES", os.environ.get("SESSION_IDLE_MINUTES") or "30", "minutes")
 
 
 def _secret_key(instance: Path) -> str:
@@ -48,11 +59,14 @@ class Config:
     HOST: str = field(default_factory=lambda: os.environ.get("HOST") or "127.0.0.1")
     PORT: str = field(default_factory=lambda: os.environ.get("PORT") or "5000")
     MAX_CONTENT_LENGTH: int = field(default_factory=_max_upload_bytes)
+    SESSION_HOURS: float = field(default_factory=_session_hours)
+    SESSION_IDLE_MINUTES: float = field(default_factory=_session_idle_minutes)
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.
     SESSION_COOKIE_SECURE: bool = field(default_factory=lambda: os.environ.get("HTTPS", "") == "1")
-    SESSION_COOKIE_NAME: str = "kinelab_session"
+    SESSION_COOKIE_NAME: str = field(init=False)
+    REMEMBER_COOKIE_NAME: str = field(init=False)
     REMEMBER_COOKIE_HTTPONLY: bool = True
     REMEMBER_COOKIE_SAMESITE: str = "Lax"
     BOOTSTRAP_SERVE_LOCAL: bool = True
@@ -77,6 +91,9 @@ class Config:
         except OSError as error:
             sys.exit(f"HAR_HOME must be a folder that can be written; found {self.HAR_HOME} ({error.strerror}).")
         self.REMEMBER_COOKIE_SECURE = self.SESSION_COOKIE_SECURE
+        # A browser takes a cookie of such a name over https only, and from this very host.
+        prefix = "__Host-" if self.SESSION_COOKIE_SECURE else ""
+        self.SESSION_COOKIE_NAME, self.REMEMBER_COOKIE_NAME = f"{prefix}kinelab_session", f"{prefix}kinelab_remember"
         self.SECRET_KEY = _secret_key(self.INSTANCE)
         self.SQLALCHEMY_DATABASE_URI = (
             os.environ.get("DATABASE_URL") or f"sqlite:///{(self.INSTANCE / 'kinelab.sqlite').as_posix()}"

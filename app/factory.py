@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import flask_login
 from flask import Flask, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_bootstrap import Bootstrap5
@@ -66,12 +65,12 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
 
 
 def configure_login(app: Flask) -> None:
-    """Load the account of a session; see ``User.get_id`` for what a session is bound to."""
-    from app.services import accounts
+    """Load the account of a session (``services/identity/sessions.py``)."""
+    from app.services.identity import sessions
     from app.web.errors import json_error, wants_json
 
     login_manager.init_app(app)
-    login_manager.user_loader(accounts.load_session_user)
+    login_manager.user_loader(sessions.load_user)
 
     def ask_to_log_in() -> ResponseReturnValue:
         if wants_json():
@@ -95,15 +94,15 @@ def configure_security(app: Flask) -> None:
 
 
 def _security_headers(response: Response) -> Response:
-    from app.web.access import PUBLIC_ENDPOINTS
+    from app.web.access import access_of
 
     response.headers.update(SECURITY_HEADERS)
     if current_app.config["SESSION_COOKIE_SECURE"]:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    if response.mimetype == "text/html":
-        response.headers["Cache-Control"] = "no-store"  # nothing to see with the back button after logging out
-    elif request.endpoint not in PUBLIC_ENDPOINTS and flask_login.current_user.is_authenticated:
-        response.cache_control.private = True
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    # Nothing to see with the back button after logging out, nor in the folders of the browser or of a proxy. What
+    # everybody may open and is no page is the program's own: scripts, styles, icons.
+    if response.mimetype == "text/html" or access_of(request.endpoint) != "public":
+        response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
@@ -123,11 +122,12 @@ class RowNumber(IntegerConverter):
 
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
-    from app.web import admin, auth, datasets, home, mappings, predictions, training
+    from app.web import account, admin, auth, datasets, home, mappings, predictions, training
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
     app.register_blueprint(auth.bp)
+    app.register_blueprint(account.bp, url_prefix="/account")
     app.register_blueprint(admin.bp, url_prefix="/admin")
     app.register_blueprint(datasets.bp, url_prefix="/datasets")
     app.register_blueprint(training.bp)

@@ -22,7 +22,9 @@ SETTINGS = {  # environment variable: default, meaning
     "DATABASE_URL": ("SQLite in `instance/`", "Another database, as SQLAlchemy writes it."),
     "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
     "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
-    "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only."),
+    "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only, and browsers told to use nothing else."),
+    "SESSION_HOURS": ("12", "After how many hours a session ends, whatever is done in it."),
+    "SESSION_IDLE_MINUTES": ("30", "After how many minutes without a request a session ends."),
 }
 COLUMNS = {  # of the tables of a result: meaning
     "window": "Number of the window in the file, from 1.",

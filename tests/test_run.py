@@ -46,6 +46,17 @@ def test_a_wrong_upload_limit_is_a_clear_message(text: str, tmp_path: Path, monk
         Config()
 
 
+@pytest.mark.parametrize("name", ["SESSION_HOURS", "SESSION_IDLE_MINUTES"])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf"])
+def test_a_wrong_length_of_sessions_is_a_clear_message(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit, match=f"{name} must be a number.*{text}"):
+        Config()
+
+
 def test_a_home_that_is_a_file_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").touch()
     monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))

@@ -22,10 +22,10 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.extensions import db
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.identity import sessions
 from app.services.paging import Page, page_of
 from app.services.transaction import transaction
 from app.tables import Role, User
-from app.tables._columns import now
 
 PASSWORD_MIN = 10
 PASSWORD_MAX = 200
@@ -140,29 +140,21 @@ def authenticate(username: str, password: str) -> User:
     right = check_password_hash(user.password_hash if user else _nobodys_hash(), _canonical(password))
     if user is None or not right or user.disabled:
         raise Invalid("The username or password is wrong, or the account is disabled.")
-    with transaction():
-        user.last_login = now()
     return user
 
 
 def change_password(user_id: int, current: str, new: str) -> User:
-    """Set a new password; every session opened with the old one ends (``User.get_id``)."""
+    """Set a new password; every session of the account ends."""
     user = get(user_id)
     if not user.check_password(_canonical(current)):
         raise Invalid("This is not your current password.", "current")
     if user.check_password(_canonical(new)):
         raise Invalid("The new password is the same as the current one.", "password")
     check_new_password(new, user.username, user.email)
-    with transaction():
+    with transaction() as session:
         user.set_password(_canonical(new))
+        session.execute(sessions.delete_of(user_id))
     return user
-
-
-def load_session_user(session_id: str) -> User | None:
-    """Return the account of a session, None when it is gone, disabled, or has another password by now."""
-    number, _, _ = session_id.partition(":")
-    user = db.session.get(User, int(number)) if number.isdigit() else None
-    return user if user is not None and not user.disabled and user.get_id() == session_id else None
 
 
 def get(user_id: int) -> User:
@@ -184,12 +176,12 @@ def list_users(page: int = 1, per_page: int = 25) -> Page[User]:
 
 
 def set_role(actor_id: int, user_id: int, role: str) -> User:
-    """Make an account an administrator's (``admin``) or a user's (``user``)."""
+    """Make an account an administrator's (``admin``) or a user's (``user``), who logs in again as that."""
     return _administer(actor_id, user_id, role=Role(role))
 
 
 def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
-    """Disable an account, which ends its sessions at once, or enable it again."""
+    """Disable an account, which ends its sessions at once, or enable it again, which brings none of them back."""
     return _administer(actor_id, user_id, disabled=disabled)
 
 
@@ -201,6 +193,7 @@ def _administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
         for name, value in changes.items():
             setattr(user, name, value)
         db.session.flush()
+        db.session.execute(sessions.delete_of(user_id))
         # Counted after the write, which locks the database: two administrators cannot demote each other at once.
         if not _count(User.role == Role.ADMIN, User.disabled.is_(False)):
             raise Conflict("This is the last active administrator. Make someone else an administrator first.")

@@ -1,10 +1,21 @@
 """The tables. Signals and models are files; the database knows where they are and whose."""
 
 from app.tables.dataset import Dataset
+from app.tables.login_session import LoginSession
 from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
 from app.tables.recording import Prediction, StoredRecording
 from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
 
-__all__ = ["Dataset", "ModelVersion", "Prediction", "Role", "SavedMapping", "StoredRecording", "TrainingRun", "User"]
+__all__ = [
+    "Dataset",
+    "LoginSession",
+    "ModelVersion",
+    "Prediction",
+    "Role",
+    "SavedMapping",
+    "StoredRecording",
+    "TrainingRun",
+    "User",
+]

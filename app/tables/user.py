@@ -41,9 +41,12 @@ class User(UserMixin, Model):
     def is_admin(self) -> bool:
         return self.role is Role.ADMIN
 
+    # of the session that the request belongs to; not a column (services/identity/sessions.py)
+    session_token = ""
+
     def get_id(self) -> str:
-        """Bind a session to the password it was opened with, so that changing it ends every other session."""
-        return f"{self.id}:{self.password_hash[-16:]}"
+        """Return what flask-login keeps in the cookie: the session, not the account."""
+        return self.session_token
 
     def set_password(self, password: str) -> None:
         self.password_hash = generate_password_hash(password)

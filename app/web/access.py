@@ -25,11 +25,11 @@ def access(level: Access) -> Callable[[View], View]:
     return mark
 
 
-def access_of(endpoint: str) -> Access | None:
-    """Return the mark of an endpoint's view, None when it has none."""
+def access_of(endpoint: str | None) -> Access | None:
+    """Return the mark of an endpoint's view, None when it has none or there is no such page."""
     if endpoint in PUBLIC_ENDPOINTS:
         return "public"
-    return getattr(current_app.view_functions[endpoint], "access", None)
+    return getattr(current_app.view_functions.get(endpoint or ""), "access", None)
 
 
 def enforce_access() -> Any:

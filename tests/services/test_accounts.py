@@ -36,7 +36,6 @@ def test_a_registered_account_logs_in_whatever_the_letters_of_its_name(app: Flas
     assert (user.username, user.role, user.disabled) == ("ada.l", Role.USER, False)
     assert PASSWORD not in user.password_hash
     assert accounts.authenticate(" ADA.l ", PASSWORD) is user
-    assert user.last_login is not None
 
 
 def test_a_password_is_the_same_however_a_keyboard_composes_its_letters(app: Flask) -> None:
@@ -103,19 +102,6 @@ def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_the_same_an
     assert len(refusals) == 1
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(app: Flask) -> None:
-    user = register("ada")
-    session = user.get_id()
-    assert accounts.load_session_user(session) is user
-
-    accounts.change_password(user.id, PASSWORD, "another good password")
-
-    assert accounts.load_session_user(session) is None
-    assert accounts.load_session_user(user.get_id()) is user
-    with pytest.raises(Invalid):
-        accounts.authenticate("ada", PASSWORD)
-
-
 @pytest.mark.parametrize(
     ("current", "new", "field"),
     [("wrong", "another good password", "current"), (PASSWORD, PASSWORD, "password"), (PASSWORD, "short", "password")],
@@ -126,20 +112,6 @@ def test_a_password_change_that_breaks_a_rule_changes_nothing(app: Flask, curren
         accounts.change_password(user.id, current, new)
     assert refusal.value.field == field
     assert accounts.authenticate("ada", PASSWORD) is user
-
-
-@pytest.mark.parametrize("session_id", ["", ":", "x:y", "1", "1:", "999:abc"])
-def test_a_forged_session_belongs_to_nobody(app: Flask, session_id: str) -> None:
-    register("ada")
-    assert accounts.load_session_user(session_id) is None
-
-
-def test_a_disabled_account_loses_its_sessions_at_once(app: Flask) -> None:
-    ada, admin = register("ada"), register("adam", "admin")
-    accounts.set_disabled(admin.id, ada.id, True)
-    assert accounts.load_session_user(ada.get_id()) is None
-    accounts.set_disabled(admin.id, ada.id, False)
-    assert accounts.load_session_user(ada.get_id()) is ada
 
 
 def test_administrators_change_each_other_but_not_themselves(app: Flask) -> None:

@@ -42,6 +42,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 'ku-har', 'abc', 'ku-har.zip', 'def', '{}', '2026-11-28')",
     ],
     "0005": [],
+    "0006": [
+        "INSERT INTO login_session (id, user_id, token_hash, address, browser, created, last_seen) "
+        "VALUES (1, 1, 'abc', '127.0.0.1', 'Firefox on Linux', '2026-11-28', '2026-11-28')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

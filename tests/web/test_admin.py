@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from app.services import accounts
 from app.services.transaction import transaction
 from app.tables import User
+from tests.conftest import PASSWORD
 
 
 def id_of(username: str) -> int:
@@ -42,14 +43,18 @@ def test_a_page_that_is_not_there_is_no_error(admin_client: FlaskClient, page: s
     assert admin_client.get("/admin/users", query_string={"page": page}).status_code == 200
 
 
-def test_a_new_administrator_may_open_the_page_at_once(admin_client: FlaskClient, user_client: FlaskClient) -> None:
+def test_a_new_administrator_logs_in_again_and_may_open_the_page(
+    admin_client: FlaskClient, user_client: FlaskClient
+) -> None:
     assert user_client.get("/admin/users").status_code == 403
     response = admin_client.post(f"/admin/users/{id_of('ursula')}/role", data={"role": "admin"}, follow_redirects=True)
     assert "ursula is now an administrator." in response.text
+    assert user_client.get("/admin/users").status_code == 302, "what was logged in as a user is not an administrator's"
+    user_client.post("/login", data={"username": "ursula", "password": PASSWORD})
     assert user_client.get("/admin/users").status_code == 200
 
 
-def test_a_disabled_account_is_logged_out_at_once_and_comes_back_when_enabled(
+def test_a_disabled_account_is_logged_out_at_once_and_logs_in_again_when_enabled(
     admin_client: FlaskClient, user_client: FlaskClient
 ) -> None:
     address = f"/admin/users/{id_of('ursula')}/state"
@@ -58,6 +63,8 @@ def test_a_disabled_account_is_logged_out_at_once_and_comes_back_when_enabled(
     assert user_client.get("/password").status_code == 302
 
     admin_client.post(address, data={"state": "enabled"})
+    assert user_client.get("/password").status_code == 302, "no copy of an old cookie comes back to life"
+    assert user_client.post("/login", data={"username": "ursula", "password": PASSWORD}).status_code == 302
     assert user_client.get("/password").status_code == 200
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask, abort
@@ -12,17 +12,18 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.extensions import db, limiter
 from app.services import accounts
+from app.tables import Dataset
 from app.web.access import access
 from config import Config
 from tests.conftest import PASSWORD, ServerLikeClient
 
 
 @pytest.fixture
-def guarded(app: Flask) -> Iterator[Flask]:
-    """Return the application as it is served: with CSRF and rate limits. It shares the home of ``app``."""
+def guarded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """Return the application as it is served behind TLS: with CSRF and rate limits. It shares the home of ``app``."""
+    monkeypatch.setenv("HTTPS", "1")
     config = Config()
     config.RATELIMIT_ENABLED = True  # type: ignore[attr-defined]
-    config.SESSION_COOKIE_SECURE = True
     config.MAX_CONTENT_LENGTH = 3 * 2**20
     guarded = create_app(config)
     guarded.test_client_class = ServerLikeClient
@@ -126,9 +127,10 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_htt
         data={"username": "ada", "password": PASSWORD, "csrf_token": csrf_token(client)},
     )
     cookie = response.headers["Set-Cookie"]
-    assert cookie.startswith("kinelab_session=")
-    assert {"HttpOnly", "Secure", "SameSite=Lax"} <= set(cookie.split("; "))
-    assert response.headers["Strict-Transport-Security"]
+    assert cookie.startswith("__Host-kinelab_session=")
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie, "or no browser takes a cookie of this name"
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_every_answer_carries_the_protective_headers(client: FlaskClient) -> None:
@@ -151,8 +153,23 @@ def test_pages_have_no_inline_script_and_ask_no_other_host(admin_client: FlaskCl
         assert re.findall(r"(?:src|href|action)=[\"'](?:https?:)?//", text) == []
 
 
-def test_pages_are_not_kept_for_who_comes_next_at_this_machine(user_client: FlaskClient) -> None:
-    assert user_client.get("/").headers["Cache-Control"] == "no-store"
+def test_what_is_somebodys_is_kept_nowhere(app: Flask, log_in: Callable[..., FlaskClient], small: Dataset) -> None:
+    client = log_in("adam", role="admin")
+    for address in ("/", "/datasets/small/distribution.svg", "/datasets/small/preview.json", "/nothing"):
+        for headers in ({}, {"Accept": "application/json"}):
+            response = client.get(address, headers=headers)
+            assert response.headers["Cache-Control"] == "private, no-store", address
+
+
+def test_the_programs_own_files_are_kept(user_client: FlaskClient) -> None:
+    for address in ("/static/css/kinelab.css", "/plotly.min.js"):
+        assert "no-store" not in user_client.get(address).headers["Cache-Control"]
+
+
+def test_logging_out_lets_the_browser_forget(user_client: FlaskClient) -> None:
+    response = user_client.post("/logout")
+    assert response.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert "You have logged out." in user_client.get(response.location).text
 
 
 def test_an_upload_over_the_limit_is_refused_with_the_limit(guarded: Flask) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter.util import get_remote_address
-from flask_login import UserMixin, current_user, login_user, logout_user
+from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
 from app.extensions import limiter
 from app.services import accounts
 from app.services.errors import ServiceError
+from app.services.identity import sessions
 from app.web.access import access
 from app.web.auth.forms import ChangePasswordForm, LoginForm, RegisterForm
 from app.web.errors import show_at_field
@@ -84,7 +86,7 @@ def setup(token: str) -> ResponseReturnValue:
 @access("user")
 @guessing_own_password
 def change_password() -> ResponseReturnValue:
-    """Change the password; this session goes on, every other one ends."""
+    """Change the password; every session ends, and here a new one begins."""
     form = ChangePasswordForm()
     message = "Your password has been changed. You have been logged out everywhere else."
     return _page(
@@ -98,16 +100,18 @@ def change_password() -> ResponseReturnValue:
 @bp.post("/logout")
 @access("user")
 def logout() -> ResponseReturnValue:
-    """End the session."""
+    """End the session, and let the browser forget what it has kept of it."""
+    sessions.end(current_user.session_token)
     logout_user()
     session.clear()
     flash("You have logged out.", "info")
-    return redirect(url_for("home.index"))
+    response = redirect(url_for("home.index"))
+    # Not the cookies: that would take along what was said just now, and the time zone.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
-def _page(
-    template: str, form: FlaskForm, open_account: Callable[[], UserMixin], message: str = ""
-) -> ResponseReturnValue:
+def _page(template: str, form: FlaskForm, open_account: Callable[[], Any], message: str = "") -> ResponseReturnValue:
     """Show a form; once its answers are right, start a session of the account that they open, and go on."""
     status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
@@ -118,12 +122,17 @@ def _page(
             if not show_at_field(error, form):
                 form.form_errors.append(str(error))
         else:
-            session.clear()  # nothing of an earlier person's session may live on in this one
-            login_user(user)
+            _begin_session(user)
             if message:
                 flash(message, "success")
             return redirect(_target())
     return render_template(template, form=form), status
+
+
+def _begin_session(user: Any) -> None:
+    session.clear()  # nothing of an earlier person's session may live on in this one
+    sessions.begin(user, request.remote_addr or "", request.user_agent.string)
+    login_user(user)
 
 
 def _target() -> str:

@@ -251,9 +251,7 @@ def save_names(name: str) -> BaseResponse:
 def distribution(name: str, file_format: str) -> Response:
     """Serve the class distribution plot; its address with ``download`` in the query saves it."""
     path = library.distribution_plot(library.get(name), file_format)
-    return send_file(
-        path, as_attachment="download" in request.args, download_name=f"{name}-classes.{file_format}", max_age=3600
-    )
+    return send_file(path, as_attachment="download" in request.args, download_name=f"{name}-classes.{file_format}")
 
 
 def _store(name: str) -> Store:

@@ -1,0 +1,3 @@
+from app.web.account.routes import bp
+
+__all__ = ["bp"]

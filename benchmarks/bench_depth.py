@@ -18,7 +18,7 @@ import numpy as np
 
 from app.har.classifiers.stored_models import load_model
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.recognise import recognise
+from app.services.recordings.recognise import Model, always, recognise
 from benchmarks.data import SETS
 from config import ROOT
 
@@ -38,7 +38,7 @@ def results() -> list[PredictionResult]:
             print(name, file=sys.stderr, flush=True)
             path = Path(folder) / member.name
             path.write_bytes(archive.read(name))
-            result = recognise(path, member.name, lambda: model, MODEL).result
+            result = recognise(path, member.name, always(Model(MODEL, lambda: model))).result
             activity = member.parent.name.partition("_")[0]
             found.append(replace(result, labels=np.zeros(len(result), np.int64), label_activities=(activity,)))
     return found

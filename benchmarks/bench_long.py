@@ -96,7 +96,7 @@ def upload(path: Path) -> dict[str, Any]:
     """Do what an upload does."""
     from app.har.classifiers.elm_gru_am.persistence import load_model
     from app.services.recordings import stored_signal
-    from app.services.recordings.recognise import recognise
+    from app.services.recordings.recognise import Model, always, recognise
 
     before = peak_mib()
     model = load_model(MODEL)
@@ -109,7 +109,7 @@ def upload(path: Path) -> dict[str, Any]:
         events += 1
         began.setdefault(event["stage"], time.perf_counter())
 
-    recognised = recognise(path, path.name, lambda: model, "reference", on_event)
+    recognised = recognise(path, path.name, always(Model("reference", lambda: model)), on_event)
     done = time.perf_counter()
     recognised = peak_mib()
     with tempfile.TemporaryDirectory() as folder:

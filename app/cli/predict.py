@@ -36,7 +36,11 @@ def map_(file: Path, output: Path | None) -> None:
 
 @click.command("predict")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--model", help="name/version, or a name for its newest version; by default the promoted model.")
+@click.option(
+    "--model",
+    help="name/version, or a name for its newest version; by default the promoted model, or one that reads all devices "
+    "of FILE together, if it fits.",
+)
 @click.option("--map", "mapping", type=YAML, help="Read FILE, in no known layout, by this mapping; see flask map.")
 @click.option("--place", type=click.Choice(list(PLACES)), help="Where the device was worn; not every model uses it.")
 @click.option(
@@ -57,6 +61,8 @@ def predict(
     result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
     if walking and not result.wearings:
         click.echo(f"{result.model_label} does not measure against walking: {walking.name} was not used.", err=True)
+    if result.chosen_because:
+        click.echo(result.chosen_because, err=True)
     if as_json:
         print_json(result.as_dict())
         return

@@ -9,7 +9,7 @@ import pytest
 
 from app.har.errors import UnusableRecording
 from app.har.problems import ProblemKind
-from app.services.recordings.recognise import Recognised, recognise
+from app.services.recordings.recognise import Model, Recognised, always, recognise
 from tests import everyday, exports, synthetic
 
 N_WINDOWS = 12
@@ -31,7 +31,7 @@ def recognised(folder: Path, columns: dict[str, np.ndarray], place: str = "") ->
     time_s = np.arange(len(next(iter(columns.values())))) / 50
     path = folder / "walk.csv"
     path.write_text(synthetic.text(np.column_stack([time_s, *columns.values()]), ",".join(["time_s", *columns])))
-    return recognise(path, "walk.csv", everyday.model, "everyday", place=place)
+    return recognise(path, "walk.csv", always(Model("everyday", everyday.model)), place=place)
 
 
 def details(found: Recognised, kind: ProblemKind) -> list[str]:
@@ -91,6 +91,6 @@ def test_a_file_without_an_accelerometer_is_refused(tmp_path: Path) -> None:
 def test_an_export_of_an_app_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "walk.zip"
     path.write_bytes(exports.zipped(exports.sensor_logger(exports.walk(seconds=30.0))))
-    found = recognise(path, "walk.zip", everyday.model, "everyday").result
+    found = recognise(path, "walk.zip", always(Model("everyday", everyday.model))).result
     np.testing.assert_allclose(found.proba.sum(axis=1), 1, atol=1e-5)
     assert len(found.proba) >= 9

@@ -20,7 +20,7 @@ from app.har.windows import WindowSet, make_windows
 from app.services.errors import Invalid
 from app.services.recordings import known_walking, pending, recordings, uploads
 from app.services.recordings.pending import PendingUpload
-from app.services.recordings.recognise import KnownWalking, _by_world_clock, recognise
+from app.services.recordings.recognise import KnownWalking, Model, _by_world_clock, always, recognise
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports, synthetic
 from tests.long_recording import a_day, store
@@ -196,7 +196,9 @@ def test_the_everyday_model_measures_one_file_against_walking_in_another_and_say
     def standing(walk: Path | None) -> tuple[Wearing, float, list[str]]:
         known = KnownWalking(None, walk, walk.name) if walk else None
         path = exported("Rest", 12.0)
-        result = recognise(path, path.name, lambda: everyday, "everyday/1", place="leg", walking=known).result
+        result = recognise(
+            path, path.name, always(Model("everyday/1", lambda: everyday)), place="leg", walking=known
+        ).result
         column = {name: result.proba[:, result.activities.index(name)].mean() for name in ("Standing", "Sitting")}
         listed = [problem.detail for problem in result.problems if problem.kind == "walking not used"]
         return result.wearings[0], column["Standing"] - column["Sitting"], listed
@@ -221,6 +223,6 @@ def test_the_everyday_model_says_once_that_a_movement_is_unlike_all_activities(
     shaken = replace(run, streams=tuple(replace(stream, values=8 * stream.values) for stream in run.streams))
     path = tmp_path / "shaken.zip"
     path.write_bytes(exports.zipped(exports.sensor_logger(shaken)))
-    problems = recognise(path, path.name, lambda: everyday, "everyday/1").result.problems
+    problems = recognise(path, path.name, always(Model("everyday/1", lambda: everyday))).result.problems
     unlike = [problem.action for problem in problems if problem.kind == "unlike the training data"]
     assert unlike == ["called unfamiliar; no activity is named there"]

@@ -23,7 +23,7 @@ from app.har.types import FloatArray, TimeArray
 from app.har.windows import make_windows
 from app.services.recordings import figures, recordings
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.recognise import recognise
+from app.services.recordings.recognise import Model, always, recognise
 from app.tables import ModelVersion, User
 from tests import exports, synthetic
 from tests.conftest import ROOT
@@ -52,7 +52,7 @@ def blanked(text: str, gone: Callable[[float], bool], columns: tuple[int, ...] =
 def recognised(text: str | bytes, model: ActivityClassifier, folder: Path) -> PredictionResult:
     path = folder / "walk.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return recognise(path, "walk.csv", lambda: model, "lab/1").result
+    return recognise(path, "walk.csv", always(Model("lab/1", lambda: model))).result
 
 
 def holes(result: PredictionResult) -> list[tuple[str, str]]:
@@ -179,7 +179,7 @@ def test_the_accelerometer_of_a_real_export_is_recognised_through_the_hole(
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted((data_dir / "phone-exports" / "sensor-logger").iterdir()):
             archive.write(file, file.name)
-    recognised = recognise(path, path.name, lambda: ku_har, "lab/1")
+    recognised = recognise(path, path.name, always(Model("lab/1", lambda: ku_har)))
     result, signals = recognised.result, recognised.signals
     start_s, proba = as_before(normalise_units(read_upload(path, path.name)[0]), ku_har)
     assert (len(start_s), len(result)) == (60, 88)

@@ -9,7 +9,7 @@ import pytest
 
 from app.har.progress import Event
 from app.services.recordings import recognise as module
-from app.services.recordings.recognise import recognise
+from app.services.recordings.recognise import Model, always, recognise
 from tests import synthetic
 from tests.conftest import ROOT
 
@@ -30,10 +30,10 @@ def test_windows_recognised_in_batches_are_those_recognised_in_one_piece(
     from app.har.classifiers.elm_gru_am.persistence import load_model
 
     model = load_model(ROOT / "reference_models" / "reference-ku-har")
-    whole = recognise(recording, "walk.csv", lambda: model, "lab/1").result
+    whole = recognise(recording, "walk.csv", always(Model("lab/1", lambda: model))).result
     monkeypatch.setattr(module, "BATCH", 7)
     events: list[Event] = []
-    in_batches = recognise(recording, "walk.csv", lambda: model, "lab/1", events.append).result
+    in_batches = recognise(recording, "walk.csv", always(Model("lab/1", lambda: model)), events.append).result
     np.testing.assert_allclose(in_batches.proba, whole.proba, atol=1e-4)
     for name in ("start_s", "end_s", "recording_index", "labels", "unfamiliar"):
         np.testing.assert_array_equal(getattr(in_batches, name), getattr(whole, name))

@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.recordings.upload import read_upload
 from app.har.signals.types import Recording, Stream
-from app.services.recordings.recognise import recognise
+from app.services.recordings.recognise import Model, always, recognise
 from tests import exports
 from tests.har.test_gravity import with_gravity
 
@@ -55,7 +55,7 @@ def test_the_same_walk_is_the_same_walk_in_four_apps_exports(data_dir: Path, tmp
             for app, (rate_hz, written) in APPS.items():
                 export = written(as_sampled(recording, rate_hz))
                 path.write_bytes(exports.zipped(export) if isinstance(export, dict) else export.encode())
-                result = recognise(path, "walk.zip", lambda: model, "model").result
+                result = recognise(path, "walk.zip", always(Model("model", lambda: model))).result
                 assert "gravity removed" in [problem.kind for problem in result.problems]
                 found[app] = result.ranked[:, 0].tolist()
             windows = min(map(len, found.values()))  # a last window may end a sample late

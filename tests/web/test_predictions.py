@@ -283,10 +283,15 @@ def test_the_model_can_be_chosen_where_there_are_several(
     other = register_model(example_model, tmp_path / "other", "clinic", promote=False)
     home = user_client.get("/").text
     assert "Recognise with" in home
-    assert f'<option selected value="{model.id}">physiotherapy-example/1 (default): ' in home
+    assert '<option selected value="0">Automatic, usually physiotherapy-example/1</option>' in home
+    about = re.findall(rf'<option value="{model.id}">(.*?)</option>', home)
+    assert about == ["physiotherapy-example/1: Pendulum, Forward elevation and 5 more"]
     file = (io.BytesIO(recording_csv()), "walk.csv")
     page = user_client.post("/predictions/", data={"file": file, "version": other.id}, follow_redirects=True)
     assert "Recognised by <strong>clinic/1</strong>" in page.text
+    file = (io.BytesIO(recording_csv()), "walk.csv")
+    page = user_client.post("/predictions/", data={"file": file, "version": "0"}, follow_redirects=True)
+    assert "Recognised by <strong>physiotherapy-example/1</strong>" in page.text
 
 
 @pytest.mark.parametrize(("version", "status"), [("4711", 404), ("x", 422)])

@@ -245,15 +245,13 @@ def as_dict(version: ModelVersion) -> dict[str, Any]:
 
 
 def provenance(version: ModelVersion) -> dict[str, Any]:
-    """Return what a version was trained and tested on, by its manifest: ``data``, ``split``, ``activities``.
-
-    A model may also recommend an ``answer_limit``.
-    """
+    """Return what a version is, and was trained and tested on, by its manifest; what that lacks is left out."""
     try:
         manifest = json.loads(_manifest(directory(version)))
     except (ModelIntegrityError, ValueError):
         return {}
-    return {key: manifest[key] for key in ("data", "split", "activities", "answer_limit") if key in manifest}
+    wanted = ("model", "data", "split", "activities", "channels", "answer_limit")
+    return {key: manifest[key] for key in wanted if key in manifest}
 
 
 def accuracy_in_words(version: ModelVersion) -> str:

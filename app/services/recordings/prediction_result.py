@@ -78,6 +78,7 @@ class PredictionResult:
     limit: float = DEFAULT_LIMIT
     wearings: tuple[Wearing, ...] = ()
     walking_recording: int | None = None  # id of the recording of the person's own walking it was measured against
+    chosen_because: str = ""  # why this model and no other recognised it; empty where a person chose the model
     place: str = ""  # where a person says that the device was worn, one of `places.PLACES`; empty: not said
 
     def __len__(self) -> int:
@@ -308,6 +309,7 @@ class PredictionResult:
         guessed = self.known_label & (self.guesses != UNLABELLED)
         return {
             "model": self.model_label,
+            "chosen_because": self.chosen_because,
             "layout": self.layout,
             "windows": len(self),
             "recordings": len(self.recording_ids),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, Pred
 from app.services.recordings.quality import Quality, assess_quality
 from app.services.recordings.resample import resample
 from app.services.recordings.sensor_names import sensors_of
-from app.services.recordings.unlike_training import unlike_training
+from app.services.recordings.unlike_training import OFTEN, share_unlike_training, unlike_training
 
 if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
@@ -32,6 +32,25 @@ if TYPE_CHECKING:
 _predicting = threading.Lock()  # each takes all cores: two at once would only make each other slower
 
 BATCH = 1024  # windows cut and recognised at a time: a day's are never in memory together
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can recognise, and how it is to answer."""
+
+    label: str  # what people call it
+    load: Callable[[], Recogniser]  # called when the file was read: a file that can't be is refused sooner
+    limit: float = DEFAULT_LIMIT  # how probable an answer must be, see `PredictionResult`
+    version_id: int | None = None  # None of one that is not stored
+    chosen_because: str = ""  # of the file; "" where a person chose it
+
+
+ModelsFor: TypeAlias = Callable[[Sequence[Recording]], Sequence[Model]]  # the first that fits is taken, else the last
+
+
+def always(model: Model) -> ModelsFor:
+    """Return what takes this model whatever the recordings are."""
+    return lambda _: (model,)
 
 
 @dataclass(frozen=True)
@@ -51,16 +70,15 @@ class Recognised:
     result: PredictionResult
     signals: SignalSet
     quality: Quality
+    model: Model
 
 
 def recognise(
     path: Path,
     name: str,
-    load: Callable[[], Recogniser],
-    model_label: str,
+    models: ModelsFor,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
-    limit: float = DEFAULT_LIMIT,
     place: str = "",
     walking: KnownWalking | None = None,
 ) -> Recognised:
@@ -74,16 +92,14 @@ def recognise(
     from app.har.recordings.upload import open_upload
 
     with open_upload(path, name, on_event) as upload:
-        return recognise_upload(upload, load, model_label, on_event, mapping, limit, place, walking)
+        return recognise_upload(upload, models, on_event, mapping, place, walking)
 
 
 def recognise_upload(
     upload: Upload,
-    load: Callable[[], Recogniser],
-    model_label: str,
+    models: ModelsFor,
     on_event: OnEvent = ignore_event,
     mapping: ColumnMapping | None = None,
-    limit: float = DEFAULT_LIMIT,
     place: str = "",
     walking: KnownWalking | None = None,
 ) -> Recognised:
@@ -92,11 +108,9 @@ def recognise_upload(
     Parameters
     ----------
     upload : in any layout that is known, or in that of the mapping.
-    load : returns the model; called when the file was read: a file that can't be is refused sooner.
-    model_label : what the model is called.
+    models : returns those that may recognise these recordings; the first that fits does, or else the last.
     on_event : receives progress events.
     mapping : what the columns are, of files in no known layout.
-    limit : how probable an answer must be, see `PredictionResult`.
     place : where the person says that the device was worn, one of `places.PLACES`.
     walking : the person's own walking in this place; default not known.
 
@@ -106,18 +120,43 @@ def recognise_upload(
     UnusableRecording : all sensors are missing, units are uncertain, gravity is missing, or no sensor ran for a window
         without a gap.
     """
+    recordings = read_recordings(upload, mapping)
+    *preferred, last = models(recordings)
+    because = [last.chosen_because] if last.chosen_because else []
+    for model in preferred:
+        try:
+            recognised, misfit = _recognised(deque(recordings), upload.name, model, on_event, place, walking)
+        except UnusableRecording as error:
+            because.append(f"{model.label} could not: {error}")
+            continue
+        if misfit < OFTEN:
+            return recognised
+        share = f"{100 * misfit:.0f} % of the windows"
+        because.append(f"{model.label} reads them together, but in {share} a sensor is unlike its training data.")
+    last = replace(last, chosen_because=" ".join(because))
+    return _recognised(recordings, upload.name, last, on_event, place, walking)[0]
+
+
+def _recognised(
+    recordings: deque[Recording],
+    name: str,
+    model: Model,
+    on_event: OnEvent,
+    place: str,
+    walking: KnownWalking | None,
+) -> tuple[Recognised, float]:
+    """Let a model recognise recordings, which are dropped on the way; return also how often a sensor is unlike it."""
     from app.har.signals.filters import prepare
 
-    recordings = read_recordings(upload, mapping)
-    classifier = load()
+    classifier = model.load()
     gap_s = classifier.preparation.gap_s
     recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
     quality = assess_quality(recordings, gap_s)
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     try:
-        signals, problems = resample(_each_once(recordings, on_event), classifier, upload.name)
+        signals, problems = resample(_each_once(recordings, on_event), classifier, name)
         signals = prepare(signals, classifier.preparation)
-        _require_a_window(signals, classifier, upload.name)
+        _require_a_window(signals, classifier, name)
     except UnusableRecording as error:
         if reasons := quality.blocking_reasons:
             raise UnusableRecording(f"{error} No model could use it: {'; '.join(reasons)}.") from error
@@ -125,14 +164,15 @@ def recognise_upload(
     reference, not_used = _reference(walking, classifier) if walking else (None, ())
     windows, recognition = _recognise_windows(signals, classifier, on_event, place, reference)
     result = replace(
-        _assemble(windows, recognition, signals, classifier, model_label),
-        limit=limit,
+        _assemble(windows, recognition, signals, classifier, model.label),
+        limit=model.limit,
+        chosen_because=model.chosen_because,
         place=place,
         walking_recording=walking.recording_id if walking else None,
     )
     origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
     result = replace(result, problems=(*problems, *not_used, *result.problems), origin_utc_s=origins)
-    return Recognised(result, signals, quality)
+    return Recognised(result, signals, quality, model), share_unlike_training(recognition)
 
 
 def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingReference | None, tuple[Problem, ...]]:

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -24,6 +23,7 @@ from app.har.progress import OnEvent, ignore_event
 from app.services.errors import NotFound
 from app.services.models import model_versions
 from app.services.recordings import known_walking
+from app.services.recordings.model_choice import models_for
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, recognise
 from app.services.recordings.result_files import load_quality, load_result, save_result
@@ -46,7 +46,7 @@ def predict_file(
     place: str = "",
     walking: Path | None = None,
 ) -> PredictionResult:
-    """Recognise the activities in a file and store nothing; by the default model unless another is named.
+    """Recognise the activities in a file and store nothing; by the model that fits it unless one is named.
 
     ``model_key`` is a version's id, its label or its name; ``mapping`` says what the columns of a file in no known
     layout are, ``place`` where the device was worn, ``walking`` is a recording of the person's walking with it there.
@@ -57,10 +57,9 @@ def predict_file(
     NotFound : there is no such model.
     HarError : the file cannot be read or used.
     """
-    version = model_versions.get_or_default(model_key)
-    load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
+    models = models_for(model_key)
     known = KnownWalking(None, walking, walking.name, mapping) if walking else None
-    return recognise(path, name, load, version.label, on_event, mapping, limit, place, known).result
+    return recognise(path, name, models, on_event, mapping, place, known).result
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:
@@ -118,11 +117,9 @@ def repredict(
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
-    load, mapping = partial(model_versions.load, version), _mapping_of(recording)
+    models, mapping = models_for(version.id), _mapping_of(recording)
     file = uploaded_file(recording)
-    recognised = recognise(
-        file, recording.filename, load, version.label, mapping=mapping, limit=limit, place=place, walking=walking
-    )
+    recognised = recognise(file, recording.filename, models, mapping=mapping, place=place, walking=walking)
     recording.place = place or None
     if done is not None:
         _store_again(done, recognised.result)

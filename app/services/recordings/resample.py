@@ -100,12 +100,22 @@ def _of_linear_acceleration(recording: Recording) -> Recording:
     return replace(recording, streams=streams, gravity="removed")
 
 
+def devices_of(recording: Recording) -> set[str]:
+    """Return the devices whose accelerometer is in a recording; "" is one without a name."""
+    return {stream.modality.rpartition(".")[0] for stream in recording.streams if stream.kind == "accelerometer"}
+
+
+def first_of(devices: Iterable[str]) -> str:
+    """Return the device that a model of one reads."""
+    return min(devices, key=lambda device: (DEVICE_ORDER.get(device, len(DEVICE_ORDER)), device))
+
+
 def _of_one_device(recording: Recording, needed: Sequence[str]) -> Recording:
     """Return a recording of several devices as that of one, for a model that knows one; the others are listed."""
-    devices = {stream.modality.rpartition(".")[0] for stream in recording.streams if stream.kind == "accelerometer"}
+    devices = devices_of(recording)
     if any("." in modality for modality in needed) or not devices or "" in devices:
         return recording
-    chosen = min(devices, key=lambda device: (DEVICE_ORDER.get(device, len(DEVICE_ORDER)), device))
+    chosen = first_of(devices)
     streams = tuple(
         replace(stream, modality=stream.kind)
         for stream in recording.streams

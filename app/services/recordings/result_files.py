@@ -18,6 +18,7 @@ from app.services.recordings.quality import Quality
 QUALITY = "quality.json"
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
+    "chosen_because": "",
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "wearings": [asdict(wearing) for wearing in result.wearings],
         "place": result.place,
         "walking_recording": result.walking_recording,
+        "chosen_because": result.chosen_because,
     }
     np.savez_compressed(
         path,
@@ -67,6 +69,7 @@ def load_result(path: Path) -> PredictionResult:
         limit=names["limit"],
         place=names["place"],
         walking_recording=names["walking_recording"],
+        chosen_because=names["chosen_because"],
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),
         recording_index=arrays.pop("recording"),
         labels=arrays.pop("truth"),

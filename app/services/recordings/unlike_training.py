@@ -13,6 +13,12 @@ from app.services.recordings.sensor_names import in_words
 OFTEN = 0.1  # of the windows: far more than of people whom the model was not trained on
 
 
+def share_unlike_training(recognition: Recognition) -> float:
+    """Return in which share of the windows a sensor is unlike the training, or turned as it never was there."""
+    novel = np.isfinite(recognition.novelty) & (recognition.novelty > 1)
+    return float((novel | recognition.unseen_orientation).any(axis=1).mean())
+
+
 def unlike_training(
     recognition: Recognition, recording_ids: Sequence[str], sensors: Sequence[str], by_sensor: bool = True
 ) -> Iterator[Problem]:

@@ -25,12 +25,13 @@ from app.har.progress import OnEvent, ignore_event
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
 from app.services.recordings import mappings, pending, recordings, stored_signal
+from app.services.recordings.model_choice import models_for
 from app.services.recordings.pending import PendingUpload
-from app.services.recordings.recognise import Recognised, recognise, recognise_upload
+from app.services.recordings.recognise import ModelsFor, Recognised, recognise, recognise_upload
 from app.services.recordings.recordings import SOURCE
 from app.services.recordings.result_files import save_quality
 from app.services.recordings.table_preview import TablePreview, identify_layout, preview_tables
-from app.tables import ModelVersion, Prediction, SavedMapping, StoredRecording
+from app.tables import Prediction, SavedMapping, StoredRecording
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
@@ -60,8 +61,9 @@ def receive(
 ) -> Prediction | PendingUpload:
     """Recognise an upload and store it; one in no known layout is read by the user's saved mapping for it, or waits.
 
-    ``place`` is one of `places.PLACES`, where the person said where the device was worn. It is measured against their
-    own walking there, where that is known, unless ``use_walking`` is False.
+    Without ``version_id``, the model that fits the file recognises it. ``place`` is one of `places.PLACES`, where the
+    person said where the device was worn. It is measured against their own walking there, where that is known, unless
+    ``use_walking`` is False.
 
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
 
@@ -69,15 +71,15 @@ def receive(
     ------
     HarError : it cannot be read or used; nothing of it remains.
     """
-    version = model_versions.get_or_default(version_id)
+    models = models_for(version_id)
     with _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder):
-        reading = _read_unasked(folder / SOURCE, upload, version, on_event)
+        reading = _read_unasked(folder / SOURCE, upload, models, on_event)
         saved = reading.saved
         if reading.recognised is None:
             return pending.keep(replace(upload, document=saved.document if saved else None, note=reading.note), folder)
         mapping = {"name": saved.name, "document": saved.document} if saved else None
         _save_files(folder, reading.recognised)
-        with _stored(folder, upload, reading.recognised, version, mapping) as prediction:
+        with _stored(folder, upload, reading.recognised, mapping) as prediction:
             return prediction
 
 
@@ -85,20 +87,19 @@ def store_and_recognise(
     user_id: int, filename: str, file: BinaryIO, version_id: int | None = None, on_event: OnEvent = ignore_event
 ) -> Prediction:
     """Recognise a file in a known layout and store it; when anything fails, nothing of it remains."""
-    version = model_versions.get_or_default(version_id)
+    models = models_for(version_id)
     with _received(user_id, filename, file, version_id) as (upload, folder):
-        load, limit = partial(model_versions.load, version), model_versions.limit_of(version)
-        recognised = recognise(folder / SOURCE, upload.filename, load, version.label, on_event, limit=limit)
+        recognised = recognise(folder / SOURCE, upload.filename, models, on_event)
         _save_files(folder, recognised)
-        with _stored(folder, upload, recognised, version) as prediction:
+        with _stored(folder, upload, recognised) as prediction:
             return prediction
 
 
-def _read_unasked(path: Path, waiting: PendingUpload, version: ModelVersion, on_event: OnEvent) -> _Reading:
+def _read_unasked(path: Path, waiting: PendingUpload, models: ModelsFor, on_event: OnEvent) -> _Reading:
     from app.har.recordings.mappings.mapping import unknown_tables
     from app.har.recordings.upload import open_upload
 
-    recognise, saved = _recogniser(waiting, version, on_event), None
+    recognise, saved = _recogniser(waiting, models, on_event), None
     with open_upload(path, waiting.filename, on_event) as upload:
         with suppress(UnknownTable):
             return _Reading(recognise(upload))
@@ -113,16 +114,14 @@ def _read_unasked(path: Path, waiting: PendingUpload, version: ModelVersion, on_
 
 
 def _recogniser(
-    waiting: PendingUpload, version: ModelVersion, on_event: OnEvent = ignore_event
+    waiting: PendingUpload, models: ModelsFor, on_event: OnEvent = ignore_event
 ) -> Callable[..., Recognised]:
-    """Return `recognise_upload` with a model and with what the owner of an upload said of it."""
+    """Return `recognise_upload` with models and with what the owner of an upload said of it."""
     place = waiting.place or ""
     return partial(
         recognise_upload,
-        load=partial(model_versions.load, version),
-        model_label=version.label,
+        models=models,
         on_event=on_event,
-        limit=model_versions.limit_of(version),
         place=place,
         walking=recordings.walking_of(waiting.user_id, place, _replaced(waiting)) if waiting.use_walking else None,
     )
@@ -137,7 +136,7 @@ def confirm(
 
     Parameters
     ----------
-    version_id : of another model than was chosen with the upload.
+    version_id : of another model than was chosen with the upload; 0 leaves it to the file.
 
     Raises
     ------
@@ -146,17 +145,17 @@ def confirm(
     Conflict : it was confirmed before.
     """
     name = mappings.checked_name(name) if name else ""
-    version = model_versions.get_or_default(version_id or waiting.version_id)
+    models = models_for((waiting.version_id if version_id is None else version_id) or None)
     with _recording_folder(waiting.token) as folder:
         with opened(waiting) as upload:
             fingerprint = _fingerprint(upload) if name else ""
             if name:
                 mappings.check_free(waiting.user_id, name, fingerprint)
-            recognised = _recogniser(waiting, version)(upload, mapping=mapping)
+            recognised = _recogniser(waiting, models)(upload, mapping=mapping)
         _save_files(folder, recognised)
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None
-        storing = _stored(folder, waiting, recognised, version, {"name": name, "document": mapping.as_dict()})
+        storing = _stored(folder, waiting, recognised, {"name": name, "document": mapping.as_dict()})
         with _moved(waiting.source, folder / SOURCE), storing as prediction:
             if name:
                 mappings.keep(waiting.user_id, name, fingerprint, mapping)
@@ -211,12 +210,6 @@ def dry_run(upload: Upload, mapping: ColumnMapping) -> list[RecordingSummary]:
     from app.har.recordings.mappings.mapping import fitting
 
     return dry_run.dry_run(fitting(upload.tables, mapping, upload.name)[0], mapping)
-
-
-def version_id_of(waiting: PendingUpload) -> int | None:
-    """Return the model that a waiting upload is to be recognised with: the one chosen for it, or the default one."""
-    default = model_versions.promoted()
-    return waiting.version_id or (default.id if default else None)
 
 
 def mapping_from(waiting: PendingUpload) -> ColumnMapping | None:
@@ -299,7 +292,6 @@ def _stored(
     folder: Path,
     upload: PendingUpload,
     recognised: Recognised,
-    version: ModelVersion,
     mapping: dict[str, Any] | None = None,
 ) -> Iterator[Prediction]:
     """Store an upload and what was recognised in it, in one transaction with what the block writes.
@@ -314,6 +306,7 @@ def _stored(
         "channels": list(signals.channels),
         **({"mapping": mapping} if mapping else {}),
     }
+    version = model_versions.get(recognised.model.version_id or recognised.model.label)
     recording = StoredRecording(
         user_id=upload.user_id, filename=upload.filename, folder=folder.name, facts=facts, place=upload.place
     )

@@ -18,6 +18,7 @@ from app.services.recordings.pending import PendingUpload
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
+from app.web.predictions.forms import AUTOMATIC
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
@@ -59,7 +60,7 @@ def show(token: str) -> ResponseReturnValue:
         preview = uploads.preview(upload)
         start = uploads.mapping_from(waiting) or preview.guess.mapping
         name = PurePath(waiting.filename).stem[:80] if start is preview.guess.mapping else ""
-        answers = {"columns": fields_of(start), "name": name, "version": uploads.version_id_of(waiting)}
+        answers = {"columns": fields_of(start), "name": name, "version": waiting.version_id or AUTOMATIC}
         form = MappingForm(formdata=None, data=answers)
         return _page(waiting, preview, form, _trial(upload, form), waiting.note)
 

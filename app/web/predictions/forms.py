@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from flask_login import current_user
@@ -9,6 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SelectField
 from wtforms.validators import InputRequired
 
+from app.har.classifiers.catalogue import EVERYDAY_MODEL
 from app.services.models import model_versions
 from app.services.recordings import known_walking
 from app.services.recordings.places import PLACES
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 PLACE_CHOICES = [("", "not specified"), *PLACES.items()]
+AUTOMATIC = 0  # in place of a version's id: the model that fits the file
+NAMED = 2  # activities of a model, in a list of models
 USE_WALKING = "Measure against my own walking in this place"
 
 
@@ -32,8 +34,7 @@ class UploadForm(FlaskForm):
     use_walking = BooleanField(USE_WALKING, default=True)
 
     def __init__(self) -> None:
-        promoted = model_versions.promoted()
-        super().__init__(version=promoted.id if promoted else None)
+        super().__init__(version=AUTOMATIC)
         self.version.choices = model_choices()
         self.use_walking.description = known_places()
 
@@ -45,15 +46,23 @@ def known_places() -> str:
 
 
 def model_choices() -> list[tuple[int, str]]:
-    """Return the models that one may choose among."""
-    return [(version.id, _in_words(version)) for version in model_versions.list_versions()]
+    """Return the models that one may choose among: where there are several, first the one that fits the file."""
+    versions = [(version.id, f"{version.label}: {_about(version)}") for version in model_versions.list_versions()]
+    if len(versions) < 2:
+        return versions
+    default = model_versions.promoted()
+    return [(AUTOMATIC, f"Automatic{f', usually {default.label}' if default else ''}"), *versions]
 
 
-def _in_words(version: ModelVersion) -> str:
-    """Name a version and what it recognises."""
-    usual = " (default)" if version.promoted else ""
-    activities = ", ".join(model_versions.provenance(version).get("activities", []))
-    return shorten(f"{version.label}{usual}: {activities}", 100, placeholder=" …")
+def _about(version: ModelVersion) -> str:
+    """Say in a few words what a version recognises, and on which devices; a list is as wide as a phone."""
+    about = model_versions.provenance(version)
+    if about.get("model") == EVERYDAY_MODEL:
+        return "everyday activities, any phone or watch"
+    activities = about.get("activities", [])
+    more = f" and {len(activities) - NAMED} more" if len(activities) > NAMED else ""
+    devices = sorted({channel.rpartition(".")[0] for channel in about.get("channels", [])} - {""})
+    return ", ".join(activities[:NAMED]) + more + (f", {' and '.join(devices)}" if devices else "")
 
 
 class RerunForm(FlaskForm):

@@ -84,7 +84,7 @@ def upload() -> ResponseReturnValue:
                 current_user.id,
                 file.filename or "",
                 file.stream,
-                form.version.data,
+                form.version.data or None,
                 on_event,
                 form.place.data or None,
                 form.use_walking.data,

@@ -24,6 +24,7 @@ SAMPLE_LINES = 50
 LEAD_LINES = 100  # most lines of text before a table
 SURE_ROWS = 5  # rows of numbers, with equally many cells, that mark the beginning of a table
 MAX_COLUMNS = 4000
+MAX_HEADING = 1000  # letters
 LEAD_LETTERS = 200  # of each of these lines are kept
 COMMENT = "#%/;!"
 # A cell of a second header line that gives the units of the first
@@ -112,7 +113,7 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     separation = find_separator([line.text for line in table.lines])
     decimals = find_decimals(text.content, separation.separator)
     cells = _split(table.lines, separation, name)
-    header = find_header(cells)
+    header = find_header(cells, name)
     rows = tuple(cells[header.n_lines :])
     if not rows:
         raise UnreadableData(f"{name}: holds a header ({shown(', '.join(header.names or ()))[:120]}) and no data row.")
@@ -318,7 +319,9 @@ def find_decimals(content: str, separator: str) -> Decimals:
     """
     if separator == ",":
         return Decimals(comma=False)
-    begin, end = rf"(?m)(?:^|{re.escape(separator)})\s*", rf"(?:[eE][-+]?\d+)?\s*(?:{re.escape(separator)}|$)"
+    # A bounded number of spaces: else a run of blank lines, or of separators, would cost the square of its length
+    spaces, set_apart = r"[ \t\r]{0,20}", re.escape(separator)
+    begin, end = rf"(?m)(?:^|{set_apart}){spaces}", rf"(?:[eE][-+]?\d+)?{spaces}(?:{set_apart}|$)"
     dotted = re.compile(rf"{begin}(-?\d*\.\d[\d.,]*){end}")
     if not re.search(rf"{begin}-?\d+(?:\.\d{{3}})*,\d+{end}", content):
         return Decimals(comma=not dotted.search(content))  # where neither is seen either is read
@@ -345,11 +348,18 @@ class Header:
     n_lines: int  # that they take
 
 
-def find_header(cells: Sequence[Sequence[str]]) -> Header:
-    """Find the headings in the first lines of a table: a line without a number, perhaps with one of units below."""
+def find_header(cells: Sequence[Sequence[str]], name: str = "the table") -> Header:
+    """Find the headings in the first lines of a table: a line without a number, perhaps with one of units below.
+
+    Raises
+    ------
+    UnreadableData : a heading is too long to be one; the patterns that read headings are for short ones.
+    """
     if any(map(is_number, cells[0])):
         return Header(None, 0)
     names = tuple(cell.strip() for cell in cells[0])
+    if (longest := max(map(len, names), default=0)) > MAX_HEADING:
+        raise UnreadableData(f"{name}: a heading of {longest:,} letters; at most {MAX_HEADING:,} are read.")
     if names and len(cells) > 1 and _are_units(cells[1]) and len(cells[1]) == len(names):
         units = (unit.strip(" ()[]") for unit in cells[1])
         return Header(tuple(f"{name} ({unit})" for name, unit in zip(names, units, strict=True)), 2)

@@ -181,4 +181,5 @@ def matching_files(
 
 def natural_sort_key(name: str) -> list[tuple[int, str]]:
     """Return a sort key in which 2 comes before 10."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+    parts = ((part, part.lstrip("0")) for part in re.split(r"([0-9]+)", name))
+    return [(len(number), number) if part[:1].isdecimal() else (0, part) for part, number in parts]

@@ -57,8 +57,15 @@ def kind_of_name(name: str) -> str:
 
 def word_of_kind(name: str) -> str:
     """Return the word of a name that `kind_of_name` goes by, in small letters, "" where it goes by none."""
-    found = (re.search(rf"[^\W\d_]*(?:{pattern})[^\W\d_]*", name, re.I) for _, pattern in NAMES)
-    return next((match[0].lower() for match in found if match), "")
+    found = next(filter(None, (re.search(pattern, name, re.I) for _, pattern in NAMES)), None)
+    if found is None:
+        return ""
+    start, end = found.span()
+    while start and name[start - 1].isalpha():
+        start -= 1
+    while end < len(name) and name[end].isalpha():
+        end += 1
+    return name[start:end].lower()
 
 
 def identify_sensor_and_unit(

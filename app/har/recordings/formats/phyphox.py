@@ -26,7 +26,8 @@ from app.har.signals.units import unit_of_text
 APP = "phyphox"
 DESCRIPTION = 'phyphox: columns "Time (s)", "… x (unit)", "… y (unit)", "… z (unit)"'
 TIME = re.compile(r"(time|t|zeit|temps)\b[^()\[\]]*[(\[]\s*(s|ms)\s*[)\]]")
-AXIS = re.compile(r"(?P<name>.*?)(?:[\s_.-]+|^)(?P<axis>[xyz])\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
+BETWEEN = " \t\xa0_.-"  # name and axis
+AXIS = re.compile(rf"(?P<name>.*)(?<![^{BETWEEN}])(?P<axis>[xyz])\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
 EVENTS = ("event", "experiment time", "system time")
 DEVICE = ("property", "value")
 META = "meta"
@@ -55,13 +56,12 @@ def _triples(layout: Layout) -> list[Triple]:
         if TIME.fullmatch(heading):
             time = index
         elif time >= 0 and (axis := AXIS.fullmatch(heading)) and unit_of_text(axis["unit"]):
-            places = open_axes.setdefault((axis["name"], axis["unit"]), {})
+            name = axis["name"].rstrip(BETWEEN)
+            places = open_axes.setdefault((name, axis["unit"]), {})
             places[axis["axis"]] = index
             if len(places) == 3:
-                found.append(
-                    Triple(axis["name"], unit_of_text(axis["unit"]), time, (places["x"], places["y"], places["z"]))
-                )
-                del open_axes[axis["name"], axis["unit"]]
+                found.append(Triple(name, unit_of_text(axis["unit"]), time, (places["x"], places["y"], places["z"])))
+                del open_axes[name, axis["unit"]]
     return found
 
 

@@ -53,6 +53,7 @@ UNIT_WORDS = {  # a unit as the last word of a name
     **dict.fromkeys(("dps", "degs", "degps"), "deg/s"), "mdps": "mdeg/s",
     **dict.fromkeys(("rads", "radps", "rps"), "rad/s"), "ut": "µT",
 }  # fmt: skip
+BRACKETS = re.compile(r"[\(\[{]([^\)\]}]*)[\)\]}]")
 FILLERS = (
     r"sensor\w*|raw|data|values?|double|float|axis|achse|component|reading|signal|total|calibrated|meter|of|in|the|\d+"
 )
@@ -89,9 +90,15 @@ def sample_table(source: Source) -> TableSample:
 
 def words_of(name: str) -> Words:
     """Return the words of a column's name in small letters, without a unit in brackets."""
-    name = re.sub(r"[\(\[{][^\)\]}]*[\)\]}]", " ", name)
+    closed = _closed(name)
+    name = BRACKETS.sub(" ", name[:closed]) + name[closed:]
     name = re.sub(r"(?<=[a-zäöü])(?=[A-Z])", " ", name)
     return tuple(word for word in re.split(r"[\W_]+", name.lower()) if word)
+
+
+def _closed(name: str) -> int:
+    """Return where the last bracket ends: beyond it `BRACKETS` would look for another from each that opens."""
+    return max(map(name.rfind, ")]}")) + 1
 
 
 def is_any(pattern: str | re.Pattern[str], words: Iterable[str]) -> bool:
@@ -101,7 +108,7 @@ def is_any(pattern: str | re.Pattern[str], words: Iterable[str]) -> bool:
 
 def unit_in(name: str) -> str:
     """Return the unit that a column's name holds, in brackets or as its last word, "" where it holds none."""
-    for text in re.findall(r"[\(\[{]\s*([^\)\]}]*?)\s*[\)\]}]", name):
+    for text in map(str.strip, BRACKETS.findall(name[: _closed(name)])):
         known = unit_of_text(text) or text
         if any(known in units for units in UNITS.values()):
             return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
@@ -232,13 +233,14 @@ class ColumnMapping(Document):
 def column_names(layout: Layout) -> tuple[str, ...]:
     """Return a name of its own for each column: of the header, or by its number."""
     names: dict[str, None] = {}
+    copies: Counter[str] = Counter()
     for index in range(layout.n_columns):
         heading = (layout.header or ())[index : index + 1]
         name = printable(heading[0].strip().strip('"')).strip() if heading else ""
-        unique, copies = name or f"column {index + 1}", 1
+        unique = name or f"column {index + 1}"
         while unique in names:
-            copies += 1
-            unique = f"{name} ({copies})"
+            copies[name] += 1
+            unique = f"{name} ({copies[name] + 1})"
         names[unique] = None
     return tuple(names)
 

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
-export HOST PORT HAR_HOME HAR_DATA_DIR
+export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS
 
 .PHONY: help setup run test test-fast test-pythons lint bench reference reference-models migration lock audit
 
@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.python
 
 setup: $(VENV)/.run ## create the environment and install the dependencies
 
-run: setup ## start the site (HOST, PORT and HAR_HOME are respected)
+run: setup ## start the site (HOST, PORT, HAR_HOME and DATA_FOLDERS are respected)
 	@$(BIN)/python run.py
 
 # The few long browser tests come first, or one core waits for them in the end

@@ -37,6 +37,22 @@ def _session_idle_minutes() -> float:
     return _positive("SESSION_IDLE_MINUTES", os.environ.get("SESSION_IDLE_MINUTES") or "30", "minutes")
 
 
+def _data_folders(home: Path) -> tuple[Path, ...]:
+    """Return the folders from which administrators may add data sets by their path."""
+    if not (text := os.environ.get("DATA_FOLDERS")):
+        recordings = Path(os.environ.get("HAR_DATA_DIR") or os.devnull).expanduser()
+        return (recordings.resolve(),) if recordings.is_dir() else ()
+    folders = tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+    for folder in folders:
+        if not (folder.is_absolute() and folder.is_dir()):
+            sys.exit(
+                f"DATA_FOLDERS must name folders, from the root, with {os.pathsep!r} between; found {str(folder)!r}."
+            )
+        if home != ROOT and folder.resolve().is_relative_to(home):
+            sys.exit(f"DATA_FOLDERS must not name a folder inside HAR_HOME ({home}); found {str(folder)!r}.")
+    return tuple(folder.resolve() for folder in folders)
+
+
 def _secret_key(instance: Path) -> str:
     """Return the installation's own signing key, made at first start and readable by its owner alone."""
     if from_environment := os.environ.get("SECRET_KEY"):
@@ -58,6 +74,7 @@ class Config:
     HAR_HOME: Path = field(default_factory=_home)
     HOST: str = field(default_factory=lambda: os.environ.get("HOST") or "127.0.0.1")
     PORT: str = field(default_factory=lambda: os.environ.get("PORT") or "5000")
+    DATA_FOLDERS: tuple[Path, ...] = field(init=False)
     MAX_CONTENT_LENGTH: int = field(default_factory=_max_upload_bytes)
     SESSION_HOURS: float = field(default_factory=_session_hours)
     SESSION_IDLE_MINUTES: float = field(default_factory=_session_idle_minutes)
@@ -75,6 +92,7 @@ class Config:
     WTF_CSRF_TIME_LIMIT: None = None  # as long as the session lives: a training page stays open for hours
     SECRET_KEY: str = field(init=False, repr=False)
     SQLALCHEMY_DATABASE_URI: str = field(init=False, repr=False)
+    KEPT_FOLDERS: tuple[Path, ...] = field(init=False)
     INSTANCE: Path = field(init=False)
     UPLOADS: Path = field(init=False)
     MODEL_STORE: Path = field(init=False)
@@ -90,6 +108,11 @@ class Config:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             sys.exit(f"HAR_HOME must be a folder that can be written; found {self.HAR_HOME} ({error.strerror}).")
+        self.DATA_FOLDERS = _data_folders(self.HAR_HOME)
+        # What the server keeps is not for reading by path. In the program's own folder, recordings may lie beside it
+        self.KEPT_FOLDERS = (
+            (self.HAR_HOME,) if self.HAR_HOME != ROOT else (self.INSTANCE, self.UPLOADS, self.MODEL_STORE)
+        )
         self.REMEMBER_COOKIE_SECURE = self.SESSION_COOKIE_SECURE
         # A browser takes a cookie of such a name over https only, and from this very host.
         prefix = "__Host-" if self.SESSION_COOKIE_SECURE else ""

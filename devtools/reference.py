@@ -25,6 +25,11 @@ SETTINGS = {  # environment variable: default, meaning
     "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only, and browsers told to use nothing else."),
     "SESSION_HOURS": ("12", "After how many hours a session ends, whatever is done in it."),
     "SESSION_IDLE_MINUTES": ("30", "After how many minutes without a request a session ends."),
+    "DATA_FOLDERS": (
+        "`HAR_DATA_DIR`, if set",
+        "The folders, with `:` between (Windows: `;`), from which administrators may add data sets by their path.",
+    ),
+    "HAR_DATA_DIR": ("none", "Where the tests and benchmarks find the real recordings."),
 }
 COLUMNS = {  # of the tables of a result: meaning
     "window": "Number of the window in the file, from 1.",

@@ -140,10 +140,14 @@ def compiled_routes() -> Iterator[None]:
 
 @contextmanager
 def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCache) -> Iterator[Flask]:
-    """Run an application with its own empty home and database, without CSRF and rate limits."""
+    """Run an application with its own empty home and database, without CSRF and rate limits.
+
+    Administrators may read by path what lies beside the home.
+    """
     (home / homes.DATABASE).parent.mkdir(parents=True)
     shutil.copy(migrated_home / homes.DATABASE, home / homes.DATABASE)
-    with homes.at_home(home, TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False) as app:
+    settings = {"TESTING": True, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
+    with homes.at_home(home, **settings, DATA_FOLDERS=(home.parent,)) as app:
         app.test_client_class = ServerLikeClient
         app.jinja_env.bytecode_cache = templates
         yield app

@@ -67,13 +67,14 @@ def migrate(home: Path) -> None:
 
 def start(home: Path, migrated: Path) -> None:
     """Make what is there after the first start, and a small data set in KU-HAR's layout: six recordings."""
+    from app.har.recordings.reach import ANYWHERE
     from app.services import installation
     from app.services.datasets import library
 
     shutil.copytree(migrated, home, dirs_exist_ok=True)
     with at_home(home):
         installation.prepare()
-        library.add(SMALL, ku_har_zip(home / "small.zip", subjects=2, seconds=12.5))
+        library.add(SMALL, ku_har_zip(home / "small.zip", subjects=2, seconds=12.5), reach=ANYWHERE)
 
 
 def finish_a_run(home: Path, started: Path) -> None:

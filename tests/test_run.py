@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -61,4 +62,31 @@ def test_a_home_that_is_a_file_is_a_clear_message(tmp_path: Path, monkeypatch: p
     (tmp_path / "home").touch()
     monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
     with pytest.raises(SystemExit, match="HAR_HOME must be a folder"):
+        Config()
+
+
+def test_the_folders_to_read_from_are_those_named_or_the_recordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("DATA_FOLDERS", raising=False)
+    monkeypatch.delenv("HAR_DATA_DIR", raising=False)
+    assert Config().DATA_FOLDERS == ()
+    first, second = tmp_path / "first", tmp_path / "second"
+    monkeypatch.setenv("HAR_DATA_DIR", str(first))
+    assert Config().DATA_FOLDERS == ()
+    first.mkdir()
+    second.mkdir()
+    assert (first,) == Config().DATA_FOLDERS
+    monkeypatch.setenv("DATA_FOLDERS", f"{second}{os.pathsep}{first}")
+    assert (second, first) == Config().DATA_FOLDERS
+
+
+@pytest.mark.parametrize("text", ["nowhere", "/no/such/folder", "{tmp_path}/home/uploads", "{tmp_path}/home"])
+def test_wrong_folders_to_read_from_are_a_clear_message(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATA_FOLDERS", text.format(tmp_path=tmp_path))
+    with pytest.raises(SystemExit, match=r"DATA_FOLDERS must .*; found"):
         Config()

@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+NOT_SHOWN = "(not shown)"
+_quotes: ContextVar[bool] = ContextVar("quotes", default=True)
+
+
+@contextmanager
+def quoting(allowed: bool) -> Iterator[None]:
+    """Let the messages made in this block show pieces of files, or not."""
+    token = _quotes.set(allowed)
+    try:
+        yield
+    finally:
+        _quotes.reset(token)
+
+
+def quote(text: str) -> str:
+    """Return a piece of a file for a message, or in its place that it is not shown."""
+    return text if _quotes.get() else NOT_SHOWN
+
 
 class HarError(Exception):
     """Base of everything the core raises on purpose; its text is fit to be shown on a page."""

@@ -27,8 +27,9 @@ from tests.synthetic import ku_har_zip
 
 
 @pytest.fixture
-def archive(started_home: Path) -> Path:
-    """Return the file that the data set "small" was made from."""
+def archive(app: Flask, started_home: Path) -> Path:
+    """Return the file that the data set "small" was made from; administrators may add it by its path."""
+    app.config["DATA_FOLDERS"] = (started_home,)
     return started_home / "small.zip"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from app.har.errors import UnreadableData
+from app.har.errors import UnreadableData, quote
 from app.har.recordings.date_times import date_time_seconds
 from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
@@ -83,9 +83,8 @@ def read_label_table(member: Member, recordings: Iterable[str]) -> dict[str, lis
         start, end = (_moment(text.get(key, ""), key, where) for key in ("start", "end"))
         dated = not NUMBER.fullmatch(text.get("start", "0"))
         if (start is None) != (end is None) or (start is not None and end is not None and end <= start):
-            raise UnreadableData(
-                f"{where}: expected a start and a later end, found {text['start']!r} and {text['end']!r}."
-            )
+            times = quote(f"{text['start']!r} and {text['end']!r}")
+            raise UnreadableData(f"{where}: expected a start and a later end, found {times}.")
         if "label" in columns and not text["label"] and start is not None:
             raise UnreadableData(f"{where}: expected a label, found nothing.")
         found.setdefault(recording, []).append(
@@ -123,7 +122,7 @@ def _recording(name: str, known: Mapping[str, str | None], where: str) -> str:
         return recording
     some = ", ".join([text for text, own in known.items() if own == text][:3])
     expected = "a name that only one file has" if name in known else f"one of the recordings, such as {some}"
-    raise UnreadableData(f"{where}: expected {expected}, found {name[:100]!r}.")
+    raise UnreadableData(f"{where}: expected {expected}, found {quote(repr(name[:100]))}.")
 
 
 def _moment(text: str, key: str, where: str) -> float | None:
@@ -135,7 +134,9 @@ def _moment(text: str, key: str, where: str) -> float | None:
         return float(text.replace(",", "."))
     seconds = date_time_seconds(pl.Series([text]))[0]
     if seconds is None:
-        raise UnreadableData(f"{where}: expected a number or a date and time as the {key}, found {text[:60]!r}.")
+        raise UnreadableData(
+            f"{where}: expected a number or a date and time as the {key}, found {quote(repr(text[:60]))}."
+        )
     return float(seconds)
 
 
@@ -154,7 +155,6 @@ def _in_order(rows: Sequence[Row], table: str, recording: str) -> list[Row]:
     subjects = {row.subject for row in rows if row.subject}
     if len(subjects) > 1:
         line = next(row.line for row in rows if row.subject and row.subject != rows[0].subject)
-        raise UnreadableData(
-            f"{table}, line {line}: expected one subject for {recording}, found {', '.join(sorted(subjects)[:5])}."
-        )
+        found = quote(", ".join(sorted(subjects)[:5]))
+        raise UnreadableData(f"{table}, line {line}: expected one subject for {recording}, found {found}.")
     return ordered

@@ -27,9 +27,10 @@ from app.har.datasets.rows import Row, RowTable, RowWriter
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
-from app.har.recordings.files import open_files, wanted
+from app.har.recordings.files import files_in, open_files, wanted
 from app.har.recordings.formats.kinelab_csv import write_csv
 from app.har.recordings.parts import UNKNOWN_SUBJECT, natural_sort_key
+from app.har.recordings.reach import ANYWHERE, Reach
 from app.har.signals.normalisation import require_plausible_magnitudes
 from app.har.signals.resampling import StretchIndex, common_modalities, common_rate, to_signal_set
 from app.har.signals.types import Gravity, Recording, SignalSet
@@ -74,6 +75,7 @@ def build_store(
     *,
     name: str | None = None,
     loader: Loader | None = None,
+    reach: Reach = ANYWHERE,
 ) -> Summary:
     """Recognise, read and resample what is at a path, and write it as a store.
 
@@ -84,6 +86,7 @@ def build_store(
     on_event : gets ``{"stage": "reading", "fraction": …}``.
     name : what the person calls it, for messages; default the name of the path.
     loader : what reads it; default the one that recognises it.
+    reach : where files may be read, and whether messages may quote them.
 
     Raises
     ------
@@ -91,17 +94,17 @@ def build_store(
     InsufficientData : nothing usable is left of it.
     """
     if path == EMBEDDED_EXAMPLE:
-        path, name = actual_path(path), None
+        path, name, reach = actual_path(path), None, ANYWHERE
     name = name or path.name
     if folder.exists():
         raise FileExistsError(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open_files(path, name) as members:
+    with open_files(path, name, reach) as members:
         loader = loader or recognise(members, name)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             with ThreadPoolExecutor(1) as pool, _Writer(partial, loader) as writer:
-                fingerprint = pool.submit(fingerprint_of, path)
+                fingerprint = pool.submit(fingerprint_of, path, reach)
                 for part in loader.read_dataset(members):
                     writer.add(part)
                     on_event({"stage": Stage.READING, "fraction": part.fraction})
@@ -113,10 +116,10 @@ def build_store(
     return summary
 
 
-def fingerprint_of(path: Path) -> str:
+def fingerprint_of(path: Path, reach: Reach = ANYWHERE) -> str:
     """Return the BLAKE2b of a file as `b2sum -l 256` prints it; of a folder, that of its files' digests and names."""
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+        files = files_in(path, reach)
         names = [file.relative_to(path).as_posix() for file in files]
         lines = [f"{fingerprint_of(file)} {name}\n" for file, name in zip(files, names, strict=True) if wanted(name)]
         return hashlib.blake2b("".join(lines).encode(), digest_size=32).hexdigest()

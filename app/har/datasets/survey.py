@@ -18,7 +18,7 @@ from app.har.datasets.description import (
     OneForAll,
 )
 from app.har.datasets.label_table import is_label_table
-from app.har.errors import HarError
+from app.har.errors import HarError, quote
 from app.har.recordings.conversions import sources_in, tables_in
 from app.har.recordings.files import Member, is_archive, is_document
 from app.har.recordings.importers import importer_of
@@ -109,7 +109,7 @@ def _look_into(member: Member) -> _Content:
             elif is_label_table(source.layout):
                 found = replace(found, kind="table of labels or subjects", labels=True)
             elif mapping.is_table(source.layout):
-                kind = f"in no known layout: {', '.join(mapping.column_names(source.layout))}"[:160]
+                kind = f"in no known layout: {quote(', '.join(mapping.column_names(source.layout)))}"[:160]
                 found = replace(found, kind=kind, unknown=(*found.unknown, source))
     except HarError as error:
         return _Content(f"unreadable: {error}"[:160])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
@@ -68,7 +68,7 @@ def raw_stream(
     problems = []
     if not good.all():
         bad = np.flatnonzero(~good)
-        where = f"line {source.line(int(bad[0]))}: {text_at(source, int(bad[0]))!r}"
+        where = f"line {source.line(int(bad[0]))}: {quote(repr(text_at(source, int(bad[0]))))}"
         others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
         if (np.abs(values[bad]) > LARGEST).any():
             expected += f", at most {LARGEST:,.0f} either way"
@@ -112,7 +112,7 @@ def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: Int
     row = int(rows[stray[0]])
     detail = (
         f"{modality}: {len(stray):,} of {len(seconds):,} rows with a time far from that of the rows around them, the "
-        f"first {seconds[stray[0]]:.10g} s in line {source.line(row)}: {text_at(source, row)!r}"
+        f"first {seconds[stray[0]]:.10g} s in line {source.line(row)}: {quote(repr(text_at(source, row)))}"
     )
     if len(stray) > (1 - MIN_USABLE) * len(seconds):
         raise UnreadableData(f"{source.name}, {detail}; expected times that follow one another.")

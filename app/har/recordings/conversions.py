@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import HarError, UnreadableData, quote
 from app.har.recordings import workbook_child
 from app.har.recordings.files import WORKBOOK, Member, in_memory, is_document, shown
 from app.har.recordings.tables import Source, open_table
@@ -170,7 +170,7 @@ def _objects(member: Member) -> Iterator[dict[str, Any]]:
             line = text.count("\n", 0, place) + 1
             raise UnreadableData(
                 f"{member.name}, line {line}: expected Sensor Logger's JSON, a list of objects; found "
-                f"{text[place : place + 60]!r}."
+                f"{quote(repr(text[place : place + 60]))}."
             )
         yield item
         place = BETWEEN_OBJECTS.match(text, place + length).end()  # type: ignore[union-attr]

@@ -19,7 +19,8 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from app.har.errors import UnreadableData
+from app.har.errors import UnreadableData, quoting
+from app.har.recordings.reach import ANYWHERE, Reach
 
 MAX_MEMBERS = 20_000
 MAX_EXPANDED_BYTES = 16 * 2**30
@@ -85,39 +86,45 @@ def reading(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_files(path: Path, name: str | None = None) -> Iterator[list[Member]]:
+def open_files(path: Path, name: str | None = None, reach: Reach = ANYWHERE) -> Iterator[list[Member]]:
     """List the files at a path: a folder's, a zip archive's, or the one file itself.
 
     Parameters
     ----------
     path : where the bytes are; whether they are an archive is decided by content.
     name : what the person calls it, for messages; default the name of the path.
+    reach : where files may be read, and whether messages may quote them, as long as they are open.
 
     Raises
     ------
-    UnreadableData : nothing there, or an archive that is damaged or hostile.
+    UnreadableData : nothing there, out of reach, or an archive that is damaged or hostile.
     """
-    name = shown(name or path.name)
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+    with quoting(reach.quotes), _listed(path, shown(name or path.name), reach) as members:
+        yield members
+
+
+@contextmanager
+def _listed(path: Path, name: str, reach: Reach) -> Iterator[list[Member]]:
+    reach.check(path, name)
+    if is_there(path, Path.is_dir):
         yield [
-            _on_disk(file, shown(file.relative_to(path).as_posix()))
-            for file in files
+            _on_disk(file, shown(file.relative_to(path).as_posix()), reach)
+            for file in files_in(path, reach)
             if wanted(file.relative_to(path).as_posix())
         ]
         return
-    if not path.is_file():
+    if not is_there(path, Path.is_file):
         raise UnreadableData(f"{name}: there is no such file or folder.")
     with reading(name), path.open("rb") as file:
         magic = file.read(4)
     if magic not in ARCHIVE:
-        yield [_unpacked(path, name) if magic.startswith(GZIP) else _on_disk(path, name)]
+        yield [_unpacked(path, name) if magic.startswith(GZIP) else _on_disk(path, name, reach)]
         return
     with reading(name):
         archive = zipfile.ZipFile(path)
     with archive:
         members = _checked_members(archive, name)
-        yield [_on_disk(path, name)] if WORKBOOK in archive.namelist() else members
+        yield [_on_disk(path, name, reach)] if WORKBOOK in archive.namelist() else members
 
 
 @contextmanager
@@ -140,8 +147,25 @@ def is_archive(member: Member) -> bool:
         return file.read(4) in ARCHIVE
 
 
-def _on_disk(path: Path, name: str) -> Member:
-    return Member(name, path.stat().st_size, lambda: path.open("rb"))
+def is_there(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Tell whether there is a file, or a folder, at a path; one that the system cannot even look for is not there."""
+    try:
+        return kind(path)
+    except (OSError, ValueError):  # too long a name, links in a circle, a NUL
+        return False
+
+
+def files_in(folder: Path, reach: Reach = ANYWHERE) -> list[Path]:
+    """Return the files in a folder and those below it, without links, as far as they may be read."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and reach.allows(p))
+
+
+def _on_disk(path: Path, name: str, reach: Reach) -> Member:
+    def opened() -> IO[bytes]:
+        reach.check(path, name)  # again: since it was listed, a link may have taken its place
+        return path.open("rb")
+
+    return Member(name, path.stat().st_size, opened)
 
 
 def _unpacked(path: Path, name: str) -> Member:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
-from app.har.errors import UnreadableData
+from app.har.errors import UnreadableData, quote
 from app.har.recordings.files import GZIP, HEAD_BYTES, shown
 
 NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
@@ -83,9 +83,9 @@ class Layout:
 
     def describe(self) -> str:
         """Describe the layout for a message."""
-        names = f"headed {shown(', '.join(self.header))[:120]}" if self.header else "without header"
+        names = f"headed {quote(shown(', '.join(self.header))[:120])}" if self.header else "without header"
         first = self.separator.join(self.rows[0])[:80] if self.rows else "no data row"
-        return f"{self.n_columns} columns {names}, first row {first!r}"
+        return f"{self.n_columns} columns {names}, first row {quote(repr(first))}"
 
 
 def is_number(cell: str) -> bool:
@@ -116,7 +116,9 @@ def sniff(head: bytes, name: str, *, complete: bool = True) -> Layout:
     header = find_header(cells, name)
     rows = tuple(cells[header.n_lines :])
     if not rows:
-        raise UnreadableData(f"{name}: holds a header ({shown(', '.join(header.names or ()))[:120]}) and no data row.")
+        raise UnreadableData(
+            f"{name}: holds a header ({quote(shown(', '.join(header.names or ()))[:120])}) and no data row."
+        )
     first_data_line = table.lines[header.n_lines].number
     return Layout(
         encoding=text.encoding,
@@ -192,7 +194,7 @@ def find_encoding(head: bytes, name: str) -> str:
     if head.startswith(GZIP):
         raise UnreadableData(f"{name}: is packed by gzip; unpack it first.")
     if strange > 0.01 * len(head) or head.startswith((b"%PDF", b"SQLite format")):
-        raise UnreadableData(f"{name}: is binary (it starts with {head[:8].hex(' ')}), expected CSV text.")
+        raise UnreadableData(f"{name}: is binary (it starts with {quote(head[:8].hex(' '))}), expected CSV text.")
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:

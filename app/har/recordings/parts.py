@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -83,10 +84,14 @@ def prefetch_map(work: Callable[[S], T], items: Iterable[S], workers: int = 2) -
     """
     remaining = iter(items)
     with ThreadPoolExecutor(workers) as pool:
-        pending: deque[Future[T]] = deque(pool.submit(work, item) for item in islice(remaining, 2 * workers))
+
+        def submit(item: S) -> Future[T]:
+            return pool.submit(copy_context().run, work, item)  # so that messages quote there what they do here
+
+        pending: deque[Future[T]] = deque(map(submit, islice(remaining, 2 * workers)))
         while pending:
             result = pending.popleft().result()
-            pending.extend(pool.submit(work, item) for item in islice(remaining, 1))
+            pending.extend(map(submit, islice(remaining, 1)))
             yield result
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.errors import UnreadableData
+from app.har.errors import UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import HEAD_BYTES, Member, in_memory
 from app.har.recordings.layout import THOUSANDS, Layout, sniff
@@ -68,7 +68,7 @@ def layout_problems(source: Source) -> list[Problem]:
     layout, problems = source.layout, []
     if lead := layout.lead:
         what = "header" if layout.header else "first row"
-        where = f"{len(lead)} line{'s' if len(lead) > 1 else ''} before the {what}, which begin {lead[0]!r}"
+        where = f"{len(lead)} line{'s' if len(lead) > 1 else ''} before the {what}, which begin {quote(repr(lead[0]))}"
         problems.append(
             Problem(source.name, ProblemKind.TEXT_BEFORE_TABLE, where, f"read from line {layout.table_line} on")
         )
@@ -202,7 +202,9 @@ def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.D
         except failures:  # a third slower, so only where something is wrong
             frame = read(ignore_errors=True, truncate_ragged_lines=True)
     except failures as error:
-        raise UnreadableData(f"{source.name}: cannot be parsed as CSV ({str(error).splitlines()[0]}).") from error
+        raise UnreadableData(
+            f"{source.name}: cannot be parsed as CSV ({quote(str(error).splitlines()[0])})."
+        ) from error
     return frame.rename(dict(zip(frame.columns, schema, strict=True)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from app.har.errors import quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import shown
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
@@ -35,7 +36,9 @@ def unused_columns(source: Source, used: Collection[int], known: Collection[str]
         if place in used:
             continue
         if name in read:
-            again.append(f"{told[place]} in column {place + 1}, because column {read[name]} has the same heading")
+            again.append(
+                f"{quote(told[place])} in column {place + 1}, because column {read[name]} has the same heading"
+            )
         elif name and name not in known and not any(map(HARMLESS.fullmatch, re.split(r"[\W_]+", name))):
             by_sensor.setdefault(SENSOR_OF_KIND.get(kind_of_name(name), ""), []).append(told[place])
     groups = [
@@ -47,7 +50,7 @@ def unused_columns(source: Source, used: Collection[int], known: Collection[str]
 
 def _listed(names: list[str]) -> str:
     more = len(names) - MAX_LISTED
-    return ", ".join(names[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+    return quote(", ".join(names[:MAX_LISTED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def seem_unused(recording: Recording, modalities: Iterable[str]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -23,7 +24,8 @@ from flask import Flask, current_app
 from app.har.errors import HarError, UnrecognisedData
 from app.har.progress import Event as ProgressEvent
 from app.har.progress import Stage
-from app.har.recordings.files import open_files
+from app.har.recordings.files import Member, open_files
+from app.har.recordings.reach import ANYWHERE, Reach
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.recordings.table_preview import TablePreview, preview_tables
@@ -66,6 +68,7 @@ class DatasetImport:
     token: str = field(default_factory=lambda: uuid4().hex)
     added_by_id: int | None = None
     location: Path = field(default=Path(), repr=False)
+    reach: Reach = field(default=ANYWHERE, repr=False)  # of a path that was named
     status: ImportStatus = ImportStatus.RUNNING
     stage: str = Stage.WAITING.label
     fraction: float | None = None
@@ -88,6 +91,10 @@ class DatasetImport:
     @property
     def elapsed_s(self) -> float:
         return (self.ended or time.monotonic()) - self.started
+
+    def open(self) -> AbstractContextManager[list[Member]]:
+        """Open its files."""
+        return open_files(self.location, self.source, self.reach)
 
     def on_event(self, event: ProgressEvent) -> None:
         """Take a progress report of the conversion."""
@@ -144,6 +151,9 @@ def start_import(
         job.location = Path(current_app.config["UPLOADS"]) / f"{library.UPLOAD_PREFIX}{job.token}"
     else:
         job.location = library.path_from_text(path)
+        job.reach = library.page_reach()
+        if path != library.EXAMPLE_PATH and not job.reach.allows(job.location):
+            raise Invalid(f"This path is not in {folders_in_words()}.", field="path")
     with _lock:  # of two presses on the button, one begins
         if any(other.name == name for other in running()):
             raise Conflict(f"“{name}” is already being added.")
@@ -157,6 +167,14 @@ def start_import(
         _forget(job)
         raise
     return job
+
+
+def folders_in_words() -> str:
+    """Return from where administrators may add data sets by their path."""
+    folders = current_app.config["DATA_FOLDERS"]
+    if not folders:
+        return "a folder that DATA_FOLDERS names: this setting of the server is empty"
+    return f"the folder{'s' if len(folders) > 1 else ''} that DATA_FOLDERS names: {', '.join(map(str, folders))}"
 
 
 def _begin(job: DatasetImport, **options: Any) -> None:
@@ -199,7 +217,7 @@ def survey(job: DatasetImport) -> Survey:
     """Look at the files of an import."""
     from app.har.datasets.survey import survey as look
 
-    with open_files(job.location, job.source) as members:
+    with job.open() as members:
         return look(members)
 
 
@@ -228,7 +246,7 @@ def preview(job: DatasetImport, description: Description) -> Preview:
     from app.har.recordings.mappings.dry_run import dry_run
 
     facts = None
-    with open_files(job.location, job.source) as members:
+    with job.open() as members:
         assignment = LabelAssignment(description, members)
         labels = [(member.name, assignment.for_file(member.name)) for member in assignment.candidates]
         if description.columns is not None:
@@ -310,7 +328,7 @@ def _convert(job: DatasetImport, describe: bool) -> Outcome:
         source = job.source if job.is_upload else None
         library.add(
             job.name, job.location, source=source, added_by_id=job.added_by_id, on_event=job.on_event,
-            description=job.description,
+            description=job.description, reach=job.reach,
         )  # fmt: skip
     except UnrecognisedData as error:
         if job.description is None:

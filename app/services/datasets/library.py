@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, Stage, ignore_event
+from app.har.recordings.reach import Reach
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import rows_changed, transaction
@@ -63,12 +65,14 @@ def add(
     added_by_id: int | None = None,
     on_event: OnEvent = ignore_event,
     description: Description | None = None,
+    reach: Reach | None = None,
 ) -> Dataset:
     """Convert what is at ``path`` into the columnar store and register it under ``name``.
 
     ``source`` is what the person called it, where the path does not say so (an upload). ``description`` says how
-    a data set is made of recordings that are in no known layout of a data set. One data set is converted at a
-    time on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
+    a data set is made of recordings that are in no known layout of a data set. ``reach`` says what may be
+    read, by default any file of the machine that the server does not keep itself. One data set is converted at a time
+    on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
     """
     check_name(name)
     from app.har.datasets.described import DescribedDataset
@@ -79,7 +83,7 @@ def add(
     on_event({"stage": Stage.WAITING})
     try:
         with _conversion_lock().acquire():
-            summary = build_store(path, folder, on_event, name=source, loader=loader)
+            summary = build_store(path, folder, on_event, name=source, loader=loader, reach=reach or machine_reach())
             _draw_distribution(folder, summary)
             dataset = Dataset(
                 name=name,
@@ -110,6 +114,16 @@ def path_from_text(text: str) -> Path:
     with suppress(RuntimeError):  # "~someone" without an account: there is no such file, as reading it will say
         path = path.expanduser()
     return path
+
+
+def machine_reach() -> Reach:
+    """Return what the machine's owner may read by path: all but what the server keeps."""
+    return Reach(outside=current_app.config["KEPT_FOLDERS"])
+
+
+def page_reach() -> Reach:
+    """Return what administrators may read by path: the folders that DATA_FOLDERS names, quoting nothing."""
+    return replace(machine_reach(), within=current_app.config["DATA_FOLDERS"], quotes=False)
 
 
 def list_datasets() -> list[Dataset]:

@@ -32,7 +32,7 @@ class AddForm(FlaskForm):
     path = StringField(
         "Or a path on the server",
         [Length(max=1000, message="A path has at most 1,000 characters.")],
-        description="A folder, a zip archive or a CSV file on the machine that runs this site. It is never changed.",
+        description="A folder, a zip archive or a CSV file on the machine that runs this site.",
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
     describe = BooleanField(

@@ -7,7 +7,18 @@ from dataclasses import asdict, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 from flask_login import current_user
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
@@ -93,6 +104,7 @@ def _add_page(form: AddForm, message: str = "", source: str = "") -> str:
         source=source,
         example_path=library.EXAMPLE_PATH,
         formats=dataset_formats(),
+        folders=current_app.config["DATA_FOLDERS"],
     )
 
 

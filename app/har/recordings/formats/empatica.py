@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, raw_stream, read_each
 from app.har.recordings.layout import Layout, is_number
@@ -133,7 +133,7 @@ def _channel(source: Source, kind: str) -> Channel:
         found = ",".join(rows[1]) if len(rows) > 1 else "nothing"
         raise UnreadableData(
             f"{source.name}, line {source.line(1)}: expected the sampling rate in Hz, the same in each column, as an "
-            f"Empatica E4 writes it; found {found[:60]!r}."
+            f"Empatica E4 writes it; found {quote(repr(found[:60]))}."
         )
     return Channel(source, kind, start, min(rate))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.errors import UnreadableData
+from app.har.errors import UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, earliest, label_codes, raw_stream
 from app.har.recordings.files import Member
@@ -87,7 +87,7 @@ def read_table(source: Source) -> Table:
             Problem(source.name, ProblemKind.SEPARATOR, f"{sensor}: columns between {name}, not commas", "read so")
         )
     if ruined:
-        detail = f"Creation_Time is in a spreadsheet's notation ({source.layout.column(2)[0]})"
+        detail = f"Creation_Time is in a spreadsheet's notation ({quote(source.layout.column(2)[0])})"
         problems.append(Problem(source.name, ProblemKind.UNUSABLE_TIMESTAMPS, detail, "Arrival_Time is used instead"))
     return Table(source, sensor, frame, tuple(problems))
 

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import raw_stream, read_each
 from app.har.recordings.layout import Layout
@@ -72,20 +72,18 @@ def _app_name(source: Source) -> str:
     return max((name for name in FILES if name in letters), key=len, default="")
 
 
+def _ruined_problem(source: Source) -> Problem:
+    found = quote(source.layout.column(_place(source, TIME))[0])
+    detail = f"time is as a spreadsheet writes it ({found}), not in nanoseconds"
+    return Problem(source.name, ProblemKind.UNUSABLE_TIMESTAMPS, detail, f"{ELAPSED} is used instead")
+
+
 def _read_export(sources: list[Source], name: str) -> Recording:
     metadata = next((_metadata(source) for source in sources if not _is_sensor(source)), {})
     order = [*FILES, ""]
     sensors = sorted(filter(_is_sensor, sources), key=lambda source: order.index(_app_name(source)))
     ruined = [source for source in sensors if _ruined(source)]
-    problems = [
-        Problem(
-            source.name,
-            ProblemKind.UNUSABLE_TIMESTAMPS,
-            f"time is as a spreadsheet writes it ({source.layout.column(_place(source, TIME))[0]}), not in nanoseconds",
-            f"{ELAPSED} is used instead",
-        )
-        for source in ruined
-    ]
+    problems = [_ruined_problem(source) for source in ruined]
     stamps = [int(time) for source in sensors if not ruined and (time := _first_stamp(source)) is not None]
     origin = min(stamps, default=None) if len(stamps) == len(sensors) else None
     readings: list[Reading] = []

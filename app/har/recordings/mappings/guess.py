@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from app.har.errors import quote
 from app.har.recordings.mappings.guess_columns import (
     LABEL_WORDS,
     SUBJECT_WORDS,
@@ -80,4 +81,4 @@ def _find_unnamed_label(table: TableSample, others: Collection[str | None]) -> s
 
 def _examples(table: TableSample, column: str) -> str:
     values = sorted(table.distinct(column))
-    return f"it begins with {', '.join(values[:4])}{' …' if len(values) > 4 else ''}"[:120]
+    return f"it begins with {quote(', '.join(values[:4]))}{' …' if len(values) > 4 else ''}"[:120]

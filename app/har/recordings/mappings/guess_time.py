@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.har.errors import quote
 from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, like_time
 from app.har.recordings.mappings.guess_columns import (
     COUNTER_WORDS,
@@ -138,7 +139,7 @@ def _is_unusable_clock(texts: pl.Series) -> bool:
 def _unreadable_times(table: TableSample) -> list[str]:
     """Return what columns of times without seconds begin with, and what would be read."""
     return [
-        f"{name} begins with {texts.drop_nulls()[0][:40]!r}, expected seconds too, as in {EXAMPLE}+02:00"
+        f"{name} begins with {quote(repr(texts.drop_nulls()[0][:40]))}, expected seconds too, as in {EXAMPLE}+02:00"
         for name, texts in table.texts.items()
         if like_time(texts.head(LOOKED_AT))
     ]

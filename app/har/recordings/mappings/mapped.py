@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.errors import InvalidDescription, UnreadableData
+from app.har.errors import InvalidDescription, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import MAX_STEP_S, MIN_STEP_S, build_recording, label_codes, raw_stream
 from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first
@@ -230,7 +230,7 @@ def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_firs
             found = next((text for text in column if text), "")
             raise UnreadableData(
                 f"{source.name}, line {source.line(0)}: expected dates and times in {mapping.time}, such as "
-                f"{EXAMPLE}, found {found[:60]!r}."
+                f"{EXAMPLE}, found {quote(repr(found[:60]))}."
             )
     else:
         seconds = column * TIME_UNITS[mapping.time_unit]
@@ -249,7 +249,7 @@ def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_firs
 
 def _date_in_doubt(source: Source, column: pl.Series, origin: float) -> Problem:
     row = column.is_not_null().arg_max() or 0
-    found = f"line {source.line(row)}: {column.name} begins with {column[row][:60]!r}"
+    found = f"line {source.line(row)}: {column.name} begins with {quote(repr(column[row][:60]))}"
     detail = f"{found}; nothing in it tells whether the day or the month stands first"
     day = f"{datetime.fromtimestamp(origin, timezone.utc):%Y-%m-%d}"
     return Problem(

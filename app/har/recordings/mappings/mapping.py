@@ -22,7 +22,7 @@ from pydantic import (
 from typing_extensions import Self
 
 from app.har.documents import Document, refusal
-from app.har.errors import HarError, InvalidDescription, UnreadableData
+from app.har.errors import HarError, InvalidDescription, UnreadableData, quote
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import Tables
 from app.har.recordings.layout import Layout
@@ -283,7 +283,7 @@ def check_columns(mapping: ColumnMapping, layout: Layout, name: str) -> None:
     for key, column in mapping.columns.items():
         if column not in there:
             raise InvalidDescription(
-                f"{name}: the mapping's {key}: expected one of its columns ({', '.join(there)[:300]}), "
+                f"{name}: the mapping's {key}: expected one of its columns ({quote(', '.join(there)[:300])}), "
                 f"found {column!r}."
             )
 

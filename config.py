@@ -53,6 +53,14 @@ def _data_folders(home: Path) -> tuple[Path, ...]:
     return tuple(folder.resolve() for folder in folders)
 
 
+def _audit_days() -> int:
+    text = os.environ.get("AUDIT_DAYS") or "365"
+    days = int(text) if text.isdecimal() and len(text) < 6 else 0
+    if not 0 < days <= 36_500:
+        sys.exit(f"AUDIT_DAYS must be a whole number of days from 1 to 36,500; found {text!r}.")
+    return days
+
+
 def _secret_key(instance: Path) -> str:
     """Return the installation's own signing key, made at first start and readable by its owner alone."""
     if from_environment := os.environ.get("SECRET_KEY"):
@@ -78,6 +86,7 @@ class Config:
     MAX_CONTENT_LENGTH: int = field(default_factory=_max_upload_bytes)
     SESSION_HOURS: float = field(default_factory=_session_hours)
     SESSION_IDLE_MINUTES: float = field(default_factory=_session_idle_minutes)
+    AUDIT_DAYS: int = field(default_factory=_audit_days)
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.

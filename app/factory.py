@@ -106,6 +106,15 @@ def _security_headers(response: Response) -> Response:
     return response
 
 
+def configure_audit(app: Flask) -> None:
+    """Tell the audit log who acts; record every refusal and every file that is downloaded."""
+    from app.services import audit
+    from app.web import origin
+
+    app.extensions[audit.ORIGIN] = origin.origin
+    app.after_request(origin.record_answer)
+
+
 def configure_templates(app: Flask) -> None:
     """Bootstrap from its package, plotly's bundle from its own, and a few filters."""
     from app.web import template_tools
@@ -137,7 +146,9 @@ def register_blueprints(app: Flask) -> None:
 
 def register_error_pages(app: Flask) -> None:
     """A page for every error: what happened and what to do, never a traceback. A script gets the same as JSON."""
+    from app.services import audit
     from app.web.errors import json_error, status_of, wants_json
+    from app.web.origin import what_is_asked
 
     def page(title: str, message: str, status: int) -> ResponseReturnValue:
         if wants_json():
@@ -156,6 +167,7 @@ def register_error_pages(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def csrf_error(error: CSRFError) -> ResponseReturnValue:
+        audit.record(audit.Action.REFUSAL, what_is_asked(), outcome="refused", reason="not a form of this session")
         return page(
             "This page was open for too long",
             "The form no longer belongs to your session: you may have logged in or out since. "

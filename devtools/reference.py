@@ -30,6 +30,7 @@ SETTINGS = {  # environment variable: default, meaning
         "The folders, with `:` between (Windows: `;`), from which administrators may add data sets by their path.",
     ),
     "HAR_DATA_DIR": ("none", "Where the tests and benchmarks find the real recordings."),
+    "AUDIT_DAYS": ("365", "For how many days the audit log is kept."),
 }
 COLUMNS = {  # of the tables of a result: meaning
     "window": "Number of the window in the file, from 1.",

@@ -39,6 +39,14 @@ def test_port_0_takes_a_free_port() -> None:
         assert listener.getsockname()[1] > 0
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "a year", "99999999999999999999"])
+def test_a_wrong_number_of_days_is_a_clear_message(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv("AUDIT_DAYS", text)
+    with pytest.raises(SystemExit, match=f"AUDIT_DAYS must be a whole number of days.*{text}"):
+        Config()
+
+
 @pytest.mark.parametrize("text", ["abc", "0", "-5", "nan", "inf"])
 def test_a_wrong_upload_limit_is_a_clear_message(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAR_HOME", str(tmp_path))

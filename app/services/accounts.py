@@ -21,6 +21,8 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.extensions import db
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.identity import sessions
 from app.services.paging import Page, page_of
@@ -105,7 +107,9 @@ def register(username: str, password: str, contact_number: str, email: str, addr
         The username or e-mail address is taken.
     """
     with transaction():
-        return _add_user(username, password, contact_number, email, address, Role(role))
+        user = _add_user(username, password, contact_number, email, address, Role(role))
+    audit.record(Action.ACCOUNT_MADE, user.username, role=user.role.value)
+    return user
 
 
 def _add_user(username: str, password: str, contact_number: str, email: str, address: str, role: Role) -> User:
@@ -139,6 +143,10 @@ def authenticate(username: str, password: str) -> User:
     user = _find(User.username == unicodedata.normalize("NFKC", username).strip().casefold())
     right = check_password_hash(user.password_hash if user else _nobodys_hash(), _canonical(password))
     if user is None or not right or user.disabled:
+        # A name without an account may be a password in the wrong field
+        known = user.username if user else "a name without an account"
+        reason = "wrong password" if not right else "disabled account"
+        audit.record(Action.LOG_IN, known, outcome="refused", reason=reason)
         raise Invalid("The username or password is wrong, or the account is disabled.")
     return user
 
@@ -147,6 +155,7 @@ def change_password(user_id: int, current: str, new: str) -> User:
     """Set a new password; every session of the account ends."""
     user = get(user_id)
     if not user.check_password(_canonical(current)):
+        audit.record(Action.PASSWORD_CHANGED, user.username, outcome="refused", reason="wrong current password")
         raise Invalid("This is not your current password.", "current")
     if user.check_password(_canonical(new)):
         raise Invalid("The new password is the same as the current one.", "password")
@@ -154,6 +163,7 @@ def change_password(user_id: int, current: str, new: str) -> User:
     with transaction() as session:
         user.set_password(_canonical(new))
         session.execute(sessions.delete_of(user_id))
+    audit.record(Action.PASSWORD_CHANGED, user.username)
     return user
 
 
@@ -177,12 +187,16 @@ def list_users(page: int = 1, per_page: int = 25) -> Page[User]:
 
 def set_role(actor_id: int, user_id: int, role: str) -> User:
     """Make an account an administrator's (``admin``) or a user's (``user``), who logs in again as that."""
-    return _administer(actor_id, user_id, role=Role(role))
+    user = _administer(actor_id, user_id, role=Role(role))
+    audit.record(Action.ROLE_CHANGED, user.username, role=user.role.value)
+    return user
 
 
 def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
     """Disable an account, which ends its sessions at once, or enable it again, which brings none of them back."""
-    return _administer(actor_id, user_id, disabled=disabled)
+    user = _administer(actor_id, user_id, disabled=disabled)
+    audit.record(Action.ACCOUNT_CHANGED, user.username, disabled=disabled)
+    return user
 
 
 def _administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
@@ -232,6 +246,7 @@ def set_up(token: str, username: str, password: str, contact_number: str, email:
             _setup_path().unlink()  # who removes the file has the right: of two at once, one gets it
         except FileNotFoundError as error:
             raise NotFound("This set-up address has just been used.") from error
+    audit.record(Action.SET_UP, user.username)
     return user
 
 

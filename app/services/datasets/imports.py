@@ -26,6 +26,7 @@ from app.har.progress import Event as ProgressEvent
 from app.har.progress import Stage
 from app.har.recordings.files import Member, open_files
 from app.har.recordings.reach import ANYWHERE, Reach
+from app.services import audit
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.recordings.table_preview import TablePreview, preview_tables
@@ -179,7 +180,7 @@ def folders_in_words() -> str:
 
 def _begin(job: DatasetImport, **options: Any) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    Thread(target=_work, args=(app, job), kwargs=options, daemon=True).start()
+    Thread(target=_work, args=(app, job, audit.origin()), kwargs=options, daemon=True).start()
 
 
 def _forget_old() -> None:
@@ -304,8 +305,8 @@ def _delete_upload(job: DatasetImport) -> None:
         job.location.unlink(missing_ok=True)
 
 
-def _work(app: Flask, job: DatasetImport, describe: bool = False) -> None:
-    with app.app_context():
+def _work(app: Flask, job: DatasetImport, begun_by: audit.Origin, describe: bool = False) -> None:
+    with app.app_context(), audit.acting(begun_by):
         try:
             outcome = _convert(job, describe)
         except Exception as error:  # the person must hear of it, whatever it was

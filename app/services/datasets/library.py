@@ -24,6 +24,8 @@ from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.reach import Reach
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import rows_changed, transaction
@@ -101,6 +103,7 @@ def add(
             raise _name_taken(name) from error
         raise
     log.info("added data set %s: %d recordings", name, summary.recordings)
+    audit.record(Action.DATASET_ADDED, name, recordings=summary.recordings)
     return dataset
 
 
@@ -171,6 +174,7 @@ def rename(name: str, new_name: str) -> Dataset:
             dataset.name = new_name
     except IntegrityError as error:
         raise _name_taken(new_name) from error
+    audit.record(Action.DATASET_CHANGED, name, new_name=new_name)
     return dataset
 
 
@@ -185,6 +189,7 @@ def remove(name: str) -> None:
             or rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0
         ):
             raise Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
+    audit.record(Action.DATASET_DELETED, name)
     _open.cache_clear()
     shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is swept at the next start
 

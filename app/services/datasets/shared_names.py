@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.har.vocabulary import NO_ANSWER, PARENT, shared_name, shared_names, shared_node
+from app.services import audit
+from app.services.audit import Action
 from app.services.datasets import library
 from app.services.errors import Invalid
 from app.services.transaction import transaction
@@ -64,6 +66,7 @@ def choose(name: str, chosen: Mapping[str, str]) -> Dataset:
         vocabulary[own] = _checked(wanted)
     with transaction():
         dataset.vocabulary = {own: shared for own, shared in vocabulary.items() if shared != shared_name(own)}
+    audit.record(Action.DATASET_CHANGED, name, change="names of activities")
     return dataset
 
 

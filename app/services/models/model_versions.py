@@ -20,6 +20,8 @@ from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.renamed import with_current_names
 from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.formatting import percent
 from app.services.names import NAME_RULE, is_name
@@ -89,6 +91,7 @@ def promote(key: int | str) -> ModelVersion:
         rows_changed(update(ModelVersion).values(promoted=False))
         if rows_changed(update(ModelVersion).where(ModelVersion.id == version.id).values(promoted=True)) == 0:
             raise NotFound(f"{label} was deleted at this moment; the default model stays the same.")
+    audit.record(Action.MODEL_PROMOTED, label)
     return version
 
 
@@ -99,6 +102,7 @@ def set_notes(key: int | str, notes: str) -> ModelVersion:
     version = get(key)
     with transaction():
         version.notes = notes
+    audit.record(Action.MODEL_CHANGED, version.label, change="notes")
     return version
 
 
@@ -121,6 +125,7 @@ def set_limit(key: int | str, limit: float | None) -> ModelVersion:
     version = get(key)
     with transaction():
         version.answer_limit = limit
+    audit.record(Action.MODEL_CHANGED, version.label, change="limit", limit=limit)
     return version
 
 
@@ -131,6 +136,7 @@ def delete(key: int | str) -> None:
     with transaction():
         if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
             raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")
+    audit.record(Action.MODEL_DELETED, label)
     shutil.rmtree(folder, ignore_errors=True)
 
 

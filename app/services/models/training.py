@@ -30,6 +30,8 @@ from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
+from app.services import audit
+from app.services.audit import Action
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.models import model_versions, training_data
@@ -109,7 +111,9 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
         folder = run_folder(run_id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return TrainingProcess(run_id, _launch(choices, config, folder), lock, folder)
+        process = _launch(choices, config, folder)
+        audit.record(Action.TRAINING_STARTED, f"training {run_id}", data=names, protocol=config.protocol)
+        return TrainingProcess(run_id, process, lock, folder)
     except BaseException as error:
         if run_id is not None:
             _give_up(run_id, error)
@@ -169,7 +173,9 @@ def follow(trainer: TrainingProcess, on_event: OnEvent = ignore_event) -> Traini
             raise
     finally:
         _release(trainer)
-    return get(trainer.run_id)
+    run = get(trainer.run_id)
+    audit.record(Action.TRAINING_ENDED, f"training {run.id}", status=run.status.value)
+    return run
 
 
 def _release(trainer: TrainingProcess) -> None:
@@ -273,6 +279,7 @@ def stop(run_id: int) -> None:
     """Ask a running training to end; its child sees the file within a fraction of a second."""
     if get(run_id).status is RunStatus.RUNNING:
         (run_folder(run_id) / STOP_FILE).touch()
+        audit.record(Action.TRAINING_STOPPED, f"training {run_id}")
 
 
 def progress(run_id: int, after: int = 0) -> dict[str, Any]:
@@ -349,4 +356,5 @@ def _mark_interrupted() -> int:
     orphans = db.session.scalars(select(TrainingRun.id).where(TrainingRun.status == RunStatus.RUNNING)).all()
     for run_id in orphans:
         _end(run_id, RunStatus.INTERRUPTED, reason)
+        audit.record(Action.TRAINING_ENDED, f"training {run_id}", status=RunStatus.INTERRUPTED.value)
     return len(orphans)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from app.extensions import db
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import Invalid, NotFound
 from app.services.transaction import transaction
 from app.tables import SavedMapping
@@ -35,6 +37,8 @@ def get_saved(user_id: int, mapping_id: int) -> SavedMapping:
     """Return a saved mapping of this user."""
     saved = db.session.get(SavedMapping, mapping_id)
     if saved is None or saved.user_id != user_id:
+        if saved is not None:
+            audit.record(Action.REFUSAL, f"mapping {mapping_id}", outcome="refused", reason="somebody else's")
         raise NotFound("You have no such mapping.")
     return saved
 
@@ -47,6 +51,7 @@ def rename(user_id: int, mapping_id: int, name: str) -> SavedMapping:
         raise Invalid(f"You already have a mapping called “{name}”.", field="name")
     with transaction():
         saved.name = name
+    audit.record(Action.MAPPING_SAVED, f"mapping {mapping_id}", change="renamed")
     return saved
 
 
@@ -55,6 +60,7 @@ def delete(user_id: int, mapping_id: int) -> None:
     saved = get_saved(user_id, mapping_id)
     with transaction() as session:
         session.delete(saved)
+    audit.record(Action.MAPPING_DELETED, f"mapping {mapping_id}")
 
 
 def saved_for(user_id: int, fingerprint: str) -> SavedMapping | None:

@@ -16,6 +16,8 @@ from typing import Any
 
 from flask import current_app
 
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import NotFound
 from app.services.recordings.recordings import SOURCE
 
@@ -73,6 +75,8 @@ def get_pending(user_id: int, token: str) -> PendingUpload:
     """Return a waiting upload of this user; one of somebody else does not exist for them."""
     pending = _read(_uploads() / f"{PREFIX}{token}") if re.fullmatch(r"[0-9a-f]{32}", token) else None
     if pending is None or pending.user_id != user_id:
+        if pending is not None:
+            audit.record(Action.REFUSAL, "a waiting upload", outcome="refused", reason="somebody else's")
         raise NotFound(
             "This file is no longer waiting: it was read, cancelled, or deleted after a day. Upload it again."
         )

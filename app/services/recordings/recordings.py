@@ -20,6 +20,8 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import NotFound
 from app.services.models import model_versions
 from app.services.recordings import known_walking
@@ -72,6 +74,8 @@ def get(user_id: int, recording_id: int) -> StoredRecording:
     """Return a recording of this user; one of somebody else does not exist for them, whoever they are."""
     recording = db.session.get(StoredRecording, recording_id)
     if recording is None or recording.user_id != user_id:
+        if recording is not None:
+            audit.record(Action.REFUSAL, f"recording {recording_id}", outcome="refused", reason="somebody else's")
         raise NotFound("You have no such recording.")
     return recording
 
@@ -179,6 +183,7 @@ def delete(user_id: int, recording_id: int) -> None:
     folder = folder_of(recording)
     with transaction() as session:
         session.delete(recording)
+    audit.record(Action.RECORDING_DELETED, f"recording {recording_id}")
     shutil.rmtree(folder)
 
 

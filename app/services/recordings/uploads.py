@@ -22,6 +22,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent, ignore_event
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
 from app.services.recordings import mappings, pending, recordings, stored_signal
@@ -76,11 +78,16 @@ def receive(
         reading = _read_unasked(folder / SOURCE, upload, models, on_event)
         saved = reading.saved
         if reading.recognised is None:
-            return pending.keep(replace(upload, document=saved.document if saved else None, note=reading.note), folder)
+            waiting = replace(upload, document=saved.document if saved else None, note=reading.note)
+            waiting = pending.keep(waiting, folder)
+            audit.record(Action.UPLOAD, "a waiting upload", bytes=waiting.source.stat().st_size)
+            return waiting
         mapping = {"name": saved.name, "document": saved.document} if saved else None
         _save_files(folder, reading.recognised)
         with _stored(folder, upload, reading.recognised, mapping) as prediction:
-            return prediction
+            pass
+    _record_upload(prediction)
+    return prediction
 
 
 def store_and_recognise(
@@ -92,7 +99,9 @@ def store_and_recognise(
         recognised = recognise(folder / SOURCE, upload.filename, models, on_event)
         _save_files(folder, recognised)
         with _stored(folder, upload, recognised) as prediction:
-            return prediction
+            pass
+    _record_upload(prediction)
+    return prediction
 
 
 def _read_unasked(path: Path, waiting: PendingUpload, models: ModelsFor, on_event: OnEvent) -> _Reading:
@@ -164,7 +173,15 @@ def confirm(
     if old_folder is not None:
         shutil.rmtree(old_folder, ignore_errors=True)
     pending.cancel(waiting)
+    _record_upload(prediction, replaces=waiting.replaces)
+    if name:
+        audit.record(Action.MAPPING_SAVED, f"mapping of recording {prediction.recording_id}")
     return prediction
+
+
+def _record_upload(prediction: Prediction, replaces: int | None = None) -> None:
+    size = prediction.recording.facts["bytes"]
+    audit.record(Action.UPLOAD, f"recording {prediction.recording_id}", bytes=size, replaces=replaces)
 
 
 def confirmed(user_id: int, token: str) -> StoredRecording | None:

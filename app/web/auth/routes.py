@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from app.extensions import limiter
 from app.services import accounts
+from app.services.audit import Action, record
 from app.services.errors import ServiceError
 from app.services.identity import sessions
 from app.web.access import access
@@ -101,6 +102,7 @@ def change_password() -> ResponseReturnValue:
 @access("user")
 def logout() -> ResponseReturnValue:
     """End the session, and let the browser forget what it has kept of it."""
+    record(Action.LOG_OUT)
     sessions.end(current_user.session_token)
     logout_user()
     session.clear()
@@ -122,7 +124,10 @@ def _page(template: str, form: FlaskForm, open_account: Callable[[], Any], messa
             if not show_at_field(error, form):
                 form.form_errors.append(str(error))
         else:
+            goes_on = current_user.is_authenticated
             _begin_session(user)
+            if not goes_on:
+                record(Action.LOG_IN)
             if message:
                 flash(message, "success")
             return redirect(_target())

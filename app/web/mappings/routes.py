@@ -12,6 +12,7 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 
 from app.har.errors import HarError
+from app.services.audit import Action, record
 from app.services.errors import Invalid
 from app.services.recordings import mappings, pending, uploads
 from app.services.recordings.pending import PendingUpload
@@ -93,6 +94,7 @@ def answer(token: str) -> ResponseReturnValue:
 def cancel(token: str) -> ResponseReturnValue:
     """Discard an uploaded file that waits for its columns."""
     pending.cancel(pending.get_pending(current_user.id, token))
+    record(Action.UPLOAD_DELETED, "a waiting upload")
     flash("The file was deleted. Nothing was kept.", "success")
     return redirect(url_for("home.index"))
 

@@ -1,0 +1,198 @@
+"""The audit log: who did what, when and from where. One JSON document a line, in ``instance/audit/``.
+
+A day has a file of its own (``2026-11-28-000.jsonl``), and further ones once it is large; a file is never renamed, so
+that a server and commands write to the same log. Lines hold no signal, no content of a file and no secret: an object is
+named by its kind and number.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import Enum
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+import click
+from flask import current_app
+
+from app.tables._columns import now
+
+log = logging.getLogger(__name__)
+
+ORIGIN = "audit_origin"  # in app.extensions: what tells the Origin of a request
+SERVER, NOBODY = "(server)", "(nobody)"  # no account can have such a name
+FILE_BYTES = 32 * 2**20  # beyond this a day goes on in a further file
+LONGEST = 300  # characters of one value
+REFUSALS_A_MINUTE = 60  # written for one address; further ones are only counted, so that nobody fills the disk
+
+Outcome = Literal["done", "refused", "failed"]
+Detail = str | int | float | bool | None
+
+
+class Action(str, Enum):
+    """What is recorded."""
+
+    SET_UP = "set-up"
+    LOG_IN = "log-in"
+    LOG_OUT = "log-out"
+    REFUSAL = "refusal"
+    ACCOUNT_MADE = "account made"
+    ACCOUNT_CHANGED = "account changed"
+    PASSWORD_CHANGED = "password changed"  # noqa: S105  the name of an action
+    ROLE_CHANGED = "role changed"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    RECORDING_DELETED = "recording deleted"
+    UPLOAD_DELETED = "upload deleted"
+    MAPPING_SAVED = "mapping saved"
+    MAPPING_DELETED = "mapping deleted"
+    DATASET_ADDED = "data set added"
+    DATASET_CHANGED = "data set changed"
+    DATASET_DELETED = "data set deleted"
+    TRAINING_STARTED = "training started"
+    TRAINING_STOPPED = "training stopped"
+    TRAINING_ENDED = "training ended"
+    MODEL_PROMOTED = "model promoted"
+    MODEL_CHANGED = "model changed"
+    MODEL_DELETED = "model deleted"
+    LEFTOVER = "leftover"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who acts, and from where."""
+
+    actor: str
+    actor_id: int | None = None
+    address: str = ""
+
+
+_carried: ContextVar[Origin | None] = ContextVar("audit_origin", default=None)
+_refusals: dict[tuple[str, str], int] = {}  # by minute and address
+_counting = Lock()
+
+
+def origin() -> Origin:
+    """Return who acts at this moment: a visitor of the site, a command, or the server by itself."""
+    if (carried := _carried.get()) is not None:
+        return carried
+    asked: Origin | None = current_app.extensions[ORIGIN]()
+    if asked is not None:
+        return asked
+    if click.get_current_context(silent=True) is None:
+        return Origin(SERVER)
+    with suppress(OSError, KeyError, ImportError):
+        return Origin(f"(command line: {getpass.getuser()})")
+    return Origin("(command line)")
+
+
+@contextmanager
+def acting(as_origin: Origin) -> Iterator[None]:
+    """Record as somebody else for a while: a thread goes on with what a visitor has begun."""
+    token = _carried.set(as_origin)
+    try:
+        yield
+    finally:
+        _carried.reset(token)
+
+
+def record(action: Action, object: str = "", *, outcome: Outcome = "done", **details: Detail) -> None:
+    """Write a line. It never fails: what cannot be written goes to the server's log.
+
+    Call it when the thing is done, after the transaction.
+
+    Parameters
+    ----------
+    object : what it was done to, by kind and number or name: ``"recording 12"``. No name of a file, no address with
+        a token in it.
+    details : further facts, such as ``role="admin"``. Never a secret or a value of a signal.
+    """
+    by, moment = origin(), now()
+    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if outcome == "refused" and (left_out := _refused_before(time[:16], by.address)) is not None:
+        if left_out >= REFUSALS_A_MINUTE:
+            return
+        if left_out == REFUSALS_A_MINUTE - 1:
+            details["note"] = "further refusals of this address in this minute are not written"
+    line = {
+        "time": time,
+        "action": action.value,
+        "outcome": outcome,
+        "actor": by.actor[:LONGEST],
+        "actor_id": by.actor_id,
+        "address": by.address[:LONGEST],
+        "object": object[:LONGEST],
+        "details": {name: value[:LONGEST] if isinstance(value, str) else value for name, value in details.items()},
+    }
+    _write(moment.date(), as_line(line))
+
+
+def as_line(document: Mapping[str, object]) -> str:
+    """Write a document in one line of ASCII: whatever a name holds, it cannot begin another line."""
+    return json.dumps(document, separators=(",", ":")).replace("\x7f", "\\u007f") + "\n"
+
+
+def _refused_before(minute: str, address: str) -> int:
+    """Count a refusal; return how many there were before it in the same minute, from the same address."""
+    with _counting:
+        for old in [key for key in _refusals if key[0] != minute]:
+            del _refusals[old]
+        before = _refusals.get((minute, address), 0)
+        _refusals[minute, address] = before + 1
+        return before
+
+
+def _write(day: date, line: str) -> None:
+    try:
+        root = folder()
+        number = 0
+        while (path := root / f"{day}-{number:03}.jsonl").exists() and path.stat().st_size > FILE_BYTES:
+            number += 1
+        with open(path, "ab+", buffering=0, opener=_private) as file:
+            if size := file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else "\n" + line  # after a line that a full disk has cut off
+            written = file.write(line.encode("ascii"))  # at once, or lines of two processes might mix
+        if written != len(line):
+            raise OSError("no room for the whole line")
+        if not size:
+            forget_old()
+    except OSError as error:
+        log.error("the audit log cannot be written (%s): %s", error, line.strip())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def folder() -> Path:
+    """Return where the files of the log are."""
+    path = Path(current_app.config["INSTANCE"]) / "audit"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def files() -> dict[Path, date]:
+    """Return the files of the log with their days, the newest first."""
+    found = {}
+    for path in sorted(folder().glob("*.jsonl"), reverse=True):
+        with suppress(ValueError):
+            found[path] = date.fromisoformat(path.name[:10])
+    return found
+
+
+def forget_old() -> None:
+    """Delete what is older than the log is kept (the setting AUDIT_DAYS)."""
+    oldest = now().date() - timedelta(days=current_app.config["AUDIT_DAYS"])
+    for path, day in files().items():
+        if day < oldest:
+            path.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from app.har.signals.types import SignalSet
 from app.har.types import FloatArray, IntArray, TimeArray
@@ -35,11 +34,14 @@ class _Level:
 
 
 def save(folder: Path, signals: SignalSet) -> None:
-    """Write a signal set and its overview, a part at a time: it may be larger than memory."""
-    n, n_channels = signals.signal.shape
-    rows = open_memmap(folder / "signal.npy", "w+", np.float32, (n_channels, n))
-    for start in range(0, n, CHUNK):
-        rows[:, start : start + CHUNK] = signals.signal[start : start + CHUNK].T
+    """Write a signal set and its overview, a part at a time: it may be larger than memory.
+
+    Raises
+    ------
+    OSError : the disk is full, for example.
+    """
+    path = folder / "signal.npy"
+    _write_rows(path, signals.signal)
     np.savez(
         folder / "stretches.npz",
         first=signals.first,
@@ -51,10 +53,27 @@ def save(folder: Path, signals: SignalSet) -> None:
         sampling_rate_hz=np.array(signals.sampling_rate_hz),
     )
     starts = _blocks(signals.first, signals.length)
-    overview = np.empty((n_channels, len(starts), 2), np.float32)
+    overview = np.empty((len(signals.channels), len(starts), 2), np.float32)
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)
     for row, pairs in zip(rows, overview, strict=True):  # fmin and fmax pass over NaN
         pairs[:, 0], pairs[:, 1] = np.fmin.reduceat(row, starts), np.fmax.reduceat(row, starts)
     np.save(folder / "overview.npy", overview, allow_pickle=False)
+
+
+def _write_rows(path: Path, samples: FloatArray) -> None:
+    """Write samples, (n, n_channels), as rows of channels.
+
+    By writing, not through a memory map: where the disk is full, a map ends the whole process by a signal.
+    """
+    n, n_channels = samples.shape
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {**header, "shape": (n_channels, n)})
+        begin = file.tell()
+        for start in range(0, n, CHUNK):
+            for channel, row in enumerate(np.ascontiguousarray(samples[start : start + CHUNK].T, np.float32)):
+                file.seek(begin + 4 * (channel * n + start))
+                file.write(row.data)
 
 
 def _blocks(first: IntArray, length: IntArray) -> IntArray:

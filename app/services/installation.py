@@ -29,6 +29,7 @@ def prepare() -> None:
     library.sweep_leftovers()
     recordings.remove_orphans()
     recordings.renew_summaries()
+    pending.remove_confirmed()
     pending.sweep()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from flask import current_app
 from sqlalchemy import delete as sql_delete
@@ -23,6 +24,7 @@ from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.files import DRAFT, link_or_copy, written_whole
 from app.services.formatting import percent
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import rows_changed, transaction
@@ -30,6 +32,8 @@ from app.tables import ModelVersion
 
 if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
+
+LAST = ".last"  # beside the versions of a name: the last number that was given
 MAX_NOTES = 4000
 KEPT_LOADED = 2
 _loaded: OrderedDict[bytes, Recogniser] = OrderedDict()  # by the content of their files
@@ -146,12 +150,16 @@ def registered(
 ) -> Iterator[ModelVersion]:
     """Move a saved model into the store as the next version of its name, in one transaction with what the block writes.
 
-    ``metrics`` is ``Metrics.as_dict()``. When anything fails, in the block too, neither a row nor a directory remains
-    and ``folder`` is where it was.
+    ``metrics`` is ``Metrics.as_dict()``. When anything fails, in the block too, neither a row nor a directory remains.
+    ``folder`` stays until the row is written: when the server dies meanwhile, it can be registered again.
+
+    Raises
+    ------
+    Busy, NoRoom : see `transaction`.
     """
     if not is_name(name):
         raise Invalid(f"A model's name is {NAME_RULE}; found {name!r}.", field="name")
-    target = None
+    made = None
     try:
         with transaction() as session:
             version = ModelVersion(
@@ -160,13 +168,20 @@ def registered(
             session.add(version)
             session.flush()
             target = directory(version)
-            shutil.move(folder, target)
-            (target.parent / ".last").write_text(str(version.version), encoding="ascii")
+            draft = target.with_name(f"{DRAFT}{uuid4().hex}")
+            try:
+                shutil.copytree(folder, draft, copy_function=link_or_copy)
+                made = draft.rename(target)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+            with written_whole(target.parent / LAST) as path:
+                path.write_text(str(version.version), encoding="ascii")
             yield version
     except BaseException:
-        if target is not None and target.exists() and not folder.exists():
-            shutil.move(target, folder)
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
         raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def register(name: str, folder: Path, metrics: dict[str, Any], training_run_id: int | None = None) -> ModelVersion:
@@ -179,7 +194,7 @@ def _next_number(name: str) -> int:
     """Return the next version number; that of a deleted version is never given again, results still name it."""
     parent = Path(current_app.config["MODEL_STORE"]) / name
     parent.mkdir(parents=True, exist_ok=True)
-    last = parent / ".last"
+    last = parent / LAST
     used = [int(p.name) for p in parent.iterdir() if p.name.isdecimal()]
     used += [int(last.read_text(encoding="ascii"))] if last.exists() else []
     newest = db.session.scalar(select(func.max(ModelVersion.version)).where(ModelVersion.name == name))

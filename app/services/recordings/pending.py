@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import current_app
+from sqlalchemy import select
 
+from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import NotFound
+from app.services.recordings.recordings import PREFIX as RECORDING_PREFIX
 from app.services.recordings.recordings import SOURCE
+from app.tables import StoredRecording
 
 PREFIX = "pending-"
 NOTE = "pending.json"
@@ -54,10 +58,10 @@ class PendingUpload:
 def keep(pending: PendingUpload, folder: Path) -> PendingUpload:
     """Let an upload wait that lies in a folder; the folder is renamed."""
     sweep()
-    for old in list_pending(pending.user_id)[KEPT_FILES - 1 :]:
-        cancel(old)
     (folder / NOTE).write_text(json.dumps(asdict(pending)), encoding="utf-8")
     folder.rename(pending.folder)
+    for old in list_pending(pending.user_id)[KEPT_FILES:]:
+        cancel(old)
     return pending
 
 
@@ -95,6 +99,14 @@ def sweep() -> None:
         pending = _read(folder)
         since = pending.created if pending else folder.stat().st_mtime
         if time.time() - since > KEPT_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_confirmed() -> None:
+    """At start: delete what still waits though a recording was made of it, of a server that died in between."""
+    known = set(db.session.scalars(select(StoredRecording.folder)))
+    for folder in _uploads().glob(f"{PREFIX}*"):
+        if folder.name.replace(PREFIX, RECORDING_PREFIX, 1) in known:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -23,6 +23,7 @@ from app.har.progress import OnEvent, ignore_event
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import NotFound
+from app.services.files import DRAFT
 from app.services.models import model_versions
 from app.services.recordings import known_walking
 from app.services.recordings.model_choice import models_for
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 PREFIX = "recording-"
 SOURCE = "source"  # the file as uploaded
+AGAIN = ".again.npz"  # ends the name of a result that takes the place of another
 
 
 def predict_file(
@@ -140,16 +142,17 @@ def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> K
 
 
 def _store_again(prediction: Prediction, result: PredictionResult) -> None:
-    """Put another result in the place of a stored one."""
+    """Put another result in the place of a stored one; see `_finish_again` for a server that dies meanwhile."""
     path = _result_file(prediction)
-    draft = path.with_suffix(".draft.npz")
+    other = path.with_suffix(AGAIN)
     try:
-        save_result(draft, result)
+        save_result(other, result)
         with transaction():
             prediction.summary = result.summary()
-            draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    except BaseException:
+        other.unlink(missing_ok=True)
+        raise
+    other.replace(path)
 
 
 @contextmanager
@@ -184,17 +187,37 @@ def delete(user_id: int, recording_id: int) -> None:
     with transaction() as session:
         session.delete(recording)
     audit.record(Action.RECORDING_DELETED, f"recording {recording_id}")
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is an orphan at the next start
 
 
 def remove_orphans() -> int:
-    """At start: delete what an upload left that died in mid-way; return how many folders."""
-    known = set(db.session.scalars(select(StoredRecording.folder)))
-    folders = Path(current_app.config["UPLOADS"]).glob(f"{PREFIX}*")
-    orphans = [folder for folder in folders if folder.name not in known]
+    """At start: delete what an upload or a recognition left that died in mid-way; return how many folders."""
+    rows = db.session.execute(select(StoredRecording.folder, Prediction.id).outerjoin(Prediction)).all()
+    known, results = {folder for folder, _ in rows}, {(folder, f"{number}.npz") for folder, number in rows}
+    uploads = Path(current_app.config["UPLOADS"])
+    for path in uploads.glob(f"{PREFIX}*/*{AGAIN}"):
+        _finish_again(path)
+    for path in uploads.glob(f"{PREFIX}*/*.npz"):
+        is_result = path.stem.isdecimal() or path.name.startswith(DRAFT)
+        if is_result and (path.parent.name, path.name) not in results:
+            path.unlink(missing_ok=True)
+    orphans = [folder for folder in uploads.glob(f"{PREFIX}*") if folder.name not in known]
     for folder in orphans:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return len(orphans)
+
+
+def _finish_again(path: Path) -> None:
+    """Put a result in its place that was whole when the server died; what its row says is of one of the two."""
+    number = path.name.removesuffix(AGAIN)
+    prediction = db.session.get(Prediction, int(number)) if number.isdecimal() else None
+    if prediction is None or folder_of(prediction.recording) != path.parent:
+        path.unlink(missing_ok=True)
+        return
+    summary = load_result(path).summary()
+    with transaction():
+        prediction.summary = summary
+    path.replace(_result_file(prediction))
 
 
 def renew_summaries() -> None:

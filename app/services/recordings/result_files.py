@@ -12,6 +12,7 @@ import numpy as np
 from app.har.classifiers.types import Wearing
 from app.har.problems import Problem
 from app.har.vocabulary import DEFAULT_LIMIT
+from app.services.files import written_whole
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
 
@@ -23,7 +24,10 @@ FORMER: dict[str, Any] = {  # what earlier builds did not store
 
 
 def save_result(path: Path, result: PredictionResult) -> None:
-    """Write what was recognised; the keys are those of every build, whatever the fields are called today."""
+    """Write what was recognised, whole or not at all.
+
+    The keys are those of every build, whatever the fields are called today.
+    """
     names = {
         "model": result.model_label,
         "activities": result.activities,
@@ -38,17 +42,18 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "walking_recording": result.walking_recording,
         "chosen_because": result.chosen_because,
     }
-    np.savez_compressed(
-        path,
-        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
-        proba=result.proba.astype(np.float32),
-        start_s=result.start_s,
-        end_s=result.end_s,
-        recording=result.recording_index,
-        truth=result.labels,
-        sensor_attention=result.sensor_attention.astype(np.float32),
-        unfamiliar=result.unfamiliar,
-    )
+    with written_whole(path) as draft:
+        np.savez_compressed(
+            draft,
+            names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
+            proba=result.proba.astype(np.float32),
+            start_s=result.start_s,
+            end_s=result.end_s,
+            recording=result.recording_index,
+            truth=result.labels,
+            sensor_attention=result.sensor_attention.astype(np.float32),
+            unfamiliar=result.unfamiliar,
+        )
 
 
 def load_result(path: Path) -> PredictionResult:

@@ -25,8 +25,20 @@ def _positive(name: str, text: str, unit: str) -> float:
     return number
 
 
+def _megabytes(name: str, text: str) -> int:
+    return int(_positive(name, text, "megabytes") * 1024 * 1024)
+
+
 def _max_upload_bytes() -> int:
-    return int(_positive("MAX_UPLOAD_MB", os.environ.get("MAX_UPLOAD_MB") or "2048", "megabytes") * 1024 * 1024)
+    return _megabytes("MAX_UPLOAD_MB", os.environ.get("MAX_UPLOAD_MB") or "2048")
+
+
+def _user_quota_bytes() -> int:
+    return _megabytes("USER_QUOTA_MB", os.environ.get("USER_QUOTA_MB") or "5120")
+
+
+def _disk_reserve_bytes() -> int:
+    return _megabytes("DISK_RESERVE_MB", os.environ.get("DISK_RESERVE_MB") or "512")
 
 
 def _session_hours() -> float:
@@ -61,6 +73,13 @@ def _audit_days() -> int:
     return days
 
 
+def _whole(setting: str, text: str, low: int, high: int) -> int:
+    """Return a whole number within bounds, or end with a message."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
+        sys.exit(f"{setting} must be a whole number from {low:,} to {high:,}; found {text!r}.")
+    return int(text)
+
+
 def _secret_key(instance: Path) -> str:
     """Return the installation's own signing key, made at first start and readable by its owner alone."""
     if from_environment := os.environ.get("SECRET_KEY"):
@@ -87,6 +106,15 @@ class Config:
     SESSION_HOURS: float = field(default_factory=_session_hours)
     SESSION_IDLE_MINUTES: float = field(default_factory=_session_idle_minutes)
     AUDIT_DAYS: int = field(default_factory=_audit_days)
+    USER_QUOTA: int = field(default_factory=_user_quota_bytes)
+    DISK_RESERVE: int = field(default_factory=_disk_reserve_bytes)
+    THREADS: int = field(default_factory=lambda: _whole("THREADS", os.environ.get("THREADS") or "12", 2, 200))
+    MAX_CONNECTIONS: int = field(
+        default_factory=lambda: _whole("MAX_CONNECTIONS", os.environ.get("MAX_CONNECTIONS") or "200", 10, 10_000)
+    )
+    CONNECTION_TIMEOUT_S: int = field(
+        default_factory=lambda: _whole("CONNECTION_TIMEOUT_S", os.environ.get("CONNECTION_TIMEOUT_S") or "120", 5, 3600)
+    )
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.

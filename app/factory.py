@@ -16,6 +16,7 @@ from werkzeug.routing import IntegerConverter
 from app.extensions import csrf, db, limiter, login_manager
 from app.har.errors import HarError
 from app.services.errors import ServiceError
+from app.services.transaction import passing_reason
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ SECURITY_HEADERS = {
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
+RETRY_AFTER_S = "30"
 ERROR_TEXTS = {
     403: ("Not allowed", "Your account may not open this page."),
     404: ("Page not found", "There is nothing at this address. It may have been deleted, or the address is mistyped."),
@@ -60,7 +62,7 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=10000")
+        cursor.execute("PRAGMA busy_timeout=60000")  # where `transaction` does not say otherwise
         cursor.close()
 
 
@@ -97,6 +99,8 @@ def _security_headers(response: Response) -> Response:
     from app.web.access import access_of
 
     response.headers.update(SECURITY_HEADERS)
+    if response.status_code == 503:
+        response.headers.setdefault("Retry-After", RETRY_AFTER_S)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     # Nothing to see with the back button after logging out, nor in the folders of the browser or of a proxy. What
@@ -185,8 +189,11 @@ def register_error_pages(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:
-        log.exception("unexpected error at %s", request.endpoint)
         db.session.rollback()  # the page itself asks the database who looks at it
+        if reason := passing_reason(error):
+            log.warning("refused at %s: %s", request.endpoint, error)
+            return page(reason.title, str(reason), reason.status)
+        log.exception("unexpected error at %s", request.endpoint)
         return page(
             "Something went wrong here", "The error was written to the server's log. No stored data was lost.", 500
         )

@@ -31,6 +31,11 @@ SETTINGS = {  # environment variable: default, meaning
     ),
     "HAR_DATA_DIR": ("none", "Where the tests and benchmarks find the real recordings."),
     "AUDIT_DAYS": ("365", "For how many days the audit log is kept."),
+    "USER_QUOTA_MB": ("5120", "What the recordings of one user may take on the disk, in megabytes."),
+    "DISK_RESERVE_MB": ("512", "What stays free on the disk, in megabytes; a file that would leave less is refused."),
+    "THREADS": ("12", "How many requests are answered at the same time."),
+    "MAX_CONNECTIONS": ("200", "How many connections are open at the same time; further ones wait."),
+    "CONNECTION_TIMEOUT_S": ("120", "Seconds after which a silent connection is closed."),
 }
 COLUMNS = {  # of the tables of a result: meaning
     "window": "Number of the window in the file, from 1.",

@@ -40,3 +40,31 @@ class Invalid(ServiceError):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class Busy(ServiceError):
+    """Another program writes to the database, or too much is asked for at once; later it will do."""
+
+    status = 503
+    title = "Too busy at this moment"
+
+    def __init__(
+        self,
+        message: str = "Another program, a backup for example, is keeping the database from being written to. "
+        "Nothing was changed. Try again in a minute.",
+    ) -> None:
+        super().__init__(message)
+
+
+class NoRoom(ServiceError):
+    """The disk of the server, or a user's part of it, is full."""
+
+    status = 507
+    title = "No room left"
+
+    def __init__(
+        self,
+        message: str = "The server's disk is full. Nothing was stored. Delete recordings that you no longer need, or "
+        "ask an administrator to make room.",
+    ) -> None:
+        super().__init__(message)

@@ -36,6 +36,14 @@ def thousands(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.0f}"
 
 
+def megabytes(n_bytes: float) -> str:
+    """Write a size: 0.3 MB, 12 MB, 5.0 GB."""
+    size = n_bytes / 2**20
+    if size >= 1000:
+        return f"{size / 1024:,.1f} GB"
+    return f"{size:.0f} MB" if size >= 9.95 else f"{size:.1f} MB"
+
+
 def capitalise(text: str) -> str:
     """Write a sentence's first letter large and leave the rest as it is: "SisFall's …" stays so."""
     return text[:1].upper() + text[1:]

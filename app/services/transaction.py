@@ -1,27 +1,104 @@
-"""The one way to write to the database."""
+"""The one way to write to the database, and the one place that decides how long to wait for it.
+
+SQLite has one writer at a time. Another program, a backup tool for example, may hold that place for a while: a page
+waits for it up to a minute and is then refused, work in the background waits longer. The place is taken before anything
+is done, so that what a block does beside the database (a folder that is moved) is never done in vain.
+"""
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 from flask_sqlalchemy.session import Session
 from sqlalchemy import CursorResult, Delete, Update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import scoped_session
 
 from app.extensions import db
+from app.services import room
+from app.services.errors import Busy, NoRoom
+
+PAGE_WAIT_S = 60.0
+BACKGROUND_WAIT_S = 600.0  # of work that took long and that nobody watches
+USUAL_WAIT_S = 1.0  # for other pages that write
+MAX_WAITING = 4  # pages that wait longer; each takes a thread of the server, and others must be left to read with
+
+_waiting = threading.BoundedSemaphore(MAX_WAITING)
 
 
 @contextmanager
-def transaction() -> Iterator[scoped_session[Session]]:
-    """Commit at the end of the block; roll back if it raises."""
+def transaction(wait_s: float = PAGE_WAIT_S) -> Iterator[scoped_session[Session]]:
+    """Commit at the end of the block; roll back if it raises.
+
+    Parameters
+    ----------
+    wait_s : how long to wait while another program writes.
+
+    Raises
+    ------
+    Busy : another program has not finished meanwhile, or too many pages wait already; the block was not begun.
+    NoRoom : the disk is full.
+    """
     try:
+        _begin(wait_s)
         yield db.session
         db.session.commit()
-    except BaseException:
+    except BaseException as error:
         db.session.rollback()
+        if (reason := passing_reason(error)) is not None and reason is not error:
+            raise reason from error
         raise
+
+
+def passing_reason(error: BaseException | None) -> Busy | NoRoom | None:
+    """Return in words for people what will pass by itself or when room is made; None for any other error."""
+    if isinstance(error, (Busy, NoRoom)):
+        return error
+    if error is not None and room.is_full(error):
+        return NoRoom()
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        message = str(error.orig)  # Python 3.10 tells no error code
+        if "is full" in message:
+            return NoRoom()
+        if "is locked" in message:
+            return Busy()
+    return None
+
+
+def _begin(wait_s: float) -> None:
+    """Take SQLite's place of the writer. A transaction within another goes on in it."""
+    raw = db.session.connection().connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection) or raw.in_transaction:
+        return
+    usual_s = min(wait_s, USUAL_WAIT_S)
+    if _taken(raw, usual_s):
+        return
+    if wait_s > PAGE_WAIT_S:
+        taken = _taken(raw, wait_s - usual_s)
+    elif wait_s > usual_s and _waiting.acquire(blocking=False):
+        try:
+            taken = _taken(raw, wait_s - usual_s)
+        finally:
+            _waiting.release()
+    else:
+        taken = False
+    if not taken:
+        raise Busy
+
+
+def _taken(raw: sqlite3.Connection, wait_s: float) -> bool:
+    raw.execute(f"PRAGMA busy_timeout={round(1000 * wait_s)}")
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if "is locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 def rows_changed(statement: Update | Delete) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,17 +15,19 @@ from typing import Any, TypeAlias
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 from app.har.progress import Event
-from app.services.errors import Conflict
+from app.services import transaction as transaction_module
+from app.services.errors import Conflict, NoRoom
 from app.services.models import model_versions, training
 from app.services.models.run_events import ProgressEstimate, read_events, record_events
 from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
+from tests.trained import Example
 
 Begin: TypeAlias = Callable[..., training.TrainingProcess]
 CHILD = "import sys, time; print(sys.argv[1], flush=True); time.sleep(float(sys.argv[2])); sys.exit(int(sys.argv[3]))"
@@ -124,18 +127,20 @@ def test_an_event_that_is_no_json_fails_the_run(begin: Begin, caplog: pytest.Log
     assert_failed(trainer, training.follow(trainer), "JSONDecodeError", caplog)
 
 
-def test_a_database_locked_for_a_while_fails_the_run_as_soon_as_it_is_free(
+def test_the_result_of_a_training_waits_until_the_database_is_free(
     app: Flask,
     begin: Begin,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trainer = begin()
-    monkeypatch.setattr(training, "PAUSES_S", (0.0, 0.5, 30.0))
-    db.session.execute(text("PRAGMA busy_timeout = 50"))
+    monkeypatch.setattr(training, "PAUSE_S", 0.1)
+    monkeypatch.setattr(transaction_module, "USUAL_WAIT_S", 0.05)
+    monkeypatch.setattr(transaction_module, "_waiting", threading.BoundedSemaphore(1))
+    transaction_module._waiting.acquire()  # pages wait already
     other = sqlite3.connect(Path(app.config["INSTANCE"]) / "kinelab.sqlite", check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    timer = threading.Timer(0.4, other.rollback)
+    timer = threading.Timer(1.0, other.rollback)
 
     def start_timer(event: Event) -> None:
         timer.start()
@@ -143,8 +148,82 @@ def test_a_database_locked_for_a_while_fails_the_run_as_soon_as_it_is_free(
     run = training.follow(trainer, start_timer)
     timer.join()
     other.close()
-    assert_failed(trainer, run, "database is locked", caplog)
-    assert sum("cannot mark training run" in record.message for record in caplog.records) >= 1
+    assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
+    assert sum("waits to be written" in record.message for record in caplog.records) >= 1
+
+
+def test_a_result_for_which_there_is_no_room_is_written_when_there_is(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = begin()
+    monkeypatch.setattr(training, "PAUSE_S", 0.1)
+
+    def fail(session: Any) -> None:
+        event.remove(db.session, "before_commit", fail)
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(db.session, "before_commit", fail)
+    run = training.follow(trainer)
+    assert run.status is RunStatus.FINISHED
+    assert [version.label for version in training.versions_of(run.id)] == [run.result["model_version"]]
+
+
+def finished_by_a_child(output: Path, models: tuple[str, ...] = ("naive-bayes",), folds: tuple[str, ...] = ()) -> None:
+    """Write what a child leaves that ended well, apart from a model."""
+    output.mkdir(parents=True)
+    (output / "metrics.json").write_text(json.dumps({"models": dict.fromkeys(models, {}), "folds": folds}))
+
+
+@pytest.fixture
+def orphan(app: Flask) -> TrainingRun:
+    """Return a run whose server was killed."""
+    with transaction() as session:
+        session.add(run := TrainingRun(config={"dataset": "lab", "models": ["elm-gru-am"]}, result={}))
+    return run
+
+
+def test_what_a_child_had_finished_is_taken_over_by_the_next_start(orphan: TrainingRun, example_model: Example) -> None:
+    folder = training.run_folder(orphan.id)
+    finished_by_a_child(folder / "output", ("elm-gru-am",))
+    shutil.copytree(example_model.model, folder / "output" / "model")
+    assert training.mark_interrupted() == 1
+    run = training.get(orphan.id)
+    assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
+    (version,) = training.versions_of(run.id)
+    assert model_versions.load(version).name == "elm-gru-am"
+    assert not (folder / "output" / "model").exists()
+    assert training.mark_interrupted() == 0
+
+
+@pytest.mark.parametrize("models", [("naive-bayes",), ("elm-gru-am", "naive-bayes")])
+def test_only_a_whole_result_is_taken_over(orphan: TrainingRun, models: tuple[str, ...]) -> None:
+    folder = training.run_folder(orphan.id)
+    finished_by_a_child(folder / "output", models)
+    assert training.mark_interrupted() == 1
+    whole = "elm-gru-am" not in models
+    assert training.get(orphan.id).status is (RunStatus.FINISHED if whole else RunStatus.INTERRUPTED)
+    assert (folder / "output").exists() is whole
+
+
+def test_folds_make_no_model_and_are_taken_over(orphan: TrainingRun) -> None:
+    finished_by_a_child(training.run_folder(orphan.id) / "output", ("elm-gru-am",), ("a fold",))
+    assert training.mark_interrupted() == 1
+    assert training.get(orphan.id).status is RunStatus.FINISHED
+
+
+def test_what_a_child_had_not_finished_goes(orphan: TrainingRun) -> None:
+    folder = training.run_folder(orphan.id)
+    finished_by_a_child(folder / "unfinished")
+    assert training.mark_interrupted() == 1
+    assert training.get(orphan.id).status is RunStatus.INTERRUPTED
+    assert list(folder.iterdir()) == []
+
+
+def test_no_training_starts_on_a_disk_that_is_nearly_full(small: Dataset, app: Flask) -> None:
+    app.config["DISK_RESERVE"] = 2**60
+    with pytest.raises(NoRoom, match="disk is full"):
+        training.start(small.name, training.TrainConfig(models=("random-forest",)))
+    assert training.list_runs() == []
 
 
 def test_a_commit_that_fails_keeps_neither_version_nor_status(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:

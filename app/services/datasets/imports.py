@@ -9,6 +9,7 @@ What is known of an import is kept in memory: when the server stops during a con
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import time
 from contextlib import AbstractContextManager
@@ -26,7 +27,7 @@ from app.har.progress import Event as ProgressEvent
 from app.har.progress import Stage
 from app.har.recordings.files import Member, open_files
 from app.har.recordings.reach import ANYWHERE, Reach
-from app.services import audit
+from app.services import audit, room
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.recordings.table_preview import TablePreview, preview_tables
@@ -296,6 +297,9 @@ def running() -> list[DatasetImport]:
 
 
 def _receive(upload: IO[bytes], path: Path) -> None:
+    n_bytes = upload.seek(0, os.SEEK_END)
+    upload.seek(0)
+    room.require(path.parent, (1 + room.DATASET_FACTOR) * n_bytes)
     with path.open("xb") as file:
         shutil.copyfileobj(upload, file, MEBIBYTE)
 

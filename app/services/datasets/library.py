@@ -24,11 +24,11 @@ from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.reach import Reach
-from app.services import audit
+from app.services import audit, room
 from app.services.audit import Action
-from app.services.errors import Conflict, Invalid, NotFound
+from app.services.errors import Conflict, Invalid, NoRoom, NotFound
 from app.services.names import NAME_RULE, is_name
-from app.services.transaction import rows_changed, transaction
+from app.services.transaction import BACKGROUND_WAIT_S, rows_changed, transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 
@@ -75,6 +75,10 @@ def add(
     a data set is made of recordings that are in no known layout of a data set. ``reach`` says what may be
     read, by default any file of the machine that the server does not keep itself. One data set is converted at a time
     on this installation; a second waits, with the stage "waiting". Nothing is left behind when it fails.
+
+    Raises
+    ------
+    NoRoom : the disk is nearly full, or full.
     """
     check_name(name)
     from app.har.datasets.described import DescribedDataset
@@ -82,6 +86,10 @@ def add(
 
     loader = DescribedDataset(description) if description else None
     folder = _root() / uuid4().hex
+    n_bytes = 0
+    with suppress(OSError, ValueError):  # reading it will say what is wrong with the path
+        n_bytes = room.size_of(path)
+    room.require(_root(), room.DATASET_FACTOR * n_bytes)
     on_event({"stage": Stage.WAITING})
     try:
         with _conversion_lock().acquire():
@@ -95,12 +103,14 @@ def add(
                 summary=summary.as_dict(),
                 added_by_id=added_by_id,
             )
-            with transaction() as session:
+            with transaction(BACKGROUND_WAIT_S) as session:
                 session.add(dataset)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, IntegrityError):
             raise _name_taken(name) from error
+        if room.is_full(error):
+            raise NoRoom from error
         raise
     log.info("added data set %s: %d recordings", name, summary.recordings)
     audit.record(Action.DATASET_ADDED, name, recordings=summary.recordings)

@@ -14,8 +14,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,13 @@ from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
-from app.services import audit
+from app.services import audit, room
 from app.services.audit import Action
 from app.services.datasets import library
-from app.services.errors import Conflict, Invalid, NotFound, ServiceError
+from app.services.errors import Busy, Conflict, Invalid, NoRoom, NotFound, ServiceError
 from app.services.models import model_versions, training_data
 from app.services.models.run_events import read_events, record_events
-from app.services.models.training_child import STOP_FILE, STOPPED
+from app.services.models.training_child import OUTPUT, STOP_FILE, STOPPED, UNFINISHED
 from app.services.names import MAX_NAME
 from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion, TrainingRun
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 EVENTS = "events.jsonl"  # in a run's folder
 STOPPED_REASON = "Stopped by a person."
+PAUSE_S = 5.0  # while the database is locked, or the disk full
 PAUSES_S = (0.0, 5.0, 30.0)  # before each attempt to write that a run could not be followed
 
 
@@ -79,6 +81,8 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
     ------
     Conflict
         Another training runs, here or from a shell, or TensorFlow is missing.
+    NoRoom
+        The disk is nearly full.
     Invalid, NotFound
         The configuration or the data set.
     """
@@ -91,6 +95,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
     training_data.check_usable(datasets, config)
     if lacking := what_is_lacking(config.models):
         raise Conflict(lacking)
+    room.require(Path(current_app.config["INSTANCE"]))
     lock = _lock()
     try:
         lock.acquire(timeout=0)
@@ -165,7 +170,7 @@ def follow(trainer: TrainingProcess, on_event: OnEvent = ignore_event) -> Traini
         for event in record_events(lines, trainer.folder / EVENTS, models):
             reason = event.get("reason", reason)
             on_event(event)
-        _conclude(trainer, trainer.process.wait(), reason)
+        _patiently(partial(_conclude, trainer, trainer.process.wait(), reason))
     except BaseException as error:
         trainer.process.kill()
         _give_up(trainer.run_id, error)
@@ -190,20 +195,38 @@ def _release(trainer: TrainingProcess) -> None:
 
 
 def _conclude(trainer: TrainingProcess, exit_status: int, reason: str) -> None:
-    output = trainer.folder / "output"
     if exit_status == STOPPED:
         _end(trainer.run_id, RunStatus.STOPPED, STOPPED_REASON)
     elif exit_status != 0:
         _end(trainer.run_id, RunStatus.FAILED, reason or _exit_reason(exit_status))
     else:
-        result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-        if not (output / "model").is_dir():
-            _end(trainer.run_id, RunStatus.FINISHED, reason, result)
-            return
-        name, metrics = _model_name(get(trainer.run_id)), result["models"][DEPLOYABLE_MODEL]
-        with model_versions.registered(name, output / "model", metrics, trainer.run_id) as version:
-            result["model_version"] = version.label
-            _update_running(trainer.run_id, RunStatus.FINISHED, reason, result)
+        _finish(trainer.run_id, reason)
+
+
+def _finish(run_id: int, reason: str = "") -> None:
+    """Take over what a child has made."""
+    output = run_folder(run_id) / OUTPUT
+    result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    if not (output / "model").is_dir():
+        _end(run_id, RunStatus.FINISHED, reason, result)
+        return
+    name, metrics = _model_name(get(run_id)), result["models"][DEPLOYABLE_MODEL]
+    with model_versions.registered(name, output / "model", metrics, run_id) as version:
+        result["model_version"] = version.label
+        _update_running(run_id, RunStatus.FINISHED, reason, result)
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """Write an outcome, for however long the database is locked or the disk full.
+
+    Where this process ends meanwhile, the next start does it.
+    """
+    while True:
+        try:
+            return write()
+        except (Busy, NoRoom) as error:
+            log.warning("the outcome of a training waits to be written: %s", error)
+            time.sleep(PAUSE_S)
 
 
 def _model_name(run: TrainingRun) -> str:
@@ -214,10 +237,12 @@ def _model_name(run: TrainingRun) -> str:
 
 
 def _end(run_id: int, status: RunStatus, reason: str, result: Mapping[str, Any] | None = None) -> None:
+    if status is not RunStatus.FINISHED:  # before anything is written, which needs room on the disk
+        shutil.rmtree(run_folder(run_id) / UNFINISHED, ignore_errors=True)
     with transaction():
         _update_running(run_id, status, reason, result or {})
-        if status is not RunStatus.FINISHED:  # before the commit, which needs room on the disk
-            shutil.rmtree(run_folder(run_id) / "output", ignore_errors=True)
+    if status is not RunStatus.FINISHED:
+        shutil.rmtree(run_folder(run_id) / OUTPUT, ignore_errors=True)
 
 
 def _update_running(run_id: int, status: RunStatus, reason: str, result: Mapping[str, Any]) -> None:
@@ -235,7 +260,7 @@ def _update_running(run_id: int, status: RunStatus, reason: str, result: Mapping
 
 
 def _give_up(run_id: int, error: BaseException) -> None:
-    """End a run as failed; a database that is locked or full for a while is tried again."""
+    """End a run as failed; a database that cannot be written for a while is tried again."""
     db.session.rollback()
     if isinstance(error, KeyboardInterrupt):
         status, reason = RunStatus.STOPPED, STOPPED_REASON
@@ -246,7 +271,7 @@ def _give_up(run_id: int, error: BaseException) -> None:
     for pause_s in PAUSES_S:
         time.sleep(pause_s)
         try:
-            _end(run_id, status, reason)
+            _patiently(partial(_end, run_id, status, reason))
         except SQLAlchemyError:
             log.exception("cannot mark training run %d as %s", run_id, status.value)
         except Conflict as ended:
@@ -330,7 +355,7 @@ def run_folder(run_id: int) -> Path:
 
 def artefact(run_id: int, name: str) -> Path:
     """Return a file of a finished run's results: ``metrics.csv``, ``plots/comparison.png`` …"""
-    output = run_folder(get(run_id).id) / "output"
+    output = run_folder(get(run_id).id) / OUTPUT
     path = (output / name).resolve()
     if not path.is_relative_to(output.resolve()) or not path.is_file():
         raise NotFound(f"Run {run_id} has no file {name}.")
@@ -343,18 +368,47 @@ def _lock() -> FileLock:
 
 
 def mark_interrupted() -> int:
-    """Mark, at the start, the runs whose server went away; return how many. A training elsewhere is left alone."""
+    """End, at the start, the runs whose server went away; return how many. A training elsewhere is left alone.
+
+    One whose child had finished is taken over; the others are marked as interrupted.
+    """
     try:
         with _lock().acquire(timeout=0):
-            return _mark_interrupted()
+            ended = _mark_interrupted()
+            runs = run_folder(0).parent
+            for leftover in (*runs.glob(f"*/{UNFINISHED}"), *runs.glob(f"*/{OUTPUT}/model")):
+                shutil.rmtree(leftover, ignore_errors=True)
+            return ended
     except Timeout:
         return 0
 
 
 def _mark_interrupted() -> int:
-    reason = "The server was stopped or restarted while this training ran."
     orphans = db.session.scalars(select(TrainingRun.id).where(TrainingRun.status == RunStatus.RUNNING)).all()
     for run_id in orphans:
-        _end(run_id, RunStatus.INTERRUPTED, reason)
-        audit.record(Action.TRAINING_ENDED, f"training {run_id}", status=RunStatus.INTERRUPTED.value)
+        if _taken_over(run_id):
+            status = RunStatus.FINISHED
+        else:
+            status = RunStatus.INTERRUPTED
+            _end(run_id, status, "The server was stopped or restarted while this training ran.")
+        audit.record(Action.TRAINING_ENDED, f"training {run_id}", status=status.value)
     return len(orphans)
+
+
+def _taken_over(run_id: int) -> bool:
+    """Finish a run whose child had finished when its server went away; tell whether there was one."""
+    from app.har.classifiers import model_folder
+
+    output = run_folder(run_id) / OUTPUT
+    if not output.is_dir():
+        return False
+    try:
+        result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        if DEPLOYABLE_MODEL in result["models"] and not result["folds"]:
+            model_folder.verify(output / "model")
+        _finish(run_id)
+    except (HarError, OSError, ValueError, KeyError) as error:
+        log.warning("the result of training run %d cannot be taken over: %s", run_id, error)
+        return False
+    log.info("took over the result of training run %d", run_id)
+    return True

@@ -25,6 +25,7 @@ STOPPED = 3
 ORPHANED = 4
 FAILED = 1
 STOP_FILE = "stop"
+OUTPUT, UNFINISHED = "output", "unfinished"  # in a run's folder
 
 
 def main() -> int:
@@ -56,10 +57,11 @@ def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     from app.har.training.experiment import run_experiment
 
     config = validated(job["config"])
-    output = folder / "output"
-    output.mkdir()
+    unfinished = folder / UNFINISHED
+    unfinished.mkdir()
     signals, data = _signals(job["stores"], job["data"])
-    run_experiment(signals, config, output, data=data, on_event=emit, plots=job["plots"])
+    run_experiment(signals, config, unfinished, data=data, on_event=emit, plots=job["plots"])
+    unfinished.rename(folder / OUTPUT)  # so that there is one only when it is whole
 
 
 def _signals(stores: list[str], data: dict[str, Any]) -> tuple[SignalSet, dict[str, Any]]:
@@ -80,7 +82,10 @@ def _signals(stores: list[str], data: dict[str, Any]) -> tuple[SignalSet, dict[s
 
 def _reason(error: Exception) -> str:
     from app.har.errors import HarError
+    from app.services import room
 
+    if room.is_full(error):
+        return "The server's disk is full. Make room on it and train again."
     return str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {error}"
 
 

@@ -6,6 +6,7 @@ called ``pending-<token>``. See `recordings` and `pending` for what is in them.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -22,11 +23,12 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent, ignore_event
-from app.services import audit
+from app.services import audit, room
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
+from app.services.files import link_or_copy
 from app.services.models import model_versions
-from app.services.recordings import mappings, pending, recordings, stored_signal
+from app.services.recordings import mappings, pending, quota, recordings, stored_signal
 from app.services.recordings.model_choice import models_for
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recognise import ModelsFor, Recognised, recognise, recognise_upload
@@ -165,7 +167,8 @@ def confirm(
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None
         storing = _stored(folder, waiting, recognised, {"name": name, "document": mapping.as_dict()})
-        with _moved(waiting.source, folder / SOURCE), storing as prediction:
+        _take_over(waiting.source, folder / SOURCE)
+        with storing as prediction:
             if name:
                 mappings.keep(waiting.user_id, name, fingerprint, mapping)
             if old is not None:
@@ -254,7 +257,16 @@ def _received(
     place: str | None = None,
     use_walking: bool = True,
 ) -> Iterator[tuple[PendingUpload, Path]]:
-    """Save an upload in a recording's folder, which goes when the block fails."""
+    """Save an upload in a recording's folder, which goes when the block fails.
+
+    Raises
+    ------
+    NoRoom : the user may not store as much, or the disk is nearly full.
+    """
+    n_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    quota.require(user_id, n_bytes)
+    room.require(Path(current_app.config["UPLOADS"]), room.RECORDING_FACTOR * n_bytes)
     name = recordings.shown_name(filename)
     token = uuid.uuid4().hex
     upload = PendingUpload(token, user_id, name, version_id, time.time(), place=place, use_walking=use_walking)
@@ -284,18 +296,12 @@ def _recording_folder(token: str) -> Iterator[Path]:
         raise
 
 
-@contextmanager
-def _moved(source: Path, target: Path) -> Iterator[None]:
-    """Move a file, and back when the block fails."""
+def _take_over(source: Path, target: Path) -> None:
+    """Give a waiting file a second place, so that it is never in none, even when the server dies meanwhile."""
     try:
-        source.rename(target)
+        link_or_copy(source, target)
     except FileNotFoundError:
         raise NotFound("This file is no longer waiting: it was cancelled. Upload it again.") from None
-    try:
-        yield
-    except BaseException:
-        target.rename(source)
-        raise
 
 
 def _save_files(folder: Path, recognised: Recognised) -> None:

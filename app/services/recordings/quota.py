@@ -1,0 +1,48 @@
+"""How much of the disk each user may fill with recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import select
+
+from app.extensions import db
+from app.services.errors import NoRoom
+from app.services.formatting import megabytes
+from app.services.recordings import pending, recordings
+from app.services.room import size_of
+from app.tables import StoredRecording
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a user's recordings take, and what they may take, in bytes."""
+
+    used: int
+    limit: int
+
+    def __str__(self) -> str:
+        return f"Your recordings take {megabytes(self.used)} of the {megabytes(self.limit)} that you may store."
+
+
+def quota_of(user_id: int) -> Quota:
+    """Return how much of the disk a user has filled: with recordings, and with files that wait to be described."""
+    rows = db.session.scalars(select(StoredRecording).filter_by(user_id=user_id))
+    folders = [recordings.folder_of(row) for row in rows] + [each.folder for each in pending.list_pending(user_id)]
+    return Quota(sum(size_of(folder) for folder in folders if folder.is_dir()), current_app.config["USER_QUOTA"])
+
+
+def require(user_id: int, n_bytes: int) -> None:
+    """Refuse a file that a user has no room for.
+
+    Raises
+    ------
+    NoRoom : it would go beyond what they may store.
+    """
+    quota = quota_of(user_id)
+    if quota.used + n_bytes > quota.limit:
+        raise NoRoom(
+            f"This file has {megabytes(n_bytes)}, for which there is no room. {quota} "
+            "Delete recordings that you no longer need, or ask an administrator to raise USER_QUOTA_MB."
+        )

@@ -1,0 +1,40 @@
+"""Room on the server's disk, looked at before anything is taken in, so that a disk is seldom full."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+from flask import current_app
+
+from app.services.errors import NoRoom
+
+RECORDING_FACTOR = 3  # of a file's bytes: the file, its signal, what is recognised in it
+DATASET_FACTOR = 4  # an archive, and its signals and rows, which are not packed
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def require(folder: Path, n_bytes: int = 0) -> None:
+    """Refuse what would leave less than the reserve on the disk that a folder is on.
+
+    Raises
+    ------
+    NoRoom : there is not as much.
+    """
+    if shutil.disk_usage(folder).free < n_bytes + current_app.config["DISK_RESERVE"]:
+        raise NoRoom
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that a disk, or somebody's part of it, is full."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in DISK_FULL or " requested and " in str(error)  # what NumPy makes of it has no number
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(each.stat().st_size for each in path.rglob("*") if each.is_file() and not each.is_symlink())

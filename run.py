@@ -60,7 +60,15 @@ def main() -> None:
         print_setup_address(address)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
     # Flask refuses a body that is too large first, with a page that says so.
-    serve(app, sockets=[listener], threads=12, ident=None, max_request_body_size=2 * config.MAX_CONTENT_LENGTH)
+    serve(
+        app,
+        sockets=[listener],
+        threads=config.THREADS,
+        connection_limit=config.MAX_CONNECTIONS,
+        channel_timeout=config.CONNECTION_TIMEOUT_S,
+        ident=None,
+        max_request_body_size=2 * config.MAX_CONTENT_LENGTH,
+    )
 
 
 if __name__ == "__main__":

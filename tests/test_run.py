@@ -47,11 +47,25 @@ def test_a_wrong_number_of_days_is_a_clear_message(text: str, tmp_path: Path, mo
         Config()
 
 
+@pytest.mark.parametrize("name", ["MAX_UPLOAD_MB", "USER_QUOTA_MB", "DISK_RESERVE_MB"])
 @pytest.mark.parametrize("text", ["abc", "0", "-5", "nan", "inf"])
-def test_a_wrong_upload_limit_is_a_clear_message(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_limit_of_bytes_is_a_clear_message(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HAR_HOME", str(tmp_path))
-    monkeypatch.setenv("MAX_UPLOAD_MB", text)
-    with pytest.raises(SystemExit, match=f"MAX_UPLOAD_MB must be a number.*{text}"):
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit, match=f"{name} must be a number.*{text}"):
+        Config()
+
+
+@pytest.mark.parametrize("name", ["THREADS", "MAX_CONNECTIONS", "CONNECTION_TIMEOUT_S"])
+@pytest.mark.parametrize("text", ["many", "0", "-5", "1.5", "²", "9" * 5000])
+def test_a_wrong_limit_of_the_server_is_a_clear_message(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit, match=rf"{name} must be a whole number from \d+ to [\d,]+; found '{text[:9]}"):
         Config()
 
 

@@ -171,7 +171,7 @@ def test_a_result_for_which_there_is_no_room_is_written_when_there_is(
 def finished_by_a_child(output: Path, models: tuple[str, ...] = ("naive-bayes",), folds: tuple[str, ...] = ()) -> None:
     """Write what a child leaves that ended well, apart from a model."""
     output.mkdir(parents=True)
-    (output / "metrics.json").write_text(json.dumps({"models": dict.fromkeys(models, {}), "folds": folds}))
+    (output / "metrics.json").write_text(json.dumps({"models": {name: {} for name in models}, "folds": folds}))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from app.har.classifiers.catalogue import EVERYDAY_MODEL
 from app.services.models import model_versions
 from app.services.recordings import known_walking
 from app.services.recordings.places import PLACES
+from app.services.recordings.quota import quota_of
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
@@ -37,6 +38,7 @@ class UploadForm(FlaskForm):
         super().__init__(version=AUTOMATIC)
         self.version.choices = model_choices()
         self.use_walking.description = known_places()
+        self.quota = quota_of(current_user.id)
 
 
 def known_places() -> str:

@@ -18,6 +18,7 @@ from app.har.types import FloatArray
 from app.har.windows import WindowSet
 
 N_JOBS = 2
+ROWS = 2048  # predicted together
 
 
 class AeonModel(Classifier):
@@ -33,7 +34,9 @@ class AeonModel(Classifier):
 
     def _predict_proba(self, windows: WindowSet) -> FloatArray:
         probabilities = np.zeros((len(windows), len(self.activities)), np.float32)
-        probabilities[:, self.model_.classes_] = self._probabilities(signals(windows))
+        for first in range(0, len(windows), ROWS):  # MultiRocket makes 50,000 features of a window
+            rows = slice(first, first + ROWS)
+            probabilities[rows, self.model_.classes_] = self._probabilities(signals(windows.take(rows)))
         return probabilities
 
     def _probabilities(self, X: FloatArray) -> FloatArray:

@@ -35,7 +35,6 @@ from benchmarks.bench_everyday import (
 )
 from benchmarks.everyday_data import SOURCES, joined, labelled_windows, windows_in_time
 
-ROWS = 500  # of each data set and activity, people evenly
 FLAT = tuple(name for name in ACTIVITIES if name != NOT_WORN)
 RESAMPLED = 2000
 RIVALS = ("minirocket", "multirocket-hydra", "random-forest", "cnn", "elm-gru-am")
@@ -50,7 +49,7 @@ def rival(name: str) -> Classifier:
     return make_classifier(name)
 
 
-def flat_training(names: Sequence[str], seed: int) -> WindowSet:
+def flat_training(names: Sequence[str], seed: int, rows_each: int) -> WindowSet:
     """Draw windows evenly over data sets, activities and people; a label above several activities is of no use here."""
     windows = joined([labelled_windows(name) for name in names])
     rng = np.random.default_rng(seed)
@@ -63,7 +62,7 @@ def flat_training(names: Sequence[str], seed: int) -> WindowSet:
                 continue
             _, person, count = np.unique(windows.subjects[rows], return_inverse=True, return_counts=True)
             weight = 1 / count[person]
-            index.append(rng.choice(rows, min(ROWS, len(rows)), replace=False, p=weight / weight.sum()))
+            index.append(rng.choice(rows, min(rows_each, len(rows)), replace=False, p=weight / weight.sum()))
     drawn = windows.take(np.sort(np.concatenate(index)))
     kept = [i for i, name in enumerate(drawn.activities) if name in FLAT]
     y = np.searchsorted(kept, drawn.y)
@@ -108,7 +107,9 @@ def difference(ours: dict[str, float], theirs: dict[str, float], seed: int = 0) 
     return {"value": float(gap.mean()), "low": float(low), "high": float(high), "people": len(gap)}
 
 
-def measure(models: Sequence[str], only: Sequence[str], seed: int) -> dict[str, dict[str, dict[str, Any]]]:
+def measure(
+    models: Sequence[str], only: Sequence[str], seed: int, rows_each: int
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Return left out → model → figures."""
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     for group, names in GROUPS.items():
@@ -117,7 +118,7 @@ def measure(models: Sequence[str], only: Sequence[str], seed: int) -> dict[str, 
         started = time.perf_counter()
         everyday = fit_without(names, seed)
         fitted = {"everyday": time.perf_counter() - started}
-        train = flat_training([name for name in SOURCES if name not in names], seed)
+        train = flat_training([name for name in SOURCES if name not in names], seed, rows_each)
         others: dict[str, tuple[Classifier, bool]] = {}
         for name in models:
             silent = name != "elm-gru-am"
@@ -146,8 +147,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", choices=RIVALS, default=list(RIVALS))
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=500, help="of each data set and activity, people evenly")
     options = parser.parse_args()
-    print(json.dumps(measure(options.models, options.only, options.seed), indent=1))
+    print(json.dumps(measure(options.models, options.only, options.seed, options.rows), indent=1))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ PAGES = (  # endpoint, label, who sees it
     ("training.index", "Training", "admin"),
     ("training.models", "Models", "admin"),
     ("admin.users", "Users", "admin"),
+    ("admin.audit", "Audit log", "admin"),
     ("auth.login", "Log in", "anonymous"),
     ("auth.register", "Register", "anonymous"),
 )

@@ -1,7 +1,7 @@
 """A data set on disk: converted once, opened at once.
 
 A store is a folder: `manifest.json`, the samples (`signal.f32`, `labels.i16`, memory-mapped), the index of stretches
-(`stretches.npz`) and the rows as recorded (`<table>.rows`). It is written beside its place and renamed when complete.
+(`stretches.npz`) and the rows as recorded (`table-<n>.rows`). It is written beside its place and renamed when complete.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
-from app.har.datasets.rows import Row, RowTable, RowWriter
+from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
@@ -202,9 +202,15 @@ class _Writer:
         self.index.append(signals)
         for name, frame in part.rows.items():
             if name not in self.tables:
-                self.tables[name] = RowWriter(self.folder, name, self.loader.SHOW_RECORDING)
-                self._files.callback(self.tables[name].close)
-            self.tables[name].append(frame, signals.recording_ids)
+                self.tables[name] = RowWriter(
+                    self.folder, name, f"table-{len(self.tables)}", self.loader.SHOW_RECORDING
+                )
+                self._files.callback(self.tables[name].release)
+            if left_out := self.tables[name].append(frame, signals.recording_ids):
+                detail = f"{len(left_out):,} more columns than the {MAX_COLUMNS} that the rows of a data set may have"
+                self.problems.append(
+                    Problem(signals.recording_ids[0], ProblemKind.COLUMNS_NOT_USED, detail, "not shown in the rows")
+                )
 
     def finish(self, name: str, fingerprint: str) -> Summary:
         """Write the index and the manifest."""
@@ -213,7 +219,7 @@ class _Writer:
             first = sorted(self.problems, key=lambda problem: problem.kind != ProblemKind.UNUSABLE_RECORDING)[:3]
             reasons = "; ".join(f"{p.source}: {p.detail}" for p in first) or "every file was empty"
             raise InsufficientData(f"{name}: no usable recording was found. {reasons}")
-        entries = [self.tables[table].close() for table in sorted(self.tables)]
+        entries = [self.tables[table].finish() for table in sorted(self.tables)]
         self._files.close()
         signals = self.index.finish(*_samples(self.folder, self.index.samples, len(self.index.channels)))
         np.savez(

@@ -91,9 +91,19 @@ def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
     names = _names(source.layout)
     types: dict[str, Any] = {TIME: pl.Float64, ACTIVITY: pl.Categorical}
     known = {name: types.get(name, pl.Float32) for name in _known(names)}
-    names = [name if names.index(name) == i else f"{name}_{i}" for i, name in enumerate(names)]
-    names += [f"column_{i}" for i in range(len(names), source.layout.n_columns)]
+    names = _distinct([*names, *(f"column_{i}" for i in range(len(names), source.layout.n_columns))])
     return parse(source, {name: known.get(name, pl.String) for name in names}, list(known) if known_only else ())
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Return a name of its own for each column: for the first of a name, that."""
+    found: dict[str, None] = {}
+    for place, name in enumerate(names):
+        own = name
+        while own in found or (own != name and own in names):
+            own = f"{own}_{place}"
+        found[own] = None
+    return list(found)
 
 
 def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:

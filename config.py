@@ -155,6 +155,8 @@ class Config:
         prefix = "__Host-" if self.SESSION_COOKIE_SECURE else ""
         self.SESSION_COOKIE_NAME, self.REMEMBER_COOKIE_NAME = f"{prefix}kinelab_session", f"{prefix}kinelab_remember"
         self.SECRET_KEY = _secret_key(self.INSTANCE)
+        # A connection for each thread that answers, and for trainings, imports and the server itself
+        self.SQLALCHEMY_ENGINE_OPTIONS = {"pool_size": self.THREADS, "max_overflow": 20}
         self.SQLALCHEMY_DATABASE_URI = (
             os.environ.get("DATABASE_URL") or f"sqlite:///{(self.INSTANCE / 'kinelab.sqlite').as_posix()}"
         )

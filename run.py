@@ -6,12 +6,18 @@ import logging
 import os
 import socket
 import sys
+from pathlib import Path
 
-from waitress import serve
+from filelock import FileLock, Timeout
+from waitress import create_server
 
 from app import create_app
 from app.services import accounts, installation
+from app.services.errors import ServiceError
+from app.web import bodies
 from config import Config
+
+NOTE = "server.txt"  # in `instance/`: which process serves this home
 
 
 def listen(host: str, port: str) -> socket.socket:
@@ -37,6 +43,21 @@ def listen(host: str, port: str) -> socket.socket:
     return listener
 
 
+def keep_home(home: Path) -> FileLock:
+    """Take a home for this server alone until it ends, or end with a message that names the one that has it."""
+    lock = FileLock(home / "instance" / "server.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        note = home / "instance" / NOTE
+        other = note.read_text(encoding="utf-8") if note.exists() else "a server that is just starting"
+        sys.exit(
+            f"HAR_HOME must be the home of one server; {home} is in use by {other}. "
+            "Stop that one first, or choose another folder: HAR_HOME=… make run"
+        )
+    return lock
+
+
 def print_setup_address(address: str) -> None:
     """Say where the first administrator's account is made, as long as there is none."""
     if accounts.setup_needed():
@@ -51,16 +72,21 @@ def main() -> None:
     """Run the site until it is stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = Config()
+    home_lock = keep_home(config.HAR_HOME)
     listener = listen(config.HOST, config.PORT)
     app = create_app(config)
     host = f"[{config.HOST}]" if ":" in config.HOST else config.HOST
     address = f"http://{host}:{listener.getsockname()[1]}"
+    (config.INSTANCE / NOTE).write_text(f"process {os.getpid()}, at {address}", encoding="utf-8")
     with app.app_context():
-        installation.prepare()
+        try:
+            installation.prepare()
+        except ServiceError as error:  # the database is locked, or the disk full
+            sys.exit(f"Kinelab cannot start. {error}")
         print_setup_address(address)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
-    # Flask refuses a body that is too large first, with a page that says so.
-    serve(
+    # `bodies` refuses a body that is too large first, with a page that says so.
+    server = create_server(
         app,
         sockets=[listener],
         threads=config.THREADS,
@@ -68,7 +94,11 @@ def main() -> None:
         channel_timeout=config.CONNECTION_TIMEOUT_S,
         ident=None,
         max_request_body_size=2 * config.MAX_CONTENT_LENGTH,
+        inbuf_overflow=bodies.IN_MEMORY,
     )
+    server.channel_class = bodies.channel_class(app)
+    server.run()
+    home_lock.release()
 
 
 if __name__ == "__main__":

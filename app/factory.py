@@ -87,8 +87,10 @@ def configure_login(app: Flask) -> None:
 
 def configure_security(app: Flask) -> None:
     """CSRF on every form, rate limits, a role on every route, and response headers."""
+    from app.web import bodies
     from app.web.access import enforce_access
 
+    bodies.init_app(app)  # first: without its body, a form has no token
     csrf.init_app(app)
     limiter.init_app(app)
     app.before_request(enforce_access)

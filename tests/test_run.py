@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Config
-from run import listen
+from run import keep_home, listen
 
 
 def test_a_port_in_use_is_a_clear_message() -> None:
@@ -78,6 +78,18 @@ def test_a_wrong_length_of_sessions_is_a_clear_message(
     monkeypatch.setenv(name, text)
     with pytest.raises(SystemExit, match=f"{name} must be a number.*{text}"):
         Config()
+
+
+def test_a_home_has_one_server(tmp_path: Path) -> None:
+    (tmp_path / "instance").mkdir()
+    first = keep_home(tmp_path)
+    with pytest.raises(SystemExit, match=f"{tmp_path} is in use by a server that is just starting"):
+        keep_home(tmp_path)
+    (tmp_path / "instance" / "server.txt").write_text("process 12, at http://127.0.0.1:5000")
+    with pytest.raises(SystemExit, match=r"in use by process 12, at http://127.0.0.1:5000. Stop that one first"):
+        keep_home(tmp_path)
+    first.release()
+    keep_home(tmp_path).release()
 
 
 def test_a_home_that_is_a_file_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

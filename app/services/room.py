@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 from pathlib import Path
 
 from flask import current_app
@@ -24,6 +25,19 @@ def require(folder: Path, n_bytes: int = 0) -> None:
     """
     if shutil.disk_usage(folder).free < n_bytes + current_app.config["DISK_RESERVE"]:
         raise NoRoom
+
+
+def require_upload(folder: Path, n_bytes: int) -> None:
+    """Refuse an upload for which there is no room, with the two copies that the server makes of it on the way.
+
+    Raises
+    ------
+    NoRoom : there is none in the folder, or where temporary files are.
+    """
+    way = Path(tempfile.gettempdir())
+    require(way, 2 * n_bytes)
+    on_one_disk = way.stat().st_dev == folder.stat().st_dev
+    require(folder, (RECORDING_FACTOR + 2 * on_one_disk) * n_bytes)
 
 
 def is_full(error: BaseException) -> bool:

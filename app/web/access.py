@@ -15,11 +15,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' own assets
 
 
-def access(level: Access) -> Callable[[View], View]:
-    """Mark a view with who may open it: anyone, a logged-in user, or an administrator."""
+def access(level: Access, files: bool = False) -> Callable[[View], View]:
+    """Mark a view with who may open it: anyone, a logged-in user, or an administrator; and whether it takes files."""
 
     def mark(view: View) -> View:
         view.access = level  # type: ignore[attr-defined]
+        view.takes_files = files  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -30,6 +31,11 @@ def access_of(endpoint: str | None) -> Access | None:
     if endpoint in PUBLIC_ENDPOINTS:
         return "public"
     return getattr(current_app.view_functions.get(endpoint or ""), "access", None)
+
+
+def takes_files(endpoint: str | None) -> bool:
+    """Tell whether an endpoint's view takes files; others get nothing but forms."""
+    return getattr(current_app.view_functions.get(endpoint or ""), "takes_files", False)
 
 
 def enforce_access() -> Any:

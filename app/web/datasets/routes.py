@@ -63,7 +63,7 @@ def index() -> Page:
 
 
 @bp.route("/add", methods=["GET", "POST"])
-@access("admin")
+@access("admin", files=True)
 def add() -> Page:
     """Ask for files or a path, and begin to add a data set."""
     form = AddForm()

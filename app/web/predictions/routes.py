@@ -71,7 +71,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/")
-@access("user")
+@access("user", files=True)
 def upload() -> ResponseReturnValue:
     """Take a file from the form; the script on the page asks for JSON, so that it can show the progress."""
     form = UploadForm()

@@ -1,0 +1,122 @@
+"""Bodies of requests that waitress does not take in: from strangers, too large, or more than the disk has room for.
+
+Waitress stores a whole body before the application sees anything of the request. Small ones stay in memory; for a large
+one the application is asked when the headers are there. A body that is refused is read and thrown away, so that the
+browser gets to the answer; the application then says what was wrong.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, abort, current_app, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from app.services import room
+from app.services.errors import Busy, ServiceError
+from app.web.access import enforce_access, takes_files
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY = 512 * 1024  # bytes; what waitress keeps there
+THROWN_AWAY = 64 * 2**20  # of more, the connection is closed
+MARK = "KINELAB_BODY"  # the name of a header, as waitress has them
+
+
+def init_app(app: Flask) -> None:
+    """Answer requests whose body was refused, before anything else looks at them."""
+    app.before_request(_answer_refused)
+
+
+def channel_class(app: Flask) -> type[Any]:
+    """Return what waitress reads connections with, so that it asks an application about large bodies."""
+    from waitress.channel import HTTPChannel  # commands need no server
+    from waitress.parser import HTTPRequestParser
+
+    class Parser(HTTPRequestParser):
+        headers: dict[str, str]
+        chunked: bool
+        content_length: int
+        expect_continue: bool
+        body_rcv: Any
+
+        def parse_header(self, header_plus: bytes) -> None:
+            super().parse_header(header_plus)
+            self.headers.pop(MARK, None)
+            is_large = self.chunked or self.content_length > IN_MEMORY
+            if self.body_rcv is None or not is_large or _is_taken(app, self):
+                return
+            self.headers[MARK] = "refused"
+            self.body_rcv.buf = _Nowhere()
+            if self.chunked or self.expect_continue or self.content_length > THROWN_AWAY:
+                self.body_rcv, self.expect_continue, self.content_length = None, False, 0  # complete without it
+                self.headers["CONNECTION"] = "close"
+
+    class Channel(HTTPChannel):
+        parser_class = Parser
+
+    return Channel
+
+
+class _Nowhere:
+    """Takes the place of the buffer of a body."""
+
+    def append(self, data: bytes) -> None:
+        """Forget some bytes."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def getfile(self) -> io.BytesIO:
+        return io.BytesIO()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _is_taken(app: Flask, parser: Any) -> bool:
+    """Tell whether an application takes the body of a request of which the headers are there."""
+    environ = {
+        "REQUEST_METHOD": parser.command,
+        "PATH_INFO": parser.path,
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": parser.query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_COOKIE": parser.headers.get("COOKIE", ""),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+    }
+    try:
+        with app.request_context(environ):
+            return _refusal(parser.content_length) is None
+    except (HTTPException, ServiceError):
+        return False
+    except Exception:
+        log.exception("a body was refused because nobody could tell whose it is")
+        return False
+
+
+def _refusal(n_bytes: int) -> ResponseReturnValue | None:
+    """Return the answer to a request whose body is not taken; None where it is."""
+    if request.routing_exception is not None:
+        raise request.routing_exception
+    if (answer := enforce_access()) is not None:
+        return answer  # type: ignore[no-any-return]
+    if not takes_files(request.endpoint) or n_bytes > current_app.config["MAX_CONTENT_LENGTH"]:
+        abort(413)
+    room.require_upload(Path(current_app.config["UPLOADS"]), n_bytes)
+    return None
+
+
+def _answer_refused() -> ResponseReturnValue | None:
+    if f"HTTP_{MARK}" not in request.environ:
+        return None
+    if (answer := _refusal(request.content_length or 0)) is not None:
+        return answer
+    raise Busy("The server could not take this file just now. Nothing was stored. Try again.")

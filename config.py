@@ -41,6 +41,13 @@ def _disk_reserve_bytes() -> int:
     return _megabytes("DISK_RESERVE_MB", os.environ.get("DISK_RESERVE_MB") or "512")
 
 
+def _proxies() -> int:
+    text = os.environ.get("PROXIES") or "0"
+    if not text.isdecimal() or int(text) > 10:
+        sys.exit(f"PROXIES must be the number of proxies in front of Kinelab, 0 to 10; found {text!r}.")
+    return int(text)
+
+
 def _session_hours() -> float:
     return _positive("SESSION_HOURS", os.environ.get("SESSION_HOURS") or "12", "hours")
 
@@ -102,6 +109,7 @@ class Config:
     HOST: str = field(default_factory=lambda: os.environ.get("HOST") or "127.0.0.1")
     PORT: str = field(default_factory=lambda: os.environ.get("PORT") or "5000")
     DATA_FOLDERS: tuple[Path, ...] = field(init=False)
+    PROXIES: int = field(default_factory=_proxies)
     MAX_CONTENT_LENGTH: int = field(default_factory=_max_upload_bytes)
     SESSION_HOURS: float = field(default_factory=_session_hours)
     SESSION_IDLE_MINUTES: float = field(default_factory=_session_idle_minutes)
@@ -121,6 +129,7 @@ class Config:
     SESSION_COOKIE_SECURE: bool = field(default_factory=lambda: os.environ.get("HTTPS", "") == "1")
     SESSION_COOKIE_NAME: str = field(init=False)
     REMEMBER_COOKIE_NAME: str = field(init=False)
+    DEVICE_COOKIE_NAME: str = field(init=False)  # the mark of a browser in which an account was open before
     REMEMBER_COOKIE_HTTPONLY: bool = True
     REMEMBER_COOKIE_SAMESITE: str = "Lax"
     BOOTSTRAP_SERVE_LOCAL: bool = True
@@ -153,7 +162,9 @@ class Config:
         self.REMEMBER_COOKIE_SECURE = self.SESSION_COOKIE_SECURE
         # A browser takes a cookie of such a name over https only, and from this very host.
         prefix = "__Host-" if self.SESSION_COOKIE_SECURE else ""
-        self.SESSION_COOKIE_NAME, self.REMEMBER_COOKIE_NAME = f"{prefix}kinelab_session", f"{prefix}kinelab_remember"
+        self.SESSION_COOKIE_NAME = f"{prefix}kinelab_session"
+        self.REMEMBER_COOKIE_NAME = f"{prefix}kinelab_remember"
+        self.DEVICE_COOKIE_NAME = f"{prefix}kinelab_device"
         self.SECRET_KEY = _secret_key(self.INSTANCE)
         # A connection for each thread that answers, and for trainings, imports and the server itself
         self.SQLALCHEMY_ENGINE_OPTIONS = {"pool_size": self.THREADS, "max_overflow": 20}

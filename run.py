@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,6 +17,8 @@ from app.services import accounts, installation
 from app.services.errors import ServiceError
 from app.web import bodies
 from config import Config
+
+log = logging.getLogger("kinelab")
 
 NOTE = "server.txt"  # in `instance/`: which process serves this home
 
@@ -62,9 +65,29 @@ def print_setup_address(address: str) -> None:
     """Say where the first administrator's account is made, as long as there is none."""
     if accounts.setup_needed():
         print(
-            "\nThere is no administrator yet. Create the account at this address, which works once:\n\n"
+            "\nThere is no administrator yet. Create the account at this address, which works once, within "
+            f"{accounts.SETUP_HOURS} hours:\n\n"
             f"    {address}/setup/{accounts.setup_token()}\n",
             flush=True,
+        )
+
+
+def warn_of_what_is_open(config: Config) -> None:
+    """Say what an installation that others can reach has left out."""
+    try:
+        here_only = ip_address(config.HOST).is_loopback
+    except ValueError:
+        here_only = config.HOST == "localhost"
+    if (not here_only or config.SESSION_COOKIE_SECURE) and not config.PROXIES:
+        log.warning(
+            "PROXIES is not set. If a proxy stands in front of Kinelab, set PROXIES=1: until then all visitors seem to "
+            "come from its address, and one who guesses passwords slows down all."
+        )
+    if not here_only and not config.SESSION_COOKIE_SECURE:
+        log.warning(
+            "Others can reach %s, and HTTPS is not set. Passwords and recordings then travel where others can read "
+            "them: put Kinelab behind TLS and set HTTPS=1.",
+            config.HOST,
         )
 
 
@@ -74,6 +97,7 @@ def main() -> None:
     config = Config()
     home_lock = keep_home(config.HAR_HOME)
     listener = listen(config.HOST, config.PORT)
+    warn_of_what_is_open(config)
     app = create_app(config)
     host = f"[{config.HOST}]" if ":" in config.HOST else config.HOST
     address = f"http://{host}:{listener.getsockname()[1]}"
@@ -95,6 +119,7 @@ def main() -> None:
         ident=None,
         max_request_body_size=2 * config.MAX_CONTENT_LENGTH,
         inbuf_overflow=bodies.IN_MEMORY,
+        clear_untrusted_proxy_headers=not config.PROXIES,  # Flask reads them (factory.configure_proxies)
     )
     server.channel_class = bodies.channel_class(app)
     server.run()

@@ -11,6 +11,7 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import Engine, event
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from app.extensions import csrf, db, limiter, login_manager
@@ -64,6 +65,12 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA busy_timeout=60000")  # where `transaction` does not say otherwise
         cursor.close()
+
+
+def configure_proxies(app: Flask) -> None:
+    """Believe as many proxies as the installation says there are; without any, what a visitor claims is nothing."""
+    if number := app.config["PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=number)  # type: ignore[method-assign]
 
 
 def configure_login(app: Flask) -> None:

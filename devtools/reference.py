@@ -23,6 +23,11 @@ SETTINGS = {  # environment variable: default, meaning
     "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
     "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
     "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only, and browsers told to use nothing else."),
+    "PROXIES": (
+        "0",
+        "How many proxies stand in front of Kinelab, usually 1 behind TLS: who a visitor is and which host they asked "
+        "for is then what the last of these proxies says (`X-Forwarded-For`, `-Proto` and `-Host`).",
+    ),
     "SESSION_HOURS": ("12", "After how many hours a session ends, whatever is done in it."),
     "SESSION_IDLE_MINUTES": ("30", "After how many minutes without a request a session ends."),
     "DATA_FOLDERS": (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Config
-from run import keep_home, listen
+from run import keep_home, listen, warn_of_what_is_open
 
 
 def test_a_port_in_use_is_a_clear_message() -> None:
@@ -90,6 +90,41 @@ def test_a_home_has_one_server(tmp_path: Path) -> None:
         keep_home(tmp_path)
     first.release()
     keep_home(tmp_path).release()
+
+
+@pytest.mark.parametrize("text", ["one", "-1", "1.5", "11"])
+def test_a_wrong_number_of_proxies_is_a_clear_message(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv("PROXIES", text)
+    with pytest.raises(SystemExit, match=f"PROXIES must be the number of proxies.*{text}"):
+        Config()
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, set()),
+        ({"HOST": "localhost"}, set()),
+        ({"HOST": "192.0.2.7"}, {"PROXIES", "HTTPS"}),
+        ({"HOST": "192.0.2.7", "HTTPS": "1"}, {"PROXIES"}),
+        ({"HTTPS": "1"}, {"PROXIES"}),
+        ({"HOST": "192.0.2.7", "HTTPS": "1", "PROXIES": "1"}, set()),
+        ({"HOST": "lab.example.org", "PROXIES": "1"}, {"HTTPS"}),
+    ],
+)
+def test_a_site_that_others_reach_says_what_was_left_out(
+    settings: dict[str, str],
+    named: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name, value in (settings | {"HAR_HOME": str(tmp_path)}).items():
+        monkeypatch.setenv(name, value)
+    warn_of_what_is_open(Config())
+    assert {name for name in ("PROXIES", "HTTPS") if f"set {name}=1" in caplog.text} == named
 
 
 def test_a_home_that_is_a_file_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

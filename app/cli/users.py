@@ -5,9 +5,17 @@ from __future__ import annotations
 import sys
 
 import click
+from flask import current_app
 
 from app.cli.output import json_option, needs_home, print_json
 from app.services import accounts
+from app.services.errors import Conflict
+
+
+def site_address() -> str:
+    """Return where the site is, as far as its settings say: a proxy may give it another name."""
+    host, port = current_app.config["HOST"], current_app.config["PORT"]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @click.group()
@@ -31,6 +39,16 @@ def create_user(username: str, email: str, role: str, contact_number: str, addre
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     user = accounts.register(username, password, contact_number, email, address, role)
     click.echo(f"{user.username} may log in now, as {'an administrator' if user.is_admin else 'a user'}.")
+
+
+@users.command("setup-address")
+@needs_home
+def setup_address() -> None:
+    """Make a new one-time address at which the first administrator creates their account; earlier ones end."""
+    if not accounts.setup_needed():
+        raise Conflict("There is an administrator already.")
+    click.echo(f"{site_address()}/setup/{accounts.setup_token()}")
+    click.echo(f"It works once, within {accounts.SETUP_HOURS} hours.", err=True)
 
 
 @users.command("list")

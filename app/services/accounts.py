@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hmac
 import os
-import re
 import secrets
-import unicodedata
+import time
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -24,76 +23,21 @@ from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
-from app.services.identity import sessions
+from app.services.identity import guessing, sessions
+from app.services.identity.rules import (
+    canonical_password,
+    canonical_username,
+    check_new_password,
+    clean_address,
+    clean_contact_number,
+    clean_email,
+    clean_username,
+)
 from app.services.paging import Page, page_of
 from app.services.transaction import transaction
 from app.tables import Role, User
 
-PASSWORD_MIN = 10
-PASSWORD_MAX = 200
-PASSWORD_RULE = (
-    f"At least {PASSWORD_MIN} characters of any kind, including spaces. A few unrelated words are easy to remember. "
-    "Not your username, and not a very common password."
-)
-USERNAME_RULE = "3 to 64 letters, digits, dots, hyphens or underscores. Upper and lower case are the same."
-# The long ones among the most used passwords (length alone stops the others), and what people would try here.
-_COMMON_PASSWORDS = (
-    "1234567890 0123456789 0987654321 9876543210 12345678910 123456789a a123456789 1q2w3e4r5t 1qaz2wsx3edc q1w2e3r4t5 "
-    "qwertyuiop qwerty1234 qwerty12345 qwerty123456 asdfghjkl1 password12 password123 password1234 passw0rd123 "
-    "p@ssw0rd123 iloveyou123 welcome123 welcome1234 letmein123 letmein1234 administrator admin12345 admin123456 "
-    "changeme123 football123 princess123 sunshine123 superman123 trustno1trustno1 kinelab123 kinelab1234"
-)
-
-
-def clean_username(username: str) -> str:
-    """Return the form in which a username is stored."""
-    name = unicodedata.normalize("NFKC", username).strip().casefold()
-    if not re.fullmatch(r"[\w.-]{3,64}", name):
-        raise Invalid(f"This username cannot be used: {USERNAME_RULE}", "username")
-    return name
-
-
-def clean_email(email: str) -> str:
-    """Return the form in which an e-mail address is stored; nothing is looked up on the network."""
-    from email_validator import EmailNotValidError, validate_email  # a twentieth of the start's time
-
-    try:
-        # A clinic's own domain (ward.local) is as good as a public one.
-        address = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError as error:
-        raise Invalid(f"This e-mail address is not valid: {error}", "email") from error
-    if "." not in address.domain:
-        raise Invalid("This e-mail address is not valid: the part after the @ has no dot.", "email")
-    return address.normalized.casefold()
-
-
-def clean_contact_number(number: str) -> str:
-    """Return a telephone number with single spaces; it may be empty, for the command line does not ask for one."""
-    number = " ".join(number.split())
-    if number and not re.fullmatch(r"(?=(\D*\d){5})\+?[0-9 ()./-]{5,31}", number):
-        raise Invalid("Enter a number with at least 5 digits, for example +44 20 7946 0000.", "contact_number")
-    return number
-
-
-def clean_address(address: str) -> str:
-    """Return a postal address; it may be empty, like the number."""
-    address = address.strip()
-    if len(address) > 500:
-        raise Invalid(f"The address has {len(address)} characters; at most 500 are allowed.", "address")
-    return address
-
-
-def check_new_password(password: str, username: str, email: str) -> None:
-    """Refuse a password that is easily guessed (after NIST SP 800-63B: length counts, composition rules do not)."""
-    secret = _canonical(password).casefold()
-    if len(secret) < PASSWORD_MIN:
-        raise Invalid(f"The password has {len(secret)} characters; it needs at least {PASSWORD_MIN}.", "password")
-    if len(secret) > PASSWORD_MAX:
-        raise Invalid(f"The password has {len(secret)} characters; at most {PASSWORD_MAX} are allowed.", "password")
-    if secret in {username.casefold(), email.casefold(), email.casefold().partition("@")[0]}:
-        raise Invalid("The password may not be your username or e-mail address.", "password")
-    if secret in _COMMON_PASSWORDS.split() or len(set(secret)) < 4:
-        raise Invalid("This password is too easy to guess. Choose another.", "password")
+SETUP_HOURS = 24  # that a set-up address works
 
 
 def register(username: str, password: str, contact_number: str, email: str, address: str, role: str = "user") -> User:
@@ -125,7 +69,7 @@ def _add_user(username: str, password: str, contact_number: str, email: str, add
         raise Invalid("This username is taken.", "username")
     if _find(User.email == user.email):
         raise Invalid("There is already an account with this e-mail address.", "email")
-    user.set_password(_canonical(password))
+    user.set_password(canonical_password(password))
     db.session.add(user)
     try:
         db.session.flush()
@@ -134,36 +78,46 @@ def _add_user(username: str, password: str, contact_number: str, email: str, add
     return user
 
 
-def authenticate(username: str, password: str) -> User:
+def authenticate(username: str, password: str, address: str = "", device: str = "") -> User:
     """Return the account that this name and password open.
 
     An unknown name, a wrong password and a disabled account give the same answer after the same work, so that nobody
-    learns which accounts exist.
+    learns which accounts exist; ``address`` and ``device`` are where the attempt comes from (`guessing.attempt`).
     """
-    user = _find(User.username == unicodedata.normalize("NFKC", username).strip().casefold())
-    right = check_password_hash(user.password_hash if user else _nobodys_hash(), _canonical(password))
-    if user is None or not right or user.disabled:
-        # A name without an account may be a password in the wrong field
-        known = user.username if user else "a name without an account"
-        reason = "wrong password" if not right else "disabled account"
-        audit.record(Action.LOG_IN, known, outcome="refused", reason=reason)
-        raise Invalid("The username or password is wrong, or the account is disabled.")
+    name = canonical_username(username)
+    with guessing.attempt(name, address, device):
+        user = _find(User.username == name)
+        right = check_password_hash(user.password_hash if user else _nobodys_hash(), canonical_password(password))
+        if user is None or not right or user.disabled:
+            # A name without an account may be a password in the wrong field
+            known = user.username if user else "a name without an account"
+            reason = "wrong password" if not right else "disabled account"
+            audit.record(Action.LOG_IN, known, outcome="refused", reason=reason)
+            raise Invalid("The username or password is wrong, or the account is disabled.")
     return user
 
 
 def change_password(user_id: int, current: str, new: str) -> User:
     """Set a new password; every session of the account ends."""
-    user = get(user_id)
-    if not user.check_password(_canonical(current)):
-        audit.record(Action.PASSWORD_CHANGED, user.username, outcome="refused", reason="wrong current password")
-        raise Invalid("This is not your current password.", "current")
-    if user.check_password(_canonical(new)):
+    user = check_own_password(user_id, current, Action.PASSWORD_CHANGED, "current")
+    if user.check_password(canonical_password(new)):
         raise Invalid("The new password is the same as the current one.", "password")
     check_new_password(new, user.username, user.email)
     with transaction() as session:
-        user.set_password(_canonical(new))
+        user.set_password(canonical_password(new))
         session.execute(sessions.delete_of(user_id))
     audit.record(Action.PASSWORD_CHANGED, user.username)
+    return user
+
+
+def check_own_password(user_id: int, password: str, action: Action, field: str = "password") -> User:
+    """Return an account whose owner, who is logged in, shows once more that they are its owner, for an action."""
+    user = get(user_id)
+    # Counted apart from log-ins: no stranger makes the owner wait
+    with guessing.attempt(f"{user.username} logged in"):
+        if not user.check_password(canonical_password(password)):
+            audit.record(action, user.username, outcome="refused", reason="wrong current password")
+            raise Invalid("This is not your current password.", field)
     return user
 
 
@@ -225,16 +179,19 @@ def setup_token() -> str:
     path = _setup_path()
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-        file.write(_hash_token(token))
+        file.write(f"{_hash_token(token)} {time.time() + SETUP_HOURS * 3600:.0f}")
     return token
 
 
 def check_setup_token(token: str) -> None:
-    """Refuse a set-up address that was used, replaced, or never printed."""
+    """Refuse a set-up address that was used, replaced, never printed, or printed too long ago."""
     path = _setup_path()
-    stored = path.read_text(encoding="ascii") if path.exists() else ""
-    if not setup_needed() or not hmac.compare_digest(stored, _hash_token(token)):
-        raise NotFound("This set-up address is not valid. It works only once, before there is an administrator.")
+    stored, _, until = (path.read_text(encoding="ascii") if path.exists() else "").partition(" ")
+    if not setup_needed() or not hmac.compare_digest(stored, _hash_token(token)) or time.time() > float(until or 0):
+        raise NotFound(
+            f"This set-up address is not valid. It works once, within {SETUP_HOURS} hours, and as long as there is no "
+            "administrator. Start Kinelab again or run flask users setup-address for a new one."
+        )
 
 
 def set_up(token: str, username: str, password: str, contact_number: str, email: str, address: str) -> User:
@@ -261,11 +218,6 @@ def _hash_token(token: str) -> str:
 @lru_cache(maxsize=1)
 def _nobodys_hash() -> str:
     return generate_password_hash(secrets.token_hex())
-
-
-def _canonical(password: str) -> str:
-    """Return the same characters for the same keys, whatever keyboard or phone composed them."""
-    return unicodedata.normalize("NFKC", password)
 
 
 def _find(condition: object) -> User | None:

@@ -1,6 +1,7 @@
 """The tables. Signals and models are files; the database knows where they are and whose."""
 
 from app.tables.dataset import Dataset
+from app.tables.failed_attempts import FailedAttempts
 from app.tables.login_session import LoginSession
 from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
@@ -10,6 +11,7 @@ from app.tables.user import Role, User
 
 __all__ = [
     "Dataset",
+    "FailedAttempts",
     "LoginSession",
     "ModelVersion",
     "Prediction",

@@ -73,3 +73,17 @@ def test_the_list_is_one_json_document_without_secrets(app: Flask) -> None:
 def test_the_list_reads_as_text_too(app: Flask) -> None:
     accounts.register("ada", PASSWORD, "", "ada@example.org", "")
     assert "ada@example.org" in app.test_cli_runner().invoke(args=["users", "list"]).stdout
+
+
+def test_a_new_set_up_address_is_made_until_there_is_an_administrator(app: Flask) -> None:
+    old = accounts.setup_token()
+    result = app.test_cli_runner().invoke(args=["users", "setup-address"])
+    assert result.exit_code == 0, result.output
+    address = result.stdout.strip()
+    client = app.test_client()
+    assert client.get(address.removeprefix("http://127.0.0.1:5000")).status_code == 200
+    assert client.get(f"/setup/{old}").status_code == 404
+
+    accounts.register("ada", PASSWORD, "", "ada@example.org", "", "admin")
+    result = app.test_cli_runner().invoke(args=["users", "setup-address"])
+    assert (result.exit_code, result.stderr) == (1, "Error: There is an administrator already.\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -51,6 +52,8 @@ def test_a_password_is_the_same_however_a_keyboard_composes_its_letters(app: Fla
         ("username", "ada lovelace", "3 to 64"),
         ("username", "<b>ada</b>", "3 to 64"),
         ("username", "", "3 to 64"),
+        ("username", "\u0430dam", "mixes alphabets"),
+        ("username", "ada\u0661", "mixes alphabets"),
         ("email", "ada", "@"),
         ("email", "ada@", "@"),
         ("email", "ada@ward", "no dot"),
@@ -60,9 +63,13 @@ def test_a_password_is_the_same_however_a_keyboard_composes_its_letters(app: Fla
         ("contact_number", "1" * 40, "at least 5 digits"),
         ("address", "x" * 501, "at most 500"),
         ("password", "short", "at least 10"),
-        ("password", "x" * 201, "at most 200"),
+        ("password", "long " * 26, "at most 128"),
         ("password", "aaaaaaaaaaaa", "too easy to guess"),
         ("password", "Password1234", "too easy to guess"),
+        ("password", "qwertyuiop12", "too easy to guess"),
+        ("password", "ada.lovelace1", "too easy to guess"),
+        ("password", "Lovelace2026", "too easy to guess"),
+        ("password", "kinelab12345", "too easy to guess"),
         ("password", "ADA.LOVELACE", "username"),
         ("password", "ada.lovelace@example.org", "username"),
     ],
@@ -73,6 +80,33 @@ def test_an_answer_that_breaks_its_rule_is_refused(app: Flask, field: str, value
         accounts.register(**answers)
     assert refusal.value.field == field
     assert accounts.all_users() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["zo\u00eb", "\u0430\u0434\u0430\u043c-1", "\u592a\u90ce\u3055\u3093", "m.\u00f8rsted_2"]
+)
+def test_a_name_in_one_alphabet_of_any_language_can_be_used(app: Flask, name: str) -> None:
+    assert register(name, email="x@example.org").username == name
+
+
+def test_a_name_of_two_alphabets_from_an_earlier_build_still_logs_in(app: Flask) -> None:
+    register("adam").username = "\u0430dam"
+    db.session.commit()
+    assert accounts.authenticate("\u0410DAM", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        PASSWORD,
+        "x7#kQ!p2Lz",
+        "\u043c\u043e\u043a\u0440\u044b\u0439 \u0437\u0430\u0431\u043e\u0440 \u0433\u0443\u0434\u0438\u0442",
+        "no rule of any kind, but long" * 4,
+    ],
+)
+def test_a_password_needs_no_composition_but_length(app: Flask, password: str) -> None:
+    assert register("ada", password=password)
+    assert accounts.authenticate("ada", password)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +246,16 @@ def test_a_wrong_answer_does_not_use_the_set_up_address_up(app: Flask) -> None:
     with pytest.raises(Invalid):
         accounts.set_up(token, **(ANSWERS | {"password": "short"}))
     assert accounts.set_up(token, **ANSWERS).is_admin
+
+
+def test_the_set_up_address_ends_after_a_day(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, made = accounts.setup_token(), time.time()
+    monkeypatch.setattr(accounts.time, "time", lambda: made + 23.9 * 3600)
+    accounts.check_setup_token(token)
+    monkeypatch.setattr(accounts.time, "time", lambda: made + 24.1 * 3600)
+    with pytest.raises(NotFound, match="flask users setup-address"):
+        accounts.set_up(token, **ANSWERS)
+    accounts.check_setup_token(accounts.setup_token())
 
 
 def test_a_new_set_up_token_ends_the_one_before(app: Flask) -> None:

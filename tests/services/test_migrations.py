@@ -46,6 +46,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO login_session (id, user_id, token_hash, address, browser, created, last_seen) "
         "VALUES (1, 1, 'abc', '127.0.0.1', 'Firefox on Linux', '2026-11-28', '2026-11-28')",
     ],
+    "0007": ["INSERT INTO failed_attempts (key, failures, last) VALUES ('abc', 3, '2026-11-28')"],
 }
 REVISIONS = sorted(ROWS)
 

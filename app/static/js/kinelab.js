@@ -13,7 +13,9 @@ document.addEventListener("submit", (event) => {
 });
 
 // What the server writes of times of day, it writes in this browser's time zone.
-document.cookie = `tz=${Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"};path=/;max-age=31536000;SameSite=Lax`;
+const [name, secure] = location.protocol === "https:" ? ["__Host-tz", ";Secure"] : ["tz", ""];
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+document.cookie = `${name}=${zone};path=/;max-age=31536000;SameSite=Lax${secure}`;
 
 // What is folded on a phone is open where there is room for it.
 for (const details of document.querySelectorAll("details[data-open-when-wide]")) {

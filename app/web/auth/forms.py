@@ -9,8 +9,8 @@ from flask_wtf import FlaskForm
 from wtforms import Field, Form, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import DataRequired, EqualTo, Length, ValidationError
 
-from app.services import accounts
 from app.services.errors import Invalid
+from app.services.identity import rules
 
 
 def follows(rule: Callable[[str], Any]) -> Callable[[Form, Field], None]:
@@ -18,7 +18,7 @@ def follows(rule: Callable[[str], Any]) -> Callable[[Form, Field], None]:
 
     def validate(form: Form, field: Field) -> None:
         try:
-            rule(field.data)
+            rule(field.data or "")
         except Invalid as error:
             raise ValidationError(str(error)) from error
 
@@ -28,9 +28,9 @@ def follows(rule: Callable[[str], Any]) -> Callable[[Form, Field], None]:
 def _new_password(label: str) -> PasswordField:
     return PasswordField(
         label,
-        [DataRequired(f"Choose a password of at least {accounts.PASSWORD_MIN} characters.")],
-        description=accounts.PASSWORD_RULE,
-        render_kw={"autocomplete": "new-password", "minlength": accounts.PASSWORD_MIN},
+        [DataRequired(f"Choose a password of at least {rules.PASSWORD_MIN} characters.")],
+        description=rules.PASSWORD_RULE,
+        render_kw={"autocomplete": "new-password", "minlength": rules.PASSWORD_MIN, "maxlength": rules.PASSWORD_MAX},
     )
 
 
@@ -57,32 +57,32 @@ class LoginForm(FlaskForm):
 class RegisterForm(FlaskForm):
     username = StringField(
         "Username",
-        [DataRequired(f"Choose a username: {accounts.USERNAME_RULE}"), follows(accounts.clean_username)],
-        description=accounts.USERNAME_RULE,
+        [DataRequired(f"Choose a username: {rules.USERNAME_RULE}"), follows(rules.clean_username)],
+        description=rules.USERNAME_RULE,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = _new_password("Password")
     password_again = _repeated("Repeat password")
     contact_number = StringField(
-        "Contact number",
-        [DataRequired("Enter a telephone number."), follows(accounts.clean_contact_number)],
+        "Contact number (optional)",
+        [follows(rules.clean_contact_number)],
         render_kw={"type": "tel", "autocomplete": "tel"},
     )
     email = StringField(
         "E-mail",
-        [DataRequired("Enter your e-mail address."), follows(accounts.clean_email)],
+        [DataRequired("Enter your e-mail address."), follows(rules.clean_email)],
         render_kw={"type": "email", "autocomplete": "email"},
     )
     address = TextAreaField(
-        "Address",
-        [DataRequired("Enter your address."), follows(accounts.clean_address)],
+        "Address (optional)",
+        [follows(rules.clean_address)],
         render_kw={"autocomplete": "street-address", "rows": 2},
     )
     submit = SubmitField("Create account")
 
     def answers(self) -> dict[str, str]:
         """Return what ``accounts.register`` and ``accounts.set_up`` take."""
-        return {name: self[name].data for name in ("username", "password", "contact_number", "email", "address")}
+        return {name: self[name].data or "" for name in ("username", "password", "contact_number", "email", "address")}
 
 
 class ChangePasswordForm(FlaskForm):

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -17,7 +16,7 @@ from app.extensions import limiter
 from app.services import accounts
 from app.services.audit import Action, record
 from app.services.errors import ServiceError
-from app.services.identity import sessions
+from app.services.identity import guessing, sessions
 from app.web.access import access
 from app.web.auth.forms import ChangePasswordForm, LoginForm, RegisterForm
 from app.web.errors import show_at_field
@@ -25,40 +24,26 @@ from app.web.errors import show_at_field
 bp = Blueprint("auth", __name__)
 
 
-def _failed(response: Response) -> bool:
-    """Tell the limiter what to count: every success is a redirect."""
-    return response.status_code != 302
-
-
-def _visitor_and_username() -> str:
-    return f"{get_remote_address()} {request.form.get('username', '')[:254].strip().casefold()}"
-
-
-def _visitor_and_account() -> str:
-    return f"{get_remote_address()} {current_user.get_id()}"
-
-
-# Who mistypes a few times is not stopped; who guesses is: at one account, or at many from one machine.
-guessing_one_account = limiter.limit(
-    "10 per 5 minutes", key_func=_visitor_and_username, methods=["POST"], deduct_when=_failed
+# Wrong passwords are counted by services/identity/guessing.py; this is about who makes many accounts or addresses up.
+making_accounts = limiter.limit(
+    "60 per hour", methods=["POST"], deduct_when=lambda response: response.status_code == 302
 )
-guessing_many_accounts = limiter.limit("100 per hour", methods=["POST"], deduct_when=_failed)
-guessing_own_password = limiter.limit(
-    "10 per 5 minutes", key_func=_visitor_and_account, methods=["POST"], deduct_when=_failed
-)
-making_accounts = limiter.limit("60 per hour", methods=["POST"], deduct_when=lambda response: not _failed(response))
+guessing_addresses = limiter.limit("100 per hour", deduct_when=lambda response: response.status_code == 404)
 
 
 @bp.route("/login", methods=["GET", "POST"])
 @access("public")
-@guessing_one_account
-@guessing_many_accounts
 def login() -> ResponseReturnValue:
     """Log in and go to the page that was asked for."""
     if current_user.is_authenticated:
         return redirect(_target())
     form = LoginForm()
-    return _page("auth/login.html", form, lambda: accounts.authenticate(form.username.data, form.password.data))
+    device = request.cookies.get(current_app.config["DEVICE_COOKIE_NAME"], "")
+    return _page(
+        "auth/login.html",
+        form,
+        lambda: accounts.authenticate(form.username.data, form.password.data, request.remote_addr or "", device),
+    )
 
 
 @bp.route("/register", methods=["GET", "POST"])
@@ -74,7 +59,7 @@ def register() -> ResponseReturnValue:
 
 @bp.route("/setup/<token>", methods=["GET", "POST"])
 @access("public")
-@guessing_many_accounts
+@guessing_addresses
 def setup(token: str) -> ResponseReturnValue:
     """Make the first administrator."""
     accounts.check_setup_token(token)
@@ -85,7 +70,6 @@ def setup(token: str) -> ResponseReturnValue:
 
 @bp.route("/password", methods=["GET", "POST"])
 @access("user")
-@guessing_own_password
 def change_password() -> ResponseReturnValue:
     """Change the password; every session ends, and here a new one begins."""
     form = ChangePasswordForm()
@@ -115,29 +99,39 @@ def logout() -> ResponseReturnValue:
 
 def _page(template: str, form: FlaskForm, open_account: Callable[[], Any], message: str = "") -> ResponseReturnValue:
     """Show a form; once its answers are right, start a session of the account that they open, and go on."""
-    status = 422 if form.is_submitted() else 200
+    status, headers = 422 if form.is_submitted() else 200, {}
     if form.validate_on_submit():
         try:
-            user = open_account()
+            return _open(open_account(), message)
         except ServiceError as error:
             status = error.status
+            if isinstance(error, guessing.TooManyAttempts):
+                headers["Retry-After"] = str(error.retry_after_s)
             if not show_at_field(error, form):
                 form.form_errors.append(str(error))
-        else:
-            goes_on = current_user.is_authenticated
-            _begin_session(user)
-            if not goes_on:
-                record(Action.LOG_IN)
-            if message:
-                flash(message, "success")
-            return redirect(_target())
-    return render_template(template, form=form), status
+    return render_template(template, form=form), status, headers
 
 
-def _begin_session(user: Any) -> None:
-    session.clear()  # nothing of an earlier person's session may live on in this one
+def _open(user: Any, message: str = "") -> Response:
+    """Begin a session of an account and go on; the browser is known to the account from now on."""
     sessions.begin(user, request.remote_addr or "", request.user_agent.string)
+    session.clear()  # nothing of an earlier person's session may live on in this one
+    goes_on = current_user.is_authenticated
     login_user(user)
+    if not goes_on:
+        record(Action.LOG_IN)
+    if message:
+        flash(message, "success")
+    response = redirect(_target())
+    response.set_cookie(
+        name := current_app.config["DEVICE_COOKIE_NAME"],
+        guessing.mark(request.cookies.get(name, ""), user.username),
+        max_age=guessing.DEVICE_DAYS * 86400,
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
 
 
 def _target() -> str:

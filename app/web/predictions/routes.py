@@ -245,7 +245,7 @@ def _zone() -> tzinfo:
     if name := request.args.get("tz"):
         return time_zone(name)
     try:
-        return time_zone(request.cookies.get("tz", "UTC"))
+        return time_zone(request.cookies.get("__Host-tz") or request.cookies.get("tz", "UTC"))
     except ServiceError:
         return timezone.utc
 

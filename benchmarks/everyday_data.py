@@ -11,9 +11,10 @@ import numpy as np
 
 from app.har.classifiers.everyday.classifier import WINDOW_S
 from app.har.classifiers.everyday.inputs import movement_and_gravity
+from app.har.datasets.pool import Member, together
 from app.har.datasets.store import build_store, open_store
 from app.har.signals.types import SignalSet
-from app.har.vocabulary import OTHER, shared_node
+from app.har.vocabulary import OTHER, shared_names, shared_node
 from app.har.windows import WindowSet, make_windows
 from benchmarks.data import SETS
 
@@ -46,11 +47,7 @@ def signals_of(name: str) -> SignalSet:
     with tempfile.TemporaryDirectory() as folder:
         build_store(SETS[source][0], Path(folder) / "store")
         signals = movement_and_gravity(open_store(Path(folder) / "store").signals, device)
-    return replace(
-        signals,
-        subjects=tuple(f"{name}/{subject}" for subject in signals.subjects),
-        recording_ids=tuple(f"{name}/{recording}" for recording in signals.recording_ids),
-    )
+    return together([Member(name, signals, shared_names(signals.activities, {}))])
 
 
 def labelled_windows(name: str) -> WindowSet:

@@ -16,7 +16,7 @@ from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.persistence import save_model
 from app.har.evaluation.scores import evaluate
-from app.har.training.model_card import CARD
+from app.har.training.model_card import CARD, everyday_card
 from app.har.windows import WindowSet
 from benchmarks.bench_everyday import GROUPS, Answers, answers, fit_without, settings, table_row
 from benchmarks.everyday_data import LICENSED, joined, labelled_windows, place_of, signals_of, windows_in_time
@@ -88,57 +88,32 @@ def _card(
     metrics: dict[str, Any],
     limit: float,
 ) -> str:
-    tables = []
-    for setting, about in SETTINGS.items():
-        lines = [
-            "| Left out | Windows | Still, on foot, running (F1) | With stairs apart (F1) | All activities (F1) "
-            "| Answers that are true | Calibration error | One activity | A group |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        ]
-        for name, row in rows[setting].items():
-            group = row["deep_stairs"] + row["deep_level"]
-            cells = [row["levels"], row["coarse"], row["leaves"], row["true"], row["calibration_error"]]
-            cells += [row["deep_activity"], group]
-            lines.append(f"| {name} | {row['windows']:,} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
-        tables.append(f"### {about[0].upper()}{about[1:]}\n\n" + "\n".join(lines))
-    joined_tables = "\n\n".join(tables)
-    trained = "\n".join(
-        f"- {name}: {f'{count} people' if count > 1 else 'people unnamed'}" for name, count in people.items()
-    )
-    return f"""# Everyday activities on any phone or watch
-
-Recognises standing, sitting, lying, walking, stairs up and down, running, and a device that nobody wears, in windows of
-3 s of any subset of accelerometer, gyroscope and gravity of one device, at 20 Hz and more. An answer is as deep as it
-is sure: *on foot* where walking and stairs cannot be told apart, *still* where the posture cannot.
-
-## Meant for
-
-People whose device, placement and way of moving no training set contained. Not a medical device: no diagnosis, no alarm
-and no decision about a person may rest on it alone.
-
-## Trained on
-
-{trained}
-- {split["train_windows"]:,} windows in all; data sets count evenly, and activities within them, seed {SEED}
-
-HAPT's licence allows measuring with it, not using it: the model that people get never saw it.
-
-## How well it does
+    trained = [
+        *(f"{name}: {f'{count} people' if count > 1 else 'people unnamed'}" for name, count in people.items()),
+        f"{split['train_windows']:,} windows in all; data sets count evenly, and activities within them, seed {SEED}",
+    ]
+    figures = f"{metrics['accuracy']['value']:.3f} (macro F1 {metrics['f1']['value']:.3f})"
+    measured = (
+        f"""HAPT's licence allows measuring with it, not using it: the model that people get never saw it.
 
 Each data set was left out of training and of calibration, and recognised by what the others taught (seed {SEED}). An
 answer is true where it is the activity, or a group that holds it. Each model chooses how probable its answers must be
 from the data sets that it has seen; the one here asks for {limit:g}. Of the windows that a data set gives one of these
-activities, whatever its sensors can tell, the likeliest activity is right in {metrics["accuracy"]["value"]:.3f}
-(macro F1 {metrics["f1"]["value"]:.3f}): where nothing tells sitting from standing, that is a guess.
+activities, whatever its sensors can tell, the likeliest activity is right in {figures}: where nothing tells sitting
+from standing, that is a guess.""",
+        *(_table_of(about, rows[setting]) for setting, about in SETTINGS.items()),
+    )
+    return everyday_card("Everyday activities on any phone or watch", trained, measured)
 
-{joined_tables}
 
-## Limits
-
-- Without a walk of the same wearing there is no reference: postures stay *still*, and a short recording of one kind of
-  walking stays *on foot*. Half a minute of walking at the start changes that.
-- Sitting and lying are one to a phone in a trouser pocket, and all postures are to a watch, a hand or a bag.
-- Stairs up and down need gravity, which *linear acceleration* lacks.
-- Cycling, jumping and other movement were not learnt; they are often called *on foot* or *running*.
-- Nothing is known of how it does by age, sex or illness. Test it on your own people before you rely on it.
-"""
+def _table_of(about: str, rows: dict[str, dict[str, float]]) -> str:
+    lines = [
+        "| Left out | Windows | Still, on foot, running (F1) | With stairs apart (F1) | All activities (F1) "
+        "| Answers that are true | Calibration error | One activity | A group |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, row in rows.items():
+        cells = [row[key] for key in ("levels", "coarse", "leaves", "true", "calibration_error", "deep_activity")]
+        cells.append(row["deep_stairs"] + row["deep_level"])
+        lines.append(f"| {name} | {row['windows']:,} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+    return f"### {about[0].upper()}{about[1:]}\n\n" + "\n".join(lines)

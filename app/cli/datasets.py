@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from app.cli.output import json_option, needs_home, print_json, text_of
 from app.har.progress import Event, OnEvent
 from app.services.datasets import library as service
-from app.services.datasets import shared_names
+from app.services.datasets import shared_names, worn
 from app.services.errors import Invalid
 
 if TYPE_CHECKING:
@@ -103,6 +103,26 @@ def map_(name: str, names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{each.own}: {each.shared or 'left out'}{note}, {each.windows:,} windows")
 
 
+@datasets.command("place")
+@click.argument("name")
+@click.argument("places", nargs=-1, metavar="[PLACE | DEVICE=PLACE]...")
+@json_option
+@needs_home
+def place(name: str, places: tuple[str, ...], as_json: bool) -> None:
+    """Say where the devices of the data set NAME were worn, for an everyday model that is trained on it.
+
+    PLACE is leg, trunk, wrist or "hand or bag"; DEVICE= forgets one. Without any, the places are only shown.
+    """
+    chosen = {device: there for device, _, there in (text.rpartition("=") for text in places)}
+    dataset = worn.choose(name, chosen) if chosen else service.get(name)
+    known = worn.places(dataset)
+    if as_json:
+        print_json(known)
+        return
+    for device, there in known.items():
+        click.echo(f"{device or 'device'}: {there or 'not known'}")
+
+
 @datasets.command()
 @click.argument("name")
 @click.argument("new_name")
@@ -136,6 +156,7 @@ def _document(dataset: Dataset) -> dict[str, object]:
         "source": dataset.source,
         "added": dataset.created.isoformat(timespec="seconds"),
         "vocabulary": shared_names.names_of(dataset),
+        "places": worn.places(dataset),
         **dataset.summary,
     }
 

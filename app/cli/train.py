@@ -43,7 +43,8 @@ def _settings(models: Sequence[str]) -> Decorator:
         click.option(
             "--protocol", type=click.Choice(get_args(Protocol)),
             help="random: the paper's stratified 80/20; subject: tested on people never seen in training; dataset: "
-            "each data set left out in turn, which keeps no model. Default: subject; dataset for several data sets.",
+            "each data set left out in turn, which keeps no "
+            "model but the everyday one. Default: subject; dataset for several data sets.",
         ),
         click.option("--models", default=",".join(models), show_default=True, callback=_names, help=MODELS_HELP),
         _setting("--seed", "seed", click.IntRange),
@@ -84,7 +85,7 @@ def _show(event: Event) -> None:
 
 @click.command(epilog=MODELS_LIST)
 @_settings(TrainConfig.models)
-@click.option("--promote", is_flag=True, help="Make the trained ELM-GRU-AM the default model.")
+@click.option("--promote", is_flag=True, help="Make the trained model the default; of two that are kept, the first.")
 @json_option
 @needs_home
 def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
@@ -106,6 +107,7 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
             for name, metrics in run.result["models"].items()
         },
         "model_version": version,
+        "model_versions": run.result.get("model_versions", {}),
         "promoted": promote and version is not None,
         "split": run.result["split"],
         "data_sets": _by_dataset(run.result),
@@ -116,8 +118,8 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
         return
     _print_table(scores)
     _print_by_dataset(run.result)
-    if version:
-        click.echo(f"Stored as model {version}" + (", promoted." if document["promoted"] else "."))
+    for label in document["model_versions"].values():
+        click.echo(f"Stored as model {label}" + (", promoted." if promote and label == version else "."))
 
 
 def _end_unless_finished(run: Any) -> None:
@@ -173,7 +175,7 @@ def evaluate(dataset: str, file: IO[str] | None, **settings: Any) -> None:
     from app.services.models import training
 
     config = _config(dataset, settings)
-    config = config if config.in_folds else replace(config, folds=DEFAULT_FOLDS)
+    config = replace(config, keep=False, folds=config.folds if config.in_folds else DEFAULT_FOLDS)
     run = training.train(dataset, config, on_event=_show)
     _end_unless_finished(run)
     scores = over_folds(run.result)

@@ -20,5 +20,6 @@ class Dataset(Model):
     summary: Mapped[JsonDict]  # har.store.Summary.as_dict()
     # Shared names of activities by their own, where somebody chose another than the usual; "" leaves one out
     vocabulary: Mapped[JsonDict] = mapped_column(server_default="{}")
+    places: Mapped[JsonDict] = mapped_column(server_default="{}")  # where each device was worn, where that is known
     added_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     created: Mapped[Created]

@@ -9,7 +9,7 @@ from flask import Flask, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
-from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.vocabulary import NO_ANSWER
 from app.services.formatting import ABSENT, capitalise, duration, percent, sensor_name, stopwatch, thousands
 from app.services.recordings.answers_in_words import main_answers
@@ -46,7 +46,9 @@ def init_app(app: Flask) -> None:
         sensor_name=sensor_name,
         main_answers=main_answers,
     )
-    app.jinja_env.globals.update(navigation=navigation, deployable_model=DEPLOYABLE_MODEL, no_answer=NO_ANSWER)
+    app.jinja_env.globals.update(
+        navigation=navigation, deployable_model=DEPLOYABLE_MODEL, everyday_model=EVERYDAY_MODEL, no_answer=NO_ANSWER
+    )
 
 
 def navigation() -> list[NavigationItem]:

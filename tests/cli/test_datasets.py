@@ -159,3 +159,11 @@ def test_map_shows_and_changes_what_activities_are_called_among_several(app: Fla
     assert json.loads(run(app, "info", "small", "--json").stdout)["vocabulary"]["Rest"] == "Sitting"
     assert "Expected OWN=SHARED; found 'Rest'" in run(app, "map", "small", "Rest", status=1).stderr
     assert "no activity “Jump”" in run(app, "map", "small", "Jump=Running", status=1).stderr
+
+
+def test_place_shows_and_changes_where_devices_were_worn(app: Flask, small: Dataset) -> None:
+    assert run(app, "place", "small").stdout == "device: not known\n"
+    assert run(app, "place", "small", "leg").stdout == "device: leg\n"
+    assert json.loads(run(app, "place", "small", "--json").stdout) == {"": "leg"}
+    assert "A place is one of" in run(app, "place", "small", "shoe", status=1).stderr
+    assert run(app, "place", "small", "=").stdout == "device: not known\n"

@@ -88,7 +88,7 @@ def windows() -> WindowSet:
     return replace(windows, X=windows.X[:, :, [0, 3]], channels=("acc_x", "gyro_x"), activities=activities, y=y)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=[name for name in MODELS if name != EVERYDAY_MODEL])
 def candidate(request: pytest.FixtureRequest, windows: WindowSet) -> Candidate:
     return Candidate(request.param, windows)
 

@@ -47,6 +47,9 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 'abc', '127.0.0.1', 'Firefox on Linux', '2026-11-28', '2026-11-28')",
     ],
     "0007": ["INSERT INTO failed_attempts (key, failures, last) VALUES ('abc', 3, '2026-11-28')"],
+    "0008": [  # where the devices of a data set were worn
+        """UPDATE dataset SET places = '{"": "leg"}'""",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

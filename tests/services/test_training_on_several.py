@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app.extensions import db
 from app.har.training.config import TrainConfig
-from app.services.datasets import library, shared_names
+from app.services.datasets import library, shared_names, worn
 from app.services.errors import Conflict, Invalid
 from app.services.models import model_versions, training, training_data
 from app.tables import Dataset, TrainingRun
@@ -64,6 +64,28 @@ def test_the_model_of_several_is_called_after_them(two: Flask, admin_client: Fla
     assert "Data set other, fingerprint" in card.read_text(encoding="utf-8")
     page = admin_client.get(f"/models/{version.id}").get_data(as_text=True)
     assert library.get("other").fingerprint in page
+
+
+def test_an_everyday_model_of_several_is_kept_and_can_be_promoted(two: Flask, admin_client: FlaskClient) -> None:
+    worn.choose("small", {"": "leg"})
+    run = training.train("small,other", TrainConfig(models=("naive-bayes", "everyday"), protocol="dataset"))
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert run.result["model_versions"] == {"everyday": "pool-small-other-everyday/1"}
+    version = model_versions.promote(run.result["model_version"])
+    manifest = model_versions.info(version)["manifest"]
+    assert [each["place"] for each in manifest["data"]["datasets"]] == ["leg", ""]
+    assert manifest["place_of"] == {"small": "leg"}
+    assert model_versions.load(version).name == "everyday"
+    assert "of data sets it was not trained on" in model_versions.accuracy_in_words(version)
+    for page in (f"/models/{version.id}", f"/training/{run.id}", "/training/"):
+        assert admin_client.get(page).status_code == 200
+
+
+def test_an_everyday_model_of_one_data_set_knows_its_activities_by_their_shared_names(two: Flask) -> None:
+    run = training.train("other", TrainConfig(models=("everyday",), protocol="subject"))
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert run.result["model_version"] == "other-everyday/1"
+    assert run.result["activities"] == ["Still", "Walking", "Running"]
 
 
 @pytest.mark.parametrize(

@@ -371,3 +371,15 @@ def test_names_that_do_not_do_are_refused(
     admin_client.post(f"/datasets/{small.name}/names", data=answers)
     assert message in text_of(admin_client.get(f"/datasets/{small.name}"))
     assert library.get("small").vocabulary == {}
+
+
+def test_where_the_device_was_worn_is_said_on_the_page(admin_client: FlaskClient, small: Dataset) -> None:
+    response = admin_client.post(f"/datasets/{small.name}/places", data={"places-0": "leg"})
+    assert response.location.endswith(f"/datasets/{small.name}#places")
+    page = admin_client.get(f"/datasets/{small.name}").text
+    assert "Places saved." in page
+    assert '<option selected value="leg">in a trouser pocket</option>' in page
+    for wrong in ({"places-0": "shoe"}, {}):
+        admin_client.post(f"/datasets/{small.name}/places", data=wrong)
+        assert "a place from the list for each device" in text_of(admin_client.get(f"/datasets/{small.name}"))
+    assert library.get("small").places == {"": "leg"}

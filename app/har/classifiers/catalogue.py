@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DEPLOYABLE_MODEL = "elm-gru-am"  # the one that becomes a version that people use; the others are there to compare
-EVERYDAY_MODEL = "everyday"  # made of several data sets, for devices and people that none of them has
+DEPLOYABLE_MODEL = "elm-gru-am"  # of a data set's own activities
+EVERYDAY_MODEL = "everyday"  # for devices and people that no data set has
+# Models that become versions that people use, and the folders of a run that hold them; others are there to compare
+KEPT = {DEPLOYABLE_MODEL: "model", EVERYDAY_MODEL: "model-everyday"}
 KINELAB = "Kinelab's own"
 FEATURES = "On features of the window: seconds"
 NETWORKS = "Networks on the raw signal: minutes"
@@ -19,11 +21,7 @@ class ModelInfo:
     about: str  # one short sentence: it stands under a check box
     family: str
     relative_cost: float  # measured share of the time of a comparison, for the progress bar alone
-
-    @property
-    def needs_tensorflow(self) -> bool:
-        """Tell whether TensorFlow trains it; no stored model needs it for its answers."""
-        return self.family != FEATURES
+    needs_tensorflow: bool = False  # to train it; no stored model needs it for its answers
 
 
 CATALOGUE = {
@@ -32,6 +30,14 @@ CATALOGUE = {
         "Selected features, GRU, attention and extreme learning machine: the model that is kept.",
         KINELAB,
         1.0,
+        needs_tensorflow=True,
+    ),
+    EVERYDAY_MODEL: ModelInfo(
+        "Everyday model",
+        "For any phone or watch: sitting, walking, stairs, running. It is kept too. Where it is compared, other "
+        "activities are left out.",
+        KINELAB,
+        0.5,
     ),
     "random-forest": ModelInfo("Random Forest", "300 trees that vote.", FEATURES, 0.4),
     "svm": ModelInfo("SVM", "Support vectors with a Gaussian kernel.", FEATURES, 0.05),
@@ -39,15 +45,27 @@ CATALOGUE = {
     "decision-tree": ModelInfo("Decision tree", "One tree of yes-or-no questions.", FEATURES, 0.02),
     "naive-bayes": ModelInfo("Naive Bayes", "Takes every feature for independent of the others.", FEATURES, 0.02),
     "plain-elm": ModelInfo("Plain ELM", "An extreme learning machine alone.", FEATURES, 0.2),
-    "lstm": ModelInfo("LSTM", "Two recurrent layers at about 25 Hz.", NETWORKS, 1.0),
-    "cnn": ModelInfo("CNN", "Three blocks of convolution.", NETWORKS, 0.6),
-    "bilstm": ModelInfo("BiLSTM", "Reads the window forwards and backwards at about 25 Hz.", NETWORKS, 2.0),
-    "deepconvlstm": ModelInfo(
-        "DeepConvLSTM", "Four layers of convolution, then two of LSTM (Ordóñez and Roggen 2016).", NETWORKS, 4.0
+    "lstm": ModelInfo("LSTM", "Two recurrent layers at about 25 Hz.", NETWORKS, 1.0, needs_tensorflow=True),
+    "cnn": ModelInfo("CNN", "Three blocks of convolution.", NETWORKS, 0.6, needs_tensorflow=True),
+    "bilstm": ModelInfo(
+        "BiLSTM", "Reads the window forwards and backwards at about 25 Hz.", NETWORKS, 2.0, needs_tensorflow=True
     ),
-    "transformer": ModelInfo("Transformer", "A small encoder over patches of a tenth of a second.", NETWORKS, 0.6),
+    "deepconvlstm": ModelInfo(
+        "DeepConvLSTM",
+        "Four layers of convolution, then two of LSTM (Ordóñez and Roggen 2016).",
+        NETWORKS,
+        4.0,
+        needs_tensorflow=True,
+    ),
+    "transformer": ModelInfo(
+        "Transformer", "A small encoder over patches of a tenth of a second.", NETWORKS, 0.6, needs_tensorflow=True
+    ),
     "public-recipe": ModelInfo(
-        "Public ELM-GRU-AM", "A public program's recipe, scored without the labels it copies.", NETWORKS, 0.5
+        "Public ELM-GRU-AM",
+        "A public program's recipe, scored without the labels it copies.",
+        NETWORKS,
+        0.5,
+        needs_tensorflow=True,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The registry of all models: ELM-GRU-AM, and those it is compared with."""
+"""The registry of all models: ELM-GRU-AM and the everyday model, and those they are compared with."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from app.har.classifiers.base import Classifier
 from app.har.classifiers.baselines import on_features, raw_networks
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
+from app.har.classifiers.everyday.classifier import EverydayClassifier
 
 MODELS: dict[str, type[Classifier]] = {  # in the order of `catalogue`, which says what each is
     model.name: model
     for model in (
         ActivityClassifier,
+        EverydayClassifier,
         on_features.RandomForest,
         on_features.SVM,
         on_features.NearestNeighbours,
@@ -31,7 +33,9 @@ MODELS: dict[str, type[Classifier]] = {  # in the order of `catalogue`, which sa
 
 
 def make_classifier(name: str, options: Mapping[str, Any] | None = None) -> Classifier:
-    """Return a new, unfitted model; ``options`` are fields of `ModelConfig`, which only ELM-GRU-AM has.
+    """Return a new, unfitted model.
+
+    ``options`` are fields of `ModelConfig` for ELM-GRU-AM, ``place_of`` for the everyday model; others have none.
 
     Raises
     ------
@@ -39,9 +43,9 @@ def make_classifier(name: str, options: Mapping[str, Any] | None = None) -> Clas
     """
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}; known are {', '.join(MODELS)}.")
-    if name != ActivityClassifier.name:
-        return MODELS[name]()
     try:
-        return ActivityClassifier(ModelConfig(**(options or {})))
+        if name == ActivityClassifier.name:
+            return ActivityClassifier(ModelConfig(**(options or {})))
+        return EverydayClassifier(**(options or {})) if name == EverydayClassifier.name else MODELS[name]()
     except TypeError as error:
-        raise ValueError(f"ELM-GRU-AM has no such option: {error}") from error
+        raise ValueError(f"{name} has no such option: {error}") from error

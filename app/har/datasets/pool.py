@@ -61,7 +61,7 @@ def pool(members: Sequence[Member]) -> Pool:
     mixed_gravity = len({member.signals.gravity for member in members}) > 1
     chosen = {(member.device,) if member.device else devices_of(member.signals.channels) for member in members}
     mixed_devices = len(chosen) > 1
-    parts = []
+    adapted = []
     for member in members:
         signals = member.signals
         devices = devices_of(signals.channels)
@@ -75,19 +75,26 @@ def pool(members: Sequence[Member]) -> Pool:
         if mixed_gravity and signals.gravity == "included":
             notes.append(f"{member.name}: gravity was separated, because not all of the data sets include it")
             signals = prepare(signals, Preparation(separate_gravity=True))
-        parts.append(_renamed(member, signals))
+        adapted.append(replace(member, signals=signals))
+    whole = together(adapted)
+    for member in adapted:
+        if lacking := [channel for channel in whole.channels if channel not in member.signals.channels]:
+            notes.append(f"{member.name}: {', '.join(lacking)} missing")
+    return Pool(whole, tuple(notes))
+
+
+def together(members: Sequence[Member]) -> SignalSet:
+    """Return data sets of one rate and one handling of gravity as one, under their shared names; or one, under its."""
+    parts = [_renamed(member) for member in members]
     channels = _all_channels(parts)
-    for name, part in zip(names, parts, strict=True):
-        if lacking := [channel for channel in channels if channel not in part.channels]:
-            notes.append(f"{name}: {', '.join(lacking)} missing")
     signal: list[FloatArray] = []
     labels: list[NDArray[np.int16]] = []
     index = StretchIndex(signal.append, labels.append)
     for part in parts:
         index.append(_with_channels(part, channels))
-    datasets = tuple(name for name, part in zip(names, parts, strict=True) for _ in part.recording_ids)
+    datasets = tuple(member.name for member in members for _ in member.signals.recording_ids)
     whole = index.finish(joined(signal), joined(labels))
-    return Pool(replace(_in_order(whole), datasets=datasets), tuple(notes))
+    return replace(_in_order(whole), datasets=datasets)
 
 
 def rate_together(rates_hz: Sequence[float]) -> float:
@@ -107,8 +114,9 @@ def of_device(signals: SignalSet, device: str) -> SignalSet:
     return replace(signals, signal=np.asarray(signals.signal[:, kept]), channels=channels)
 
 
-def _renamed(member: Member, signals: SignalSet) -> SignalSet:
+def _renamed(member: Member) -> SignalSet:
     """Give activities their shared names, and subjects and recordings that of their data set."""
+    signals = member.signals
     shared = [member.names[name] for name in signals.activities]
     activities = tuple(dict.fromkeys(filter(None, shared)))
     codes = [activities.index(name) if name else UNLABELLED for name in shared]

@@ -67,6 +67,13 @@ class TrainConfig:
         ),
     ] = False
 
+    keep: Annotated[bool, Doc("Keep the models that people can use; without, they are only tested.")] = True
+
+    @property
+    def keeps_everyday(self) -> bool:
+        """Whether an everyday model is kept: by data set, one of all of them; in folds of people, none."""
+        return self.keep and self.folds is None
+
     @property
     def in_folds(self) -> bool:
         """Whether every window is tested once, in several trainings, and no model is kept."""

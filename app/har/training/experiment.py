@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from app.har.classifiers.base import Classifier
-from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL, EVERYDAY_MODEL, KEPT
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.persistence import save_model
+from app.har.classifiers.everyday import persistence as everyday_files
+from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.registry import make_classifier
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_windows
@@ -23,7 +25,8 @@ from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
 from app.har.training import plots as figures
 from app.har.training.config import TrainConfig
-from app.har.training.model_card import CARD, model_card
+from app.har.training.everyday import EverydayRows, depth_and_truth, in_activities, places_of, with_everyday_labels
+from app.har.training.model_card import CARD, everyday_card, everyday_figures, model_card, trained_on
 from app.har.training.pooled import counted, with_complete_sensors, with_even_training, with_flat_labels
 from app.har.training.results import (
     LeftOut,
@@ -48,6 +51,7 @@ class Outcome:
     metrics: Metrics  # of them all
     folds: tuple[ModelFigures, ...]  # of each test part
     epochs: tuple[Event, ...]
+    answers: tuple[dict[str, Any], ...] = ()  # of the everyday model: how deep and how true, of each test part
 
 
 def run_experiment(
@@ -58,6 +62,7 @@ def run_experiment(
     data: Mapping[str, Any],
     on_event: OnEvent = ignore_event,
     plots: bool = True,
+    everyday: SignalSet | None = None,
 ) -> Result:
     """Train and compare ``config.models`` on one split, or on folds, and write everything under `folder`.
 
@@ -68,10 +73,11 @@ def run_experiment(
     signals : the data set at its uniform rate, or several as one.
     config : models, protocol, seed, epochs, window length, folds.
     folder : an existing, empty folder. Gets ``metrics.json``, ``metrics.csv``, ``predictions.npz`` (test parts only),
-        ``plots/*.png|svg`` and, when ELM-GRU-AM is trained on one split, ``model/``.
+        ``plots/*.png|svg`` and a folder of `KEPT` for each model that is kept.
     data : name and fingerprint of the data set, or sets, written into the result and the model's manifest.
     on_event : receives progress events; default: ignored.
     plots : whether to draw them, which takes seconds; default True.
+    everyday : the same data sets as the everyday model reads them (`movement_and_gravity`); for that model alone.
 
     Returns
     -------
@@ -89,12 +95,21 @@ def run_experiment(
     if windows.datasets is not None:
         windows, ambiguous = with_flat_labels(windows)
         left_out += _left_out(ambiguous, "the label holds others that there are")
+    rows = None
+    if EVERYDAY_MODEL in config.models:
+        if everyday is None:
+            raise ValueError("the everyday model needs the signals as it reads them")
+        windows, unknown = with_everyday_labels(windows)
+        left_out += _left_out(unknown, "no everyday activity")
+        rows = EverydayRows.of(everyday, windows, config.overlap)
     splits = with_even_training(windows, _draw_splits(windows, config), config.seed)
     left_out += _never_tested(windows, splits)
     split = describe_folds(windows, splits) if config.in_folds else describe_split(windows, splits[0])
     on_event({"stage": Stage.SPLIT, **{key: value for key, value in split.items() if key != "subjects"}})
     outcomes = {
-        name: _assess(name, windows, splits, config, _with(on_event, model_index=index, n_models=len(config.models)))
+        name: _assess(
+            name, windows, rows, splits, config, data, _with(on_event, model_index=index, n_models=len(config.models))
+        )
         for index, name in enumerate(config.models)
     }
     on_event({"stage": Stage.WRITING})
@@ -103,7 +118,12 @@ def run_experiment(
     probabilities = {name: outcome.probabilities for name, outcome in outcomes.items()}
     result: Result = {
         "models": {
-            name: {**outcome.metrics.as_dict(), "folds": list(outcome.folds)} for name, outcome in outcomes.items()
+            name: {
+                **outcome.metrics.as_dict(),
+                "folds": list(outcome.folds),
+                **({"answers": list(outcome.answers)} if outcome.answers else {}),
+            }
+            for name, outcome in outcomes.items()
         },
         "comparisons": [asdict(comparison) for comparison in compare(test, probabilities, config.seed)],
         "split": split,
@@ -122,16 +142,27 @@ def run_experiment(
     if plots:
         _draw(windows.activities, outcomes, folder / "plots")
     if DEPLOYABLE_MODEL in outcomes and not config.in_folds:
-        _save(outcomes[DEPLOYABLE_MODEL].classifier, preparation, result, folder / "model")
+        _save(outcomes[DEPLOYABLE_MODEL].classifier, preparation, result, folder / KEPT[DEPLOYABLE_MODEL])
+    if rows is not None and config.keeps_everyday:
+        _save_everyday(outcomes[EVERYDAY_MODEL].classifier, rows, config, result, folder / KEPT[EVERYDAY_MODEL])
     return result
 
 
 def fit_and_score(
-    name: str, train: WindowSet, test: WindowSet, config: TrainConfig, on_event: OnEvent
+    name: str,
+    train: WindowSet,
+    test: WindowSet,
+    config: TrainConfig,
+    on_event: OnEvent,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[Classifier, FloatArray, Metrics]:
-    """Fit one model on the training windows, and look at the test windows once."""
+    """Fit one model on the training windows, and look at the test windows once.
+
+    The answers are as the model gives them; those of the everyday model are scored in the activities of the test.
+    """
     on_event({"stage": Stage.FIT})
-    options = {"rotation_augmentation": config.rotation_augmentation} if name == DEPLOYABLE_MODEL else {}
+    if name == DEPLOYABLE_MODEL:
+        options = {"rotation_augmentation": config.rotation_augmentation}
     classifier = make_classifier(name, options)
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
@@ -141,7 +172,8 @@ def fit_and_score(
     started = time.perf_counter()
     proba = classifier.predict_proba(test)
     predict_seconds = time.perf_counter() - started
-    metrics = evaluate(test, proba, fit_seconds=fit_seconds, predict_seconds=predict_seconds, seed=config.seed)
+    scored = in_activities(proba, test.activities) if name == EVERYDAY_MODEL else proba
+    metrics = evaluate(test, scored, fit_seconds=fit_seconds, predict_seconds=predict_seconds, seed=config.seed)
     return classifier, proba, metrics
 
 
@@ -176,7 +208,15 @@ def _with(on_event: OnEvent, **facts: object) -> OnEvent:
     return lambda event: on_event({**event, **facts})
 
 
-def _assess(name: str, windows: WindowSet, splits: Sequence[Split], config: TrainConfig, on_event: OnEvent) -> Outcome:
+def _assess(
+    name: str,
+    windows: WindowSet,
+    rows: EverydayRows | None,
+    splits: Sequence[Split],
+    config: TrainConfig,
+    data: Mapping[str, Any],
+    on_event: OnEvent,
+) -> Outcome:
     """Fit a model on the training part of each split, test it on the other, and score all test parts together."""
     epochs: list[Event] = []
 
@@ -188,13 +228,21 @@ def _assess(name: str, windows: WindowSet, splits: Sequence[Split], config: Trai
     report = _with(keep_epochs, model=name)
     parts: list[FloatArray] = []
     folds: list[ModelFigures] = []
+    answers: list[dict[str, Any]] = []
+    everyday = rows if name == EVERYDAY_MODEL else None
+    options = {"place_of": places_of(data)} if everyday else {}
     for number, split in enumerate(splits, start=1):
         if config.in_folds:
             report = _with(keep_epochs, model=name, fold=number, folds=len(splits))
         if split.dataset:
             report = _with(report, dataset=split.dataset)
-        train, test = windows.take(split.train), windows.take(split.test)
-        classifier, proba, metrics = fit_and_score(name, train, test, config, report)
+        train = everyday.to_learn(split, windows) if everyday else windows.take(split.train)
+        test = (everyday.tested if everyday else windows).take(split.test)
+        classifier, proba, metrics = fit_and_score(name, train, test, config, report, options)
+        if isinstance(classifier, EverydayClassifier):
+            of_part = depth_and_truth(proba, np.array(test.activities)[test.y].tolist(), classifier.answer_limit_)
+            answers.append({"dataset": split.dataset, **of_part})
+            proba = in_activities(proba, test.activities)
         parts.append(proba)
         of_fold = flat_metrics(metrics.as_dict())
         folds.append({**of_fold, "dataset": split.dataset} if split.dataset else of_fold)
@@ -211,7 +259,7 @@ def _assess(name: str, windows: WindowSet, splits: Sequence[Split], config: Trai
         seed=config.seed,
     )
     report({"stage": Stage.SCORED, "accuracy": metrics.accuracy.value, "f1": metrics.f1.value})
-    return Outcome(classifier, probabilities, metrics, tuple(folds), tuple(epochs))
+    return Outcome(classifier, probabilities, metrics, tuple(folds), tuple(epochs), tuple(answers))
 
 
 def _save(classifier: Classifier, preparation: Preparation, result: Result, folder: Path) -> None:
@@ -223,6 +271,24 @@ def _save(classifier: Classifier, preparation: Preparation, result: Result, fold
     title = str(result["data"].get("dataset", classifier.name))
     card = model_card(title, classifier.format_, extra)
     save_model(classifier, folder, extra=extra, texts={CARD: card})
+
+
+def _save_everyday(
+    classifier: Classifier, rows: EverydayRows, config: TrainConfig, result: Result, folder: Path
+) -> None:
+    """Keep the everyday model: of data sets that were left out in turn, one that is trained on all of them."""
+    if not isinstance(classifier, EverydayClassifier):
+        raise TypeError(f"{classifier.name} is no everyday model")
+    split: dict[str, Any] = dict(result["split"])
+    if config.in_folds:
+        classifier = EverydayClassifier(classifier.place_of).fit(rows.learnt, seed=config.seed)
+        people = len(np.unique(rows.learnt.subjects))
+        split |= {"train_windows": len(rows.learnt), "train_subjects": people}
+    metrics = result["models"][EVERYDAY_MODEL]
+    extra = {"data": result["data"], "split": split, "config": result["config"], "metrics": metrics}
+    title = str(result["data"].get("dataset", classifier.name))
+    card = everyday_card(title, trained_on(extra), everyday_figures(extra, classifier.answer_limit_))
+    everyday_files.save_model(classifier, folder, extra=extra, texts={CARD: card})
 
 
 def _draw(activities: Sequence[str], outcomes: Mapping[str, Outcome], folder: Path) -> None:

@@ -57,13 +57,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
             for name, key in (("Accuracy", "accuracy"), ("Macro F1", "f1"))
         )
         + f"\n- Expected calibration error: {metrics['calibration_error']:.3f}",
-        _table(
-            ("Activity", "Precision", "Recall", "F1", "Windows"),
-            [
-                (a["activity"], f"{a['precision']:.3f}", f"{a['recall']:.3f}", f"{a['f1']:.3f}", f"{a['support']:,}")
-                for a in metrics["per_activity"]
-            ],
-        ),
+        _per_activity(metrics),
         *_by_people(metrics["per_subject"]),
         "## Limits",
         _bullets(
@@ -77,6 +71,90 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         ),
     ]  # fmt: skip
     return "\n\n".join(sections) + "\n"
+
+
+EVERYDAY_LIMITS = (
+    "Without a walk of the same wearing there is no reference: postures stay *still*, and a short recording of one "
+    "kind of walking stays *on foot*. Half a minute of walking at the start changes that.",
+    "Sitting and lying are one to a phone in a trouser pocket, and all postures are to a watch, a hand or a bag.",
+    "Stairs up and down need gravity, which *linear acceleration* lacks.",
+    "Cycling, jumping and other movement were not learnt; they are often called *on foot* or *running*.",
+    "Nothing is known of how it does by age, sex or illness. Test it on your own people before you rely on it.",
+)
+
+
+def everyday_card(title: str, trained: Iterable[str], measured: Iterable[str]) -> str:
+    """Write the card of an everyday model.
+
+    Parameters
+    ----------
+    title : its heading.
+    trained : what it was trained on, a line each; see `trained_on`.
+    measured : how well it does, as paragraphs; see `everyday_figures`.
+    """
+    sections = [
+        f"# {title}",
+        "Recognises standing, sitting, lying, walking, stairs up and down, running, and a device that nobody wears, in "
+        "windows of 3 s of any subset of accelerometer, gyroscope and gravity of one device, at 20 Hz and more. An "
+        "answer is as deep as it is sure: *on foot* where walking and stairs cannot be told apart, *still* where the "
+        "posture cannot.",
+        "## Meant for",
+        "People whose device, placement and way of moving no training set contained. Not a medical device: no "
+        "diagnosis, no alarm and no decision about a person may rest on it alone.",
+        "## Trained on",
+        _bullets(trained),
+        "## How well it does",
+        *measured,
+        "## Limits",
+        _bullets(EVERYDAY_LIMITS),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def trained_on(result: Mapping[str, Any]) -> list[str]:
+    """Return what an everyday model was trained on, a line each, by ``data`` and ``split`` of its training."""
+    split, data = result["split"], result["data"]
+    places = [f"{one['dataset']}: worn {one['place']}" for one in data.get("datasets", [data]) if one.get("place")]
+    windows = f"{split['train_windows']:,} windows of {split['train_subjects']} people, seed {split['seed']}"
+    return [*_data_sets(data), *places, f"{windows}; data sets count evenly, and activities within them"]
+
+
+def everyday_figures(result: Mapping[str, Any], limit: float) -> list[str]:
+    """Return how well an everyday model does, as paragraphs, by ``metrics`` and ``split`` of its training."""
+    split, metrics = result["split"], result["metrics"]
+    by_set = split["protocol"] == "dataset"
+    measured = (
+        "Each data set was left out of training and of calibration, and recognised by what the others taught."
+        if by_set
+        else f"Measured once, on {split['test_windows']:,} windows {PROTOCOL[split['protocol']]}."
+    )
+    header = ("Left out" if by_set else "Tested", "Windows", "Answers that are true", "One activity", "A group")
+    rows = [
+        (one["dataset"] or "all", f"{one['windows']:,}", *(_share(one[key]) for key in ("true", "activity", "group")))
+        for one in metrics["answers"]
+    ]
+    return [
+        f"{measured} An answer is true where it is the activity, or a group that holds it. It must be at least "
+        f"{limit:.0%} probable.".replace("%", " %"),
+        _table(header, rows),
+        "The likeliest activity, however probable: accuracy " + _interval(metrics["accuracy"]) + ", macro F1 "
+        + _interval(metrics["f1"]) + ". Where nothing tells sitting from standing, that is a guess.",
+        _per_activity(metrics),
+    ]  # fmt: skip
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _per_activity(metrics: Mapping[str, Any]) -> str:
+    return _table(
+        ("Activity", "Precision", "Recall", "F1", "Windows"),
+        [
+            (a["activity"], f"{a['precision']:.3f}", f"{a['recall']:.3f}", f"{a['f1']:.3f}", f"{a['support']:,}")
+            for a in metrics["per_activity"]
+        ],
+    )
 
 
 def _data_sets(data: Mapping[str, Any]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.extensions import db
-from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL, EVERYDAY_MODEL, KEPT
 from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
@@ -207,13 +207,24 @@ def _finish(run_id: int, reason: str = "") -> None:
     """Take over what a child has made."""
     output = run_folder(run_id) / OUTPUT
     result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-    if not (output / "model").is_dir():
+    kept = _kept(run_id)
+    if not kept:
         _end(run_id, RunStatus.FINISHED, reason, result)
         return
-    name, metrics = _model_name(get(run_id)), result["models"][DEPLOYABLE_MODEL]
-    with model_versions.registered(name, output / "model", metrics, run_id) as version:
-        result["model_version"] = version.label
+    with contextlib.ExitStack() as registering:  # transactions within transactions: all of it is written, or nothing
+        labels = {}
+        for model, folder in kept.items():
+            name, metrics = _model_name(get(run_id), model), result["models"][model]
+            version = registering.enter_context(model_versions.registered(name, folder, metrics, run_id))
+            labels[model] = version.label
+        result |= {"model_version": next(iter(labels.values())), "model_versions": labels}
         _update_running(run_id, RunStatus.FINISHED, reason, result)
+
+
+def _kept(run_id: int) -> dict[str, Path]:
+    """Return the models of a run that become versions, and their folders."""
+    folders = {name: run_folder(run_id) / OUTPUT / folder for name, folder in KEPT.items()}
+    return {name: folder for name, folder in folders.items() if folder.is_dir()}
 
 
 def _patiently(write: Callable[[], None]) -> None:
@@ -229,11 +240,12 @@ def _patiently(write: Callable[[], None]) -> None:
             time.sleep(PAUSE_S)
 
 
-def _model_name(run: TrainingRun) -> str:
-    """Return how a run's model is called: as its data set, or after all of several."""
-    if "datasets" not in run.config:
-        return run.dataset_name.replace(":", "-")
-    return "-".join(["pool", *(each["dataset"] for each in run.config["datasets"])])[:MAX_NAME].rstrip("-")
+def _model_name(run: TrainingRun, model: str) -> str:
+    """Return how a run's model is called: as its data set, or after all of several; an everyday model says so."""
+    names = [each["dataset"] for each in run.config.get("datasets", [])]
+    name = "-".join(["pool", *names]) if names else run.dataset_name.replace(":", "-")
+    ending = f"-{model}" if model == EVERYDAY_MODEL else ""
+    return name[: MAX_NAME - len(ending)].rstrip("-") + ending
 
 
 def _end(run_id: int, status: RunStatus, reason: str, result: Mapping[str, Any] | None = None) -> None:
@@ -404,8 +416,11 @@ def _taken_over(run_id: int) -> bool:
         return False
     try:
         result = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        folders = set(_kept(run_id).values())
         if DEPLOYABLE_MODEL in result["models"] and not result["folds"]:
-            model_folder.verify(output / "model")
+            folders.add(output / KEPT[DEPLOYABLE_MODEL])
+        for folder in folders:
+            model_folder.verify(folder)
         _finish(run_id)
     except (HarError, OSError, ValueError, KeyError) as error:
         log.warning("the result of training run %d cannot be taken over: %s", run_id, error)

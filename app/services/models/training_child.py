@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from app.har.progress import Stage
 
 if TYPE_CHECKING:
+    from app.har.datasets.pool import Member
     from app.har.signals.types import SignalSet
 
 STOPPED = 3
@@ -53,31 +55,59 @@ def main() -> int:
 
 def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     emit({"stage": Stage.STARTING})
+    from app.har.classifiers.catalogue import EVERYDAY_MODEL
     from app.har.training.config import validated
     from app.har.training.experiment import run_experiment
 
     config = validated(job["config"])
     unfinished = folder / UNFINISHED
     unfinished.mkdir()
-    signals, data = _signals(job["stores"], job["data"])
-    run_experiment(signals, config, unfinished, data=data, on_event=emit, plots=job["plots"])
+    members = _members(job["stores"], job["data"])
+    wants_everyday = EVERYDAY_MODEL in config.models
+    signals, data = _signals(members, job["data"], wants_everyday)
+    everyday = _for_everyday(members) if wants_everyday else None
+    run_experiment(signals, config, unfinished, data=data, on_event=emit, plots=job["plots"], everyday=everyday)
     unfinished.rename(folder / OUTPUT)  # so that there is one only when it is whole
 
 
-def _signals(stores: list[str], data: dict[str, Any]) -> tuple[SignalSet, dict[str, Any]]:
-    """Return the signals of one data set, or of several as one, and what is to be said of the data."""
-    from app.har.datasets.pool import Member, of_device, pool
+def _members(stores: list[str], data: dict[str, Any]) -> list[Member]:
+    """Open the data sets."""
+    from app.har.datasets.pool import Member
     from app.har.datasets.store import open_store
 
-    opened = [open_store(Path(store)).signals for store in stores]
-    if len(opened) == 1:
-        return of_device(opened[0], data["device"]) if data["device"] else opened[0], data
-    members = [
-        Member(each["dataset"], signals, each["vocabulary"], each["device"])
-        for each, signals in zip(data["datasets"], opened, strict=True)
+    return [
+        Member(each["dataset"].partition(":")[0], open_store(Path(store)).signals, each["vocabulary"], each["device"])
+        for each, store in zip(data.get("datasets", [data]), stores, strict=True)
     ]
-    pooled = pool(members)
-    return pooled.signals, {**data, "notes": list(pooled.notes)}
+
+
+def _signals(members: list[Member], data: dict[str, Any], shared_names: bool) -> tuple[SignalSet, dict[str, Any]]:
+    """Return the signals of one data set, or of several as one, and what is to be said of the data.
+
+    ``shared_names`` gives the activities of one data set the names that they have among several.
+    """
+    from app.har.datasets.pool import of_device, pool, together
+
+    if len(members) > 1:
+        pooled = pool(members)
+        return pooled.signals, {**data, "notes": list(pooled.notes)}
+    (one,) = members
+    signals = of_device(one.signals, one.device) if one.device else one.signals
+    return together([replace(one, signals=signals)]) if shared_names else signals, data
+
+
+def _for_everyday(members: list[Member]) -> SignalSet:
+    """Return the signals as the everyday model reads them: of several devices the one that is wanted, or the first."""
+    from app.har.classifiers.everyday.inputs import movement_and_gravity
+    from app.har.datasets.pool import devices_of, together
+
+    devices = [member.device or devices_of(member.signals.channels)[0] for member in members]
+    return together(
+        [
+            replace(member, signals=movement_and_gravity(member.signals, device))
+            for member, device in zip(members, devices, strict=True)
+        ]
+    )
 
 
 def _reason(error: Exception) -> str:

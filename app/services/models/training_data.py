@@ -9,6 +9,7 @@ from typing import Any
 from app.har.training.config import TrainConfig
 from app.services.datasets import library
 from app.services.datasets.shared_names import names_of
+from app.services.datasets.worn import place_of
 from app.services.errors import Invalid
 from app.tables import Dataset
 
@@ -57,12 +58,18 @@ def chosen(text: str) -> Choice:
 def provenance(choices: Sequence[Choice]) -> dict[str, Any]:
     """Return names and fingerprints of what is trained on: a result outlives its data sets."""
     each = [
-        {"dataset": one.dataset.name, "fingerprint": one.dataset.fingerprint, "device": one.device} for one in choices
+        {
+            "dataset": one.dataset.name,
+            "fingerprint": one.dataset.fingerprint,
+            "device": one.device,
+            "vocabulary": names_of(one.dataset),
+            "place": place_of(one.dataset, one.device),
+        }
+        for one in choices
     ]
     if len(choices) == 1:
         return {**each[0], "dataset": choices[0].text}
-    named = [{**about, "vocabulary": names_of(one.dataset)} for about, one in zip(each, choices, strict=True)]
-    return {"dataset": ", ".join(one.text for one in choices), "fingerprint": "", "datasets": named}
+    return {"dataset": ", ".join(one.text for one in choices), "fingerprint": "", "datasets": each}
 
 
 def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:

@@ -11,6 +11,7 @@ from wtforms.validators import DataRequired, Length
 
 from app.services.names import NAME_PATTERN, NAME_RULE
 from app.web.mappings.forms import MappingFields, fields_of
+from app.web.predictions.forms import PLACE_CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,13 @@ class SharedNamesForm(FlaskForm):
         for each in table:
             field = self.names.append_entry(each.shared)
             field.choices = [("", "– leave out –"), *((name, name) for name in each.choices)]
+
+
+class PlacesForm(FlaskForm):
+    """Where the devices of a data set were worn, in the order of its devices."""
+
+    places = FieldList(SelectField(choices=PLACE_CHOICES, render_kw={"class": "form-select"}))
+    submit = SubmitField("Save places")
 
 
 LEVELS = ("the folder that the file is in", "the folder above it", "two folders above it", "three folders above it")

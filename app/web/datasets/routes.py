@@ -24,14 +24,14 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.har.errors import HarError
-from app.services.datasets import imports, library, recorded_rows, shared_names
+from app.services.datasets import imports, library, recorded_rows, shared_names, worn
 from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import Invalid, ServiceError
 from app.services.formatting import duration
 from app.services.known_formats import dataset_formats
 from app.web.access import access
-from app.web.datasets.forms import AddForm, DescribeForm, SharedNamesForm, answers_of
+from app.web.datasets.forms import AddForm, DescribeForm, PlacesForm, SharedNamesForm, answers_of
 from app.web.errors import json_error, show_at_field, status_of, wants_json
 from app.web.mappings.forms import reasons_for
 
@@ -215,9 +215,11 @@ def view(name: str) -> Page:
     names = shared_names.table_of(dataset)
     form = SharedNamesForm(formdata=None)
     form.offer(names)
+    places = worn.places(dataset)
     return render_template(
         "datasets/view.html", dataset=dataset, summary=dataset.summary, store=store, found=found, rows_url=rows_url,
         names=names, names_form=form,
+        devices=list(places), places_form=PlacesForm(formdata=None, places=list(places.values())),
         problems=store.summary.problems,
         activities=recorded_rows.activities(store), same_data=library.same_data(dataset),
         page_sizes=recorded_rows.PAGE_SIZES, problems_shown=PROBLEMS_SHOWN,
@@ -256,6 +258,22 @@ def save_names(name: str) -> BaseResponse:
     except ServiceError as error:
         flash(str(error), "danger")
     return redirect(url_for(".view", name=name, _anchor="names"))
+
+
+@bp.post("/<name>/places")
+@access("admin")
+def save_places(name: str) -> BaseResponse:
+    """Save where the devices were worn."""
+    form = PlacesForm()
+    devices = list(worn.places(library.get(name)))
+    try:
+        if not form.validate() or len(form.places.data) != len(devices):
+            raise Invalid("Expected a place from the list for each device. Nothing was saved.")
+        worn.choose(name, dict(zip(devices, form.places.data, strict=True)))
+        flash("Places saved.", "success")
+    except ServiceError as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".view", name=name, _anchor="places"))
 
 
 @bp.get("/<name>/distribution.<file_format>")

@@ -28,7 +28,7 @@ PROTOCOLS = {
     "dataset": (
         "By data set",
         "Leaves each of several data sets out in turn: what to expect of a device and of people that no set contained. "
-        "Keeps no model.",
+        "Keeps no model but the everyday one.",
     ),
     "random": (
         "Random",

@@ -123,6 +123,17 @@ class Config:
     CONNECTION_TIMEOUT_S: int = field(
         default_factory=lambda: _whole("CONNECTION_TIMEOUT_S", os.environ.get("CONNECTION_TIMEOUT_S") or "120", 5, 3600)
     )
+    READ_TIMEOUT_S: int = field(
+        default_factory=lambda: _whole("READ_TIMEOUT_S", os.environ.get("READ_TIMEOUT_S") or "300", 1, 86_400)
+    )
+    READ_MEMORY_MB: int = field(
+        default_factory=lambda: _whole("READ_MEMORY_MB", os.environ.get("READ_MEMORY_MB") or "3072", 256, 1_000_000)
+    )
+    READERS: int = field(default_factory=lambda: _whole("READERS", os.environ.get("READERS") or "2", 1, 64))
+    READ_QUEUE: int = field(default_factory=lambda: _whole("READ_QUEUE", os.environ.get("READ_QUEUE") or "4", 0, 100))
+    ADD_TIMEOUT_S: int = field(
+        default_factory=lambda: _whole("ADD_TIMEOUT_S", os.environ.get("ADD_TIMEOUT_S") or "21600", 1, 604_800)
+    )
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.

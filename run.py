@@ -15,6 +15,7 @@ from waitress import create_server
 from app import create_app
 from app.services import accounts, installation
 from app.services.errors import ServiceError
+from app.services.readers import pool
 from app.web import bodies
 from config import Config
 
@@ -108,6 +109,7 @@ def main() -> None:
         except ServiceError as error:  # the database is locked, or the disk full
             sys.exit(f"Kinelab cannot start. {error}")
         print_setup_address(address)
+        pool.warm(config.READ_MEMORY_MB)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
     # `bodies` refuses a body that is too large first, with a page that says so.
     server = create_server(

@@ -16,7 +16,7 @@ from werkzeug.routing import IntegerConverter
 
 from app.extensions import csrf, db, limiter, login_manager
 from app.har.errors import HarError
-from app.services.errors import ServiceError
+from app.services.errors import Busy, ServiceError
 from app.services.transaction import passing_reason
 
 log = logging.getLogger(__name__)
@@ -187,6 +187,12 @@ def register_error_pages(app: Flask) -> None:
             "Go back, reload the page and try again. Nothing was changed.",
             400,
         )
+
+    @app.after_request
+    def when_to_retry(response: Response) -> Response:
+        if response.status_code == Busy.status:
+            response.headers.setdefault("Retry-After", str(Busy.retry_after_s))
+        return response
 
     @app.errorhandler(ServiceError)
     def service_error(error: ServiceError) -> ResponseReturnValue:

@@ -63,7 +63,7 @@ def serve(recording: Path) -> None:
         for line in sys.stdin:
             n = int(line)
             if not n:
-                versions._loaded.clear()
+                of_any_build("app.services.models.model_files", "app.services.models.model_versions")._loaded.clear()
                 print(json.dumps(medians_ms(lambda: versions.load(versions.get(MODEL)), 1)), flush=True)
                 continue
             X = rng.normal(0, 1, (n, model.n_timesteps, len(model.channels))).astype(np.float32)

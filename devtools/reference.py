@@ -40,6 +40,15 @@ SETTINGS = {  # environment variable: default, meaning
     "DISK_RESERVE_MB": ("512", "What stays free on the disk, in megabytes; a file that would leave less is refused."),
     "THREADS": ("12", "How many requests are answered at the same time."),
     "MAX_CONNECTIONS": ("200", "How many connections are open at the same time; further ones wait."),
+    "READERS": ("2", "How many uploads are read and recognised at the same time, each in a process of its own."),
+    "READ_QUEUE": ("4", "How many more uploads may wait for that; further ones are asked to come back later."),
+    "READ_TIMEOUT_S": ("300", "Seconds that reading and recognising an upload may take."),
+    "READ_MEMORY_MB": (
+        "3072",
+        "Memory that reading and recognising an upload, or adding a data set, may take besides the program itself, in "
+        "megabytes; on Windows it is not limited.",
+    ),
+    "ADD_TIMEOUT_S": ("21600", "Seconds that adding a data set may take."),
     "CONNECTION_TIMEOUT_S": ("120", "Seconds after which a silent connection is closed."),
 }
 COLUMNS = {  # of the tables of a result: meaning

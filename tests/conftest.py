@@ -9,11 +9,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of the
         os.environ.setdefault(threads, "1")
 
 import gc
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +160,21 @@ def app(tmp_path: Path, migrated_home: Path, compiled_templates: FileSystemBytec
     """Return an application with its own empty home and database, without CSRF and rate limits."""
     with application(tmp_path / "home", migrated_home, compiled_templates) as app:
         yield app
+
+
+@pytest.fixture
+def reads_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process do what readers do, so that a test can look on or change what happens in one."""
+    from app.services.readers import pool
+
+    def ask(
+        task: str, arguments: dict[str, Any], limits: pool.Limits, on_event: Callable[..., None] = lambda _: None
+    ) -> Any:
+        module, _, name = task.partition(":")
+        result = getattr(import_module(module), name)(json.loads(json.dumps(arguments)), on_event)
+        return json.loads(json.dumps(result))
+
+    monkeypatch.setattr(pool, "ask", ask)
 
 
 @pytest.fixture

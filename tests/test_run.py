@@ -58,7 +58,18 @@ def test_a_wrong_limit_of_bytes_is_a_clear_message(
         Config()
 
 
-@pytest.mark.parametrize("name", ["THREADS", "MAX_CONNECTIONS", "CONNECTION_TIMEOUT_S"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "THREADS",
+        "MAX_CONNECTIONS",
+        "CONNECTION_TIMEOUT_S",
+        "READERS",
+        "READ_TIMEOUT_S",
+        "READ_MEMORY_MB",
+        "ADD_TIMEOUT_S",
+    ],
+)
 @pytest.mark.parametrize("text", ["many", "0", "-5", "1.5", "²", "9" * 5000])
 def test_a_wrong_limit_of_the_server_is_a_clear_message(
     name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -26,6 +26,7 @@ class Stage(str, Enum):
         return str.__format__(self, spec)
 
     WAITING = "waiting", "waiting for another import to finish"
+    QUEUED = "queued", "waiting for other recordings to be recognised"
     READING = "reading", "reading the file"
     RESAMPLING = "resampling", "resampling the sensors"
     RECOGNISING = "recognising", "recognising the activities"

@@ -46,6 +46,7 @@ class Busy(ServiceError):
     """Another program writes to the database, or too much is asked for at once; later it will do."""
 
     status = 503
+    retry_after_s = 30
     title = "Too busy at this moment"
 
     def __init__(

@@ -64,7 +64,7 @@ def test_walking_is_a_measure_for_one_place_so_that_must_be_known(app: Flask, us
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+def given(monkeypatch: pytest.MonkeyPatch, reads_here: None) -> Given:
     """Return what a model is given beside the windows: the place, and the windows of known walking; 10 s are enough."""
     given: Given = []
     recognise_all = ActivityClassifier.recognise_all

@@ -18,7 +18,7 @@ from app.extensions import Model, db
 from app.har.recordings import tables
 from app.har.recordings.mappings.mapping import ColumnMapping
 from app.services.errors import Conflict, NotFound
-from app.services.models import model_versions
+from app.services.models import model_files
 from app.services.recordings import pending, recordings, uploads
 from app.services.recordings.pending import PendingUpload
 from app.tables import ModelVersion, Prediction, SavedMapping, StoredRecording, User
@@ -33,8 +33,7 @@ def receive(user: User, name: str = "walk.csv", seconds: float = 12.0) -> Pendin
 
 
 def guessed(waiting: PendingUpload) -> ColumnMapping:
-    with uploads.opened(waiting) as upload:
-        return uploads.preview(upload).guess.mapping
+    return uploads.preview(waiting).guess.mapping
 
 
 def count(table: type[Model]) -> int:
@@ -162,16 +161,16 @@ def test_a_confirmation_is_one_transaction(app: Flask, user: User, model: ModelV
 
 
 def test_an_upload_that_is_cancelled_while_it_is_recognised_leaves_nothing(
-    app: Flask, user: User, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    app: Flask, user: User, model: ModelVersion, reads_here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = receive(user)
-    mapping, load = guessed(waiting), model_versions.load
+    mapping, load = guessed(waiting), model_files.load
 
-    def load_while_the_owner_cancels(version: ModelVersion) -> object:
+    def load_while_the_owner_cancels(folder: Path, label: str) -> object:
         pending.cancel(waiting)
-        return load(version)
+        return load(folder, label)
 
-    monkeypatch.setattr(model_versions, "load", load_while_the_owner_cancels)
+    monkeypatch.setattr(model_files, "load", load_while_the_owner_cancels)
     with pytest.raises(NotFound, match="no longer waiting"):
         uploads.confirm(waiting, mapping)
     assert kinds(app) == []
@@ -186,7 +185,7 @@ def test_the_file_is_moved_and_never_copied_again(app: Flask, user: User, model:
 
 
 def test_a_file_with_a_saved_mapping_is_saved_and_looked_at_once(
-    app: Flask, user: User, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    app: Flask, user: User, model: ModelVersion, reads_here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = receive(user)
     uploads.confirm(waiting, guessed(waiting), "our watch")

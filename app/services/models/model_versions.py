@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +15,6 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
 
 from app.extensions import db
-from app.har.errors import ModelIntegrityError
 from app.har.renamed import with_current_names
 from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
 from app.services import audit
@@ -26,6 +22,7 @@ from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.files import DRAFT, link_or_copy, written_whole
 from app.services.formatting import percent
+from app.services.models import model_files
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion
@@ -35,9 +32,6 @@ if TYPE_CHECKING:
 
 LAST = ".last"  # beside the versions of a name: the last number that was given
 MAX_NOTES = 4000
-KEPT_LOADED = 2
-_loaded: OrderedDict[bytes, Recogniser] = OrderedDict()  # by the content of their files
-_loading = threading.Lock()
 
 
 def directory(version: ModelVersion) -> Path:
@@ -202,34 +196,8 @@ def _next_number(name: str) -> int:
 
 
 def load(version: ModelVersion) -> Recogniser:
-    """Return the model itself, from memory when these very bytes were used lately.
-
-    Raises
-    ------
-    ModelIntegrityError
-        Its files are missing or were changed.
-    """
-    folder = directory(version)
-    _manifest(folder)  # a clear message when the files are gone
-    content = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        content.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    with _loading:
-        if (key := content.digest()) not in _loaded:
-            _loaded[key] = _load(folder, version.label)
-            while len(_loaded) > KEPT_LOADED:
-                _loaded.popitem(last=False)
-        _loaded.move_to_end(key)
-        return _loaded[key]
-
-
-def _load(folder: Path, label: str) -> Recogniser:
-    from app.har.classifiers.stored_models import load_model
-
-    try:
-        return load_model(folder)
-    except ModelIntegrityError as error:  # to people, the model has a label and no place on the server
-        raise ModelIntegrityError(str(error).replace(str(folder), label)) from error
+    """Return the model itself; see `model_files.load`."""
+    return model_files.load(directory(version), version.label)
 
 
 def card(version: ModelVersion) -> Path | None:
@@ -242,7 +210,7 @@ def card(version: ModelVersion) -> Path | None:
 
 def info(version: ModelVersion) -> dict[str, Any]:
     """Return all that is known of a version: its row, manifest and metrics."""
-    manifest = json.loads(_manifest(directory(version)))
+    manifest = json.loads(model_files.manifest(directory(version)))
     settings = {key: with_current_names(manifest[key]) for key in ("config", "model_config") if key in manifest}
     return {
         **as_dict(version),
@@ -266,13 +234,8 @@ def as_dict(version: ModelVersion) -> dict[str, Any]:
 
 
 def provenance(version: ModelVersion) -> dict[str, Any]:
-    """Return what a version is, and was trained and tested on, by its manifest; what that lacks is left out."""
-    try:
-        manifest = json.loads(_manifest(directory(version)))
-    except (ModelIntegrityError, ValueError):
-        return {}
-    wanted = ("model", "data", "split", "activities", "channels", "answer_limit")
-    return {key: manifest[key] for key in wanted if key in manifest}
+    """Return what a version was trained and tested on, by its manifest; see `model_files.provenance`."""
+    return model_files.provenance(directory(version))
 
 
 def accuracy_in_words(version: ModelVersion) -> str:
@@ -296,14 +259,3 @@ def accuracy_in_words(version: ModelVersion) -> str:
             "a group, more are true."
         )
     return f"{version.label} {measured} for the people it was trained on; expect less for anyone else."
-
-
-def _manifest(folder: Path) -> bytes:
-    path = folder / "manifest.json"
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelIntegrityError(
-            f"The model {folder.parent.name}/{folder.name} has no manifest.json: its files were moved or deleted. "
-            "Train it again, or make another model the default."
-        ) from error

@@ -46,7 +46,7 @@ def get_saved(user_id: int, mapping_id: int) -> SavedMapping:
 def rename(user_id: int, mapping_id: int, name: str) -> SavedMapping:
     """Give a saved mapping another name."""
     saved, name = get_saved(user_id, mapping_id), checked_name(name)
-    other = _named(user_id, name)
+    other = named(user_id, name)
     if other is not None and other.id != saved.id:
         raise Invalid(f"You already have a mapping called “{name}”.", field="name")
     with transaction():
@@ -63,12 +63,10 @@ def delete(user_id: int, mapping_id: int) -> None:
     audit.record(Action.MAPPING_DELETED, f"mapping {mapping_id}")
 
 
-def saved_for(user_id: int, fingerprint: str) -> SavedMapping | None:
-    """Return the user's latest mapping for files of a layout."""
-    query = (
-        select(SavedMapping).filter_by(user_id=user_id, fingerprint=fingerprint).order_by(SavedMapping.created.desc())
-    )
-    return db.session.scalars(query).first()
+def by_fingerprint(user_id: int) -> dict[str, SavedMapping]:
+    """Return the user's latest mapping for the files of each layout."""
+    query = select(SavedMapping).filter_by(user_id=user_id).order_by(SavedMapping.created)
+    return {saved.fingerprint: saved for saved in db.session.scalars(query)}
 
 
 def checked_name(name: str) -> str:
@@ -84,21 +82,20 @@ def checked_name(name: str) -> str:
     return name
 
 
-def check_free(user_id: int, name: str, fingerprint: str) -> None:
-    """Refuse a name that is taken by a mapping for files of another layout."""
-    other = _named(user_id, name)
-    if other is not None and other.fingerprint != fingerprint:
-        raise Invalid(f"You already have a mapping called “{name}”, for files with other columns.", field="name")
+def name_taken(name: str) -> Invalid:
+    """Return the refusal of a name that is taken by a mapping for files of another layout."""
+    return Invalid(f"You already have a mapping called “{name}”, for files with other columns.", field="name")
 
 
 def keep(user_id: int, name: str, fingerprint: str, mapping: ColumnMapping) -> None:
     """Save a mapping under a name, in the transaction of the caller; of one layout the latest is used."""
-    saved = _named(user_id, name)
+    saved = named(user_id, name)
     if saved is None:
         saved = SavedMapping(user_id=user_id, name=name, fingerprint=fingerprint)
         db.session.add(saved)
     saved.document, saved.created = mapping.as_dict(), now()
 
 
-def _named(user_id: int, name: str) -> SavedMapping | None:
+def named(user_id: int, name: str) -> SavedMapping | None:
+    """Return the user's mapping of a name, None where there is none."""
     return db.session.scalar(select(SavedMapping).filter_by(user_id=user_id, name=name))

@@ -25,8 +25,7 @@ from app.services.audit import Action
 from app.services.errors import NotFound
 from app.services.files import DRAFT
 from app.services.models import model_versions
-from app.services.recordings import known_walking
-from app.services.recordings.model_choice import models_for
+from app.services.recordings import known_walking, reading
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, recognise
 from app.services.recordings.result_files import load_quality, load_result, save_result
@@ -61,7 +60,7 @@ def predict_file(
     NotFound : there is no such model.
     HarError : the file cannot be read or used.
     """
-    models = models_for(model_key)
+    models = reading.candidates_for(model_key).models
     known = KnownWalking(None, walking, walking.name, mapping) if walking else None
     return recognise(path, name, models, on_event, mapping, place, known).result
 
@@ -123,14 +122,15 @@ def repredict(
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
-    models, mapping = models_for(version.id), _mapping_of(recording)
-    file = uploaded_file(recording)
-    recognised = recognise(file, recording.filename, models, mapping=mapping, place=place, walking=walking)
+    file = reading.File(uploaded_file(recording), recording.filename, place, walking)
+    candidates, mapping = reading.candidates_for(version.id), _mapping_of(recording)
+    with reading.turn(user_id):
+        read = reading.recognise(file, folder_of(recording), candidates, mapping, is_new=False)
     recording.place = place or None
     if done is not None:
-        _store_again(done, recognised.result)
+        _store_again(done, read.result, read.path)
         return done
-    with new_prediction(recording, recognised.result, version) as prediction:
+    with new_prediction(recording, read.result, version, read.path) as prediction:
         return prediction
 
 
@@ -141,27 +141,35 @@ def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> K
     return KnownWalking(own.id, uploaded_file(own), own.filename, _mapping_of(own))
 
 
-def _store_again(prediction: Prediction, result: PredictionResult) -> None:
-    """Put another result in the place of a stored one; see `_finish_again` for a server that dies meanwhile."""
+def _store_again(prediction: Prediction, result: PredictionResult, saved: Path | None = None) -> None:
+    """Put another result in the place of a stored one; see `_finish_again` for a server that dies meanwhile.
+
+    ``saved`` is a file that holds the result already; it is renamed.
+    """
     path = _result_file(prediction)
     other = path.with_suffix(AGAIN)
     try:
-        save_result(other, result)
+        _place(other, result, saved)
         with transaction():
             prediction.summary = result.summary()
     except BaseException:
-        other.unlink(missing_ok=True)
+        for file in filter(None, (other, saved)):
+            file.unlink(missing_ok=True)
         raise
     other.replace(path)
 
 
 @contextmanager
 def new_prediction(
-    recording: StoredRecording, result: PredictionResult, version: ModelVersion | None = None
+    recording: StoredRecording,
+    result: PredictionResult,
+    version: ModelVersion | None = None,
+    saved: Path | None = None,
 ) -> Iterator[Prediction]:
     """Store what a model recognised in a recording, in one transaction with what the block writes.
 
-    When anything fails, in the block too, neither a row nor a file remains.
+    ``saved`` is a file that holds the result already; it is renamed. When anything fails, in the block too, neither a
+    row nor a file remains.
     """
     path = None
     try:
@@ -172,12 +180,19 @@ def new_prediction(
             session.add(prediction)
             session.flush()  # the id names the file
             path = _result_file(prediction)
-            save_result(path, result)
+            _place(path, result, saved)
             yield prediction
     except BaseException:
-        if path is not None:
-            path.unlink(missing_ok=True)
+        for file in filter(None, (path, saved)):
+            file.unlink(missing_ok=True)
         raise
+
+
+def _place(path: Path, result: PredictionResult, saved: Path | None) -> None:
+    if saved is None:
+        save_result(path, result)
+    else:
+        saved.replace(path)
 
 
 def delete(user_id: int, recording_id: int) -> None:

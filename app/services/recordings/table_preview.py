@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.guess import Guess
@@ -25,6 +25,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     lead: tuple[str, ...] = ()  # lines of text before the table
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Table:
+        """Make one of plain values."""
+        rows = tuple(map(tuple, values["rows"]))
+        return cls(tuple(values["files"]), tuple(values["columns"]), rows, tuple(values["lead"]))
+
 
 @dataclass(frozen=True)
 class TablePreview:
@@ -38,6 +44,20 @@ class TablePreview:
     def columns(self) -> tuple[str, ...]:
         """The columns of all tables."""
         return tuple(dict.fromkeys(name for table in self.tables for name in table.columns))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, of which `from_dict` makes the same again."""
+        guess = {"mapping": self.guess.mapping.as_dict(), "reasons": dict(self.guess.reasons)}
+        return {"tables": [asdict(table) for table in self.tables], "words": self.words, "guess": guess}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TablePreview:
+        """Make one of plain values."""
+        from app.har.recordings.mappings.guess import Guess
+        from app.har.recordings.mappings.mapping import ColumnMapping
+
+        guess = Guess(ColumnMapping.draft_of(values["guess"]["mapping"]), values["guess"]["reasons"])
+        return cls(tuple(Table.from_dict(table) for table in values["tables"]), tuple(values["words"]), guess)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,37 +20,22 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
-from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent, ignore_event
 from app.services import audit, room
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
-from app.services.models import model_versions
-from app.services.recordings import mappings, pending, quota, recordings, stored_signal
-from app.services.recordings.model_choice import models_for
+from app.services.recordings import mappings, pending, quota, reading, recordings
 from app.services.recordings.pending import PendingUpload
-from app.services.recordings.recognise import ModelsFor, Recognised, recognise, recognise_upload
 from app.services.recordings.recordings import SOURCE
-from app.services.recordings.result_files import save_quality
-from app.services.recordings.table_preview import TablePreview, identify_layout, preview_tables
-from app.tables import Prediction, SavedMapping, StoredRecording
+from app.tables import Prediction, StoredRecording
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
-    from app.har.recordings.upload import Upload
+    from app.services.recordings.table_preview import TablePreview
 
 COPY_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What came of reading an upload unasked."""
-
-    recognised: Recognised | None = None
-    saved: SavedMapping | None = None  # by which it was read, or from which its owner may start
-    note: str = ""  # why it was not read by that
 
 
 def receive(
@@ -75,18 +59,22 @@ def receive(
     ------
     HarError : it cannot be read or used; nothing of it remains.
     """
-    models = models_for(version_id)
-    with _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder):
-        reading = _read_unasked(folder / SOURCE, upload, models, on_event)
-        saved = reading.saved
-        if reading.recognised is None:
-            waiting = replace(upload, document=saved.document if saved else None, note=reading.note)
+    candidates = reading.candidates_for(version_id)
+    with (
+        reading.turn(user_id, on_event),
+        _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder),
+    ):
+        by_layout = mappings.by_fingerprint(user_id)
+        documents = {fingerprint: saved.document for fingerprint, saved in by_layout.items()}
+        read = reading.recognise_unasked(_file(folder / SOURCE, upload), folder, candidates, documents, on_event)
+        saved = by_layout.get(read.fingerprint)
+        if isinstance(read, reading.Waits):
+            waiting = replace(upload, document=saved.document if saved else None, note=read.reason)
             waiting = pending.keep(waiting, folder)
             audit.record(Action.UPLOAD, "a waiting upload", bytes=waiting.source.stat().st_size)
             return waiting
         mapping = {"name": saved.name, "document": saved.document} if saved else None
-        _save_files(folder, reading.recognised)
-        with _stored(folder, upload, reading.recognised, mapping) as prediction:
+        with _stored(folder, upload, read, mapping) as prediction:
             pass
     _record_upload(prediction)
     return prediction
@@ -96,46 +84,20 @@ def store_and_recognise(
     user_id: int, filename: str, file: BinaryIO, version_id: int | None = None, on_event: OnEvent = ignore_event
 ) -> Prediction:
     """Recognise a file in a known layout and store it; when anything fails, nothing of it remains."""
-    models = models_for(version_id)
-    with _received(user_id, filename, file, version_id) as (upload, folder):
-        recognised = recognise(folder / SOURCE, upload.filename, models, on_event)
-        _save_files(folder, recognised)
-        with _stored(folder, upload, recognised) as prediction:
+    candidates = reading.candidates_for(version_id)
+    with reading.turn(user_id, on_event), _received(user_id, filename, file, version_id) as (upload, folder):
+        read = reading.recognise(_file(folder / SOURCE, upload), folder, candidates, on_event=on_event)
+        with _stored(folder, upload, read) as prediction:
             pass
     _record_upload(prediction)
     return prediction
 
 
-def _read_unasked(path: Path, waiting: PendingUpload, models: ModelsFor, on_event: OnEvent) -> _Reading:
-    from app.har.recordings.mappings.mapping import unknown_tables
-    from app.har.recordings.upload import open_upload
-
-    recognise, saved = _recogniser(waiting, models, on_event), None
-    with open_upload(path, waiting.filename, on_event) as upload:
-        with suppress(UnknownTable):
-            return _Reading(recognise(upload))
-        try:
-            layout = identify_layout(unknown_tables(upload.tables))
-            saved = mappings.saved_for(waiting.user_id, layout.fingerprint)
-            if saved is None or not layout.headed:
-                return _Reading(saved=saved)
-            return _Reading(recognise(upload, mapping=mappings.mapping_of(saved)), saved)
-        except HarError as error:
-            return _Reading(None, saved, str(error))
-
-
-def _recogniser(
-    waiting: PendingUpload, models: ModelsFor, on_event: OnEvent = ignore_event
-) -> Callable[..., Recognised]:
-    """Return `recognise_upload` with models and with what the owner of an upload said of it."""
+def _file(path: Path, waiting: PendingUpload) -> reading.File:
+    """Return an upload with what its owner said of it."""
     place = waiting.place or ""
-    return partial(
-        recognise_upload,
-        models=models,
-        on_event=on_event,
-        place=place,
-        walking=recordings.walking_of(waiting.user_id, place, _replaced(waiting)) if waiting.use_walking else None,
-    )
+    walking = recordings.walking_of(waiting.user_id, place, _replaced(waiting)) if waiting.use_walking else None
+    return reading.File(path, waiting.filename, place, walking)
 
 
 def confirm(
@@ -156,21 +118,26 @@ def confirm(
     Conflict : it was confirmed before.
     """
     name = mappings.checked_name(name) if name else ""
-    models = models_for((waiting.version_id if version_id is None else version_id) or None)
-    with _recording_folder(waiting.token) as folder:
-        with opened(waiting) as upload:
-            fingerprint = _fingerprint(upload) if name else ""
-            if name:
-                mappings.check_free(waiting.user_id, name, fingerprint)
-            recognised = _recogniser(waiting, models)(upload, mapping=mapping)
-        _save_files(folder, recognised)
+    candidates = reading.candidates_for((waiting.version_id if version_id is None else version_id) or None)
+    with reading.turn(waiting.user_id), _recording_folder(waiting.token) as folder:
+        taken = mappings.named(waiting.user_id, name) if name else None
+        read = reading.recognise_mapped(
+            _file(waiting.source, waiting),
+            folder,
+            candidates,
+            mapping,
+            identify=bool(name),
+            layout=taken.fingerprint if taken else None,
+        )
+        if not isinstance(read, reading.Read):
+            raise mappings.name_taken(name)
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None
-        storing = _stored(folder, waiting, recognised, {"name": name, "document": mapping.as_dict()})
+        storing = _stored(folder, waiting, read, {"name": name, "document": mapping.as_dict()})
         _take_over(waiting.source, folder / SOURCE)
         with storing as prediction:
             if name:
-                mappings.keep(waiting.user_id, name, fingerprint, mapping)
+                mappings.keep(waiting.user_id, name, read.fingerprint, mapping)
             if old is not None:
                 db.session.delete(old)
     if old_folder is not None:
@@ -210,26 +177,14 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
 # --- what the owner of a waiting upload is shown
 
 
-def opened(waiting: PendingUpload) -> AbstractContextManager[Upload]:
-    """Open a waiting upload, for `preview` and `dry_run`."""
-    from app.har.recordings.upload import open_upload
-
-    return open_upload(waiting.source, waiting.filename)
+def preview(waiting: PendingUpload) -> TablePreview:
+    """Return the first rows of a waiting upload and a guess at its columns."""
+    return reading.preview(waiting.user_id, reading.File(waiting.source, waiting.filename))
 
 
-def preview(upload: Upload) -> TablePreview:
-    """Return the first rows of an upload in no known layout and a guess at its columns."""
-    from app.har.recordings.mappings.mapping import unknown_tables
-
-    return preview_tables(unknown_tables(upload.tables))
-
-
-def dry_run(upload: Upload, mapping: ColumnMapping) -> list[RecordingSummary]:
-    """Return what a mapping would make of the first recordings of an upload."""
-    from app.har.recordings.mappings import dry_run
-    from app.har.recordings.mappings.mapping import fitting
-
-    return dry_run.dry_run(fitting(upload.tables, mapping, upload.name)[0], mapping)
+def dry_run(waiting: PendingUpload, mapping: ColumnMapping) -> list[RecordingSummary]:
+    """Return what a mapping would make of the first recordings of a waiting upload."""
+    return reading.dry_run(waiting.user_id, reading.File(waiting.source, waiting.filename), mapping)
 
 
 def mapping_from(waiting: PendingUpload) -> ColumnMapping | None:
@@ -237,12 +192,6 @@ def mapping_from(waiting: PendingUpload) -> ColumnMapping | None:
     from app.har.recordings.mappings.mapping import ColumnMapping
 
     return ColumnMapping.from_document(waiting.document, waiting.filename) if waiting.document else None
-
-
-def _fingerprint(upload: Upload) -> str:
-    from app.har.recordings.mappings.mapping import unknown_tables
-
-    return identify_layout(unknown_tables(upload.tables)).fingerprint
 
 
 # --- files and rows
@@ -304,36 +253,26 @@ def _take_over(source: Path, target: Path) -> None:
         raise NotFound("This file is no longer waiting: it was cancelled. Upload it again.") from None
 
 
-def _save_files(folder: Path, recognised: Recognised) -> None:
-    save_quality(folder, recognised.quality)
-    if recognised.result.layout == "timeline":
-        stored_signal.save(folder, recognised.signals)
-
-
 @contextmanager
 def _stored(
     folder: Path,
     upload: PendingUpload,
-    recognised: Recognised,
+    read: reading.Read,
     mapping: dict[str, Any] | None = None,
 ) -> Iterator[Prediction]:
     """Store an upload and what was recognised in it, in one transaction with what the block writes.
 
     ``mapping`` is the name and the document of the mapping by which it was read.
     """
-    signals = recognised.signals
     facts = {
         "bytes": (folder / SOURCE).stat().st_size,
-        "minutes": round(float(signals.length.sum()) / signals.sampling_rate_hz / 60, 3),
-        "recordings": len(signals.recording_ids),
-        "channels": list(signals.channels),
+        **read.facts,
         **({"mapping": mapping} if mapping else {}),
     }
-    version = model_versions.get(recognised.model.version_id or recognised.model.label)
     recording = StoredRecording(
         user_id=upload.user_id, filename=upload.filename, folder=folder.name, facts=facts, place=upload.place
     )
-    with recordings.new_prediction(recording, recognised.result, version) as prediction:
+    with recordings.new_prediction(recording, read.result, read.version, read.path) as prediction:
         yield prediction
 
 

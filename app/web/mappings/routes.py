@@ -24,7 +24,6 @@ from app.web.predictions.forms import AUTOMATIC
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
-    from app.har.recordings.upload import Upload
     from app.services.recordings.table_preview import TablePreview
 
 bp = Blueprint("mappings", __name__)
@@ -57,13 +56,12 @@ def show(token: str) -> ResponseReturnValue:
     if (recording := uploads.confirmed(current_user.id, token)) is not None:
         return redirect(url_for("predictions.show", recording_id=recording.id))
     waiting = pending.get_pending(current_user.id, token)
-    with uploads.opened(waiting) as upload:
-        preview = uploads.preview(upload)
-        start = uploads.mapping_from(waiting) or preview.guess.mapping
-        name = PurePath(waiting.filename).stem[:80] if start is preview.guess.mapping else ""
-        answers = {"columns": fields_of(start), "name": name, "version": waiting.version_id or AUTOMATIC}
-        form = MappingForm(formdata=None, data=answers)
-        return _page(waiting, preview, form, _trial(upload, form), waiting.note)
+    preview = uploads.preview(waiting)
+    start = uploads.mapping_from(waiting) or preview.guess.mapping
+    name = PurePath(waiting.filename).stem[:80] if start is preview.guess.mapping else ""
+    answers = {"columns": fields_of(start), "name": name, "version": waiting.version_id or AUTOMATIC}
+    form = MappingForm(formdata=None, data=answers)
+    return _page(waiting, preview, form, _trial(waiting, form), waiting.note)
 
 
 @bp.post("/file/<token>")
@@ -82,11 +80,10 @@ def answer(token: str) -> ResponseReturnValue:
             return redirect(url_for("predictions.show", recording_id=prediction.recording_id))
         except (HarError, Invalid) as error:
             message, status = "" if show_at_field(error, form) else str(error), status_of(error)
-    with uploads.opened(waiting) as upload:
-        trial = _trial(upload, form)
-        if trial.message and message.endswith(trial.message):
-            message = ""  # it is shown with the trial
-        return _page(waiting, uploads.preview(upload), form, trial, message, status)
+    trial = _trial(waiting, form)
+    if trial.message and message.endswith(trial.message):
+        message = ""  # it is shown with the trial
+    return _page(waiting, uploads.preview(waiting), form, trial, message, status)
 
 
 @bp.post("/file/<token>/cancel")
@@ -99,13 +96,13 @@ def cancel(token: str) -> ResponseReturnValue:
     return redirect(url_for("home.index"))
 
 
-def _trial(upload: Upload, form: MappingForm) -> Trial:
+def _trial(waiting: PendingUpload, form: MappingForm) -> Trial:
     """Read as the form says; a guess that lacks something is no mistake of the person's."""
     try:
-        mapping = form.columns.form.mapping(upload.name)
-        return Trial(mapping, tuple(uploads.dry_run(upload, mapping)))
+        mapping = form.columns.form.mapping(waiting.filename)
+        return Trial(mapping, tuple(uploads.dry_run(waiting, mapping)))
     except HarError as error:
-        return Trial(None, (), str(error).removeprefix(f"{upload.name}: "))
+        return Trial(None, (), str(error).removeprefix(f"{waiting.filename}: "))
 
 
 def _page(

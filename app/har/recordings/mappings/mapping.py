@@ -189,6 +189,13 @@ class ColumnMapping(Document):
         source = TimeSource.model_construct(column=time, unit=unit)
         return cls.model_construct(time_source=source, by_modality={own.modality: own for own in sensors}, **rest)
 
+    @classmethod
+    def draft_of(cls, document: Mapping[str, Any]) -> Self:
+        """Return the draft that `as_dict` made plain values of."""
+        time, rest = document.get("time", {}), {key: document.get(key) for key in ("gravity", "label", "subject")}
+        sensors = [SensorColumns(modality=key, **own) for key, own in document.get("sensors", {}).items()]
+        return cls.draft(sensors, time.get("column"), time.get("unit", "s"), **rest)
+
     @property
     def sensors(self) -> tuple[SensorColumns, ...]:
         return tuple(self.by_modality.values())

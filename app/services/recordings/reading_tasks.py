@@ -1,0 +1,132 @@
+"""What readers do with an upload, in a process of their own: `reading` asks for it. Plain values in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.har.errors import HarError, UnknownTable
+from app.har.progress import OnEvent
+from app.services.recordings import stored_signal
+from app.services.recordings.model_choice import Candidates
+from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
+from app.services.recordings.result_files import save_quality, save_result
+from app.services.recordings.table_preview import identify_layout, preview_tables
+
+if TYPE_CHECKING:
+    from app.har.recordings.mappings.mapping import ColumnMapping
+    from app.har.recordings.upload import Upload
+
+Arguments = Mapping[str, Any]
+
+
+def recognise_known(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
+    """Recognise an upload in a known layout, or by the mapping that it was read with before."""
+    with _opened(arguments, on_event) as upload:
+        recognised = _recogniser(arguments, on_event)(upload, mapping=_mapping(arguments["mapping"], upload.name))
+        return _kept(recognised, arguments)
+
+
+def recognise_unasked(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
+    """Recognise an upload in a known layout, or one for which there is a saved mapping (``saved``, by fingerprint)."""
+    from app.har.recordings.mappings.mapping import unknown_tables
+
+    recognise, fingerprint, recognised = _recogniser(arguments, on_event), "", None
+    with _opened(arguments, on_event) as upload:
+        try:
+            recognised = recognise(upload)
+        except UnknownTable:
+            try:
+                layout = identify_layout(unknown_tables(upload.tables))
+                fingerprint = layout.fingerprint
+                document = arguments["saved"].get(fingerprint)
+                if document is None or not layout.headed:
+                    return {"waits": "", "fingerprint": fingerprint}
+                recognised = recognise(upload, mapping=_mapping(document, upload.name))
+            except HarError as error:
+                return {"waits": str(error), "fingerprint": fingerprint}
+    return _kept(recognised, arguments) | {"fingerprint": fingerprint}
+
+
+def recognise_mapped(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
+    """Recognise an upload by a mapping; where another ``layout`` was expected, only return its fingerprint."""
+    from app.har.recordings.mappings.mapping import unknown_tables
+
+    with _opened(arguments, on_event) as upload:
+        fingerprint = identify_layout(unknown_tables(upload.tables)).fingerprint if arguments["fingerprint"] else ""
+        if arguments["layout"] not in (None, fingerprint):
+            return {"fingerprint": fingerprint}
+        recognised = _recogniser(arguments, on_event)(upload, mapping=_mapping(arguments["mapping"], upload.name))
+        return _kept(recognised, arguments) | {"fingerprint": fingerprint}
+
+
+def preview(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
+    """Return what the tables of an upload in no known layout look like, and a guess at their columns."""
+    from app.har.recordings.mappings.mapping import unknown_tables
+
+    with _opened(arguments, on_event) as upload:
+        return preview_tables(unknown_tables(upload.tables)).as_dict()
+
+
+def dry_run(arguments: Arguments, on_event: OnEvent) -> list[dict[str, Any]]:
+    """Return what a mapping would make of the first recordings of an upload."""
+    from app.har.recordings.mappings import dry_run
+    from app.har.recordings.mappings.mapping import ColumnMapping, fitting
+
+    with _opened(arguments, on_event) as upload:
+        mapping = ColumnMapping.from_document(arguments["mapping"], upload.name)
+        sources, _ = fitting(upload.tables, mapping, upload.name)
+        return [asdict(each) for each in dry_run.dry_run(sources, mapping)]
+
+
+def _opened(arguments: Arguments, on_event: OnEvent) -> AbstractContextManager[Upload]:
+    from app.har.recordings.upload import open_upload
+
+    return open_upload(Path(arguments["path"]), arguments["name"], on_event)
+
+
+def _mapping(document: Any, name: str) -> ColumnMapping | None:
+    from app.har.recordings.mappings.mapping import ColumnMapping
+
+    return ColumnMapping.from_document(document, name) if document else None
+
+
+def _recogniser(arguments: Arguments, on_event: OnEvent) -> Callable[..., Recognised]:
+    """Return `recognise_upload` with models, and with what the owner of an upload said of it."""
+    walking = arguments["walking"]
+    known = walking and KnownWalking(
+        walking["recording_id"],
+        Path(walking["path"]),
+        walking["name"],
+        _mapping(walking["mapping"], walking["name"]),
+    )
+    return partial(
+        recognise_upload,
+        models=Candidates.from_dict(arguments["candidates"]).models,
+        on_event=on_event,
+        place=arguments["place"],
+        walking=known,
+    )
+
+
+def _kept(recognised: Recognised, arguments: Arguments) -> dict[str, Any]:
+    """Write what was recognised and, where the recording is new, its signal and quality; return what the rows hold."""
+    result, signals = recognised.result, recognised.signals
+    path = Path(arguments["result"])
+    if arguments["is_new"]:
+        save_quality(path.parent, recognised.quality)
+        if result.layout == "timeline":
+            stored_signal.save(path.parent, signals)
+    save_result(path, result)
+    return {
+        "version_id": recognised.model.version_id,
+        "facts": {
+            "minutes": round(float(signals.length.sum()) / signals.sampling_rate_hz / 60, 3),
+            "recordings": len(signals.recording_ids),
+            "channels": list(signals.channels),
+        },
+    }

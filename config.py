@@ -147,6 +147,8 @@ class Config:
     RATELIMIT_STORAGE_URI: str = "memory://"
     RATELIMIT_HEADERS_ENABLED: bool = True
     WTF_CSRF_TIME_LIMIT: None = None  # as long as the session lives: a training page stays open for hours
+    # The error of a statement goes to the log, without the hashes and addresses in it.
+    SQLALCHEMY_ENGINE_OPTIONS: dict[str, bool] = field(default_factory=lambda: {"hide_parameters": True})
     SECRET_KEY: str = field(init=False, repr=False)
     SQLALCHEMY_DATABASE_URI: str = field(init=False, repr=False)
     KEPT_FOLDERS: tuple[Path, ...] = field(init=False)

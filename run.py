@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from waitress import create_server
 
 from app import create_app
-from app.services import accounts, installation
+from app.services import accounts, installation, server_log
 from app.services.errors import ServiceError
 from app.services.readers import pool
 from app.web import bodies
@@ -94,7 +94,7 @@ def warn_of_what_is_open(config: Config) -> None:
 
 def main() -> None:
     """Run the site until it is stopped."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    server_log.configure(logging.INFO)
     config = Config()
     home_lock = keep_home(config.HAR_HOME)
     listener = listen(config.HOST, config.PORT)

@@ -24,6 +24,7 @@ def create_app(config: Any = None) -> Flask:
     config = config or Config()
     app = Flask(__name__, instance_path=str(config.INSTANCE))
     app.config.from_object(config)
+    factory.configure_log()
     factory.configure_proxies(app)
     factory.configure_database(app)
     factory.configure_login(app)

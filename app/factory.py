@@ -45,6 +45,14 @@ ERROR_TEXTS = {
 }
 
 
+def configure_log() -> None:
+    """Log in our format where a command or another server than ours runs the application."""
+    from app.services import server_log
+
+    if not logging.getLogger().handlers:
+        server_log.configure(logging.WARNING)
+
+
 def configure_database(app: Flask) -> None:
     """Bind SQLAlchemy; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
     from app import tables  # noqa: F401  the tables must be known before Alembic looks

@@ -8,20 +8,23 @@ no trainer outlives the server that asked for it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
 import time
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from app.har.progress import Stage
+from app.services import server_log
 
 if TYPE_CHECKING:
     from app.har.datasets.pool import Member
     from app.har.signals.types import SignalSet
+
+log = logging.getLogger(__name__)
 
 STOPPED = 3
 ORPHANED = 4
@@ -33,6 +36,7 @@ OUTPUT, UNFINISHED = "output", "unfinished"  # in a run's folder
 def main() -> int:
     """Run one job; return the exit status."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    server_log.configure(logging.WARNING)
     os.dup2(2, 1)  # whatever a library prints goes to the log, not among the events
     if hasattr(os, "nice"):
         os.nice(10)  # the site's pages come first
@@ -47,7 +51,7 @@ def main() -> int:
     try:
         _work(job, folder, emit)
     except Exception as error:
-        traceback.print_exc()
+        log.exception("the training failed")
         emit({"stage": Stage.FAILED, "reason": _reason(error)})
         return FAILED
     return 0

@@ -71,6 +71,7 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, in the file too
         cursor.execute("PRAGMA busy_timeout=60000")  # where `transaction` does not say otherwise
         cursor.close()
 

@@ -1,0 +1,26 @@
+"""What is deleted from the database is no longer in its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import text
+
+from app.extensions import db
+from app.services import accounts
+from app.services.transaction import transaction
+from tests.conftest import PASSWORD
+
+
+def test_a_deleted_row_is_overwritten(app: Flask) -> None:
+    secret = "17 Unmistakable Lane, Nowhere-on-Sea"
+    user = accounts.register("ada", PASSWORD, "", "ada@example.org", secret)
+    file = Path(app.config["INSTANCE"]) / "kinelab.sqlite"
+    db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    assert secret.encode() in file.read_bytes()
+    with transaction() as session:
+        session.delete(user)
+    db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    assert secret.encode() not in file.read_bytes()
+    assert secret.encode() not in file.with_name("kinelab.sqlite-wal").read_bytes()

@@ -159,6 +159,7 @@ class Config:
     REFERENCE_MODELS: Path = ROOT / "reference_models"
 
     def __post_init__(self) -> None:
+        os.umask(0o077)  # what is written from here on, by children too, is for this account alone
         self.INSTANCE = self.HAR_HOME / "instance"
         self.UPLOADS = self.HAR_HOME / "uploads"
         self.MODEL_STORE = self.HAR_HOME / "model_store"

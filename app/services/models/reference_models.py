@@ -52,8 +52,9 @@ def _is_there(name: str, manifest: str) -> bool:
 def _take_over(folder: Path, metrics: dict[str, object]) -> None:
     promoted = model_versions.promoted()
     with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".reference-") as draft:
-        shutil.copytree(folder, Path(draft) / "model")
-        version = model_versions.register(folder.name, Path(draft) / "model", metrics)
+        copy = shutil.copytree(folder, Path(draft) / "model", copy_function=shutil.copyfile)
+        copy.chmod(0o700)  # not as open as what is installed
+        version = model_versions.register(folder.name, copy, metrics)
     model_versions.set_notes(version.id, "Came with Kinelab; see its model card for intended use.")
     log.info("added reference model %s", version.label)
     # A newer version replaces an older default, and the first model the one before it; otherwise a person decides.

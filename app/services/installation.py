@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from pathlib import Path
 
 from filelock import FileLock
@@ -10,9 +12,12 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
+from app.services import audit, leftovers
 from app.services.datasets import library
 from app.services.models import reference_models, training
 from app.services.recordings import pending, recordings
+
+log = logging.getLogger(__name__)
 
 
 def bind_alembic(app: Flask) -> None:
@@ -24,13 +29,36 @@ def bind_alembic(app: Flask) -> None:
 
 def prepare() -> None:
     """Make a server's start: prepare its home, and tidy up after one that died."""
+    _keep_private()
     prepare_home()
-    training.mark_interrupted()
+    with _preparing():  # by which a command takes over reference models, too
+        training.mark_interrupted()
     library.sweep_leftovers()
     recordings.remove_orphans()
     recordings.renew_summaries()
     pending.remove_confirmed()
     pending.sweep()
+    leftovers.sweep(_roots())
+    audit.forget_old()
+
+
+def _roots() -> tuple[Path, ...]:
+    """Return the folders in which each row has a folder."""
+    config = current_app.config
+    return config["UPLOADS"], config["MODEL_STORE"], library.root(), training.run_folder(0).parent
+
+
+def _keep_private() -> None:
+    """Take other accounts' rights to what is stored; earlier builds left some of it to the system's usual ones."""
+    for top in (current_app.config[name] for name in ("INSTANCE", "UPLOADS", "MODEL_STORE")):
+        for folder, _, names in os.walk(top):  # does not follow links
+            for path in (Path(folder), *(Path(folder, name) for name in names)):
+                try:
+                    mode = path.lstat().st_mode
+                    if mode & 0o077 and not stat.S_ISLNK(mode):
+                        path.chmod(mode & 0o700)
+                except OSError as error:
+                    log.warning("the rights to %s cannot be set: %s", path, error)
 
 
 def prepare_home() -> None:

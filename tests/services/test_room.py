@@ -139,13 +139,13 @@ def test_a_data_set_for_which_the_disk_is_too_small_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    before = sorted(path.name for path in library._root().iterdir() if path.is_dir())
+    before = sorted(path.name for path in library.root().iterdir() if path.is_dir())
     monkeypatch.setattr(library, "_draw_distribution", full)
     job = imports.start_import("lab", path=library.EXAMPLE_PATH)
     assert job.done.wait(60)
     assert isinstance(job.error, NoRoom)
     assert "disk is full" in job.message
-    assert sorted(path.name for path in library._root().iterdir() if path.is_dir()) == before
+    assert sorted(path.name for path in library.root().iterdir() if path.is_dir()) == before
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.reach import Reach
-from app.services import audit, room
+from app.services import audit, leftovers, room
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NoRoom, NotFound
 from app.services.names import NAME_RULE, is_name
@@ -85,11 +85,11 @@ def add(
     from app.har.datasets.store import build_store
 
     loader = DescribedDataset(description) if description else None
-    folder = _root() / uuid4().hex
+    folder = root() / uuid4().hex
     n_bytes = 0
     with suppress(OSError, ValueError):  # reading it will say what is wrong with the path
         n_bytes = room.size_of(path)
-    room.require(_root(), room.DATASET_FACTOR * n_bytes)
+    room.require(root(), room.DATASET_FACTOR * n_bytes)
     on_event({"stage": Stage.WAITING})
     try:
         with _conversion_lock().acquire():
@@ -160,7 +160,7 @@ def same_data(dataset: Dataset) -> list[Dataset]:
 
 def store_folder(dataset: Dataset) -> Path:
     """Return where the data set's columnar store lies."""
-    return _root() / dataset.folder
+    return root() / dataset.folder
 
 
 def open_dataset(dataset: Dataset) -> Store:
@@ -201,7 +201,7 @@ def remove(name: str) -> None:
             raise Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
     audit.record(Action.DATASET_DELETED, name)
     _open.cache_clear()
-    shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is swept at the next start
+    leftovers.delete(folder)
 
 
 def _is_pooled_now(dataset: Dataset) -> bool:
@@ -244,7 +244,7 @@ def ensure_embedded_example() -> None:
 
 
 def sweep_leftovers() -> None:
-    """Delete what conversions that died have left: stores without a row, and uploads.
+    """Delete what conversions that died have left, drafts and uploads, and set aside stores without a row.
 
     A conversion holds the lock while it works and the system frees the lock of a process that dies, so whatever has
     no row while the lock is ours belongs to no one.
@@ -252,9 +252,12 @@ def sweep_leftovers() -> None:
     try:
         with _conversion_lock().acquire(timeout=0):
             known = set(db.session.scalars(select(Dataset.folder)))
-            stores = (entry for entry in _root().iterdir() if entry.is_dir() and entry.name not in known)
+            for store in [entry for entry in root().iterdir() if entry.is_dir() and entry.name not in known]:
+                if not store.name.startswith("."):  # whole: it was renamed
+                    leftovers.set_aside(store, root())
+            drafts = (entry for entry in root().glob(".*") if entry.is_dir() and entry.name != leftovers.ASIDE)
             uploads = Path(current_app.config["UPLOADS"]).glob(f"{UPLOAD_PREFIX}*")
-            for leftover in [*stores, *uploads]:
+            for leftover in [*drafts, *uploads]:
                 log.info("deleting the leftover %s", leftover.name)
                 if leftover.is_dir():
                     shutil.rmtree(leftover, ignore_errors=True)
@@ -264,11 +267,12 @@ def sweep_leftovers() -> None:
         log.info("a data set is being added by another process: leftovers are kept until the next start")
 
 
-def _root() -> Path:
-    root = Path(current_app.config["INSTANCE"]) / "datasets"
-    root.mkdir(mode=0o700, exist_ok=True)
-    return root
+def root() -> Path:
+    """Return where the stores of all data sets lie."""
+    folder = Path(current_app.config["INSTANCE"]) / "datasets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def _conversion_lock() -> FileLock:
-    return FileLock(_root() / "conversion.lock")
+    return FileLock(root() / "conversion.lock")

@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 from app.extensions import db
 from app.har.renamed import with_current_names
 from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
-from app.services import audit
+from app.services import audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.files import DRAFT, link_or_copy, written_whole
@@ -135,7 +135,15 @@ def delete(key: int | str) -> None:
         if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
             raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")
     audit.record(Action.MODEL_DELETED, label)
-    shutil.rmtree(folder, ignore_errors=True)
+    leftovers.delete(folder)
+
+
+def set_aside_unknown() -> None:
+    """Set aside the folders of models that have no row; while nothing else may be about to write one."""
+    store = Path(current_app.config["MODEL_STORE"])
+    known = set(map(directory, list_versions()))
+    for folder in [path for path in store.glob("*/*") if path.name.isdecimal() and path.is_dir() and path not in known]:
+        leftovers.set_aside(folder, store)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL, EVERYDAY_
 from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
-from app.services import audit, room
+from app.services import audit, leftovers, room
 from app.services.audit import Action
 from app.services.datasets import library
 from app.services.errors import Busy, Conflict, Invalid, NoRoom, NotFound, ServiceError
@@ -390,9 +390,19 @@ def mark_interrupted() -> int:
             runs = run_folder(0).parent
             for leftover in (*runs.glob(f"*/{UNFINISHED}"), *runs.glob(f"*/{OUTPUT}/model")):
                 shutil.rmtree(leftover, ignore_errors=True)
+            _set_aside_unknown()
             return ended
     except Timeout:
         return 0
+
+
+def _set_aside_unknown() -> None:
+    """Set aside what runs and models have left of which the database knows nothing."""
+    runs = run_folder(0).parent
+    known = {str(run_id) for run_id in db.session.scalars(select(TrainingRun.id))}
+    for folder in [path for path in runs.glob("*") if path.name.isdecimal() and path.name not in known]:
+        leftovers.set_aside(folder, runs)
+    model_versions.set_aside_unknown()
 
 
 def _mark_interrupted() -> int:

@@ -6,6 +6,7 @@ as the first model saw it (see `stored_signal`) and ``<prediction id>.npz`` (wha
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
-from app.services import audit
+from app.services import audit, leftovers
 from app.services.audit import Action
 from app.services.errors import NotFound
 from app.services.files import DRAFT
@@ -34,6 +35,8 @@ from app.tables import ModelVersion, Prediction, StoredRecording
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.mapping import ColumnMapping
+
+log = logging.getLogger(__name__)
 
 PREFIX = "recording-"
 SOURCE = "source"  # the file as uploaded
@@ -202,23 +205,30 @@ def delete(user_id: int, recording_id: int) -> None:
     with transaction() as session:
         session.delete(recording)
     audit.record(Action.RECORDING_DELETED, f"recording {recording_id}")
-    shutil.rmtree(folder, ignore_errors=True)  # what cannot be deleted now is an orphan at the next start
+    leftovers.delete(folder)
 
 
 def remove_orphans() -> int:
-    """At start: delete what an upload or a recognition left that died in mid-way; return how many folders."""
+    """At start: delete what an upload or a recognition left that died in mid-way; return how many folders.
+
+    A folder with a result was a recording once: it is set aside.
+    """
     rows = db.session.execute(select(StoredRecording.folder, Prediction.id).outerjoin(Prediction)).all()
     known, results = {folder for folder, _ in rows}, {(folder, f"{number}.npz") for folder, number in rows}
     uploads = Path(current_app.config["UPLOADS"])
     for path in uploads.glob(f"{PREFIX}*/*{AGAIN}"):
         _finish_again(path)
+    orphans = [folder for folder in uploads.glob(f"{PREFIX}*") if folder.name not in known]
+    for folder in orphans:
+        if any(path.stem.isdecimal() for path in folder.glob("*.npz")):
+            leftovers.set_aside(folder, uploads)
+        else:
+            log.info("deleting %s: an upload that died in mid-way", folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
     for path in uploads.glob(f"{PREFIX}*/*.npz"):
         is_result = path.stem.isdecimal() or path.name.startswith(DRAFT)
         if is_result and (path.parent.name, path.name) not in results:
             path.unlink(missing_ok=True)
-    orphans = [folder for folder in uploads.glob(f"{PREFIX}*") if folder.name not in known]
-    for folder in orphans:
-        shutil.rmtree(folder, ignore_errors=True)
     return len(orphans)
 
 

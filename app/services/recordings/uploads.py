@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
-from app.services import audit, room
+from app.services import audit, leftovers, room
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
@@ -141,7 +141,7 @@ def confirm(
             if old is not None:
                 db.session.delete(old)
     if old_folder is not None:
-        shutil.rmtree(old_folder, ignore_errors=True)
+        leftovers.delete(old_folder)
     pending.cancel(waiting)
     _record_upload(prediction, replaces=waiting.replaces)
     if name:

@@ -147,8 +147,6 @@ class Config:
     RATELIMIT_STORAGE_URI: str = "memory://"
     RATELIMIT_HEADERS_ENABLED: bool = True
     WTF_CSRF_TIME_LIMIT: None = None  # as long as the session lives: a training page stays open for hours
-    # The error of a statement goes to the log, without the hashes and addresses in it.
-    SQLALCHEMY_ENGINE_OPTIONS: dict[str, bool] = field(default_factory=lambda: {"hide_parameters": True})
     SECRET_KEY: str = field(init=False, repr=False)
     SQLALCHEMY_DATABASE_URI: str = field(init=False, repr=False)
     KEPT_FOLDERS: tuple[Path, ...] = field(init=False)
@@ -180,8 +178,9 @@ class Config:
         self.REMEMBER_COOKIE_NAME = f"{prefix}kinelab_remember"
         self.DEVICE_COOKIE_NAME = f"{prefix}kinelab_device"
         self.SECRET_KEY = _secret_key(self.INSTANCE)
-        # A connection for each thread that answers, and for trainings, imports and the server itself
-        self.SQLALCHEMY_ENGINE_OPTIONS = {"pool_size": self.THREADS, "max_overflow": 20}
+        # A connection for each thread that answers, and for trainings, imports and the server itself. The error of
+        # a statement goes to the log, without the hashes and addresses in it
+        self.SQLALCHEMY_ENGINE_OPTIONS = {"pool_size": self.THREADS, "max_overflow": 20, "hide_parameters": True}
         self.SQLALCHEMY_DATABASE_URI = (
             os.environ.get("DATABASE_URL") or f"sqlite:///{(self.INSTANCE / 'kinelab.sqlite').as_posix()}"
         )

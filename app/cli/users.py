@@ -1,4 +1,4 @@
-"""``flask users``: make and list accounts."""
+"""``flask users``: make and list accounts, and let their owners in again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from flask import current_app
 from app.cli.output import json_option, needs_home, print_json
 from app.services import accounts
 from app.services.errors import Conflict
+from app.services.identity import one_time
 
 
 def site_address() -> str:
@@ -20,7 +21,7 @@ def site_address() -> str:
 
 @click.group()
 def users() -> None:
-    """Create and list accounts."""
+    """Create and list accounts, and make addresses that work once."""
 
 
 @users.command("create")
@@ -49,6 +50,16 @@ def setup_address() -> None:
         raise Conflict("There is an administrator already.")
     click.echo(f"{site_address()}/setup/{accounts.setup_token()}")
     click.echo(f"It works once, within {accounts.SETUP_HOURS} hours.", err=True)
+
+
+@users.command("reset")
+@click.argument("name")
+@needs_home
+def reset(name: str) -> None:
+    """Make a one-time address at which the account NAME gets a new password."""
+    token = one_time.open_reset(accounts.find(name).id)
+    click.echo(f"{site_address()}/reset/{token}")
+    click.echo(f"It works once, within {one_time.RESET_HOURS} hours.", err=True)
 
 
 @users.command("list")

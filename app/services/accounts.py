@@ -51,12 +51,13 @@ def register(username: str, password: str, contact_number: str, email: str, addr
         The username or e-mail address is taken.
     """
     with transaction():
-        user = _add_user(username, password, contact_number, email, address, Role(role))
+        user = add_user(username, password, contact_number, email, address, Role(role))
     audit.record(Action.ACCOUNT_MADE, user.username, role=user.role.value)
     return user
 
 
-def _add_user(username: str, password: str, contact_number: str, email: str, address: str, role: Role) -> User:
+def add_user(username: str, password: str, contact_number: str, email: str, address: str, role: Role) -> User:
+    """Add a row for an account, within a transaction."""
     user = User(
         username=clean_username(username),
         email=clean_email(email),
@@ -107,6 +108,40 @@ def change_password(user_id: int, current: str, new: str) -> User:
         user.set_password(canonical_password(new))
         session.execute(sessions.delete_of(user_id))
     audit.record(Action.PASSWORD_CHANGED, user.username)
+    return user
+
+
+def change_details(user_id: int, contact_number: str, email: str, address: str) -> User:
+    """Correct what an account says of its owner.
+
+    Raises
+    ------
+    Invalid
+        One of the answers breaks its rule, or the e-mail address is another account's.
+    """
+    user = get(user_id)
+    new = {
+        "contact_number": clean_contact_number(contact_number),
+        "email": clean_email(email),
+        "address": clean_address(address),
+    }
+    try:
+        with transaction():
+            changed = [name for name, value in new.items() if getattr(user, name) != value]
+            for name in changed:
+                setattr(user, name, new[name])
+            db.session.flush()
+    except IntegrityError as error:
+        raise Invalid("There is already an account with this e-mail address.", "email") from error
+    if changed:
+        audit.record(Action.ACCOUNT_CHANGED, user.username, changed=", ".join(changed))
+    return user
+
+
+def find(username: str) -> User:
+    """Return an account by its name, in any letters."""
+    if (user := _find(User.username == canonical_username(username))) is None:
+        raise NotFound("There is no such account.")
     return user
 
 
@@ -162,10 +197,17 @@ def _administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
             setattr(user, name, value)
         db.session.flush()
         db.session.execute(sessions.delete_of(user_id))
-        # Counted after the write, which locks the database: two administrators cannot demote each other at once.
-        if not _count(User.role == Role.ADMIN, User.disabled.is_(False)):
-            raise Conflict("This is the last active administrator. Make someone else an administrator first.")
+        require_administrator()
     return user
+
+
+def require_administrator() -> None:
+    """Refuse a change, after its write and before its commit, that leaves no active administrator.
+
+    The write locks the database: two administrators cannot demote each other at once.
+    """
+    if not _count(User.role == Role.ADMIN, User.disabled.is_(False)):
+        raise Conflict("This is the last active administrator. Make someone else an administrator first.")
 
 
 def setup_needed() -> bool:
@@ -198,7 +240,7 @@ def set_up(token: str, username: str, password: str, contact_number: str, email:
     """Make the first administrator, and end the set-up address."""
     check_setup_token(token)
     with transaction():
-        user = _add_user(username, password, contact_number, email, address, Role.ADMIN)
+        user = add_user(username, password, contact_number, email, address, Role.ADMIN)
         try:
             _setup_path().unlink()  # who removes the file has the right: of two at once, one gets it
         except FileNotFoundError as error:

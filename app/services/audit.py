@@ -47,6 +47,11 @@ class Action(str, Enum):
     REFUSAL = "refusal"
     ACCOUNT_MADE = "account made"
     ACCOUNT_CHANGED = "account changed"
+    ACCOUNT_DELETED = "account deleted"
+    INVITATION_MADE = "invitation made"
+    INVITATION_WITHDRAWN = "invitation withdrawn"
+    RESET_MADE = "reset address made"
+    SESSION_ENDED = "session ended"
     PASSWORD_CHANGED = "password changed"  # noqa: S105  the name of an action
     ROLE_CHANGED = "role changed"
     UPLOAD = "upload"

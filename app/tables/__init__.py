@@ -5,6 +5,7 @@ from app.tables.failed_attempts import FailedAttempts
 from app.tables.login_session import LoginSession
 from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
+from app.tables.one_time_address import OneTimeAddress
 from app.tables.recording import Prediction, StoredRecording
 from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
@@ -14,6 +15,7 @@ __all__ = [
     "FailedAttempts",
     "LoginSession",
     "ModelVersion",
+    "OneTimeAddress",
     "Prediction",
     "Role",
     "SavedMapping",

@@ -87,3 +87,16 @@ def test_a_new_set_up_address_is_made_until_there_is_an_administrator(app: Flask
     accounts.register("ada", PASSWORD, "", "ada@example.org", "", "admin")
     result = app.test_cli_runner().invoke(args=["users", "setup-address"])
     assert (result.exit_code, result.stderr) == (1, "Error: There is an administrator already.\n")
+
+
+def test_a_forgotten_password_is_reset_from_the_shell(app: Flask) -> None:
+    accounts.register("ada", PASSWORD, "", "ada@example.org", "")
+    result = app.test_cli_runner().invoke(args=["users", "reset", "ADA"])
+    assert result.exit_code == 0, result.output
+    address = result.stdout.strip().removeprefix("http://127.0.0.1:5000")
+    new = {"password": "another good password", "password_again": "another good password"}
+    assert app.test_client().post(address, data=new).status_code == 302
+    assert accounts.authenticate("ada", new["password"])
+
+    result = app.test_cli_runner().invoke(args=["users", "reset", "eve"])
+    assert (result.exit_code, result.stderr) == (1, "Error: There is no such account.\n")

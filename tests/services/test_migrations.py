@@ -50,6 +50,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
     "0008": [  # where the devices of a data set were worn
         """UPDATE dataset SET places = '{"": "leg"}'""",
     ],
+    "0009": [
+        "INSERT INTO one_time_address (id, token_hash, user_id, role, made_by_id, created, until) "
+        "VALUES (1, 'abc', 1, '', 1, '2026-11-28', '2026-11-29')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

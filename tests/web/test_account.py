@@ -1,4 +1,4 @@
-"""One's own account: where it is logged in."""
+"""One's own account: its details, where it is logged in, and its end."""
 
 from __future__ import annotations
 
@@ -77,3 +77,49 @@ def test_a_cookie_that_remembers_ends_with_its_session(app: Flask, user_client: 
     client = app.test_client()
     client.set_cookie("kinelab_remember", remembered)
     assert not is_logged_in(client)
+
+
+def test_the_details_are_seen_and_corrected(log_in: LogIn) -> None:
+    ada = log_in("ada")
+    log_in("bob")
+    text = ada.get("/account/").text
+    assert "ada@example.org" in text
+    assert "1 High Street" in text
+    answers = {"email": "ada@example.net", "contact_number": "", "address": " 2 Low Street "}
+    assert "Your details are saved." in ada.post("/account/", data=answers, follow_redirects=True).text
+    user = accounts.find("ada")
+    assert (user.email, user.contact_number, user.address) == ("ada@example.net", "", "2 Low Street")
+
+    taken = ada.post("/account/", data=answers | {"email": "BOB@example.org"})
+    assert taken.status_code == 422
+    assert "already an account with this e-mail address" in taken.text
+    assert ada.post("/account/", data=answers | {"contact_number": "none"}).status_code == 422
+
+
+def test_deleting_the_own_account_asks_says_what_goes_and_takes_the_files_along(
+    deployed: Flask, log_in: LogIn, admin_client: FlaskClient
+) -> None:
+    ada, bob = log_in("ada"), log_in("bob")
+    for client in (ada, bob):
+        assert client.post("/predictions/example").status_code == 302
+    uploads = deployed.config["UPLOADS"]
+    assert len(list(uploads.iterdir())) == 2
+    assert "1 recording and what was recognised in it" in ada.get("/account/delete").text
+
+    assert ada.post("/account/delete", data={"password": "wrong"}).status_code == 422
+    assert is_logged_in(ada)
+    response = ada.post("/account/delete", data={"password": PASSWORD}, follow_redirects=True)
+    assert "have been deleted" in response.text
+    assert not is_logged_in(ada)
+    assert len(list(uploads.iterdir())) == 1
+    assert is_logged_in(bob)
+    assert [user.username for user in accounts.all_users()] == ["adam", "bob"]
+
+
+def test_the_last_active_administrator_cannot_be_deleted(admin_client: FlaskClient, user_client: FlaskClient) -> None:
+    response = admin_client.post("/account/delete", data={"password": PASSWORD})
+    assert response.status_code == 409
+    assert "last active administrator" in response.text
+    assert is_logged_in(admin_client)
+    accounts.register("eve", PASSWORD, "", "eve@example.org", "", "admin")
+    assert admin_client.post("/account/delete", data={"password": PASSWORD}).status_code == 302

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from app.services import accounts
@@ -47,7 +51,9 @@ def test_a_new_administrator_logs_in_again_and_may_open_the_page(
     admin_client: FlaskClient, user_client: FlaskClient
 ) -> None:
     assert user_client.get("/admin/users").status_code == 403
-    response = admin_client.post(f"/admin/users/{id_of('ursula')}/role", data={"role": "admin"}, follow_redirects=True)
+    response = admin_client.post(
+        f"/admin/users/{id_of('ursula')}/role", data={"role": "admin", "password": PASSWORD}, follow_redirects=True
+    )
     assert "ursula is now an administrator." in response.text
     assert user_client.get("/admin/users").status_code == 302, "what was logged in as a user is not an administrator's"
     user_client.post("/login", data={"username": "ursula", "password": PASSWORD})
@@ -68,7 +74,10 @@ def test_a_disabled_account_is_logged_out_at_once_and_logs_in_again_when_enabled
     assert user_client.get("/password").status_code == 200
 
 
-@pytest.mark.parametrize(("action", "answers"), [("role", {"role": "user"}), ("state", {"state": "disabled"})])
+@pytest.mark.parametrize(
+    ("action", "answers"),
+    [("role", {"role": "user", "password": PASSWORD}), ("state", {"state": "disabled"})],
+)
 def test_an_administrator_cannot_lock_themselves_out(
     admin_client: FlaskClient, action: str, answers: dict[str, str]
 ) -> None:
@@ -84,8 +93,16 @@ def test_an_administrator_cannot_lock_themselves_out(
     [
         ("/admin/users/1/role", {"role": "owner"}, 422),
         ("/admin/users/1/role", {}, 422),
+        ("/admin/users/1/role", {"role": "admin"}, 422),
         ("/admin/users/1/state", {"state": "deleted"}, 422),
-        ("/admin/users/99/role", {"role": "admin"}, 404),
+        ("/admin/users/1/delete", {}, 422),
+        ("/admin/users/1/delete", {"password": PASSWORD}, 403),
+        ("/admin/users/99/delete", {"password": PASSWORD}, 404),
+        ("/admin/users/99/reset", {"password": PASSWORD}, 404),
+        ("/admin/invitations", {"role": "owner", "password": PASSWORD}, 422),
+        ("/admin/invitations", {"role": "user", "password": "wrong"}, 422),
+        ("/admin/invitations/99/withdraw", {}, 404),
+        ("/admin/users/99/role", {"role": "admin", "password": PASSWORD}, 404),
         ("/admin/users/99/state", {"state": "disabled"}, 404),
         ("/admin/users/x/role", {"role": "admin"}, 404),
         (f"/admin/users/{'9' * 20}/role", {"role": "admin"}, 404),
@@ -100,6 +117,78 @@ def test_what_cannot_be_is_refused(
 
 def test_hostile_names_are_shown_escaped(admin_client: FlaskClient) -> None:
     add_rows("<b>x</b>@example.org")
-    text = admin_client.get("/admin/users").text
-    assert "<b>x" not in text
-    assert "&lt;b&gt;x" in text
+    for address in ("/admin/users", f"/admin/users/{id_of('<b>x</b>')}"):
+        text = admin_client.get(address).text
+        assert "<b>x" not in text
+        assert "&lt;b&gt;x" in text
+
+
+@pytest.mark.parametrize(
+    ("action", "answers"), [("role", {"role": "admin"}), ("reset", {}), ("delete", {})], ids=lambda v: str(v)
+)
+def test_what_gives_power_or_takes_everything_asks_for_the_own_password(
+    admin_client: FlaskClient, user_client: FlaskClient, action: str, answers: dict[str, str]
+) -> None:
+    response = admin_client.post(f"/admin/users/{id_of('ursula')}/{action}", data=answers | {"password": "wrong"})
+    assert response.status_code == 422
+    assert "This is not your current password." in response.text
+    assert "/reset/" not in re.sub(r'action="[^"]*"', "", response.text)
+    assert not accounts.get(id_of("ursula")).is_admin
+    assert user_client.get("/password").status_code == 200, "nothing has changed"
+
+
+def address_on(page: str) -> str:
+    return re.search(r"<textarea[^>]*>http://localhost(/[^<]+)</textarea>", page)[1]
+
+
+def test_a_reset_address_is_shown_once_and_works_once(
+    app: Flask, admin_client: FlaskClient, user_client: FlaskClient
+) -> None:
+    number = id_of("ursula")
+    reset = f"/admin/users/{number}/reset"
+    first = address_on(admin_client.post(reset, data={"password": PASSWORD}).text)
+    address = address_on(admin_client.post(reset, data={"password": PASSWORD}).text)
+    visitor = app.test_client()
+    assert visitor.get(first).status_code == 404, "a new one ends the one before"
+    assert user_client.get("/password").status_code == 200, "the old password stays until it is used"
+    assert "ursula" in visitor.get(address).text
+
+    weak = {"password": "ursula12345", "password_again": "ursula12345"}
+    assert visitor.post(address, data=weak).status_code == 422
+    new = {"password": "another good password", "password_again": "another good password"}
+    assert visitor.post(address, data=new).location == "/login"
+    assert visitor.post(address, data=new).status_code == 404
+    assert user_client.get("/password").status_code == 302, "every session has ended"
+    for password, status in ((PASSWORD, 422), (new["password"], 302)):
+        response = visitor.post("/login", data={"username": "ursula", "password": password})
+        assert response.status_code == status
+
+
+def test_an_invitation_makes_one_account_with_its_role(app: Flask, admin_client: FlaskClient) -> None:
+    response = admin_client.post("/admin/invitations", data={"role": "admin", "password": PASSWORD})
+    address = address_on(response.text)
+    assert "adam" in admin_client.get("/admin/invitations").text
+    answers = {"username": "eve", "password": PASSWORD, "password_again": PASSWORD, "email": "eve@example.org"}
+    eve = app.test_client()
+    assert eve.post(address, data=answers).status_code == 302
+    assert eve.get("/admin/users").status_code == 200
+    assert eve.post(address, data=answers | {"username": "eva", "email": "eva@example.org"}).status_code == 404
+    assert [user.username for user in accounts.all_users()] == ["adam", "eve"]
+
+
+def test_a_withdrawn_invitation_makes_no_account(app: Flask, admin_client: FlaskClient) -> None:
+    address = address_on(admin_client.post("/admin/invitations", data={"role": "user", "password": PASSWORD}).text)
+    withdraw = re.search(r'action="(/admin/invitations/\d+/withdraw)"', admin_client.get("/admin/invitations").text)[1]
+    assert "withdrawn" in admin_client.post(withdraw, follow_redirects=True).text
+    assert app.test_client().get(address).status_code == 404
+
+
+def test_an_account_is_deleted_after_it_was_said_what_goes_with_it(
+    app: Flask, log_in: Callable[..., FlaskClient], admin_client: FlaskClient
+) -> None:
+    ursula, number = log_in("ursula"), id_of("ursula")
+    assert "0 recordings" in admin_client.get(f"/admin/users/{number}").text
+    response = admin_client.post(f"/admin/users/{number}/delete", data={"password": PASSWORD}, follow_redirects=True)
+    assert "The account of ursula and everything in it have been deleted." in response.text
+    assert ursula.get("/password").status_code == 302
+    assert [user.username for user in accounts.all_users()] == ["adam"]

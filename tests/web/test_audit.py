@@ -67,13 +67,28 @@ def test_what_an_administrator_does_to_accounts(
     app: Flask, admin_client: FlaskClient, user_client: FlaskClient
 ) -> None:
     number = id_of("ursula")
-    admin_client.post(f"/admin/users/{number}/role", data={"role": "admin"})
+    admin_client.post(f"/admin/users/{number}/role", data={"role": "admin", "password": PASSWORD})
     admin_client.post(f"/admin/users/{number}/state", data={"state": "disabled"})
     role, state = lines(app)[-2:]
     assert (role["action"], role["actor"], role["object"], role["details"]) == (
         "role changed", "adam", "ursula", {"role": "admin"},
     )  # fmt: skip
     assert (state["action"], state["object"], state["details"]) == ("account changed", "ursula", {"disabled": True})
+    for action in ("reset", "delete"):
+        admin_client.post(f"/admin/users/{number}/{action}", data={"password": "wrong"})
+        admin_client.post(f"/admin/users/{number}/{action}", data={"password": PASSWORD})
+    assert [line[:3] for line in seen(app)[-4:]] == [
+        ("account changed", "refused", "adam"),
+        ("reset address made", "done", "adam"),
+        ("account changed", "refused", "adam"),
+        ("account deleted", "done", "adam"),
+    ]
+
+
+def test_who_deletes_their_own_account_is_named(app: Flask, user_client: FlaskClient) -> None:
+    user_client.post("/account/delete", data={"password": PASSWORD})
+    line = lines(app)[-1]
+    assert (line["action"], line["actor"], line["object"]) == ("account deleted", "ursula", "ursula")
 
 
 def test_what_is_refused(app: Flask, user_client: FlaskClient) -> None:

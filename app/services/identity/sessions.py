@@ -16,6 +16,8 @@ from sqlalchemy import ColumnElement, Delete, delete, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.transaction import rows_changed, transaction
 from app.tables import LoginSession, User
@@ -124,12 +126,14 @@ def end_one(user_id: int, session_id: int) -> None:
         of_account = LoginSession.id == session_id, LoginSession.user_id == user_id
         if not rows_changed(delete(LoginSession).where(*of_account)):
             raise NotFound("This session has ended already.")
+    audit.record(Action.SESSION_ENDED, f"session {session_id}")
 
 
 def end_others(user_id: int, token: str) -> None:
     """End all sessions of an account but the one with this token."""
     with transaction() as session:
         session.execute(delete_of(user_id).where(~_is(token)))
+    audit.record(Action.SESSION_ENDED, "all others")
 
 
 def delete_of(user_id: int) -> Delete:

@@ -1,15 +1,61 @@
-"""One's own account: where it is logged in."""
+"""One's own account: its details, where it is logged in, and its end."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
+from flask_login import current_user, logout_user
 
-from app.services.identity import sessions
+from app.services import accounts
+from app.services.audit import Action
+from app.services.errors import ServiceError
+from app.services.identity import deletion, sessions
 from app.web.access import access
+from app.web.auth.forms import DetailsForm, OwnPasswordForm
+from app.web.errors import show_at_field
 
 bp = Blueprint("account", __name__)
+
+
+@bp.route("/", methods=["GET", "POST"])
+@access("user")
+def details() -> ResponseReturnValue:
+    """Show what the account says of its owner, and let them correct it."""
+    form = DetailsForm(obj=current_user)
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        try:
+            accounts.change_details(current_user.id, **form.details())
+        except ServiceError as error:
+            status = error.status
+            if not show_at_field(error, form):
+                form.form_errors.append(str(error))
+        else:
+            flash("Your details are saved.", "success")
+            return redirect(url_for(".details"))
+    return render_template("account/details.html", form=form), status
+
+
+@bp.route("/delete", methods=["GET", "POST"])
+@access("user")
+def delete() -> ResponseReturnValue:
+    """Delete the account with everything that is its owner's."""
+    form = OwnPasswordForm()
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        try:
+            accounts.check_own_password(current_user.id, form.password.data, Action.ACCOUNT_DELETED)
+            deletion.delete_own(current_user.id)
+        except ServiceError as error:
+            status = error.status
+            if not show_at_field(error, form):
+                form.form_errors.append(str(error))
+        else:
+            logout_user()
+            session.clear()
+            flash("Your account and everything in it have been deleted.", "info")
+            return redirect(url_for("home.index"))
+    return render_template("account/delete.html", form=form, goes=deletion.belongings(current_user.id)), status
 
 
 @bp.get("/sessions")

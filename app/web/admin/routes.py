@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from flask_wtf import FlaskForm
 
 from app.services import accounts, audit_reading
 from app.services.audit import Action
 from app.services.audit_reading import AuditQuery
-from app.services.errors import ServiceError
+from app.services.errors import NotFound, ServiceError
+from app.services.identity import deletion, one_time
 from app.web.access import access
-from app.web.admin.forms import RoleForm, StateForm
+from app.web.admin.forms import InvitationForm, RoleForm, StateForm
+from app.web.auth.forms import OwnPasswordForm
+from app.web.errors import show_at_field
 
 bp = Blueprint("admin", __name__)
 
@@ -23,7 +28,30 @@ bp = Blueprint("admin", __name__)
 @access("admin")
 def users() -> str:
     """List the accounts."""
-    return _users()
+    page = request.args.get("page", 1, type=int)
+    return render_template("admin/users.html", pages=accounts.list_users(page))
+
+
+@bp.get("/users/<int:user_id>")
+@access("admin")
+def user(user_id: int) -> str:
+    """Show an account, and what can be done with it."""
+    return render_template("admin/user.html", user=accounts.get(user_id), goes=deletion.belongings(user_id))
+
+
+def _change(user_id: int, form: FlaskForm, change: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+    """Make a change of an account that asks for the administrator's own password, or say why not on its page."""
+    if not form.validate():
+        abort(422, "; ".join(error for errors in form.errors.values() for error in errors))
+    try:
+        if isinstance(form, OwnPasswordForm):
+            accounts.check_own_password(current_user.id, form.password.data, Action.ACCOUNT_CHANGED)
+        return change()
+    except NotFound:
+        raise
+    except ServiceError as error:
+        flash(str(error), "danger")
+        return user(user_id), error.status
 
 
 @bp.post("/users/<int:user_id>/role")
@@ -31,15 +59,13 @@ def users() -> str:
 def set_role(user_id: int) -> ResponseReturnValue:
     """Make somebody an administrator, or a user."""
     form = RoleForm()
-    if not form.validate():
-        abort(422, "The role must be admin or user.")
-    try:
-        user = accounts.set_role(current_user.id, user_id, form.role.data)
-    except ServiceError as error:
-        flash(str(error), "danger")
-        return _users(), error.status
-    flash(f"{user.username} is now {'an administrator' if user.is_admin else 'a user'}.", "success")
-    return redirect(_back())
+
+    def change() -> ResponseReturnValue:
+        changed = accounts.set_role(current_user.id, user_id, form.role.data)
+        flash(f"{changed.username} is now {'an administrator' if changed.is_admin else 'a user'}.", "success")
+        return redirect(url_for(".user", user_id=user_id))
+
+    return _change(user_id, form, change)
 
 
 @bp.post("/users/<int:user_id>/state")
@@ -47,27 +73,72 @@ def set_role(user_id: int) -> ResponseReturnValue:
 def set_state(user_id: int) -> ResponseReturnValue:
     """Disable an account, or enable it again."""
     form = StateForm()
-    if not form.validate():
-        abort(422, "The state must be enabled or disabled.")
-    try:
-        user = accounts.set_disabled(current_user.id, user_id, form.state.data == "disabled")
-    except ServiceError as error:
-        flash(str(error), "danger")
-        return _users(), error.status
-    flash(f"The account of {user.username} is now {form.state.data}.", "success")
-    return redirect(_back())
+
+    def change() -> ResponseReturnValue:
+        changed = accounts.set_disabled(current_user.id, user_id, form.state.data == "disabled")
+        flash(f"The account of {changed.username} is now {form.state.data}.", "success")
+        return redirect(url_for(".user", user_id=user_id))
+
+    return _change(user_id, form, change)
 
 
-def _users() -> str:
-    return render_template("admin/users.html", pages=accounts.list_users(_page_number()))
+@bp.post("/users/<int:user_id>/reset")
+@access("admin")
+def reset_password(user_id: int) -> ResponseReturnValue:
+    """Make a one-time address at which somebody sets a new password, and show it."""
+
+    def change() -> ResponseReturnValue:
+        token = one_time.open_reset(user_id, current_user.id)
+        name = accounts.get(user_id).username
+        return _show_address("auth.reset", token, f"New password for {name}", f"{one_time.RESET_HOURS} hours", user_id)
+
+    return _change(user_id, OwnPasswordForm(), change)
 
 
-def _back() -> str:
-    return url_for(".users", page=_page_number())
+@bp.post("/users/<int:user_id>/delete")
+@access("admin")
+def delete_user(user_id: int) -> ResponseReturnValue:
+    """Delete an account with everything that is its owner's."""
+
+    def change() -> ResponseReturnValue:
+        name = deletion.delete_other(current_user.id, user_id)
+        flash(f"The account of {name} and everything in it have been deleted.", "success")
+        return redirect(url_for(".users"))
+
+    return _change(user_id, OwnPasswordForm(), change)
 
 
-def _page_number() -> int:
-    return request.args.get("page", 1, type=int)
+@bp.route("/invitations", methods=["GET", "POST"])
+@access("admin")
+def invitations() -> ResponseReturnValue:
+    """Invite somebody with a role, and list the invitations that nobody has opened yet."""
+    form = InvitationForm()
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        try:
+            accounts.check_own_password(current_user.id, form.password.data, Action.INVITATION_MADE)
+            token = one_time.invite(current_user.id, form.role.data)
+            return _show_address("auth.invitation", token, "Invitation", f"{one_time.INVITATION_DAYS} days")
+        except ServiceError as error:
+            status = error.status
+            if not show_at_field(error, form):
+                form.form_errors.append(str(error))
+    return render_template("admin/invitations.html", form=form, invitations=one_time.open_invitations()), status
+
+
+@bp.post("/invitations/<int:invitation_id>/withdraw")
+@access("admin")
+def withdraw_invitation(invitation_id: int) -> ResponseReturnValue:
+    """End an invitation before anybody has opened it."""
+    one_time.withdraw(invitation_id)
+    flash("The invitation is withdrawn.", "success")
+    return redirect(url_for(".invitations"))
+
+
+def _show_address(endpoint: str, token: str, title: str, kept: str, user_id: int | None = None) -> str:
+    scheme = "https" if current_app.config["SESSION_COOKIE_SECURE"] else None
+    address = url_for(endpoint, token=token, _external=True, _scheme=scheme)
+    return render_template("admin/address.html", title=title, address=address, kept=kept, user_id=user_id)
 
 
 @bp.get("/audit")
@@ -75,7 +146,7 @@ def _page_number() -> int:
 def audit() -> str:
     """Show the audit log, the newest entries first."""
     query = _audit_query()
-    pages, too_long = audit_reading.find(query, _page_number())
+    pages, too_long = audit_reading.find(query, request.args.get("page", 1, type=int))
     return render_template(
         "admin/audit.html",
         query=query,

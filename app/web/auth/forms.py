@@ -42,6 +42,37 @@ def _repeated(label: str) -> PasswordField:
     )
 
 
+def _email() -> StringField:
+    return StringField(
+        "E-mail",
+        [DataRequired("Enter your e-mail address."), follows(rules.clean_email)],
+        render_kw={"type": "email", "autocomplete": "email"},
+    )
+
+
+def _contact_number() -> StringField:
+    return StringField(
+        "Contact number (optional)",
+        [follows(rules.clean_contact_number)],
+        render_kw={"type": "tel", "autocomplete": "tel"},
+    )
+
+
+def _address() -> TextAreaField:
+    return TextAreaField(
+        "Address (optional)",
+        [follows(rules.clean_address)],
+        render_kw={"autocomplete": "street-address", "rows": 2},
+    )
+
+
+def own_password() -> PasswordField:
+    """Return the field in which whoever is logged in shows once more that they are the account's owner."""
+    return PasswordField(
+        "Your password", [DataRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}
+    )
+
+
 class LoginForm(FlaskForm):
     username = StringField(
         "Username",
@@ -54,6 +85,19 @@ class LoginForm(FlaskForm):
     submit = SubmitField("Log in")
 
 
+class DetailsForm(FlaskForm):
+    """What an account says of its owner."""
+
+    email = _email()
+    contact_number = _contact_number()
+    address = _address()
+    submit = SubmitField("Save")
+
+    def details(self) -> dict[str, str]:
+        """Return what ``accounts.change_details`` takes."""
+        return {name: self[name].data or "" for name in ("contact_number", "email", "address")}
+
+
 class RegisterForm(FlaskForm):
     username = StringField(
         "Username",
@@ -63,21 +107,9 @@ class RegisterForm(FlaskForm):
     )
     password = _new_password("Password")
     password_again = _repeated("Repeat password")
-    contact_number = StringField(
-        "Contact number (optional)",
-        [follows(rules.clean_contact_number)],
-        render_kw={"type": "tel", "autocomplete": "tel"},
-    )
-    email = StringField(
-        "E-mail",
-        [DataRequired("Enter your e-mail address."), follows(rules.clean_email)],
-        render_kw={"type": "email", "autocomplete": "email"},
-    )
-    address = TextAreaField(
-        "Address (optional)",
-        [follows(rules.clean_address)],
-        render_kw={"autocomplete": "street-address", "rows": 2},
-    )
+    contact_number = _contact_number()
+    email = _email()
+    address = _address()
     submit = SubmitField("Create account")
 
     def answers(self) -> dict[str, str]:
@@ -94,3 +126,15 @@ class ChangePasswordForm(FlaskForm):
     password = _new_password("New password")
     password_again = _repeated("Repeat new password")
     submit = SubmitField("Change password")
+
+
+class NewPasswordForm(FlaskForm):
+    password = _new_password("New password")
+    password_again = _repeated("Repeat new password")
+    submit = SubmitField("Set password")
+
+
+class OwnPasswordForm(FlaskForm):
+    """What cannot be taken back is asked of the account's owner, not of whoever finds an open page."""
+
+    password = own_password()

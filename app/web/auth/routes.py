@@ -1,9 +1,10 @@
-"""Register, log in, log out, change the password, and the set-up address of the first administrator."""
+"""Register, log in, log out, change the password, and the addresses that work once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
@@ -15,10 +16,10 @@ from werkzeug.wrappers import Response
 from app.extensions import limiter
 from app.services import accounts
 from app.services.audit import Action, record
-from app.services.errors import ServiceError
-from app.services.identity import guessing, sessions
+from app.services.errors import Invalid, ServiceError
+from app.services.identity import guessing, one_time, sessions
 from app.web.access import access
-from app.web.auth.forms import ChangePasswordForm, LoginForm, RegisterForm
+from app.web.auth.forms import ChangePasswordForm, LoginForm, NewPasswordForm, RegisterForm
 from app.web.errors import show_at_field
 
 bp = Blueprint("auth", __name__)
@@ -66,6 +67,36 @@ def setup(token: str) -> ResponseReturnValue:
     form = RegisterForm()
     message = "Kinelab is set up and you are its administrator."
     return _page("auth/setup.html", form, lambda: accounts.set_up(token, **form.answers()), message)
+
+
+@bp.route("/invitation/<token>", methods=["GET", "POST"])
+@access("public")
+@guessing_addresses
+def invitation(token: str) -> ResponseReturnValue:
+    """Make the account that an invitation is for."""
+    one_time.get_invitation(token)
+    form = RegisterForm()
+    accept = partial(one_time.accept, token)
+    return _page("auth/register.html", form, lambda: accept(**form.answers()), "Your account is ready.")
+
+
+@bp.route("/reset/<token>", methods=["GET", "POST"])
+@access("public")
+@guessing_addresses
+def reset(token: str) -> ResponseReturnValue:
+    """Set a new password at an address that an administrator made; one logs in with it then."""
+    user = one_time.get_reset(token)
+    form = NewPasswordForm()
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        try:
+            one_time.reset_password(token, form.password.data)
+        except Invalid as error:
+            show_at_field(error, form)
+        else:
+            flash("Your password has been changed. Log in with it.", "success")
+            return redirect(url_for(".login"))
+    return render_template("auth/reset.html", form=form, username=user.username), status
 
 
 @bp.route("/password", methods=["GET", "POST"])

@@ -1,0 +1,65 @@
+"""Deleting an account with everything that is its owner's."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.services import accounts, audit
+from app.services.audit import Action
+from app.services.errors import Forbidden
+from app.services.recordings import pending, recordings
+from app.services.transaction import transaction
+from app.tables import SavedMapping, StoredRecording
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What is deleted with an account."""
+
+    recordings: int
+    waiting: int  # uploads whose columns are not known yet
+    mappings: int
+
+
+def belongings(user_id: int) -> Belongings:
+    """Count what would be deleted with an account."""
+
+    def count(table: type[StoredRecording | SavedMapping]) -> int:
+        return db.session.scalar(select(func.count()).select_from(table).where(table.user_id == user_id)) or 0
+
+    return Belongings(count(StoredRecording), len(pending.list_pending(user_id)), count(SavedMapping))
+
+
+def delete_own(user_id: int) -> None:
+    """Delete one's own account; the last active administrator's stays."""
+    _delete(user_id)
+
+
+def delete_other(actor_id: int, user_id: int) -> str:
+    """Delete somebody else's account; return what it was called."""
+    if actor_id == user_id:
+        raise Forbidden("Delete your own account on its own page.")
+    return _delete(user_id)
+
+
+def _delete(user_id: int) -> str:
+    user = accounts.get(user_id)
+    name, was_admin = user.username, user.is_admin
+    with audit.acting(audit.origin()):  # who may be gone when it is recorded
+        with transaction() as session:
+            folders = [recordings.folder_of(recording) for recording in recordings.list_recordings(user_id)]
+            session.delete(user)
+            session.flush()
+            if was_admin:
+                accounts.require_administrator()
+        # What cannot be deleted now is an orphan at the next start
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        for upload in pending.list_pending(user_id):
+            pending.cancel(upload)
+        audit.record(Action.ACCOUNT_DELETED, name, recordings=len(folders))
+    return name

@@ -16,6 +16,7 @@ from werkzeug.routing import IntegerConverter
 
 from app.extensions import csrf, db, limiter, login_manager
 from app.har.errors import HarError
+from app.har.texts import loads
 from app.services.errors import Busy, ServiceError
 from app.services.transaction import passing_reason
 
@@ -58,6 +59,7 @@ def configure_database(app: Flask) -> None:
     from app import tables  # noqa: F401  the tables must be known before Alembic looks
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"json_deserializer": loads})
     db.init_app(app)
     if app_uri.startswith("sqlite"):
         with app.app_context():

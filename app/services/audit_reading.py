@@ -13,6 +13,7 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
+from app.har.texts import cell
 from app.services import audit
 from app.services.paging import Page, page_of
 
@@ -111,13 +112,9 @@ def _table(lines: Iterator[bytes]) -> Iterator[str]:
     for line in lines:
         document = _read(line)
         document["details"] = json.dumps(document["details"], sort_keys=True)
-        table.writerow([_harmless(document[name]) for name in COLUMNS])
+        table.writerow([cell(document[name]) for name in COLUMNS])
         if text.tell() > CHUNK_BYTES:
             yield text.getvalue()
             text.seek(0)
             text.truncate()
     yield text.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell

@@ -22,6 +22,7 @@ from app.extensions import db
 from app.services import room
 from app.services.errors import Busy, NoRoom
 
+LARGEST_ID = 2**31 - 1  # that every database can look for
 PAGE_WAIT_S = 60.0
 BACKGROUND_WAIT_S = 600.0  # of work that took long and that nobody watches
 USUAL_WAIT_S = 1.0  # for other pages that write

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import Executable, delete, func, select, update
 
 from app.extensions import db
+from app.har.classifiers.model_folder import _digest_of
 from app.har.errors import ModelIntegrityError
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import make_windows
@@ -25,7 +26,8 @@ def a_folder(parent: Path, text: str = "{}") -> Path:
     """Make what looks like a saved model to everything that does not load it."""
     folder = parent / "saved"
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(text)
+    manifest = json.loads(text)
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"manifest_sha256": _digest_of(manifest)}))
     return folder
 
 
@@ -167,7 +169,7 @@ def test_what_is_known_of_a_version_includes_its_manifest_and_metrics(app: Flask
     folder = a_folder(tmp_path, json.dumps({"activities": ["Walk"]}))
     info = model_versions.info(model_versions.register("lab", folder, FIGURES))
     assert info["label"] == "lab/1"
-    assert info["manifest"] == {"activities": ["Walk"]}
+    assert info["manifest"]["activities"] == ["Walk"]
     assert info["metrics"] == FIGURES
 
 
@@ -193,7 +195,9 @@ def test_the_accuracy_is_told_with_its_interval_and_what_it_was_measured_on(
     version = register_model(example_model, tmp_path)
     path = model_versions.directory(version) / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(manifest | {"split": manifest["split"] | {"protocol": protocol}}), encoding="utf-8")
+    del manifest["manifest_sha256"]
+    manifest["split"]["protocol"] = protocol
+    path.write_text(json.dumps(manifest | {"manifest_sha256": _digest_of(manifest)}), encoding="utf-8")
     sentence = model_versions.accuracy_in_words(version)
     assert "91.0 %" in sentence
     assert "88.0 % to 94.0 %" in sentence

@@ -71,6 +71,24 @@ def model_name(folder: Path) -> str:
     return str(_parsed(folder / MANIFEST).get("model"))
 
 
+def manifest_of(content: bytes) -> dict[str, Any]:
+    """Return the manifest that is in these bytes, without a look at the other files of the model.
+
+    Raises
+    ------
+    ModelIntegrityError : it is not one, or was changed.
+    """
+    try:
+        document = json.loads(content)
+        expected = document["manifest_sha256"]
+        found = _digest_of({key: value for key, value in document.items() if key != "manifest_sha256"})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelIntegrityError("This is not the manifest of a model.") from error
+    if found != expected:
+        raise ModelIntegrityError("This manifest was changed after the model was saved.")
+    return dict(document)
+
+
 def verify(folder: Path) -> dict[str, Any]:
     """Check every byte of a stored model, without loading it, and return its manifest.
 

@@ -225,6 +225,21 @@ class RowTable:
     folder: Path
     entry: dict[str, Any]
 
+    def check(self) -> None:
+        """Raise an error of any kind where the entry cannot be of this file."""
+        entry, size = self.entry, self._records.shape[0]
+        codes = {name: texts for name, texts in entry["categories"].items() if name in entry["kinds"]}
+        sound = (
+            len(entry["ends"]) == len(entry["recordings"])
+            and all(0 <= end <= size for end in entry["ends"])
+            and all(isinstance(text, str) for texts in (entry["recordings"], *codes.values()) for text in texts)
+            and all(self._fields[name] in (self._records.dtype.names or ()) for name in entry["kinds"])
+            and {name for name, kind in entry["kinds"].items() if kind == "text"} == set(codes)
+            and isinstance(entry["show_recording"], bool)
+        )
+        if not sound:
+            raise ValueError("the table does not fit its file")
+
     @property
     def _stem(self) -> str:
         return str(self.entry.get("stem", self.entry["name"]))  # earlier builds called the files as the table

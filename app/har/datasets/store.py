@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.datasets.intact import check, intact
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
 from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
@@ -34,6 +35,7 @@ from app.har.recordings.reach import ANYWHERE, Reach
 from app.har.signals.normalisation import require_plausible_magnitudes
 from app.har.signals.resampling import StretchIndex, common_modalities, common_rate, to_signal_set
 from app.har.signals.types import Gravity, Recording, SignalSet
+from app.har.texts import loads
 from app.har.types import FloatArray, TimeArray
 from app.har.windows import LabelSegments, label_segments
 
@@ -316,22 +318,23 @@ def _per_activity(signals: SignalSet, runs: LabelSegments) -> list[dict[str, Any
 
 
 def open_store(folder: Path) -> Store:
-    """Open a store; nothing but its manifest is read.
+    """Open a store; nothing but its manifest and its index is read.
 
     Raises
     ------
     UnreadableData : the folder is not a store, or one of another version.
     """
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableData(f"{folder.name}: is not a stored data set ({error}). Add the data set again.") from error
-    if manifest.get("version") != FORMAT_VERSION:
+    with intact(folder):
+        manifest = loads((folder / "manifest.json").read_bytes())
+        version = manifest["version"]
+    if version != FORMAT_VERSION:
         raise UnreadableData(
-            f"{folder.name}: was stored in version {manifest.get('version')}, expected {FORMAT_VERSION}. "
-            "Add the data set again."
+            f"{folder.name}: was stored in version {version!r}, expected {FORMAT_VERSION}. Add the data set again."
         )
-    return Store(folder, manifest)
+    store = Store(folder, manifest)
+    with intact(folder):
+        check(store.summary, store.signals, store._tables)
+    return store
 
 
 @dataclass(frozen=True)
@@ -352,7 +355,7 @@ class Store:
     @cached_property
     def signals(self) -> SignalSet:
         """The samples at the uniform rate, memory-mapped."""
-        with np.load(self.folder / "stretches.npz", allow_pickle=False) as index:
+        with (self.folder / "stretches.npz").open("rb") as file, np.load(file, allow_pickle=False) as index:
             stretches = {name: index[name] for name in ("first", "length", "recording", "start_s")}
         samples = int(stretches["length"].sum())
         signal, labels = _samples(self.folder, samples, len(self.summary.channels))

@@ -215,9 +215,9 @@ def detect_gravity(streams: Sequence[Stream]) -> Gravity:
 
 
 def label_codes(
-    column: pl.Series, none: Sequence[str] = ("", "null", "none", "nan")
+    column: pl.Series, none: Sequence[str] = ("", "null", "none", "nan"), read: Callable[[str], str] = str
 ) -> tuple[IntArray, tuple[str, ...]]:
-    """Turn a column of activity names into label ids and names, in order of appearance."""
+    """Turn a column of activity names, each read from the text of a cell, into label ids and names, as they appear."""
     import polars as pl
 
     if column.dtype != pl.Categorical:
@@ -225,6 +225,6 @@ def label_codes(
     names: dict[str, int] = {}
     codes: dict[str | None, int] = {}
     for text in column.unique(maintain_order=True).cast(pl.String):
-        name = printable(text or "")
+        name = printable(read(text or ""))
         codes[text] = -1 if name.lower() in none else names.setdefault(name, len(names))
     return column.replace_strict(codes, return_dtype=pl.Int64).to_numpy(), tuple(names)

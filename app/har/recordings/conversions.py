@@ -147,9 +147,9 @@ def _json_tables(member: Member) -> list[Member]:
                 'objects with "sensor", "time", "seconds_elapsed", "x", "y", "z".'
             )
         if sensor.lower() == "metadata":
-            metadata = {str(k): str(v) for k, v in item.items() if isinstance(v, str | int | float)}
+            metadata = {shown(k): shown(str(v)) for k, v in item.items() if isinstance(v, str | int | float)}
         else:
-            _add(sensors.setdefault(sensor, _Sensor()), item)
+            _add(sensors.setdefault(shown(sensor), _Sensor()), item)
     tables = [in_memory(f"{member.name}/{name}.csv", _as_csv(own)) for name, own in sensors.items()]
     if metadata:
         text = io.StringIO()
@@ -181,7 +181,7 @@ def _object_at(text: str, place: int) -> tuple[dict[str, Any] | None, int]:
     for letters in OBJECT_LETTERS:
         try:
             item, length = DECODER.raw_decode(text[place : place + letters])
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # it is no JSON, or a number has more digits than Python reads
             continue
         return (item, length) if isinstance(item, dict) else (None, 0)
     return None, 0

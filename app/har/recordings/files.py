@@ -10,16 +10,17 @@ import gzip
 import io
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from app.har.errors import UnreadableData, quoting
+from app.har.errors import UnreadableData, quote, quoting
 from app.har.recordings.reach import ANYWHERE, Reach
 
 MAX_MEMBERS = 20_000
@@ -31,6 +32,8 @@ ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
 WORKBOOK = "xl/workbook.xml"
 ACTIGRAPH = {"info.txt", "log.bin"}
+# What the standard library raises on an archive with bytes changed
+DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, struct.error, ValueError, OverflowError, RuntimeError)
 # What comes with recordings without being one
 DOCUMENT = re.compile(r"(readme|licen[cs]e|citation|requirements|info)(\.\w+)?|.+\.(md|pdf|py|ipynb)", re.I)
 
@@ -73,16 +76,15 @@ def reading(name: str) -> Iterator[None]:
     """Turn what the standard library raises on damaged files into a message that names the file."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError) as error:
-        raise UnreadableData(
-            f"{name}: the compressed data are damaged or incomplete ({error}). Copy or download the archive again."
-        ) from error
     except NotImplementedError as error:
         raise UnreadableData(
             f"{name}: packed by a method that cannot be read here ({error}). Expected a plain zip archive."
         ) from error
     except OSError as error:
         raise UnreadableData(f"{name}: cannot be read ({error.strerror or error}).") from error
+    except DAMAGED as error:
+        damage = f"the compressed data are damaged or incomplete ({quote(str(error))})"
+        raise UnreadableData(f"{name}: {damage}. Copy or download the archive again.") from error
 
 
 @contextmanager
@@ -135,10 +137,10 @@ def open_archive(member: Member) -> Iterator[list[Member]]:
     ------
     UnreadableData : damaged or hostile.
     """
-    with reading(member.name), member.opener() as file:
-        archive = zipfile.ZipFile(file)
-        with archive:
-            yield _checked_members(archive, member.name)
+    with ExitStack() as stack:
+        with reading(member.name):
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(member.opener())))
+        yield _checked_members(archive, member.name)
 
 
 def is_archive(member: Member) -> bool:
@@ -194,7 +196,7 @@ def is_document(name: str) -> bool:
 
 
 def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
-    members = [info for info in archive.infolist() if not info.is_dir()]
+    members = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if len(members) > MAX_MEMBERS:
         raise UnreadableData(f"{name}: holds {len(members):,} files; at most {MAX_MEMBERS:,} are read.")
     names = {info.filename for info in members}
@@ -228,6 +230,8 @@ def _check_expansion(name: str, packed: int, expanded: int) -> None:
 def _check_member(info: zipfile.ZipInfo, name: str) -> None:
     path = PurePosixPath(info.filename.replace("\\", "/"))
     member = info.filename[:100]
+    if not path.name:
+        raise UnreadableData(f"{name}: holds a file without a name; such an archive is refused.")
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise UnreadableData(f"{name}: the member {member!r} points outside the archive; such an archive is refused.")
     if stat.S_ISLNK(info.external_attr >> 16):

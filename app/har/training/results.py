@@ -16,6 +16,7 @@ from typing_extensions import NotRequired
 from app.har.classifiers.model_folder import library_versions
 from app.har.evaluation.types import Split
 from app.har.progress import Event
+from app.har.texts import cell
 from app.har.windows import WindowSet
 
 METRIC_NAMES = ("accuracy", "precision", "recall", "f1")
@@ -164,7 +165,7 @@ def write_result(result: Result, folder: Path) -> None:
         table.writerow(["model", *(["data_set"] if by_dataset else []), *intervals, *others])
         for name, metrics in result["models"].items():
             figures = [metrics[metric][end] for metric in METRIC_NAMES for end in ("value", "low", "high")]
-            table.writerow([name, *(["all"] if by_dataset else []), *figures, *(metrics[key] for key in others)])
+            table.writerow([cell(name), *(["all"] if by_dataset else []), *figures, *(metrics[key] for key in others)])
             for fold in metrics["folds"] if by_dataset else []:
-                figures = [cell for metric in METRIC_NAMES for cell in (fold[metric], "", "")]
-                table.writerow([name, fold["dataset"], *figures, *(fold[key] for key in others)])
+                figures = [figure for metric in METRIC_NAMES for figure in (fold[metric], "", "")]
+                table.writerow([cell(name), cell(fold["dataset"]), *figures, *(fold[key] for key in others)])

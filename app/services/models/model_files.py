@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,25 +56,38 @@ def _load(folder: Path, label: str) -> Recogniser:
 def provenance(folder: Path) -> dict[str, Any]:
     """Return what a model is, and was trained and tested on, by its manifest; what that lacks is left out."""
     try:
-        known = json.loads(manifest(folder))
-    except (ModelIntegrityError, ValueError):
+        known = manifest(folder)
+    except ModelIntegrityError:
         return {}
     wanted = ("model", "data", "split", "activities", "channels", "answer_limit")
     return {key: known[key] for key in wanted if key in known}
 
 
-def manifest(folder: Path) -> bytes:
+def manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of the model in a folder.
 
     Raises
     ------
-    ModelIntegrityError : there is none.
+    ModelIntegrityError : there is none, or not the one that was written with the model.
     """
-    path = folder / "manifest.json"
+    label = f"{folder.parent.name}/{folder.name}"
     try:
-        return path.read_bytes()
+        content = (folder / "manifest.json").read_bytes()
     except OSError as error:
         raise ModelIntegrityError(
-            f"The model {folder.parent.name}/{folder.name} has no manifest.json: its files were moved or deleted. "
+            f"The model {label} has no manifest.json: its files were moved or deleted. "
             "Train it again, or make another model the default."
         ) from error
+    try:
+        return _verified(content)
+    except ModelIntegrityError as error:
+        raise ModelIntegrityError(
+            f"The manifest of {label} is damaged. Restore the file, or train it again."
+        ) from error
+
+
+@lru_cache(maxsize=64)
+def _verified(content: bytes) -> dict[str, Any]:
+    from app.har.classifiers.model_folder import manifest_of
+
+    return manifest_of(content)

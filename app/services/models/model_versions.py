@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import reprlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from app.services.files import DRAFT, link_or_copy, written_whole
 from app.services.formatting import percent
 from app.services.models import model_files
 from app.services.names import NAME_RULE, is_name
-from app.services.transaction import rows_changed, transaction
+from app.services.transaction import LARGEST_ID, rows_changed, transaction
 from app.tables import ModelVersion
 
 if TYPE_CHECKING:
@@ -53,15 +53,16 @@ def get(key: int | str) -> ModelVersion:
     """Return a version by its id, its label (``ku-har/3``), or a name alone (then the newest of that name)."""
     query = select(ModelVersion)
     if isinstance(key, int):
-        query = query.where(ModelVersion.id == key)
+        query = query.where(ModelVersion.id == (key if abs(key) <= LARGEST_ID else None))
     else:
         name, _, number = key.partition("/")
         query = query.where(ModelVersion.name == name).order_by(ModelVersion.version.desc()).limit(1)
         if number:
-            query = query.where(ModelVersion.version == (int(number) if number.isdecimal() else None))
+            known_number = number.isdecimal() and len(number) <= len(str(LARGEST_ID))
+            query = query.where(ModelVersion.version == (int(number) if known_number else None))
     if (version := db.session.scalar(query)) is None:
         known = ", ".join(v.label for v in list_versions()) or "none yet"
-        raise NotFound(f"There is no model {key!r}. Models here: {known}.")
+        raise NotFound(f"There is no model {reprlib.repr(key)}. Models here: {known}.")
     return version
 
 
@@ -218,7 +219,7 @@ def card(version: ModelVersion) -> Path | None:
 
 def info(version: ModelVersion) -> dict[str, Any]:
     """Return all that is known of a version: its row, manifest and metrics."""
-    manifest = json.loads(model_files.manifest(directory(version)))
+    manifest = model_files.manifest(directory(version))
     settings = {key: with_current_names(manifest[key]) for key in ("config", "model_config") if key in manifest}
     return {
         **as_dict(version),

@@ -30,6 +30,8 @@ from app.extensions import db
 from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL, EVERYDAY_MODEL, KEPT
 from app.har.errors import HarError, InvalidSetting
 from app.har.progress import OnEvent, ignore_event
+from app.har.recordings.files import is_there
+from app.har.recordings.reach import Reach
 from app.har.training.config import TrainConfig, validated
 from app.services import audit, leftovers, room
 from app.services.audit import Action
@@ -368,9 +370,8 @@ def run_folder(run_id: int) -> Path:
 def artefact(run_id: int, name: str) -> Path:
     """Return a file of a finished run's results: ``metrics.csv``, ``plots/comparison.png`` …"""
     output = run_folder(get(run_id).id) / OUTPUT
-    path = (output / name).resolve()
-    if not path.is_relative_to(output.resolve()) or not path.is_file():
-        raise NotFound(f"Run {run_id} has no file {name}.")
+    if not Reach(within=(output,)).allows(path := output / name) or not is_there(path, Path.is_file):
+        raise NotFound(f"Run {run_id} has no file {name[:100]!r}.")
     return path
 
 

@@ -18,6 +18,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.texts import loads
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import NotFound
@@ -67,7 +68,7 @@ def keep(pending: PendingUpload, folder: Path) -> PendingUpload:
 
 def _read(folder: Path) -> PendingUpload | None:
     try:
-        document = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        document = loads((folder / NOTE).read_text(encoding="utf-8"))
         if "version" in document:  # as written by version 0.1
             document["version_id"] = document.pop("version")
         return PendingUpload(**document)

@@ -11,6 +11,7 @@ import numpy as np
 
 from app.har.classifiers.types import Wearing
 from app.har.problems import Problem
+from app.har.texts import loads
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.files import written_whole
 from app.services.recordings.prediction_result import PredictionResult
@@ -60,7 +61,7 @@ def load_result(path: Path) -> PredictionResult:
     """Read what `save_result` wrote, in this build or an earlier one."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    names = FORMER | json.loads(arrays.pop("names").tobytes())
+    names = FORMER | loads(arrays.pop("names").tobytes())
     n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
     arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
     return PredictionResult(
@@ -90,4 +91,4 @@ def save_quality(folder: Path, quality: Quality) -> None:
 def load_quality(folder: Path) -> dict[str, Any] | None:
     """Return `Quality.as_dict` of a file; None where it was stored before there were quality cards."""
     path = folder / QUALITY
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return loads(path.read_text(encoding="utf-8")) if path.exists() else None

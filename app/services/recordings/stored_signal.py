@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from app.har.signals.types import SignalSet
+from app.har.texts import whole_characters
 from app.har.types import FloatArray, IntArray, TimeArray
 
 BLOCK = 64  # samples
@@ -89,7 +90,8 @@ class StoredSignal:
     def __init__(self, folder: Path, recording_id: str) -> None:
         with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
             table = dict(stored)
-        selected = np.flatnonzero(table["recording_ids"][table["recording"]] == recording_id)
+        names = np.array([whole_characters(str(name)) for name in table["recording_ids"]])
+        selected = np.flatnonzero(names[table["recording"]] == recording_id)
         selected = selected[np.argsort(table["start_s"][selected], kind="stable")]
         self.channels = tuple(map(str, table["channels"]))
         rate, start_s, length = float(table["sampling_rate_hz"]), table["start_s"][selected], table["length"][selected]

@@ -106,7 +106,7 @@ class MappingFields(Form):
         for form in (entry.form for entry in self.sensors):
             if not form.kind.data:
                 continue
-            axes = AXES[: len(MODALITY_CHANNELS[form.kind.data])]
+            axes = AXES[: len(MODALITY_CHANNELS.get(form.kind.data, ()))]  # a kind that there is not is refused below
             flipped = [form[f"flip_{axis}"].data for axis in axes]
             modality = form.modality
             if modality in sensors:

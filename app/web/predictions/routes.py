@@ -22,6 +22,7 @@ from app.har.colours import MISSING
 from app.har.errors import HarError
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import Stage
+from app.har.texts import cell
 from app.har.types import IntArray
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import capitalise, percent
@@ -311,7 +312,7 @@ def _csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Itera
     table.writeheader()
     rows = iter(rows)
     while chunk := list(islice(rows, ROWS_A_CHUNK)):
-        table.writerows(chunk)
+        table.writerows({name: cell(value) for name, value in row.items()} for row in chunk)
         yield text.getvalue()
         text.seek(0)
         text.truncate()

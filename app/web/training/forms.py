@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -35,6 +37,18 @@ PROTOCOLS = {
         "The paper's protocol, 80/20: both parts hold windows of the same recordings, so every model looks too good.",
     ),
 }
+
+
+class NumberField(DecimalField):
+    """A number; what Python takes for a decimal number besides, such as NaN, sNaN and Infinity, is none."""
+
+    data: Decimal | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if valuelist and self.data is not None and not self.data.is_finite():
+            self.data = None
+            raise ValueError(self.gettext("Not a valid decimal value."))
 
 
 class TrainForm(FlaskForm):
@@ -72,14 +86,14 @@ class TrainForm(FlaskForm):
         validators=[Optional(), NumberRange(*limits("epochs"))],
         description=help_on("epochs"),
     )
-    window_length_s = DecimalField(
+    window_length_s = NumberField(
         "Window length (s)",
         places=None,
         default=TrainConfig.window_length_s,
         validators=[InputRequired(), NumberRange(*limits("window_length_s"))],
         description=help_on("window_length_s"),
     )
-    overlap = DecimalField(
+    overlap = NumberField(
         "Overlap of windows ({} to {})".format(*limits("overlap")),
         places=None,
         default=TrainConfig.overlap,
@@ -92,13 +106,13 @@ class TrainForm(FlaskForm):
         validators=[InputRequired(), NumberRange(*limits("seed"))],
         description=help_on("seed"),
     )
-    low_pass_hz = DecimalField(
+    low_pass_hz = NumberField(
         "Low-pass filter (Hz)",
         places=None,
         validators=[Optional(), NumberRange(*limits("low_pass_hz"))],
         description=help_on("low_pass_hz"),
     )
-    gap_s = DecimalField(
+    gap_s = NumberField(
         "Longest gap to fill (s)",
         places=None,
         default=TrainConfig.gap_s,
@@ -129,7 +143,7 @@ class TrainForm(FlaskForm):
 class LimitForm(FlaskForm):
     """How sure an answer of a model version must be; empty is the limit that the model recommends."""
 
-    answer_limit = DecimalField("An answer must be at least this probable (%)", places=None, validators=[Optional()])
+    answer_limit = NumberField("An answer must be at least this probable (%)", places=None, validators=[Optional()])
     submit = SubmitField("Save limit")
 
 

@@ -24,6 +24,7 @@ from app.har.recordings.tables import Source, open_table, parse
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, Recording, SignalSet
+from app.har.texts import cell, text_of_cell
 from app.har.types import FloatArray
 
 if TYPE_CHECKING:
@@ -50,12 +51,17 @@ SHOW_RECORDING = True
 
 def matches(layout: Layout) -> bool:
     """Tell whether the header names a time and all axes of at least one sensor."""
-    return TIME in layout.names and bool(_sensors(layout.names))
+    return TIME in layout.names and bool(_sensors(_written(layout)))
+
+
+def _written(layout: Layout) -> list[str]:
+    return [text_of_cell(name) for name in layout.names]
 
 
 def _names(layout: Layout) -> list[str]:
     """Return the headings, synonyms as this layout calls them where it is not there under its own name."""
-    return [usual if (usual := _usual_name(name)) not in layout.names else name for name in layout.names]
+    written = set(_written(layout))
+    return [usual if (usual := _usual_name(name)) not in written else name for name in _written(layout)]
 
 
 def _usual_name(name: str) -> str:
@@ -71,7 +77,8 @@ def _sensors(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
         for device in devices
         for modality, axes in MODALITY_CHANNELS.items()
     }
-    return {modality: columns for modality, columns in found.items() if set(columns) <= set(names)}
+    there = set(names)
+    return {modality: columns for modality, columns in found.items() if there.issuperset(columns)}
 
 
 def _unit(modality: str) -> str:
@@ -108,7 +115,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
     """Make a recording of the parsed columns; gravity is detected from the signal."""
-    labels, activities = label_codes(frame[ACTIVITY]) if ACTIVITY in frame.columns else (None, ())
+    labels, activities = label_codes(frame[ACTIVITY], read=text_of_cell) if ACTIVITY in frame.columns else (None, ())
     parts, names = [], _names(source.layout)
     unused = unused_columns(source, [names.index(name) for name in _known(names)])
     believed = _typical_step(frame[TIME]) <= SLOWEST_S
@@ -184,7 +191,8 @@ def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
     labelled = bool(signals.activities)
     stretches = np.flatnonzero(signals.recording == number)
     there = np.flatnonzero(~np.isnan(signals.signal[signals.first[stretches]]).all(axis=0))
-    yield ",".join([TIME, *(signals.channels[i] for i in there), *([ACTIVITY] if labelled else [])]) + "\n"
+    headings = (_cell(signals.channels[i]) for i in there)
+    yield ",".join([TIME, *headings, *([ACTIVITY] if labelled else [])]) + "\n"
     for stretch in stretches:
         first, length = int(signals.first[stretch]), int(signals.length[stretch])
         for offset in range(0, length, CHUNK_ROWS):
@@ -195,8 +203,12 @@ def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
 
 
 def _name(activities: Sequence[str], code: int) -> str:
-    name = "" if code == UNLABELLED else activities[code]
-    return '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n\r') else name
+    return "" if code == UNLABELLED else _cell(activities[code])
+
+
+def _cell(text: str) -> str:
+    text = str(cell(text))
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n\r') else text
 
 
 def _lines(time: list[float], values: FloatArray, names: list[str] | None) -> Iterator[str]:

@@ -10,7 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.audit import NOBODY, Action, Origin, record
 
-REFUSED = {403: "not allowed", 429: "too many attempts"}  # by status
+REFUSED = {  # by status
+    403: "not allowed",
+    413: "too large",
+    429: "too many attempts",
+    503: "too busy",
+    507: "no room",
+}
 
 
 def origin() -> Origin | None:

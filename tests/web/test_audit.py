@@ -174,3 +174,14 @@ def test_the_log_holds_no_secret_and_no_signal(app: Flask, deployed: Flask, clie
 def test_a_name_cannot_forge_a_line(app: Flask, client: FlaskClient, username: str) -> None:
     client.post("/login", data={"username": username, "password": "x" * 12})
     assert len(lines(app)) == 1
+
+
+def test_a_file_that_is_refused(
+    app: Flask, deployed: Flask, user_client: FlaskClient, admin_client: FlaskClient
+) -> None:
+    user_client.post("/predictions/", data={"file": (io.BytesIO(b"no recording"), "secret name.csv")})
+    admin_client.post("/datasets/add", data={"name": "mine", "path": str(app.config["INSTANCE"])})
+    assert [line for line in seen(app) if line[1] == "refused"] == [
+        ("upload", "refused", "ursula", ""),
+        ("data set added", "refused", "adam", ""),
+    ]

@@ -192,7 +192,28 @@ def test_every_answer_carries_the_protective_headers(client: FlaskClient) -> Non
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "camera=()" in headers["Permissions-Policy"]
         assert "Strict-Transport-Security" not in headers  # served in plain http
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/nothing", "/static/css/kinelab.css", "/static/js/kinelab.js", "/static/favicon.svg"]
+)
+def test_text_says_its_encoding(client: FlaskClient, address: str) -> None:
+    response = client.get(address)
+    assert response.content_type.endswith("; charset=utf-8")
+    response.close()
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND"])
+def test_odd_methods_are_refused(client: FlaskClient, method: str) -> None:
+    assert client.open("/login", method=method).status_code == 405
+
+
+def test_no_folder_is_listed(client: FlaskClient) -> None:
+    for address in ("/static/", "/static/css/", "/.git/config", "/instance/", "/uploads/"):
+        assert client.get(address).status_code == 404
 
 
 def test_pages_have_no_inline_script_and_ask_no_other_host(admin_client: FlaskClient) -> None:

@@ -24,6 +24,7 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.har.errors import HarError
+from app.services.audit import Action, record
 from app.services.datasets import imports, library, recorded_rows, shared_names, worn
 from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
@@ -91,6 +92,7 @@ def add() -> Page:
 
 
 def _refusal(form: AddForm, status: int, message: str = "") -> Page:
+    record(Action.DATASET_ADDED, outcome="refused", reason=f"status {status}")
     if wants_json():
         return json_error(message or " ".join(chain.from_iterable(form.errors.values())), status)
     return _add_page(form, message), status

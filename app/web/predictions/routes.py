@@ -24,6 +24,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.progress import Stage
 from app.har.texts import cell
 from app.har.types import IntArray
+from app.services.audit import Action, record
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import capitalise, percent
 from app.services.known_formats import recording_formats
@@ -91,6 +92,7 @@ def upload() -> ResponseReturnValue:
                 form.use_walking.data,
             )
     except (ServiceError, HarError) as error:
+        record(Action.UPLOAD, outcome="refused", reason=type(error).__name__)
         return _refused(form, str(error), status_of(error))
     if isinstance(outcome, PendingUpload):
         url = url_for("mappings.show", token=outcome.token)

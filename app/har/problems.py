@@ -68,6 +68,10 @@ class ProblemKind(str, Enum):
     DATE_NOT_USED = "date not used", "The date could not be understood; times count from the start."
     LOW_RATE = "low rate", "The sensor gives few samples per second; fast movement is lost."
     REPEATED_VALUES = "repeated values", "The file repeats values, so the sensor is slower than the rows suggest."
+    FROZEN_VALUES = (
+        "frozen values",
+        "The sensor gave zeros, or one value over and over, as one does that sleeps or hangs; these were left out.",
+    )
     LEADING_ZEROS = "zeros at the start", "The sensor gave only zeros at first; they were left out."
     # Sensors
     MISSING_SENSOR = (

@@ -16,6 +16,7 @@ from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signals.clocks import find_timestamp_outliers, positive_steps, repair, to_seconds
 from app.har.signals.evidence import gravity_evidence
+from app.har.signals.frozen import frozen_samples, zeros_in_motion
 from app.har.signals.types import Gravity, Recording, Stream
 from app.har.types import IntArray, TimeArray
 
@@ -98,6 +99,10 @@ def raw_stream(
         problems.append(_stray_problem(source, modality, seconds, stray, np.flatnonzero(good)))
         seconds, values = np.delete(seconds, stray), np.delete(values, stray, axis=0)
         labels = None if labels is None else np.delete(labels, stray)
+    if (frozen := frozen_samples(seconds, values)).any():
+        problems.append(_frozen_problem(source.name, Stream(modality, seconds, values), frozen))
+        seconds, values = seconds[~frozen], values[~frozen]
+        labels = None if labels is None else labels[~frozen]
     kept = values if factor == 1.0 else values * np.float32(factor)
     return Stream(modality, seconds, kept, labels, unit, factor), problems + unit_problems
 
@@ -117,6 +122,34 @@ def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: Int
     if len(stray) > (1 - MIN_USABLE) * len(seconds):
         raise UnreadableData(f"{source.name}, {detail}; expected times that follow one another.")
     return Problem(source.name, ProblemKind.TIMESTAMP_OUTLIERS, detail, "rows dropped")
+
+
+def _frozen_problem(source: str, stream: Stream, frozen: NDArray[np.bool_]) -> Problem:
+    """List samples that are no measurement, with the first of them."""
+    edges = np.flatnonzero(np.diff(frozen, prepend=False, append=False))
+    time = stream.time_s
+    spans = [float(time[end - 1] - time[first]) for first, end in edges.reshape(-1, 2)]
+    times = "once" if len(spans) == 1 else f"{len(spans):,} times"
+    detail = (
+        f"{stream.modality}: {int(frozen.sum()):,} of {len(frozen):,} samples repeat one value, {times}, for "
+        f"{sum(spans):.1f} s in all, the first {stream.values[edges[0]].tolist()} from {time[edges[0]]:.10g} s on"
+    )
+    return Problem(source, ProblemKind.FROZEN_VALUES, detail, "left out, as nothing was measured: a hole")
+
+
+def _without_zeros(parts: Sequence[tuple[Stream, list[Problem]]], source: str) -> list[tuple[Stream, list[Problem]]]:
+    """Leave out the zeros of sensors that do not hold gravity, where they are no measurement."""
+    by_modality = {stream.modality: stream for stream, _ in parts}
+    kept = []
+    for stream, problems in parts:
+        beside = by_modality.get(stream.modality.removesuffix(stream.kind) + "accelerometer")
+        zeros = zeros_in_motion(stream, beside)
+        if zeros.any():
+            problems = [*problems, _frozen_problem(source, stream, zeros)]
+            labels = None if stream.labels is None else stream.labels[~zeros]
+            stream = replace(stream, time_s=stream.time_s[~zeros], values=stream.values[~zeros], labels=labels)
+        kept.append((stream, problems))
+    return kept
 
 
 def _plausible(seconds: NDArray[np.float64]) -> bool:
@@ -139,6 +172,7 @@ def build_recording(
     origin_utc_s: float | None = None,
 ) -> Recording:
     """Repair the clocks and make a recording; gravity is detected from the signal where the format doesn't say."""
+    parts = _without_zeros(parts, source)
     fast = [stream for stream, _ in parts if stream.values.shape[1] > 1]
     slow = [_in_order(stream) for stream, _ in parts if stream.values.shape[1] == 1]
     streams, clock_problems = repair(fast, source)

@@ -36,6 +36,7 @@ DOUBTFUL = {  # kinds of problems that leave a doubt about the result
     ProblemKind.CORRUPT_ROWS: "some rows could not be read",
     ProblemKind.TIMESTAMP_OUTLIERS: "some time stamps were wrong",
     ProblemKind.IMPOSSIBLE_VALUES: "some values were beyond what a sensor gives",
+    ProblemKind.FROZEN_VALUES: "for a while a sensor gave zeros, or one value over and over",
     ProblemKind.EMPTY_CELLS: "some cells were empty",
 }
 

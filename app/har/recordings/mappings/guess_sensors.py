@@ -25,6 +25,7 @@ from app.har.recordings.mappings.guess_columns import (
 from app.har.recordings.mappings.mapping import SensorColumns
 from app.har.recordings.mappings.units import UNITS
 from app.har.signals.evidence import GravityEvidence, gravity_evidence, rotation_evidence
+from app.har.signals.frozen import frozen_samples
 from app.har.signals.types import Gravity, Stream
 from app.har.signals.units import Unit
 
@@ -141,7 +142,7 @@ def _named_axes(numeric: Mapping[str, Values], rate_hz: float) -> list[_Axes]:
     for words, names in groups.items():
         if order := next((order for order in AXES if set(order) <= set(names)), ""):
             columns = tuple(names[axis] for axis in order)
-            found.append(_Axes(columns, _stack(columns, numeric), rate_hz, words, unit_in(columns[0])))
+            found.append(_Axes(columns, _stack(columns, numeric, rate_hz), rate_hz, words, unit_in(columns[0])))
     return found
 
 
@@ -149,7 +150,7 @@ def _axes_in_order(numeric: Mapping[str, Values], rate_hz: float) -> list[_Axes]
     """Take the columns three by three where their names say nothing; constant ones and counters are no axes."""
     varying = [name for name, values in numeric.items() if _varies(values)]
     triples = [tuple(varying[i : i + 3]) for i in range(0, len(varying) - len(varying) % 3, 3)]
-    return [_Axes(columns, _stack(columns, numeric), rate_hz) for columns in triples]
+    return [_Axes(columns, _stack(columns, numeric, rate_hz), rate_hz) for columns in triples]
 
 
 def _varies(values: Values) -> bool:
@@ -158,9 +159,10 @@ def _varies(values: Values) -> bool:
     return len(good) > 2 and different and not np.all(np.diff(good) == 1)
 
 
-def _stack(columns: Words, numeric: Mapping[str, Values]) -> Values:
+def _stack(columns: Words, numeric: Mapping[str, Values], rate_hz: float) -> Values:
     values = np.column_stack([numeric[name] for name in columns])
-    return values[(np.abs(values) <= LARGEST).all(axis=1)]  # without what is not finite, too
+    values = values[(np.abs(values) <= LARGEST).all(axis=1)]  # without what is not finite, too
+    return values[~frozen_samples(np.arange(len(values)) / rate_hz, values)]
 
 
 # --- which sensor they are of

@@ -55,6 +55,41 @@ def table(header: str, *columns: Sequence[object]) -> str:
     return "\n".join([header, *(",".join(map(str, cells)) for cells in zip(*columns, strict=True)), ""])
 
 
+def sensor_logger(t: Values, values: Values, stale: Sequence[float] = ()) -> str:
+    """Return Sensor Logger's CSV of one sensor, perhaps after rows of zeros so many seconds before its start."""
+    old = [f"{START_NS - round(age * 1e9)},{-age},0,0,0" for age in stale]
+    new = [f"{START_NS + int(x * 1e9)},{x:.4f},{row(own[::-1], 5)}" for x, own in zip(t, values, strict=True)]
+    return "\n".join(["time,seconds_elapsed,z,y,x", *old, *new, ""])
+
+
+def metadata(platform: str = "android", without: Sequence[str] = ()) -> str:
+    """Return Sensor Logger's Metadata.csv, which older versions wrote without some columns."""
+    about = {"version": "3", "device name": "Phone", "recording epoch time": "1700000000000"}
+    about |= {"recording time": "2023-11-14_22-13-20", "platform": platform, "appVersion": "1.15.2"}
+    about = {name: text for name, text in about.items() if name not in without}
+    return ",".join(about) + "\n" + ",".join(about.values()) + "\n"
+
+
+def wrist_motion(t: Values, a: Values, w: Values, g: Values, acceleration: float = -G, gravity: float = -G) -> str:
+    """Return Sensor Logger's WristMotion.csv: in g with Apple's sign, or in what these divisors make of m/s²."""
+    names = [f"{sensor}{axis}" for sensor in ("rotationRate", "gravity", "acceleration") for axis in "XYZ"]
+    parts = np.column_stack([w, g / gravity, (a - g) / acceleration])
+    lines = [f"{START_NS + int(x * 1e9)},{x:.4f},{row(own, 5)},1,0,0,0" for x, own in zip(t, parts, strict=True)]
+    return "\n".join([",".join(["time,seconds_elapsed", *names, *("quaternion" + k for k in "WXYZ")]), *lines, ""])
+
+
+def heart_rate() -> str:
+    """Return Sensor Logger's HeartRate.csv."""
+    lines = [f"{START_NS + i * 5 * 10**9},{i * 5},{70 + i}" for i in range(7)]
+    return "\n".join(["time,seconds_elapsed,bpm", *lines, ""])
+
+
+def marks(*times: tuple[float, str]) -> str:
+    """Return Sensor Logger's Annotation.csv."""
+    lines = [f"{START_NS + round(x * 1e9)},{x},{text},120" for x, text in times]
+    return "\n".join(["time,seconds_elapsed,text,millisecond_press_duration", *lines, ""])
+
+
 def idle(seconds: tuple[float, float] = (7.0, 23.0), value: Sequence[float] = (0, 0, 0), hz: float = 100) -> str:
     """Return a walk with a stretch of one value."""
     t, a, w, _ = person(hz=hz)

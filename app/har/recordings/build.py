@@ -14,7 +14,7 @@ from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
-from app.har.signals.clocks import find_timestamp_outliers, positive_steps, repair, to_seconds
+from app.har.signals.clocks import STALE_S, find_timestamp_outliers, first_s, positive_steps, repair, to_seconds
 from app.har.signals.evidence import gravity_evidence
 from app.har.signals.frozen import frozen_samples, zeros_in_motion
 from app.har.signals.types import Gravity, Recording, Stream
@@ -99,7 +99,7 @@ def raw_stream(
         problems.append(_stray_problem(source, modality, seconds, stray, np.flatnonzero(good)))
         seconds, values = np.delete(seconds, stray), np.delete(values, stray, axis=0)
         labels = None if labels is None else np.delete(labels, stray)
-    if (frozen := frozen_samples(seconds, values)).any():
+    if modality.endswith(("accelerometer", "gyroscope")) and (frozen := frozen_samples(seconds, values)).any():
         problems.append(_frozen_problem(source.name, Stream(modality, seconds, values), frozen))
         seconds, values = seconds[~frozen], values[~frozen]
         labels = None if labels is None else labels[~frozen]
@@ -190,6 +190,9 @@ def build_recording(
             )
     if gravity is None:
         gravity = detect_gravity(streams)
+    if origin_utc_s is not None and (start := first_s(streams)) > STALE_S:  # the rows before it were left out
+        streams = tuple(replace(stream, time_s=stream.time_s - start) for stream in streams)
+        origin_utc_s += start
     return Recording(
         printable(recording_id),
         printable(subject),

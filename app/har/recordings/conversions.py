@@ -12,7 +12,7 @@ import zipfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from app.har.errors import HarError, UnreadableData, quote
@@ -29,7 +29,13 @@ AXIVITY = b"MD\xfc\x03"
 DECODER = json.JSONDecoder()
 BETWEEN_OBJECTS = re.compile(r"[\s,\[\]]*")
 OBJECT_LETTERS = (4096, 65_536)  # a reading has some 150 letters
-JSON_NUMBERS = ("seconds_elapsed", "x", "y", "z", "bpm")
+JSON_NUMBERS = (
+    "seconds_elapsed", "x", "y", "z", "bpm",
+    *(f"{name}{axis}" for name in ("rotationRate", "gravity", "acceleration") for axis in "XYZ"),
+)  # fmt: skip
+JSON_TEXT = "text"  # of a person's marks
+MARKS = re.compile(r"annotations?\b.*", re.I)
+MAX_EMPTY = 1024  # bytes of a file that may hold headings alone
 
 
 def tables_in(member: Member) -> list[Member] | None:
@@ -84,13 +90,20 @@ def open_tables(members: Sequence[Member]) -> Tables:
     sources: list[Source] = []
     unread: list[tuple[str, HarError]] = []
     for member in members:
-        if len(members) > 1 and is_document(member.name):
+        if len(members) > 1 and (is_document(member.name) or _is_without_marks(member)):
             continue
         try:
             sources.extend(sources_in(member))
         except HarError as error:
             unread.append((member.name, error))
     return Tables(tuple(sources), tuple(unread), len(members))
+
+
+def _is_without_marks(member: Member) -> bool:
+    """Tell whether a file of a person's marks holds none; apps write it all the same."""
+    if member.size > MAX_EMPTY or not MARKS.fullmatch(PurePosixPath(member.name).stem):
+        return False
+    return sum(bool(line.strip()) for line in member.read().splitlines()) < 2
 
 
 def _is_workbook(member: Member) -> bool:
@@ -129,6 +142,7 @@ class _Sensor:
 
     time: array[int] = field(default_factory=lambda: array("q"))
     numbers: dict[str, array[float]] = field(default_factory=lambda: {name: array("d") for name in JSON_NUMBERS})
+    text: list[str] = field(default_factory=list)  # empty where it holds none
 
 
 def _json_tables(member: Member) -> list[Member]:
@@ -193,6 +207,8 @@ def _add(sensor: _Sensor, item: dict[str, Any]) -> None:
     except (TypeError, ValueError, OverflowError):
         time = -1
     sensor.time.append(time if -(2**63) <= time < 2**63 else -1)
+    if isinstance(text := item.get(JSON_TEXT), str):
+        sensor.text += [""] * (len(sensor.time) - 1 - len(sensor.text)) + [text]
     for name, column in sensor.numbers.items():
         try:
             column.append(float(item.get(name, "nan")))
@@ -206,4 +222,6 @@ def _as_csv(sensor: _Sensor) -> bytes:
     time = pl.Series("time", sensor.time)
     numbers = {name: pl.Series(column) for name, column in sensor.numbers.items()}
     held = {name: column for name, column in numbers.items() if column.is_not_nan().any()}
+    texts = sensor.text + [""] * (len(time) - len(sensor.text))
+    held |= {JSON_TEXT: pl.Series(texts)} if sensor.text else {}
     return pl.DataFrame({"time": time.set(time < 0, None)} | held).write_csv().encode()

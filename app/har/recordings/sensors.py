@@ -15,7 +15,7 @@ from app.har.errors import UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording
 from app.har.signals.evidence import GravityEvidence, RotationEvidence, fast_tenth, gravity_evidence, rotation_evidence
-from app.har.signals.types import Recording, Stream
+from app.har.signals.types import Gravity, Recording, Stream
 from app.har.signals.units import ACCELERATION, ROTATION, STANDARD_GRAVITY, UNITS, Unit
 
 # A name holds the first of these that it matches
@@ -35,6 +35,8 @@ SENSOR_OF_KIND: Mapping[str, str] = {  # modality by the kind that a name says, 
 # rotation 0.03 and 1.3 to 9.7 rad/s. They overlap, so this is a guess, and listed as one
 LINEAR_FROM, REST = 3.2, (0.05, 0.4)
 MAGNETIC_FIELD_UT = (20.0, 100.0)  # of the earth 20 to 70, more near iron
+SAME_MOMENT_S, MOSTLY = 0.005, 0.9  # within which, and how often, two sensors of one device share a clock
+MOTION_KINDS = ("total", "linear", "acceleration", "gravity", "gyroscope")
 NEVER_HOLDS_GRAVITY = 0.25  # share of gravity below which a mean has none, even if a name says "with gravity"
 
 
@@ -48,6 +50,7 @@ class Reading:
     kind: str
     stream: Stream
     problems: tuple[Problem, ...] = ()
+    device: str = ""  # where an export may hold several: "phone", "watch"
 
 
 def kind_of_name(name: str) -> str:
@@ -186,35 +189,40 @@ def assemble(
     activities: tuple[str, ...] = (),
     activity: str | None = None,
 ) -> Recording:
-    """Make one recording of one device's sensors: total acceleration is the accelerometer, where it is there.
+    """Make one recording of the sensors of one device, or several: total acceleration is the accelerometer, if there.
+
+    Where only one device has it, the others have no accelerometer but the gravity-free one: a recording is of one kind.
 
     Raises
     ------
     UnreadableData : no reading at all.
     """
-    by_kind: dict[str, Reading] = {}
-    spare: list[Problem] = []
-    for reading in _with_gravity_added(list(readings)):
-        if reading.kind in by_kind:
-            detail = f"a second {reading.stream.modality.replace('_', ' ')} was found"
-            spare.append(Problem(name, ProblemKind.SENSOR_TWICE, detail, "the first is used"))
-        else:
-            by_kind[reading.kind] = reading
-    if not by_kind:
+    own: dict[str, list[Reading]] = {}
+    moving = dict.fromkeys(reading.device for reading in readings if reading.kind in MOTION_KINDS)
+    for reading in readings:  # a pulse alone is of no device of its own
+        device = reading.device if reading.device in moving or not moving else next(iter(moving))
+        own.setdefault(device, []).append(reading)
+    if not own:
         raise UnreadableData(f"{name}: holds no sensor's readings.")
-    if "total" not in by_kind and "linear" in by_kind:
-        free = by_kind["linear"]
-        by_kind["linear"] = replace(free, stream=replace(free.stream, modality="accelerometer"))
-    order = ("total", "linear", "gyroscope", "gravity", "magnetometer", "heart_rate")
-    if "total" in by_kind:
-        order = ("total", "gyroscope", "linear", "gravity", "magnetometer", "heart_rate")
-    chosen = [by_kind[kind] for kind in order if kind in by_kind]
+    spare: list[Problem] = []
+    by_device = {device: _one_of_each_kind(readings, name, spare) for device, readings in own.items()}
+    gravity: Gravity = "included" if any("total" in by_kind for by_kind in by_device.values()) else "removed"
+    chosen: list[Reading] = []
+    for device, by_kind in by_device.items():
+        if gravity == "removed" and "linear" in by_kind:
+            free = by_kind["linear"]
+            by_kind["linear"] = replace(free, stream=replace(free.stream, modality="accelerometer"))
+        order = ["total", "gyroscope", "linear"] if "total" in by_kind else ["linear", "gyroscope"]
+        prefix = f"{device}." if len(own) > 1 else ""
+        for reading in (by_kind[kind] for kind in (*order, "gravity", "magnetometer", "heart_rate") if kind in by_kind):
+            modality = prefix + reading.stream.modality
+            chosen.append(replace(reading, stream=replace(reading.stream, modality=modality)))
     return build_recording(
         name,
         name,
         subject or name,
         [(reading.stream, list(reading.problems)) for reading in chosen],
-        gravity="included" if "total" in by_kind else "removed",
+        gravity=gravity,
         problems=[*problems, *spare],
         activities=activities,
         activity=activity,
@@ -223,14 +231,43 @@ def assemble(
     )
 
 
+def _one_of_each_kind(readings: Sequence[Reading], name: str, spare: list[Problem]) -> dict[str, Reading]:
+    """Return the readings of one device by kind; of two of a kind the first, and the other is listed."""
+    by_kind: dict[str, Reading] = {}
+    for reading in _with_gravity_added(list(readings)):
+        if reading.kind in by_kind:
+            detail = f"a second {reading.stream.modality.replace('_', ' ')} was found"
+            spare.append(Problem(name, ProblemKind.SENSOR_TWICE, detail, "the first is used"))
+        else:
+            by_kind[reading.kind] = reading
+    return by_kind
+
+
 def _with_gravity_added(readings: list[Reading]) -> list[Reading]:
     """Add up total acceleration where an app exports only its two parts, sample by sample on one clock."""
     streams = {reading.kind: reading.stream for reading in readings}
     if "total" in streams or not {"linear", "gravity"} <= set(streams):
         return readings
-    linear, gravity = streams["linear"], streams["gravity"]
-    if len(linear.time_s) != len(gravity.time_s) or np.abs(linear.time_s - gravity.time_s).max() > 0.005:
+    total = with_gravity(streams["linear"], streams["gravity"])
+    if total is None:
         return readings
+    return [Reading("total", total, device=readings[0].device), *readings]
+
+
+def with_gravity(linear: Stream, gravity: Stream) -> Stream | None:
+    """Add gravity to gravity-free acceleration where both were measured; None where they share hardly a moment."""
+    order = np.argsort(gravity.time_s, kind="stable")
+    after = np.searchsorted(gravity.time_s, linear.time_s, sorter=order)
+    around = order[np.stack([after - 1, after]).clip(0, len(order) - 1)]
+    away = np.abs(gravity.time_s[around] - linear.time_s)
+    nearest = np.where(away[0] < away[1], around[0], around[1])
+    shared = np.abs(linear.time_s - gravity.time_s[nearest]) <= SAME_MOMENT_S
+    if shared.mean() < MOSTLY:
+        return None
+    values = linear.values[shared] + gravity.values[nearest[shared]]
+    labels = None if linear.labels is None else linear.labels[shared]
     unit_found = f"{linear.unit_found}; the sum of gravity and gravity-free acceleration"
-    total = replace(linear, modality="accelerometer", values=linear.values + gravity.values, unit_found=unit_found)
-    return [Reading("total", total), *readings]
+    modality = linear.modality.removesuffix(linear.kind) + "accelerometer"
+    return replace(
+        linear, modality=modality, time_s=linear.time_s[shared], values=values, labels=labels, unit_found=unit_found
+    )

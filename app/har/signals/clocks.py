@@ -24,6 +24,7 @@ GAP_PERIODS = 5
 RESTART_S = 0.3  # time that falls back further than this was restarted; less is disorder in delivery
 MAX_RESTARTS = 20  # more than that, and the rows are simply shuffled
 FEW = 5  # stamps in a row that may be faults; more of them are a clock
+STALE_S, STALE_STEPS = 5.0, 200  # in seconds and in usual steps: a few samples so long before all others are left over
 ALONE_S = 86_400.0  # a few samples with no other within a day are too few for anything
 CENTURY_S = 36_525 * 86_400.0
 LISTED = 20  # gaps listed individually
@@ -109,9 +110,13 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
 def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
     """Return the positions of samples whose time is a fault: without them the clock runs on undisturbed.
 
-    Those are a few that stand alone for a day or more, all that stand a century from the middle one, and a few in a row
-    from which the clock comes back to where it was. A clock that goes on from where it fell to started again.
+    Those are a few that stand alone for a day or more, all that stand a century from the middle one, a few at the start
+    that were left over from before, and a few in a row from which the clock comes back to where it was. A clock that
+    goes on from where it fell to started again.
     """
+    if stale := _stale(time_s):
+        rest = find_timestamp_outliers(time_s[stale:])
+        return np.concatenate([np.arange(stale), rest + stale])
     falls = bool((time_s[1:] < time_s[:-1]).any())
     if not falls and (time_s[-1] - time_s[0] <= ALONE_S or np.diff(time_s).max() <= ALONE_S):
         return np.empty(0, np.int64)
@@ -120,6 +125,15 @@ def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
         return stray
     rest = np.delete(np.arange(len(time_s)), stray)
     return np.union1d(stray, rest[_transient_jumps(time_s[rest])])
+
+
+def _stale(time_s: TimeArray) -> int:
+    """Return how many samples at the start come long before the others, none where those are as far apart."""
+    steps = np.diff(time_s)
+    if len(steps) < 10 * FEW or steps[: 2 * FEW].min() < 0 or steps[:FEW].max() <= STALE_S:
+        return 0
+    usual = float(np.median(steps[FEW:]))
+    return int(np.flatnonzero(steps[:FEW] > STALE_S)[-1]) + 1 if steps[:FEW].max() > STALE_STEPS * usual > 0 else 0
 
 
 def _isolated(time_s: TimeArray) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -25,12 +24,12 @@ from flask import Flask, current_app
 from app.har.errors import HarError, UnrecognisedData
 from app.har.progress import Event as ProgressEvent
 from app.har.progress import Stage
-from app.har.recordings.files import Member, open_files
 from app.har.recordings.reach import ANYWHERE, Reach
 from app.services import audit, room
-from app.services.datasets import library
+from app.services.datasets import library, reading_tasks
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
-from app.services.recordings.table_preview import TablePreview, preview_tables
+from app.services.readers import pool
+from app.services.recordings.table_preview import TablePreview
 
 if TYPE_CHECKING:
     from app.har.datasets.described import FileLabels
@@ -44,7 +43,6 @@ log = logging.getLogger(__name__)
 KEPT = 20  # finished or failed imports whose outcome can still be looked up
 MEBIBYTE = 1024 * 1024
 MAX_WAIT_S = 24 * 3600.0  # for a description; then the files are deleted
-LOOKED_AT = 40  # files among which one is looked for that a mapping is tried on
 
 _imports: dict[str, DatasetImport] = {}
 _lock = Lock()
@@ -93,10 +91,6 @@ class DatasetImport:
     @property
     def elapsed_s(self) -> float:
         return (self.ended or time.monotonic()) - self.started
-
-    def open(self) -> AbstractContextManager[list[Member]]:
-        """Open its files."""
-        return open_files(self.location, self.source, self.reach)
 
     def on_event(self, event: ProgressEvent) -> None:
         """Take a progress report of the conversion."""
@@ -215,17 +209,20 @@ def list_undescribed(user_id: int) -> list[DatasetImport]:
     return [job for job in list(_imports.values()) if job.needs_description and job.added_by_id == user_id]
 
 
-def survey(job: DatasetImport) -> Survey:
-    """Look at the files of an import."""
-    from app.har.datasets.survey import survey as look
+def survey(job: DatasetImport) -> tuple[Survey, TablePreview | None]:
+    """Let a reader look at the files of an import; return what they seem to be, and those in no known layout.
 
-    with job.open() as members:
-        return look(members)
+    Raises
+    ------
+    HarError : they cannot be opened.
+    """
+    from pydantic import TypeAdapter
 
+    from app.har.datasets.survey import Survey
 
-def unknown_tables(found: Survey) -> TablePreview | None:
-    """Return what the files in no known layout look like, None where there are none."""
-    return preview_tables(found.unknown) if found.unknown else None
+    answer = _ask(job, "survey")
+    table = TablePreview.from_dict(answer["table"]) if answer["table"] else None
+    return TypeAdapter(Survey).validate_python(answer["survey"]), table
 
 
 def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
@@ -242,26 +239,25 @@ def preview(job: DatasetImport, description: Description) -> Preview:
     ------
     HarError : the description does not fit the files.
     """
-    from app.har.datasets.described import LabelAssignment
-    from app.har.recordings.conversions import open_tables
-    from app.har.recordings.mappings import mapping
-    from app.har.recordings.mappings.dry_run import dry_run
+    from pydantic import TypeAdapter
 
-    facts = None
-    with job.open() as members:
-        assignment = LabelAssignment(description, members)
-        labels = [(member.name, assignment.for_file(member.name)) for member in assignment.candidates]
-        if description.columns is not None:
-            some = open_tables(assignment.candidates[:LOOKED_AT])
-            unknown = mapping.unknown_tables(some)[0][:1]
-            if description.columns.files:
-                unknown, _ = mapping.fitting(some, description.columns, job.source)
-            facts = next(iter(dry_run(unknown, description.columns)), None)
+    from app.har.datasets.described import FileLabels
+    from app.har.recordings.mappings.dry_run import RecordingSummary
+
+    answer = _ask(job, "preview", description=description.as_dict())
+    labels = TypeAdapter(list[tuple[str, FileLabels]]).validate_python(answer["labels"])
+    facts = TypeAdapter(RecordingSummary | None).validate_python(answer["facts"])
     return Preview(
         tuple((name, found) for name, found in labels if not found.missing),
         tuple((name, found.missing) for name, found in labels if found.missing),
         facts,
     )
+
+
+def _ask(job: DatasetImport, task: str, **extra: Any) -> Any:
+    arguments = reading_tasks.arguments(job.location, job.source, job.reach, **extra)
+    limits = pool.Limits(current_app.config["READ_TIMEOUT_S"], current_app.config["READ_MEMORY_MB"])
+    return pool.ask(f"{reading_tasks.__name__}:{task}", arguments, limits)
 
 
 def start_described(job: DatasetImport, description: Description) -> None:
@@ -350,10 +346,10 @@ def _convert(job: DatasetImport, describe: bool) -> Outcome:
 def _ask_for_description(job: DatasetImport, reason: UnrecognisedData | None = None) -> Outcome:
     """Ask for a description if the files are recordings at all."""
     try:
-        found = survey(job)
+        found, table = survey(job)
     except HarError as error:
         return ImportStatus.FAILED, str(error), error
-    if found.known or found.unknown:
+    if found.known or table:
         return ImportStatus.NEEDS_DESCRIPTION, str(reason or ""), None
     nothing = f"{job.source}: contains no recording in a known layout and no table of numbers."
     reason = reason or UnrecognisedData(nothing)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
@@ -26,15 +26,17 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.reach import Reach
 from app.services import audit, leftovers, room
 from app.services.audit import Action
+from app.services.datasets import reading_tasks
 from app.services.errors import Conflict, Invalid, NoRoom, NotFound
 from app.services.names import NAME_RULE, is_name
+from app.services.readers import pool
 from app.services.transaction import BACKGROUND_WAIT_S, rows_changed, transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 
 if TYPE_CHECKING:
     from app.har.datasets.description import Description
-    from app.har.datasets.store import Store, Summary
+    from app.har.datasets.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +83,6 @@ def add(
     NoRoom : the disk is nearly full, or full.
     """
     check_name(name)
-    from app.har.datasets.described import DescribedDataset
-    from app.har.datasets.store import build_store
-
-    loader = DescribedDataset(description) if description else None
     folder = root() / uuid4().hex
     n_bytes = 0
     with suppress(OSError, ValueError):  # reading it will say what is wrong with the path
@@ -93,28 +91,39 @@ def add(
     on_event({"stage": Stage.WAITING})
     try:
         with _conversion_lock().acquire():
-            summary = build_store(path, folder, on_event, name=source, loader=loader, reach=reach or machine_reach())
-            _draw_distribution(folder, summary)
+            summary = _convert(path, folder, source, description, reach or machine_reach(), on_event)
             dataset = Dataset(
                 name=name,
                 folder=folder.name,
                 source=(source or str(path))[:500],
-                fingerprint=summary.fingerprint,
-                summary=summary.as_dict(),
+                fingerprint=summary["fingerprint"],
+                summary=summary,
                 added_by_id=added_by_id,
             )
             with transaction(BACKGROUND_WAIT_S) as session:
                 session.add(dataset)
     except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        for left in (folder, *root().glob(f".{folder.name}.*")):  # as of a reader that was ended
+            shutil.rmtree(left, ignore_errors=True)
         if isinstance(error, IntegrityError):
             raise _name_taken(name) from error
         if room.is_full(error):
             raise NoRoom from error
         raise
-    log.info("added data set %s: %d recordings", name, summary.recordings)
-    audit.record(Action.DATASET_ADDED, name, recordings=summary.recordings)
+    log.info("added data set %s: %d recordings", name, summary["recordings"])
+    audit.record(Action.DATASET_ADDED, name, recordings=summary["recordings"])
     return dataset
+
+
+def _convert(
+    path: Path, folder: Path, source: str | None, description: Description | None, reach: Reach, on_event: OnEvent
+) -> dict[str, Any]:
+    """Let a reader convert files into a store; return its summary."""
+    limits = pool.Limits(current_app.config["ADD_TIMEOUT_S"], current_app.config["READ_MEMORY_MB"], "ADD_TIMEOUT_S")
+    document = description and description.as_dict()
+    arguments = reading_tasks.arguments(path, source, reach, folder=str(folder), description=document)
+    summary: dict[str, Any] = pool.ask(f"{reading_tasks.__name__}:add", arguments, limits, on_event)
+    return summary
 
 
 def path_from_text(text: str) -> Path:
@@ -216,14 +225,8 @@ def distribution_plot(dataset: Dataset, file_format: str) -> Path:
         raise NotFound(f"The plot is available as {' and '.join(PLOT_FORMATS)}, not as {file_format[:10]}.")
     path = store_folder(dataset) / f"distribution.{file_format}"
     if not path.exists():
-        _draw_distribution(store_folder(dataset), open_dataset(dataset).summary)
+        reading_tasks.draw_distribution(store_folder(dataset), open_dataset(dataset).summary.activities)
     return path
-
-
-def _draw_distribution(folder: Path, summary: Summary) -> None:
-    from app.har.training import plots
-
-    plots.save(plots.class_distribution(summary.activities).figure, folder / "distribution")
 
 
 def ensure_embedded_example() -> None:

@@ -80,8 +80,8 @@ def _told(error: Exception) -> dict[str, Any]:
 
     if isinstance(error, errors.HarError):
         return {"kind": type(error).__name__, "message": str(error)}
-    if isinstance(error, OSError) and error.errno:
-        return {"errno": error.errno, "message": error.strerror or ""}
+    if isinstance(error, OSError):
+        return {"errno": error.errno, "message": error.strerror or str(error)}
     traceback.print_exc()
     return {"message": type(error).__name__}
 

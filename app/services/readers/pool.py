@@ -171,7 +171,7 @@ def warm(memory_mib: int) -> None:
 def _raised(told: dict[str, Any]) -> Exception:
     """Return the error that a reader told of."""
     if "errno" in told:
-        return OSError(told["errno"], told["message"])
+        return OSError(told["errno"], told["message"]) if told["errno"] else OSError(told["message"])
     kind = getattr(errors, str(told.get("kind")), None)
     known = isinstance(kind, type) and issubclass(kind, HarError)
     return kind(told["message"]) if known else ReaderFailed(told["message"])  # type: ignore[misc]

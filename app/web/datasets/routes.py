@@ -131,8 +131,7 @@ def adding(token: str) -> Page:
 def describe(token: str) -> Page:
     """Ask where the label and subject of each recording come from."""
     job = imports.get_undescribed(token, current_user.id)
-    found = imports.survey(job)
-    table = imports.unknown_tables(found)
+    found, table = imports.survey(job)
     guessed = table.guess.mapping if table else None
     start = job.description or imports.suggest(found, guessed)
     form = DescribeForm(formdata=None, data=answers_of(start, guessed))
@@ -145,8 +144,7 @@ def describe(token: str) -> Page:
 def described(token: str) -> Page:
     """Show what a description makes of the files, save it, or add the data set by it."""
     job = imports.get_undescribed(token, current_user.id)
-    found = imports.survey(job)
-    table = imports.unknown_tables(found)
+    found, table = imports.survey(job)
     form = DescribeForm()
     if not (form.submit.data or form.yaml.data):
         return _describe_page(job, found, table, form)

@@ -1,4 +1,4 @@
-"""``flask models list|info|promote|limit|delete``."""
+"""``flask models list|info|promote|limit|prior|delete``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, needs_home, print_json
 
-models = AppGroup("models", help="List, inspect, promote, limit and delete trained models.")
+PRIORS = ("balanced", "daily life")
+
+models = AppGroup("models", help="List, inspect, promote, limit and delete trained models, and say what they expect.")
 
 
 @models.command("list")
@@ -87,6 +89,26 @@ def limit_model(name: str, limit: float | None, reset: bool, as_json: bool) -> N
         print_json(model_versions.as_dict(version))
         return
     click.echo(f"{version.label} answers with what is at least {model_versions.limit_of(version):g} probable.")
+
+
+@models.command("prior")
+@click.argument("name")
+@click.argument("how", type=click.Choice(PRIORS), required=False)
+@json_option
+@needs_home
+def prior_model(name: str, how: str | None, as_json: bool) -> None:
+    """Show or set how often an everyday model expects activities: "balanced", all alike, or as in "daily life".
+
+    Results keep what they were made with.
+    """
+    from app.services.models import model_versions
+
+    version = model_versions.set_prior(name, how) if how else model_versions.get(name)
+    if as_json:
+        print_json(model_versions.as_dict(version))
+        return
+    shares = ", ".join(f"{node.lower()} {share:.1%}" for node, share in version.prior.items())
+    click.echo(f"{version.label} expects activities " + (f"as in daily life: {shares}." if shares else "all alike."))
 
 
 @models.command("delete")

@@ -31,6 +31,7 @@ class ModelVersion(Model):
     metrics: Mapped[JsonDict]
     notes: Mapped[str] = mapped_column(Text, default="")
     answer_limit: Mapped[float | None] = mapped_column(Double)  # that an administrator set; see app.har.vocabulary
+    prior: Mapped[JsonDict] = mapped_column(server_default="{}")  # shares of activities in use; empty: all alike
     promoted: Mapped[bool] = mapped_column(default=False)
     created: Mapped[Created]
     training_run: Mapped[TrainingRun | None] = relationship()

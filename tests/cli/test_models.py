@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.services.models import model_versions
+from app.services.models import model_versions, reference_models
 from app.tables import ModelVersion
+from config import ROOT
 from tests.trained import Example, register_model
 
 
@@ -96,3 +97,17 @@ def test_models_delete_asks_and_leaves_the_default_model(app: Flask, versions: l
     assert refused.exit_code == 1
     assert "lab/1 is the default model" in refused.stderr
     assert [version.label for version in model_versions.list_versions()] == ["lab/1"]
+
+
+def test_models_prior_shows_and_sets_what_an_everyday_model_expects(app: Flask) -> None:
+    app.config["REFERENCE_MODELS"] = ROOT / "reference_models"
+    reference_models.add_new()
+    run = app.test_cli_runner().invoke
+    name = "reference-everyday"
+    assert run(args=["models", "prior", name]).stdout == f"{name}/1 expects activities all alike.\n"
+    shown = run(args=["models", "prior", name, "daily life"]).stdout
+    assert shown.startswith(f"{name}/1 expects activities as in daily life: still 76.0%, walking 22.6%, stairs up 0.5%")
+    assert json.loads(run(args=["models", "prior", name, "balanced", "--json"]).stdout)["prior"] == {}
+    refused = run(args=["models", "prior", "reference-ku-har", "daily life"])
+    assert refused.exit_code == 1
+    assert "is no everyday model" in refused.stderr

@@ -54,6 +54,9 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO one_time_address (id, token_hash, user_id, role, made_by_id, created, until) "
         "VALUES (1, 'abc', 1, '', 1, '2026-11-28', '2026-11-29')",
     ],
+    "0010": [  # how often a model version expects activities
+        """UPDATE model_version SET prior = '{"Still": 1.0}'""",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

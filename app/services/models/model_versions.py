@@ -15,6 +15,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
 
 from app.extensions import db
+from app.har.classifiers.catalogue import EVERYDAY_MODEL
 from app.har.renamed import with_current_names
 from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
 from app.services import audit, leftovers
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 LAST = ".last"  # beside the versions of a name: the last number that was given
 MAX_NOTES = 4000
+PRIORS = BALANCED, DAILY = "balanced", "daily life"
 
 
 def directory(version: ModelVersion) -> Path:
@@ -125,6 +127,31 @@ def set_limit(key: int | str, limit: float | None) -> ModelVersion:
     with transaction():
         version.answer_limit = limit
     audit.record(Action.MODEL_CHANGED, version.label, change="limit", limit=limit)
+    return version
+
+
+def knows_prior(version: ModelVersion) -> bool:
+    """Tell whether a version takes activities to be met alike, so that another prior can be put in place of that."""
+    return provenance(version).get("model") == EVERYDAY_MODEL
+
+
+def set_prior(key: int | str, name: str) -> ModelVersion:
+    """Say how often a version is to expect activities from now on: "balanced", all alike, or as in "daily life".
+
+    Raises
+    ------
+    Invalid : another name, or a model whose probabilities are not balanced.
+    """
+    from app.har.classifiers.everyday.prior import DAILY_LIFE
+
+    if name not in PRIORS:
+        raise Invalid(f"A prior is one of {', '.join(PRIORS)}; found {name[:40]!r}.", field="prior")
+    version = get(key)
+    if name != BALANCED and not knows_prior(version):
+        raise Invalid(f"{version.label} is no everyday model: what it expects comes from its training.", "prior")
+    with transaction():
+        version.prior = dict(DAILY_LIFE) if name == DAILY else {}
+    audit.record(Action.MODEL_CHANGED, version.label, change="prior", prior=name)
     return version
 
 
@@ -238,6 +265,7 @@ def as_dict(version: ModelVersion) -> dict[str, Any]:
         "created": version.created.isoformat(timespec="seconds"),
         "training_run": version.training_run_id,
         "answer_limit": limit_of(version),
+        "prior": version.prior,
         "notes": version.notes,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ class StoredModel:
     folder: str
     limit: float | None  # that an administrator set
     accuracy: float  # in its test
+    prior: dict[str, float] = field(default_factory=dict)  # see `Model`
 
     def as_model(self) -> Model:
         """Return it as recognition takes it."""
         load = partial(model_files.load, Path(self.folder), self.label)
         recommended = float(self.provenance.get("answer_limit", DEFAULT_LIMIT))
-        return Model(self.label, load, recommended if self.limit is None else self.limit, self.version_id)
+        limit = recommended if self.limit is None else self.limit
+        return Model(self.label, load, limit, self.version_id, prior=self.prior)
 
     @property
     def provenance(self) -> dict[str, Any]:

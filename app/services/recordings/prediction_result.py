@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -79,6 +79,7 @@ class PredictionResult:
     wearings: tuple[Wearing, ...] = ()
     walking_recording: int | None = None  # id of the recording of the person's own walking it was measured against
     chosen_because: str = ""  # why this model and no other recognised it; empty where a person chose the model
+    prior: dict[str, float] = field(default_factory=dict)  # shares of activities that were expected; empty: all alike
     place: str = ""  # where a person says that the device was worn, one of `places.PLACES`; empty: not said
 
     def __len__(self) -> int:
@@ -314,6 +315,7 @@ class PredictionResult:
             "windows": len(self),
             "recordings": len(self.recording_ids),
             "limit": self.limit,
+            "prior": self.prior,
             "minutes": round(float((self.end_s - self.start_s).sum() / 60), 3),
             "minutes_per_activity": minutes,
             "windows_per_activity": windows,

@@ -81,7 +81,7 @@ def candidates_for(key: int | str | None) -> Candidates:
 def _stored(version: ModelVersion) -> StoredModel:
     accuracy = float(version.metrics.get("accuracy", {}).get("value", 0.0))
     folder = str(model_versions.directory(version))
-    return StoredModel(version.id, version.label, folder, version.answer_limit, accuracy)
+    return StoredModel(version.id, version.label, folder, version.answer_limit, accuracy, version.prior)
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -43,6 +43,7 @@ class Model:
     limit: float = DEFAULT_LIMIT  # how probable an answer must be, see `PredictionResult`
     version_id: int | None = None  # None of one that is not stored
     chosen_because: str = ""  # of the file; "" where a person chose it
+    prior: Mapping[str, float] = field(default_factory=dict)  # of activities in use; empty: as the model was trained
 
 
 ModelsFor: TypeAlias = Callable[[Sequence[Recording]], Sequence[Model]]  # the first that fits is taken, else the last
@@ -163,12 +164,17 @@ def _recognised(
         raise
     reference, not_used = _reference(walking, classifier) if walking else (None, ())
     windows, recognition = _recognise_windows(signals, classifier, on_event, place, reference)
+    if model.prior:
+        from app.har.classifiers.everyday.prior import as_in
+
+        recognition = replace(recognition, probabilities=as_in(model.prior, recognition.probabilities))
     result = replace(
         _assemble(windows, recognition, signals, classifier, model.label),
         limit=model.limit,
         chosen_because=model.chosen_because,
+        prior=dict(model.prior),
         place=place,
-        walking_recording=walking.recording_id if walking else None,
+        walking_recording=walking.recording_id if walking and reference else None,
     )
     origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
     result = replace(result, problems=(*problems, *not_used, *result.problems), origin_utc_s=origins)

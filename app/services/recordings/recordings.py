@@ -112,16 +112,17 @@ def repredict(
     """Let a model, the default one unless another is named, recognise a stored recording.
 
     Once per model is enough, as long as the person does not say another ``place`` at which the device was worn, or
-    another walking of theirs: none, where ``use_walking`` is False. Where only the limit of its answers has changed
+    another walking of theirs: none, where ``use_walking`` is False; and as the model expects activities as often as
+    it did. Where only the limit of its answers has changed
     since, it is the stored probabilities that are answered anew.
     """
     recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
     limit = model_versions.limit_of(version)
     place = recording.place or "" if place is None else place
     walking = walking_of(user_id, place, recording) if use_walking else None
-    asked = (place, walking.recording_id if walking else None)
+    asked = (place, walking.recording_id if walking else None, version.prior)
     done = next((p for p in recording.predictions if p.model_version_id == version.id), None)
-    if done is not None and (done.summary.get("place", ""), done.summary.get("walking_recording")) == asked:
+    if done is not None and _asked(done) == asked:
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
@@ -135,6 +136,12 @@ def repredict(
         return done
     with new_prediction(recording, read.result, version, read.path) as prediction:
         return prediction
+
+
+def _asked(prediction: Prediction) -> tuple[str, int | None, dict[str, float]]:
+    """Return what a stored prediction was asked: the place, the walking that is its measure, and the prior."""
+    summary = prediction.summary
+    return summary.get("place", ""), summary.get("walking_recording"), summary.get("prior", {})
 
 
 def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> KnownWalking | None:

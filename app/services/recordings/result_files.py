@@ -20,7 +20,7 @@ from app.services.recordings.quality import Quality
 QUALITY = "quality.json"
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
-    "chosen_because": "",
+    "chosen_because": "", "prior": {},
 }  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "place": result.place,
         "walking_recording": result.walking_recording,
         "chosen_because": result.chosen_because,
+        "prior": result.prior,
     }
     with written_whole(path) as draft:
         np.savez_compressed(
@@ -76,6 +77,7 @@ def load_result(path: Path) -> PredictionResult:
         place=names["place"],
         walking_recording=names["walking_recording"],
         chosen_because=names["chosen_because"],
+        prior=names["prior"],
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),
         recording_index=arrays.pop("recording"),
         labels=arrays.pop("truth"),

@@ -147,6 +147,16 @@ class LimitForm(FlaskForm):
     submit = SubmitField("Save limit")
 
 
+class PriorForm(FlaskForm):
+    """How often a model version expects activities."""
+
+    prior = RadioField(
+        "How often are activities met?",
+        choices=[(model_versions.BALANCED, "All alike"), (model_versions.DAILY, "As in daily life")],
+    )
+    submit = SubmitField("Save")
+
+
 class NotesForm(FlaskForm):
     """Notes on a model version."""
 

@@ -19,7 +19,7 @@ from app.services.formatting import duration, percent
 from app.services.models import model_versions, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
-from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, TrainForm
+from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, PriorForm, TrainForm
 from app.web.training.verdicts import compared
 
 if TYPE_CHECKING:
@@ -164,8 +164,27 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
         form=form or NotesForm(formdata=None, obj=version),
         limit_form=limit_form or LimitForm(formdata=None, answer_limit=limit),
         recommended_limit=model_versions.recommended_limit(version),
+        prior_form=_prior_form(version) if model_versions.knows_prior(version) else None,
         protocols=PROTOCOLS,
     )
+
+
+def _prior_form(version: ModelVersion) -> PriorForm:
+    return PriorForm(formdata=None, prior=model_versions.DAILY if version.prior else model_versions.BALANCED)
+
+
+@bp.post("/models/<int:version_id>/prior")
+@access("admin")
+def prior(version_id: int) -> Response:
+    """Say how often a version is to expect activities."""
+    form = PriorForm()
+    try:
+        version = model_versions.set_prior(version_id, form.prior.data or "")
+        expected = "as in daily life" if version.prior else "all alike"
+        flash(f"{version.label} expects activities {expected} from now on.", "success")
+    except Invalid as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".model", version_id=version_id))
 
 
 @bp.post("/models/<int:version_id>/notes")

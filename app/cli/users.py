@@ -56,7 +56,7 @@ def setup_address() -> None:
 @click.argument("name")
 @needs_home
 def reset(name: str) -> None:
-    """Make a one-time address at which the account NAME gets a new password."""
+    """Make a one-time address at which the account NAME gets a new password; its second factor stays."""
     token = one_time.open_reset(accounts.find(name).id)
     click.echo(f"{site_address()}/reset/{token}")
     click.echo(f"It works once, within {one_time.RESET_HOURS} hours.", err=True)

@@ -52,6 +52,7 @@ class Action(str, Enum):
     INVITATION_WITHDRAWN = "invitation withdrawn"
     RESET_MADE = "reset address made"
     SESSION_ENDED = "session ended"
+    SECOND_FACTOR = "second factor changed"
     PASSWORD_CHANGED = "password changed"  # noqa: S105  the name of an action
     ROLE_CHANGED = "role changed"
     UPLOAD = "upload"

@@ -7,6 +7,7 @@ from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
 from app.tables.one_time_address import OneTimeAddress
 from app.tables.recording import Prediction, StoredRecording
+from app.tables.recovery_code import RecoveryCode
 from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
 
@@ -17,6 +18,7 @@ __all__ = [
     "ModelVersion",
     "OneTimeAddress",
     "Prediction",
+    "RecoveryCode",
     "Role",
     "SavedMapping",
     "StoredRecording",

@@ -31,6 +31,9 @@ class User(UserMixin, Model):
     disabled: Mapped[bool] = mapped_column(default=False)
     created: Mapped[Created]
     last_login: Mapped[Moment | None]
+    # None without a second factor; what its secret is derived from, and when its last code was used
+    second_factor: Mapped[str | None] = mapped_column(String(32))
+    second_factor_step: Mapped[int | None]
 
     @property
     def is_active(self) -> bool:

@@ -13,13 +13,22 @@ PUBLIC = ["/", "/login", "/register", "/no-such-page"]
 ADMIN = [
     "/",
     "/admin/users",
+    "/admin/invitations",
     "/datasets/",
     "/datasets/add",
     "/datasets/physiotherapy-example",
     "/training/",
     "/models/",
 ]
-USER = ["/", "/password", "/mappings/"]
+USER = [
+    "/",
+    "/password",
+    "/account/",
+    "/account/sessions",
+    "/account/second-factor",
+    "/account/delete",
+    "/mappings/",
+]
 
 
 def check(page: Page, address: str) -> None:

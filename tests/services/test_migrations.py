@@ -57,6 +57,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
     "0010": [  # how often a model version expects activities
         """UPDATE model_version SET prior = '{"Still": 1.0}'""",
     ],
+    "0011": ["INSERT INTO recovery_code (id, user_id, code_hash) VALUES (1, 1, 'abc')"],
 }
 REVISIONS = sorted(ROWS)
 

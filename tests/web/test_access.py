@@ -60,8 +60,11 @@ def test_a_user_is_refused_on_every_page_for_administrators(app: Flask, user_cli
 def test_no_change_is_made_by_a_get(app: Flask) -> None:
     """A page that only shows takes no POST, and a POST-only address takes no GET."""
     mixed = {rule.endpoint for rule in app.url_map.iter_rules() if rule.methods & CHANGES and "GET" in rule.methods}
-    forms = {f"auth.{name}" for name in ("login", "register", "setup", "change_password", "invitation", "reset")}
-    forms |= {"account.details", "account.delete", "admin.invitations", "datasets.add"}
+    forms = {
+        f"auth.{name}"
+        for name in ("login", "register", "setup", "change_password", "invitation", "reset", "second_step")
+    }
+    forms |= {"account.details", "account.delete", "account.second_factor", "admin.invitations", "datasets.add"}
     assert mixed <= forms
 
 

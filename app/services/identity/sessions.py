@@ -50,14 +50,14 @@ def begin(user: User, address: str, agent: str) -> None:
     Raises
     ------
     Conflict
-        The account was disabled, or got another password, since the password was checked.
+        The account was disabled, or got another password or a second factor, since the password was checked.
     """
-    checked = user.password_hash
+    checked = user.password_hash, user.second_factor
     token = secrets.token_urlsafe(32)
     with transaction() as session:
         session.execute(_delete_ended())  # a write, so nothing can change the account from here on
         session.refresh(user)
-        if user.disabled or user.password_hash != checked:
+        if user.disabled or (user.password_hash, user.second_factor) != checked:
             raise Conflict("This account has just been changed. Log in again.")
         user.last_login = now()
         session.add(
@@ -132,13 +132,18 @@ def end_one(user_id: int, session_id: int) -> None:
 def end_others(user_id: int, token: str) -> None:
     """End all sessions of an account but the one with this token."""
     with transaction() as session:
-        session.execute(delete_of(user_id).where(~_is(token)))
+        session.execute(delete_others(user_id, token))
     audit.record(Action.SESSION_ENDED, "all others")
 
 
 def delete_of(user_id: int) -> Delete:
     """Return the statement that ends all sessions of an account, for the transaction that is the reason."""
     return delete(LoginSession).where(LoginSession.user_id == user_id)
+
+
+def delete_others(user_id: int, token: str) -> Delete:
+    """Return the statement that ends all sessions of an account but the one with this token."""
+    return delete_of(user_id).where(~_is(token))
 
 
 def browser_in_words(agent: str) -> str:

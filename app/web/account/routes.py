@@ -1,8 +1,8 @@
-"""One's own account: its details, where it is logged in, and its end."""
+"""One's own account: its details, its second factor, where it is logged in, and its end."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
@@ -10,11 +10,14 @@ from app.services import accounts
 from app.services.audit import Action
 from app.services.errors import ServiceError
 from app.services.identity import deletion, sessions
+from app.services.identity import second_factor as factor
 from app.web.access import access
+from app.web.account.forms import SecondFactorForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
 from app.web.errors import show_at_field
 
 bp = Blueprint("account", __name__)
+SALT = "second_factor_salt"  # in the session of who is about to switch a second factor on
 
 
 @bp.route("/", methods=["GET", "POST"])
@@ -56,6 +59,50 @@ def delete() -> ResponseReturnValue:
             flash("Your account and everything in it have been deleted.", "info")
             return redirect(url_for("home.index"))
     return render_template("account/delete.html", form=form, goes=deletion.belongings(current_user.id)), status
+
+
+@bp.route("/second-factor", methods=["GET", "POST"])
+@access("user")
+def second_factor() -> ResponseReturnValue:
+    """Show whether a code is asked for beside the password, and let it be switched on."""
+    if current_user.second_factor:
+        return render_template("account/second_factor.html", left=factor.codes_left(current_user.id))
+    salt = session.setdefault(SALT, factor.new_salt())
+    form = SecondFactorForm()
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        try:
+            accounts.check_own_password(current_user.id, form.password.data, Action.SECOND_FACTOR)
+            codes = factor.switch_on(current_user.id, salt, form.code.data, current_user.session_token)
+        except ServiceError as error:
+            status = error.status
+            if not show_at_field(error, form):
+                form.form_errors.append(str(error))
+        else:
+            del session[SALT]
+            return render_template("account/recovery_codes.html", codes=codes)
+    user = accounts.get(current_user.id)
+    qr_code, secret = factor.qr_code(user, salt), factor.secret_of(user, salt)
+    return render_template("account/second_factor_on.html", form=form, qr_code=qr_code, secret=secret), status
+
+
+@bp.post("/second-factor/<any(codes, off):action>")
+@access("user")
+def change_second_factor(action: str) -> ResponseReturnValue:
+    """Make new recovery codes, or switch the second factor off."""
+    form = OwnPasswordForm()
+    if not form.validate():
+        abort(422, "Enter your password.")
+    try:
+        accounts.check_own_password(current_user.id, form.password.data, Action.SECOND_FACTOR)
+        if action == "codes":
+            return render_template("account/recovery_codes.html", codes=factor.renew_codes(current_user.id))
+        factor.switch_off(current_user.id)
+    except ServiceError as error:
+        flash(str(error), "danger")
+        return render_template("account/second_factor.html", left=factor.codes_left(current_user.id)), error.status
+    flash("The second factor is off.", "success")
+    return redirect(url_for(".second_factor"))
 
 
 @bp.get("/sessions")

@@ -15,7 +15,7 @@ from app.services import accounts, audit_reading
 from app.services.audit import Action
 from app.services.audit_reading import AuditQuery
 from app.services.errors import NotFound, ServiceError
-from app.services.identity import deletion, one_time
+from app.services.identity import deletion, one_time, second_factor
 from app.web.access import access
 from app.web.admin.forms import InvitationForm, RoleForm, StateForm
 from app.web.auth.forms import OwnPasswordForm
@@ -91,6 +91,19 @@ def reset_password(user_id: int) -> ResponseReturnValue:
         token = one_time.open_reset(user_id, current_user.id)
         name = accounts.get(user_id).username
         return _show_address("auth.reset", token, f"New password for {name}", f"{one_time.RESET_HOURS} hours", user_id)
+
+    return _change(user_id, OwnPasswordForm(), change)
+
+
+@bp.post("/users/<int:user_id>/second-factor")
+@access("admin")
+def switch_second_factor_off(user_id: int) -> ResponseReturnValue:
+    """Switch the second factor of somebody off who has lost it."""
+
+    def change() -> ResponseReturnValue:
+        changed = second_factor.switch_off(user_id)
+        flash(f"The second factor of {changed.username} is off.", "success")
+        return redirect(url_for(".user", user_id=user_id))
 
     return _change(user_id, OwnPasswordForm(), change)
 

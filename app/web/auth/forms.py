@@ -66,6 +66,15 @@ def _address() -> TextAreaField:
     )
 
 
+def second_factor_code() -> StringField:
+    """Return the field for the six digits of an authenticator app, or a recovery code."""
+    return StringField(
+        "Code",
+        [DataRequired("Enter the code that your app shows."), Length(max=40)],
+        render_kw={"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
 def own_password() -> PasswordField:
     """Return the field in which whoever is logged in shows once more that they are the account's owner."""
     return PasswordField(
@@ -96,6 +105,11 @@ class DetailsForm(FlaskForm):
     def details(self) -> dict[str, str]:
         """Return what ``accounts.change_details`` takes."""
         return {name: self[name].data or "" for name in ("contact_number", "email", "address")}
+
+
+class CodeForm(FlaskForm):
+    code = second_factor_code()
+    submit = SubmitField("Log in")
 
 
 class RegisterForm(FlaskForm):

@@ -17,13 +17,15 @@ from app.extensions import limiter
 from app.services import accounts
 from app.services.audit import Action, record
 from app.services.errors import Invalid, ServiceError
-from app.services.identity import guessing, one_time, sessions
+from app.services.identity import guessing, one_time, second_factor, sessions
 from app.web.access import access
-from app.web.auth.forms import ChangePasswordForm, LoginForm, NewPasswordForm, RegisterForm
+from app.web.auth.forms import ChangePasswordForm, CodeForm, LoginForm, NewPasswordForm, RegisterForm
 from app.web.errors import show_at_field
 
 bp = Blueprint("auth", __name__)
 
+
+TICKET = "second_step"  # in the session of whose password was right
 
 # Wrong passwords are counted by services/identity/guessing.py; this is about who makes many accounts or addresses up.
 making_accounts = limiter.limit(
@@ -44,7 +46,25 @@ def login() -> ResponseReturnValue:
         "auth/login.html",
         form,
         lambda: accounts.authenticate(form.username.data, form.password.data, request.remote_addr or "", device),
+        go_on=lambda user: _ask_for_code(user) if user.second_factor else _open(user),
     )
+
+
+def _ask_for_code(user: Any) -> Response:
+    session.clear()
+    session[TICKET] = second_factor.ticket(user)
+    return redirect(url_for(".second_step", next=request.args.get("next")))
+
+
+@bp.route("/login/code", methods=["GET", "POST"])
+@access("public")
+def second_step() -> ResponseReturnValue:
+    """Log in with the second factor, after the password."""
+    if (user := second_factor.user_of(session.get(TICKET, ""))) is None:
+        flash("Enter your username and password first.", "info")
+        return redirect(url_for(".login", next=request.args.get("next")))
+    form = CodeForm()
+    return _page("auth/second_step.html", form, lambda: second_factor.check(user, form.code.data))
 
 
 @bp.route("/register", methods=["GET", "POST"])
@@ -128,12 +148,19 @@ def logout() -> ResponseReturnValue:
     return response
 
 
-def _page(template: str, form: FlaskForm, open_account: Callable[[], Any], message: str = "") -> ResponseReturnValue:
+def _page(
+    template: str,
+    form: FlaskForm,
+    open_account: Callable[[], Any],
+    message: str = "",
+    go_on: Callable[[Any], Response] | None = None,
+) -> ResponseReturnValue:
     """Show a form; once its answers are right, start a session of the account that they open, and go on."""
     status, headers = 422 if form.is_submitted() else 200, {}
     if form.validate_on_submit():
         try:
-            return _open(open_account(), message)
+            account = open_account()
+            return go_on(account) if go_on else _open(account, message)
         except ServiceError as error:
             status = error.status
             if isinstance(error, guessing.TooManyAttempts):

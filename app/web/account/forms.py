@@ -1,0 +1,14 @@
+"""What one answers about one's own account."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import SubmitField
+
+from app.web.auth.forms import own_password, second_factor_code
+
+
+class SecondFactorForm(FlaskForm):
+    code = second_factor_code()
+    password = own_password()
+    submit = SubmitField("Switch on")

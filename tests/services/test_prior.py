@@ -24,8 +24,8 @@ def released(app: Flask) -> None:
     reference_models.add_new()
 
 
-def walk() -> bytes:
-    values = everyday.signal("Stairs up", 5, 12).reshape(-1, 9)
+def walk(minutes: float = 61) -> bytes:
+    values = everyday.signal("Stairs up", 5, int(20 * minutes)).reshape(-1, 9)
     samples = np.column_stack([np.arange(len(values)) / 50, values[:, :3] + values[:, 6:], values[:, 3:6]])
     return synthetic.text(samples, "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z").encode()
 
@@ -49,6 +49,14 @@ def test_it_acts_on_new_results_and_on_those_that_are_asked_again(user: User) ->
     assert not np.allclose(after.proba, before.proba)
     model_versions.set_prior("reference-everyday", "balanced")
     assert np.allclose(recordings.result_of(recordings.repredict(user.id, first.recording_id)).proba, before.proba)
+
+
+def test_a_short_recording_is_of_what_somebody_chose_to_record(user: User) -> None:
+    balanced = recordings.result_of(uploads.store_and_recognise(user.id, "a.csv", io.BytesIO(walk(1))))
+    model_versions.set_prior("reference-everyday", "daily life")
+    result = recordings.result_of(uploads.store_and_recognise(user.id, "a.csv", io.BytesIO(walk(1))))
+    assert result.prior == {}
+    np.testing.assert_array_equal(result.proba, balanced.proba)
 
 
 def test_the_page_of_a_recording_says_what_was_expected(user_client: FlaskClient) -> None:

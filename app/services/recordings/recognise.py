@@ -164,15 +164,17 @@ def _recognised(
         raise
     reference, not_used = _reference(walking, classifier) if walking else (None, ())
     windows, recognition = _recognise_windows(signals, classifier, on_event, place, reference)
-    if model.prior:
-        from app.har.classifiers.everyday.prior import as_in
+    prior = dict(model.prior)
+    if prior:
+        from app.har.classifiers.everyday.prior import of_recordings
 
-        recognition = replace(recognition, probabilities=as_in(model.prior, recognition.probabilities))
+        probabilities, used = of_recordings(prior, recognition.probabilities, windows)
+        recognition, prior = replace(recognition, probabilities=probabilities), prior if used else {}
     result = replace(
         _assemble(windows, recognition, signals, classifier, model.label),
         limit=model.limit,
         chosen_because=model.chosen_because,
-        prior=dict(model.prior),
+        prior=prior,
         place=place,
         walking_recording=walking.recording_id if walking and reference else None,
     )

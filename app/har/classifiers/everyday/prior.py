@@ -9,6 +9,7 @@ import numpy as np
 from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.types import FloatArray
 from app.har.vocabulary import NOT_WORN, RUNNING, STAIRS_DOWN, STAIRS_UP, STILL, WALKING, path_of
+from app.har.windows import WindowSet
 
 # What each question is calibrated for: its answers are met alike. One of three is still, on foot or running, and of
 # what is on foot half is walking. Postures, and whether anybody wears the device, are told by geometry and by noise.
@@ -24,6 +25,20 @@ DAILY_LIFE: Mapping[str, float] = {
     STAIRS_DOWN: 0.0047,
     RUNNING: 0.0051,
 }
+
+SHORTEST_S = 3600.0  # of a recording of daily life; what somebody switches on for minutes is what they wanted to record
+
+
+def of_recordings(shares: Mapping[str, float], proba: FloatArray, windows: WindowSet) -> tuple[FloatArray, bool]:
+    """Return probabilities as `as_in`, of the recordings that last for an hour, and whether there are any.
+
+    Parameters
+    ----------
+    proba : (n, n_activities) of these windows.
+    """
+    _, number, count = np.unique(windows.recordings, return_inverse=True, return_counts=True)
+    long = (count * windows.window_length_s >= SHORTEST_S)[number]
+    return np.where(long[:, None], as_in(shares, proba), proba), bool(long.any())
 
 
 def as_in(shares: Mapping[str, float], proba: FloatArray) -> FloatArray:

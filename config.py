@@ -92,13 +92,15 @@ def _secret_key(instance: Path) -> str:
     if from_environment := os.environ.get("SECRET_KEY"):
         return from_environment
     path = instance / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key := secrets.token_hex(32))
-    return key
+    if not path.exists() or not path.stat().st_size:  # where the disk was full, earlier builds left an empty one
+        draft = instance / f"secret_key.{secrets.token_hex(4)}"
+        try:
+            with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+            draft.replace(path)  # whole or not at all
+        finally:
+            draft.unlink(missing_ok=True)
+    return path.read_text(encoding="ascii")
 
 
 @dataclass

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from flask import current_app
 
 from app.services.errors import NoRoom
+from app.services.files import written_whole
 
 RECORDING_FACTOR = 3  # of a file's bytes: the file, its signal, what is recognised in it
 DATASET_FACTOR = 4  # an archive, and its signals and rows, which are not packed
+SPARE_BYTES = 2**20
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -38,6 +42,19 @@ def require_upload(folder: Path, n_bytes: int) -> None:
     require(way, 2 * n_bytes)
     on_one_disk = way.stat().st_dev == folder.stat().st_dev
     require(folder, (RECORDING_FACTOR + 2 * on_one_disk) * n_bytes)
+
+
+def balance_spare(folder: Path) -> None:
+    """Give a spare file's place to the database when the disk is full to the last, and take it back when there is room.
+
+    Without it, nobody could log in on a full disk, or delete a recording to make room.
+    """
+    spare, free = folder / "spare", shutil.disk_usage(folder).free
+    if free < SPARE_BYTES:
+        spare.unlink(missing_ok=True)
+    elif not spare.exists() and free > current_app.config["DISK_RESERVE"] + SPARE_BYTES:
+        with suppress(OSError), written_whole(spare) as draft:
+            draft.write_bytes(os.urandom(SPARE_BYTES))  # which no file system packs
 
 
 def is_full(error: BaseException) -> bool:

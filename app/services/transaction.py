@@ -11,8 +11,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
+from flask import current_app
 from flask_sqlalchemy.session import Session
 from sqlalchemy import CursorResult, Delete, Update
 from sqlalchemy.exc import DBAPIError
@@ -26,9 +28,9 @@ LARGEST_ID = 2**31 - 1  # that every database can look for
 PAGE_WAIT_S = 60.0
 BACKGROUND_WAIT_S = 600.0  # of work that took long and that nobody watches
 USUAL_WAIT_S = 1.0  # for other pages that write
-MAX_WAITING = 4  # pages that wait longer; each takes a thread of the server, and others must be left to read with
 
-_waiting = threading.BoundedSemaphore(MAX_WAITING)
+_line_lock = threading.Lock()
+_in_line = 0
 
 
 @contextmanager
@@ -75,20 +77,28 @@ def _begin(wait_s: float) -> None:
     raw = db.session.connection().connection.driver_connection
     if not isinstance(raw, sqlite3.Connection) or raw.in_transaction:
         return
+    room.balance_spare(Path(current_app.config["INSTANCE"]))
     usual_s = min(wait_s, USUAL_WAIT_S)
     if _taken(raw, usual_s):
         return
-    if wait_s > PAGE_WAIT_S:
-        taken = _taken(raw, wait_s - usual_s)
-    elif wait_s > usual_s and _waiting.acquire(blocking=False):
-        try:
-            taken = _taken(raw, wait_s - usual_s)
-        finally:
-            _waiting.release()
-    else:
-        taken = False
-    if not taken:
-        raise Busy
+    with _line(forced=wait_s > PAGE_WAIT_S):
+        if not _taken(raw, wait_s - usual_s):
+            raise Busy
+
+
+@contextmanager
+def _line(forced: bool) -> Iterator[None]:
+    """Stand in line with other pages; each takes a thread of the server, and half of them are left to read with."""
+    global _in_line
+    with _line_lock:
+        if not forced and _in_line >= current_app.config["THREADS"] // 2:
+            raise Busy
+        _in_line += 1
+    try:
+        yield
+    finally:
+        with _line_lock:
+            _in_line -= 1
 
 
 def _taken(raw: sqlite3.Connection, wait_s: float) -> bool:

@@ -9,15 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.services import room
 from app.services.datasets import imports, library
 from app.services.errors import NoRoom
 from app.services.formatting import megabytes
-from app.services.recordings import pending, quota, uploads
+from app.services.recordings import pending, quota, reading, uploads
+from app.services.transaction import transaction
 from app.tables import Dataset, ModelVersion, User
 from tests.conftest import ROOT
 from tests.services.test_uploads import kinds
@@ -28,6 +31,7 @@ from tests.trained import recording_csv
 SAVE = """
 import sys, numpy as np
 from pathlib import Path
+from types import SimpleNamespace
 from types import SimpleNamespace
 from app.services.recordings import stored_signal
 from app.services.transaction import passing_reason
@@ -111,10 +115,10 @@ def test_the_upload_page_says_how_much_one_may_store(app: Flask, user_client: Fl
 def test_a_disk_that_fills_up_meanwhile_is_a_plain_message_and_nothing_remains(
     app: Flask, user_client: FlaskClient, model: ModelVersion, monkeypatch: pytest.MonkeyPatch, accept: str
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(uploads, "save_quality", full)
+    monkeypatch.setattr(reading.pool, "ask", full)
     files = {"file": (io.BytesIO(recording_csv()), "a.csv"), "version": str(model.id)}
     answer = user_client.post("/predictions/", data=files, headers={"Accept": accept})
     assert answer.status_code == 507
@@ -136,11 +140,11 @@ def test_a_data_set_is_refused_where_it_would_take_of_the_reserve(app: Flask, tm
 def test_a_data_set_for_which_the_disk_is_too_small_leaves_nothing(
     app: Flask, small: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     before = sorted(path.name for path in library.root().iterdir() if path.is_dir())
-    monkeypatch.setattr(library, "_draw_distribution", full)
+    monkeypatch.setattr(library.pool, "ask", full)
     job = imports.start_import("lab", path=library.EXAMPLE_PATH)
     assert job.done.wait(60)
     assert isinstance(job.error, NoRoom)
@@ -153,3 +157,23 @@ def test_a_data_set_for_which_the_disk_is_too_small_leaves_nothing(
 )
 def test_a_size_is_written_as_people_say_it(n_bytes: int, text: str) -> None:
     assert megabytes(n_bytes) == text
+
+
+def test_a_spare_file_is_given_to_the_database_when_nothing_is_left(
+    app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = Path(app.config["INSTANCE"]) / "spare"
+    assert spare.stat().st_size == room.SPARE_BYTES  # since the account was written
+    free = 0
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with transaction():
+        user.address = "2 High Street"
+    assert not spare.exists()
+    free = app.config["DISK_RESERVE"]
+    with transaction():
+        user.address = "3 High Street"
+    assert not spare.exists()  # nothing is taken of the reserve
+    free = 2 * app.config["DISK_RESERVE"]
+    with transaction():
+        user.address = "4 High Street"
+    assert spare.exists()

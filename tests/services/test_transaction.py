@@ -59,8 +59,9 @@ def test_a_block_that_cannot_be_begun_is_refused_after_a_while(app: Flask, impat
         assert 0.3 <= time.monotonic() - started < 2
 
 
-def test_only_a_few_threads_wait_for_long(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_the_threads_wait_for_long(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "USUAL_WAIT_S", 0.1)
+    assert app.config["THREADS"] == 12
     took: list[float] = []
 
     def write() -> None:
@@ -75,7 +76,7 @@ def test_only_a_few_threads_wait_for_long(app: Flask, monkeypatch: pytest.Monkey
             thread.start()
         for thread in threads:
             thread.join()
-    assert sorted(seconds > 1.5 for seconds in took) == [False] * 8 + [True] * module.MAX_WAITING
+    assert sorted(seconds > 1.5 for seconds in took) == [False] * 6 + [True] * 6
 
 
 def test_a_transaction_within_another_goes_on_in_it(app: Flask, user: User) -> None:

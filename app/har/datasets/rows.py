@@ -309,8 +309,12 @@ class RowTable:
         if not path.exists():
             order, missing = self._order(column, 0, self.entry["rows"])
             partial = path.with_name(f"{path.stem}.{os.getpid()}.{threading.get_ident()}.partial.npy")
-            np.save(partial, np.append(np.uint32(missing), order))
-            partial.replace(path)
+            try:
+                np.save(partial, np.append(np.uint32(missing), order))
+                partial.replace(path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
         stored = np.load(path, mmap_mode="r")
         return stored[1:], int(stored[0])
 

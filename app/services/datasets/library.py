@@ -260,7 +260,7 @@ def sweep_leftovers() -> None:
                     leftovers.set_aside(store, root())
             drafts = (entry for entry in root().glob(".*") if entry.is_dir() and entry.name != leftovers.ASIDE)
             uploads = Path(current_app.config["UPLOADS"]).glob(f"{UPLOAD_PREFIX}*")
-            for leftover in [*drafts, *uploads]:
+            for leftover in [*drafts, *uploads, *root().glob("*/*.partial.npy")]:
                 log.info("deleting the leftover %s", leftover.name)
                 if leftover.is_dir():
                     shutil.rmtree(leftover, ignore_errors=True)

@@ -24,7 +24,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
-from werkzeug.security import generate_password_hash
 
 from tests import homes
 
@@ -106,13 +105,10 @@ def ku_har_home(shared_folder: Path, migrated_home: Path, data_dir: Path) -> Pat
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashes() -> Iterator[None]:
     """Hash passwords with a fraction of the work: a test logs in more often than a person, and guesses none."""
-    from app.services import accounts
     from app.tables import user
 
-    hashed = partial(generate_password_hash, method="scrypt:1024:8:1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user, "generate_password_hash", hashed)
-        patch.setattr(accounts, "generate_password_hash", hashed)
+        patch.setattr(user, "PASSWORD_METHOD", "scrypt:1024:8:1")
         yield
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import check_password_hash
 
 from app.extensions import db
 from app.services import audit
@@ -36,6 +36,7 @@ from app.services.identity.rules import (
 from app.services.paging import Page, page_of
 from app.services.transaction import transaction
 from app.tables import Role, User
+from app.tables.user import hash_of
 
 SETUP_HOURS = 24  # that a set-up address works
 
@@ -95,6 +96,9 @@ def authenticate(username: str, password: str, address: str = "", device: str = 
             reason = "wrong password" if not right else "disabled account"
             audit.record(Action.LOG_IN, known, outcome="refused", reason=reason)
             raise Invalid("The username or password is wrong, or the account is disabled.")
+    if user.has_old_hash:
+        with transaction():
+            user.set_password(canonical_password(password))
     return user
 
 
@@ -259,7 +263,7 @@ def _hash_token(token: str) -> str:
 
 @lru_cache(maxsize=1)
 def _nobodys_hash() -> str:
-    return generate_password_hash(secrets.token_hex())
+    return hash_of(secrets.token_hex())
 
 
 def _find(condition: object) -> User | None:

@@ -10,10 +10,12 @@ from threading import Barrier
 
 import pytest
 from flask import Flask
+from werkzeug.security import generate_password_hash
 
 from app.extensions import db
 from app.services import accounts
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.transaction import transaction
 from app.tables import Role, User
 from tests.conftest import PASSWORD
 
@@ -279,3 +281,15 @@ def test_an_administrator_made_in_the_shell_ends_the_set_up_address(app: Flask) 
     register("adam", "admin")
     with pytest.raises(NotFound):
         accounts.set_up(token, **ANSWERS)
+
+
+def test_a_password_that_an_earlier_build_stored_is_hashed_anew_when_it_is_used(app: Flask) -> None:
+    user = accounts.register("ada", PASSWORD, "", "ada@example.org", "")
+    with transaction():
+        user.password_hash = old = generate_password_hash(PASSWORD, method="scrypt:512:8:1")
+    with pytest.raises(Invalid):
+        accounts.authenticate("ada", "another horse battery")
+    assert accounts.get(user.id).password_hash == old
+    for _ in range(2):
+        assert accounts.authenticate("ada", PASSWORD) is user
+    assert not user.has_old_hash

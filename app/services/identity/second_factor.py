@@ -27,7 +27,7 @@ from app.tables import RecoveryCode, User
 from app.tables._columns import now
 
 CODES = 10  # recovery codes
-CODE_LENGTH = 16  # of a recovery code: 80 bits
+CODE_LENGTH = 24  # of a recovery code: 120 bits, so that a plain hash of it yields nothing
 TICKET_S = 300  # between the password and the code
 WRONG_CODES = 10  # in an hour; then only recovery codes are looked at
 _STEP_S = 30

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.services import accounts, audit
+from app.services import accounts, audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Forbidden
 from app.services.recordings import pending, recordings
@@ -56,9 +55,8 @@ def _delete(user_id: int) -> str:
             session.flush()
             if was_admin:
                 accounts.require_administrator()
-        # What cannot be deleted now is an orphan at the next start
         for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            leftovers.delete(folder)
         for upload in pending.list_pending(user_id):
             pending.cancel(upload)
         audit.record(Action.ACCOUNT_DELETED, name, recordings=len(folders))

@@ -197,11 +197,15 @@ class AnswerTree:
         of_activities = [len(path_of(node_of(name))) for name in self.activities]
         return np.array(of_activities + [len(path_of(node)) - 1 for node in self._members], np.float32)
 
+    @cached_property
+    def _spelling(self) -> dict[str, str]:
+        return {normalised(name): name for name in self.activities}
+
     def agrees(self, node: str, label: str) -> bool:
         """Say whether an answer, one of the nodes, is true where a file names an activity; see `agree`."""
-        spelling = {normalised(name): name for name in self.activities}
-        if normalised(label) in spelling:
-            return spelling[normalised(label)] in self.members(node)
+        own = self._spelling.get(normalised(label))
+        if own is not None:
+            return own in self.members(node)
         shared = node_of(node) if node in self.activities else node
         if shared == OTHER and normalised(node) not in _NODE_OF:
             return False  # jumping is not what another file calls push-ups

@@ -251,6 +251,10 @@ def test_agreement_counts_windows_as_the_file_names_them(day: PredictionResult) 
     diagonal = sum(row["recognised"][found["columns"].index(row["activity"])] for row in found["rows"])
     assert found["right"] == diagonal == ((day.ranked[:, 0] == day.labels) & labelled).sum()
     assert agreement(a_day(2.0, rate_hz=1.0, labelled=False)[1], 0) is None
+    many = replace(day, labels=np.arange(len(day)) % 8000, label_activities=tuple(f"label {i}" for i in range(8000)))
+    found = agreement(many, 0)
+    assert found is not None
+    assert (len(found["rows"]), found["more"]) == (200, 7800)
     strange = replace(day, label_activities=("Bike", *day.label_activities[1:]))
     rows = {row["activity"]: row for row in agreement(strange, 0)["rows"]}  # type: ignore[index]
     assert not rows["Bike"]["known"]

@@ -28,6 +28,7 @@ from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
+from app.har.recordings.build import check_labels
 from app.har.recordings.files import files_in, open_files, wanted
 from app.har.recordings.formats.kinelab_csv import write_csv
 from app.har.recordings.parts import UNKNOWN_SUBJECT, natural_sort_key
@@ -231,6 +232,7 @@ class _Writer:
             recording=signals.recording,
             start_s=signals.start_s,
         )
+        check_labels(signals.activities, name)
         summary = _summary(signals, self.loader, entries, self.problems, fingerprint)
         manifest = {
             "version": FORMAT_VERSION,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_NAME = 200
+MAX_LABELS = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
 LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
 LARGEST_STAMP = 1e24  # in any unit
@@ -251,10 +252,29 @@ def detect_gravity(streams: Sequence[Stream]) -> Gravity:
     return "included" if first and gravity_evidence(first).holds_gravity else "removed"
 
 
+def check_labels(names: Collection[str], where: str) -> None:
+    """Refuse more activities than anybody would tell apart.
+
+    Raises
+    ------
+    UnreadableData : the message begins with where they were found.
+    """
+    if len(names) > MAX_LABELS:
+        raise UnreadableData(
+            f"{where}: holds more than {MAX_LABELS} different activities; at most these are read. If it holds "
+            "something else, call it otherwise or leave it out."
+        )
+
+
 def label_codes(
     column: pl.Series, none: Sequence[str] = ("", "null", "none", "nan"), read: Callable[[str], str] = str
 ) -> tuple[IntArray, tuple[str, ...]]:
-    """Turn a column of activity names, each read from the text of a cell, into label ids and names, as they appear."""
+    """Turn a column of activity names, each read from the text of a cell, into label ids and names, as they appear.
+
+    Raises
+    ------
+    UnreadableData : there are too many different ones.
+    """
     import polars as pl
 
     if column.dtype != pl.Categorical:
@@ -264,4 +284,5 @@ def label_codes(
     for text in column.unique(maintain_order=True).cast(pl.String):
         name = printable(read(text or ""))
         codes[text] = -1 if name.lower() in none else names.setdefault(name, len(names))
+        check_labels(names, f"the column {column.name}")
     return column.replace_strict(codes, return_dtype=pl.Int64).to_numpy(), tuple(names)

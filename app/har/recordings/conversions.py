@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 from typing import Any
 
 from app.har.errors import HarError, UnreadableData, quote
@@ -20,6 +21,8 @@ from app.har.recordings import workbook_child
 from app.har.recordings.files import WORKBOOK, Member, in_memory, is_document, shown
 from app.har.recordings.tables import Source, open_table
 
+MAX_TABLES = 2_000  # of an upload
+MAX_SENSORS = 100  # in a file of JSON
 MAX_JSON_BYTES = 512 * 2**20
 MAX_WORKBOOK_BYTES = 64 * 2**20
 WORKBOOK_TIMEOUT_S = 60
@@ -96,6 +99,11 @@ def open_tables(members: Sequence[Member]) -> Tables:
             sources.extend(sources_in(member))
         except HarError as error:
             unread.append((member.name, error))
+        if len(sources) > MAX_TABLES:
+            raise UnreadableData(
+                f"{member.name}: with this file there are more than {MAX_TABLES:,} tables, which are the most that are "
+                "read at once. Upload fewer at a time; of many recordings an administrator can make a data set."
+            )
     return Tables(tuple(sources), tuple(unread), len(members))
 
 
@@ -122,16 +130,24 @@ def _sheets(member: Member) -> Iterator[Member]:
             "Export CSV instead."
         )
     command = [sys.executable, str(Path(workbook_child.__file__))]
-    try:
-        child = subprocess.run(
-            command, input=member.read(), capture_output=True, timeout=WORKBOOK_TIMEOUT_S, check=True
-        )
-    except subprocess.SubprocessError as error:
-        raise UnreadableData(
-            f"{member.name}: is a spreadsheet that cannot be read; it is damaged or asks for too much memory or time. "
-            "Export CSV instead."
-        ) from error
-    for name, text in json.loads(child.stdout).items():
+    with TemporaryFile() as answer:  # the child limits its size
+        try:
+            subprocess.run(
+                command,
+                input=member.read(),
+                stdout=answer,
+                stderr=subprocess.DEVNULL,
+                timeout=WORKBOOK_TIMEOUT_S,
+                check=True,
+            )
+        except subprocess.SubprocessError as error:
+            raise UnreadableData(
+                f"{member.name}: is a spreadsheet that cannot be read; it is damaged or asks for too much memory or "
+                "time. Export CSV instead."
+            ) from error
+        answer.seek(0)
+        sheets: dict[str, str] = json.load(answer)
+    for name, text in sheets.items():
         if "," in text.partition("\n")[0]:
             yield in_memory(f"{member.name}/{shown(name)}", text.encode())
 
@@ -164,6 +180,8 @@ def _json_tables(member: Member) -> list[Member]:
             metadata = {shown(k): shown(str(v)) for k, v in item.items() if isinstance(v, str | int | float)}
         else:
             _add(sensors.setdefault(shown(sensor), _Sensor()), item)
+            if len(sensors) > MAX_SENSORS:
+                raise UnreadableData(f"{member.name}: holds more than {MAX_SENSORS} sensors; at most these are read.")
     tables = [in_memory(f"{member.name}/{name}.csv", _as_csv(own)) for name, own in sensors.items()]
     if metadata:
         text = io.StringIO()

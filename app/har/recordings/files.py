@@ -28,6 +28,7 @@ MAX_EXPANDED_BYTES = 16 * 2**30
 MAX_RATIO = 100  # sensor CSVs shrink 4 to 30 times
 RATIO_FREE_BYTES = 64 * 2**20  # a small archive of constant columns may shrink more
 HEAD_BYTES = 2**20
+LOCAL_HEADER_BYTES = 30  # before the content of each member, and its name
 ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
 WORKBOOK = "xl/workbook.xml"
@@ -212,6 +213,7 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
     _check_expansion(name, sum(info.compress_size for info in members), sum(info.file_size for info in members))
     for info in members:
         _check_member(info, name)
+    _check_apart(members, name)
     return [
         Member(shown(info.filename.replace("\\", "/")), info.file_size, _opener(archive, info))  # as Windows packs
         for info in members
@@ -225,6 +227,18 @@ def _check_expansion(name: str, packed: int, expanded: int) -> None:
             f"{name}: would expand from {packed:,} to {expanded:,} bytes; "
             f"more than {MAX_RATIO} times or {MAX_EXPANDED_BYTES:,} bytes is refused."
         )
+
+
+def _check_apart(members: list[zipfile.ZipInfo], name: str) -> None:
+    """Refuse an archive whose members lie over one another: all would be expanded from the same few bytes."""
+    end, before = 0, ""
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise UnreadableData(
+                f"{name}: the members {before[:100]!r} and {info.filename[:100]!r} lie over one another; such an "
+                "archive is refused."
+            )
+        end, before = info.header_offset + LOCAL_HEADER_BYTES + info.compress_size, info.filename
 
 
 def _check_member(info: zipfile.ZipInfo, name: str) -> None:

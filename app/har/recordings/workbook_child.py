@@ -11,9 +11,11 @@ import io
 import json
 import sys
 
-MAX_MEMORY_BYTES = 2 * 2**30
-MAX_TEXT_LETTERS = 256 * 2**20
+MAX_MEMORY_BYTES = 1280 * 2**20
+MAX_TEXT_LETTERS = 128 * 2**20  # of all sheets
+MAX_CELLS = 30_000_000  # of all sheets, those without content too: they cost time and memory alike
 MAX_CELL_LETTERS = 10_000
+MAX_ANSWER_BYTES = 4 * MAX_TEXT_LETTERS  # standard output is a file
 
 
 def main() -> None:
@@ -25,20 +27,26 @@ def main() -> None:
     else:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_ANSWER_BYTES, MAX_ANSWER_BYTES))
     from python_calamine import CalamineWorkbook
 
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
     sheets: dict[str, str] = {}
+    cells = letters = 0
     for name in workbook.sheet_names:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         for row in workbook.get_sheet_by_name(name).iter_rows():
+            cells += len(row)
+            if cells > MAX_CELLS:
+                sys.exit(f"more than {MAX_CELLS:,} cells")
             if any(isinstance(cell, str) and len(cell) > MAX_CELL_LETTERS for cell in row):
                 sys.exit(f"a cell of more than {MAX_CELL_LETTERS:,} letters")
             if text.tell() or any(cell != "" for cell in row):  # blank rows may come first
                 writer.writerow(row)
-            if text.tell() > MAX_TEXT_LETTERS:
+            if letters + text.tell() > MAX_TEXT_LETTERS:
                 sys.exit(f"more than {MAX_TEXT_LETTERS:,} letters")
+        letters += text.tell()
         sheets[name] = text.getvalue()
     json.dump(sheets, sys.stdout)
 

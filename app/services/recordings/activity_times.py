@@ -17,6 +17,7 @@ from app.services.recordings.prediction_result import SAME_MOMENT_S, Bouts, Opin
 from app.services.recordings.wall_clock import Period, WallClock
 
 MISSING = "missing"
+MAX_ROWS = 200  # of a table of labels
 COLUMNS = 600  # of a plot; narrower bands could not be distinguished
 DAILY_COLUMNS = ("recording", "period", "start", "end", "activity", "minutes", "deepest_minutes")
 
@@ -161,7 +162,8 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
 
     ``rows`` has an entry for each activity that the file names: whether the model ``knows`` it, its ``windows``, how
     many of them have an answer, ``recognised``, how many as each of ``columns``, and of which columns it is ``true``;
-    ``right``, how many answers are true.
+    ``right``, how many answers are true. Of more than MAX_ROWS activities, those with most windows have one; ``more``
+    says how many are left out.
     """
     selected = result.positions(recording_index)
     selected = selected[result.labels[selected] != UNLABELLED]
@@ -173,6 +175,8 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
     rows = _in_order(result.label_activities, np.flatnonzero(counts.sum(axis=1)), result)
     right = result.right[selected]
     known = result.known_activities
+    most = sorted((counts[i].sum() for _, i in rows), reverse=True)[:MAX_ROWS]
+    often = [(name, i) for name, i in rows if counts[i].sum() >= most[-1]][:MAX_ROWS]
     return {
         "compared": int((right != UNLABELLED).sum()),
         "right": int((right == 1).sum()),
@@ -187,8 +191,9 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
                 "true": [bool(result.agreeing[j, i]) for _, j in columns],
                 "right": int(counts[i] @ result.agreeing[:, i]),
             }
-            for name, i in rows
+            for name, i in often
         ],
+        "more": len(rows) - len(often),
     }
 
 

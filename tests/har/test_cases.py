@@ -8,6 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.errors import UnreadableData
+from app.har.recordings.conversions import open_tables
+from app.har.recordings.files import in_memory
+from app.har.recordings.importers import importer_of
+from app.har.recordings.layout import sniff
+from app.har.recordings.mappings import mapped
+from app.har.recordings.mappings.guess import Guess
+from app.har.recordings.mappings.guess_files import guess_files
+from app.har.recordings.mappings.mapping import unknown_tables
 from app.har.recordings.quality import card
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.intervals import gap_free
@@ -20,6 +29,15 @@ from tests.exports import kinds, stream, upload
 def read(folder: Path, content: str | dict[str, str], name: str = "upload.csv") -> Recording:
     (recording,) = normalise_upload(upload(folder, content, name))
     return recording
+
+
+def by_guess(content: str, name: str = "upload.csv") -> tuple[Guess, Recording]:
+    """Return the guess at a table in no layout known here, and what is read by it."""
+    tables = open_tables([in_memory(name, content.encode())])
+    assert all(importer_of(source.layout) is None for source in tables.sources)
+    sources, found = guess_files(unknown_tables(tables))
+    (recording,) = normalise_upload(mapped.read(sources, found.mapping))
+    return found, recording
 
 
 # --- samples that are none
@@ -190,3 +208,136 @@ def test_rows_left_over_from_before_do_not_set_the_origin(tmp_path: Path, stale:
     told = [problem for problem in recording.problems if problem.source == "Gyroscope.csv"]
     assert [problem.detail.partition(":")[0] for problem in told] == ["gyroscope"]
     assert upright(recording, a)
+
+
+# --- tables in no known layout
+
+
+XYZ = "{}X,{}Y,{}Z"
+
+
+def axes(*names: str, form: str = XYZ) -> str:
+    return ",".join(form.replace("{}", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        axes("userAcceleration", "gravity", "rotationRate"),
+        axes("user_acceleration_", "gravity_", "rotation_rate_"),
+        axes("motionUserAcceleration", "motionGravity", "motionRotationRate", form="{}X(G),{}Y(G),{}Z(G)"),
+    ],
+)
+@pytest.mark.parametrize("hz", [50, 100])
+def test_apples_parts_share_their_unit_are_added_and_turned(names: str, hz: float) -> None:
+    t, a, w, g = cases.person(hz=hz)
+    parts = np.column_stack([1_707_125_400 + t, (g - a) / cases.G, -g / cases.G, w]).T.round(5)
+    header = f"timestamp,{names},activity".replace("RateX(G)", "RateX(rad/s)").replace("RateY(G)", "RateY(rad/s)")
+    activity = ["walk" if x > 15 else "stand" for x in t]
+    found, recording = by_guess(cases.table(header.replace("RateZ(G)", "RateZ(rad/s)"), *parts, activity))
+    assert found.mapping.label == "activity"
+    assert np.allclose(stream(recording, "accelerometer").values, a, atol=0.01)
+    assert np.allclose(stream(recording, "gyroscope").values, w, atol=0.01)
+    assert recording.gravity == "included"
+    assert "Apple" in found.reasons["gravity"]
+
+
+@pytest.mark.parametrize("names", [axes("a", "g"), axes("Ac", "Gy"), axes("accel_", "gyro_")])
+@pytest.mark.parametrize("a_g", [16384, 8192, 4096, 2048])
+@pytest.mark.parametrize("a_degree", [131, 65.5, 32.8, 16.4])
+def test_raw_counts_are_divided_once_by_what_gravity_shows(names: str, a_g: float, a_degree: float) -> None:
+    t, a, w, _ = cases.person()
+    counts = np.column_stack([1000 * t, a * a_g / cases.G, w * cases.DEG * a_degree]).astype(int).T
+    found, recording = by_guess(cases.table(f"millis,{names.lower()}", *counts))
+    assert [1 / sensor.scale for sensor in found.mapping.sensors] == pytest.approx([a_g, a_degree])
+    assert np.allclose(stream(recording, "accelerometer").values, a, atol=0.01)
+    assert np.allclose(stream(recording, "gyroscope").values, w, atol=0.02)
+
+
+def test_counts_that_a_heading_states_are_believed() -> None:
+    t, a, w, _ = cases.person()
+    still = np.column_stack([1000 * t, a * 4096 / cases.G, w * 0 + 3 + np.round(w)]).astype(int).T
+    form = "{}x (n),{}y (n),{}z (n)"
+    header = f"ms,{axes('a', form=form).replace('n', '4096 LSB/g')},{axes('g', form=form).replace('n', '65.5 LSB/dps')}"
+    found, _ = by_guess(cases.table(header, *still))
+    assert [1 / sensor.scale for sensor in found.mapping.sensors] == pytest.approx([4096, 65.5])
+
+
+@pytest.mark.parametrize(
+    ("heading", "values", "label"),
+    [
+        ("DeviceOrientation", ("faceUp", "portrait"), None),
+        ("sensor", ("left", "right"), None),
+        ("state", ("START", "STOP"), None),
+        ("label", ("Accelerometer", "Gyroscope"), None),
+        ("what", ("walking", "sitting"), "what"),
+        ("label", ("A", "B"), "label"),
+    ],
+)
+def test_labels_are_guessed_where_they_look_like_activities(
+    heading: str, values: tuple[str, str], label: str | None
+) -> None:
+    t, a, _, _ = cases.person()
+    cells = [values[x > 15] for x in t]
+    found, recording = by_guess(
+        cases.table(f"time,ax,ay,az,{heading},Label 2", *t[None], *a.T.round(4), cells, [""] * len(t))
+    )
+    assert found.mapping.label == label
+    assert recording.activities == (values if label else ())
+
+
+# --- separators and headings
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_what_stands_in_remarks_separates_nothing(mark: str) -> None:
+    t, a, _, _ = cases.person()
+    remark = [f"7030 sleeping{mark}MET 0.95" if x < 15 else f"home{mark}5035 kitchen{mark}MET 3.3" for x in t]
+    text = cases.table("when,x,y,z,remark", [cases.stamp(x) for x in t], *(a.T / cases.G).round(4), remark)
+    _, recording = by_guess(text)
+    assert upright(recording, a)
+    assert recording.streams[0].time_s[-1] == pytest.approx(29.99)
+
+
+def test_a_decimal_comma_is_no_separator() -> None:
+    text = "\n".join(f"{i},5;{i},25;{i},125" for i in range(20))
+    assert sniff(f"a;b;c\n{text}\n".encode(), "a.csv").n_columns == 3
+    assert sniff(f"{text}\n".encode(), "a.csv").n_columns == 3
+
+
+@pytest.mark.parametrize(
+    "above", ["{},,,,,,,{},,,,,,", "{},,,,,,,{},,,,,,,", "{0},{0},{0},{0},{0},{0},{0},{1},{1},{1},{1},{1},{1},{1},"]
+)
+def test_a_row_of_places_above_the_headings_makes_devices(above: str) -> None:
+    t, a, w, _ = cases.person()
+    order = [1, 2, 0]
+    stamps = (1_390_000_000_000 + 1000 * t).astype(int)
+    header = above.format("Left_pocket", "Belt") + "\n" + ",".join(["time_stamp,Ax,Ay,Az,Gx,Gy,Gz"] * 2) + ",activity"
+    parts = [stamps, *a.T.round(4), *w.T.round(4), stamps, *a[:, order].T.round(4), *w[:, order].T.round(4)]
+    _, recording = by_guess(cases.table(header, *parts, ["walking"] * len(t)))
+    assert upright(recording, a, "left-pocket.accelerometer")
+    assert upright(recording, a[:, order], "belt.accelerometer")
+    assert np.allclose(stream(recording, "belt.gyroscope").values, w[:, order], atol=1e-3)
+    assert recording.activities == ("walking",)
+
+
+def test_a_title_above_the_headings_is_named() -> None:
+    text = "\n".join(["a,b,c,d,e", "time,x,y,z,label,more", *["1,2,3,4,5,6"] * 20])
+    with pytest.raises(UnreadableData, match="If a title or a row of places stands above the headings, delete"):
+        sniff(text.encode(), "a.csv")
+
+
+@pytest.mark.parametrize("unit", ["m/(s^2)", "m/(sec^2)", "m/s^2"])
+@pytest.mark.parametrize("formats", [True, False])
+def test_a_sensor_box_is_one_device_and_its_row_of_units_no_data(unit: str, formats: bool) -> None:
+    t, a, w, _ = cases.person()
+    names = ["Timestamp_Unix", *(f"Accel_{s}_{k}" for s in ("LN", "WR") for k in "XYZ"), *(f"Gyro_{k}" for k in "XYZ")]
+    heads = ["".join(f"Shimmer_8665_{name}_CAL\t" for name in names)] + (["CAL\t" * len(names)] if formats else [])
+    heads += ["".join(f"{own}\t" for own in ["ms", *[unit] * 6, *["deg/s"] * 3])]
+    values = np.column_stack([1_707_125_400_000 + 1000 * t, a, 1.01 * a, w * cases.DEG]).round(4)
+    text = "\n".join(['"sep=\t"', *heads, *("".join(f"{cell}\t" for cell in own) for own in values.tolist()), ""])
+    _, recording = by_guess(text)
+    assert [own.modality for own in recording.streams] == ["accelerometer", "gyroscope"]
+    assert np.allclose(stream(recording, "accelerometer").values, a, atol=1e-3)
+    assert np.allclose(stream(recording, "gyroscope").values, w, atol=1e-3)
+    assert "empty cells" not in kinds(recording)

@@ -112,11 +112,11 @@ GUESSES = {
         ),
         ("seconds_elapsed", "s"),
         {
-            "accelerometer": ("userAcceleration.x", "m/s²"),
+            "linear_accelerometer": ("userAcceleration.x", "m/s²"),
             "gyroscope": ("rotationRate.x", "rad/s"),
             "gravity": ("gravity.x", "m/s²"),
         },
-        "removed",
+        "included",
     ),
     "total and linear acceleration": (
         table("time,gFx,gFy,gFz,ax,ay,az,wx,wy,wz", [TIME, ACC / G, LINEAR, GYRO]),

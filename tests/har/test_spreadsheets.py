@@ -49,7 +49,8 @@ def test_a_dot_that_is_a_decimal_point_stays_one() -> None:
 
 
 def test_decimal_commas_that_begin_late_are_read() -> None:
-    late = GYRO * (np.arange(N) >= 300)[:, None]
+    turn = np.arange(N)[:, None] % [2, 3, 5]  # whole numbers, before those with a comma
+    late = np.where((np.arange(N) >= 300)[:, None], GYRO, turn)
     lines = [
         ";".join(
             [str(round(1000 * t)), *(str(round(100 * a)) for a in acc), *(f"{g:g}".replace(".", ",") for g in own)]

@@ -29,8 +29,13 @@ LEAD_LETTERS = 200  # of each of these lines are kept
 COMMENT = "#%/;!"
 # A cell of a second header line that gives the units of the first
 UNIT_CELL = re.compile(
-    r"[(\[]?\s*(-|[nmµμu]?s|sec(onds?)?|m\s?[/·*]?\s?s\S*|m?g|rad\S*|(deg|°|dps)\S*|[µμu]T|Hz|%|°?C)\s*[)\]]?", re.I
+    r"[(\[]?\s*(-|[nmµμu]?s|sec(onds?)?|m\s?[/·*]?\s?\(?s\S*|m?g|rad\S*|(deg|°|dps)\S*|[µμu]T|m?V|local|gauss|Hz|%|°?C|"
+    r"no[ _]units|u?n?itless|yyyy\S* \S+)\s*[)\]]?",
+    re.I,
 )
+FORMAT_CELL = re.compile(r"cal|uncal|raw", re.I)  # of a header line that says how each signal was read
+QUOTED = re.compile(r'"[^"\n]*"')
+MAX_PLACES = 4  # cells of a line of places above the headings, each of which stands for several columns
 # Separators of thousands, where the comma is the decimal one: nothing else has a dot there
 THOUSANDS = re.compile(rb"(?<![\w.,-])-?[1-9]\d{0,2}(?:\.\d{3})+(?=[,;|\s]|\Z)")
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c"))  # never in text
@@ -298,11 +303,23 @@ def find_separator(lines: Sequence[str]) -> Separation:
 
 
 def _separator(lines: Sequence[str]) -> str:
+    """Return what most lines hold equally often outside quotes; of several, what sets most numbers apart.
+
+    A single one in the remark of each row separates nothing, whatever stands in the header.
+    """
+    plain = [QUOTED.sub('""', line) for line in lines]
+    found = []
     for candidate in SEPARATORS:
-        counts = Counter(line.count(candidate) for line in lines)
+        counts = Counter(line.count(candidate) for line in plain)
         ((count, agreeing),) = counts.most_common(1)
         if count and agreeing >= 0.6 * len(lines):
-            return candidate
+            found.append(candidate)
+    if len(found) > 1:
+        found.sort(key=lambda own: -sum(is_number(cell) for line in plain for cell in line.split(own)))
+    if found:
+        return found[0]
+    if plain and plain[0].count(",") > 1 and sum("," in line for line in plain) == len(plain):
+        return ","  # each row has another number of them: they are in a remark, too
     return " " if sum(" " in line.strip() for line in lines) > 0.6 * len(lines) else ","
 
 
@@ -359,13 +376,41 @@ def find_header(cells: Sequence[Sequence[str]], name: str = "the table") -> Head
     """
     if any(map(is_number, cells[0])):
         return Header(None, 0)
-    names = tuple(cell.strip() for cell in cells[0])
+    names, used = _named(cells)
     if (longest := max(map(len, names), default=0)) > MAX_HEADING:
         raise UnreadableData(f"{name}: a heading of {longest:,} letters; at most {MAX_HEADING:,} are read.")
-    if names and len(cells) > 1 and _are_units(cells[1]) and len(cells[1]) == len(names):
-        units = (unit.strip(" ()[]") for unit in cells[1])
-        return Header(tuple(f"{name} ({unit})" for name, unit in zip(names, units, strict=True)), 2)
-    return Header(names, 1) if names else Header(names, 0)
+    while names and used < len(cells) and len(cells[used]) == len(names):
+        if _are_units(cells[used]):
+            units = [unit.strip().strip("[]").replace("(s", "s").strip("()") for unit in cells[used]]
+            told = (f"{name} ({unit})" if unit else name for name, unit in zip(names, units, strict=True))
+            return Header(tuple(told), used + 1)
+        if not all(FORMAT_CELL.fullmatch(cell.strip()) for cell in cells[used] if cell.strip()):
+            break
+        used += 1
+    return Header(names, used) if names else Header(names, 0)
+
+
+def _named(cells: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], int]:
+    """Return the headings and how many lines they take: two, where the first says for several columns what they share.
+
+    That is a place or a device, in the first of its columns or in each.
+    """
+    first = tuple(cell.strip() for cell in cells[0])
+    if len(cells) < 3 or len(cells[1]) < len(first) or len(first) < 4:
+        return first, 1
+    second = [cell.strip() for cell in cells[1]]
+    shared = {cell for cell in first if cell}
+    headings = [cell for cell in second if cell]
+    are_places = first[0] and 1 <= len(shared) <= MAX_PLACES and 3 * len(shared) <= len(first)
+    if not are_places or 2 * len(headings) < len(second) or any(map(is_number, second)):
+        return first, 1
+    if not any(map(is_number, cells[2])) and not (len(cells) > 3 and any(map(is_number, cells[-1]))):
+        return first, 1
+    places, place = [""] * len(second), ""
+    for column, cell in enumerate(first):
+        place = cell or place
+        places[column] = place if second[column] else ""
+    return tuple(f"{place} {own}".strip() for place, own in zip(places, second, strict=True)), 2
 
 
 def _are_units(cells: Sequence[str]) -> bool:
@@ -383,9 +428,11 @@ def _count_columns(header: Header, rows: Sequence[Sequence[str]], first_row: str
     headings = len(header.names or ())
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     if headings and width > headings and any(cell.strip() for row in rows for cell in row[headings:]):
+        advice = "With decimal commas, separate the columns by semicolons."
+        if header.names and not any(map(is_number, rows[0])):
+            advice = "If a title or a row of places stands above the headings, delete that line."
         raise UnreadableData(
-            f"{first_row}: has {width} cells, the header {headings}; expected a cell for each heading. "
-            "With decimal commas, separate the columns by semicolons."
+            f"{first_row}: has {width} cells, the header {headings}; expected a cell for each heading. {advice}"
         )
     if max(width, headings) > MAX_COLUMNS:
         raise UnreadableData(f"{name}: has {max(width, headings):,} columns; at most {MAX_COLUMNS:,} are read.")

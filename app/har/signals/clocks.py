@@ -114,9 +114,12 @@ def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
     that were left over from before, and a few in a row from which the clock comes back to where it was. A clock that
     goes on from where it fell to started again.
     """
-    if stale := _stale(time_s):
-        rest = find_timestamp_outliers(time_s[stale:])
-        return np.concatenate([np.arange(stale), rest + stale])
+    stale = _stale(time_s)
+    return np.concatenate([np.arange(stale), _within(time_s[stale:]) + stale])
+
+
+def _within(time_s: TimeArray) -> NDArray[np.int64]:
+    """Return the positions of samples that leave a clock; see `find_timestamp_outliers`."""
     falls = bool((time_s[1:] < time_s[:-1]).any())
     if not falls and (time_s[-1] - time_s[0] <= ALONE_S or np.diff(time_s).max() <= ALONE_S):
         return np.empty(0, np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -12,6 +12,7 @@ import numpy as np
 from app.har.errors import quote
 from app.har.recordings.mappings.guess_columns import (
     LABEL_WORDS,
+    NO_ACTIVITY,
     SUBJECT_WORDS,
     TableSample,
     is_any,
@@ -23,6 +24,7 @@ from app.har.recordings.mappings.guess_time import find_time
 from app.har.recordings.mappings.mapping import MAX_COLUMNS, ColumnMapping
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source
+from app.har.vocabulary import normalised, shared_node
 
 MAX_DISTINCT = 50  # different values in a column of labels or subjects
 MAX_UNNAMED_LABELS = 20  # in one whose name does not say that it holds labels
@@ -68,15 +70,27 @@ def _find_category(table: TableSample, words: re.Pattern[str], others: Collectio
             continue
         numbers = table.numbers.get(column, np.zeros(1))
         whole = bool(np.all(numbers[np.isfinite(numbers)] % 1 == 0))
-        if whole and 1 <= len(table.distinct(column)) <= MAX_DISTINCT:
+        values = table.distinct(column)
+        if whole and 1 <= len(values) <= MAX_DISTINCT and not (words is LABEL_WORDS and _are_other(values)):
             return column
     return None
 
 
 def _find_unnamed_label(table: TableSample, others: Collection[str | None]) -> str | None:
-    """Return the first column of a few words that nothing else explains."""
-    unexplained = (column for column in table.texts if column not in others)
-    return next((name for name in unexplained if 2 <= len(table.distinct(name)) <= MAX_UNNAMED_LABELS), None)
+    """Return the first column of a few words half of which at least are activities, and that nothing else explains."""
+    for column in table.texts:
+        values = table.distinct(column) if column not in others else []
+        activities = sum(shared_node(value) is not None for value in values)
+        if 2 <= len(values) <= MAX_UNNAMED_LABELS and 2 * activities >= len(values):
+            return column
+    return None
+
+
+def _are_other(values: Sequence[str]) -> bool:
+    """Tell whether texts are orientations, marks or the names of sensors, not activities."""
+    names = [(value, normalised(value)) for value in values]
+    other = [NO_ACTIVITY.fullmatch(name) or kind_of_name(value) for value, name in names if not shared_node(value)]
+    return len(other) == len(values) and all(other)
 
 
 def _examples(table: TableSample, column: str) -> str:

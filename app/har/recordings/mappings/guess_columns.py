@@ -26,11 +26,11 @@ SENSOR_WORDS = (  # the first that fits one of a name's words; "a" and the like 
     ("", r"ori\w*|quat\w*|euler|attitude|angle\w*|pitch|roll|yaw|azimuth|tilt|winkel|lage"),
     ("gravity", r"grav\w*|schwerkraft"),
     ("linear_accelerometer", r"lin(ear)?\w*|user\w*|dyn(amic)?"),
-    ("gyroscope", r"gyr\w*|rot\w*|ang(ular)?\w*|omega|w|dreh\w*|winkelgeschw\w*|kreisel\w*"),
+    ("gyroscope", r"gy|gyr\w*|rot\w*|ang(ular)?\w*|omega|w|dreh\w*|winkelgeschw\w*|kreisel\w*"),
     ("magnetometer", r"magn?(et\w*|o)?|compass|kompass|b"),
     ("accelerometer", r"acc?|acc\w+|beschl\w*|g?force|gf|a"),
 )
-SHORT = r"(lin(?:ear)?acc|acc?|accel|gyro?|gyr|mag|gf|a|w|g|b|m)"  # what an axis may be glued to: ax, gyroZ, gFx
+SHORT = r"(lin(?:ear)?acc|acc?|accel|gy(?:ro?)?|mag|gf|a|w|g|b|m)"  # what an axis may be glued to: ax, gyroZ, gFx
 SINGLE = (
     ("heart_rate", r"hr|bpm|puls(e|rate|schlag)?|heart ?(rate|beat)|herz(frequenz|rate)|heartrate"),
     ("electrodermal_activity", r"eda|gsr|skin conductance|electrodermal( activity)?|hautleit\w*"),
@@ -54,9 +54,20 @@ UNIT_WORDS = {  # a unit as the last word of a name
     **dict.fromkeys(("rads", "radps", "rps"), "rad/s"), "ut": "µT",
 }  # fmt: skip
 BRACKETS = re.compile(r"[\(\[{]([^\)\]}]*)[\)\]}]")
+# Words of a name that say how a sensor is set or read, not which device it is of
+SETTINGS = r"ln|wr|low|noise|wide|range|cal|uncal|uncalibrated|raw|motion|device|core|cm|imu|type|sync|unix|\d*hz"
+APPLE = r"user"  # in the name of acceleration: only Apple's motion manager calls it so
+NO_ACTIVITY = re.compile(
+    r"face ?(up|down)|portrait( upside ?down)?|landscape( left| right)?|upside ?down|orientation \w+|flat|unknown|"
+    r"start(ed)?|stop(ped)?|begin|end|mark(er)?|event|lap|sync|true|false|yes|no|on|off|ok|none|null|n/?a"
+)
+COUNTS_A_UNIT = re.compile(r"(\d+(?:\.\d+)?) ?(?:lsb|counts?|digits?) ?(?:/|per) ?\(?(g|dps|deg|°|º)", re.I)
 FILLERS = (
     r"sensor\w*|raw|data|values?|double|float|axis|achse|component|reading|signal|total|calibrated|meter|of|in|the|\d+"
 )
+
+
+MAX_SEARCHED = 200  # letters of a name
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,12 @@ def unit_in(name: str) -> str:
     return UNIT_WORDS.get(words[-1], "") if len(words) > 1 else ""
 
 
+def counts_in(name: str) -> float:
+    """Return how many raw counts a column's name says make a g or a deg/s, 0 where it says nothing."""
+    found = COUNTS_A_UNIT.search(name[:MAX_SEARCHED])
+    return float(found[1]) if found else 0.0
+
+
 def split_axis(name: str) -> tuple[Words, str] | None:
     """Split a column's name into the words of its sensor and the axis: (("acc",), "x")."""
     words = words_of(name)
@@ -137,7 +154,7 @@ def split_axis(name: str) -> tuple[Words, str] | None:
 
 def device_in(words: Sequence[str]) -> str:
     """Return what a name says besides the sensor: the device, or where it is worn."""
-    patterns = [pattern for _, pattern in SENSOR_WORDS] + [SHORT]
+    patterns = [pattern for _, pattern in SENSOR_WORDS] + [SHORT, SETTINGS]
     rest = [word for word in words if not any(re.fullmatch(pattern, word) for pattern in patterns)]
     device = "-".join(rest) if rest else "".join(re.findall(r"\d+", "".join(words)))
     return device if DEVICE.fullmatch(device) else ""

@@ -11,11 +11,13 @@ import numpy as np
 
 from app.har.recordings.build import LARGEST
 from app.har.recordings.mappings.guess_columns import (
+    APPLE,
     FILLERS,
     SENSOR_WORDS,
     SINGLE,
     Values,
     Words,
+    counts_in,
     device_in,
     is_any,
     split_axis,
@@ -24,7 +26,7 @@ from app.har.recordings.mappings.guess_columns import (
 )
 from app.har.recordings.mappings.mapping import SensorColumns
 from app.har.recordings.mappings.units import UNITS
-from app.har.signals.evidence import GravityEvidence, gravity_evidence, rotation_evidence
+from app.har.signals.evidence import GravityEvidence, RotationEvidence, gravity_evidence, rotation_evidence
 from app.har.signals.frozen import frozen_samples
 from app.har.signals.types import Gravity, Stream
 from app.har.signals.units import Unit
@@ -33,6 +35,9 @@ AXES = ("xyz", "012", "123")  # how names count the axes
 DIFFERENT = 0.005  # share of an axis's values that are different at least
 COUNTS = 0.05  # part by which the mean vector may differ from a power of two, where raw counts have that many a g
 FEWEST_COUNTS = 32
+# Of ±2, 4, 8 and 16 g and ±250, 500, 1000 and 2000 deg/s in 16 bits, as of the MPU-6050 and its kin
+COUNTS_A_G, COUNTS_A_DEGREE = (16384, 8192, 4096, 2048), (131.0, 65.5, 32.8, 16.4)
+USUAL_COUNTS = 0.3  # as COUNTS, for those
 
 
 @dataclass(frozen=True)
@@ -100,33 +105,65 @@ def find_sensors(numeric: Mapping[str, Values], rate_hz: float, by_file: str) ->
         if identity := _identify(candidate, by_file, is_first=not identities):
             identities.append(identity)
     kinds = [identity.kind for identity in identities]
-    if "accelerometer" not in kinds:  # what the phone calls linear is all the acceleration there is
+    if not {"accelerometer", "gravity"} & set(kinds):  # what the phone calls linear is all the acceleration there is
         names = {"linear_accelerometer": "accelerometer"}
         identities = [replace(identity, kind=names.get(identity.kind, identity.kind)) for identity in identities]
-    found = _with_units(identities, several=any(kinds.count(kind) > 1 for kind in kinds))
+    found = _with_units(identities, _are_several(identities))
     singles = _single_columns(numeric, {name for sensor in found.sensors for name in sensor.columns})
     reasons = {**found.reasons, **{sensor.modality: "by the name of its column" for sensor in singles}}
     return replace(found, sensors=(*found.sensors, *singles), reasons=reasons)
+
+
+def _are_several(identities: Sequence[_Identity]) -> bool:
+    """Tell whether names tell devices apart: some sensor is there twice, and each device has its acceleration."""
+    kinds = [identity.kind for identity in identities]
+    acceleration = {device_in(own.axes.words) for own in identities if own.kind.endswith("accelerometer")}
+    others = {device_in(own.axes.words) for own in identities} - acceleration
+    return any(kinds.count(kind) > 1 for kind in kinds) and (len(acceleration) > 1 or not acceleration) and not others
 
 
 def _with_units(identities: Sequence[_Identity], several: bool) -> SensorsGuess:
     """Find the units; of two sensors of one kind the first counts, unless their names say which device is which."""
     sensors: dict[str, SensorColumns] = {}
     reasons: dict[str, str] = {}
+    beside: dict[str, _Axes] = {}  # the accelerometer of each device
     gravity: Gravity | None = None
+    apple = any(is_any(APPLE, identity.axes.words) for identity in identities)
     for identity in identities:
-        kind, device = identity.kind, device_in(identity.axes.words)
-        measure = _find_unit(kind, identity.axes)
-        modality = f"{device}.{kind}" if several and device else kind
+        kind, device = identity.kind, device_in(identity.axes.words) if several else ""
+        measure = _find_unit(kind, identity.axes, beside.get(device))
+        modality = f"{device}.{kind}" if device else kind
         if kind == "accelerometer" and modality in sensors and gravity == "included" and measure.gravity == "removed":
             modality = modality.replace(kind, "linear_accelerometer")
         if modality in sensors:
             continue
-        sensors[modality] = measure.sensor.model_copy(update={"modality": modality})
-        reasons[modality] = "; ".join(filter(None, (identity.reason, measure.reason)))
-        if kind == "accelerometer" and gravity is None:
-            gravity = measure.gravity
+        reason = "; ".join(filter(None, (identity.reason, measure.reason)))
+        sensor = measure.sensor.model_copy(update={"modality": modality})
+        if apple and kind in ("accelerometer", "linear_accelerometer", "gravity"):
+            sensor = sensor.model_copy(update={"signs": (-1, -1, -1)})
+            reason += "; the names are Apple's, whose acceleration points down at rest: turned round"
+        sensors[modality], reasons[modality] = sensor, reason
+        if kind == "accelerometer":
+            beside[device] = identity.axes
+            gravity = gravity or measure.gravity
+    for modality, sensor in sensors.items():
+        weight = sensors.get(modality.replace("linear_accelerometer", "gravity"))
+        if sensor.kind == "linear_accelerometer" and weight and sensor.unit != weight.unit and not _stated(sensor):
+            sensors[modality] = sensor.model_copy(update={"unit": weight.unit})
+            reasons[modality] = f"by the names of its columns; {weight.unit}, as gravity beside it" + (
+                "; turned round like that" if apple else ""
+            )
+        if sensor.kind == "linear_accelerometer" and weight and "accelerometer" not in map(_kind_of, sensors):
+            gravity = "included"
     return SensorsGuess(tuple(sensors.values()), gravity, reasons)
+
+
+def _stated(sensor: SensorColumns) -> bool:
+    return unit_in(sensor.columns[0]) in UNITS[sensor.kind]
+
+
+def _kind_of(modality: str) -> str:
+    return modality.rpartition(".")[2]
 
 
 # --- which columns belong together
@@ -196,7 +233,8 @@ def _identify(axes: _Axes, by_file: str, is_first: bool) -> _Identity | None:
 # --- and in what unit
 
 
-def _find_unit(kind: str, axes: _Axes) -> _Measure:
+def _find_unit(kind: str, axes: _Axes, accelerometer: _Axes | None) -> _Measure:
+    """Find the unit of a sensor; what gravity does in its device's accelerometer shows that of a gyroscope."""
     stated = axes.unit if axes.unit in UNITS[kind] else ""
     sensor = SensorColumns(modality=kind, columns=axes.columns, unit=stated or next(iter(UNITS[kind])))
     if not len(axes.values):
@@ -205,13 +243,45 @@ def _find_unit(kind: str, axes: _Axes) -> _Measure:
         return _acceleration_unit(sensor, stated, axes)
     if kind != "gyroscope":
         return _Measure(sensor, "")
-    rotation = rotation_evidence(axes.as_stream(kind))
+    beside = accelerometer.as_stream("accelerometer") if accelerometer and len(accelerometer.values) else None
+    rotation = rotation_evidence(axes.as_stream(kind), beside)
+    if counts := counts_in(axes.columns[0]):
+        return _Measure(_counting(sensor, "deg/s", counts), f"raw counts, {counts:g} a deg/s by its heading")
     if stated:
         return _Measure(sensor, f"unit by its heading, a tenth above {rotation.fast:.3g} {stated}")
+    if _are_counts(rotation, axes, accelerometer):
+        return _rotation_counts(sensor, rotation, accelerometer)
     unit = "deg/s" if rotation.too_fast else "rad/s"
     return _Measure(
         sensor.model_copy(update={"unit": unit}), f"a tenth of the values above {rotation.fast:.3g}: {unit}"
     )
+
+
+def _counting(sensor: SensorColumns, unit: str, counts: float) -> SensorColumns:
+    return sensor.model_copy(update={"unit": unit, "scale": 1 / counts})
+
+
+def _are_counts(rotation: RotationEvidence, axes: _Axes, accelerometer: _Axes | None) -> bool:
+    """Tell whether a gyroscope gives raw counts: whole numbers, beside others, or too fast even for degrees."""
+    whole = bool((axes.values % 1 == 0).all())
+    return whole and (
+        (accelerometer is not None and _acceleration_counts(accelerometer) > 0)
+        or not rotation.allows(Unit("deg/s", UNITS["gyroscope"]["deg/s"]))
+    )
+
+
+def _rotation_counts(sensor: SensorColumns, rotation: RotationEvidence, accelerometer: _Axes | None) -> _Measure:
+    """Choose the range of a gyroscope in raw counts: the one in which gravity turns as fast as it says."""
+    if not np.isnan(rotation.turning):
+        a_degree = np.degrees(1) * rotation.turning
+        counts = min(COUNTS_A_DEGREE, key=lambda counts: abs(np.log(counts * a_degree)))
+        return _Measure(
+            _counting(sensor, "deg/s", counts), f"raw counts, {counts:g} a deg/s, as fast as gravity turns beside it"
+        )
+    narrow = accelerometer is not None and _acceleration_counts(accelerometer) == COUNTS_A_G[0]
+    counts = COUNTS_A_DEGREE[0 if narrow else -1]
+    words = f"raw counts; {counts:g} a deg/s is assumed, for nothing shows its range: check the factor"
+    return _Measure(_counting(sensor, "deg/s", counts), words)
 
 
 def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Measure:
@@ -226,15 +296,29 @@ def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Meas
     if unit:
         against = f", though the heading says {stated}" if stated else ""
         return _Measure(sensor.model_copy(update={"unit": unit}), f"{around}: {unit} with gravity{against}", "included")
+    if not evidence.holds_gravity and is_any(APPLE, axes.words):
+        return _Measure(sensor.model_copy(update={"unit": "g"}), f"{around}: without gravity, in Apple's g", "removed")
     if not evidence.holds_gravity:
         words = f"values around {evidence.mean:.2g}: without gravity, in m/s² as far as one can tell"
         return _Measure(sensor, words, "removed")
-    counts = 2 ** round(np.log2(evidence.mean))
-    near = counts >= FEWEST_COUNTS and abs(evidence.mean / counts - 1) < COUNTS
-    if near and not evidence.is_movement and bool((axes.values % 1 == 0).all()):
-        words = f"values around {evidence.mean:.0f}: raw counts, {counts} a g, with gravity"
-        return _Measure(sensor.model_copy(update={"unit": "g", "scale": 1 / counts}), words, "included")
+    if counts := _acceleration_counts(axes):
+        words = f"values around {evidence.mean:.0f}: raw counts, {counts:g} a g, with gravity"
+        return _Measure(_counting(sensor, "g", counts), words, "included")
     return _Measure(sensor, f"{around}: in no unit known here; enter a factor")
+
+
+def _acceleration_counts(axes: _Axes) -> float:
+    """Return how many raw counts make a g, by the heading or the length of gravity; 0 where they are none."""
+    evidence = axes.gravity
+    if evidence.plausible_unit or not len(axes.values):
+        return 0.0
+    if counts := counts_in(axes.columns[0]):
+        return counts
+    if evidence.mean < FEWEST_COUNTS or evidence.is_movement or not (axes.values % 1 == 0).all():
+        return 0.0
+    counts = 2.0 ** round(np.log2(evidence.mean))
+    tolerance = USUAL_COUNTS if counts in COUNTS_A_G else COUNTS
+    return counts if abs(evidence.mean / counts - 1) < tolerance else 0.0
 
 
 def _single_columns(numeric: Mapping[str, Values], used: Iterable[str]) -> list[SensorColumns]:

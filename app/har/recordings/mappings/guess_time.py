@@ -127,7 +127,8 @@ def _date_time_clock(name: str, texts: pl.Series) -> _Clock | None:
         return None
     rate = (len(seconds) - 1) / float(np.ptp(seconds.to_numpy()))
     distinct = seconds.n_unique() / len(seconds)
-    return _Clock(name, DATE_TIME, "dates or times as text", rate, named=True, distinct=distinct)
+    dated = float(seconds.to_numpy().min()) > EPOCH_S[0]
+    return _Clock(name, DATE_TIME, "dates or times as text", rate, named=True, distinct=distinct, since_1970=dated)
 
 
 def _is_unusable_clock(texts: pl.Series) -> bool:

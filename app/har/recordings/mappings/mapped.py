@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,10 @@ from app.har.recordings.mappings.mapping import (
     column_names,
 )
 from app.har.recordings.mappings.units import DATE_TIME, TIME_UNITS, UNITS
+from app.har.recordings.sensors import with_gravity
 from app.har.recordings.tables import Source, layout_problems, parse
 from app.har.signals.clocks import positive_steps
-from app.har.signals.types import MODALITY_CHANNELS, Recording, Stream
+from app.har.signals.types import MODALITY_CHANNELS, Gravity, Recording, Stream
 from app.har.types import IntArray
 
 if TYPE_CHECKING:
@@ -145,9 +146,9 @@ def _recording(
 ) -> Recording:
     labels, activities = label_codes(frame[mapping.label]) if mapping.label else (None, ())
     timed = _timed(source, frame, mapping, day_first)
-    parts = _parts(timed, timed.origin, labels)
+    parts, gravity = _with_total(_parts(timed, timed.origin, labels), mapping)
     return build_recording(
-        name, name, subject, parts, gravity=mapping.gravity, activities=activities,
+        name, name, subject, parts, gravity=gravity, activities=activities,
         problems=[*layout_problems(source), *timed.problems], app=APP,
         origin_utc_s=timed.origin,
     )  # fmt: skip
@@ -180,9 +181,9 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     if twice[1] > 1:
         raise UnreadableData(f"{name}: {twice[1]} files are called {twice[0]!r}, expected one for each sensor.")
     origin = min(origins, default=None)
-    parts = [part for own in each for part in _parts(own, origin)]
+    parts, gravity = _with_total([part for own in each for part in _parts(own, origin)], mapping)
     return build_recording(
-        name, name, name, parts, gravity=mapping.gravity,
+        name, name, name, parts, gravity=gravity,
         problems=problems, app=APP, origin_utc_s=origin,
     )  # fmt: skip
 
@@ -209,6 +210,24 @@ def _parts(timed: _Timed, origin: float | None, labels: IntArray | None = None) 
             )
         )  # fmt: skip
     return parts
+
+
+def _with_total(parts: Parts, mapping: ColumnMapping) -> tuple[Parts, Gravity | None]:
+    """Make the accelerometer of each device that has gravity and the rest apart, and tell whether it holds gravity."""
+    streams = {stream.modality: (stream, problems) for stream, problems in parts}
+    gravity, made = mapping.gravity, dict(streams)
+    for modality, (linear, problems) in streams.items():
+        device = modality.removesuffix("linear_accelerometer")
+        if linear.kind != "linear_accelerometer" or f"{device}accelerometer" in streams:
+            continue
+        weight = streams.get(f"{device}gravity")
+        if weight and (total := with_gravity(linear, weight[0])):
+            made[total.modality], gravity = (total, []), "included"
+        elif weight:  # on clocks of their own
+            del made[modality]
+            made[f"{device}accelerometer"] = replace(linear, modality=f"{device}accelerometer"), problems
+            gravity = "removed"
+    return sorted(made.values(), key=lambda part: part[0].kind != "accelerometer"), gravity
 
 
 def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_first: bool | None) -> _Timed:

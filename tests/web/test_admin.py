@@ -137,6 +137,14 @@ def test_what_gives_power_or_takes_everything_asks_for_the_own_password(
     assert user_client.get("/password").status_code == 200, "nothing has changed"
 
 
+def test_an_administrator_logs_somebody_out_everywhere(admin_client: FlaskClient, user_client: FlaskClient) -> None:
+    response = admin_client.post(f"/admin/users/{id_of('ursula')}/log-out", follow_redirects=True)
+    assert "ursula is logged out everywhere." in response.text
+    assert user_client.get("/password").status_code == 302
+    assert admin_client.get("/password").status_code == 200
+    assert admin_client.post("/admin/users/99/log-out").status_code == 404
+
+
 def address_on(page: str) -> str:
     return re.search(r"<textarea[^>]*>http://localhost(/[^<]+)</textarea>", page)[1]
 

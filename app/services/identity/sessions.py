@@ -136,6 +136,13 @@ def end_others(user_id: int, token: str) -> None:
     audit.record(Action.SESSION_ENDED, "all others")
 
 
+def end_all(user_id: int) -> None:
+    """End all sessions of an account, for an administrator."""
+    with transaction() as session:
+        session.execute(delete_of(user_id))
+    audit.record(Action.SESSION_ENDED, f"all of user {user_id}")
+
+
 def delete_of(user_id: int) -> Delete:
     """Return the statement that ends all sessions of an account, for the transaction that is the reason."""
     return delete(LoginSession).where(LoginSession.user_id == user_id)

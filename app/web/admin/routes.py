@@ -15,7 +15,7 @@ from app.services import accounts, audit_reading
 from app.services.audit import Action
 from app.services.audit_reading import AuditQuery
 from app.services.errors import NotFound, ServiceError
-from app.services.identity import deletion, one_time, second_factor
+from app.services.identity import deletion, one_time, second_factor, sessions
 from app.web.access import access
 from app.web.admin.forms import InvitationForm, RoleForm, StateForm
 from app.web.auth.forms import OwnPasswordForm
@@ -80,6 +80,16 @@ def set_state(user_id: int) -> ResponseReturnValue:
         return redirect(url_for(".user", user_id=user_id))
 
     return _change(user_id, form, change)
+
+
+@bp.post("/users/<int:user_id>/log-out")
+@access("admin")
+def log_out_everywhere(user_id: int) -> ResponseReturnValue:
+    """End all sessions of an account."""
+    name = accounts.get(user_id).username
+    sessions.end_all(user_id)
+    flash(f"{name} is logged out everywhere.", "success")
+    return redirect(url_for(".user", user_id=user_id))
 
 
 @bp.post("/users/<int:user_id>/reset")

@@ -265,3 +265,10 @@ def still(rms: float, rotation: float) -> tuple[Track, Bools]:
 )
 def test_a_table_is_quieter_than_anybody_who_rests(rms: float, rotation: float, table: bool) -> None:
     assert still(rms, rotation)[1].tolist() == [table] * 6
+
+
+def test_thousands_of_recordings_of_a_person_are_put_together_by_how_they_were_worn() -> None:
+    n, per = 2_000, 6
+    gravity = np.concatenate([directions((90.0 * (i % 2), per)) for i in range(n)])
+    names = np.repeat([f"r{i}" for i in range(n)], per).tolist()
+    assert wearings(gravity, names, subject="new/1") == np.repeat(np.arange(n) % 2, per).tolist()

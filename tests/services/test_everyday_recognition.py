@@ -94,3 +94,25 @@ def test_an_export_of_an_app_is_recognised(tmp_path: Path) -> None:
     found = recognise(path, "walk.zip", always(Model("everyday", everyday.model))).result
     np.testing.assert_allclose(found.proba.sum(axis=1), 1, atol=1e-5)
     assert len(found.proba) >= 9
+
+
+def test_a_gyroscope_that_stops_is_no_loss_worth_a_word_but_an_accelerometer_is(tmp_path: Path) -> None:
+    columns = walk()
+    half = len(columns["acc_x"]) // 2
+    for sensor, listed in (("gyro", 0), ("acc", 1)):
+        cut = {name: column.copy() for name, column in columns.items()}
+        for axis in "xyz":
+            cut[f"{sensor}_{axis}"][half:] = np.nan
+        gaps = details(recognised(tmp_path, cut), ProblemKind.SENSOR_GAP)
+        assert len(gaps) == listed
+        assert all("accelerometer" in gap for gap in gaps)
+
+
+def test_a_file_whose_cells_of_gravity_are_empty_is_read_without_them(tmp_path: Path) -> None:
+    columns = walk()
+    full = recognised(tmp_path, columns)
+    empty = {f"gravity_{axis}": np.full(len(columns["acc_x"]), np.nan) for axis in "xyz"}
+    found = recognised(tmp_path, columns | empty)
+    np.testing.assert_allclose(found.result.proba, full.result.proba, atol=1e-5)
+    (problem,) = details(found, ProblemKind.UNREADABLE_SENSOR)
+    assert problem.endswith("read without gravity")

@@ -93,8 +93,7 @@ def find_wearings(track: Track, on_foot: Bools) -> IntArray:
     wearing = np.zeros(len(track), np.int64)
     whole = np.ones(len(track), bool)
     count = 0
-    for name in _in_order(track.recordings):
-        rows = np.flatnonzero(track.recordings == name)
+    for rows in positions_of(track.recordings):
         parts = _placements(track.gravity[rows], on_foot[rows])
         wearing[rows] = count + parts
         whole[rows] = not parts.any()
@@ -124,41 +123,44 @@ def _placements(gravity: FloatArray, on_foot: Bools) -> IntArray:
 def _merged(track: Track, on_foot: Bools, wearing: IntArray, whole: Bools) -> IntArray:
     """Give recordings of one person, in which nothing was moved, one number where they were worn alike."""
     merged = wearing.copy()
-    keys = np.char.add(np.char.add(track.subjects, "\n"), track.place)
-    for key in _in_order(keys):
-        subject, _, place = key.partition("\n")
-        rows = (keys == key) & whole
-        numbers = np.unique(wearing[rows]).tolist()
+    of_wearing = np.split(np.argsort(wearing, kind="stable"), np.cumsum(np.bincount(wearing))[:-1])
+    feet = np.bincount(wearing[on_foot], minlength=len(of_wearing))
+    for of_person in positions_of(np.char.add(np.char.add(track.subjects, "\n"), track.place)):
+        subject, place = str(track.subjects[of_person[0]]), str(track.place[of_person[0]])
+        numbers = np.unique(wearing[of_person[whole[of_person]]]).tolist()
         if subject.rpartition("/")[2] in ("", UNKNOWN_SUBJECT) or len(numbers) < 2:
             continue
-        feet = np.bincount(wearing[on_foot], minlength=int(wearing.max()) + 1)
-        numbers = [number for number in numbers if feet[number] < ENOUGH]
-        for group in [numbers] if place and numbers else _worn_alike(track, on_foot, wearing, numbers):
-            merged[np.isin(wearing, group)] = group[0]
+        rows = {number: of_wearing[number] for number in numbers if feet[number] < ENOUGH}
+        for group in [list(rows)] if place and rows else _worn_alike(track, on_foot, rows):
+            for number in group:
+                merged[rows[number]] = group[0]
     return np.unique(merged, return_inverse=True)[1].astype(np.int64)
 
 
-def _worn_alike(track: Track, on_foot: Bools, wearing: IntArray, numbers: list[int]) -> list[list[int]]:
-    """Group wearings by their gravity while on foot; one without any joins the others where these are one group."""
-    directions = {number: _walk_direction(track, on_foot & (wearing == number)) for number in numbers}
+def _worn_alike(track: Track, on_foot: Bools, rows: dict[int, IntArray]) -> list[list[int]]:
+    """Group wearings by their gravity while on foot; one without any joins the others where these are one group.
+
+    ``rows`` are the positions of the windows of each wearing.
+    """
+    directions = {number: _walk_direction(track, of[on_foot[of]]) for number, of in rows.items()}
     uprights = {number: direction for number, direction in directions.items() if direction is not None}
     groups: list[list[int]] = []
     for number in uprights:
         for group in groups:
-            if all(angle_deg(uprights[number], uprights[other]) <= SAME_DEG for other in group):
+            if (angle_deg(uprights[number], np.stack([uprights[other] for other in group])) <= SAME_DEG).all():
                 group.append(number)
                 break
         else:
             groups.append([number])
-    without = [number for number in numbers if number not in uprights]
+    without = [number for number in rows if number not in uprights]
     if len(groups) == 1:
         groups[0] += without
-    elif without and not groups and np.isnan(track.gravity[np.isin(wearing, without), 0]).all():
+    elif without and not groups and all(np.isnan(track.gravity[rows[number], 0]).all() for number in without):
         groups.append(without)
     return groups
 
 
-def _walk_direction(track: Track, rows: Bools) -> FloatArray | None:
+def _walk_direction(track: Track, rows: IntArray) -> FloatArray | None:
     gravity = track.gravity[rows]
     gravity = gravity[~np.isnan(gravity[:, 0])]
     return upright(gravity) if len(gravity) >= FEWEST else None
@@ -185,8 +187,11 @@ def _unit(vector: NDArray[np.floating]) -> FloatArray:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
-def _in_order(names: NDArray[np.str_]) -> list[str]:
-    return list(dict.fromkeys(names.tolist()))
+def positions_of(keys: NDArray[np.generic]) -> list[IntArray]:
+    """Return the positions of each key, the first key first."""
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first[number], kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(first[number][order])) + 1) if len(keys) else []
 
 
 def track_of(windows: WindowSet, features: FloatArray, place: str = "") -> Track:

@@ -6,14 +6,14 @@ recording: `[…/]<subject>/<name>.csv` or `<subject>_<name>.csv`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.errors import HarError
+from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
 from app.har.recordings.files import Member
@@ -117,16 +117,27 @@ def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject
     """Make a recording of the parsed columns; gravity is detected from the signal."""
     labels, activities = label_codes(frame[ACTIVITY], read=text_of_cell) if ACTIVITY in frame.columns else (None, ())
     parts, names = [], _names(source.layout)
-    unused = unused_columns(source, [names.index(name) for name in _known(names)])
+    found = list(unused_columns(source, [names.index(name) for name in _known(names)]))
     believed = _typical_step(frame[TIME]) <= SLOWEST_S
-    for modality, axes in _sensors(frame.columns).items():
+    sensors = _sensors(frame.columns)
+    for modality, axes in sensors.items():
         unit, sparse = f"{_unit(modality)}, by the format", source.layout.sparse([names.index(axis) for axis in axes])
         in_seconds = believed or len(axes) == 1
-        parts.append(
-            raw_stream(source, frame, modality, TIME, axes, labels, unit=unit, in_seconds=in_seconds, sparse=sparse)
-        )
+        options: dict[str, Any] = {"unit": unit, "in_seconds": in_seconds, "sparse": sparse}
+        try:
+            parts.append(raw_stream(source, frame, modality, TIME, axes, labels, **options))
+        except UnreadableData as error:
+            if not _is_derived(modality, sensors):
+                raise
+            found.append(Problem(source.name, ProblemKind.UNREADABLE_SENSOR, str(error), f"read without {modality}"))
         frame = frame.drop(axes)  # a day of it need not be in memory twice
-    return build_recording(source.name, recording_id, subject, parts, activities=activities, problems=unused, app=APP)
+    return build_recording(source.name, recording_id, subject, parts, activities=activities, problems=found, app=APP)
+
+
+def _is_derived(modality: str, sensors: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether a sensor is what a phone made of an accelerometer that is there too: its loss is none."""
+    device, dot, kind = modality.rpartition(".")
+    return kind in ("gravity", "linear_accelerometer") and f"{device}{dot}accelerometer" in sensors
 
 
 def _typical_step(time: pl.Series) -> float:

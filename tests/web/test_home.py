@@ -42,7 +42,7 @@ def test_the_bar_on_top_shows_each_person_their_pages(
 
     assert bar(client) == ["/login", "/register"]
     assert bar(user_client) == ["/"]
-    assert bar(admin_client) == ["/", "/datasets/", "/training/", "/models/", "/admin/users"]
+    assert bar(admin_client) == ["/", "/datasets/", "/training/", "/models/", "/admin/users", "/admin/audit"]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask_wtf import FlaskForm
 from wtforms import SubmitField
 
 from app.web.auth.forms import own_password, second_factor_code
+from app.web.forms import PageForm
 
 
-class SecondFactorForm(FlaskForm):
+class SecondFactorForm(PageForm):
     code = second_factor_code()
     password = own_password()
     submit = SubmitField("Switch on")

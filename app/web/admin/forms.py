@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, SubmitField
 from wtforms.validators import AnyOf
 
 from app.web.auth.forms import OwnPasswordForm, own_password
+from app.web.forms import PageForm
 
 
 class RoleForm(OwnPasswordForm):
     role = StringField("Role", [AnyOf(["admin", "user"])])
 
 
-class StateForm(FlaskForm):
+class StateForm(PageForm):
     state = StringField("State", [AnyOf(["enabled", "disabled"])])
 
 
-class InvitationForm(FlaskForm):
+class InvitationForm(PageForm):
     role = SelectField("Role", choices=[("user", "User"), ("admin", "Administrator")])
     password = own_password()
     submit = SubmitField("Make an invitation")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import Field, Form, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import DataRequired, EqualTo, Length, ValidationError
 
 from app.services.errors import Invalid
 from app.services.identity import rules
+from app.web.forms import PageForm
 
 
 def follows(rule: Callable[[str], Any]) -> Callable[[Form, Field], None]:
@@ -82,7 +82,7 @@ def own_password() -> PasswordField:
     )
 
 
-class LoginForm(FlaskForm):
+class LoginForm(PageForm):
     username = StringField(
         "Username",
         [DataRequired("Enter your username."), Length(max=254)],
@@ -94,7 +94,7 @@ class LoginForm(FlaskForm):
     submit = SubmitField("Log in")
 
 
-class DetailsForm(FlaskForm):
+class DetailsForm(PageForm):
     """What an account says of its owner."""
 
     email = _email()
@@ -107,12 +107,12 @@ class DetailsForm(FlaskForm):
         return {name: self[name].data or "" for name in ("contact_number", "email", "address")}
 
 
-class CodeForm(FlaskForm):
+class CodeForm(PageForm):
     code = second_factor_code()
     submit = SubmitField("Log in")
 
 
-class RegisterForm(FlaskForm):
+class RegisterForm(PageForm):
     username = StringField(
         "Username",
         [DataRequired(f"Choose a username: {rules.USERNAME_RULE}"), follows(rules.clean_username)],
@@ -131,7 +131,7 @@ class RegisterForm(FlaskForm):
         return {name: self[name].data or "" for name in ("username", "password", "contact_number", "email", "address")}
 
 
-class ChangePasswordForm(FlaskForm):
+class ChangePasswordForm(PageForm):
     current = PasswordField(
         "Current password",
         [DataRequired("Enter your current password.")],
@@ -142,13 +142,13 @@ class ChangePasswordForm(FlaskForm):
     submit = SubmitField("Change password")
 
 
-class NewPasswordForm(FlaskForm):
+class NewPasswordForm(PageForm):
     password = _new_password("New password")
     password_again = _repeated("Repeat new password")
     submit = SubmitField("Set password")
 
 
-class OwnPasswordForm(FlaskForm):
+class OwnPasswordForm(PageForm):
     """What cannot be taken back is asked of the account's owner, not of whoever finds an open page."""
 
     password = own_password()

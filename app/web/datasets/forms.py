@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import BooleanField, FieldList, FormField, RadioField, SelectField, StringField, SubmitField
+from wtforms import BooleanField, FormField, RadioField, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, Length
 
 from app.services.names import NAME_PATTERN, NAME_RULE
+from app.web.forms import EntryList, PageForm
 from app.web.mappings.forms import MappingFields, fields_of
 from app.web.predictions.forms import PLACE_CHOICES
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.services.datasets.shared_names import SharedName
 
 
-class AddForm(FlaskForm):
+class AddForm(PageForm):
     name = StringField(
         "Name",
         [DataRequired("Give the data set a name.")],
@@ -43,10 +43,10 @@ class AddForm(FlaskForm):
     submit = SubmitField("Add data set")
 
 
-class SharedNamesForm(FlaskForm):
+class SharedNamesForm(PageForm):
     """What the activities of a data set are called among several, in the order of its activities."""
 
-    names = FieldList(SelectField(choices=[], render_kw={"class": "form-select form-select-sm"}, validate_choice=False))
+    names = EntryList(SelectField(choices=[], render_kw={"class": "form-select form-select-sm"}, validate_choice=False))
     submit = SubmitField("Save names")
 
     def offer(self, table: Sequence[SharedName]) -> None:
@@ -58,10 +58,10 @@ class SharedNamesForm(FlaskForm):
             field.choices = [("", "– leave out –"), *((name, name) for name in each.choices)]
 
 
-class PlacesForm(FlaskForm):
+class PlacesForm(PageForm):
     """Where the devices of a data set were worn, in the order of its devices."""
 
-    places = FieldList(SelectField(choices=PLACE_CHOICES, render_kw={"class": "form-select"}))
+    places = EntryList(SelectField(choices=PLACE_CHOICES, render_kw={"class": "form-select"}))
     submit = SubmitField("Save places")
 
 
@@ -75,7 +75,7 @@ WAYS = [
 ]
 
 
-class DescribeForm(FlaskForm):
+class DescribeForm(PageForm):
     """Where label and subject of each recording come from, and what the columns are."""
 
     label_from = RadioField("Label", choices=WAYS[:-1])

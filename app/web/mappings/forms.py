@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
-    FieldList,
     FloatField,
     Form,
     FormField,
@@ -22,6 +20,7 @@ from app.har.errors import InvalidDescription
 from app.har.recordings.mappings.units import DATE_TIME, UNITS
 from app.har.signals.types import MODALITY_CHANNELS
 from app.services.formatting import sensor_name
+from app.web.forms import EntryList, PageForm
 from app.web.predictions.forms import model_choices
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class MappingFields(Form):
     time = ColumnField("Time column", "– none: fixed rate –")
     time_unit = SelectField("Time unit", choices=TIMES)
     rate_hz = FloatField("Rows per second", [Optional()], render_kw={"inputmode": "decimal"})
-    sensors = FieldList(FormField(SensorFields), min_entries=1, max_entries=MAX_SENSORS)
+    sensors = EntryList(FormField(SensorFields), min_entries=1, max_entries=MAX_SENSORS)
     gravity = SelectField("Accelerometer values", choices=GRAVITY)
     label = ColumnField("Activity column")
     subject = ColumnField("Subject column")
@@ -167,7 +166,7 @@ def reasons_for(fields: MappingFields, guess: Guess) -> dict[str, str]:
     return reasons
 
 
-class MappingForm(FlaskForm):
+class MappingForm(PageForm):
     columns = FormField(MappingFields)
     name = StringField(
         "Save this mapping as",
@@ -184,5 +183,5 @@ class MappingForm(FlaskForm):
         self.version.choices = model_choices()
 
 
-class NameForm(FlaskForm):
+class NameForm(PageForm):
     name = StringField("Name", [Length(max=80)])

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SelectField
 from wtforms.validators import InputRequired
@@ -13,6 +12,7 @@ from app.services.models import model_versions
 from app.services.recordings import known_walking
 from app.services.recordings.places import PLACES
 from app.services.recordings.quota import quota_of
+from app.web.forms import PageForm
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
@@ -24,7 +24,7 @@ NAMED = 2  # activities of a model, in a list of models
 USE_WALKING = "Measure against my own walking in this place"
 
 
-class UploadForm(FlaskForm):
+class UploadForm(PageForm):
     file = FileField(
         "Recording",
         validators=[FileRequired("Choose a file first.")],
@@ -67,7 +67,7 @@ def _about(version: ModelVersion) -> str:
     return ", ".join(activities[:NAMED]) + more + (f", {' and '.join(devices)}" if devices else "")
 
 
-class RerunForm(FlaskForm):
+class RerunForm(PageForm):
     """Another model for a recording, or another place; the view fills in the models."""
 
     version = SelectField("Recognise again with", coerce=int, validators=[InputRequired()])

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
-    DecimalField,
     IntegerField,
     RadioField,
     SelectField,
@@ -21,6 +17,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig, help_on, limits
 from app.services.models import model_versions
+from app.web.forms import NumberField, PageForm
 
 PROTOCOLS = {
     "subject": (
@@ -39,19 +36,7 @@ PROTOCOLS = {
 }
 
 
-class NumberField(DecimalField):
-    """A number; what Python takes for a decimal number besides, such as NaN, sNaN and Infinity, is none."""
-
-    data: Decimal | None
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        super().process_formdata(valuelist)
-        if valuelist and self.data is not None and not self.data.is_finite():
-            self.data = None
-            raise ValueError(self.gettext("Not a valid decimal value."))
-
-
-class TrainForm(FlaskForm):
+class TrainForm(PageForm):
     """What decides a training run."""
 
     dataset = SelectMultipleField(
@@ -140,14 +125,14 @@ class TrainForm(FlaskForm):
         )
 
 
-class LimitForm(FlaskForm):
+class LimitForm(PageForm):
     """How sure an answer of a model version must be; empty is the limit that the model recommends."""
 
     answer_limit = NumberField("An answer must be at least this probable (%)", places=None, validators=[Optional()])
     submit = SubmitField("Save limit")
 
 
-class PriorForm(FlaskForm):
+class PriorForm(PageForm):
     """How often a model version expects activities."""
 
     prior = RadioField(
@@ -157,7 +142,7 @@ class PriorForm(FlaskForm):
     submit = SubmitField("Save")
 
 
-class NotesForm(FlaskForm):
+class NotesForm(PageForm):
     """Notes on a model version."""
 
     notes = TextAreaField("Notes", validators=[Length(max=model_versions.MAX_NOTES)])

@@ -1,0 +1,59 @@
+"""What forms take: the fields of a page, as a browser sends them, whatever a program sends instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from flask import request
+from flask_wtf import FlaskForm
+from flask_wtf.form import _Auto
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
+from wtforms import DecimalField, FieldList, FileField, Form
+
+CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class PageForm(FlaskForm):
+    """A form of a page: text comes in fields of text, files in fields of files; a body of JSON is no form."""
+
+    class Meta(FlaskForm.Meta):
+        """Where the answers come from."""
+
+        def wrap_formdata(self, form: Form, formdata: Any) -> Any:
+            """Return the answers of the request, unless others, or none, are given."""
+            if formdata is not _Auto:
+                return super().wrap_formdata(form, formdata)
+            if request.method not in CHANGES:
+                return None
+            fields = form._fields
+            files = [(name, file) for name, file in request.files.items(multi=True) if _is_of_files(fields, name)]
+            return CombinedMultiDict([MultiDict(files), request.form])
+
+
+def _is_of_files(fields: Mapping[str, Any], name: str) -> bool:
+    return isinstance(fields.get(name), FileField)
+
+
+class NumberField(DecimalField):
+    """A number; what Python takes for a decimal number besides, such as NaN, sNaN and Infinity, is none."""
+
+    data: Decimal | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if valuelist and self.data is not None and not self.data.is_finite():
+            self.data = None
+            raise ValueError(self.gettext("Not a valid decimal value."))
+
+
+class EntryList(FieldList):
+    """Fields of one kind, whose names end in their numbers; what is written otherwise is none of them."""
+
+    def _extract_indices(self, prefix: str, formdata: Mapping[str, Any]) -> Iterator[int]:
+        # wtforms takes all digits for numbers that int() reads, which "²" is not, nor one of thousands of digits
+        for name in formdata:
+            if found := re.match(rf"{re.escape(prefix)}-([0-9]{{1,6}})(?:-|\Z)", name or ""):
+                yield int(found[1])

@@ -95,3 +95,8 @@ thread.start(); thread.join()
     assert all(re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (WARNING|ERROR) \S+: .", line) for line in entries)
     assert "importer ended by an error" in entries[2]
     assert "ZeroDivisionError" in result.stderr
+
+
+def test_no_part_of_the_program_prints_a_traceback_past_the_log() -> None:
+    printing = [path.name for path in (ROOT / "app").rglob("*.py") if "print_exc" in path.read_text(encoding="utf-8")]
+    assert printing == []

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
+
+from app.services import server_log
+
+log = logging.getLogger(__name__)
 
 MEBIBYTE = 2**20
 ORPHANED, OUT_OF_MEMORY = 4, 5
@@ -31,6 +35,7 @@ ALREADY = ("app.services.recordings.reading_tasks", "app.har.recordings.upload",
 def main() -> int:
     """Answer jobs until there are no more."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    server_log.configure(logging.WARNING)
     os.dup2(2, 1)  # whatever a library prints goes to the log, not among the answers
     for name in SECRETS:
         os.environ.pop(name, None)
@@ -82,7 +87,7 @@ def _told(error: Exception) -> dict[str, Any]:
         return {"kind": type(error).__name__, "message": str(error)}
     if isinstance(error, OSError):
         return {"errno": error.errno, "message": error.strerror or str(error)}
-    traceback.print_exc()
+    log.error("a file could not be read: a fault of the program", exc_info=error)
     return {"message": type(error).__name__}
 
 

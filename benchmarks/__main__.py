@@ -40,6 +40,7 @@ NAMES = [
     "web",
     "recording_page",
     "upload",
+    "readers",
     "long",
     "spline",
 ]

@@ -13,7 +13,7 @@ import sys
 
 MAX_MEMORY_BYTES = 1280 * 2**20
 MAX_TEXT_LETTERS = 128 * 2**20  # of all sheets
-MAX_CELLS = 30_000_000  # of all sheets, those without content too: they cost time and memory alike
+MAX_CELLS = 16_000_000  # of all sheets, those without content too: they cost time and memory alike
 MAX_CELL_LETTERS = 10_000
 MAX_ANSWER_BYTES = 4 * MAX_TEXT_LETTERS  # standard output is a file
 
@@ -36,10 +36,11 @@ def main() -> None:
     for name in workbook.sheet_names:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        for row in workbook.get_sheet_by_name(name).iter_rows():
-            cells += len(row)
-            if cells > MAX_CELLS:
-                sys.exit(f"more than {MAX_CELLS:,} cells")
+        sheet = workbook.get_sheet_by_name(name)
+        cells += (sheet.total_height + 1) * (sheet.total_width + 1)  # these count from 0
+        if cells > MAX_CELLS:
+            sys.exit(f"more than {MAX_CELLS:,} cells")
+        for row in sheet.iter_rows():
             if any(isinstance(cell, str) and len(cell) > MAX_CELL_LETTERS for cell in row):
                 sys.exit(f"a cell of more than {MAX_CELL_LETTERS:,} letters")
             if text.tell() or any(cell != "" for cell in row):  # blank rows may come first

@@ -40,8 +40,6 @@ def main() -> int:
     for name in SECRETS:
         os.environ.pop(name, None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to hear
-    if hasattr(os, "nice"):
-        os.nice(5)  # the site's pages come first
     jobs: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin, jobs), daemon=True).start()
     for module in ALREADY:

@@ -400,7 +400,8 @@ def mark_interrupted() -> int:
 def _set_aside_unknown() -> None:
     """Set aside what runs and models have left of which the database knows nothing."""
     runs = run_folder(0).parent
-    runs.mkdir(exist_ok=True)  # a backup names it
+    if not runs.exists():
+        runs.mkdir()  # a backup names it
     known = {str(run_id) for run_id in db.session.scalars(select(TrainingRun.id))}
     for folder in [path for path in runs.glob("*") if path.name.isdecimal() and path.name not in known]:
         leftovers.set_aside(folder, runs)

@@ -72,7 +72,7 @@ def not_worn(model: EverydayClassifier, whole: Training) -> Iterator[tuple[str, 
         rows = np.flatnonzero(resting & (whole.dataset == name))
         if name != "stm-har" and len(rows):
             yield f"resting people of {name}", _called(on_table(whole.track.take(rows)) > 0.5)
-    track = model.track(_of(windows_in_time("stm-har"), "stationary"))
+    track = model.track(_of(windows_in_time("stm-har"), STILL))
     medians = {name: np.median(track.movement_rms[track.recordings == name]) for name in np.unique(track.recordings)}
     desk = np.isin(track.recordings, [name for name, median in medians.items() if median < DESK_RMS])
     called = on_table(track) > 0.5

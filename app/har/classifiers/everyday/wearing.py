@@ -18,6 +18,7 @@ MOVED_WINDOWS = 4  # in so many windows on foot, one after the other
 SAME_DEG = 25.0  # two walks of one person with gravity this close are of one wearing
 ENOUGH = 40  # windows on foot in a recording that needs no other: 2 min
 WALKS_DEG = 25.0  # windows of walking this close to the most central one make the upright
+SWAY_S = 0.3
 UNKNOWN_SUBJECT = "unknown"  # of whom nothing is known: each recording may be somebody else's
 
 Bools = NDArray[np.bool_]
@@ -31,6 +32,8 @@ class Track:
     gravity: FloatArray  # (n, 3) mean direction, unit length; NaN where it is not known
     movement_rms: FloatArray  # (n,) m/s², unfiltered; infinite without an accelerometer
     rotation_rms: FloatArray  # (n,) rad/s; NaN without a gyroscope
+    sway_rms: FloatArray  # (n,) m/s², of means over SWAY_S: breath and balance; infinite without an accelerometer
+    drift_deg: FloatArray  # (n,) gravity turns between the first and the last fifth; NaN where it is not known
     place: NDArray[np.str_]  # (n,) where a person says it was worn; empty where nobody said
     subjects: NDArray[np.str_]
     recordings: NDArray[np.str_]
@@ -194,22 +197,35 @@ def positions_of(keys: NDArray[np.generic]) -> list[IntArray]:
     return np.split(order, np.flatnonzero(np.diff(first[number][order])) + 1) if len(keys) else []
 
 
+def _units(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
+
+
+def _means(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return the means of n samples each, (n_windows, n_timesteps // n, k)."""
+    whole = x[:, : x.shape[1] // n * n]
+    return np.asarray(whole.reshape(len(x), -1, n, x.shape[2]).mean(axis=2))
+
+
 def track_of(windows: WindowSet, features: FloatArray, place: str = "") -> Track:
     """Keep of windows what the questions need: channels are movement, rotation and gravity, three each."""
     movement, rotation, gravity = (windows.X[:, :, i : i + 3].astype(np.float64) for i in (0, 3, 6))
     centred = movement - movement.mean(axis=1, keepdims=True)
     turned = rotation - rotation.mean(axis=1, keepdims=True)
     down = gravity / np.maximum(np.linalg.norm(gravity, axis=2, keepdims=True), 1e-9)
-    mean = down.mean(axis=1)
-    mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
-    movement_rms, rotation_rms = (
-        np.sqrt((x**2).sum(axis=2).mean(axis=1)).astype(np.float32) for x in (centred, turned)
+    fifth = max(1, down.shape[1] // 5)
+    mean, first, last = (_units(part.mean(axis=1)) for part in (down, down[:, :fifth], down[:, -fifth:]))
+    swaying = _means(centred, max(1, round(SWAY_S * windows.sampling_rate_hz)))
+    movement_rms, rotation_rms, sway_rms = (
+        np.sqrt((x**2).sum(axis=2).mean(axis=1)).astype(np.float32) for x in (centred, turned, swaying)
     )
     return Track(
         features,
         mean.astype(np.float32),
         np.nan_to_num(movement_rms, nan=np.inf),
         rotation_rms,
+        np.nan_to_num(sway_rms, nan=np.inf),
+        angle_deg(first, last).astype(np.float32),
         np.full(len(windows), place, "U16"),
         windows.subjects,
         windows.recordings,

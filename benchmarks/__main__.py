@@ -35,6 +35,7 @@ NAMES = [
     "depth",
     "everyday",
     "unknown",
+    "directions",
     "rates",
     "cost",
     "web",

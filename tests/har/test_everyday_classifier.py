@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.har.classifiers import stored_models
+from app.har.classifiers import model_folder, stored_models
 from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.novelty import fit_novelty
@@ -231,6 +231,23 @@ def test_a_stored_model_answers_the_same(folder: Path, day: WindowSet, answer: R
     np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=1e-6)
     np.testing.assert_allclose(found.novelty, answer.novelty, rtol=1e-5)
     assert found.wearings == answer.wearings
+
+
+def test_a_model_from_before_stairs_of_one_direction_were_looked_for_opens(
+    folder: Path, tmp_path: Path, day: WindowSet, answer: Recognition
+) -> None:
+    manifest, arrays = model_folder.read(folder)
+    for name in ("down", "down_without_gravity"):
+        lines = manifest["calibration"][name]
+        before = {"known": lines["by_walking"], "mixed": lines["by_stairs"], "clip": {"slope": 0.3, "intercept": 0.1}}
+        manifest["calibration"][name] = before
+    model_folder.write(tmp_path / "before", manifest, arrays, {})
+    found = stored_models.load_model(tmp_path / "before").recognise_all([day])
+    stairs = [ACTIVITIES.index(name) for name in ("Stairs up", "Stairs down")]
+    others = np.delete(np.arange(len(ACTIVITIES)), stairs)
+    np.testing.assert_allclose(found.probabilities[:, others], answer.probabilities[:, others], atol=1e-6)
+    of_stairs = [part.probabilities[:, stairs].sum(axis=1) for part in (found, answer)]
+    np.testing.assert_allclose(*of_stairs, atol=1e-6)
 
 
 def test_a_stored_model_that_was_changed_is_refused(folder: Path, tmp_path: Path) -> None:

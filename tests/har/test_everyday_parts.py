@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.har.classifiers.everyday.answer import on_table
-from app.har.classifiers.everyday.calibration import Binary, Line, Trial, _line, cautious
+from app.har.classifiers.everyday.calibration import Binary, Directions, Line, Trial, _line, cautious, one_and_both_ways
 from app.har.classifiers.everyday.evidence import gather
 from app.har.classifiers.everyday.features import NEEDS, describe, feature_names
 from app.har.classifiers.everyday.forest import fit_forest
@@ -193,6 +193,39 @@ def test_a_question_is_calibrated_by_what_is_known_of_the_wearing() -> None:
     odds = np.array([2.0, 2.0, -1.0, -4.0])
     found = binary(odds, np.array([True, False, False, False]), np.array([5, 60, 59, 59]))
     np.testing.assert_allclose(found, [2.0, 1.0, -0.05, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("down", "spread", "by_walking", "expected"),
+    [
+        (2.0, 3.0, np.nan, 0.88),  # stairs up and down: their own scores decide
+        (2.0, 0.5, np.nan, 0.5),  # one way only: half of them lie above their median whatever they are
+        (np.nan, np.nan, np.nan, 0.5),
+        (2.0, 0.5, -3.0, 0.05),  # then known walking decides
+        (2.0, 3.0, -3.0, 0.88),
+        (np.nan, np.nan, -3.0, 0.05),
+    ],
+)
+def test_up_and_down_are_named_by_own_stairs_only_where_those_go_both_ways(
+    down: float, spread: float, by_walking: float, expected: float
+) -> None:
+    model = everyday.model()
+    walk = model._training(everyday.windows_of([("Walking", 6)])).track
+    evidence = gather(walk, model.columns, model.questions_)
+    scores, spreads, from_walking = (np.full(6, value) for value in (down, spread, by_walking))
+    evidence = replace(evidence, down=scores, spread=spreads, down_from_walking=from_walking)
+    directions = Directions(by_stairs=Line(1.0, 0.0), by_walking=Line(1.0, 0.0), both_ways=Line(8.0, -12.0))
+    np.testing.assert_allclose(directions(evidence), expected, atol=0.01)
+
+
+def test_a_wearing_is_taken_with_stairs_one_way_and_both_ways() -> None:
+    model = everyday.model()
+    parts = [("Walking", 9), ("Stairs up", 6), ("Standing", 3), ("Stairs down", 5)]
+    walks = [walk.node.tolist() for walk in one_and_both_ways(model._training(everyday.windows_of(parts)))]
+    walking, up, down = ["Walking"] * 9, ["Stairs up"] * 6, ["Stairs down"] * 5
+    assert walks == [walking + up, walking + down, walking + up + down]
+    few = [*parts[:-1], ("Stairs down", 4)]
+    assert not list(one_and_both_ways(model._training(everyday.windows_of(few))))
 
 
 def asked(odds: FloatArray, truth: IntArray, dataset: list[str]) -> Line:

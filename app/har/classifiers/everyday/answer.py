@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.everyday.calibration import Calibration, Trial
+from app.har.classifiers.everyday.calibration import Calibration, Trial, probability
 from app.har.classifiers.everyday.evidence import Evidence
 from app.har.classifiers.everyday.posture import postures
 from app.har.classifiers.everyday.wearing import Track
@@ -46,11 +46,9 @@ def probabilities(track: Track, evidence: Evidence, calibration: Calibration) ->
     still, on_foot, running = (level / level.sum(axis=1, keepdims=True)).T
     odds = calibration.stairs(evidence.stairs, np.full(len(track), evidence.known), evidence.n_on_foot)
     guess = np.clip(calibration.stairs_raw(evidence.stairs_raw), -GUESS, GUESS)
-    stairs = _probability(np.where(np.isnan(odds), guess, odds))
-    sees_gravity = ~np.isnan(track.gravity[:, 0])
-    lines = (calibration.down, calibration.down_without_gravity)
-    with_gravity, without = (line(evidence.down, evidence.down_known, evidence.n_on_foot) for line in lines)
-    down = _probability(np.nan_to_num(np.where(sees_gravity, with_gravity, without)))
+    stairs = probability(np.where(np.isnan(odds), guess, odds))
+    by_gravity = ~np.isnan(track.gravity[:, 0])
+    down = np.where(by_gravity, calibration.down(evidence), calibration.down_without_gravity(evidence))
     posture = postures(evidence.tilt_deg, evidence.place)
     table = on_table(track)
     worn_still = (still * (1 - table))[:, None] * posture
@@ -70,8 +68,8 @@ def choose_limit(trials: Sequence[Trial], calibration: Calibration) -> float:
 
 
 def _share_true(trial: Trial, calibration: Calibration, limit: float) -> float | None:
-    """Return the share of true answers to a data set left out; None where a trial is of one wearing alone."""
-    if trial.kind == "known":
+    """Return the share of true answers to a data set left out; None where a trial is no recording as one uploads it."""
+    if trial.kind not in ("recorded", "clip"):
         return None
     answer = TREE.answers(probabilities(trial.training.track, trial.evidence, calibration), limit)
     said = answer != TREE.nodes.index(ANYTHING)
@@ -96,7 +94,7 @@ def on_table(track: Track) -> NDArray[np.float64]:
 
 
 def _below(values: FloatArray, limit: float) -> NDArray[np.float64]:
-    return _probability(-TABLE_SLOPE * np.log(np.maximum(values, 1e-6) / limit))
+    return probability(-TABLE_SLOPE * np.log(np.maximum(values, 1e-6) / limit))
 
 
 def _median_of_neighbours(values: FloatArray, runs: NDArray[np.int64]) -> FloatArray:
@@ -107,7 +105,3 @@ def _median_of_neighbours(values: FloatArray, runs: NDArray[np.int64]) -> FloatA
         at = np.clip(np.arange(n) + shift, 0, n - 1)
         columns.append(np.where(runs[at] == runs, values[at], values))
     return np.asarray(np.median(np.stack(columns, axis=1), axis=1), np.float32)
-
-
-def _probability(odds: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))))

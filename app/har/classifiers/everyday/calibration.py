@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.classifiers.everyday.evidence import Evidence, Odds, gather
 from app.har.classifiers.everyday.reference import walking_reference
@@ -22,6 +23,9 @@ CLIP_WINDOWS = (4, 60)
 CLIPS = 2  # of each kind, cut from a wearing
 KNOWN_WINDOWS = 10  # "walk for 30 seconds"
 UNDECIDED = 0.05  # log-odds: a guess without confidence
+KINDS = ("recorded", "clip", "known", "ways")
+LIKELY = 0.8  # that stairs go both ways; below, known walking decides alone
+FREE = 1e-3  # strictness of a line through few wearings: a usual one would leave it flat
 PARTS = 4  # of the people, where there is a single data set
 FEW_WINDOWS = 200  # a data set of fewer says little about others; it is learnt from all the same
 
@@ -58,14 +62,40 @@ class Binary:
 
 
 @dataclass(frozen=True)
+class Directions:
+    """Up or down, calibrated: by the stairs of a wearing as far as they go both ways, else by known walking.
+
+    Stairs are measured against their own median. Where all of them go up, it lies among those, and half of them would
+    be called down: their scores spread less than those of stairs that go up and down.
+    """
+
+    by_stairs: Line
+    by_walking: Line
+    both_ways: Line  # log-odds, of how far the scores spread
+
+    def __call__(self, evidence: Evidence) -> Odds:
+        """Return the probability of down, (n,)."""
+        both = np.nan_to_num(probability(self.both_ways(evidence.spread)))
+        both = np.where((both < LIKELY) & ~np.isnan(evidence.down_from_walking), 0, both)
+        by_stairs = probability(np.nan_to_num(self.by_stairs(evidence.down)))
+        by_walking = probability(np.nan_to_num(self.by_walking(evidence.down_from_walking)))
+        return np.asarray(both * by_stairs + (1 - both) * by_walking)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Everything that makes log-odds probabilities."""
 
     level: float  # factor of the mean log probabilities
     stairs: Binary
     stairs_raw: Line
-    down: Binary
-    down_without_gravity: Binary
+    down: Directions
+    down_without_gravity: Directions
+
+
+def probability(odds: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probability that log-odds stand for."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
 
 
 def cautious(first: Odds, second: Odds) -> Odds:
@@ -81,7 +111,7 @@ class Trial:
     training: Training
     evidence: Evidence
     counts: Bools
-    kind: str  # "recorded", "clip" or "known"
+    kind: str  # "recorded", "clip", "known" or "ways"
     without_gravity: Evidence  # the same where gravity is not known
 
 
@@ -98,11 +128,12 @@ def fit_calibration(training: Training, columns: Columns, seed: int) -> tuple[Ca
             "The everyday model is calibrated on people who were left out: the others need windows of two at least of "
             "still, on foot and running."
         )
-    recorded, clips, known = ([t for t in trials if t.kind == kind] for kind in ("recorded", "clip", "known"))
+    recorded, clips, known, ways = ([trial for trial in trials if trial.kind == kind] for kind in KINDS)
     long = [replace(trial, counts=trial.counts & (trial.evidence.n_on_foot >= MIXED)) for trial in recorded]
     stairs = Binary(_stairs_line(known), _stairs_line(long), _stairs_line(clips))
     down, blind = (
-        Binary(_down_line(known, sees), _down_line(recorded, sees), _down_line(clips, sees)) for sees in (True, False)
+        Directions(_down_line(recorded, sees), _down_line(known, sees), _ways_line(ways, sees))
+        for sees in (True, False)
     )
     raw = _line([(trial, trial.evidence.stairs_raw, _stairs_truth(trial)) for trial in recorded])
     return Calibration(_temperature(recorded), stairs, raw, down, blind), trials
@@ -134,6 +165,9 @@ def _trials(fitted: Training, left_out: Training, columns: Columns, seed: int) -
     if clips := list(clips_of(left_out, seed)):
         of_all = together(clips)
         yield trial(of_all, np.ones(len(of_all.node), bool), "clip")
+    if ways := list(one_and_both_ways(left_out)):
+        of_all = together(ways)
+        yield trial(of_all, np.ones(len(of_all.node), bool), "ways")
     for rest, reference in known_walks(left_out):
         yield trial(rest, rest.on_foot, "known", reference)
 
@@ -157,6 +191,16 @@ def clips_of(training: Training, seed: int) -> Iterator[Training]:
                 if len(rows) >= CLIP_WINDOWS[0]:
                     first = rng.integers(0, max(1, len(rows) - length + 1))
                     yield as_one_recording(training.take(rows[first : first + length]))
+
+
+def one_and_both_ways(training: Training) -> Iterator[Training]:
+    """Take the walking of a wearing with its stairs up, with its stairs down, and with both."""
+    for number in np.unique(training.wearing[training.stairs]):
+        of_wearing = training.wearing == number
+        walking, up, down = (of_wearing & (training.node == node) for node in (WALKING, STAIRS_UP, STAIRS_DOWN))
+        if min(walking.sum(), up.sum(), down.sum()) >= FEWEST:
+            for rows in (walking | up, walking | down, walking | up | down):
+                yield training.take(np.flatnonzero(rows))
 
 
 def together(clips: Sequence[Training]) -> Training:
@@ -199,14 +243,33 @@ def _stairs_line(trials: list[Trial]) -> Line:
 
 
 def _down_line(trials: list[Trial], sees_gravity: bool) -> Line:
+    def odds(trial: Trial) -> Odds:
+        """Return log-odds against known walking, or else against stairs: one data set alone would move a line far."""
+        evidence = trial.evidence if sees_gravity else trial.without_gravity
+        by_walking = evidence.down_from_walking
+        return np.where(np.isnan(by_walking), evidence.down, by_walking)
+
     def truth(trial: Trial) -> IntArray:
         node = trial.training.node
         return np.where(trial.counts, np.select([node == STAIRS_UP, node == STAIRS_DOWN], [0, 1], -1), -1)
 
-    return _line([(t, (t.evidence if sees_gravity else t.without_gravity).down, truth(t)) for t in trials])
+    return _line([(trial, odds(trial), truth(trial)) for trial in trials])
 
 
-def _line(asked: list[tuple[Trial, Odds, IntArray]]) -> Line:
+def _ways_line(trials: list[Trial], sees_gravity: bool) -> Line:
+    """Fit how much the scores of a wearing spread whose stairs go both ways; each wearing counts once."""
+    asked = []
+    for trial in trials:
+        spread = (trial.evidence if sees_gravity else trial.without_gravity).spread
+        _, first, number = np.unique(trial.training.track.recordings, return_index=True, return_inverse=True)
+        ups, downs = (np.bincount(number, trial.training.node == node) for node in (STAIRS_UP, STAIRS_DOWN))
+        once = np.full(len(spread), -1)
+        once[first] = (ups > 0) & (downs > 0)
+        asked.append((trial, spread, once))
+    return _line(asked, strictness=FREE)
+
+
+def _line(asked: list[tuple[Trial, Odds, IntArray]], strictness: float = 1.0) -> Line:
     """Fit a line to log-odds and classes, -1 where there is none; classes count the same, and data sets within them."""
     from sklearn.linear_model import LogisticRegression
 
@@ -224,7 +287,7 @@ def _line(asked: list[tuple[Trial, Odds, IntArray]]) -> Line:
         for name in of_class:
             rows = (truth == number) & (dataset == name)
             weights[rows] = 1 / (len(of_class) * rows.sum())
-    model = LogisticRegression(C=1.0).fit(odds[:, None], truth, sample_weight=weights * len(odds) / 2)
+    model = LogisticRegression(C=1 / strictness).fit(odds[:, None], truth, sample_weight=weights * len(odds) / 2)
     return Line(max(float(model.coef_[0, 0]), 0.0), float(model.intercept_[0]))
 
 

@@ -35,12 +35,13 @@ class Evidence:
     wearing: IntArray
     stairs: Odds  # (n,) against walking; NaN where there is no reference
     stairs_raw: Odds  # (n,) without reference
-    down: Odds  # (n,) against up; NaN where there is no reference
+    down: Odds  # (n,) against up, by the stairs of the wearing; NaN where there is no reference
+    spread: Odds  # (n,) standard deviation of `down` over the stairs of the wearing; NaN where there is no reference
+    down_from_walking: Odds  # (n,) the same as `down` by known walking; NaN without it, and without gravity
     n_on_foot: IntArray  # (n,) in the wearing
     tilt_deg: Odds  # (n,) gravity against that of walking; NaN where either is not known
     place: Odds  # (n, 4) probability of PLACES, of the wearing
     known: bool  # stairs are measured against a known stretch of walking
-    down_known: Bools  # (n,): up and down are, too; that needs gravity
     walked: tuple[IntArray, ...]  # a wearing: positions of the walking found in it
 
 
@@ -52,6 +53,7 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
     known : the person's walking in this placement; default None, what is usual in each wearing is the reference.
     """
     n, runs = len(track), track.runs
+    sees_gravity = ~np.isnan(track.gravity[:, 0])
     level = smoothed(_log(_level(track, columns, questions)), runs, LEVEL_REACH)
     on_foot = level.argmax(axis=1) == LEVELS.index(ON_FOOT)
     wearing = find_wearings(track, on_foot)
@@ -76,20 +78,31 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
     else:
         contrast = _contrast(features, [rows[on_foot[rows]] for rows in groups])
     stairs = ask(questions.contrast, contrast, columns.contrast, STAIRS_REACH)
-    down_known = on_foot & ~np.isnan(track.gravity[:, 0]) & (known is not None)
-    against_stairs = _contrast(features, [rows[np.nan_to_num(stairs[rows], nan=-1) >= 0] for rows in groups], groups)
-    down = ask(questions.direction, against_stairs, columns.everything, DIRECTION_REACH)
-    if down_known.any():
-        against_walking = ask(questions.direction_from_walking, contrast, columns.everything, DIRECTION_REACH)
-        down = np.where(down_known, against_walking, down)
+    climbed = [rows[np.nan_to_num(stairs[rows], nan=-1) >= 0] for rows in groups]
+    down = ask(questions.direction, _contrast(features, climbed, groups), columns.everything, DIRECTION_REACH)
+    against_walking = np.where((sees_gravity & (known is not None))[:, None], contrast, np.nan)
+    down_from_walking = ask(questions.direction_from_walking, against_walking, columns.everything, DIRECTION_REACH)
     walked = [rows[np.nan_to_num(stairs[rows], nan=1) < 0] for rows in groups]
     place = np.zeros((n, len(PLACES)))
-    tilt = np.full(n, np.nan)
-    for rows, walk in zip(groups, walked, strict=True):
+    tilt, spread = np.full(n, np.nan), np.full(n, np.nan)
+    for rows, walk, stair in zip(groups, walked, climbed, strict=True):
+        spread[rows] = down[stair].std() if len(stair) >= FEWEST else np.nan
         place[rows] = _place(track, columns, questions, rows, walk)
         tilt[rows] = _tilt(track.gravity, track.recordings, rows, walk, known)
     return Evidence(
-        level, on_foot, wearing, stairs, raw, down, n_on_foot, tilt, place, known is not None, down_known, tuple(walked)
+        level=level,
+        on_foot=on_foot,
+        wearing=wearing,
+        stairs=stairs,
+        stairs_raw=raw,
+        down=down,
+        spread=spread,
+        down_from_walking=down_from_walking,
+        n_on_foot=n_on_foot,
+        tilt_deg=tilt,
+        place=place,
+        known=known is not None,
+        walked=tuple(walked),
     )
 
 

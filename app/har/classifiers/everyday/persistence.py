@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from app.har.classifiers import model_folder
 from app.har.classifiers.base import WindowFormat
-from app.har.classifiers.everyday.calibration import Binary, Calibration, Line
+from app.har.classifiers.everyday.calibration import Binary, Calibration, Directions, Line
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.forest import Forest
 from app.har.classifiers.everyday.novelty import Novelty
 from app.har.classifiers.everyday.training import Questions
 from app.har.errors import ModelIntegrityError
+
+BOTH_WAYS = Line(3.7, -4.2)  # what data sets left out ask for
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -73,8 +75,8 @@ def load_model(folder: Path) -> EverydayClassifier:
         stored["level"],
         _binary(stored["stairs"]),
         Line(**stored["stairs_raw"]),
-        _binary(stored["down"]),
-        _binary(stored["down_without_gravity"]),
+        _directions(stored["down"]),
+        _directions(stored["down_without_gravity"]),
     )
     model.answer_limit_ = manifest["answer_limit"]
     names = [field.name for field in fields(Novelty) if field.name != "limit"]
@@ -91,3 +93,9 @@ def _forest(arrays: Arrays, question: str) -> Forest | None:
 
 def _binary(stored: Mapping[str, Mapping[str, float]]) -> Binary:
     return Binary(**{name: Line(**line) for name, line in stored.items()})
+
+
+def _directions(stored: Mapping[str, Mapping[str, float]]) -> Directions:
+    if "both_ways" not in stored:  # of a model from before stairs of one direction were looked for
+        stored = {"by_stairs": stored["mixed"], "by_walking": stored["known"], "both_ways": asdict(BOTH_WAYS)}
+    return Directions(**{name: Line(**line) for name, line in stored.items()})

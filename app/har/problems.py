@@ -115,6 +115,10 @@ class ProblemKind(str, Enum):
         "walking not used",
         "The recording of your own walking could not be used as a measure by this model.",
     )
+    PLACE_IN_DOUBT = (
+        "place in doubt",
+        "Your walking looks like that of a device worn elsewhere than you said. The postures may be wrong.",
+    )
     UNSEEN_ORIENTATION = (
         "unseen orientation",
         "Gravity comes from a side that it never came from in training: the device is upside down or turned. "

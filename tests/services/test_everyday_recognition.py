@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.classifiers.everyday import classifier
 from app.har.errors import UnusableRecording
 from app.har.problems import ProblemKind
 from app.services.recordings.recognise import Model, Recognised, always, recognise
@@ -116,3 +117,26 @@ def test_a_file_whose_cells_of_gravity_are_empty_is_read_without_them(tmp_path: 
     np.testing.assert_allclose(found.result.proba, full.result.proba, atol=1e-5)
     (problem,) = details(found, ProblemKind.UNREADABLE_SENSOR)
     assert problem.endswith("read without gravity")
+
+
+@pytest.mark.parametrize(("said", "doubted"), [("leg", False), ("trunk", True), ("", False)])
+def test_a_place_that_the_walking_contradicts_is_doubted_and_believed(said: str, doubted: bool, tmp_path: Path) -> None:
+    found = recognised(tmp_path, walk(), place=said)
+    (one,) = found.result.wearings
+    assert one.walks_like == ("leg" if doubted else "")
+    assert one.place == (said or "leg")
+    problems = details(found, ProblemKind.PLACE_IN_DOUBT)
+    assert problems == (
+        [
+            "you said that the device was worn at the waist or on the trunk, but the walking looks like that of a "
+            "device on the leg: recognised as you said. If the place is wrong, choose another and recognise it again"
+        ]
+        if doubted
+        else []
+    )
+
+
+def test_a_few_windows_of_walking_contradict_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "SURE_WINDOWS", N_WINDOWS + 1)
+    (one,) = recognised(tmp_path, walk(), place="trunk").result.wearings
+    assert one.walks_like == ""

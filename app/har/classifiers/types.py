@@ -26,6 +26,7 @@ class Wearing:
     reference: ReferenceSource = ""  # where the person's own walking comes from; empty where there is none
     reference_start_s: float | None = None  # of that walking, on this recording's clock; of known walking, Unix time
     reference_windows: int = 0
+    walks_like: str = ""  # another place, by the walking, where that strongly contradicts what the person said
 
 
 @dataclass(frozen=True)

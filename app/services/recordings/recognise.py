@@ -18,6 +18,7 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
+from app.services.recordings.places import place_in_words
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, PredictionResult
 from app.services.recordings.quality import Quality, assess_quality
 from app.services.recordings.resample import resample
@@ -289,6 +290,19 @@ def _recognise_windows(
     return WindowSet.joined(seen), recognition
 
 
+def _places_in_doubt(recognition: Recognition) -> Iterator[Problem]:
+    """List the recordings in which a person walks as if the device had been worn elsewhere than they said."""
+    doubted = {(wearing.recording, wearing.place, wearing.walks_like) for wearing in recognition.wearings}
+    for recording, said, found in sorted(doubted):
+        if found:
+            detail = (
+                f"you said that the device was worn {place_in_words(said)}, but the walking looks like that of a "
+                f"device {place_in_words(found, known=False)}"
+            )
+            action = "recognised as you said. If the place is wrong, choose another and recognise it again"
+            yield Problem(recording, ProblemKind.PLACE_IN_DOUBT, detail, action)
+
+
 def _assemble(
     windows: WindowSet,
     recognition: Recognition,
@@ -320,6 +334,10 @@ def _assemble(
         sensors=sensors,
         sensor_attention=recognition.sensor_attention,
         unfamiliar=recognition.unfamiliar,
-        problems=(*too_short, *unlike_training(recognition, recording_ids, sensors, classifier.judges_sensors)),
+        problems=(
+            *too_short,
+            *_places_in_doubt(recognition),
+            *unlike_training(recognition, recording_ids, sensors, classifier.judges_sensors),
+        ),
         wearings=recognition.wearings,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from app.har.classifiers.base import Recogniser
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
 from app.har.classifiers.everyday.answer import ACTIVITIES, choose_limit, on_table, probabilities
 from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
-from app.har.classifiers.everyday.evidence import Evidence, gather
+from app.har.classifiers.everyday.evidence import Evidence, gather, guessed_place
 from app.har.classifiers.everyday.features import describe, feature_names
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
@@ -30,6 +30,8 @@ RATE_HZ, WINDOW_S = 50.0, 3.0
 CHUNK = 1024
 DEAD_RMS = 1e-3  # m/s²: every sensor has more noise
 LIKELY_PLACE = 0.6  # a guess that is worth showing
+SURE_PLACE, SURE_WINDOWS = 0.9, 10  # a guess, and the walking that it is made by, that may contradict a person
+CONTRADICTED = ("leg", "trunk", "wrist")  # places that a model can tell from each other; few data sets hold a hand
 
 
 class EverydayClassifier(Recogniser):
@@ -101,8 +103,19 @@ class EverydayClassifier(Recogniser):
             np.zeros((len(track), 0), np.float32),
             np.where(missing, np.inf, novelty).astype(np.float32),
             np.zeros((len(track), 3), bool),
-            _wearings(track, evidence, place, walking),
+            _wearings(track, evidence, place, walking, self._unlike(track, evidence, place)),
         )
+
+    def _unlike(self, track: Track, evidence: Evidence, place: str) -> list[str]:
+        """Return where each wearing was worn by its walking, where that strongly contradicts what a person said."""
+        found = [""] * len(evidence.walked)
+        for number, walk in enumerate(evidence.walked):
+            if place in CONTRADICTED and len(walk) >= SURE_WINDOWS:
+                guess = guessed_place(track, self.columns, self.questions_, walk)
+                likeliest = PLACES[int(guess.argmax())]
+                if guess.max() >= SURE_PLACE and likeliest in CONTRADICTED and likeliest != place:
+                    found[number] = likeliest
+        return found
 
     def novelty(self, track: Track, evidence: Evidence) -> FloatArray:
         """Return how unlike any activity windows are, (n,); above 1 is novel.
@@ -175,7 +188,9 @@ class EverydayClassifier(Recogniser):
         return Training(replace(track, place=np.array(place, "U16")), node, dataset).take(np.flatnonzero(node != OTHER))
 
 
-def _wearings(track: Track, evidence: Evidence, place: str, walking: WalkingReference | None) -> tuple[Wearing, ...]:
+def _wearings(
+    track: Track, evidence: Evidence, place: str, walking: WalkingReference | None, unlike: Sequence[str]
+) -> tuple[Wearing, ...]:
     """Say of each piece of a wearing where it was worn, and what it was measured against."""
     table = on_table(track) > 0.5
     new = np.ones(len(track), bool)
@@ -198,6 +213,7 @@ def _wearings(track: Track, evidence: Evidence, place: str, walking: WalkingRefe
                 "known walking" if walking else "this recording" if own else "",
                 walking.start_s if walking else float(track.start_s[walked[0]]) if own else None,
                 walking.n_windows if walking else len(walked),
+                unlike[evidence.wearing[first]],
             )
         )
     return tuple(found)

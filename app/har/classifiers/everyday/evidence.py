@@ -137,6 +137,11 @@ def _place(track: Track, columns: Columns, questions: Questions, rows: IntArray,
     said = str(track.place[rows[0]])
     if said in PLACES:
         return np.array([SAID if place == said else (1 - SAID) / (len(PLACES) - 1) for place in PLACES])
+    return guessed_place(track, columns, questions, walk)
+
+
+def guessed_place(track: Track, columns: Columns, questions: Questions, walk: IntArray) -> Odds:
+    """Return the probability of PLACES, (4,), by the windows of walking in a wearing, whatever a person says."""
     if questions.place is None or len(walk) < FEWEST:
         return np.full(len(PLACES), 1 / len(PLACES))
     mean = _log(questions.place.predict_proba(track.features[np.ix_(walk, columns.contrast)])).mean(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import sys
 from ipaddress import ip_address
@@ -117,6 +118,7 @@ def main() -> None:
         sockets=[listener],
         threads=config.THREADS,
         connection_limit=config.MAX_CONNECTIONS,
+        asyncore_use_poll=hasattr(select, "poll"),  # otherwise no more than 1,024
         channel_timeout=config.CONNECTION_TIMEOUT_S,
         ident=None,
         max_request_body_size=2 * config.MAX_CONTENT_LENGTH,

@@ -291,3 +291,12 @@ def test_the_signing_key_is_made_once_and_for_its_owner_alone(app: Flask) -> Non
     assert path.stat().st_mode & 0o077 == 0
     assert Config().SECRET_KEY == app.config["SECRET_KEY"] == path.read_text(encoding="ascii")
     assert app.config["SECRET_KEY"] not in repr(Config())
+
+
+def test_a_signing_key_that_a_full_disk_left_empty_is_made_anew(app: Flask) -> None:
+    path = app.config["INSTANCE"] / "secret_key"
+    path.write_text("")
+    assert len(Config().SECRET_KEY) == 64
+    assert path.read_text(encoding="ascii") == Config().SECRET_KEY
+    assert path.stat().st_mode & 0o077 == 0
+    assert [each.name for each in path.parent.glob("secret_key*")] == ["secret_key"]

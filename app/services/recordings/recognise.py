@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.har.recordings.upload import Upload
-
-_predicting = threading.Lock()  # each takes all cores: two at once would only make each other slower
 
 BATCH = 1024  # windows cut and recognised at a time: a day's are never in memory together
 
@@ -198,8 +195,7 @@ def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingRe
         origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
         signals, _ = resample(recordings, classifier, walking.name)
         batches = iter_window_batches(prepare(signals, classifier.preparation), classifier.window_length_s, BATCH)
-        with _predicting:
-            reference = classifier.walking_reference(windows for windows, _ in batches)
+        reference = classifier.walking_reference(windows for windows, _ in batches)
         return reference and _by_world_clock(reference, origin_utc_s.get(reference.recording)), ()
     except HarError as error:
         problem = Problem(walking.name, ProblemKind.WALKING_NOT_USED, str(error), "recognised without it")
@@ -285,8 +281,7 @@ def _recognise_windows(
             seen.append(replace(windows, X=windows.X[:, :, :0].copy()))
             on_event({"stage": Stage.RECOGNISING, "fraction": fraction})
 
-    with _predicting:
-        recognition = classifier.recognise_all(batches(), place, walking)
+    recognition = classifier.recognise_all(batches(), place, walking)
     return WindowSet.joined(seen), recognition
 
 

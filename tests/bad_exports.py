@@ -320,7 +320,7 @@ REFUSED_EXPORTS = (
         message="walk.csv",
     ),
     BadInput("gzip, a bomb of 65 MiB", "walk.csv.gz", lambda: gzip.compress(bytes(65 * 2**20)), message="expand"),
-    BadInput("SQLite export", "walk.sqlite", lambda: b"SQLite format 3\0" + bytes(500), message="binary"),
+    BadInput("SQLite export", "walk.sqlite", lambda: b"SQLite format 3\0" + bytes(500), message="SQLite database"),
     BadInput("KML export", "walk.kml", lambda: b'<?xml version="1.0"?>\n<kml><Document/></kml>\n', message="walk.kml"),
     BadInput("byte order mark alone", "mark.csv", lambda: b"\xef\xbb\xbf", message="mark.csv"),
     BadInput(

@@ -96,3 +96,19 @@ def idle(seconds: tuple[float, float] = (7.0, 23.0), value: Sequence[float] = (0
     own = a.copy()
     own[(t >= seconds[0]) & (t < seconds[1])] = value
     return table(KINELAB, *np.column_stack([t, own, w]).round(4).T)
+
+
+def actigraph(
+    header: str, body: Sequence[str], form: str = "M/d/yyyy", hz: int | None = 30, epoch: str = "00:00:00"
+) -> str:
+    """Return a CSV of ActiLife: ten lines about the device and the start on 5 February 2024, then a table."""
+    date = f"{BASE:{ {'M/d/yyyy': '%-m/%-d/%Y', 'dd.MM.yyyy': '%d.%m.%Y', 'yyyy-MM-dd': '%Y-%m-%d'}[form] }}"
+    rate = f" at {hz} Hz" if hz else ""
+    about = [
+        f"------------ Data File Created By ActiGraph GT3X+ ActiLife v6.13.4 Firmware v1.9.2 date format {form}{rate}"
+        "  Filter Normal -----------",
+        "Serial Number: AAA1A00000000", "Start Time 09:30:00", f"Start Date {date}",
+        f"Epoch Period (hh:mm:ss) {epoch}", "Download Time 10:30:00", f"Download Date {date}",
+        "Current Memory Address: 0", "Current Battery Voltage: 4.1     Mode = 12", "-" * 50,
+    ]  # fmt: skip
+    return "\n".join([*about, *([header] if header else []), *body, ""])

@@ -18,12 +18,15 @@ from app.har.recordings.mappings.guess import Guess
 from app.har.recordings.mappings.guess_files import guess_files
 from app.har.recordings.mappings.mapping import unknown_tables
 from app.har.recordings.quality import card
+from app.har.recordings.upload import read_upload
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.intervals import gap_free
 from app.har.signals.normalisation import normalise_upload
 from app.har.signals.types import Recording
 from tests import cases
 from tests.exports import kinds, stream, upload
+
+START = 1_707_125_400.0  # Unix time of `cases.BASE`
 
 
 def read(folder: Path, content: str | dict[str, str], name: str = "upload.csv") -> Recording:
@@ -278,7 +281,7 @@ def test_labels_are_guessed_where_they_look_like_activities(
     heading: str, values: tuple[str, str], label: str | None
 ) -> None:
     t, a, _, _ = cases.person()
-    cells = [values[x > 15] for x in t]
+    cells = [values[int(x > 15)] for x in t]
     found, recording = by_guess(
         cases.table(f"time,ax,ay,az,{heading},Label 2", *t[None], *a.T.round(4), cells, [""] * len(t))
     )
@@ -341,3 +344,159 @@ def test_a_sensor_box_is_one_device_and_its_row_of_units_no_data(unit: str, form
     assert np.allclose(stream(recording, "accelerometer").values, a, atol=1e-3)
     assert np.allclose(stream(recording, "gyroscope").values, w, atol=1e-3)
     assert "empty cells" not in kinds(recording)
+
+
+# --- a row a sensor
+
+
+def long(sensors: dict[str, cases.Values], t: cases.Values, *, apart: bool = False, more: str = "") -> list[str]:
+    """Return rows of one sensor each, which alternate or follow one another."""
+    lines = [
+        (float(x), f"{1_707_125_400_000 + round(1000 * x)},{name},{cases.row(own)}{more}")
+        for name, values in sensors.items()
+        for x, own in zip(t, values, strict=True)
+    ]
+    return [line for _, line in (lines if apart else sorted(lines, key=lambda pair: pair[0]))]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    "names",
+    [("accelerometer", "gyroscope"), ("TYPE_ACCELEROMETER", "TYPE_GYROSCOPE"), ("acc", "gyr"), ("1", "4")],
+)
+def test_a_row_a_sensor_is_a_sensor_each(names: tuple[str, str], apart: bool) -> None:
+    t, a, w, _ = cases.person()
+    if apart and names[0] == "1":
+        return  # numbers that keep for long may be labels
+    rows = long(dict(zip(names, (a, w), strict=True)), t, apart=apart, more=",walking")
+    _, recording = by_guess("\n".join(["timestamp,sensor,x,y,z,activity", *rows, ""]))
+    assert {own.modality: round(sampling_rate(own.time_s)) for own in recording.streams} == {
+        "accelerometer": 100, "gyroscope": 100,
+    }  # fmt: skip
+    assert upright(recording, a)
+    assert np.allclose(stream(recording, "gyroscope").values, w, atol=1e-3)
+    assert recording.activities == ("walking",)
+    assert not recording.problems
+
+
+def test_androids_numbers_without_a_heading_are_sensors() -> None:
+    t, a, w, _ = cases.person(hz=50)
+    rows = long({"2": a * 0 + [20.1, -5, -38.2] + w, "1": a, "4": w}, t)
+    _, recording = by_guess("\n".join(line.replace(",", " ") for line in rows), "long.dat")
+    found = {own.modality: round(sampling_rate(own.time_s)) for own in recording.streams}
+    assert found == {"accelerometer": 50, "gyroscope": 50, "magnetometer": 50}
+    assert upright(recording, a)
+
+
+def test_sensors_of_two_rates_that_follow_one_another_keep_theirs() -> None:
+    t, a, w, _ = cases.person()
+    slow = slice(None, None, 4)
+    rows = long({"Accelerometer": a}, t) + long({"Gyroscope": w[slow]}, t[slow])
+    _, recording = by_guess("\n".join(["time,sensorType,x,y,z", *rows, ""]))
+    assert [round(sampling_rate(own.time_s)) for own in recording.streams] == [100, 25]
+
+
+def test_numbers_of_activities_are_no_sensors() -> None:
+    t, a, _, _ = cases.person()
+    table = cases.table("time,x,y,z,id", t, *a.T.round(4), [1 if x < 15 else 4 for x in t])
+    _, recording = by_guess(table)
+    assert [own.modality for own in recording.streams] == ["accelerometer"]
+
+
+# --- clocks
+
+
+@pytest.mark.parametrize("zone", ["+0100 [Europe/London]", "+01:00[Europe/London]", "+0100 [GMT+1]"])
+def test_the_name_of_a_zone_is_passed_over(zone: str) -> None:
+    t, a, _, _ = cases.person()
+    text = cases.table("time,x,y,z", [cases.stamp(x) + zone for x in t], *(a.T / cases.G).round(3))
+    _, recording = by_guess(text)
+    assert recording.origin_utc_s == START - 3600
+    assert sampling_rate(recording.streams[0].time_s) == pytest.approx(100, rel=0.01)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S"])
+def test_the_date_of_physics_toolbox_is_kept(tmp_path: Path, form: str) -> None:
+    t, a, _, _ = cases.person()
+    text = cases.table(
+        "time,gFx,gFy,gFz,gFTotal", [cases.stamp(x, form) + "0" for x in t], *(a.T / cases.G).round(3), t
+    )
+    recording = read(tmp_path, text)
+    assert recording.origin_utc_s == START
+    assert recording.streams[0].time_s[[0, -1]] == pytest.approx([0, 29.99])
+
+
+@pytest.mark.parametrize("hz", [30, 100])
+def test_whole_seconds_are_spread_and_no_gaps(hz: float) -> None:
+    t, a, _, _ = cases.person(hz=hz)
+    text = cases.table("Timestamp,X,Y,Z", [cases.stamp(x)[:-4] for x in t], *(a.T / cases.G).round(4))
+    _, recording = by_guess(text)
+    assert len(gap_free(recording.streams[0], hz)) == 1
+    assert kinds(recording) == ["batched timestamps"]
+
+
+# --- devices
+
+
+@pytest.mark.parametrize("form", ["M/d/yyyy", "dd.MM.yyyy", "yyyy-MM-dd"])
+@pytest.mark.parametrize("header", ["Accelerometer X,Accelerometer Y,Accelerometer Z", "", "Timestamp"])
+def test_the_lines_above_actigraphs_raw_data_tell_its_clock(tmp_path: Path, form: str, header: str) -> None:
+    t, a, _, _ = cases.person(60, 30)
+    dates = {"M/d/yyyy": "2/5/2024", "dd.MM.yyyy": "05.02.2024", "yyyy-MM-dd": "2024-02-05"}
+    stamps = [f"{dates[form]} {cases.stamp(x, '%H:%M:%S')}," if header == "Timestamp" else "" for x in t]
+    names = header.replace("Timestamp", "Timestamp,Accelerometer X,Accelerometer Y,Accelerometer Z")
+    body = [stamp + cases.row(own, 3) for stamp, own in zip(stamps, a / cases.G, strict=True)]
+    recording = read(tmp_path, cases.actigraph(names, body, form))
+    assert upright(recording, a)
+    assert recording.origin_utc_s == START
+    assert sampling_rate(recording.streams[0].time_s) == pytest.approx(30, rel=0.01)
+    assert kinds(recording) == ["text before the table"]
+
+
+@pytest.mark.parametrize(
+    ("header", "epoch"), [("TimeStamp,axis1,axis2,axis3,steps,vm", "00:00:01"), ("Axis1,Axis2,Axis3", "00:01:00")]
+)
+@pytest.mark.parametrize("above", [True, False])
+def test_counts_are_refused_by_name(tmp_path: Path, header: str, epoch: str, above: bool) -> None:
+    counts = np.random.default_rng(1).integers(0, 128, (240, 3)).tolist()
+    stamped = header.startswith("Time")
+    body = [
+        (f"2024-02-05T09:{30 + i // 60}:{i % 60:02d}Z," if stamped else "")
+        + f"{x},{y},{z}" + (",1,99" if stamped else "")
+        for i, (x, y, z) in enumerate(counts)
+    ]  # fmt: skip
+    text = cases.actigraph(header, body, hz=None, epoch=epoch) if above else "\n".join([header, *body, ""])
+    with pytest.raises(UnreadableData, match="counts, one for each epoch"):
+        read(tmp_path, text)
+
+
+def test_capture_24_is_read_with_its_annotations(tmp_path: Path) -> None:
+    t, a, _, _ = cases.person()
+    remark = ["7030 sleeping;MET 0.95" if x < 15 else "" for x in t]
+    stamps = [cases.stamp(x) for x in t]
+    recording = read(tmp_path, cases.table("time,x,y,z,annotation", stamps, *(a.T / cases.G).round(4), remark))
+    assert (recording.app, recording.activities) == ("Capture-24", ("7030 sleeping;MET 0.95",))
+    assert upright(recording, a)
+    labels = recording.streams[0].labels
+    assert labels is not None
+    assert np.bincount(labels + 1).tolist() == [1500, 1500]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.bin", b"Device Identity\nDevice Unique Serial Code:000001\nDevice Type:GENEActiv\n" * 9, "GENEActiv"),
+        ("a.mat", b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(200), "writetimetable"),
+        ("a.avro", b"Obj\x01\x04\x16avro.schema" + bytes(range(200)), "EmbracePlus"),
+        ("a.json", b'{"data": [{"acc": {"Timestamp": 1, "ArrayAcc": [{"x": 1, "y": 2, "z": 3}]}}]}', "Movesense"),
+        ("a.db", b"SQLite format 3\x00" + bytes(200), "SQLite"),
+        ("a.agd", b"SQLite format 3\x00" + bytes(200), "counts"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(200), "HDF5"),
+    ],
+)
+def test_files_of_other_devices_are_refused_by_name(tmp_path: Path, name: str, content: bytes, what: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UnreadableData, match=what) as refusal:
+        read_upload(path, name)
+    assert "CSV" in str(refusal.value)

@@ -16,9 +16,11 @@ from app.har.datasets.name_patterns import NamePattern, name_pattern
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import printable
-from app.har.recordings.conversions import open_tables, tables_in
+from app.har.recordings.conversions import open_source, open_tables, tables_in
 from app.har.recordings.files import Member, is_archive, is_document, open_archive
 from app.har.recordings.formats import (
+    actigraph,
+    capture24,
     kinelab_csv,
     ku_har_raw,
     ku_har_windows,
@@ -42,7 +44,7 @@ from app.har.recordings.parts import (
     prefetch_map,
     with_consistent_units,
 )
-from app.har.recordings.tables import Source, open_table
+from app.har.recordings.tables import Source
 from app.har.recordings.upload import read_members
 from app.har.signals.clocks import first_s
 from app.har.signals.types import UNLABELLED, Recording, Stream
@@ -52,7 +54,8 @@ if TYPE_CHECKING:
 
 # Importers of a recording a file; those of the others are given all their files of a folder at once
 ONE_FILE = (
-    kinelab_csv, ku_har_raw, ku_har_windows, motion_sense, oxford_walk, pamap2, physics_toolbox, sisfall, stm_har,
+    actigraph, capture24, kinelab_csv, ku_har_raw, ku_har_windows, motion_sense, oxford_walk, pamap2, physics_toolbox,
+    sisfall, stm_har,
 )  # fmt: skip
 META = "meta"  # a folder of some apps' exports that belongs to the one around it
 
@@ -226,7 +229,7 @@ class DescribedDataset:
             if is_archive(member):
                 with open_archive(member) as inner:
                     return replace(opened, recordings=tuple(read_members(inner, member.name, self.description.columns)))
-            source = open_table(member)
+            source = open_source(member)
             importer = importer_of(source.layout)
             if importer in ONE_FILE:
                 return replace(opened, recordings=tuple(importer.read([source], member.name)))

@@ -27,6 +27,7 @@ T = TypeVar("T")
 MAX_NAME = 200
 MAX_LABELS = 200
 MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it was taken for
+OTHER_SENSORS = 0.3  # share of the rows from which blanks are other sensors' rows; fewer are missing values
 LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
 LARGEST_STAMP = 1e24  # in any unit
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
@@ -68,17 +69,18 @@ def raw_stream(
             good &= np.abs(column) <= most
     expected = f"numbers in {time}, {', '.join(axes)}"
     problems = []
-    if not good.all():
-        bad = np.flatnonzero(~good)
+    others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
+    expectable = others if others.sum() > OTHER_SENSORS * len(good) else np.zeros(len(good), bool)
+    if not (good | expectable).all():
+        bad = np.flatnonzero(~good & ~expectable)
         where = f"line {source.line(int(bad[0]))}: {quote(repr(text_at(source, int(bad[0]))))}"
-        others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
         if (np.abs(values[bad]) > LARGEST).any():
             expected += f", at most {LARGEST:,.0f} either way"
         if good.sum() < MIN_USABLE * (~others).sum():
             raise UnreadableData(
                 f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable."
             )
-        empty = frame.select(axes).null_count().sum_horizontal().item() == len(bad) * len(axes)
+        empty = frame.select(axes)[bad].null_count().sum_horizontal().item() == len(bad) * len(axes)
         problems.append(
             Problem(
                 source.name,

@@ -18,7 +18,10 @@ from typing import Any
 
 from app.har.errors import HarError, UnreadableData, quote
 from app.har.recordings import workbook_child
+from app.har.recordings.device_files import refuse_devices
 from app.har.recordings.files import WORKBOOK, Member, in_memory, is_document, shown
+from app.har.recordings.importers import importer_of
+from app.har.recordings.long_tables import as_wide
 from app.har.recordings.tables import Source, open_table
 
 MAX_TABLES = 2_000  # of an upload
@@ -28,7 +31,6 @@ MAX_WORKBOOK_BYTES = 64 * 2**20
 WORKBOOK_TIMEOUT_S = 60
 WORKBOOK_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ARCHIVE = b"PK\x03\x04"
-AXIVITY = b"MD\xfc\x03"
 DECODER = json.JSONDecoder()
 BETWEEN_OBJECTS = re.compile(r"[\s,\[\]]*")
 OBJECT_LETTERS = (4096, 65_536)  # a reading has some 150 letters
@@ -52,11 +54,7 @@ def tables_in(member: Member) -> list[Member] | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(WORKBOOK_OLD) or (head.startswith(ARCHIVE) and _is_workbook(member)):
         return list(_sheets(member))
-    if head.startswith(AXIVITY):
-        raise UnreadableData(
-            f"{member.name}: is an Axivity recording (.cwa), which cannot be read here. Convert it to CSV: in OmGui by "
-            "'Export, Raw CSV', or in Python by `actipy` (its `read_device` needs Java)."
-        )
+    refuse_devices(member.name, head)
     if start[:1] == b"[" or re.match(rb'\{\s*"', start):
         return _json_tables(member)
     return None
@@ -70,7 +68,13 @@ def sources_in(member: Member) -> list[Source]:
     UnreadableData : there is none.
     """
     tables = tables_in(member)
-    return [open_table(member)] if tables is None else [open_table(table) for table in tables]
+    return [open_source(table) for table in ([member] if tables is None else tables)]
+
+
+def open_source(member: Member) -> Source:
+    """Look at a table's first lines; one of a row a sensor, in no known layout, gets columns for each of them."""
+    source = open_table(member)
+    return (as_wide(source) if importer_of(source.layout) is None else None) or source
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ PLAIN = (  # other ways to write the same
     (r"^(\d{1,2}[./]\d{1,2}[./])(\d{2})\b", "${1}20${2}"),  # a year of two digits
     (r", +", " "),
     (r"(\d:\d\d:\d\d)[:,](\d)", "${1}.${2}"),
-    (r"(\d)Z$", "${1}+0000"),
+    (r"(\d) ?(?:Z|UTC|GMT)$", "${1}+0000"),
 )
+ZONE_NAME = r" ?\[[A-Za-z0-9_+/-]+\]$"
 HEAD = 200  # cells by which the format is told
 
 
@@ -100,6 +101,9 @@ def _plain(column: pl.Series) -> pl.Series:
 
     text = column.cast(pl.String).str.strip_chars()
     head = text.drop_nulls().head(HEAD)
+    if head.str.ends_with("]").any():  # of a zone by name, behind its offset
+        text = text.str.replace(ZONE_NAME, "")
+        head = text.drop_nulls().head(HEAD)
     for pattern, plain in PLAIN:
         if head.str.contains(pattern).any():  # each takes a second for a million rows
             text = text.str.replace(pattern, plain)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.har.recordings.formats import (
+    actigraph,
     aware,
+    capture24,
     empatica,
     hapt,
     hhar,
@@ -63,6 +65,8 @@ IMPORTERS: tuple[Importer, ...] = (
     empatica,
     oxford_walk,
     stm_har,
+    actigraph,
+    capture24,
 )
 
 

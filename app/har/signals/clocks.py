@@ -210,9 +210,9 @@ def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], 
         ordered = _in_order(job, stream)
         asked = stream.rate_asked_hz or round(sampling_rate(ordered.time_s), 2)
         job.streams[index] = replace(ordered, rate_asked_hz=asked)
-    job.problems += gap_problems(job.streams, source, joints=job.restarts)
-    _list_low_rate(job)
     recovered = [_recover_batches(stream) for stream in job.streams]
+    job.problems += gap_problems(recovered, source, joints=job.restarts)
+    _list_low_rate(job, recovered)
     batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
     if batched:
         job.note(
@@ -325,9 +325,9 @@ def gap_problems(
     return [Problem(source, ProblemKind.CLOCK_GAP, detail, "cut there; no window crosses it") for detail in listed]
 
 
-def _list_low_rate(job: _Repair) -> None:
+def _list_low_rate(job: _Repair, streams: Sequence[Stream]) -> None:
     rates = {}
-    for stream in job.streams:
+    for stream in streams:
         if stream.kind not in MOTION:
             continue  # a pulse once a second is all there is of it
         span = float(stream.time_s[-1] - stream.time_s[0])

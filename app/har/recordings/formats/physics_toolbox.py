@@ -1,8 +1,8 @@
 """Physics Toolbox Suite: `time,gFx,gFy,gFz,ax,ay,az,wx,wy,wz,`, after a blank line, rows end in a comma.
 
 Format: vieyrasoftware.net. gF in g with gravity, a in m/s² without, w in rad/s, B in µT. Time in s, or as a clock:
-`hh:mm:ss:mmm` on Android, `yyyy-mm-dd hh:mm:ss.ffff` on iOS, without a zone. All sensors are written at every row, so
-most values are repeats of the one before, and zeros until a sensor has spoken.
+`hh:mm:ss:mmm` on Android, `yyyy-mm-dd hh:mm:ss.ffff` on iOS, without a zone (taken for UTC). All sensors are written at
+every row, so most values are repeats of the one before, and zeros until a sensor has spoken.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import raw_stream, read_each
-from app.har.recordings.date_times import over_midnight
+from app.har.recordings.date_times import date_time_seconds, over_midnight
 from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit
 from app.har.recordings.tables import Source, columns
@@ -35,6 +35,7 @@ SENSORS = (
 )
 # What else the app writes beside them
 OTHERS = {"tgf", "gftotal", "at", "atotal", "wtotal", "bt", "btotal", "p", "i", "db", "azimuth", "pitch", "roll", ""}
+A_YEAR_S = 365 * 86400.0  # a clock of the day counts from midnight, a date from 1970
 CLOCK = r"(\d{1,2}):(\d{2}):(\d{2})[:.,](\d+)\s*$"
 
 
@@ -64,8 +65,14 @@ def _read_one(source: Source) -> Recording:
         axis: (names.index(axis), pl.Float32) for axes, _, _ in sensors for axis in axes
     }
     frame = columns(source, wanted)
+    origin = None
     if is_clock:
-        frame = frame.with_columns(_clock(frame["time"]))
+        dated = date_time_seconds(frame["time"])
+        if (dated.drop_nulls() > A_YEAR_S).mean() == 1 and dated.null_count() < len(dated) / 2:
+            origin = float(dated.drop_nulls()[0])
+            frame = frame.with_columns((dated - origin).alias("time"))
+        else:
+            frame = frame.with_columns(_clock(frame["time"]))
     readings: list[Reading] = []
     problems = unused_columns(source, [place for place, _ in wanted.values()], OTHERS)
     for axes, kind, unit in sensors:
@@ -81,7 +88,7 @@ def _read_one(source: Source) -> Recording:
         readings.append(replace(reading, problems=(*unusable, *silent, *reading.problems)))
     if not readings:
         raise UnreadableData(problems[-1].detail)
-    return assemble(readings, source.name, app=APP, problems=problems)
+    return assemble(readings, source.name, app=APP, origin_utc_s=origin, problems=problems)
 
 
 def _clock(cells: pl.Series) -> pl.Series:

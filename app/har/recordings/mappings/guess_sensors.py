@@ -179,7 +179,9 @@ def _named_axes(numeric: Mapping[str, Values], rate_hz: float) -> list[_Axes]:
     for words, names in groups.items():
         if order := next((order for order in AXES if set(order) <= set(names)), ""):
             columns = tuple(names[axis] for axis in order)
-            found.append(_Axes(columns, _stack(columns, numeric, rate_hz), rate_hz, words, unit_in(columns[0])))
+            filled = float(np.isfinite(numeric[columns[0]]).mean())  # other sensors' rows leave it blank
+            rate = max(filled, 1e-3) * rate_hz
+            found.append(_Axes(columns, _stack(columns, numeric, rate), rate, words, unit_in(columns[0])))
     return found
 
 

@@ -35,7 +35,6 @@ SECURITY_HEADERS = {
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
-RETRY_AFTER_S = "30"
 ERROR_TEXTS = {
     403: ("Not allowed", "Your account may not open this page."),
     404: ("Page not found", "There is nothing at this address. It may have been deleted, or the address is mistyped."),
@@ -121,8 +120,6 @@ def _security_headers(response: Response) -> Response:
     from app.web.access import access_of
 
     response.headers.update(SECURITY_HEADERS)
-    if response.status_code == 503:
-        response.headers.setdefault("Retry-After", RETRY_AFTER_S)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     # Nothing to see with the back button after logging out, nor in the folders of the browser or of a proxy. What
@@ -173,6 +170,7 @@ def register_blueprints(app: Flask) -> None:
 def register_error_pages(app: Flask) -> None:
     """A page for every error: what happened and what to do, never a traceback. A script gets the same as JSON."""
     from app.services import audit
+    from app.services.identity.guessing import TooManyAttempts
     from app.web.errors import json_error, status_of, wants_json
     from app.web.origin import what_is_asked
 
@@ -203,8 +201,9 @@ def register_error_pages(app: Flask) -> None:
 
     @app.after_request
     def when_to_retry(response: Response) -> Response:
-        if response.status_code == Busy.status:
-            response.headers.setdefault("Retry-After", str(Busy.retry_after_s))
+        for error in (Busy, TooManyAttempts):
+            if response.status_code == error.status:
+                response.headers.setdefault("Retry-After", str(error.retry_after_s))
         return response
 
     @app.errorhandler(ServiceError)

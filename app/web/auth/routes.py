@@ -156,18 +156,16 @@ def _page(
     go_on: Callable[[Any], Response] | None = None,
 ) -> ResponseReturnValue:
     """Show a form; once its answers are right, start a session of the account that they open, and go on."""
-    status, headers = 422 if form.is_submitted() else 200, {}
+    status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
         try:
             account = open_account()
             return go_on(account) if go_on else _open(account, message)
         except ServiceError as error:
             status = error.status
-            if isinstance(error, guessing.TooManyAttempts):
-                headers["Retry-After"] = str(error.retry_after_s)
             if not show_at_field(error, form):
                 form.form_errors.append(str(error))
-    return render_template(template, form=form), status, headers
+    return render_template(template, form=form), status
 
 
 def _open(user: Any, message: str = "") -> Response:

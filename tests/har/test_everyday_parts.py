@@ -16,7 +16,7 @@ from app.har.classifiers.everyday.evidence import gather
 from app.har.classifiers.everyday.features import NEEDS, describe, feature_names
 from app.har.classifiers.everyday.forest import fit_forest
 from app.har.classifiers.everyday.posture import postures
-from app.har.classifiers.everyday.wearing import Track, find_wearings, smoothed, track_of, upright
+from app.har.classifiers.everyday.wearing import Track, find_wearings, smoothed, smoothed_among_alike, track_of, upright
 from app.har.types import FloatArray, IntArray
 from tests import everyday
 
@@ -98,6 +98,19 @@ def test_smoothing_is_the_mean_over_neighbours_of_the_run(points: list[tuple[int
         for i in range(len(values))
     ]
     np.testing.assert_allclose(smoothed(values, runs, reach), naive, atol=1e-9)
+
+
+def test_a_window_is_smoothed_only_as_far_as_its_neighbours_are_like_it() -> None:
+    still, unsure, moving = np.log([[0.98, 0.02], [0.6, 0.4], [0.02, 0.98]])
+    found = smoothed_among_alike(np.stack([still, moving, still, still, unsure, still]), np.zeros(6, np.int64))
+    np.testing.assert_array_equal(found.argmax(axis=1), [0, 1, 0, 0, 0, 0])
+    np.testing.assert_allclose(found[1], moving, atol=0.6)  # somebody stood up for 3 s
+    assert np.exp(found[4, 0]) > 0.75
+    apart = smoothed_among_alike(np.stack([still, unsure, still]), np.arange(3))
+    np.testing.assert_allclose(apart, np.stack([still, unsure, still]))
+    alike = np.tile(unsure, (3, 1)) - 1.0
+    np.testing.assert_allclose(smoothed_among_alike(alike, np.zeros(3, np.int64)), alike)
+    assert smoothed_among_alike(alike[:0], np.zeros(0, np.int64)).shape == (0, 2)
 
 
 def made_track(gravity: FloatArray, recordings: list[str], subject: str = "set/ada", place: str = "") -> Track:

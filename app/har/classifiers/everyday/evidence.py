@@ -10,13 +10,21 @@ from numpy.typing import NDArray
 from app.har.classifiers.everyday.forest import Forest
 from app.har.classifiers.everyday.reference import median
 from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions
-from app.har.classifiers.everyday.wearing import FEWEST, Bools, Track, angle_deg, find_wearings, smoothed, upright
+from app.har.classifiers.everyday.wearing import (
+    FEWEST,
+    Bools,
+    Track,
+    angle_deg,
+    find_wearings,
+    smoothed,
+    smoothed_among_alike,
+    upright,
+)
 from app.har.classifiers.types import WalkingReference
 from app.har.types import FloatArray, IntArray
 from app.har.vocabulary import ON_FOOT
 
-LEVEL_REACH = 1  # neighbours on either side whose answers are averaged, a question
-STAIRS_REACH = 2
+STAIRS_REACH = 2  # neighbours on either side whose answers are averaged
 DIRECTION_REACH = 1
 FLOOR = 2e-3  # probability: trees that all agree are not certain
 SAID = 0.97  # probability of the place that a person names
@@ -54,7 +62,7 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
     """
     n, runs = len(track), track.runs
     sees_gravity = ~np.isnan(track.gravity[:, 0])
-    level = smoothed(_log(_level(track, columns, questions)), runs, LEVEL_REACH)
+    level = smoothed_among_alike(_log(_level(track, columns, questions)), runs)
     on_foot = level.argmax(axis=1) == LEVELS.index(ON_FOOT)
     wearing = find_wearings(track, on_foot)
     feet = np.flatnonzero(on_foot)

@@ -44,6 +44,7 @@ NAMES = [
     "readers",
     "long",
     "spline",
+    "hostile",
 ]
 ELSEWHERE = ["folds", "everyday_rivals", "answering"]
 MAX_COLUMNS = 12  # of a table

@@ -64,6 +64,15 @@ def _wide_workbook() -> bytes:
     return _with_sheet(sheet, lambda text: text.replace(b"</sheetData>", far))
 
 
+def _workbook_with_a_stray_cell() -> bytes:
+    """Return a workbook of 900 rows, one of them with a cell in the last column: 15 million blank cells."""
+    rows: list[list[str | float]] = [["Time (s)", "X (g)"], *[[i / 100, 0.1] for i in range(900)]]
+    return _with_sheet(
+        exports.workbook({"Gyroscope": rows}),
+        lambda text: text.replace(b"</sheetData>", b'<row r="902"><c r="XFD902"><v>1</v></c></row></sheetData>'),
+    )
+
+
 def _workbook_of_texts() -> bytes:
     """Return a workbook that repeats a long text ten thousand times."""
     cells = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>0</v></c></row>' % (i, i) for i in range(2, 10_000))
@@ -268,6 +277,9 @@ REFUSED_EXPORTS = (
         "workbook, cut off", "walk.xlsx", lambda: exports.workbook({"a": [["Time (s)", 1.0]]})[:-300], message="damaged"
     ),
     BadInput("workbook of two cells at its ends", "wide.xlsx", _wide_workbook, message="too much memory"),
+    BadInput(
+        "workbook with a stray cell", "stray.xlsx", _workbook_with_a_stray_cell, message="damaged or asks for too"
+    ),
     BadInput("workbook of one text ten thousand times", "texts.xlsx", _workbook_of_texts, message="too much"),
     BadInput(
         "workbook without a sheet of sensors",

@@ -15,6 +15,7 @@ MAX_MEMORY_BYTES = 1280 * 2**20
 MAX_TEXT_LETTERS = 128 * 2**20  # of all sheets
 MAX_CELLS = 16_000_000  # of all sheets, those without content too: they cost time and memory alike
 MAX_CELL_LETTERS = 10_000
+MAX_COLUMNS = 4_000  # as of any table; one stray cell at the end of a row makes each row as long
 MAX_ANSWER_BYTES = 4 * MAX_TEXT_LETTERS  # standard output is a file
 
 
@@ -37,6 +38,8 @@ def main() -> None:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         sheet = workbook.get_sheet_by_name(name)
+        if sheet.total_width >= MAX_COLUMNS:
+            sys.exit(f"more than {MAX_COLUMNS:,} columns")
         cells += (sheet.total_height + 1) * (sheet.total_width + 1)  # these count from 0
         if cells > MAX_CELLS:
             sys.exit(f"more than {MAX_CELLS:,} cells")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import HarError, UnknownTable, UnreadableData, UnrecognisedData
 from app.services.errors import ServiceError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,10 +40,21 @@ def reports_errors(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except (HarError, ServiceError) as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {error}{_next_step(error)}", err=True)
             sys.exit(1)
 
     return wrapper  # type: ignore[return-value]
+
+
+def _next_step(error: Exception) -> str:
+    """Return what a person can do where the error itself cannot know that it happened on the command line."""
+    command = click.get_current_context().command.name
+    if isinstance(error, UnknownTable) and command in ("predict", "quality"):
+        mapped = f"flask map FILE --output columns.yaml, then flask {command} FILE --map columns.yaml"
+        return f" Say what its columns are: {mapped}."
+    if isinstance(error, UnrecognisedData) and command == "add":
+        return " Your own recordings need a description: --spec description.yaml; see docs/GUIDE.md."
+    return ""
 
 
 def needs_home(command: Command) -> Command:

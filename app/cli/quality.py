@@ -6,18 +6,26 @@ from pathlib import Path
 
 import click
 
-from app.cli.output import json_option, print_json, reports_errors
+from app.cli.output import json_option, print_json, reports_errors, text_of
 
 
 @click.command("quality")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map",
+    "mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read FILE, in no known layout, by this mapping; see flask map.",
+)
 @json_option
 @reports_errors
-def quality(file: Path, as_json: bool) -> None:
+def quality(file: Path, mapping: Path | None, as_json: bool) -> None:
     """Print the quality card of each recording in FILE."""
+    from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings.recognise import examine
 
-    document = examine(file, file.name).as_dict()
+    columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
+    document = examine(file, file.name, columns).as_dict()
     if as_json:
         print_json(document)
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from tests import cases
 from tests.trained import recording_csv
 
 
@@ -35,3 +36,18 @@ def test_what_is_no_recording_is_one_line_on_stderr(app: Flask, tmp_path: Path) 
     assert result.exit_code == 1
     assert "letter.txt" in result.stderr
     assert not result.stdout
+
+
+def test_a_table_in_no_known_layout_is_examined_by_a_mapping(app: Flask, tmp_path: Path) -> None:
+    path, columns = tmp_path / "strange.csv", tmp_path / "columns.yaml"
+    t, a, _, _ = cases.person()
+    path.write_text(cases.table("when,a1,b1,c1", t, *a.T.round(4)), encoding="utf-8")
+    run = app.test_cli_runner().invoke
+    refused = run(args=["quality", str(path)])
+    assert refused.exit_code == 1
+    assert "flask map FILE --output columns.yaml, then flask quality FILE --map columns.yaml" in refused.stderr
+    sensor = "{columns: [a1, b1, c1], unit: m/s²}"
+    columns.write_text(f"time: {{column: when, unit: s}}\nsensors:\n  accelerometer: {sensor}\n", encoding="utf-8")
+    result = run(args=["quality", str(path), "--map", str(columns)])
+    assert result.exit_code == 0
+    assert "strange.csv: pass" in result.stdout

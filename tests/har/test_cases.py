@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.datasets.described import DescribedDataset
+from app.har.datasets.description import Description, FromTable
 from app.har.errors import UnreadableData
 from app.har.recordings.conversions import open_tables
-from app.har.recordings.files import in_memory
+from app.har.recordings.files import in_memory, open_files
 from app.har.recordings.importers import importer_of
 from app.har.recordings.layout import sniff
 from app.har.recordings.mappings import mapped
@@ -500,3 +502,33 @@ def test_files_of_other_devices_are_refused_by_name(tmp_path: Path, name: str, c
     with pytest.raises(UnreadableData, match=what) as refusal:
         read_upload(path, name)
     assert "CSV" in str(refusal.value)
+
+
+# --- a data set of folders
+
+
+@pytest.mark.parametrize("named", ["files", "one file", "folders"])
+def test_a_table_of_labels_keeps_the_files_of_a_folder_together(tmp_path: Path, named: str) -> None:
+    lines = ["recording,label,subject,start,end"]
+    for number, folder in enumerate(("P01", "P02")):
+        t, a, w, g = cases.person(seed=number)
+        (tmp_path / folder).mkdir()
+        files = {"Accelerometer": g - a, "Gravity": -g, "Gyroscope": w}
+        for name, own in files.items():
+            (tmp_path / folder / f"{name}.csv").write_text(cases.sensor_logger(t, own))
+        (tmp_path / folder / "Metadata.csv").write_text(cases.metadata("ios"))
+        told = {"files": [f"{folder}/{name}.csv" for name in files], "folders": [folder]}
+        for name in told.get(named, [f"{folder}/Gyroscope.csv"]):
+            lines += [f"{name},stand,{folder},0,15", f"{name},walk,{folder},15,30"]
+    (tmp_path / "labels.csv").write_text("\n".join([*lines, ""]))
+    table = FromTable(table="labels.csv")
+    with open_files(tmp_path) as members:
+        parts = list(DescribedDataset(Description(label=table, subject=table)).read_dataset(members))
+    recordings = [recording for part in parts for recording in part.recordings]
+    assert [(own.recording_id, own.subject, own.activities) for own in recordings] == [
+        ("P01", "P01", ("stand", "walk")), ("P02", "P02", ("stand", "walk")),
+    ]  # fmt: skip
+    for number, recording in enumerate(recordings):
+        assert {"accelerometer", "gyroscope"} <= {own.modality for own in recording.streams}
+        assert upright(recording, cases.person(seed=number)[1])
+    assert [problem.kind for part in parts for problem in part.problems] == []

@@ -211,6 +211,7 @@ class DescribedDataset:
             done += opened.member.size
             if opened.source is not None:
                 waiting.append(opened)
+                continue
             yield Part(None, {}, opened.problems, done / total)
             name = str(PurePosixPath(opened.member.name).with_suffix(""))
             yield from self._parts(opened.recordings, name, opened.assigned, done / total, taken)
@@ -249,9 +250,10 @@ class DescribedDataset:
     def _together(self, opened: Sequence[_Opened], fraction: float, taken: dict[str, int]) -> Iterator[Part]:
         """Read the files of one folder that make recordings together, those of one label and subject at a time."""
         groups: dict[Any, list[_Opened]] = {}
-        for one in opened:
+        for one in self._with_labels_of_their_folder(opened):
             importer = importer_of(one.source.layout) if one.source else None
             groups.setdefault((importer, one.assigned), []).append(one)
+            yield Part(None, {}, one.problems, fraction)
         for (importer, assigned), own in groups.items():
             first, folder = own[0].member.name, recording_folder(own[0].member.name)
             around = str(PurePosixPath(first).with_suffix("")) if folder == "." else folder
@@ -270,6 +272,17 @@ class DescribedDataset:
                 name = recording.recording_id
                 name = name if folder == "." or name.startswith(folder) else f"{folder}/{name}"
                 yield from self._parts([recording], name, assigned, fraction, taken)
+
+    def _with_labels_of_their_folder(self, opened: Sequence[_Opened]) -> list[_Opened]:
+        """Give the files of a folder that no line of a table names what the lines say of the others, if all agree."""
+        tables = [part for part in ("label", "subject") if getattr(self.description, part).kind == "table"]
+        listed = {
+            one.assigned for one in opened if one.assigned.rows or any(getattr(one.assigned, part) for part in tables)
+        }
+        if not tables or len(listed) != 1:
+            return list(opened)
+        (shared,) = listed
+        return [one if one.assigned == shared else replace(one, assigned=shared, problems=()) for one in opened]
 
     def _parts(
         self, recordings: Sequence[Recording], name: str, assigned: FileLabels, fraction: float, taken: dict[str, int]

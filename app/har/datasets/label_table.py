@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import PurePosixPath
 
@@ -31,7 +32,7 @@ MAX_BYTES = 64 * 2**20
 class Row:
     """One line: that a recording, or a stretch of it, is of a label and a subject."""
 
-    line: int
+    line: int = field(compare=False)
     label: str
     subject: str
     start: float | None  # in seconds, or in the file's own unit of time; None: the whole recording
@@ -60,7 +61,8 @@ def read_label_table(member: Member, recordings: Iterable[str]) -> dict[str, lis
 
     Parameters
     ----------
-    recordings : the names that there are; a row may leave out folders and suffix where that is clear.
+    recordings : the names that there are; a row may leave out folders and suffix where that is clear. One that names a
+        folder is of all files in it.
 
     Raises
     ------
@@ -74,12 +76,13 @@ def read_label_table(member: Member, recordings: Iterable[str]) -> dict[str, lis
     columns = headings(source.layout)
     if not is_label_table(source.layout) or ("start" in columns) != ("end" in columns):
         raise UnreadableData(f"{member.name}: expected {EXPECTED}; found {source.layout.describe()}.")
-    known = _names(recordings)
+    recordings = list(recordings)
+    known, folders = _names(recordings), _folders(recordings)
     found: dict[str, list[Row]] = {}
     for line, cells in _lines(source):
         text = {key: cells[index].strip() if index < len(cells) else "" for key, index in columns.items()}
         where = f"{member.name}, line {line}"
-        recording = _recording(text["recording"], known, where)
+        named = _recordings(text["recording"], known, folders, where)
         start, end = (_moment(text.get(key, ""), key, where) for key in ("start", "end"))
         dated = not NUMBER.fullmatch(text.get("start", "0"))
         if (start is None) != (end is None) or (start is not None and end is not None and end <= start):
@@ -87,9 +90,9 @@ def read_label_table(member: Member, recordings: Iterable[str]) -> dict[str, lis
             raise UnreadableData(f"{where}: expected a start and a later end, found {times}.")
         if "label" in columns and not text["label"] and start is not None:
             raise UnreadableData(f"{where}: expected a label, found nothing.")
-        found.setdefault(recording, []).append(
-            Row(line, text.get("label", ""), text.get("subject", ""), start, end, dated)
-        )
+        row = Row(line, text.get("label", ""), text.get("subject", ""), start, end, dated)
+        for recording in named:
+            found.setdefault(recording, []).append(row)
     return {recording: _in_order(rows, member.name, recording) for recording, rows in found.items()}
 
 
@@ -115,11 +118,26 @@ def _names(recordings: Iterable[str]) -> dict[str, str | None]:
     return names | {recording: recording for recording in recordings}
 
 
-def _recording(name: str, known: Mapping[str, str | None], where: str) -> str:
-    name = name.replace("\\", "/").removeprefix("./")
+def _folders(recordings: Iterable[str]) -> dict[str, list[str]]:
+    """Return the recordings in each folder, by its path and, where only one has it, by its name."""
+    inside: dict[str, list[str]] = {}
+    for recording in recordings:
+        for folder in PurePosixPath(recording).parents[:-1]:
+            inside.setdefault(str(folder), []).append(recording)
+    by_name = Counter(PurePosixPath(folder).name for folder in inside)
+    names = {PurePosixPath(folder).name: own for folder, own in inside.items()}
+    return {name: own for name, own in names.items() if by_name[name] == 1} | inside
+
+
+def _recordings(
+    name: str, known: Mapping[str, str | None], folders: Mapping[str, list[str]], where: str
+) -> Sequence[str]:
+    name = name.replace("\\", "/").removeprefix("./").rstrip("/")
     recording = known.get(name)
     if recording is not None:
-        return recording
+        return [recording]
+    if name in folders:
+        return folders[name]
     some = ", ".join([text for text, own in known.items() if own == text][:3])
     expected = "a name that only one file has" if name in known else f"one of the recordings, such as {some}"
     raise UnreadableData(f"{where}: expected {expected}, found {quote(repr(name[:100]))}.")

@@ -208,18 +208,22 @@ def _by_world_clock(reference: WalkingReference, origin_utc_s: float | None) -> 
     return replace(reference, start_s=moment if YEAR_2000 <= moment < YEAR_2100 else None)
 
 
-def examine(path: Path, name: str) -> Quality:
+def examine(path: Path, name: str, mapping: ColumnMapping | None = None) -> Quality:
     """Read a file, correct the units that are certain, and examine the recordings; no model is needed.
+
+    Parameters
+    ----------
+    mapping : what the columns are, of a file in no known layout.
 
     Raises
     ------
-    UnreadableData, UnrecognisedData : the file.
+    UnreadableData, UnrecognisedData, InvalidDescription : the file, or the mapping.
     """
     from app.har.recordings.upload import open_upload
     from app.har.signals.clocks import GAP_S
 
     with open_upload(path, name) as upload:
-        return assess_quality(read_recordings(upload), GAP_S)
+        return assess_quality(read_recordings(upload, mapping), GAP_S)
 
 
 def read_recordings(upload: Upload, mapping: ColumnMapping | None = None) -> deque[Recording]:

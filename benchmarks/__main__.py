@@ -1,5 +1,7 @@
 """Run the benchmarks and write docs/BENCHMARKS.md: ``make bench`` or ``make bench ARGS="datasets web"``.
 
+What does not measure how well or how fast, but whether anything breaks, has a page of its own (``PAGES``).
+
 Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document.
 The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them. One that
 was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds`` and
@@ -45,8 +47,11 @@ NAMES = [
     "long",
     "spline",
     "hostile",
+    "reliability",
 ]
 ELSEWHERE = ["folds", "everyday_rivals", "answering"]
+PAGES = {"reliability": "RELIABILITY.md"}  # of docs/; what is above the mark stays, what is below is written
+MARK = "<!-- Written by `python -m benchmarks`; do not edit below this line. -->"
 MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]
 
@@ -110,14 +115,34 @@ def tables(figures: dict[str, Any], title: str = "") -> Iterator[str]:
         yield from tables(value, f"{title} · {key}" if title else key)
 
 
-def write_page() -> None:
-    """Write docs/BENCHMARKS.md from the kept results."""
+def write_pages() -> None:
+    """Write docs/BENCHMARKS.md, and the tables of the pages of their own, from the kept results."""
     (ROOT / "docs" / "BENCHMARKS.md").write_text(page(), encoding="utf-8")
+    for name in PAGES:
+        (ROOT / "docs" / PAGES[name]).write_text(own_page(name), encoding="utf-8")
+
+
+def own_page(name: str) -> str:
+    """Return the page of one benchmark: its text as it stands, and its tables."""
+    text = (ROOT / "docs" / PAGES[name]).read_text(encoding="utf-8").partition(MARK)[0]
+    document = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return "\n".join([text + MARK, *measured(name, document)]) + "\n"
+
+
+def measured(name: str, document: dict[str, Any]) -> Iterator[str]:
+    """Yield how and when a benchmark was run, and its tables."""
+    libraries = ", ".join(f"{library} {number}" for library, number in document["libraries"].items())
+    yield from (
+        "",
+        f"`python -m benchmarks.bench_{name}`, {document['when']}, {document['machine']}, "
+        f"Python {document['python']}, {libraries}.",
+        *tables(document["figures"]),
+    )
 
 
 def page() -> str:
     """Return the page: what the figures mean, and then all of them."""
-    paths = {name: RESULTS / f"{name}.json" for name in NAMES + ELSEWHERE}
+    paths = {name: RESULTS / f"{name}.json" for name in NAMES + ELSEWHERE if name not in PAGES}
     documents = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()}
     lines = [
         "# Benchmarks",
@@ -129,15 +154,7 @@ def page() -> str:
         *meaning.lines({name: document["figures"] for name, document in documents.items()}),
     ]
     for name, document in documents.items():
-        libraries = ", ".join(f"{library} {number}" for library, number in document["libraries"].items())
-        lines += [
-            "",
-            f"## {name}",
-            "",
-            f"`python -m benchmarks.bench_{name}`, {document['when']}, {document['machine']}, "
-            f"Python {document['python']}, {libraries}.",
-            *tables(document["figures"]),
-        ]
+        lines += ["", f"## {name}", *measured(name, document)]
     return "\n".join(lines) + "\n"
 
 
@@ -148,4 +165,4 @@ if __name__ == "__main__":
             keep(name, json.loads(Path(result).read_text(encoding="utf-8")))
         else:
             run(name)
-    write_page()
+    write_pages()

@@ -212,7 +212,7 @@ def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], 
         job.streams[index] = replace(ordered, rate_asked_hz=asked)
     recovered = [_recover_batches(stream) for stream in job.streams]
     job.problems += gap_problems(recovered, source, joints=job.restarts)
-    _list_low_rate(job, recovered)
+    _list_low_rate(job)
     batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
     if batched:
         job.note(
@@ -325,14 +325,15 @@ def gap_problems(
     return [Problem(source, ProblemKind.CLOCK_GAP, detail, "cut there; no window crosses it") for detail in listed]
 
 
-def _list_low_rate(job: _Repair, streams: Sequence[Stream]) -> None:
+def _list_low_rate(job: _Repair) -> None:
     rates = {}
-    for stream in streams:
+    for stream in job.streams:
         if stream.kind not in MOTION:
             continue  # a pulse once a second is all there is of it
         span = float(stream.time_s[-1] - stream.time_s[0])
         stamps = 1 + int(np.count_nonzero(stream.time_s[1:] != stream.time_s[:-1]))
-        if span > 1.0 and stamps / span < LOW_RATE_HZ:
+        whole_seconds = stamps < len(stream.time_s) and not np.any((stream.time_s - stream.time_s[0]) % 1.0)
+        if span > 1.0 and stamps / span < LOW_RATE_HZ and not whole_seconds:  # those say nothing of the sensor's rate
             rates[stream.modality] = stamps / span
     if rates:
         found = ", ".join(f"{modality} {rate:.1f}" for modality, rate in rates.items())

@@ -14,6 +14,8 @@ from app.extensions import db
 from app.services.models import model_versions, reference_models
 from app.services.recordings import recordings, uploads
 from app.tables import Prediction, User
+from tests import cases
+from tests.exports import zipped
 
 PERSON = "s04"  # one of those on whom the model of phone and watch was tested
 
@@ -108,3 +110,15 @@ def test_a_default_model_that_reads_both_needs_no_reason(user: User, data_dir: P
     prediction = upload(user, of_person(data_dir))
     assert prediction.model_label == "reference-phone-watch/1"
     assert recordings.result_of(prediction).chosen_because == ""
+
+
+def test_one_device_is_read_by_a_model_of_several(tmp_path: Path) -> None:
+    """An app exports one device without saying which; a model of phone and watch takes it for the phone."""
+    t, acceleration, rotation, _ = cases.person()
+    files = {"TotalAcceleration.csv": acceleration, "Gyroscope.csv": rotation}
+    path = tmp_path / "phone.zip"
+    path.write_bytes(zipped({name: cases.sensor_logger(t, values) for name, values in files.items()}))
+    result = recordings.predict_file(path, path.name, "reference-phone-watch")
+    assert result.summary()["windows"] > 20
+    told = {problem.kind: problem.action for problem in result.problems}
+    assert told["missing device"] == "taken for the phone; expect more errors"

@@ -19,6 +19,7 @@ from app.services.recordings.sensor_names import in_words, sensors_of
 if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
 
+WRIST, ON_THE_WRIST = "watch", ("Empatica E4", "ActiGraph", "Capture-24")
 DEVICE_ORDER = {"phone": 0, "watch": 1}  # of several devices, the first is read by a model of one
 
 
@@ -113,7 +114,10 @@ def first_of(devices: Iterable[str]) -> str:
 def _of_one_device(recording: Recording, needed: Sequence[str]) -> Recording:
     """Return a recording of several devices as that of one, for a model that knows one; the others are listed."""
     devices = devices_of(recording)
-    if any("." in modality for modality in needed) or not devices or "" in devices:
+    named = {modality.rpartition(".")[0] for modality in needed}
+    if named != {""}:
+        return _as_one_of(recording, named) if devices == {""} and "" not in named else recording
+    if not devices or "" in devices:
         return recording
     chosen = first_of(devices)
     streams = tuple(
@@ -127,6 +131,16 @@ def _of_one_device(recording: Recording, needed: Sequence[str]) -> Recording:
     detail = f"the model reads one device; here are {in_words(sorted(devices))}"
     action = f"recognised from the {chosen}; the {others} was left out. Choose a model of several devices to use all"
     problem = Problem(recording.recording_id, ProblemKind.UNUSED_DEVICE, detail, action)
+    return replace(recording, streams=streams, problems=(*recording.problems, problem))
+
+
+def _as_one_of(recording: Recording, named: set[str]) -> Recording:
+    """Return a recording of one device without a name as that of one of the devices that a model reads together."""
+    chosen = WRIST if recording.app in ON_THE_WRIST and WRIST in named else first_of(named)
+    streams = tuple(replace(stream, modality=f"{chosen}.{stream.modality}") for stream in recording.streams)
+    detail = f"the model reads {in_words(sorted(named))} together; the file holds one device, and not which"
+    action = f"taken for the {chosen}; expect more errors"
+    problem = Problem(recording.recording_id, ProblemKind.MISSING_DEVICE, detail, action)
     return replace(recording, streams=streams, problems=(*recording.problems, problem))
 
 

@@ -69,15 +69,14 @@ def flat_training(names: Sequence[str], seed: int, rows_each: int) -> WindowSet:
     return replace(drawn, y=y, activities=tuple(drawn.activities[i] for i in kept))
 
 
-def motion(windows: WindowSet, silent: bool) -> WindowSet:
-    """Return the channels of movement and rotation; where asked for, zeros for a sensor that is missing."""
-    X = windows.X[:, :, :6]
-    return replace(windows, X=np.nan_to_num(X) if silent else X, channels=windows.channels[:6])
+def motion(windows: WindowSet) -> WindowSet:
+    """Return the channels of movement and rotation, zeros for a sensor that is missing."""
+    return replace(windows, X=np.nan_to_num(windows.X[:, :, :6]), channels=windows.channels[:6])
 
 
-def answered(model: Classifier, windows: WindowSet, silent: bool) -> Answers:
+def answered(model: Classifier, windows: WindowSet) -> Answers:
     """Return the answers of a flat model in the columns of the everyday model's."""
-    found = model.predict_proba(replace(motion(windows, silent), activities=model.activities, y=0 * windows.y))
+    found = model.predict_proba(replace(motion(windows), activities=model.activities, y=0 * windows.y))
     proba = np.zeros((len(windows), len(ACTIVITIES)), np.float32)
     proba[:, [ACTIVITIES.index(name) for name in model.activities]] = found
     none = np.zeros(len(windows), bool)
@@ -119,17 +118,16 @@ def measure(
         everyday = fit_without(names, seed)
         fitted = {"everyday": time.perf_counter() - started}
         train = flat_training([name for name in SOURCES if name not in names], seed, rows_each)
-        others: dict[str, tuple[Classifier, bool]] = {}
+        others: dict[str, Classifier] = {}
         for name in models:
-            silent = name != "elm-gru-am"
             started = time.perf_counter()
-            others[name] = rival(name).fit(motion(train, silent), seed=seed), silent
+            others[name] = rival(name).fit(motion(train), seed=seed)
             fitted[name] = time.perf_counter() - started
         for name in names:
             windows = windows_in_time(name)
             ours = answers(everyday, windows, said=True)
             kept = np.isin(ours.label, FLAT) | np.isin(ours.label, COARSE)
-            given = {"everyday": ours} | {key: answered(m, windows, silent) for key, (m, silent) in others.items()}
+            given = {"everyday": ours} | {key: answered(other, windows) for key, other in others.items()}
             for key, theirs in given.items():
                 row = table_row(theirs.where(kept), everyday.answer_limit_)
                 person = difference(by_person(ours.where(kept), COARSE), by_person(theirs.where(kept), COARSE))

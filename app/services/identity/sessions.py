@@ -70,11 +70,12 @@ def begin(user: User, address: str, agent: str) -> None:
 
 def load_user(token: str) -> User | None:
     """Return the account of a session, None where it has ended."""
-    found = db.session.execute(
-        select(LoginSession, User).join(User, LoginSession.user_id == User.id).where(_is(token))
-    ).one_or_none()
+    query = select(LoginSession, User).join(User, LoginSession.user_id == User.id).where(_is(token))
+    found = db.session.execute(query).one_or_none()
     if found is None:
         return None
+    session: LoginSession
+    user: User
     session, user = found
     moment = now()
     if user.disabled or moment - session.created > _longest() or moment - session.last_seen > _longest_idle():

@@ -258,7 +258,7 @@ def _down_line(trials: list[Trial], sees_gravity: bool) -> Line:
 
 def _ways_line(trials: list[Trial], sees_gravity: bool) -> Line:
     """Fit how much the scores of a wearing spread whose stairs go both ways; each wearing counts once."""
-    asked = []
+    asked: list[tuple[Trial, Odds, IntArray]] = []
     for trial in trials:
         spread = (trial.evidence if sees_gravity else trial.without_gravity).spread
         _, first, number = np.unique(trial.training.track.recordings, return_index=True, return_inverse=True)

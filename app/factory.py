@@ -60,7 +60,8 @@ def configure_database(app: Flask) -> None:
     from app import tables  # noqa: F401  the tables must be known before Alembic looks
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"json_deserializer": loads})
+    options = app.config.get("SQLALCHEMY_ENGINE_OPTIONS", {})
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "json_deserializer": loads}
     db.init_app(app)
     if app_uri.startswith("sqlite"):
         with app.app_context():

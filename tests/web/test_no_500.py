@@ -96,6 +96,12 @@ def test_a_recording_stored_with_halves_of_characters_opens(app: Flask, user_cli
     assert user_client.get(address + "/timeline.json").json["signal"]
 
 
+def test_halves_of_characters_do_not_come_out_of_the_database(app: Flask, model: int) -> None:
+    db.session.execute(db.text("UPDATE model_version SET metrics = :text"), {"text": f'{{"W{HALF}alk": "{HALF}"}}'})
+    db.session.commit()
+    assert model_versions.get(model).metrics == {"W?alk": "?"}
+
+
 @pytest.mark.parametrize("name", [".", "./.", "\\", "//"])
 def test_an_archive_with_a_file_without_a_name_is_refused_in_words(
     user_client: FlaskClient, model: int, name: str

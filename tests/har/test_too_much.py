@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,3 +96,21 @@ def test_the_limits_of_a_workbook_are_those_of_all_its_sheets(limit: str, value:
         assert len(sheets(exports.workbook({"a": rows}))) == 1
         with pytest.raises(HarError, match="asks for too much"):
             sheets(exports.workbook(dict.fromkeys("abc", rows)))
+
+
+def test_a_workbook_is_read_where_less_memory_is_allowed_than_it_may_take(tmp_path: Path) -> None:
+    rows = [["Time (s)", "X (g)", "Y (g)", "Z (g)"], *[[i / 100, 0.1, 0.2, 0.97] for i in range(30)]]
+    path = tmp_path / "walk.xlsx"
+    path.write_bytes(exports.workbook({"a": rows}))
+    less = workbook_child.MAX_MEMORY_BYTES // 2
+    program = f"""
+import resource
+from app.har.recordings import workbook_child
+resource.setrlimit(resource.RLIMIT_AS, ({less}, {less}))
+workbook_child.main()
+assert resource.getrlimit(resource.RLIMIT_AS) == ({less}, {less})  # root, too, does not take more
+"""
+    with path.open("rb") as file:
+        run = subprocess.run([sys.executable, "-c", program], stdin=file, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "0.97" in json.loads(run.stdout)["a"]

@@ -57,14 +57,23 @@ def serve(recording: Path) -> None:
     print(json.dumps([resident_mib()]), flush=True)
     with app.app_context():
         versions = of_any_build("app.services.models.model_versions", "app.services.model_versions")
-        model = versions.load(versions.get(MODEL))
+        names = ("model_files", "model_versions")
+        files = of_any_build(*(f"app.services.models.{name}" for name in names), "app.services.model_versions")
+
+        def load() -> Any:
+            version = versions.get(MODEL)
+            if hasattr(versions, "load"):
+                return versions.load(version)
+            return files.load(versions.directory(version), version.label)
+
+        model = load()
         window_set = of_any_build("app.har.windows", "app.har.types").WindowSet
         rng = np.random.default_rng(0)
         for line in sys.stdin:
             n = int(line)
             if not n:
-                of_any_build("app.services.models.model_files", "app.services.models.model_versions")._loaded.clear()
-                print(json.dumps(medians_ms(lambda: versions.load(versions.get(MODEL)), 1)), flush=True)
+                files._loaded.clear()
+                print(json.dumps(medians_ms(load, 1)), flush=True)
                 continue
             X = rng.normal(0, 1, (n, model.n_timesteps, len(model.channels))).astype(np.float32)
             names = np.array(["walk"] * n)

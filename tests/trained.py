@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.classifiers.base import Recogniser
 from app.har.datasets.store import Store
 from app.tables import ModelVersion
 
@@ -44,6 +45,13 @@ def register_model(example: Example, folder: Path, name: str = NAME, promote: bo
     shutil.copytree(example.model, folder / "saved")
     version = model_versions.register(name, folder / "saved", FIGURES, run.id)
     return model_versions.promote(version.id) if promote else version
+
+
+def load(version: ModelVersion) -> Recogniser:
+    """Return the model of a version, as a reader loads it."""
+    from app.services.models import model_files, model_versions
+
+    return model_files.load(model_versions.directory(version), version.label)
 
 
 def recording_csv(

@@ -16,6 +16,7 @@ from app.services.models import model_versions
 from app.services.recordings import pending, recordings, uploads
 from app.services.recordings.result_files import save_result
 from app.tables import ModelVersion, Prediction, User
+from tests import trained
 from tests.services.test_uploads import guessed, kinds, receive
 from tests.tables import labelled
 from tests.trained import Example, recording_csv
@@ -94,7 +95,7 @@ def test_a_model_can_be_registered_again_when_the_server_dies_before_its_row_is_
             begin_and_die()
     assert model_versions.list_versions() == []
     version = model_versions.register("lab", folder, {})
-    assert model_versions.load(version).name == "elm-gru-am"
+    assert trained.load(version).name == "elm-gru-am"
     assert not folder.exists()
 
 

@@ -19,6 +19,7 @@ from app.har.windows import make_windows
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models import model_versions
 from app.tables import ModelVersion
+from tests import trained
 from tests.trained import FIGURES, Example, register_model
 
 
@@ -176,7 +177,7 @@ def test_what_is_known_of_a_version_includes_its_manifest_and_metrics(app: Flask
 def test_a_version_whose_files_are_gone_says_what_to_do(app: Flask, tmp_path: Path) -> None:
     first, *_ = three_versions(tmp_path)
     (model_versions.directory(first) / "manifest.json").unlink()
-    for use in (model_versions.load, model_versions.info):
+    for use in (trained.load, model_versions.info):
         with pytest.raises(ModelIntegrityError, match=r"lab/1.*Train it again"):
             use(first)
 
@@ -219,7 +220,7 @@ def test_a_loaded_model_stays_in_memory_and_predicts(app: Flask, example_model: 
         thread.join()
     assert len(loaded) == 3
     assert len(set(map(id, loaded))) == 1
-    classifier = model_versions.load(version)
+    classifier = trained.load(version)
     assert classifier is loaded[0]
     windows = make_windows(example_model.store.signals).take(np.arange(5))
     np.testing.assert_allclose(classifier.predict_proba(windows).sum(axis=1), 1, atol=1e-5)
@@ -227,17 +228,17 @@ def test_a_loaded_model_stays_in_memory_and_predicts(app: Flask, example_model: 
 
 def _load(app: Flask, version_id: int, loaded: list[object]) -> None:
     with app.app_context():
-        loaded.append(model_versions.load(model_versions.get(version_id)))
+        loaded.append(trained.load(model_versions.get(version_id)))
 
 
 def test_a_changed_byte_is_refused_even_after_the_model_was_used(
     app: Flask, example_model: Example, tmp_path: Path
 ) -> None:
     version = register_model(example_model, tmp_path)
-    model_versions.load(version)
+    trained.load(version)
     arrays = next(model_versions.directory(version).glob("*.npz"))
     content = bytearray(arrays.read_bytes())
     content[len(content) // 2] ^= 1
     arrays.write_bytes(bytes(content))
     with pytest.raises(ModelIntegrityError, match=arrays.name):
-        model_versions.load(version)
+        trained.load(version)

@@ -23,7 +23,7 @@ from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions
 from app.services.recordings import figures, recordings, uploads
 from app.tables import ModelVersion, Prediction, StoredRecording, User
-from tests import exports
+from tests import exports, trained
 from tests.long_recording import a_day, make_old, store
 from tests.services.conftest import a_user
 from tests.trained import Example, recording_csv, register_model
@@ -120,7 +120,7 @@ def test_the_rate_of_the_file_need_not_be_that_of_the_model(user: User, model: M
 def test_labels_are_compared_whatever_their_case_and_unknown_ones_are_counted_apart(
     user: User, model: ModelVersion
 ) -> None:
-    known = model_versions.load(model).activities[0]
+    known = trained.load(model).activities[0]
     summary = upload(user, recording_csv(12.0, activities=[known.upper(), "juggling"])).summary
     assert summary["windows"] == 4
     assert (summary["deepest_compared"], summary["labels_unknown_to_model"]) == (2, 2)

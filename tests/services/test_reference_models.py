@@ -19,6 +19,7 @@ from app.har.evaluation.scores import evaluate
 from app.har.windows import make_windows
 from app.services.models import model_versions, reference_models
 from config import ROOT
+from tests import trained
 
 NAMES = ["reference-everyday", "reference-ku-har", "reference-phone-watch", "reference-physiotherapy"]
 
@@ -113,7 +114,7 @@ def test_one_that_is_changed_later_is_refused(app: Flask, file: str) -> None:
     version = model_versions.get("reference-ku-har")
     flip(model_versions.directory(version) / file)
     with pytest.raises(ModelIntegrityError, match=f"{file} was changed"):
-        model_versions.load(version)
+        trained.load(version)
 
 
 def test_its_figures_are_those_of_the_embedded_example(app: Flask, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_its_figures_are_those_of_the_embedded_example(app: Flask, tmp_path: Pat
     people = model_versions.provenance(version)["split"]["subjects"]
     assert not set(people["train"]) & set(people["test"])
     test = windows.take(np.isin(windows.subjects, people["test"]))
-    found = evaluate(test, model_versions.load(version).predict_proba(test), fit_seconds=0, predict_seconds=1)
+    found = evaluate(test, trained.load(version).predict_proba(test), fit_seconds=0, predict_seconds=1)
     assert found.accuracy.value == pytest.approx(version.metrics["accuracy"]["value"], abs=0.005)
     assert found.f1.value == pytest.approx(version.metrics["f1"]["value"], abs=0.005)
 

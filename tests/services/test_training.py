@@ -20,6 +20,7 @@ from app.services.recordings.recognise import Model, always, recognise
 from app.services.transaction import transaction
 from app.tables import TrainingRun
 from app.tables.training_run import RunStatus
+from tests import trained
 from tests.trained import recording_csv
 
 EXAMPLE = "physiotherapy-example"
@@ -83,7 +84,7 @@ def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(deployed: Fla
 
     path = tmp_path / "walk.csv"  # what is recognised is treated as what was learnt from
     path.write_bytes(recording_csv(20.0))
-    recognised = recognise(path, "walk.csv", always(Model(version.label, lambda: model_versions.load(version))))
+    recognised = recognise(path, "walk.csv", always(Model(version.label, lambda: trained.load(version))))
     result, signals = recognised.result, recognised.signals
     assert "gravity removed" in {problem.kind for problem in result.problems}
     assert np.abs(signals.signal[:, :3].mean(axis=0)).max() < 0.1

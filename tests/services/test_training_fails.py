@@ -27,6 +27,7 @@ from app.services.models.run_events import ProgressEstimate, read_events, record
 from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
+from tests import trained
 from tests.trained import Example
 
 Begin: TypeAlias = Callable[..., training.TrainingProcess]
@@ -189,7 +190,7 @@ def test_what_a_child_had_finished_is_taken_over_by_the_next_start(orphan: Train
     run = training.get(orphan.id)
     assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
     (version,) = training.versions_of(run.id)
-    assert model_versions.load(version).name == "elm-gru-am"
+    assert trained.load(version).name == "elm-gru-am"
     assert not (folder / "output" / "model").exists()
     assert training.mark_interrupted() == 0
 

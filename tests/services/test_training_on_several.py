@@ -15,6 +15,7 @@ from app.services.errors import Conflict, Invalid
 from app.services.models import model_versions, training, training_data
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
+from tests import trained
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
 
@@ -75,7 +76,7 @@ def test_an_everyday_model_of_several_is_kept_and_can_be_promoted(two: Flask, ad
     manifest = model_versions.info(version)["manifest"]
     assert [each["place"] for each in manifest["data"]["datasets"]] == ["leg", ""]
     assert manifest["place_of"] == {"small": "leg"}
-    assert model_versions.load(version).name == "everyday"
+    assert trained.load(version).name == "everyday"
     assert "of data sets it was not trained on" in model_versions.accuracy_in_words(version)
     for page in (f"/models/{version.id}", f"/training/{run.id}", "/training/"):
         assert admin_client.get(page).status_code == 200

@@ -22,6 +22,7 @@ from app.extensions import db
 from app.services.datasets import library
 from app.services.models import model_versions, reference_models
 from app.tables import ModelVersion, StoredRecording
+from tests import trained
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_windows_csv
 from tests.trained import Example, recording_csv, register_model
@@ -218,7 +219,7 @@ def test_a_long_recording_is_shown_a_page_at_a_time(user_client: FlaskClient, mo
 
 
 def test_the_timeline_gets_signal_bouts_and_colours(user_client: FlaskClient, model: ModelVersion) -> None:
-    activities = model_versions.load(model).activities
+    activities = trained.load(model).activities
     url = uploaded(user_client, recording_csv(60, activities=[activities[0], activities[1]]))
     data = user_client.get(url + "/timeline.json").json
     assert data["layout"] == "timeline"

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from flask import current_app
@@ -27,9 +27,6 @@ from app.services.models import model_files
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import LARGEST_ID, rows_changed, transaction
 from app.tables import ModelVersion
-
-if TYPE_CHECKING:
-    from app.har.classifiers.base import Recogniser
 
 LAST = ".last"  # beside the versions of a name: the last number that was given
 MAX_NOTES = 4000
@@ -229,11 +226,6 @@ def _next_number(name: str) -> int:
     used += [int(last.read_text(encoding="ascii"))] if last.exists() else []
     newest = db.session.scalar(select(func.max(ModelVersion.version)).where(ModelVersion.name == name))
     return 1 + max(newest or 0, *used, 0)
-
-
-def load(version: ModelVersion) -> Recogniser:
-    """Return the model itself; see `model_files.load`."""
-    return model_files.load(directory(version), version.label)
 
 
 def card(version: ModelVersion) -> Path | None:

@@ -35,3 +35,10 @@ def show_at_field(error: Exception, form: FlaskForm) -> bool:
         return False
     form[name].errors = [*form[name].errors, str(error)]
     return True
+
+
+def show_in_form(error: ServiceError, form: FlaskForm) -> int:
+    """Put an error at its field, or above the form where it is about none of them; return its HTTP status."""
+    if not show_at_field(error, form):
+        form.form_errors.append(str(error))
+    return error.status

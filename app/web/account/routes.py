@@ -14,7 +14,7 @@ from app.services.identity import second_factor as factor
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
-from app.web.errors import show_at_field
+from app.web.errors import show_in_form
 
 bp = Blueprint("account", __name__)
 SALT = "second_factor_salt"  # in the session of who is about to switch a second factor on
@@ -30,9 +30,7 @@ def details() -> ResponseReturnValue:
         try:
             accounts.change_details(current_user.id, **form.details())
         except ServiceError as error:
-            status = error.status
-            if not show_at_field(error, form):
-                form.form_errors.append(str(error))
+            status = show_in_form(error, form)
         else:
             flash("Your details are saved.", "success")
             return redirect(url_for(".details"))
@@ -50,9 +48,7 @@ def delete() -> ResponseReturnValue:
             accounts.check_own_password(current_user.id, form.password.data, Action.ACCOUNT_DELETED)
             deletion.delete_own(current_user.id)
         except ServiceError as error:
-            status = error.status
-            if not show_at_field(error, form):
-                form.form_errors.append(str(error))
+            status = show_in_form(error, form)
         else:
             logout_user()
             session.clear()
@@ -75,9 +71,7 @@ def second_factor() -> ResponseReturnValue:
             accounts.check_own_password(current_user.id, form.password.data, Action.SECOND_FACTOR)
             codes = factor.switch_on(current_user.id, salt, form.code.data, current_user.session_token)
         except ServiceError as error:
-            status = error.status
-            if not show_at_field(error, form):
-                form.form_errors.append(str(error))
+            status = show_in_form(error, form)
         else:
             del session[SALT]
             return render_template("account/recovery_codes.html", codes=codes)

@@ -19,7 +19,7 @@ from app.services.identity import deletion, one_time, second_factor, sessions
 from app.web.access import access
 from app.web.admin.forms import InvitationForm, RoleForm, StateForm
 from app.web.auth.forms import OwnPasswordForm
-from app.web.errors import show_at_field
+from app.web.errors import show_in_form
 
 bp = Blueprint("admin", __name__)
 
@@ -143,9 +143,7 @@ def invitations() -> ResponseReturnValue:
             token = one_time.invite(current_user.id, form.role.data)
             return _show_address("auth.invitation", token, "Invitation", f"{one_time.INVITATION_DAYS} days")
         except ServiceError as error:
-            status = error.status
-            if not show_at_field(error, form):
-                form.form_errors.append(str(error))
+            status = show_in_form(error, form)
     return render_template("admin/invitations.html", form=form, invitations=one_time.open_invitations()), status
 
 

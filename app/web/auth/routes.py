@@ -20,7 +20,7 @@ from app.services.errors import Invalid, ServiceError
 from app.services.identity import guessing, one_time, second_factor, sessions
 from app.web.access import access
 from app.web.auth.forms import ChangePasswordForm, CodeForm, LoginForm, NewPasswordForm, RegisterForm
-from app.web.errors import show_at_field
+from app.web.errors import show_at_field, show_in_form
 
 bp = Blueprint("auth", __name__)
 
@@ -162,9 +162,7 @@ def _page(
             account = open_account()
             return go_on(account) if go_on else _open(account, message)
         except ServiceError as error:
-            status = error.status
-            if not show_at_field(error, form):
-                form.form_errors.append(str(error))
+            status = show_in_form(error, form)
     return render_template(template, form=form), status
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.services import accounts, audit
+from app.services.audit import Action
 from app.services.errors import Invalid
 from app.services.identity import guessing
 from app.services.identity.rules import canonical_username
@@ -47,6 +48,18 @@ def test_a_known_and_an_unknown_name_wait_the_same(app: Flask, waits: list[float
 def test_an_account_is_counted_whatever_the_address_and_the_letters(app: Flask, waits: list[float]) -> None:
     for n in range(6):
         guess(" Ada " if n % 2 else "ADA", f"192.0.2.{n}")
+    assert waits == [0.5]
+
+
+def test_wrong_passwords_of_people_who_are_logged_in_make_nobody_else_wait(app: Flask, waits: list[float]) -> None:
+    for n in range(8):
+        register(f"user{n}")
+        for _ in range(5):
+            with pytest.raises(Invalid):
+                accounts.check_own_password(accounts.find(f"user{n}").id, "wrong password", Action.ACCOUNT_DELETED)
+    assert waits == [], "40 of them, no more than five of one person"
+    with pytest.raises(Invalid):
+        accounts.check_own_password(accounts.find("user0").id, "wrong password", Action.ACCOUNT_DELETED)
     assert waits == [0.5]
 
 

@@ -61,9 +61,11 @@ class TooManyAttempts(ServiceError):
 def attempt(name: str, address: str = "", device: str = "") -> Iterator[None]:
     """Let an attempt at an account through, later where many have failed. The block raises `Invalid` if it fails.
 
-    ``name`` is what the person entered, in its canonical form, ``device`` the mark of their browser.
+    ``name`` is what the person entered, in its canonical form, ``device`` the mark of their browser. Without an
+    ``address``, only attempts at the same name count.
     """
-    account, machine, own = _key("account", name), _key("address", _network(address)), _key("device", _read(device)[0])
+    account, own = _key("account", name), _key("device", _read(device)[0])
+    machine = _key("address", _network(address)) if address else account
     failures = _failures(account, machine, own)
     known = knows(device, name) and failures[own] < FREE
     if not known:
@@ -73,7 +75,7 @@ def attempt(name: str, address: str = "", device: str = "") -> Iterator[None]:
     try:
         yield
     except Invalid:
-        _count(*([own] if known else [account, machine]))
+        _count(*({own} if known else {account, machine}))
         raise
     if known and failures[own]:
         with transaction() as session:

@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
 def channel_class(app: Flask) -> type[Any]:
     """Return what waitress reads connections with, so that it asks an application about large bodies."""
     from waitress.channel import HTTPChannel  # commands need no server
-    from waitress.parser import HTTPRequestParser
+    from waitress.parser import HTTPRequestParser, ParsingError
 
     class Parser(HTTPRequestParser):
         headers: dict[str, str]
@@ -45,7 +45,10 @@ def channel_class(app: Flask) -> type[Any]:
         body_rcv: Any
 
         def parse_header(self, header_plus: bytes) -> None:
-            super().parse_header(header_plus)
+            try:
+                super().parse_header(header_plus)
+            except ValueError as error:  # a length of 5,000 digits, an address in brackets: closed without an answer
+                raise ParsingError("Bad request") from error
             self.headers.pop(MARK, None)
             is_large = self.chunked or self.content_length > IN_MEMORY
             if self.body_rcv is None or not is_large or _is_taken(app, self):

@@ -160,3 +160,13 @@ def test_nobody_can_say_that_a_body_was_refused(served: Served, user_client: Fla
     headers = {"Kinelab-Body": "refused"}
     status, _ = served.post("/predictions/", form("a.csv", b"no table", version="1"), user_client, **headers)
     assert status != 503
+
+
+@pytest.mark.parametrize("head", [f"POST /login HTTP/1.1\r\nContent-Length: {'9' * 5000}", "GET http://[::1 HTTP/1.1"])
+def test_a_request_that_cannot_be_parsed_is_answered(
+    served: Served, head: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        connection.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
+        assert connection.recv(4096).split()[1] == b"400"
+    assert "uncaptured" not in caplog.text

@@ -169,10 +169,10 @@ class Config:
         except OSError as error:
             sys.exit(f"HAR_HOME must be a folder that can be written; found {self.HAR_HOME} ({error.strerror}).")
         self.DATA_FOLDERS = _data_folders(self.HAR_HOME)
-        # What the server keeps is not for reading by path. In the program's own folder, recordings may lie beside it
-        self.KEPT_FOLDERS = (
-            (self.HAR_HOME,) if self.HAR_HOME != ROOT else (self.INSTANCE, self.UPLOADS, self.MODEL_STORE)
-        )
+        # What the server keeps is not for reading by path, wherever links lead. In the program's own folder,
+        # recordings may lie beside it
+        around = () if self.HAR_HOME == ROOT else (self.HAR_HOME,)
+        self.KEPT_FOLDERS = (*around, self.INSTANCE, self.UPLOADS, self.MODEL_STORE)
         self.REMEMBER_COOKIE_SECURE = self.SESSION_COOKIE_SECURE
         # A browser takes a cookie of such a name over https only, and from this very host.
         prefix = "__Host-" if self.SESSION_COOKIE_SECURE else ""

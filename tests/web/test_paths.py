@@ -9,7 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.har.recordings.reach import Reach
 from app.services.datasets import imports, library
+from config import Config
 from tests.synthetic import kinelab_csv
 from tests.trained import Example, register_model
 
@@ -94,3 +96,21 @@ def test_the_command_reads_any_path_but_what_the_server_keeps(app: Flask, tmp_pa
         assert refused.exit_code == 1
         assert "lies outside of the folders" in refused.output
     assert run(args=["datasets", "add", "mine", str(tmp_path / "walk.csv")]).exit_code == 0
+
+
+def test_what_the_server_keeps_on_another_disk_is_out_of_reach_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in the home leads to a folder that lies in one that may be read."""
+    (tmp_path / "disk" / "uploads").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "uploads").symlink_to(tmp_path / "disk" / "uploads")
+    source = tmp_path / "disk" / "uploads" / "recording-1" / "source"
+    source.parent.mkdir()
+    source.write_text("theirs")
+    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATA_FOLDERS", str(tmp_path / "disk"))
+    config = Config()
+    reach = Reach(within=config.DATA_FOLDERS, outside=config.KEPT_FOLDERS)
+    assert reach.allows(tmp_path / "disk")
+    assert not reach.allows(source)

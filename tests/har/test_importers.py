@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.problems import ProblemKind
 from app.har.recordings.importers import IMPORTERS
 from app.har.recordings.layout import sniff
 from app.har.signals.clocks import sampling_rate
@@ -513,3 +514,12 @@ def test_every_generated_file_is_of_exactly_one_importer() -> None:
         if name != "info.txt":
             layout = sniff(text.encode()[: 2**20], name, complete=len(text) < 2**20)
             assert len([i.APP for i in IMPORTERS if i.matches(layout)]) == 1, name
+
+
+@pytest.mark.parametrize("start", ["1e400", "nan", "-1e300", "1e12"])
+def test_a_start_that_no_clock_reads_is_left_out(tmp_path: Path, start: str) -> None:
+    files = exports.phyphox(walk())
+    files["meta/time.csv"] = files["meta/time.csv"].replace(f"{START_S:.3f}", start)
+    (found,) = upload(tmp_path, files)
+    assert found.origin_utc_s is None
+    assert kinds(found) == [ProblemKind.DATE_NOT_USED]

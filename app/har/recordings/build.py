@@ -30,6 +30,7 @@ MIN_USABLE = 0.5  # a file in which more of the rows is corrupt is not what it w
 OTHER_SENSORS = 0.3  # share of the rows from which blanks are other sensors' rows; fewer are missing values
 LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
 LARGEST_STAMP = 1e24  # in any unit
+FAR_S = 1e10  # after 1970; no clock reads so much: it is the year 2286
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 
 
@@ -193,6 +194,10 @@ def build_recording(
             )
     if gravity is None:
         gravity = detect_gravity(streams)
+    if origin_utc_s is not None and not 0 <= origin_utc_s < FAR_S:
+        detail = f"the clock says that the recording began {origin_utc_s:.6g} s after 1970"
+        found.append(Problem(source, ProblemKind.DATE_NOT_USED, detail, "left out; times count from the start"))
+        origin_utc_s = None
     if origin_utc_s is not None and (start := first_s(streams)) > STALE_S:  # the rows before it were left out
         streams = tuple(replace(stream, time_s=stream.time_s - start) for stream in streams)
         origin_utc_s += start

@@ -16,8 +16,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.services import accounts
+from app.services.errors import NotFound
+from app.services.identity import deletion
 from app.services.readers import pool
+from app.services.recordings import uploads
 from app.tables import ModelVersion
+from tests.conftest import PASSWORD
 from tests.trained import Example, recording_csv, register_model
 
 LogIn = Callable[..., FlaskClient]
@@ -81,6 +86,34 @@ def test_a_second_upload_of_a_person_is_told_to_wait_and_the_first_one_is_read(
     assert "Another file of yours is being read" in as_page.text
     assert [answer.status_code for answer in answers] == [302]
     assert send(other).status_code == 302
+
+
+def test_an_account_of_which_a_file_is_being_read_is_not_deleted(
+    app: Flask, model: ModelVersion, log_in: LogIn, held: tuple[threading.Semaphore, threading.Event]
+) -> None:
+    """The recording would have no owner; or it would be that of the next account, which gets the same number."""
+    begun, go_on = held
+    ada, other = log_in("ada"), app.test_client()
+    other.post("/login", data={"username": "ada", "password": PASSWORD})
+    with in_the_background(app, lambda: send(ada)) as answers:
+        assert begun.acquire(timeout=30)
+        refused = other.post("/account/delete", data={"password": PASSWORD})
+        go_on.set()
+    assert (refused.status_code, [answer.status_code for answer in answers]) == (409, [302])
+    assert "being read at this moment" in refused.text
+    assert other.post("/account/delete", data={"password": PASSWORD}).status_code == 302
+    assert list(Path(app.config["UPLOADS"]).iterdir()) == []
+
+
+def test_nothing_is_stored_for_an_account_that_was_deleted_while_its_file_was_on_the_way(
+    app: Flask, model: ModelVersion, log_in: LogIn
+) -> None:
+    log_in("ada")
+    ada = accounts.find("ada").id
+    deletion.delete_own(ada)
+    with pytest.raises(NotFound):
+        uploads.receive(ada, "walk.csv", io.BytesIO(recording_csv()))
+    assert list(Path(app.config["UPLOADS"]).iterdir()) == []
 
 
 def test_beyond_those_who_wait_uploads_are_asked_to_come_again(

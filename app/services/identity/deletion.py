@@ -10,7 +10,7 @@ from app.extensions import db
 from app.services import accounts, audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Forbidden
-from app.services.recordings import pending, recordings
+from app.services.recordings import pending, reading, recordings
 from app.services.transaction import transaction
 from app.tables import SavedMapping, StoredRecording
 
@@ -34,7 +34,7 @@ def belongings(user_id: int) -> Belongings:
 
 
 def delete_own(user_id: int) -> None:
-    """Delete one's own account; the last active administrator's stays."""
+    """Delete one's own account; the last active administrator's stays, and one of which a file is being read."""
     _delete(user_id)
 
 
@@ -48,7 +48,8 @@ def delete_other(actor_id: int, user_id: int) -> str:
 def _delete(user_id: int) -> str:
     user = accounts.get(user_id)
     name, was_admin = user.username, user.is_admin
-    with audit.acting(audit.origin()):  # who may be gone when it is recorded
+    # What is read meanwhile would outlive the account, and the next one may get its number
+    with reading.nothing_read(user_id), audit.acting(audit.origin()):  # who may be gone when it is recorded
         with transaction() as session:
             folders = [recordings.folder_of(recording) for recording in recordings.list_recordings(user_id)]
             session.delete(user)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from app.services.errors import Busy, Conflict
 
+ENOUGH = 1000  # turns of a person, who gets no further one
+
 
 class Turns:
     """Who reads now, and who waits, in order."""
@@ -18,6 +20,24 @@ class Turns:
         self._reading = 0
         self._waiting: deque[object] = deque()
         self._by_person: Counter[int] = Counter()
+
+    @contextmanager
+    def without(self, person: int) -> Iterator[None]:
+        """Let a person have no turn while the block lasts.
+
+        Raises
+        ------
+        Conflict : they have one.
+        """
+        with self._changed:
+            if self._by_person[person]:
+                raise Conflict("A file of this account is being read at this moment. Wait until that is finished.")
+            self._by_person[person] = ENOUGH
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._by_person[person] -= ENOUGH
 
     @contextmanager
     def turn(

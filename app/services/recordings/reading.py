@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,11 @@ def turn(user_id: int, on_event: OnEvent = ignore_event) -> Iterator[None]:
 
     with _recognitions.turn(user_id, at_once=at_once, waiting=waiting, on_wait=on_wait):
         yield
+
+
+def nothing_read(user_id: int) -> AbstractContextManager[None]:
+    """Let nothing of a person be recognised while a block lasts; `Conflict` where something is."""
+    return _recognitions.without(user_id)
 
 
 def recognise(

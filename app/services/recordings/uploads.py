@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
-from app.services import audit, leftovers, room
+from app.services import accounts, audit, leftovers, room
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
@@ -211,7 +211,9 @@ def _received(
     Raises
     ------
     NoRoom : the user may not store as much, or the disk is nearly full.
+    NotFound : there is no such account any more.
     """
+    accounts.get(user_id)  # it may have been deleted while its file was on the way
     n_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     quota.require(user_id, n_bytes)

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.site import Site, register
+from tests.browser.site import Site, log_in, register
 from tests.tables import labelled
 
 pytestmark = pytest.mark.browser
@@ -95,3 +95,21 @@ def test_several_data_sets_are_tested_by_data_set_until_another_way_is_chosen(ad
     admin.locator("input[name=protocol][value=random]").check()
     first.check()
     expect(way).to_have_value("random")
+
+
+def test_an_upload_after_the_session_has_ended_says_so(page: Page, site: Site) -> None:
+    register(page, site.address, "gone")
+    page.goto(site.address + "/")
+    browser = page.context.browser
+    assert browser is not None
+    elsewhere = browser.new_context().new_page()
+    log_in(elsewhere, site.address, "gone")
+    elsewhere.goto(site.address + "/account/sessions")
+    elsewhere.get_by_role("button", name="End all others").click()
+    elsewhere.context.close()
+    page.set_input_files(
+        "input[type=file]", {"name": "walk.csv", "mimeType": "text/csv", "buffer": labelled().encode()}
+    )
+    page.locator("#upload-button").click()
+    expect(page.locator("#upload-message")).to_have_text("Log in again: this session has ended.")
+    expect(page.locator("#upload-button")).to_be_enabled()

@@ -66,7 +66,13 @@ function prepare(form) {
         showPhase(`${answer.stage} …`); // without the percentage: a screen reader would never stop
       }
       return true;
-    }, { every: 700 });
+    }, { every: 700, loggedOut });
+  }
+
+  // Reloading would show the first page of a stranger, and not why the file has gone.
+  function loggedOut() {
+    request?.abort();
+    showProblem("Log in again: this session has ended.");
   }
 
   function end(problem) {

@@ -41,6 +41,15 @@ def test_the_newest_entries_come_first(admin_client: FlaskClient) -> None:
     assert "120 entries" in first
 
 
+def test_details_are_written_as_people_write(admin_client: FlaskClient) -> None:
+    with audit.acting(Origin("ada", 1, "192.0.2.1")):
+        audit.record(Action.SECOND_FACTOR, "ada", on=True)
+        audit.record(Action.UPLOAD, "recording 1", bytes=5, replaces=None)
+    page = admin_client.get("/admin/audit?actor=ada").text
+    assert "on: yes" in page
+    assert "bytes: 5<" in page
+
+
 def test_a_filter_by_action_and_actor_and_both(admin_client: FlaskClient) -> None:
     write("ada", Action.UPLOAD, "one")
     write("ada", Action.RECORDING_DELETED, "two")

@@ -178,6 +178,7 @@ def test_an_invitation_makes_one_account_with_its_role(app: Flask, admin_client:
     assert "adam" in admin_client.get("/admin/invitations").text
     answers = {"username": "eve", "password": PASSWORD, "password_again": PASSWORD, "email": "eve@example.org"}
     eve = app.test_client()
+    assert "You are invited" in eve.get(address).text
     assert eve.post(address, data=answers).status_code == 302
     assert eve.get("/admin/users").status_code == 200
     assert eve.post(address, data=answers | {"username": "eva", "email": "eva@example.org"}).status_code == 404

@@ -97,7 +97,7 @@ def invitation(token: str) -> ResponseReturnValue:
     one_time.get_invitation(token)
     form = RegisterForm()
     accept = partial(one_time.accept, token)
-    return _page("auth/register.html", form, lambda: accept(**form.answers()), "Your account is ready.")
+    return _page("auth/invitation.html", form, lambda: accept(**form.answers()), "Your account is ready.")
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"])

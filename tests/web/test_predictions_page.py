@@ -281,7 +281,7 @@ def test_a_recording_of_which_the_model_is_mostly_unsure_says_so(app: Flask, use
     result = unsure_day()
     for limit, said in ((0.8, False), (0.93, True)):  # above it, only the postures are sure
         url = f"/predictions/{store(app, user.id, None, replace(result, limit=limit)).recording_id}"
-        words = "66 % of the windows the model is sure of no activity and of no group"
+        words = "66 % of the windows the model is not sure enough of any activity or group"
         assert (words in user_client.get(url).text) is said
 
 

@@ -28,7 +28,7 @@ class UploadForm(PageForm):
     file = FileField(
         "Recording",
         validators=[FileRequired("Choose a file first.")],
-        description="A CSV file, or a zip archive with all files of one recording.",
+        description="A file from a phone, a watch or a sensor app, or a zip archive with all files of one recording.",
     )
     version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
     place = SelectField("Where was the device worn?", choices=PLACE_CHOICES, default="")

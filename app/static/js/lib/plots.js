@@ -8,7 +8,8 @@ export const paper = () => ({
   font: { family: "inherit", size: 12, color: theme("ink-soft") }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
 });
 
-export const isNarrow = () => window.innerWidth < 576;
+export const narrow = matchMedia("(max-width: 575.98px)");
+export const isNarrow = () => narrow.matches;
 
 // Plotly reads a little HTML in labels.
 export const escapeHtml = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);

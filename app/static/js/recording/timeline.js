@@ -1,5 +1,5 @@
 // The timeline of a recording: the server draws each view again, so that a day has as many points as a minute.
-import { QUIET } from "../lib/plots.js";
+import { QUIET, narrow } from "../lib/plots.js";
 import { listenForPinch } from "./pinch.js";
 import { figure } from "./plot.js";
 
@@ -95,6 +95,9 @@ export function showTimeline(plot, status) {
       title.focus({ preventScroll: true });
     }
   });
+
+  // A narrow screen has fewer times under the axis, and lower panels: a telephone that is turned gets its own.
+  narrow.addEventListener("change", () => { if (whole) view(shown[0] === whole[0] && shown[1] === whole[1] ? null : shown); });
 
   const asked = new URLSearchParams(location.search);
   view(asked.has("from") && asked.has("to") ? [asked.get("from"), asked.get("to")] : null);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,18 @@ def register_model(example: Example, folder: Path, name: str = NAME, promote: bo
     shutil.copytree(example.model, folder / "saved")
     version = model_versions.register(name, folder / "saved", FIGURES, run.id)
     return model_versions.promote(version.id) if promote else version
+
+
+def change_protocol(version: ModelVersion, protocol: str) -> None:
+    """Write another protocol of the test into a version's manifest, and the digest that belongs to it."""
+    from app.har.classifiers.model_folder import _digest_of
+    from app.services.models import model_versions
+
+    path = model_versions.directory(version) / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    del manifest["manifest_sha256"]
+    manifest["split"]["protocol"] = protocol
+    path.write_text(json.dumps(manifest | {"manifest_sha256": _digest_of(manifest)}), encoding="utf-8")
 
 
 def load(version: ModelVersion) -> Recogniser:

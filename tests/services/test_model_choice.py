@@ -14,7 +14,7 @@ from app.extensions import db
 from app.services.models import model_versions, reference_models
 from app.services.recordings import recordings, uploads
 from app.tables import Prediction, User
-from tests import cases
+from tests import cases, trained
 from tests.exports import zipped
 
 PERSON = "s04"  # one of those on whom the model of phone and watch was tested
@@ -89,9 +89,7 @@ def test_a_model_of_both_must_be_as_good_by_its_card(fault: str, user: User, dat
         both.metrics = {**both.metrics, "accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
         db.session.commit()
     else:
-        manifest = model_versions.directory(both) / "manifest.json"
-        text = manifest.read_text(encoding="utf-8")
-        manifest.write_text(text.replace('"protocol": "subject"', '"protocol": "random"'), encoding="utf-8")
+        trained.change_protocol(both, "random")
     prediction = upload(user, of_person(data_dir))
     assert prediction.model_label == "reference-everyday/1"
     because = recordings.result_of(prediction).chosen_because

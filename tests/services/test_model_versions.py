@@ -194,11 +194,7 @@ def test_the_accuracy_is_told_with_its_interval_and_what_it_was_measured_on(
     app: Flask, example_model: Example, tmp_path: Path, protocol: str, words: str
 ) -> None:
     version = register_model(example_model, tmp_path)
-    path = model_versions.directory(version) / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    del manifest["manifest_sha256"]
-    manifest["split"]["protocol"] = protocol
-    path.write_text(json.dumps(manifest | {"manifest_sha256": _digest_of(manifest)}), encoding="utf-8")
+    trained.change_protocol(version, protocol)
     sentence = model_versions.accuracy_in_words(version)
     assert "91.0 %" in sentence
     assert "88.0 % to 94.0 %" in sentence

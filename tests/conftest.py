@@ -142,9 +142,12 @@ def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCa
 
     Administrators may read by path what lies beside the home.
     """
+    from app.services import audit
+
     (home / homes.DATABASE).parent.mkdir(parents=True)
     shutil.copy(migrated_home / homes.DATABASE, home / homes.DATABASE)
     settings = {"TESTING": True, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
+    audit._refusals.clear()  # of which only so many of one address are written in a minute: those of other tests count
     with homes.at_home(home, **settings, DATA_FOLDERS=(home.parent,)) as app:
         app.test_client_class = ServerLikeClient
         app.jinja_env.bytecode_cache = templates

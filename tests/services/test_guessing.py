@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.services import accounts, audit
+from app.services import accounts
 from app.services.audit import Action
 from app.services.errors import Invalid
 from app.services.identity import guessing
@@ -24,7 +24,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Wait no time; return how long each attempt would have waited."""
     waited: list[float] = []
     monkeypatch.setattr(guessing, "sleep", waited.append)
-    monkeypatch.setattr(audit, "_refusals", {})  # of which only so many are written for one address
     return waited
 
 

@@ -39,7 +39,10 @@ SETTINGS = {  # environment variable: default, meaning
     "USER_QUOTA_MB": ("5120", "What the recordings of one user may take on the disk, in megabytes."),
     "DISK_RESERVE_MB": ("512", "What stays free on the disk, in megabytes; a file that would leave less is refused."),
     "THREADS": ("12", "How many requests are answered at the same time."),
-    "MAX_CONNECTIONS": ("200", "How many connections are open at the same time; further ones wait."),
+    "MAX_CONNECTIONS": (
+        "200",
+        "Connections open at once; then the oldest idle one of the busiest address is closed.",
+    ),
     "READERS": ("2", "How many uploads are read and recognised at the same time, each in a process of its own."),
     "READ_QUEUE": ("4", "How many more uploads may wait for that; further ones are asked to come back later."),
     "READ_TIMEOUT_S": ("300", "Seconds that reading and recognising an upload may take."),

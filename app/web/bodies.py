@@ -18,12 +18,14 @@ from werkzeug.exceptions import HTTPException
 
 from app.services import room
 from app.services.errors import Busy, ServiceError
+from app.web import connections
 from app.web.access import enforce_access, takes_files
 
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 512 * 1024  # bytes; what waitress keeps there
 THROWN_AWAY = 64 * 2**20  # of more, the connection is closed
+SPARE_CONNECTIONS = 5  # while connections are being closed
 MARK = "KINELAB_BODY"  # the name of a header, as waitress has them
 
 
@@ -43,6 +45,7 @@ def channel_class(app: Flask) -> type[Any]:
         content_length: int
         expect_continue: bool
         body_rcv: Any
+        brings_file = False  # of somebody who may
 
         def parse_header(self, header_plus: bytes) -> None:
             try:
@@ -51,7 +54,10 @@ def channel_class(app: Flask) -> type[Any]:
                 raise ParsingError("Bad request") from error
             self.headers.pop(MARK, None)
             is_large = self.chunked or self.content_length > IN_MEMORY
-            if self.body_rcv is None or not is_large or _is_taken(app, self):
+            if self.body_rcv is None or not is_large:
+                return
+            self.brings_file = _is_taken(app, self)
+            if self.brings_file:
                 return
             self.headers[MARK] = "refused"
             self.body_rcv.buf = _Nowhere()
@@ -61,6 +67,12 @@ def channel_class(app: Flask) -> type[Any]:
 
     class Channel(HTTPChannel):
         parser_class = Parser
+
+        def __init__(self, server: Any, *arguments: Any, **options: Any) -> None:
+            super().__init__(server, *arguments, **options)
+            # waitress accepts nobody as long as it has as many, itself and its trigger included
+            if len(server._map) > server.adj.connection_limit - SPARE_CONNECTIONS:
+                connections.close_one(server.active_channels.values())
 
     return Channel
 

@@ -7,9 +7,10 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -17,11 +18,12 @@ from flask.testing import FlaskClient
 from waitress import buffers, create_server
 
 from app.tables import ModelVersion
-from app.web import bodies
+from app.web import bodies, connections
 from tests.services.test_uploads import kinds
 from tests.trained import Example, recording_csv, register_model
 
 MEBIBYTE = 2**20
+LIMIT = 30  # of connections
 BOUNDARY = "------------------------boundary"
 
 
@@ -62,7 +64,9 @@ def served(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
     monkeypatch.setattr(buffers, "TempfileBasedBuffer", Noted)
     monkeypatch.setattr(bodies, "IN_MEMORY", 2000)
-    server = create_server(app, host="127.0.0.1", port=0, threads=2, inbuf_overflow=bodies.IN_MEMORY)
+    server = create_server(
+        app, host="127.0.0.1", port=0, threads=2, inbuf_overflow=bodies.IN_MEMORY, connection_limit=LIMIT
+    )
     server.channel_class = bodies.channel_class(app)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -170,3 +174,36 @@ def test_a_request_that_cannot_be_parsed_is_answered(
         connection.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
         assert connection.recv(4096).split()[1] == b"400"
     assert "uncaptured" not in caplog.text
+
+
+def test_connections_that_say_nothing_keep_nobody_out(app: Flask, served: Served) -> None:
+    silent = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(LIMIT + 20)]
+    try:
+        for connection in silent:
+            with suppress(OSError):  # some have been closed
+                connection.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nX-A: ")
+        with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)) as another:
+            another.request("GET", "/login")
+            assert another.getresponse().status == 200
+    finally:
+        for connection in silent:
+            connection.close()
+
+
+def test_the_address_with_most_connections_loses_one_and_no_answer_is_cut_off() -> None:
+    def channel(address: str, created: float, *, brings_file: bool = False, requests: int = 0) -> SimpleNamespace:
+        return SimpleNamespace(
+            addr=(address, 1), creation_time=created, request=SimpleNamespace(brings_file=brings_file),
+            requests=[None] * requests, total_outbufs_len=0, will_close=False,
+        )  # fmt: skip
+
+    greedy, other = "192.0.2.1", "192.0.2.2"
+    answered, upload = channel(greedy, 1, requests=1), channel(greedy, 2, brings_file=True)
+    first, second, quiet = channel(greedy, 3), channel(greedy, 4), channel(other, 0)
+    channels = [answered, second, upload, quiet, first]
+    order: list[SimpleNamespace] = []
+    for _ in channels:
+        connections.close_one(channels)
+        order += [each for each in channels if each.will_close and each not in order]
+    assert order == [first, second, quiet, upload]
+    assert not answered.will_close

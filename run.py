@@ -60,6 +60,8 @@ def keep_home(home: Path) -> FileLock:
             f"HAR_HOME must be the home of one server; {home} is in use by {other}. "
             "Stop that one first, or choose another folder: HAR_HOME=… make run"
         )
+    except OSError as error:  # `Timeout` is one, too
+        sys.exit(f"HAR_HOME must be a folder that can be written; found {home} ({error.strerror}).")
     return lock
 
 

@@ -145,6 +145,12 @@ def test_a_home_that_is_a_file_is_a_clear_message(tmp_path: Path, monkeypatch: p
         Config()
 
 
+def test_a_home_that_cannot_be_written_is_a_clear_message(tmp_path: Path) -> None:
+    (tmp_path / "instance").touch()  # a folder without the right to write is none for root
+    with pytest.raises(SystemExit, match="HAR_HOME must be a folder that can be written"):
+        keep_home(tmp_path)
+
+
 def test_the_folders_to_read_from_are_those_named_or_the_recordings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

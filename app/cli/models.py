@@ -6,8 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.output import json_option, needs_home, print_json
-
-PRIORS = ("balanced", "daily life")
+from app.har.classifiers.catalogue import PRIORS
 
 models = AppGroup("models", help="List, inspect, promote, limit and delete trained models, and say what they expect.")
 

@@ -8,6 +8,7 @@ DEPLOYABLE_MODEL = "elm-gru-am"  # of a data set's own activities
 EVERYDAY_MODEL = "everyday"  # for devices and people that no data set has
 # Models that become versions that people use, and the folders of a run that hold them; others are there to compare
 KEPT = {DEPLOYABLE_MODEL: "model", EVERYDAY_MODEL: "model-everyday"}
+PRIORS = BALANCED, DAILY = "balanced", "daily life"  # how often an everyday model can expect activities
 KINELAB = "Kinelab's own"
 FEATURES = "On features of the window: seconds"
 NETWORKS = "Networks on the raw signal: minutes"

@@ -15,7 +15,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
 
 from app.extensions import db
-from app.har.classifiers.catalogue import EVERYDAY_MODEL
+from app.har.classifiers.catalogue import BALANCED, DAILY, EVERYDAY_MODEL, PRIORS
 from app.har.renamed import with_current_names
 from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
 from app.services import audit, leftovers
@@ -30,7 +30,6 @@ from app.tables import ModelVersion
 
 LAST = ".last"  # beside the versions of a name: the last number that was given
 MAX_NOTES = 4000
-PRIORS = BALANCED, DAILY = "balanced", "daily life"
 
 
 def directory(version: ModelVersion) -> Path:

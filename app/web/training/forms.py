@@ -14,7 +14,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
-from app.har.classifiers.catalogue import CATALOGUE
+from app.har.classifiers.catalogue import BALANCED, CATALOGUE, DAILY
 from app.har.training.config import TrainConfig, help_on, limits
 from app.services.models import model_versions
 from app.web.forms import NumberField, PageForm
@@ -137,7 +137,7 @@ class PriorForm(PageForm):
 
     prior = RadioField(
         "How often are activities met?",
-        choices=[(model_versions.BALANCED, "All alike"), (model_versions.DAILY, "As in daily life")],
+        choices=[(BALANCED, "All alike"), (DAILY, "As in daily life")],
     )
     submit = SubmitField("Save")
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, current_app, flash, redirect, render_templat
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.har.classifiers.catalogue import CATALOGUE, families
+from app.har.classifiers.catalogue import BALANCED, CATALOGUE, DAILY, families
 from app.har.colours import PALETTE
 from app.har.errors import HarError
 from app.har.progress import Stage
@@ -170,7 +170,7 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
 
 
 def _prior_form(version: ModelVersion) -> PriorForm:
-    return PriorForm(formdata=None, prior=model_versions.DAILY if version.prior else model_versions.BALANCED)
+    return PriorForm(formdata=None, prior=DAILY if version.prior else BALANCED)
 
 
 @bp.post("/models/<int:version_id>/prior")

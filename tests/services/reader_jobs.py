@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,10 @@ def number(arguments: dict[str, Any], on_event: Any) -> int:
 
 
 def secrets(arguments: dict[str, Any], on_event: Any) -> list[str]:
-    return sorted({"SECRET_KEY", "DATABASE_URL"} & set(os.environ))
+    """Return which there are, also in what the system keeps of the environment that a process was started with."""
+    started_with = Path("/proc/self/environ")
+    text = started_with.read_text() if started_with.exists() else ""
+    return [name for name in ("DATABASE_URL", "SECRET_KEY") if name in os.environ or f"{name}=" in text]
 
 
 def sleep(arguments: dict[str, Any], on_event: Any) -> None:

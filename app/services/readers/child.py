@@ -28,7 +28,6 @@ MEBIBYTE = 2**20
 ORPHANED, OUT_OF_MEMORY = 4, 5
 GRACE_S = 10.0  # after the time limit, which the parent keeps; then the child gives up by itself
 EVENT_EVERY_S = 0.1
-SECRETS = ("SECRET_KEY", "DATABASE_URL")  # in the environment, and no reader's business
 ALREADY = ("app.services.recordings.reading_tasks", "app.har.recordings.upload", "app.har.signals.filters", "polars")
 
 
@@ -37,8 +36,6 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     server_log.configure(logging.WARNING)
     os.dup2(2, 1)  # whatever a library prints goes to the log, not among the answers
-    for name in SECRETS:
-        os.environ.pop(name, None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to hear
     jobs: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin, jobs), daemon=True).start()

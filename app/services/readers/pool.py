@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[3]
 MAX_ANSWER = 32 * 2**20  # bytes of a line
 STARTING_S = 60.0  # that a reader may take until it listens
+SECRETS = {"SECRET_KEY", "DATABASE_URL"}  # in the environment, and no reader's business
 KEPT = 2  # readers that wait for the next job
 KEPT_MIB = 512  # a reader that has grown beyond is not kept
 
@@ -51,10 +52,13 @@ class _Reader:
 
     def __init__(self, memory_mib: int) -> None:
         self.memory_mib = memory_mib
+        environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}  # each reserves address space, which counts
+        for name in SECRETS:
+            environment.pop(name, None)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "app.services.readers.child", str(memory_mib)],
             cwd=ROOT,
-            env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # each reserves address space, which counts
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

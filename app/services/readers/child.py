@@ -58,7 +58,7 @@ def main() -> int:
             return OUT_OF_MEMORY
         except Exception as error:
             faulthandler.cancel_dump_traceback_later()
-            answer(error=_told(error))
+            answer(error=_plain(error))
 
 
 def _work(job: dict[str, Any], answer: Any) -> Any:
@@ -74,7 +74,7 @@ def _work(job: dict[str, Any], answer: Any) -> Any:
     return getattr(import_module(module), name)(job["arguments"], on_event)
 
 
-def _told(error: Exception) -> dict[str, Any]:
+def _plain(error: Exception) -> dict[str, Any]:
     """Return what the parent raises in the place of an error."""
     from app.har import errors
 

@@ -95,7 +95,7 @@ class _Reader:
                 self.end()
                 log.warning("a reader ended with status %s", self._process.returncode)
                 if line:
-                    raise UnreadableData("There is more to say about this file than the server listens to. Use a part.")
+                    raise UnreadableData("Reading this file gives more than the server accepts. Use a part of it.")
                 raise UnreadableData(
                     f"Reading this file needed more than {limits.memory_mib:,} MB of memory, which is the limit here, "
                     "or it is damaged in a way that ended the program that read it. Use a part of it, or ask an "
@@ -119,7 +119,7 @@ class _Reader:
                 self._lines.put(line)
 
     def is_small(self) -> bool:
-        """Tell whether it takes little more memory than a fresh one; where that cannot be told, it is."""
+        """Tell whether it takes little more memory than a fresh one; where nobody can say, it does."""
         try:
             resident = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
             return int(resident) * os.sysconf("SC_PAGE_SIZE") < KEPT_MIB * 2**20
@@ -172,13 +172,13 @@ def warm(memory_mib: int) -> None:
             _idle.append(_Reader(memory_mib))
 
 
-def _raised(told: dict[str, Any]) -> Exception:
-    """Return the error that a reader told of."""
-    if "errno" in told:
-        return OSError(told["errno"], told["message"]) if told["errno"] else OSError(told["message"])
-    kind = getattr(errors, str(told.get("kind")), None)
+def _raised(answer: dict[str, Any]) -> Exception:
+    """Return the error that a reader reported."""
+    if "errno" in answer:
+        return OSError(answer["errno"], answer["message"]) if answer["errno"] else OSError(answer["message"])
+    kind = getattr(errors, str(answer.get("kind")), None)
     known = isinstance(kind, type) and issubclass(kind, HarError)
-    return kind(told["message"]) if known else ReaderFailed(told["message"])  # type: ignore[misc]
+    return kind(answer["message"]) if known else ReaderFailed(answer["message"])  # type: ignore[misc]
 
 
 def _take(memory_mib: int) -> _Reader:

@@ -82,8 +82,8 @@ def _fitting(default: StoredModel, versions: Sequence[StoredModel], recordings: 
     good = [version for version in together if version.by_new_people and version.accuracy >= default.accuracy]
     one = f"{found} {default.label} reads one device, here the {first_of(there)}."
     if not good:
-        why = "is as often right for new people by its card" if together else "is here"
-        return (replace(usual, chosen_because=f"{one} No model that reads them together {why}."),)
+        worse = "None that reads them together was right as often with new people."
+        return (replace(usual, chosen_because=f"{one} {worse if together else 'No model here reads them together.'}"),)
     best = max(good, key=lambda version: version.accuracy)
     share = percent(best.accuracy, 0)
     because = f"{found} {best.label} reads them together, and was right in {share} of the windows of new people."

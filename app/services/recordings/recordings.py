@@ -216,7 +216,7 @@ def delete(user_id: int, recording_id: int) -> None:
 
 
 def remove_orphans() -> int:
-    """At start: delete what an upload or a recognition left that died in mid-way; return how many folders.
+    """At start: delete what an upload or a recognition left that died midway; return how many folders.
 
     A folder with a result was a recording once: it is set aside.
     """
@@ -230,7 +230,7 @@ def remove_orphans() -> int:
         if any(path.stem.isdecimal() for path in folder.glob("*.npz")):
             leftovers.set_aside(folder, uploads)
         else:
-            log.info("deleting %s: an upload that died in mid-way", folder.name)
+            log.info("deleting %s: an upload that died midway", folder.name)
             shutil.rmtree(folder, ignore_errors=True)
     for path in uploads.glob(f"{PREFIX}*/*.npz"):
         is_result = path.stem.isdecimal() or path.name.startswith(DRAFT)

@@ -11,9 +11,11 @@ import io
 import logging
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 
 from app.services import room
@@ -26,7 +28,10 @@ log = logging.getLogger(__name__)
 IN_MEMORY = 512 * 1024  # bytes; what waitress keeps there
 THROWN_AWAY = 64 * 2**20  # of more, the connection is closed
 SPARE_CONNECTIONS = 5  # while connections are being closed
+EACH = 3  # bodies of one person on the way at once: one is read at a time, and some have lost their browser
 MARK = "KINELAB_BODY"  # the name of a header, as waitress has them
+
+_coming: WeakSet[Any] = WeakSet()  # requests whose bodies are taken; only the thread that reads connections looks
 
 
 def init_app(app: Flask) -> None:
@@ -46,6 +51,9 @@ def channel_class(app: Flask) -> type[Any]:
         expect_continue: bool
         body_rcv: Any
         brings_file = False  # of somebody who may
+        is_over = False
+        owner = 0  # the number of their account
+        announced = 0  # bytes
 
         def parse_header(self, header_plus: bytes) -> None:
             try:
@@ -64,6 +72,10 @@ def channel_class(app: Flask) -> type[Any]:
             if self.chunked or self.expect_continue or self.content_length > THROWN_AWAY:
                 self.body_rcv, self.expect_continue, self.content_length = None, False, 0  # complete without it
                 self.headers["CONNECTION"] = "close"
+
+        def close(self) -> None:
+            super().close()
+            self.is_over = True
 
     class Channel(HTTPChannel):
         parser_class = Parser
@@ -109,7 +121,16 @@ def _is_taken(app: Flask, parser: Any) -> bool:
     }
     try:
         with app.request_context(environ):
-            return _refusal(parser.content_length) is None
+            parser.announced = app.config["MAX_CONTENT_LENGTH"] if parser.chunked else parser.content_length
+            others = [other for other in _coming if not other.is_over]
+            to_come = sum(max(other.announced - other.body_bytes_received, 0) for other in others)
+            if _refusal(parser.announced, to_come) is not None:
+                return False
+            parser.owner = current_user.id
+            if sum(other.owner == parser.owner for other in others) >= EACH:
+                return False
+            _coming.add(parser)
+            return True
     except (HTTPException, ServiceError):
         return False
     except Exception:
@@ -117,15 +138,15 @@ def _is_taken(app: Flask, parser: Any) -> bool:
         return False
 
 
-def _refusal(n_bytes: int) -> ResponseReturnValue | None:
-    """Return the answer to a request whose body is not taken; None where it is."""
+def _refusal(n_bytes: int, to_come: int = 0) -> ResponseReturnValue | None:
+    """Return the answer to a request whose body is not taken, besides what is to come of others; None where it is."""
     if request.routing_exception is not None:
         raise request.routing_exception
     if (answer := enforce_access()) is not None:
         return answer  # type: ignore[no-any-return]
     if not takes_files(request.endpoint) or n_bytes > current_app.config["MAX_CONTENT_LENGTH"]:
         abort(413)
-    room.require_upload(Path(current_app.config["UPLOADS"]), n_bytes)
+    room.require_upload(Path(current_app.config["UPLOADS"]), n_bytes + to_come)
     return None
 
 

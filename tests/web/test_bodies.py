@@ -6,7 +6,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ class Served:
     """An application behind waitress, and how many bodies were put on the disk."""
 
     port: int
-    on_disk: list[object] = field(default_factory=list)
+    on_disk: list[buffers.TempfileBasedBuffer] = field(default_factory=list)
 
     def post(
         self, address: str, body: bytes, client: FlaskClient | None = None, accept: str = "text/html", **headers: str
@@ -74,6 +75,8 @@ def served(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     yield served
     server.trigger.pull_trigger(server.close)
     thread.join(10)
+    for buffer in served.on_disk:
+        buffer.close()
 
 
 def form(filename: str, content: bytes, **answers: str) -> bytes:
@@ -174,6 +177,51 @@ def test_a_request_that_cannot_be_parsed_is_answered(
         connection.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
         assert connection.recv(4096).split()[1] == b"400"
     assert "uncaptured" not in caplog.text
+
+
+def announce(served: Served, client: FlaskClient, n_bytes: int) -> socket.socket:
+    """Begin to send a file: its size, and a first piece."""
+    cookie = client.get_cookie("kinelab_session")
+    assert cookie is not None
+    connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
+    lines = f"Host: localhost\r\nCookie: kinelab_session={cookie.value}\r\nContent-Length: {n_bytes}\r\n"
+    connection.sendall(f"POST /predictions/ HTTP/1.1\r\n{lines}\r\n".encode() + bytes(20_000))
+    return connection
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_one_person_has_few_files_on_the_way_and_others_come_through(
+    served: Served, log_in: Callable[..., FlaskClient]
+) -> None:
+    ada, bob = log_in("ada"), log_in("bob")
+    on_the_way = [announce(served, ada, MEBIBYTE) for _ in range(bodies.EACH)]
+    wait_until(lambda: len(served.on_disk) == bodies.EACH)
+    status, text = served.post("/predictions/", LARGE, ada, accept="application/json")
+    assert (status, "Try again" in json.loads(text)["message"]) == (503, True)
+    assert len(served.on_disk) == bodies.EACH
+    assert served.post("/predictions/", LARGE, bob)[0] != 503
+    for connection in on_the_way:
+        connection.close()
+    wait_until(lambda: served.post("/predictions/", LARGE, ada)[0] != 503)
+
+
+def test_room_is_kept_for_what_others_have_announced(
+    served: Served, log_in: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(bodies.room, "require_upload", lambda folder, n_bytes: asked.append(n_bytes))
+    with announce(served, log_in("ada"), 100 * MEBIBYTE):
+        wait_until(lambda: len(served.on_disk) == 1)
+        with announce(served, log_in("bob"), MEBIBYTE):
+            wait_until(lambda: len(served.on_disk) == 2)
+    assert asked[0] == 100 * MEBIBYTE
+    assert 100 * MEBIBYTE < asked[1] <= 101 * MEBIBYTE
 
 
 def test_connections_that_say_nothing_keep_nobody_out(app: Flask, served: Served) -> None:

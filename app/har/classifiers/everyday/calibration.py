@@ -120,13 +120,13 @@ def fit_calibration(training: Training, columns: Columns, seed: int) -> tuple[Ca
 
     Raises
     ------
-    InsufficientData : without any of them, the rest is of one of still, on foot and running.
+    InsufficientData : without any of them, the rest is only one of still, on foot and running.
     """
     trials = [trial for fitted, left_out in _left_out(training) for trial in _trials(fitted, left_out, columns, seed)]
     if not trials:
         raise InsufficientData(
-            "The everyday model is calibrated on people who were left out: the others need windows of two at least of "
-            "still, on foot and running."
+            "The everyday model is calibrated on people who were left out of its training, and this data has too few: "
+            "without one person, the others must have windows of at least two of still, on foot and running."
         )
     recorded, clips, known, ways = ([trial for trial in trials if trial.kind == kind] for kind in KINDS)
     long = [replace(trial, counts=trial.counts & (trial.evidence.n_on_foot >= MIXED)) for trial in recorded]

@@ -90,7 +90,9 @@ def photograph(browser: Browser, site: Site) -> None:
     register(page, site.address, "walker")
     camera.shoot("home-user-empty", "/")
     example = page.request.get(site.address + "/predictions/example.csv").body()
-    page.set_input_files("input[type=file]", {"name": "evening walk.csv", "mimeType": "text/csv", "buffer": example})
+    page.set_input_files(
+        "input[type=file]", {"name": "shoulder exercises.csv", "mimeType": "text/csv", "buffer": example}
+    )
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     camera.shoot("prediction")

@@ -125,6 +125,7 @@ def main() -> None:
         ident=None,
         max_request_body_size=2 * config.MAX_CONTENT_LENGTH,
         inbuf_overflow=bodies.IN_MEMORY,
+        outbuf_high_watermark=bodies.ANSWER_WAITS,
         clear_untrusted_proxy_headers=not config.PROXIES,  # Flask reads them (factory.configure_proxies)
     )
     server.channel_class = bodies.channel_class(app)

@@ -26,6 +26,7 @@ from app.web.access import enforce_access, takes_files
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 512 * 1024  # bytes; what waitress keeps there
+ANSWER_WAITS = 256 * 2**20  # bytes of an answer that wait for a slow client; with more, a thread waits, too
 THROWN_AWAY = 64 * 2**20  # of more, the connection is closed
 SPARE_CONNECTIONS = 5  # while connections are being closed
 EACH = 3  # bodies of one person on the way at once: one is read at a time, and some have lost their browser

@@ -255,3 +255,22 @@ def test_the_address_with_most_connections_loses_one_and_no_answer_is_cut_off() 
         order += [each for each in channels if each.will_close and each not in order]
     assert order == [first, second, quiet, upload]
     assert not answered.will_close
+
+
+def test_who_reads_a_long_answer_slowly_holds_no_thread() -> None:
+    def answer(environ: dict[str, str], start_response: Callable[..., object]) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield from [b"short"] if environ["PATH_INFO"] == "/short" else (bytes(MEBIBYTE) for _ in range(40))
+
+    limits = {"outbuf_high_watermark": bodies.ANSWER_WAITS}
+    server = create_server(answer, host="127.0.0.1", port=0, threads=1, **limits)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    with socket.create_connection(("127.0.0.1", server.effective_port), timeout=30) as slow:
+        slow.sendall(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        slow.recv(1000)
+        with closing(http.client.HTTPConnection("127.0.0.1", server.effective_port, timeout=20)) as another:
+            another.request("GET", "/short")
+            assert another.getresponse().read() == b"short"
+    server.trigger.pull_trigger(server.close)
+    thread.join(10)

@@ -108,8 +108,8 @@ def change_password(user_id: int, current: str, new: str) -> User:
     if user.check_password(canonical_password(new)):
         raise Invalid("The new password is the same as the current one.", "password")
     check_new_password(new, user.username, user.email)
+    user.set_password(canonical_password(new))  # it takes a while, for which nobody else need wait
     with transaction() as session:
-        user.set_password(canonical_password(new))
         session.execute(sessions.delete_of(user_id))
     audit.record(Action.PASSWORD_CHANGED, user.username)
     return user

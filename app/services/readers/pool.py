@@ -196,7 +196,11 @@ def _give_back(reader: _Reader, *, usable: bool) -> None:
     usable = usable and reader.lives and reader.is_small()
     if not usable:
         reader.end()
-        reader = _Reader(reader.memory_mib)  # it is warm by the time that somebody needs it
+        try:
+            reader = _Reader(reader.memory_mib)  # it is warm by the time that somebody needs it
+        except OSError as error:  # the next job starts one, or says why it cannot
+            log.warning("no reader could be started ahead: %s", error)
+            return
     with _lock:
         _idle.append(reader)
         too_many = [_idle.pop(0)] if len(_idle) > KEPT else []

@@ -133,9 +133,8 @@ def confirm(
             raise mappings.name_taken(name)
         old = _replaced(waiting)
         old_folder = recordings.folder_of(old) if old else None
-        storing = _stored(folder, waiting, read, {"name": name, "document": mapping.as_dict()})
         _take_over(waiting.source, folder / SOURCE)
-        with storing as prediction:
+        with _stored(folder, waiting, read, {"name": name, "document": mapping.as_dict()}) as prediction:
             if name:
                 mappings.keep(waiting.user_id, name, read.fingerprint, mapping)
             if old is not None:

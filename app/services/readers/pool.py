@@ -98,8 +98,8 @@ class _Reader:
                     raise UnreadableData("Reading this file gives more than the server accepts. Use a part of it.")
                 raise UnreadableData(
                     f"Reading this file needed more than {limits.memory_mib:,} MB of memory, which is the limit here, "
-                    "or it is damaged in a way that ended the program that read it. Use a part of it, or ask an "
-                    "administrator to raise READ_MEMORY_MB."
+                    "or the program that read it was ended, by damage in the file for one. Try again, use a part of "
+                    "it, or ask an administrator to raise READ_MEMORY_MB."
                 )
             message: dict[str, Any] = json.loads(line)
             if "ready" in message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import distribution, version
 from typing import Any
 
@@ -52,4 +53,9 @@ def plotly_js() -> Response:
 def add_plotly_version(endpoint: str, values: dict[str, Any]) -> None:
     """Give another version of plotly another address, so that no browser keeps an old one."""
     if endpoint == "home.plotly_js":
-        values["version"] = version("plotly")
+        values["version"] = _plotly_version()
+
+
+@cache  # the package's metadata is a file, and every page with a plot names it
+def _plotly_version() -> str:
+    return version("plotly")

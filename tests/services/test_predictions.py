@@ -186,9 +186,16 @@ def test_what_the_model_cannot_take_is_refused_in_words_and_nothing_of_it_remain
     assert count(StoredRecording) == count(Prediction) == 0
 
 
-def test_nothing_remains_when_the_last_step_fails(app: Flask, user: User, model: ModelVersion) -> None:
-    with pytest.raises(Exception, match="FOREIGN KEY"):
-        uploads.store_and_recognise(user.id + 4711, "a.csv", io.BytesIO(recording_csv()))
+def test_nothing_remains_when_the_last_step_fails(
+    app: Flask, user: User, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError("the last step")
+
+    monkeypatch.setattr(db.session, "commit", fail)
+    with pytest.raises(OSError, match="the last step"):
+        uploads.store_and_recognise(user.id, "a.csv", io.BytesIO(recording_csv()))
+    monkeypatch.undo()
     assert upload_folders(app) == []
     assert count(StoredRecording) == count(Prediction) == 0
 

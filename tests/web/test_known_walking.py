@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.services.recordings import known_walking
+from app.services.recordings import known_walking, recordings
+from app.services.recordings.recognise import KnownWalking
 from app.tables import ModelVersion, StoredRecording, User
 from tests.long_recording import store, unsure_day
 from tests.trained import Example, recording_csv, register_model
@@ -62,15 +63,24 @@ def test_recordings_of_walking_are_on_the_home_page_of_their_owner_and_the_forms
 
 
 def test_who_takes_the_tick_away_is_not_measured_against_their_walking(
-    model: ModelVersion, own: StoredRecording, user_client: FlaskClient
+    model: ModelVersion, own: StoredRecording, user_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known_walking.mark(own, walking=True)
-    for ticked, used in (({}, None), ({"use_walking": "y"}, own.id)):
+    asked_for: list[str] = []
+    walking_of = recordings.walking_of
+
+    def look(user_id: int, place: str, of: StoredRecording | None = None) -> KnownWalking | None:
+        asked_for.append(place)
+        return walking_of(user_id, place, of)
+
+    monkeypatch.setattr(recordings, "walking_of", look)
+    for ticked, places in (({}, []), ({"use_walking": "y"}, ["leg"])):
         form = {"file": (io.BytesIO(recording_csv()), "arm.csv"), "place": "leg", **ticked}
         url = user_client.post("/predictions/", data=form).location
-        assert user_client.get(f"{url}/result.json").json["summary"]["walking_recording"] == used
-    user_client.post(f"{url}/again", data={"version": model.id, "place": "leg"})
-    assert user_client.get(f"{url}/result.json").json["summary"]["walking_recording"] is None
+        assert asked_for == places
+    for ticked, places in (({}, ["leg"]), ({"use_walking": "y"}, ["leg", "leg"])):
+        user_client.post(f"{url}/again", data={"version": model.id, "place": "leg", **ticked})
+        assert asked_for == places
 
 
 def test_nobody_marks_a_recording_without_logging_in(own: StoredRecording, client: FlaskClient) -> None:

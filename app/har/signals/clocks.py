@@ -211,7 +211,9 @@ def repair(streams: Sequence[Stream], source: str) -> tuple[tuple[Stream, ...], 
         asked = stream.rate_asked_hz or round(sampling_rate(ordered.time_s), 2)
         job.streams[index] = replace(ordered, rate_asked_hz=asked)
     recovered = [_recover_batches(stream) for stream in job.streams]
-    job.problems += gap_problems(recovered, source, joints=job.restarts)
+    # As delivered: a burst after a hole, spread before its stamp, would make the hole look shorter
+    clocks = [again if _in_whole_seconds(old) else old for old, again in zip(job.streams, recovered, strict=True)]
+    job.problems += gap_problems(clocks, source, joints=job.restarts)
     _list_low_rate(job)
     batched = [stream.modality for stream, again in zip(job.streams, recovered, strict=True) if again is not stream]
     if batched:
@@ -325,6 +327,12 @@ def gap_problems(
     return [Problem(source, ProblemKind.CLOCK_GAP, detail, "cut there; no window crosses it") for detail in listed]
 
 
+def _in_whole_seconds(stream: Stream) -> bool:
+    """Tell whether the stamps are only seconds, which say nothing of the rate of the samples in them."""
+    since = stream.time_s - stream.time_s[0]
+    return not np.any(since % 1.0) and bool(np.any(since[1:] == since[:-1]))
+
+
 def _list_low_rate(job: _Repair) -> None:
     rates = {}
     for stream in job.streams:
@@ -332,8 +340,7 @@ def _list_low_rate(job: _Repair) -> None:
             continue  # a pulse once a second is all there is of it
         span = float(stream.time_s[-1] - stream.time_s[0])
         stamps = 1 + int(np.count_nonzero(stream.time_s[1:] != stream.time_s[:-1]))
-        whole_seconds = stamps < len(stream.time_s) and not np.any((stream.time_s - stream.time_s[0]) % 1.0)
-        if span > 1.0 and stamps / span < LOW_RATE_HZ and not whole_seconds:  # those say nothing of the sensor's rate
+        if span > 1.0 and stamps / span < LOW_RATE_HZ and not _in_whole_seconds(stream):
             rates[stream.modality] = stamps / span
     if rates:
         found = ", ".join(f"{modality} {rate:.1f}" for modality, rate in rates.items())

@@ -28,6 +28,8 @@ class Reach:
             real = path.resolve()
         except (OSError, RuntimeError, ValueError):  # links in a circle, an impossible name
             return False
+        if any(step.is_symlink() for step in (real, *real.parents)):  # a circle, of which Python 3.13 says nothing
+            return False
         around = _identities((real, *real.parents))
         if around & _identities(self.outside):
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Reach:
             real = path.resolve()
         except (OSError, RuntimeError, ValueError):  # links in a circle, an impossible name
             return False
-        if any(step.is_symlink() for step in (real, *real.parents)):  # a circle, of which Python 3.13 says nothing
+        if any(map(os.path.islink, (real, *real.parents))):  # a circle, of which Python 3.13 says nothing
             return False
         around = _identities((real, *real.parents))
         if around & _identities(self.outside):

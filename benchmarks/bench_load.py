@@ -38,7 +38,7 @@ TRAINING = {
 KU_HAR = str(DATA / "ku-har" / "1.Raw_time_domian_data.zip")
 READERS = 30
 THINKS_S = 1.0  # from a page to the next
-READS_S = 30
+READS_S = 12  # a training on KU-HAR lasts half a minute
 
 
 class Build:

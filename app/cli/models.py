@@ -18,7 +18,9 @@ def list_models(as_json: bool) -> None:
     """List every model version, the newest first."""
     from app.services.models import model_versions
 
-    versions = [{**model_versions.as_dict(v), **_scores(v.metrics)} for v in model_versions.list_versions()]
+    versions = [
+        {**model_versions.as_dict(v), **_scores(v.metrics)} for v in model_versions.list_versions(with_metrics=True)
+    ]
     if as_json:
         print_json(versions)
         return

@@ -28,7 +28,7 @@ class ModelVersion(Model):
     name: Mapped[str] = mapped_column(String(64))  # the data set's name
     version: Mapped[int]
     training_run_id: Mapped[int | None] = mapped_column(ForeignKey("training_run.id", ondelete="SET NULL"))
-    metrics: Mapped[JsonDict]
+    metrics: Mapped[JsonDict] = mapped_column(deferred=True)  # long, and few pages show it
     notes: Mapped[str] = mapped_column(Text, default="")
     answer_limit: Mapped[float | None] = mapped_column(Double)  # that an administrator set; see app.har.vocabulary
     prior: Mapped[JsonDict] = mapped_column(server_default="{}")  # shares of activities in use; empty: all alike

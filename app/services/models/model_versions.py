@@ -13,6 +13,7 @@ from uuid import uuid4
 from flask import current_app
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import undefer
 
 from app.extensions import db
 from app.har.classifiers.catalogue import BALANCED, DAILY, EVERYDAY_MODEL, PRIORS
@@ -37,9 +38,10 @@ def directory(version: ModelVersion) -> Path:
     return Path(current_app.config["MODEL_STORE"]) / version.name / str(version.version)
 
 
-def list_versions() -> list[ModelVersion]:
-    """Return every version, the newest first."""
-    return list(db.session.scalars(select(ModelVersion).order_by(ModelVersion.id.desc())))
+def list_versions(*, with_metrics: bool = False) -> list[ModelVersion]:
+    """Return every version, the newest first; with their metrics in the same query where all are shown."""
+    query = select(ModelVersion).order_by(ModelVersion.id.desc())
+    return list(db.session.scalars(query.options(undefer(ModelVersion.metrics)) if with_metrics else query))
 
 
 def promoted() -> ModelVersion | None:

@@ -130,7 +130,7 @@ def artefact(run_id: int, name: str) -> Response:
 @access("admin")
 def models() -> str:
     """List the model versions."""
-    versions = model_versions.list_versions()
+    versions = model_versions.list_versions(with_metrics=True)
     tested = {version.id: model_versions.provenance(version).get("split", {}).get("protocol") for version in versions}
     return render_template("training/models.html", versions=versions, tested=tested, protocols=PROTOCOLS)
 

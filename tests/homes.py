@@ -161,11 +161,11 @@ def copy_dataset(home: Path, name: str, app: Flask) -> None:
 def copy_run(home: Path, run_id: int) -> None:
     """Copy a training run from a home into an application's, which has its data set."""
     from app.extensions import db
-    from app.services.models import training
+    from app.services.models import runs
     from app.tables import TrainingRun
 
     copy_rows(home, db.metadata.tables[TrainingRun.__tablename__], id=run_id)
-    folder = training.run_folder(run_id)
+    folder = runs.folder(run_id)
     shutil.copytree(home / "instance" / "runs" / str(run_id), folder)
 
 

@@ -59,8 +59,8 @@ assert refused.status_code == 409, refused.status_code
 assert "TensorFlow is not installed here, and without it these can&#39;t be trained: ELM-GRU-AM." in refused.text
 assert "Traceback" not in refused.text
 with app.app_context():
-    from app.services.models import training
-    assert training.list_runs() == []
+    from app.services.models import runs, training
+    assert runs.list_runs() == []
     assert training.what_is_lacking(["naive-bayes"]) == ""
 """
 

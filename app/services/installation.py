@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from app.extensions import db
 from app.services import audit, leftovers
 from app.services.datasets import library
-from app.services.models import reference_models, training
+from app.services.models import reference_models, runs, training
 from app.services.recordings import pending, recordings
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def prepare() -> None:
 def _roots() -> tuple[Path, ...]:
     """Return the folders in which each row has a folder."""
     config = current_app.config
-    return config["UPLOADS"], config["MODEL_STORE"], library.root(), training.run_folder(0).parent
+    return config["UPLOADS"], config["MODEL_STORE"], library.root(), runs.root()
 
 
 def _keep_private() -> None:

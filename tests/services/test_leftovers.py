@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from app.services import accounts, installation, leftovers
 from app.services.datasets import library
-from app.services.models import model_versions, training
+from app.services.models import model_versions, runs
 from app.services.recordings import recordings, uploads
 from app.services.recordings.example import example_file
 from app.services.transaction import transaction
@@ -101,13 +101,13 @@ def test_a_model_without_a_row_is_set_aside(deployed: Flask) -> None:
 
 
 def test_a_run_without_a_row_is_set_aside(deployed: Flask) -> None:
-    runs = training.run_folder(1).parent
+    root = runs.root()
     with transaction() as session:
         session.execute(delete(ModelVersion))
         session.execute(delete(TrainingRun))
     installation.prepare()
-    assert not (runs / "1").exists()
-    assert [path.name[11:-9] for path in aside(runs)] == ["1"]
+    assert not (root / "1").exists()
+    assert [path.name[11:-9] for path in aside(root)] == ["1"]
 
 
 def test_a_data_set_without_a_row_is_set_aside_and_a_draft_deleted(example: Flask) -> None:

@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.har.training.config import TrainConfig
 from app.services.errors import Conflict, Invalid, NotFound
-from app.services.models import model_versions, training
+from app.services.models import model_versions, runs, training
 from app.services.recordings.recognise import Model, always, recognise
 from app.services.transaction import transaction
 from app.tables import TrainingRun
@@ -39,7 +39,7 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(
     finished_run: int, finished_home: Path
 ) -> None:
     events = json.loads((finished_home / "events.json").read_text())
-    run = training.get(finished_run)
+    run = runs.get(finished_run)
     assert run.status is RunStatus.FINISHED, run.reason
     metrics = run.result["models"]["random-forest"]
     assert metrics["accuracy"]["low"] <= metrics["accuracy"]["value"] <= metrics["accuracy"]["high"]
@@ -48,30 +48,30 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(
     correct = sum(row[i] for i, row in enumerate(matrix))
     assert metrics["accuracy"]["value"] == pytest.approx(correct / sum(map(sum, matrix)))
     assert not set(run.result["split"]["subjects"]["train"]) & set(run.result["split"]["subjects"]["test"])
-    assert json.loads(training.artefact(run.id, "metrics.json").read_text())["models"] == run.result["models"]
+    assert json.loads(runs.artefact(run.id, "metrics.json").read_text())["models"] == run.result["models"]
     for name in ("metrics.csv", "plots/confusion-random-forest-counts.svg", "plots/comparison.png"):
-        assert training.artefact(run.id, name).stat().st_size > 100
-    progress = training.progress(run.id)
+        assert runs.artefact(run.id, name).stat().st_size > 100
+    progress = runs.progress(run.id)
     assert progress["fraction"] == 1.0
     assert [e["stage"] for e in progress["events"]] == [e["stage"] for e in events]
-    assert training.progress(run.id, after=progress["next"])["events"] == []
+    assert runs.progress(run.id, after=progress["next"])["events"] == []
     assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
 
 
 def test_a_run_without_plots_has_its_figures_all_the_same(quick: Flask) -> None:
     run = training.train(EXAMPLE, BAYES)
     assert run.status is RunStatus.FINISHED, run.reason
-    assert training.artefact(run.id, "metrics.csv").stat().st_size > 100
-    assert not (training.run_folder(run.id) / "output" / "plots").exists()
+    assert runs.artefact(run.id, "metrics.csv").stat().st_size > 100
+    assert not (runs.folder(run.id) / "output" / "plots").exists()
 
 
 def test_elm_gru_am_becomes_a_version_with_its_metrics_and_filters(deployed: Flask, tmp_path: Path) -> None:
-    run = training.get(1)
+    run = runs.get(1)
     assert run.status is RunStatus.FINISHED, run.reason
     version = model_versions.get(run.result["model_version"])
     assert version.label == f"{EXAMPLE}/1"
     assert version.metrics == run.result["models"]["elm-gru-am"]
-    assert list(training.versions_of(run.id)) == [version]
+    assert list(runs.versions_of(run.id)) == [version]
     manifest = model_versions.info(version)["manifest"]
     assert manifest["data"]["dataset"] == EXAMPLE
     assert manifest["preparation"] == {"low_pass_hz": 8.0, "separate_gravity": True, "gap_s": 0.9}
@@ -100,7 +100,7 @@ def test_a_killed_trainer_is_a_failed_run_that_names_the_signal_and_frees_the_wa
     run = training.follow(trainer)
     assert run.status is RunStatus.FAILED
     assert "SIGKILL" in run.reason
-    assert not (training.run_folder(run.id) / "output").exists()
+    assert not (runs.folder(run.id) / "output").exists()
     assert training.train(EXAMPLE, BAYES).status is RunStatus.FINISHED
 
 
@@ -109,26 +109,26 @@ def test_a_second_training_is_told_that_one_runs_and_a_stop_ends_the_first(examp
     assert training.mark_interrupted() == 0, "a training that is followed is no orphan"
     with pytest.raises(Conflict, match="Another training is running"):
         training.start(EXAMPLE, BAYES)
-    timer = threading.Timer(2.0, (training.run_folder(trainer.run_id) / "stop").touch)
+    timer = threading.Timer(2.0, (runs.folder(trainer.run_id) / "stop").touch)
     timer.start()
     run = training.follow(trainer)
     timer.join()
     assert run.status is RunStatus.STOPPED
-    assert training.running() is None
+    assert runs.running() is None
     assert not list(Path(example.config["MODEL_STORE"]).iterdir())
 
 
 def test_stop_touches_only_a_running_training(finished_run: int) -> None:
     training.stop(finished_run)
-    assert not (training.run_folder(finished_run) / "stop").exists()
+    assert not (runs.folder(finished_run) / "stop").exists()
 
 
 def test_runs_without_a_trainer_are_marked_interrupted_at_start(example: Flask) -> None:
     with transaction() as session:
         session.add(run := TrainingRun(config={"dataset": EXAMPLE, "models": ["cnn"]}, result={}))
     assert training.mark_interrupted() == 1
-    assert training.get(run.id).status is RunStatus.INTERRUPTED
-    assert training.progress(run.id)["reason"]
+    assert runs.get(run.id).status is RunStatus.INTERRUPTED
+    assert runs.progress(run.id)["reason"]
 
 
 def test_an_error_of_the_core_reaches_the_run_in_its_own_words(example: Flask) -> None:
@@ -157,17 +157,17 @@ def test_a_configuration_that_cannot_be_is_refused_by_field(example: Flask, conf
     with pytest.raises(Invalid) as refusal:
         training.start(EXAMPLE, config)
     assert refusal.value.field == field
-    assert not training.list_runs()
+    assert not runs.list_runs()
 
 
 def test_unknown_data_sets_runs_and_files_are_not_found(finished_run: int) -> None:
     with pytest.raises(NotFound):
         training.start("no-such-data", BAYES)
     with pytest.raises(NotFound):
-        training.get(99)
+        runs.get(99)
     for name in ("../events.jsonl", "../../../kinelab.sqlite", "plots", "nothing.png"):
         with pytest.raises(NotFound):
-            training.artefact(finished_run, name)
+            runs.artefact(finished_run, name)
 
 
 def test_the_trainer_ends_when_its_parent_goes_away(example: Flask) -> None:

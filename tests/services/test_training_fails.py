@@ -22,7 +22,7 @@ from app.extensions import db
 from app.har.progress import Event
 from app.services import transaction as transaction_module
 from app.services.errors import Conflict, NoRoom
-from app.services.models import model_versions, training
+from app.services.models import model_versions, run_outcomes, runs, training
 from app.services.models.run_events import ProgressEstimate, read_events, record_events
 from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
@@ -43,7 +43,7 @@ def begin(app: Flask) -> Iterator[Begin]:
     def make(line: str = '{"stage": "starting"}', seconds: float = 0, status: int = 0) -> training.TrainingProcess:
         with transaction() as session:
             session.add(run := TrainingRun(config={"dataset": "lab", "models": ["elm-gru-am"]}, result={}))
-        folder = training.run_folder(run.id)
+        folder = runs.folder(run.id)
         (folder / "output" / "model").mkdir(parents=True)
         (folder / "output" / "metrics.json").write_text(json.dumps(METRICS))
         child = subprocess.Popen(
@@ -64,7 +64,7 @@ def assert_failed(
     assert run.status is RunStatus.FAILED
     assert reason in run.reason
     assert run.finished is not None
-    assert training.progress(run.id)["status"] == "failed"
+    assert runs.progress(run.id)["status"] == "failed"
     assert model_versions.list_versions() == []
     assert not (trainer.folder / "output").exists()
     assert not trainer.lock.is_locked
@@ -135,7 +135,7 @@ def test_the_result_of_a_training_waits_until_the_database_is_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trainer = begin()
-    monkeypatch.setattr(training, "PAUSE_S", 0.1)
+    monkeypatch.setattr(run_outcomes, "PAUSE_S", 0.1)
     monkeypatch.setattr(transaction_module, "USUAL_WAIT_S", 0.05)
     app.config["THREADS"] = 0  # as many pages wait as may
     other = sqlite3.connect(Path(app.config["INSTANCE"]) / "kinelab.sqlite", check_same_thread=False)
@@ -156,7 +156,7 @@ def test_a_result_for_which_there_is_no_room_is_written_when_there_is(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = begin()
-    monkeypatch.setattr(training, "PAUSE_S", 0.1)
+    monkeypatch.setattr(run_outcomes, "PAUSE_S", 0.1)
 
     def fail(session: Any) -> None:
         event.remove(db.session, "before_commit", fail)
@@ -165,7 +165,7 @@ def test_a_result_for_which_there_is_no_room_is_written_when_there_is(
     event.listen(db.session, "before_commit", fail)
     run = training.follow(trainer)
     assert run.status is RunStatus.FINISHED
-    assert [version.label for version in training.versions_of(run.id)] == [run.result["model_version"]]
+    assert [version.label for version in runs.versions_of(run.id)] == [run.result["model_version"]]
 
 
 def finished_by_a_child(output: Path, models: tuple[str, ...] = ("naive-bayes",), folds: tuple[str, ...] = ()) -> None:
@@ -183,13 +183,13 @@ def orphan(app: Flask) -> TrainingRun:
 
 
 def test_what_a_child_had_finished_is_taken_over_by_the_next_start(orphan: TrainingRun, example_model: Example) -> None:
-    folder = training.run_folder(orphan.id)
+    folder = runs.folder(orphan.id)
     finished_by_a_child(folder / "output", ("elm-gru-am",))
     shutil.copytree(example_model.model, folder / "output" / "model")
     assert training.mark_interrupted() == 1
-    run = training.get(orphan.id)
+    run = runs.get(orphan.id)
     assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
-    (version,) = training.versions_of(run.id)
+    (version,) = runs.versions_of(run.id)
     assert trained.load(version).name == "elm-gru-am"
     assert not (folder / "output" / "model").exists()
     assert training.mark_interrupted() == 0
@@ -197,25 +197,25 @@ def test_what_a_child_had_finished_is_taken_over_by_the_next_start(orphan: Train
 
 @pytest.mark.parametrize("models", [("naive-bayes",), ("elm-gru-am", "naive-bayes")])
 def test_only_a_whole_result_is_taken_over(orphan: TrainingRun, models: tuple[str, ...]) -> None:
-    folder = training.run_folder(orphan.id)
+    folder = runs.folder(orphan.id)
     finished_by_a_child(folder / "output", models)
     assert training.mark_interrupted() == 1
     whole = "elm-gru-am" not in models
-    assert training.get(orphan.id).status is (RunStatus.FINISHED if whole else RunStatus.INTERRUPTED)
+    assert runs.get(orphan.id).status is (RunStatus.FINISHED if whole else RunStatus.INTERRUPTED)
     assert (folder / "output").exists() is whole
 
 
 def test_folds_make_no_model_and_are_taken_over(orphan: TrainingRun) -> None:
-    finished_by_a_child(training.run_folder(orphan.id) / "output", ("elm-gru-am",), ("a fold",))
+    finished_by_a_child(runs.folder(orphan.id) / "output", ("elm-gru-am",), ("a fold",))
     assert training.mark_interrupted() == 1
-    assert training.get(orphan.id).status is RunStatus.FINISHED
+    assert runs.get(orphan.id).status is RunStatus.FINISHED
 
 
 def test_what_a_child_had_not_finished_goes(orphan: TrainingRun) -> None:
-    folder = training.run_folder(orphan.id)
+    folder = runs.folder(orphan.id)
     finished_by_a_child(folder / "unfinished")
     assert training.mark_interrupted() == 1
-    assert training.get(orphan.id).status is RunStatus.INTERRUPTED
+    assert runs.get(orphan.id).status is RunStatus.INTERRUPTED
     assert list(folder.iterdir()) == []
 
 
@@ -223,7 +223,7 @@ def test_no_training_starts_on_a_disk_that_is_nearly_full(small: Dataset, app: F
     app.config["DISK_RESERVE"] = 2**60
     with pytest.raises(NoRoom, match="disk is full"):
         training.start(small.name, training.TrainConfig(models=("random-forest",)))
-    assert training.list_runs() == []
+    assert runs.list_runs() == []
 
 
 def test_a_commit_that_fails_keeps_neither_version_nor_status(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
@@ -244,7 +244,7 @@ def test_a_finished_run_and_its_version_are_written_together(begin: Begin) -> No
     trainer = begin()
     run = training.follow(trainer)
     assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
-    assert [version.label for version in training.versions_of(run.id)] == ["lab/1"]
+    assert [version.label for version in runs.versions_of(run.id)] == ["lab/1"]
 
 
 def test_a_run_that_was_ended_elsewhere_stays_as_it_is_and_makes_no_version(
@@ -269,7 +269,7 @@ def test_control_c_stops_the_run(begin: Begin, caplog: pytest.LogCaptureFixture)
 
     with pytest.raises(KeyboardInterrupt):
         training.follow(trainer, press)
-    run = training.get(trainer.run_id)
+    run = runs.get(trainer.run_id)
     assert (run.status, run.reason) == (RunStatus.STOPPED, "Stopped by a person.")
     assert not trainer.lock.is_locked
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
@@ -279,7 +279,7 @@ def test_a_training_that_cannot_be_launched_is_a_failed_run(small: Dataset, app:
     (Path(app.config["INSTANCE"]) / "runs").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="Not a directory"):
         training.start(small.name, training.TrainConfig(models=("random-forest",)))
-    (run,) = training.list_runs()
+    (run,) = runs.list_runs()
     assert run.status is RunStatus.FAILED
     assert "Not a directory" in run.reason
     assert training.mark_interrupted() == 0  # nothing runs, and the lock is free
@@ -289,8 +289,8 @@ def test_a_run_ends_once(begin: Begin) -> None:
     trainer = begin()
     run = training.follow(trainer)
     with pytest.raises(Conflict, match="ended already"):
-        training._end(run.id, RunStatus.FAILED, "later")
-    assert training.get(run.id).status is RunStatus.FINISHED
+        run_outcomes.end(run.id, RunStatus.FAILED, "later")
+    assert runs.get(run.id).status is RunStatus.FINISHED
     assert (trainer.folder / "output" / "metrics.json").exists()
 
 

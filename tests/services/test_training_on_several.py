@@ -12,7 +12,7 @@ from app.extensions import db
 from app.har.training.config import TrainConfig
 from app.services.datasets import library, shared_names, worn
 from app.services.errors import Conflict, Invalid
-from app.services.models import model_versions, training, training_data
+from app.services.models import model_versions, runs, training, training_data
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 from tests import trained
@@ -40,7 +40,7 @@ def test_each_data_set_is_left_out_and_the_run_outlives_them(two: Flask) -> None
     ]  # fmt: skip
     library.remove("other")
     db.session.expire_all()
-    result = training.get(run.id).result
+    result = runs.get(run.id).result
     assert result["data"]["datasets"] == run.config["datasets"]
     assert result["data"]["notes"] == ["other: 100 Hz, resampled to 50 Hz", "small: 100 Hz, resampled to 50 Hz"]
     assert [fold["dataset"] for fold in result["models"]["naive-bayes"]["folds"]] == ["other", "small"]
@@ -107,7 +107,7 @@ def test_what_cannot_be_trained_is_refused_at_once(
     with pytest.raises(Invalid, match=message) as refused:
         training.start(names, TrainConfig(models=("naive-bayes",), **settings))  # type: ignore[arg-type]
     assert refused.value.field == field
-    assert not training.list_runs()
+    assert not runs.list_runs()
 
 
 def test_one_device_of_a_data_set_can_be_trained_on_alone_or_with_others(two: Flask, tmp_path: Path) -> None:

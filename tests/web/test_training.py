@@ -14,7 +14,7 @@ from markupsafe import escape
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig
 from app.services.datasets import library
-from app.services.models import model_versions, reference_models, training
+from app.services.models import model_versions, reference_models, runs
 from app.tables import Dataset
 from tests.synthetic import ku_har_zip
 from tests.trained import Example, register_model
@@ -58,14 +58,14 @@ def test_a_training_started_from_the_page_shows_progress_then_table(example: Fla
     example.config["TRAINING_PLOTS"] = False
     response = admin_client.post("/training/", data=ANSWERS | {"rotation_augmentation": "y"})
     assert response.status_code == 302
-    assert training.get(1).config["rotation_augmentation"] is True
+    assert runs.get(1).config["rotation_augmentation"] is True
     address = response.location
     page = admin_client.get(address).get_data(as_text=True)
     assert 'id="progress"' in page or 'id="comparison"' in page
     state = finish(admin_client, address)
     assert state["status"] == "finished", state["reason"]
     page = admin_client.get(address).get_data(as_text=True)
-    accuracy = training.get(1).result["models"]["naive-bayes"]["accuracy"]["value"]
+    accuracy = runs.get(1).result["models"]["naive-bayes"]["accuracy"]["value"]
     assert f"{100 * accuracy:.1f}" in page
     assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
 
@@ -91,7 +91,7 @@ def test_several_data_sets_are_trained_on_as_one_and_each_is_named(two: Flask, a
     state = finish(admin_client, address)
     assert state["status"] == "finished", state["reason"]
     page = admin_client.get(address).get_data(as_text=True)
-    figures = training.get(1).result["models"]
+    figures = runs.get(1).result["models"]
     table = page[page.index('id="by-data-set"') :]
     for number, name in enumerate(("other", "small")):
         row = re.search(rf'<th scope="row"[^>]*>{name}</th>(.*?)</tr>', table, re.DOTALL)
@@ -176,7 +176,7 @@ def test_a_wrong_answer_is_named_beside_its_field_and_nothing_starts(
     response = admin_client.post("/training/", data=ANSWERS | answer)
     assert response.status_code == 422
     assert message in response.get_data(as_text=True)
-    assert not training.list_runs()
+    assert not runs.list_runs()
 
 
 def test_a_second_training_is_told_that_one_runs(example: Flask, admin_client: FlaskClient) -> None:

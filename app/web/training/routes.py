@@ -16,7 +16,7 @@ from app.har.progress import Stage
 from app.har.training.config import TrainConfig
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import duration, percent
-from app.services.models import model_versions, training, training_data
+from app.services.models import model_versions, runs, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, PriorForm, TrainForm
@@ -73,8 +73,8 @@ def _train_page(form: TrainForm) -> str:
         "training/index.html",
         form=form,
         protocols=PROTOCOLS,
-        runs=training.list_runs(),
-        running=training.running(),
+        runs=runs.list_runs(),
+        running=runs.running(),
         families=families(),
         lacking=training.what_is_lacking(CATALOGUE),
     )
@@ -84,7 +84,7 @@ def _train_page(form: TrainForm) -> str:
 @access("admin")
 def run(run_id: int) -> str:
     """Show a run: its progress while it goes on, then its results."""
-    run = training.get(run_id)
+    run = runs.get(run_id)
     titles = {name: info.title for name, info in CATALOGUE.items()}
     return render_template(
         "training/run.html",
@@ -94,8 +94,8 @@ def run(run_id: int) -> str:
         stages={stage.value: stage.label for stage in Stage},
         palette=PALETTE,
         protocols=PROTOCOLS,
-        versions=training.versions_of(run_id),
-        progress=training.progress(run_id),
+        versions=runs.versions_of(run_id),
+        progress=runs.progress(run_id),
     )
 
 
@@ -103,7 +103,7 @@ def run(run_id: int) -> str:
 @access("admin")
 def progress(run_id: int) -> dict[str, Any]:
     """Return the events from the position `after` on, for the page's script."""
-    state = training.progress(run_id, request.args.get("after", 0, type=int))
+    state = runs.progress(run_id, request.args.get("after", 0, type=int))
     remaining_s = state["remaining_s"]
     remaining = None if remaining_s is None else duration(remaining_s)
     return state | {"elapsed": duration(state["elapsed_s"]), "remaining": remaining}
@@ -121,7 +121,7 @@ def stop(run_id: int) -> Response:
 @access("admin")
 def artefact(run_id: int, name: str) -> Response:
     """Serve a plot or a table of a run; ``?download`` offers it as a file."""
-    path = training.artefact(run_id, name)
+    path = runs.artefact(run_id, name)
     download_name = f"kinelab-run-{run_id}-{path.name}"
     return send_file(path, as_attachment="download" in request.args, download_name=download_name)
 

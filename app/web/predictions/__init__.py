@@ -1,3 +1,4 @@
+from app.web.predictions import uploading
 from app.web.predictions.routes import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "uploading"]

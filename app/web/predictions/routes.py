@@ -7,7 +7,6 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from datetime import timezone, tzinfo
 from itertools import chain, islice
 from pathlib import PurePath
@@ -21,16 +20,13 @@ from flask_login import current_user
 from app.har.colours import MISSING
 from app.har.errors import HarError
 from app.har.problems import Problem, ProblemKind
-from app.har.progress import Stage
 from app.har.texts import cell
 from app.har.types import IntArray
-from app.services.audit import Action, record
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import capitalise, percent
-from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.paging import Page, page_of
-from app.services.recordings import example, figures, known_walking, recordings, upload_progress, uploads
+from app.services.recordings import figures, known_walking, recordings
 from app.services.recordings.activity_times import (
     DAILY_COLUMNS,
     agreement,
@@ -41,13 +37,11 @@ from app.services.recordings.activity_times import (
     with_gaps,
 )
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
-from app.services.recordings.pending import PendingUpload
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock, time_zone
 from app.web.access import access
-from app.web.errors import json_error, status_of, wants_json
-from app.web.predictions.forms import RerunForm, UploadForm, known_places
+from app.web.predictions.forms import RerunForm, known_places
 from app.web.predictions.quality_strips import shown_quality
 
 if TYPE_CHECKING:
@@ -57,7 +51,6 @@ bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
 ROWS_A_CHUNK = 2000
-FOLLOW_LENGTH = 32
 FILE_NAMES = {"windows": "activities"}
 NOTICED = (ProblemKind.PLACE_IN_DOUBT, ProblemKind.MISSING_SENSOR, ProblemKind.SENSOR_GAP)
 PERIODS: tuple[Period, ...] = ("day", "hour")
@@ -70,73 +63,6 @@ FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 def index() -> ResponseReturnValue:
     """Go to the list of recordings, on the home page."""
     return redirect(url_for("home.index"))
-
-
-@bp.post("/")
-@access("user", files=True)
-def upload() -> ResponseReturnValue:
-    """Take a file from the form; the script on the page asks for JSON, so that it can show the progress."""
-    form = UploadForm()
-    if not form.validate_on_submit():
-        return _refused(form, str(next(iter(form.errors.values()))[0]), 422)
-    file, token = form.file.data, request.args.get("follow", "")[:FOLLOW_LENGTH]
-    try:
-        with closing(file), upload_progress.followed(current_user.id, token) as on_event:
-            outcome = uploads.receive(
-                current_user.id,
-                file.filename or "",
-                file.stream,
-                form.version.data or None,
-                on_event,
-                form.place.data or None,
-                form.use_walking.data,
-            )
-    except (ServiceError, HarError) as error:
-        record(Action.UPLOAD, outcome="refused", reason=type(error).__name__)
-        return _refused(form, str(error), status_of(error))
-    if isinstance(outcome, PendingUpload):
-        url = url_for("mappings.show", token=outcome.token)
-    else:
-        url = url_for(".show", recording_id=outcome.recording_id)
-    return jsonify(url=url) if wants_json() else redirect(url)
-
-
-@bp.get("/progress/<token>")
-@access("user")
-def progress(token: str) -> ResponseReturnValue:
-    """Return the stage of an upload that is being read and, if it is known, the part of the stage that is done."""
-    event = upload_progress.latest(current_user.id, token) or {}
-    stage = capitalise(Stage(event["stage"]).label) if event else None
-    return jsonify(stage=stage, fraction=event.get("fraction"))
-
-
-def _refused(form: UploadForm, message: str, status: int) -> ResponseReturnValue:
-    if wants_json():
-        return json_error(message, status)
-    page = render_template(
-        "predictions/refused.html",
-        upload_form=form,
-        message=message,
-        promoted=model_versions.promoted(),
-        formats=recording_formats(),
-    )
-    return page, status
-
-
-@bp.post("/example")
-@access("user")
-def try_example() -> ResponseReturnValue:
-    """Recognise the example recording."""
-    prediction = example.upload_example(current_user.id)
-    return redirect(url_for(".show", recording_id=prediction.recording_id))
-
-
-@bp.get("/example.csv")
-@access("user")
-def example_csv() -> ResponseReturnValue:
-    """Download the example recording."""
-    name, text = example.example_file()
-    return _attachment(text, name, "text/csv")
 
 
 @bp.get("/<int:recording_id>")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from app.har.errors import HarError, UnknownTable, UnreadableData, UnrecognisedData
+from app.har.errors import HarError, UnknownTable, Unlabelled, UnreadableData, UnrecognisedData
 from app.services.errors import ServiceError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,7 +52,7 @@ def _next_step(error: Exception) -> str:
     if isinstance(error, UnknownTable) and command in ("predict", "quality"):
         mapped = f"flask map FILE --output columns.yaml, then flask {command} FILE --map columns.yaml"
         return f" Say what its columns are: {mapped}."
-    if isinstance(error, UnrecognisedData) and command == "add":
+    if isinstance(error, UnrecognisedData | Unlabelled) and command == "add":
         return " Your own recordings need a description: --spec description.yaml; see docs/GUIDE.md."
     return ""
 

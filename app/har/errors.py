@@ -53,6 +53,10 @@ class InsufficientData(HarError):
     """A data set is too small for what was asked (one subject in a subject split, one activity, no window)."""
 
 
+class Unlabelled(InsufficientData):
+    """No recording of a data set names an activity: a person can describe where the labels are."""
+
+
 class ModelIntegrityError(HarError):
     """A stored model's files are missing, changed, or of another format."""
 

@@ -106,6 +106,7 @@ class ProblemKind(str, Enum):
     GRAVITY_ADDED = "gravity added", "The model was trained with gravity; the phone's own gravity was added."
     # Labels and subjects
     NO_LABEL = "no label", "Nothing says which activity this is; it is kept without a label."
+    SHORT_LABELS = "short activities", "No activity lasts for a usual window of 3 s. Train with shorter windows."
     NO_SUBJECT = "no subject", "Nothing says who was recorded."
     LABELS_BEYOND_END = "labels beyond the end", "Labels go beyond the end of the recording; they were cut off."
     LABELS_WITHOUT_RECORDING = "labels without recording", "There are labels for files that are not there."

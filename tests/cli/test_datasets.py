@@ -116,6 +116,13 @@ def test_own_recordings_are_added_by_a_description(app: Flask, own: str, tmp_pat
     assert document["format_title"] == "Own recordings"
 
 
+def test_recordings_without_activities_are_refused_with_the_next_step(app: Flask, own: str) -> None:
+    result = run(app, "add", "own", own, status=1)
+    assert "none of its 4 recordings names an activity" in result.stderr
+    assert "--spec description.yaml; see docs/GUIDE.md" in result.stderr
+    assert "No data set yet" in run(app, "list").stdout
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from app.har.datasets.store import Store, build_store, open_store
-from app.har.errors import HarError, InsufficientData, UnreadableData
+from app.har.errors import HarError, InsufficientData, Unlabelled, UnreadableData
 from app.har.problems import Problem
 from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
@@ -118,15 +118,41 @@ def test_an_unknown_column_or_recording_is_a_key_error(store: Store, wrong: dict
 def test_empty_cells_are_shown_empty_and_sorted_last(tmp_path: Path) -> None:
     lines = ku_har_csv().splitlines()
     lines[-1] = ",".join([*lines[-1].split(",")[:4], "", "", "", ""])
-    folder = tmp_path / "11.Walk"
-    folder.mkdir()
+    folder = tmp_path / "set" / "11.Walk"
+    folder.mkdir(parents=True)
     (folder / "1001_L_1.csv").write_text("\n".join(lines))
-    build_store(tmp_path / "11.Walk", tmp_path / "store")
+    build_store(tmp_path / "set", tmp_path / "store")
     store = open_store(tmp_path / "store")
     for descending in (False, True):
         total, _ = store.rows("rows", limit=1, sort="gx", descending=descending)
         assert store.rows("rows", offset=total - 1, sort="gx", descending=descending)[1][0][-4:] == (None,) * 4
         assert store.rows("rows", limit=1, sort="gx", descending=descending)[1][0][-3] is not None
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_what_names_no_activity_is_refused_before_it_is_added(tmp_path: Path, n: int) -> None:
+    with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
+        for number in range(n):
+            archive.writestr(f"{number}.csv", kinelab_csv(None, number))
+    found = "its recording names no activity" if n == 1 else "none of its 3 recordings names an activity"
+    with pytest.raises(Unlabelled, match=f"none.zip: {found}.*Describe where the labels are"):
+        build_store(tmp_path / "none.zip", tmp_path / "store")
+    assert [path.name for path in tmp_path.iterdir()] == ["none.zip"]
+
+
+@pytest.mark.parametrize(("rows", "most"), [(20, "0.4 s"), (100, "2 s")])
+def test_what_gives_no_window_says_so(tmp_path: Path, rows: int, most: str) -> None:
+    lines = kinelab_csv().splitlines()
+    blank = [line.replace(",Walk", ",") if i // rows % 2 else line for i, line in enumerate(lines[1:])]
+    (tmp_path / "short.csv").write_text("\n".join([lines[0], *blank]))
+    found = f"the longest stretch of one activity without a gap lasts {most}"
+    if rows == 20:
+        with pytest.raises(InsufficientData, match=f"short.csv: {found}, too short for any window"):
+            build_store(tmp_path / "short.csv", tmp_path / "store")
+        return
+    summary = build_store(tmp_path / "short.csv", tmp_path / "store")
+    assert [(own.kind, own.detail) for own in summary.problems] == [("short activities", found)]
+    assert summary.activities == {"Walk": 0}
 
 
 def test_hhar_keeps_a_table_a_sensor_with_the_files_own_columns(tmp_path: Path) -> None:
@@ -221,7 +247,7 @@ def test_byte_identical_recordings_are_left_out_and_listed(tmp_path: Path) -> No
 def test_what_many_files_share_is_told_in_one_line(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         for number in range(20):
-            archive.writestr(f"1_{number}.csv", kinelab_csv(subject=number, seconds=2))
+            archive.writestr(f"1_{number}.csv", kinelab_csv(subject=number, seconds=4))
             archive.writestr(f"2_{number}.csv", "")
     (problem,) = build_store(tmp_path / "many.zip", tmp_path / "store").problems
     assert (problem.source, problem.kind) == ("20 files", "unreadable file")

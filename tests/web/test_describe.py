@@ -144,6 +144,21 @@ def test_a_known_layout_is_described_when_the_administrator_asks_for_it(admin_cl
     assert (summary["subjects"], set(summary["activities"])) == (2, {"Walk", "Run"})
 
 
+def test_recordings_without_activities_ask_where_these_are(app: Flask, admin_client: FlaskClient) -> None:
+    files: dict[str, bytes | str] = {f"P{n}.csv": kinelab_csv(None, n) for n in (1, 2)}
+    address = asked(admin_client, files)
+    page = words(admin_client.get(address))
+    assert "none of its 2 recordings names an activity, so no model could be trained on it." in page
+    by_folder = {"label_from": "folder", "subject_from": "one", "subject_value": "P"}
+    described(admin_client, address, **by_folder)
+    page = words(admin_client.get(address))
+    assert page.count("none of its 2 recordings names an activity") == 1
+    assert "No file gets an activity this way" in page
+    assert library.list_datasets() == []
+    described(admin_client, address, label_from="name", pattern="{label}", subject_from="one", subject_value="P")
+    assert set(library.get("own").summary["activities"]) == {"P1", "P2"}
+
+
 def test_what_fails_in_mid_work_asks_again_and_leaves_nothing_half_written(
     app: Flask, admin_client: FlaskClient
 ) -> None:

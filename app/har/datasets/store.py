@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from app.har.datasets.intact import check, intact
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
 from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
+from app.har.datasets.short_labels import SUMMARY_WINDOW_S, short_labels
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
@@ -43,7 +44,6 @@ from app.har.windows import LabelSegments, label_segments
 __all__ = ["EMBEDDED_EXAMPLE", "Store", "Summary", "build_store", "open_store"]
 
 FORMAT_VERSION = 1
-SUMMARY_WINDOW_S = 3.0
 LOOK_AHEAD = 20  # recordings that decide the rate and the sensors of the set
 LISTED_ONE_BY_ONE = 12  # a kind of problem found in more files than this is listed in one line
 PREVIEW_CANDIDATES = 50
@@ -94,7 +94,7 @@ def build_store(
     Raises
     ------
     UnrecognisedData, UnreadableData : what is there can't be read; nothing is left on disk.
-    InsufficientData : nothing usable is left of it.
+    InsufficientData, Unlabelled : nothing usable is left of it, or no activity that lasts for a window.
     """
     if path == EMBEDDED_EXAMPLE:
         path, name, reach = actual_path(path), None, ANYWHERE
@@ -233,7 +233,7 @@ class _Writer:
             start_s=signals.start_s,
         )
         check_labels(signals.activities, name)
-        summary = _summary(signals, self.loader, entries, self.problems, fingerprint)
+        summary = _summary(signals, self.loader, entries, [*self.problems, *short_labels(signals, name)], fingerprint)
         manifest = {
             "version": FORMAT_VERSION,
             "summary": summary.as_dict(),

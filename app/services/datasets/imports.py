@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from flask import Flask, current_app
 
-from app.har.errors import HarError, UnrecognisedData
+from app.har.errors import HarError, Unlabelled, UnrecognisedData
 from app.har.progress import Event as ProgressEvent
 from app.har.progress import Stage
 from app.har.recordings.reach import ANYWHERE, Reach
@@ -124,6 +124,11 @@ class Preview:
     labels: tuple[tuple[str, FileLabels], ...]  # by file
     left_out: tuple[tuple[str, str], ...]  # files that match nothing, and why
     facts: RecordingSummary | None  # of the first file that is read by a mapping of columns
+
+    @property
+    def names_activities(self) -> bool:
+        """Whether something outside the files gives one of them an activity."""
+        return any(found.label or found.rows for _, found in self.labels)
 
 
 def start_import(
@@ -331,10 +336,10 @@ def _convert(job: DatasetImport, describe: bool) -> Outcome:
             job.name, job.location, source=source, added_by_id=job.added_by_id, on_event=job.on_event,
             description=job.description, reach=job.reach,
         )  # fmt: skip
-    except UnrecognisedData as error:
+    except (UnrecognisedData, Unlabelled) as error:
         if job.description is None:
             return _ask_for_description(job, error)
-        return ImportStatus.NEEDS_DESCRIPTION, str(error), None
+        return ImportStatus.NEEDS_DESCRIPTION, str(error), error
     except HarError as error:
         status = ImportStatus.FAILED if job.description is None else ImportStatus.NEEDS_DESCRIPTION
         return status, str(error), error
@@ -343,14 +348,14 @@ def _convert(job: DatasetImport, describe: bool) -> Outcome:
     return ImportStatus.FINISHED, "", None
 
 
-def _ask_for_description(job: DatasetImport, reason: UnrecognisedData | None = None) -> Outcome:
+def _ask_for_description(job: DatasetImport, reason: HarError | None = None) -> Outcome:
     """Ask for a description if the files are recordings at all."""
     try:
         found, table = survey(job)
     except HarError as error:
         return ImportStatus.FAILED, str(error), error
     if found.known or table:
-        return ImportStatus.NEEDS_DESCRIPTION, str(reason or ""), None
+        return ImportStatus.NEEDS_DESCRIPTION, str(reason or ""), reason
     nothing = f"{job.source}: contains no recording in a known layout and no table of numbers."
     reason = reason or UnrecognisedData(nothing)
     return ImportStatus.FAILED, str(reason), reason

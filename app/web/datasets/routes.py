@@ -23,7 +23,7 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.har.errors import HarError
+from app.har.errors import HarError, Unlabelled
 from app.services.audit import Action, record
 from app.services.datasets import imports, library, recorded_rows, shared_names, worn
 from app.services.datasets.imports import ImportStatus
@@ -135,8 +135,9 @@ def describe(token: str) -> Page:
     guessed = table.guess.mapping if table else None
     start = job.description or imports.suggest(found, guessed)
     form = DescribeForm(formdata=None, data=answers_of(start, guessed))
-    # Before it was described, the message only says that the layout is unknown
-    return _describe_page(job, found, table, form, job.message if job.description else "")
+    # Before it was described, the message may only say that the layout is unknown
+    tells_more = job.description or isinstance(job.error, Unlabelled)
+    return _describe_page(job, found, table, form, job.message if tells_more else "")
 
 
 @bp.post("/add/<token>/describe")

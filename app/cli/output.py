@@ -53,7 +53,8 @@ def _next_step(error: Exception) -> str:
         mapped = f"flask map FILE --output columns.yaml, then flask {command} FILE --map columns.yaml"
         return f" Say what its columns are: {mapped}."
     if isinstance(error, UnrecognisedData | Unlabelled) and command == "add":
-        return " Your own recordings need a description: --spec description.yaml; see docs/GUIDE.md."
+        described = " Your own recordings need a description: --spec description.yaml; see docs/GUIDE.md."
+        return f"{described} For files in no known layout, flask map FILE writes its part 'columns'."
     return ""
 
 

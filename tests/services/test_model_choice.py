@@ -7,10 +7,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 
 from app.extensions import db
+from app.har.errors import UnusableRecording
 from app.services.models import model_versions, reference_models
 from app.services.recordings import recordings, uploads
 from app.tables import Prediction, User
@@ -119,4 +121,40 @@ def test_one_device_is_read_by_a_model_of_several(tmp_path: Path) -> None:
     result = recordings.predict_file(path, path.name, "reference-phone-watch")
     assert result.summary()["windows"] > 20
     told = {problem.kind: problem.action for problem in result.problems}
-    assert told["missing device"] == "taken for the phone; expect more errors"
+    taken, _, named = told["missing device"].partition(". ")
+    assert taken == "taken for the phone; expect more errors"
+    assert named.startswith("reference-everyday/1 and ")
+    assert named.endswith(" read one device")
+
+
+def gravity_free(folder: Path, seconds: float = 30) -> Path:
+    t, acceleration, rotation, gravity = cases.person(seconds)
+    path = folder / "walk.csv"
+    path.write_text(cases.table(cases.KINELAB, *np.column_stack([t, acceleration - gravity, rotation]).round(4).T))
+    return path
+
+
+def test_a_refusal_names_the_models_that_fit(tmp_path: Path) -> None:
+    path = gravity_free(tmp_path)
+    with pytest.raises(UnusableRecording, match="gravity was removed") as refusal:
+        recordings.predict_file(path, path.name, "reference-physiotherapy")
+    fitting = str(refusal.value).partition(" Choose ")[2]
+    assert fitting.endswith(", which can read it.")
+    labels = fitting.removesuffix(", which can read it.").split(" or ")
+    assert set(labels) == {"reference-everyday/1", "reference-ku-har/1"}  # not that of phone and watch, with gravity
+    for label in labels:
+        assert recordings.predict_file(path, path.name, label).summary()["windows"] > 5
+
+
+def test_a_refusal_of_an_upload_names_them_too(user: User, tmp_path: Path) -> None:
+    model_versions.delete("reference-ku-har")
+    version_id = model_versions.get("reference-physiotherapy").id
+    with pytest.raises(UnusableRecording, match="Choose reference-everyday/1, which can read it"):
+        upload(user, zipped({"walk.csv": gravity_free(tmp_path).read_text()}), version_id=version_id)
+
+
+def test_what_no_model_can_read_names_none(tmp_path: Path) -> None:
+    path = gravity_free(tmp_path, seconds=0.9)
+    with pytest.raises(UnusableRecording, match="the model needs at least 3 s") as refusal:
+        recordings.predict_file(path, path.name, "reference-ku-har")
+    assert "Choose" not in str(refusal.value)

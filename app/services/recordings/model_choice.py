@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.har.errors import ModelIntegrityError
 from app.har.signals.types import Recording
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.formatting import percent
 from app.services.models import model_files
+from app.services.recordings.demands import Alternative, StatedDemands, devices_in
 from app.services.recordings.recognise import Model, ModelsFor, always
 from app.services.recordings.resample import devices_of, first_of
 from app.services.recordings.sensor_names import in_words
@@ -41,7 +43,15 @@ class StoredModel:
 
     @property
     def devices(self) -> set[str]:
-        return {channel.rpartition(".")[0] for channel in self.provenance.get("channels", [])}
+        return devices_in(self.provenance.get("channels", []))
+
+    @property
+    def demands(self) -> StatedDemands | None:
+        """What it asks of a recording, None where its manifest is gone, damaged or does not say."""
+        try:
+            return StatedDemands.from_manifest(model_files.manifest(Path(self.folder)))
+        except (ModelIntegrityError, KeyError):
+            return None
 
     @property
     def by_new_people(self) -> bool:
@@ -54,18 +64,27 @@ class Candidates:
     """The models that may recognise an upload: the usual one, or one of others that fits better."""
 
     usual: StoredModel
-    others: tuple[StoredModel, ...] | None = None  # None: a person chose the one
+    others: tuple[StoredModel, ...] = ()  # the default one first
+    chosen: bool = False  # by a person: none of the others is tried
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Candidates:
         """Read what `dataclasses.asdict` made."""
-        others = values["others"]
-        return cls(StoredModel(**values["usual"]), others and tuple(StoredModel(**other) for other in others))
+        others = tuple(StoredModel(**other) for other in values["others"])
+        return cls(StoredModel(**values["usual"]), others, values["chosen"])
 
     @property
     def models(self) -> ModelsFor:
         """Which of them to try for some recordings, in order."""
-        return always(self.usual.as_model()) if self.others is None else partial(_fitting, self.usual, self.others)
+        return always(self.usual.as_model()) if self.chosen else partial(_fitting, self.usual, self.others)
+
+    def alternatives(self) -> list[Alternative]:
+        """Return the others whose manifests are whole, the default one first."""
+        found = []
+        for own in self.others:
+            if own.version_id != self.usual.version_id and (demands := own.demands):
+                found.append(Alternative(own.label, demands))
+        return found
 
 
 def _fitting(default: StoredModel, versions: Sequence[StoredModel], recordings: Sequence[Recording]) -> Sequence[Model]:

@@ -73,9 +73,9 @@ def candidates_for(key: int | str | None) -> Candidates:
     ------
     NotFound, Conflict : there is no such model, or no default one.
     """
-    if key is not None:
-        return Candidates(_stored(model_versions.get(key)))
-    return Candidates(_stored(model_versions.get_or_default(None)), tuple(map(_stored, model_versions.list_versions())))
+    usual = model_versions.get_or_default(None) if key is None else model_versions.get(key)
+    others = sorted(model_versions.list_versions(with_metrics=True), key=lambda version: not version.promoted)
+    return Candidates(_stored(usual), tuple(map(_stored, others)), chosen=key is not None)
 
 
 def _stored(version: ModelVersion) -> StoredModel:

@@ -104,9 +104,11 @@ def _recogniser(arguments: Arguments, on_event: OnEvent) -> Callable[..., Recogn
         walking["name"],
         _mapping(walking["mapping"], walking["name"]),
     )
+    candidates = Candidates.from_dict(arguments["candidates"])
     return partial(
         recognise_upload,
-        models=Candidates.from_dict(arguments["candidates"]).models,
+        models=candidates.models,
+        alternatives=candidates.alternatives,
         on_event=on_event,
         place=arguments["place"],
         walking=known,

@@ -17,6 +17,7 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
+from app.services.recordings.demands import Alternatives, devices_in, naming_others, require_a_window, that_fit
 from app.services.recordings.places import place_in_words
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, PredictionResult
 from app.services.recordings.quality import Quality, assess_quality
@@ -80,6 +81,7 @@ def recognise(
     mapping: ColumnMapping | None = None,
     place: str = "",
     walking: KnownWalking | None = None,
+    alternatives: Alternatives = tuple,
 ) -> Recognised:
     """Read a file and recognise the activities in it; see `recognise_upload`.
 
@@ -91,7 +93,7 @@ def recognise(
     from app.har.recordings.upload import open_upload
 
     with open_upload(path, name, on_event) as upload:
-        return recognise_upload(upload, models, on_event, mapping, place, walking)
+        return recognise_upload(upload, models, on_event, mapping, place, walking, alternatives)
 
 
 def recognise_upload(
@@ -101,6 +103,7 @@ def recognise_upload(
     mapping: ColumnMapping | None = None,
     place: str = "",
     walking: KnownWalking | None = None,
+    alternatives: Alternatives = tuple,
 ) -> Recognised:
     """Recognise the activities in an open upload.
 
@@ -112,12 +115,13 @@ def recognise_upload(
     mapping : what the columns are, of files in no known layout.
     place : where the person says that the device was worn, one of `places.PLACES`.
     walking : the person's own walking in this place; default not known.
+    alternatives : returns other models, which are named where the last of the models does not fit.
 
     Raises
     ------
     UnreadableData, UnrecognisedData : the file.
     UnusableRecording : all sensors are missing, units are uncertain, gravity is missing, or no sensor ran for a window
-        without a gap.
+        without a gap; the message names the alternatives that fit.
     """
     recordings = read_recordings(upload, mapping)
     *preferred, last = models(recordings)
@@ -133,7 +137,15 @@ def recognise_upload(
         share = f"{100 * misfit:.0f} % of the windows"
         because.append(f"{model.label} reads them together, but in {share} a sensor is unlike its training data.")
     last = replace(last, chosen_because=" ".join(because))
-    return _recognised(recordings, upload.name, last, on_event, place, walking)[0]
+
+    def others_that_fit() -> list[str]:
+        return that_fit(alternatives(), read_recordings(upload, mapping), upload.name)
+
+    recognised, _ = _recognised(recordings, upload.name, last, on_event, place, walking, others_that_fit)
+    if len(devices_in(recognised.signals.channels)) == 1:
+        return recognised
+    problems = naming_others(recognised.result.problems, alternatives())
+    return replace(recognised, result=replace(recognised.result, problems=problems))
 
 
 def _recognised(
@@ -143,8 +155,12 @@ def _recognised(
     on_event: OnEvent,
     place: str,
     walking: KnownWalking | None,
+    others_that_fit: Callable[[], Sequence[str]] = tuple,
 ) -> tuple[Recognised, float]:
-    """Let a model recognise recordings, which are dropped on the way; return also how often a sensor is unlike it."""
+    """Let a model recognise recordings, which are dropped on the way; return also how often a sensor is unlike it.
+
+    Where it can't, the message names those that fit.
+    """
     from app.har.signals.filters import prepare
 
     classifier = model.load()
@@ -155,10 +171,12 @@ def _recognised(
     try:
         signals, problems = resample(_each_once(recordings, on_event), classifier, name)
         signals = prepare(signals, classifier.preparation)
-        _require_a_window(signals, classifier, name)
+        require_a_window(signals, classifier, name)
     except UnusableRecording as error:
         if reasons := quality.blocking_reasons:
             raise UnusableRecording(f"{error} No model could use it: {'; '.join(reasons)}.") from error
+        if labels := others_that_fit():
+            raise UnusableRecording(f"{error} Choose {' or '.join(labels)}, which can read it.") from error
         raise
     reference, not_used = _reference(walking, classifier) if walking else (None, ())
     windows, recognition = _recognise_windows(signals, classifier, on_event, place, reference)
@@ -258,16 +276,6 @@ def _each_once(recordings: deque[Recording], on_event: OnEvent) -> Iterator[Reco
     while recordings:
         on_event({"stage": Stage.RESAMPLING, "fraction": 1 - len(recordings) / n})
         yield recordings.popleft()
-
-
-def _require_a_window(signals: SignalSet, classifier: Recogniser, name: str) -> None:
-    if (signals.length >= classifier.n_timesteps).any():
-        return
-    longest_s = signals.length.max(initial=0) / signals.sampling_rate_hz
-    raise UnusableRecording(
-        f"{name}: the longest stretch without a gap lasts {longest_s:.1f} s, but the model needs at least "
-        f"{classifier.window_length_s:g} s. Record for longer, or check the recording for pauses."
-    )
 
 
 def _recognise_windows(

@@ -63,9 +63,9 @@ def predict_file(
     NotFound : there is no such model.
     HarError : the file cannot be read or used.
     """
-    models = reading.candidates_for(model_key).models
+    candidates = reading.candidates_for(model_key)
     known = KnownWalking(None, walking, walking.name, mapping) if walking else None
-    return recognise(path, name, models, on_event, mapping, place, known).result
+    return recognise(path, name, candidates.models, on_event, mapping, place, known, candidates.alternatives).result
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:

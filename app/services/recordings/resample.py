@@ -17,15 +17,13 @@ from app.services.recordings.sensor_gaps import sensor_gaps
 from app.services.recordings.sensor_names import in_words, sensors_of
 
 if TYPE_CHECKING:
-    from app.har.classifiers.base import Recogniser
+    from app.services.recordings.demands import Demands
 
 WRIST, ON_THE_WRIST = "watch", ("Empatica E4", "ActiGraph", "Capture-24")
 DEVICE_ORDER = {"phone": 0, "watch": 1}  # of several devices, the first is read by a model of one
 
 
-def resample(
-    recordings: Iterable[Recording], classifier: Recogniser, name: str
-) -> tuple[SignalSet, tuple[Problem, ...]]:
+def resample(recordings: Iterable[Recording], classifier: Demands, name: str) -> tuple[SignalSet, tuple[Problem, ...]]:
     """Bring recordings to a model's gravity, sensors and rate; one that cannot be brought there is left out.
 
     Returns
@@ -64,7 +62,7 @@ def resample(
     return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
 
 
-def _as_trained(recording: Recording, needed: Sequence[str], classifier: Recogniser) -> Recording:
+def _as_trained(recording: Recording, needed: Sequence[str], classifier: Demands) -> Recording:
     """Return a recording with the gravity and those of its sensors that a model knows; what it lacks is listed.
 
     Raises

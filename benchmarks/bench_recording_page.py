@@ -84,7 +84,7 @@ def main() -> None:
     figures = {
         "stored (s)": round(stored_s, 2),
         "windows": len(result),
-        "bouts": len(result.bouts()),
+        "bouts": len(result.bout_columns().first),
         "page (ms)": median_ms(lambda: get("")),
         "first look at all of it, cold (ms)": cold,
         "look at all of it (ms)": median_ms(lambda: get("/timeline.json")),

@@ -55,7 +55,7 @@ def predict(
 ) -> None:
     """Recognise the activities in FILE."""
     from app.har.recordings.mappings.mapping import ColumnMapping
-    from app.services.recordings import recordings
+    from app.services.recordings import recordings, result_tables, table_texts
 
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
     result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
@@ -64,10 +64,10 @@ def predict(
     if result.chosen_because:
         click.echo(result.chosen_because, err=True)
     if as_json:
-        print_json(result.as_dict())
+        print_json(result_tables.document(result))
         return
     summary = result.summary()
-    for bout in result.bouts():
+    for bout in table_texts.records(result_tables.bouts(result)):
         where = f"{bout['recording']}  " if summary["recordings"] > 1 else ""
         times = f"{bout['start_s']:9.1f} s – {bout['end_s']:9.1f} s"
         click.echo(f"{where}{times}  {bout['activity']:<24} {percent(bout['confidence']):>7}{_guess(bout)}")

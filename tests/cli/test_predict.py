@@ -43,11 +43,12 @@ def test_predict_prints_windows_bouts_and_summary_as_one_json_document(app: Flas
     assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert set(document) == {"windows", "bouts", "summary"}
-    assert len(document["windows"]) == 5
+    assert [row["window"] for row in document["windows"]] == [1, 2, None, 3, 4, 5]
+    assert document["windows"][2]["activity"] == "missing"  # where the gap is
     assert {"start_s", "end_s", "activity", "confidence", "deepest_activity"} <= set(document["windows"][0])
     assert "deepest_confidence" in document["bouts"][0]
     assert sum(document["summary"]["windows_per_depth"].values()) == 5
-    assert all(w["end_s"] - w["start_s"] == pytest.approx(3) for w in document["windows"])
+    assert all(w["end_s"] - w["start_s"] == pytest.approx(3) for w in document["windows"] if w["window"])
     assert sum(b["windows"] for b in document["bouts"]) == 5
     assert document["summary"]["model"] == "lab/1"
     assert [p["kind"] for p in document["summary"]["problems"]]

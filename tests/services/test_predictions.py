@@ -25,6 +25,7 @@ from app.services.recordings import figures, recordings, uploads
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports, trained
 from tests.long_recording import a_day, make_old, store
+from tests.recognised import bouts, windows
 from tests.services.conftest import a_user
 from tests.trained import Example, recording_csv, register_model
 
@@ -85,7 +86,7 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
     (tmp_path / "mine.csv").write_bytes(content)
     direct = recordings.predict_file(tmp_path / "mine.csv", "mine.csv")
     np.testing.assert_allclose(stored.proba, direct.proba, atol=1e-5)
-    assert stored.as_dict()["bouts"] == direct.as_dict()["bouts"]
+    assert bouts(stored) == bouts(direct)
     assert prediction.summary["minutes_per_activity"] == direct.summary()["minutes_per_activity"]
     seconds = content.count(b"\n") / 50
     assert len(stored) == pytest.approx(seconds // 3, abs=1)
@@ -320,7 +321,7 @@ def test_the_time_of_day_that_an_app_writes_down_is_kept_with_what_was_recognise
     result = recordings.result_of(prediction)
     (origin,) = result.origin_utc_s
     assert origin is not None
-    written = [datetime.fromisoformat(bout["start_utc"].replace("Z", "+00:00")) for bout in result.bouts()]
+    written = [datetime.fromisoformat(bout["start_utc"].replace("Z", "+00:00")) for bout in bouts(result)]
     assert written[0].timestamp() == pytest.approx(origin + result.start_s[0], abs=0.001)
     assert drawn(prediction)["axis"] == "Time of day (UTC)"
 
@@ -337,8 +338,8 @@ def test_what_an_earlier_version_stored_is_read_without_what_it_did_not_store(ap
     make_old(app, prediction)
     old = recordings.result_of(prediction)
     assert (old.limit, old.wearings, old.unfamiliar.any()) == (DEFAULT_LIMIT, (), False)
-    assert old.bouts()[0]["start_utc"] is None
-    deepest = [bouts.bouts(opinion="deepest") for bouts in (old, result)]
+    assert bouts(old)[0]["start_utc"] is None
+    deepest = [bouts(each, "deepest") for each in (old, result)]
     assert [b["start_s"] for b in deepest[0]] == [b["start_s"] for b in deepest[1]]
 
 
@@ -391,10 +392,10 @@ def test_the_papers_test_file_gives_sixty_rows_of_their_own(
         prediction = uploads.store_and_recognise(user.id, "subsamples.csv", file)
     result = recordings.result_of(prediction)
     assert result.layout == "windows"
-    assert len(result.windows()) == len(result.bouts()) == 60
+    assert len(windows(result)) == len(bouts(result)) == 60
     # ten each of Stand, Sit, Walk, Run, Stair-up and Stair-down
     activities = {"Stand", "Sit", "Lay", "Walk", "Run", "Stair-up", "Stair-down"}
-    assert {row["deepest_activity"] for row in result.windows()} <= activities
+    assert {row["deepest_activity"] for row in windows(result)} <= activities
     summary = prediction.summary
     assert (summary["deepest_compared"], summary["labels_unknown_to_model"]) == (60, 0)
     assert summary["deepest_right"] > 50

@@ -13,18 +13,18 @@ from app.har.signals.types import UNLABELLED
 from app.services.errors import ServiceError
 from app.services.recordings.activity_times import (
     COLUMNS,
-    agreement,
     bands,
     clock_of,
-    daily_rows,
     per_period,
     seconds_between,
     with_gaps,
 )
 from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.result_tables import agreement, by_period, days
 from app.services.recordings.timeline import timeline, window_strip_data
 from app.services.recordings.wall_clock import WallClock, time_zone
 from tests.long_recording import a_day
+from tests.recognised import bouts, windows
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -108,7 +108,7 @@ def test_hours_and_days_add_up_to_the_minutes_of_the_whole(
     result = moved(day, origin)
     clock = clock_of(result, 0, zone)
     assert clock.known == (origin is not None)
-    periods = per_period(result, 0, clock, kind)
+    periods = by_period(days(result, zone), kind)  # type: ignore[arg-type]
     summary = result.summary()
     for name, minutes in summary["minutes_per_activity"].items():
         assert sum(p["minutes"].get(name, 0) for p in periods) == pytest.approx(minutes, abs=0.01)
@@ -116,7 +116,7 @@ def test_hours_and_days_add_up_to_the_minutes_of_the_whole(
     lengths = [end - start for start, end in clock.periods(kind)]
     assert sum(lengths) == pytest.approx(clock.end_s - clock.start_s)
     assert max(lengths) <= (3600.1 if kind == "hour" else 25 * 3600 + 0.1)
-    titles = [p["title"] for p in periods]
+    titles = [clock.period_title(p["start_s"], kind) for p in periods]  # type: ignore[arg-type]
     assert len(set(titles)) == len(titles)
 
 
@@ -136,8 +136,8 @@ def test_decades_of_a_clock_that_was_not_set_have_neither_hours_nor_days(
 ) -> None:
     start_s = np.where(np.arange(len(day)) < 5, 0.0, 1_717_156_790.0) + day.start_s
     late = moved(replace(day, start_s=start_s, end_s=start_s + 3.0), origin)
-    assert per_period(late, 0, clock_of(late, 0, BERLIN), "hour") == []
-    assert per_period(late, 0, clock_of(late, 0, BERLIN), "day") == []
+    assert list(per_period(late, 0, clock_of(late, 0, BERLIN), "hour")) == []
+    assert list(per_period(late, 0, clock_of(late, 0, BERLIN), "day")) == []
 
 
 def test_midnight_divides_days_where_the_person_looks_from() -> None:
@@ -171,8 +171,8 @@ def test_the_time_of_day_is_told_where_it_is_known(
     day: PredictionResult, origin: float | None, shift_s: float, first: str | None
 ) -> None:
     result = moved(day, origin, shift_s)
-    assert result.windows(slice(0, 1))[0]["start_utc"] == first
-    assert result.bouts()[0]["start_utc"] == first
+    assert windows(result)[0]["start_utc"] == first
+    assert bouts(result)[0]["start_utc"] == first
     assert clock_of(result, 0, timezone.utc).known == (first is not None)
 
 
@@ -240,7 +240,7 @@ def test_single_windows_are_drawn_row_by_row(day: PredictionResult) -> None:
     assert len(far["recognised"]) <= COLUMNS
     with pytest.raises(ServiceError, match=r"rows 1 to 28,200"):
         window_strip_data(rows, 30_000.0, 40_000.0)
-    assert list(daily_rows(rows, timezone.utc)) == []
+    assert days(rows).empty
 
 
 def test_agreement_counts_windows_as_the_file_names_them(day: PredictionResult) -> None:
@@ -248,7 +248,7 @@ def test_agreement_counts_windows_as_the_file_names_them(day: PredictionResult) 
     assert found is not None
     labelled = day.labels != UNLABELLED
     assert found["compared"] == labelled.sum() == sum(row["windows"] for row in found["rows"])
-    diagonal = sum(row["recognised"][found["columns"].index(row["activity"])] for row in found["rows"])
+    diagonal = sum(row["recognised"][found["columns"].index(row["label"])] for row in found["rows"])
     assert found["right"] == diagonal == ((day.ranked[:, 0] == day.labels) & labelled).sum()
     assert agreement(a_day(2.0, rate_hz=1.0, labelled=False)[1], 0) is None
     many = replace(day, labels=np.arange(len(day)) % 8000, label_activities=tuple(f"label {i}" for i in range(8000)))
@@ -256,6 +256,6 @@ def test_agreement_counts_windows_as_the_file_names_them(day: PredictionResult) 
     assert found is not None
     assert (len(found["rows"]), found["more"]) == (200, 7800)
     strange = replace(day, label_activities=("Bike", *day.label_activities[1:]))
-    rows = {row["activity"]: row for row in agreement(strange, 0)["rows"]}  # type: ignore[index]
+    rows = {row["label"]: row for row in agreement(strange, 0)["rows"]}  # type: ignore[index]
     assert not rows["Bike"]["known"]
     assert sum(rows["Bike"]["recognised"]) == rows["Bike"]["windows"]

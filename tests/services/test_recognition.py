@@ -10,7 +10,9 @@ import pytest
 
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
+from app.services.recordings import result_tables
 from app.services.recordings.prediction_result import PredictionResult
+from tests.recognised import bouts, windows
 
 WALK_THEN_SIT = np.array([[0.9, 0.1, 0.0], [0.7, 0.2, 0.1], [0.2, 0.8, 0.0], [0.3, 0.6, 0.1]], dtype=np.float32)
 
@@ -36,7 +38,7 @@ def a_result(proba: np.ndarray = WALK_THEN_SIT, **changes: object) -> Prediction
 
 
 def test_a_window_has_its_two_best_activities_with_their_probabilities() -> None:
-    row = a_result().windows()[1]
+    row = windows(a_result())[1]
     assert (row["window"], row["start_s"], row["end_s"]) == (2, 3.0, 6.0)
     assert (row["activity"], row["confidence"]) == ("Walk", pytest.approx(0.7, abs=1e-4))
     assert (row["second_activity"], row["second_confidence"]) == ("Sit", pytest.approx(0.2, abs=1e-4))
@@ -45,18 +47,18 @@ def test_a_window_has_its_two_best_activities_with_their_probabilities() -> None
 
 
 def test_a_model_of_one_activity_has_no_second_choice() -> None:
-    row = a_result(np.ones((1, 1), dtype=np.float32), activities=("Walk",)).windows()[0]
+    row = windows(a_result(np.ones((1, 1), dtype=np.float32), activities=("Walk",)))[0]
     assert row["second_activity"] is None
     assert row["second_confidence"] is None
 
 
 def test_equal_windows_in_a_row_make_one_bout_with_their_mean_confidence() -> None:
-    bouts = a_result().bouts()
-    assert [(b["activity"], b["start_s"], b["end_s"], b["windows"]) for b in bouts] == [
+    found = bouts(a_result())
+    assert [(b["activity"], b["start_s"], b["end_s"], b["windows"]) for b in found] == [
         ("Walk", 0.0, 6.0, 2),
         ("Sit", 6.0, 12.0, 2),
     ]
-    assert bouts[0]["confidence"] == pytest.approx(0.8, abs=1e-4)
+    assert found[0]["confidence"] == pytest.approx(0.8, abs=1e-4)
 
 
 def test_the_summary_says_what_was_listened_to_and_how_much_was_unfamiliar() -> None:
@@ -71,26 +73,27 @@ def test_the_summary_says_what_was_listened_to_and_how_much_was_unfamiliar() -> 
 
 def test_a_window_names_the_sensors_it_was_recognised_from() -> None:
     attention = np.array([[0.6, 0.4], [1.0, 0.0], [0.0, 1.0], [0.9999, 0.0001]], np.float32)
-    told = [row["listened_to"] for row in a_result(sensor_attention=attention).windows()]
+    told = [row["listened_to"] for row in windows(a_result(sensor_attention=attention))]
     assert told == ["accelerometer and watch gyroscope", "accelerometer", "watch gyroscope", "accelerometer"]
     stored_without = a_result(sensors=(), sensor_attention=np.zeros((4, 0), np.float32))
-    assert [row["listened_to"] for row in stored_without.windows(slice(1, 3))] == [None, None]
+    assert [row["listened_to"] for row in windows(stored_without)[1:3]] == [None, None]
 
 
 def test_a_gap_ends_a_bout() -> None:
     start = np.array([0.0, 10.0, 13.0, 16.0])
-    bouts = a_result(start_s=start, end_s=start + 3.0).bouts()
-    assert [(b["start_s"], b["end_s"]) for b in bouts] == [(0.0, 3.0), (10.0, 13.0), (13.0, 19.0)]
+    found = bouts(a_result(start_s=start, end_s=start + 3.0))
+    assert [(b["start_s"], b["end_s"]) for b in found] == [(0.0, 3.0), (3.0, 10.0), (10.0, 13.0), (13.0, 19.0)]
+    assert [b["activity"] for b in found] == ["Walk", "missing", "Walk", "Sit"]
 
 
 def test_another_recording_ends_a_bout_and_parts_are_told_apart() -> None:
     result = a_result(recording_index=np.array([0, 1, 1, 1]), recording_ids=("a.csv", "b.csv"))
-    assert [(b["recording"], b["activity"]) for b in result.bouts()] == [
+    assert [(b["recording"], b["activity"]) for b in bouts(result)] == [
         ("a.csv", "Walk"),
         ("b.csv", "Walk"),
         ("b.csv", "Sit"),
     ]
-    assert [b["windows"] for b in result.bouts(1)] == [1, 2]
+    assert [b["windows"] for b in bouts(result, recording_index=1)] == [1, 2]
 
 
 def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
@@ -98,14 +101,14 @@ def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
     assert result.right.tolist() == [1, 0, UNLABELLED, UNLABELLED]
     summary = result.summary()
     assert (summary["right"], summary["compared"], summary["labels_unknown_to_model"]) == (1, 2, 1)
-    assert result.windows()[2]["true_activity"] == "Bike"
+    assert windows(result)[2]["true_activity"] == "Bike"
     assert result.all_names == ("Walk", "Sit", "Run", "Uncertain", "Unfamiliar", "Bike")
     assert result.shown_activities() == ["Walk", "Sit", "Bike"]
 
 
 def test_the_bouts_of_the_file_leave_unlabelled_time_out() -> None:
     result = a_result(labels=np.array([1, UNLABELLED, 0, 0]), label_activities=("Walk", "Sit"))
-    assert [(b["activity"], b["start_s"], b["end_s"]) for b in result.bouts(opinion="label")] == [
+    assert [(b["activity"], b["start_s"], b["end_s"]) for b in bouts(result, "label")] == [
         ("Sit", 0.0, 3.0),
         ("Walk", 6.0, 12.0),
     ]
@@ -114,7 +117,7 @@ def test_the_bouts_of_the_file_leave_unlabelled_time_out() -> None:
 def test_single_windows_are_a_layout_of_their_own() -> None:
     single = a_result(recording_index=np.arange(4), recording_ids=("row 1", "row 2", "row 3", "row 4"))
     assert single.layout == "windows"
-    assert len(single.bouts()) == 4
+    assert len(bouts(single)) == 4
     assert a_result().layout == "timeline"
     assert a_result(WALK_THEN_SIT[:1]).layout == "timeline"
 
@@ -135,7 +138,7 @@ def test_the_time_for_a_day_of_windows_grows_with_their_number_and_not_with_its_
         best = float("inf")
         for _ in range(3):
             started = time.perf_counter()
-            replace(day).as_dict()  # a copy: nothing is remembered from the round before
+            result_tables.document(replace(day))  # a copy: nothing is remembered from the round before
             best = min(best, time.perf_counter() - started)
         return best
 
@@ -162,7 +165,7 @@ def unsure(**changes: object) -> PredictionResult:
 
 
 def test_a_window_is_answered_as_deep_as_the_model_is_sure_with_the_deepest_guess_beside_it() -> None:
-    rows = unsure().windows()
+    rows = windows(unsure())
     assert [row["activity"] for row in rows] == ["Stand", "Still", "On foot", "On foot", "Uncertain", "Unfamiliar"]
     assert [row["confidence"] for row in rows] == pytest.approx([0.95, 1.0, 0.9, 0.9, None, None])
     assert [row["deepest_activity"] for row in rows] == ["Stand", "Lay", *["Stair-up"] * 4]
@@ -171,17 +174,17 @@ def test_a_window_is_answered_as_deep_as_the_model_is_sure_with_the_deepest_gues
 
 
 def test_the_limit_decides_how_deep_an_answer_goes() -> None:
-    assert [row["activity"] for row in unsure(limit=0.5).windows()][2:5] == ["Stair-up"] * 3
-    assert [row["activity"] for row in unsure(limit=0.97).windows()][:3] == ["Still", "Still", "Uncertain"]
+    assert [row["activity"] for row in windows(unsure(limit=0.5))][2:5] == ["Stair-up"] * 3
+    assert [row["activity"] for row in windows(unsure(limit=0.97))][:3] == ["Still", "Still", "Uncertain"]
 
 
 def test_a_bout_is_of_one_answer_and_has_its_likeliest_activity() -> None:
-    bouts = unsure().bouts()
-    assert [(b["activity"], b["windows"]) for b in bouts][1:4] == [("Still", 1), ("On foot", 2), ("Uncertain", 1)]
-    on_foot, uncertain = bouts[2:4]
+    found = bouts(unsure())
+    assert [(b["activity"], b["windows"]) for b in found][1:4] == [("Still", 1), ("On foot", 2), ("Uncertain", 1)]
+    on_foot, uncertain = found[2:4]
     assert (on_foot["confidence"], on_foot["deepest_confidence"]) == pytest.approx((0.9, 0.575))
     assert (on_foot["deepest_activity"], uncertain["confidence"]) == ("Stair-up", None)
-    assert [(b["activity"], b["windows"]) for b in unsure().bouts(opinion="deepest")][2:] == [("Stair-up", 4)]
+    assert [(b["activity"], b["windows"]) for b in bouts(unsure(), "deepest")][2:] == [("Stair-up", 4)]
 
 
 def test_the_summary_counts_answers_and_how_deep_they_go() -> None:
@@ -210,7 +213,7 @@ def test_unsure_windows_of_a_labs_own_exercises_stay_uncertain_and_keep_their_gu
     exercises = tuple(f"exercise {i}" for i in range(10))
     proba = np.full((2, 10), 0.05, np.float32)
     proba[0, 3], proba[1, 3] = 0.55, 0.55 + 0.3
-    first, second = a_result(proba, activities=exercises, limit=0.8).windows()
+    first, second = windows(a_result(proba, activities=exercises, limit=0.8))
     assert (first["activity"], first["deepest_activity"]) == ("Uncertain", "exercise 3")
     assert (second["activity"], second["confidence"]) == ("exercise 3", pytest.approx(0.85))
 
@@ -218,13 +221,13 @@ def test_unsure_windows_of_a_labs_own_exercises_stay_uncertain_and_keep_their_gu
 def test_of_equally_likely_activities_none_is_the_deepest_guess() -> None:
     proba = np.array([[1 / 3, 1 / 3, 1 / 3, 0, 0, 0]] * 2 + [[0.5, 0.3, 0.2, 0, 0, 0]], np.float32)
     result = a_result(proba, activities=KU_HAR, limit=0.8, labels=np.array([0, 0, 0]), label_activities=("SITTING",))
-    rows = result.windows()
+    rows = windows(result)
     assert [row["activity"] for row in rows] == ["Still"] * 3
     assert [row["deepest_activity"] for row in rows] == [None, None, "Stand"]
     assert [row["deepest_confidence"] for row in rows] == [None, None, 0.5]
-    (bout,) = result.bouts()
+    (bout,) = bouts(result)
     assert (bout["deepest_activity"], bout["deepest_confidence"]) == ("Stand", pytest.approx(0.3889, abs=1e-4))
-    (first,) = a_result(proba[:2], activities=KU_HAR, limit=0.8).bouts()
+    (first,) = bouts(a_result(proba[:2], activities=KU_HAR, limit=0.8))
     assert (first["deepest_activity"], first["deepest_confidence"]) == (None, None)
     summary = result.summary()
     assert summary["minutes_per_deepest_activity"] == {"Stand": 0.05}

@@ -20,15 +20,16 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.classifiers.types import Wearing
 from app.har.problems import Problem, ProblemKind
+from app.services.recordings.result_tables import DAY_COLUMNS
 from app.tables import User
-from tests.long_recording import DAY_START_UTC_S, a_day, make_old, store, unsure_day
+from tests.long_recording import ACTIVITIES, DAY_START_UTC_S, a_day, make_old, store, unsure_day
 
 HOURS = 6.0
 PER_WINDOW = (
     "proba", "start_s", "end_s", "recording_index", "labels", "sensor_attention", "unfamiliar",
 )  # fmt: skip
 JSON = {"Accept": "application/json"}
-TABLES = [f"/{table}.{kind}" for table in ("windows", "bouts", "daily") for kind in ("csv", "json")]
+TABLES = [f"/{table}.{kind}" for table in ("windows", "bouts", "daily", "metrics") for kind in ("csv", "json")]
 
 
 @pytest.fixture
@@ -168,10 +169,16 @@ def test_windows_bouts_and_days_can_be_taken_away_and_agree(
     windows, bouts, daily = (
         list(csv.DictReader(io.StringIO(tables[f"/{t}.csv"].text))) for t in ("windows", "bouts", "daily")
     )
-    assert len(windows) == len(json.loads(tables["/windows.json"].data)["windows"]) == 6600
+    assert len(windows) == len(json.loads(tables["/windows.json"].data)["windows"]) == 6600 + 1
+    assert [(row["start_s"], row["end_s"]) for row in windows if row["activity"] == "missing"] == [
+        ("10800.0", "12600.0")
+    ]
     assert sum(int(bout["windows"]) for bout in bouts) == 6600
     assert [b["start_s"] for b in bouts] == [str(b["start_s"]) for b in tables["/bouts.json"].json["bouts"]]
     assert windows[0]["start_utc"] == bouts[0]["start_utc"] == "2025-05-11T22:00:00.000Z"
+    assert windows[0]["start_local"] == bouts[0]["start_local"] == "2025-05-12T00:00:00.000+02:00"
+    assert {row["model"] for table in (windows, bouts, daily) for row in table} == {"lab/1"}
+    assert sum(float(windows[0][f"p_{name}"]) for name in ACTIVITIES) == pytest.approx(1)
 
     minutes: dict[str, dict[str, float]] = {"hour": defaultdict(float), "day": defaultdict(float)}
     for row in daily:
@@ -222,7 +229,7 @@ def test_a_file_of_single_windows_has_rows_and_neither_bouts_nor_hours(app: Flas
         assert title not in page.text
     assert user_client.get(f"{url}/timeline.json?from=0.5&to=9.5").json["showing"] == "rows 1 – 9 of 1,800"
     assert user_client.get(f"{url}/timeline.json?from=5000&to=6000", headers=JSON).status_code == 400
-    assert user_client.get(f"{url}/daily.csv").text == "recording,period,start,end,activity,minutes,deepest_minutes\r\n"
+    assert user_client.get(f"{url}/daily.csv").text == ",".join(DAY_COLUMNS) + "\r\n"
     assert user_client.get(f"{url}/timeline.png").data.startswith(b"\x89PNG")
 
 
@@ -297,7 +304,7 @@ def test_the_downloads_have_the_answer_and_the_deepest_guess(app: Flask, user_cl
         "Still", "0.94", "Sit", "0.34",
     ]  # fmt: skip
     assert (last["activity"], last["confidence"], last["unfamiliar"]) == ("Unfamiliar", "", "True")
-    assert {row["activity"] for row in tables["bouts"]} == {"Still", "On foot", "Uncertain", "Unfamiliar"}
+    assert {row["activity"] for row in tables["bouts"]} == {"Still", "On foot", "Uncertain", "Unfamiliar", "missing"}
     assert {row["deepest_activity"] for row in tables["bouts"]} >= {"Sit", "Stair-up"}
     days = {row["activity"]: row for row in tables["daily"] if row["period"] == "day"}
     assert (float(days["On foot"]["minutes"]), float(days["On foot"]["deepest_minutes"])) == (30.0, 0.0)

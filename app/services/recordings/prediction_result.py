@@ -1,8 +1,7 @@
-"""What was recognised in a file, as columns, and the rows, bouts and numbers that are shown of it."""
+"""What was recognised in a file, as columns, and the bouts and numbers that are shown of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -20,17 +19,8 @@ from app.services.recordings.sensor_names import in_words
 
 Layout = Literal["timeline", "windows"]
 Opinion = Literal["answer", "deepest", "label"]  # what is shown, the likeliest activity, what the file itself names
-WINDOW_COLUMNS = (
-    "window", "recording", "start_s", "end_s", "activity", "confidence", "second_activity", "second_confidence",
-    "true_activity", "right", "unfamiliar", "start_utc", "listened_to", "deepest_activity", "deepest_confidence",
-)  # fmt: skip
-BOUT_COLUMNS = (
-    "recording", "start_s", "end_s", "activity", "windows", "confidence", "start_utc", "end_utc", "deepest_activity",
-    "deepest_confidence",
-)  # fmt: skip
 EQUALLY_LIKELY = 1e-3  # of two probabilities
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
-RIGHT = {1: True, 0: False, UNLABELLED: None}
 SAME_MOMENT_S = 1e-3
 YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
 
@@ -217,41 +207,6 @@ class PredictionResult:
         seen = named | {self.answer_names[i] for i in np.unique(self.answers[index])}
         return [name for name in self.all_names if name in seen]
 
-    def windows(self, index: IntArray | slice = slice(None)) -> list[dict[str, Any]]:
-        """Return these windows as plain rows."""
-        guess = self.guesses[index]
-        guess_p = np.where(guess == UNLABELLED, np.nan, self.confidence[index, 0])
-        second: IntArray = np.full(len(guess), UNLABELLED)
-        second_p: FloatArray = np.full(len(guess), np.nan, np.float32)
-        if len(self.activities) > 1:
-            second, second_p = self.ranked[index, 1], self.confidence[index, 1]
-        rows = zip(
-            (np.arange(len(self))[index] + 1).tolist(),
-            _named(self.recording_ids, self.recording_index[index]),
-            _milliseconds(self.start_s[index]),
-            _milliseconds(self.end_s[index]),
-            _named(self.answer_names, self.answers[index]),
-            _rounded(self.answer_confidence[index]),
-            _named(self.activities, second),
-            _rounded(second_p),
-            _named(self.label_activities, self.labels[index]),
-            [RIGHT[right] for right in self.right[index].tolist()],
-            self.unfamiliar[index].tolist(),
-            _utc(self.origins[index] + self.start_s[index]),
-            self._sensors_used(index),
-            _named(self.activities, guess),
-            _rounded(guess_p),
-            strict=True,
-        )
-        return [dict(zip(WINDOW_COLUMNS, row, strict=True)) for row in rows]
-
-    def _sensors_used(self, index: IntArray | slice) -> list[str | None]:
-        """Name the sensors that each of these windows was recognised from; None where that was not stored."""
-        used = self.sensor_attention[index] >= MIN_ATTENTION  # (n, n_sensors)
-        patterns, which = np.unique(used, axis=0, return_inverse=True)
-        names = [in_words(np.array(self.sensors)[pattern].tolist()) or None for pattern in patterns]
-        return [names[i] for i in which.reshape(-1).tolist()]
-
     def bout_columns(self, recording_index: int | None = None, opinion: Opinion = "answer") -> Bouts:
         """Return stretches of one answer: equal windows of one recording without a gap between them.
 
@@ -280,26 +235,6 @@ class PredictionResult:
             deepest=deepest,
             deepest_confidence=np.where(deepest == UNLABELLED, np.nan, proba[np.arange(len(first)), deepest]),
         )
-
-    def bouts(self, recording_index: int | None = None, opinion: Opinion = "answer") -> list[dict[str, Any]]:
-        """Return the same as plain rows, with the names."""
-        bouts = self.bout_columns(recording_index, opinion)
-        origin = self.origins[bouts.first]
-        labelled = opinion == "label"
-        rows = zip(
-            _named(self.recording_ids, self.recording_index[bouts.first]),
-            _milliseconds(bouts.start_s),
-            _milliseconds(bouts.end_s),
-            _named(self.names(opinion), bouts.activity),
-            bouts.windows.tolist(),
-            [None] * len(bouts.windows) if labelled else _rounded(bouts.confidence),
-            _utc(origin + bouts.start_s),
-            _utc(origin + bouts.end_s),
-            _named(self.activities, bouts.deepest),
-            _rounded(bouts.deepest_confidence),
-            strict=True,
-        )
-        return [dict(zip(BOUT_COLUMNS, row, strict=True)) for row in rows]
 
     def summary(self) -> dict[str, Any]:
         """Return the whole in numbers: minutes per answer (longest first), confidence, how many were right."""
@@ -358,10 +293,6 @@ class PredictionResult:
         activity, answered = int((self.answers < len(self.activities)).sum()), int(self.answered.sum())
         return {"activity": activity, "group": answered - activity, "none": len(self) - answered}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return windows, bouts and summary as plain lists and numbers."""
-        return {"windows": self.windows(), "bouts": self.bouts(), "summary": self.summary()}
-
 
 def _likeliest(proba: NDArray[Any]) -> IntArray:
     """Return the position of the likeliest activity, (n,), UNLABELLED where another is as likely.
@@ -374,31 +305,8 @@ def _likeliest(proba: NDArray[Any]) -> IntArray:
     return np.where(first - second < EQUALLY_LIKELY, UNLABELLED, proba.argmax(axis=1))
 
 
-def _named(names: Sequence[str], index: IntArray) -> list[str | None]:
-    """Return the names at these positions, None where there is none."""
-    return [names[i] if i != UNLABELLED else None for i in index.tolist()]
-
-
-def _rounded(column: NDArray[Any]) -> list[float | None]:
-    """Return numbers with four digits, None for NaN."""
-    return [None if value != value else value for value in column.astype(np.float64).round(4).tolist()]
-
-
 def _means(columns: NDArray[Any], first: IntArray, n: IntArray) -> NDArray[np.float64]:
     """Return the means of runs of rows, by the first row and the length of each."""
     if not len(first):
         return np.empty((0, *columns.shape[1:]))
     return (np.add.reduceat(columns.astype(np.float64), first).T / n).T
-
-
-def _milliseconds(time_s: TimeArray) -> list[float]:
-    moments: list[float] = (time_s.round(3) + 0.0).tolist()  # never -0.0
-    return moments
-
-
-def _utc(moments: TimeArray) -> list[str | None]:
-    """Write Unix times as ISO 8601 in UTC, None where there is none."""
-    known = np.isfinite(moments)
-    stamps = (np.where(known, moments, 0.0) * 1000).round().astype("datetime64[ms]")
-    texts: list[str] = np.datetime_as_string(stamps, timezone="UTC").tolist()
-    return [text if there else None for text, there in zip(texts, known.tolist(), strict=True)]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timezone, tzinfo
-from itertools import chain, islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -20,40 +16,36 @@ from flask_login import current_user
 from app.har.colours import MISSING
 from app.har.errors import HarError
 from app.har.problems import Problem, ProblemKind
-from app.har.texts import cell
-from app.har.types import IntArray
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import capitalise, percent
 from app.services.models import model_versions
 from app.services.paging import Page, page_of
-from app.services.recordings import figures, known_walking, recordings
-from app.services.recordings.activity_times import (
-    DAILY_COLUMNS,
-    agreement,
-    clock_of,
-    daily,
-    daily_rows,
-    per_period,
-    with_gaps,
+from app.services.recordings import (
+    figures,
+    known_walking,
+    recordings,
+    result_tables,
+    table_texts,
 )
+from app.services.recordings.activity_times import clock_of
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
 from app.services.recordings.places import PLACES
-from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS, PredictionResult
-from app.services.recordings.wall_clock import Period, WallClock, time_zone
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.wall_clock import time_zone
 from app.web.access import access
 from app.web.predictions.forms import RerunForm, known_places
 from app.web.predictions.quality_strips import shown_quality
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from app.tables import StoredRecording
 
 bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
-ROWS_A_CHUNK = 2000
 FILE_NAMES = {"windows": "activities"}
 NOTICED = (ProblemKind.PLACE_IN_DOUBT, ProblemKind.MISSING_SENSOR, ProblemKind.SENSOR_GAP)
-PERIODS: tuple[Period, ...] = ("day", "hour")
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
@@ -82,12 +74,12 @@ def show(recording_id: int) -> ResponseReturnValue:
         summary=summary,
         result=result,
         recording_index=recording_index,
-        rows=_window_page(result, recording_index),
+        rows=_window_page(result, recording_index, _zone()),
         colours=result.colours,
         left_open=left_open(result.tree, result.limit),
-        totals=list(dict.fromkeys((*summary["minutes_per_activity"], *summary["minutes_per_deepest_activity"]))),
+        totals=table_texts.records(result_tables.totals(result)),
         shown_activities=result.shown_activities(recording_index),
-        agreement=agreement(result, recording_index),
+        agreement=result_tables.agreement(result, recording_index),
         missing_colour=MISSING,
         **_in_time(result, recording_index),
         rerun_form=_rerun_form(recording, prediction.model_version_id),
@@ -109,37 +101,26 @@ def _notices(problems: Sequence[Problem]) -> list[str]:
     return [f"{capitalise(problem.detail)}. {capitalise(problem.action)}." for problem in noticed]
 
 
-def _window_page(result: PredictionResult, recording_index: int | None) -> Page[dict[str, Any]]:
+def _window_page(result: PredictionResult, recording_index: int | None, zone: tzinfo) -> Page[dict[str, Any]]:
     """Return the windows of a result, a page at a time."""
-    index = result.positions(recording_index)
-    page = request.args.get("page", 1, type=int)
-    return page_of(len(index), page, ROWS_A_PAGE, lambda start, stop: result.windows(index[start:stop]))
-
-
-def _bout_page(result: PredictionResult, recording_index: int, clock: WallClock) -> Page[dict[str, Any]]:
-    """Return the bouts of a recording and what is missing between them, a page at a time."""
-    bands = with_gaps(result.bout_columns(recording_index), clock.start_s, clock.end_s)
-    order: IntArray = np.arange(len(bands.start_s))
-    if request.args.get("sort") == "length":
-        order = np.argsort(bands.start_s - bands.end_s, kind="stable")
-    names, activities = [*result.answer_names, None], [*result.activities, None]  # UNLABELLED is -1, the last
+    rows = result_tables.window_rows(result, recording_index)
 
     def fetch(start: int, stop: int) -> list[dict[str, Any]]:
-        rows = zip(*(column[order[start:stop]].tolist() for column in vars(bands).values()), strict=True)
-        return [
-            {
-                "start_s": start_s,
-                "end_s": end_s,
-                "activity": names[activity],
-                "confidence": None if confidence != confidence else confidence,
-                "deepest_activity": activities[deepest],
-                "deepest_confidence": deepest_confidence,
-                "view": _around(start_s, end_s),
-            }
-            for start_s, end_s, activity, confidence, deepest, deepest_confidence in rows
-        ]
+        return table_texts.records(result_tables.windows(result, zone, rows.take(slice(start, stop))))
 
-    return page_of(len(order), request.args.get("bouts", 1, type=int), BOUTS_A_PAGE, fetch)
+    return page_of(len(rows), request.args.get("page", 1, type=int), ROWS_A_PAGE, fetch)
+
+
+def _bout_page(result: PredictionResult, recording_index: int, zone: tzinfo) -> Page[dict[str, Any]]:
+    """Return the bouts of a recording and what is missing between them, a page at a time."""
+    by_length = request.args.get("sort") == "length"
+    found, rows = result_tables.bout_rows(result, recording_index, by_length=by_length)
+
+    def fetch(start: int, stop: int) -> list[dict[str, Any]]:
+        table = result_tables.bouts(result, zone, found=(found, rows.take(slice(start, stop))))
+        return [row | {"view": _around(row["start_s"], row["end_s"])} for row in table_texts.records(table)]
+
+    return page_of(len(rows), request.args.get("bouts", 1, type=int), BOUTS_A_PAGE, fetch)
 
 
 def _around(start_s: float, end_s: float) -> dict[str, str]:
@@ -153,19 +134,26 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     if recording_index is None:
         return {"clock": None}
     clock = clock_of(result, recording_index, _zone())
-    days, hours = (per_period(result, recording_index, clock, kind) for kind in PERIODS)
+    table = result_tables.days(result, clock.zone, recording_index)
+    periods = {
+        kind: [
+            period | {"title": clock.period_title(period["start_s"], kind)}
+            for period in result_tables.by_period(table, kind)
+        ]
+        for kind in result_tables.PERIODS
+    }
     return {
         "clock": clock,
-        "bouts": _bout_page(result, recording_index, clock),
+        "bouts": _bout_page(result, recording_index, clock.zone),
         "worn": wearings_in_words(
             result.wearings,
             result.recording_ids[recording_index],
             clock,
             known_walking.name_of(current_user.id, result.walking_recording),
         ),
-        "periods": {"day": days, "hour": hours} if days else None,
-        "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in days)],
-        "has_gaps": any(day["missing"] for day in days),
+        "periods": periods if periods["day"] else None,
+        "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in periods["day"])],
+        "has_gaps": any(day["missing"] for day in periods["day"]),
     }
 
 
@@ -218,41 +206,32 @@ def timeline_json(recording_id: int) -> ResponseReturnValue:
     return jsonify(figures.timeline_data(recording, result, _recording_index(result), _zone(), *view))
 
 
-@bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.csv")
+@bp.get("/<int:recording_id>/<any(windows, bouts, daily, metrics):table>.csv")
 @access("user")
 def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
-    """Download every window, every bout, or the minutes per day and hour, of all recordings in the file."""
+    """Download every window, bout or label compared, or the minutes per day and hour, of all recordings in the file."""
     recording, _, result = _requested(recording_id)
     if table == "windows":
-        starts = range(0, len(result), ROWS_A_CHUNK)
-        rows: Iterable[dict[str, Any]] = chain.from_iterable(result.windows(slice(i, i + ROWS_A_CHUNK)) for i in starts)
-        text = _csv_chunks(WINDOW_COLUMNS, rows)
-    elif table == "bouts":
-        text = _csv_chunks(BOUT_COLUMNS, result.bouts())
+        text: str | Iterator[str] = result_tables.windows_csv(result, _zone())
     else:
-        text = _csv_chunks(DAILY_COLUMNS, daily_rows(result, _zone()))
+        text = table_texts.to_csv(_table(table, result))
     return _attachment(text, _download_name(recording.filename, FILE_NAMES.get(table, table), "csv"), "text/csv")
 
 
-def _csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    text = io.StringIO()
-    table = csv.DictWriter(text, columns)
-    table.writeheader()
-    rows = iter(rows)
-    while chunk := list(islice(rows, ROWS_A_CHUNK)):
-        table.writerows({name: cell(value) for name, value in row.items()} for row in chunk)
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue()  # the header, where there is no row
+def _table(table: str, result: PredictionResult) -> pd.DataFrame:
+    if table == "metrics":
+        return result_tables.metrics(result)
+    if table == "daily":
+        return result_tables.days(result, _zone())
+    return result_tables.windows(result, _zone()) if table == "windows" else result_tables.bouts(result, _zone())
 
 
-@bp.get("/<int:recording_id>/<any(windows, bouts, daily):table>.json")
+@bp.get("/<int:recording_id>/<any(windows, bouts, daily, metrics):table>.json")
 @access("user")
 def table_json(recording_id: int, table: str) -> ResponseReturnValue:
     """Download the same tables as JSON."""
     recording, _, result = _requested(recording_id)
-    content = daily(result, _zone()) if table == "daily" else result.bouts() if table == "bouts" else result.windows()
+    content = result_tables.daily(result, _zone()) if table == "daily" else table_texts.records(_table(table, result))
     response = jsonify({"file": recording.filename, "model": result.model_label, table: content})
     return _named(response, _download_name(recording.filename, table, "json"))
 
@@ -262,7 +241,7 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 def result_json(recording_id: int) -> ResponseReturnValue:
     """Download the whole result."""
     recording, _, result = _requested(recording_id)
-    response = jsonify({"file": recording.filename, **result.as_dict()})
+    response = jsonify({"file": recording.filename, **result_tables.document(result, _zone())})
     return _named(response, _download_name(recording.filename, "activities", "json"))
 
 

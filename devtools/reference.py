@@ -66,7 +66,7 @@ COLUMNS = {  # of the tables of a result: meaning
     "end": "Its end, likewise.",
     "activity": "The answer: the deepest activity or group of activities that is at least as probable as the limit; "
     "`Uncertain` where there is none, `Unfamiliar` where the movement is unlike anything that the model knows. "
-    "`missing` in days and hours: not recorded, or too short for a window.",
+    "`missing`: not recorded, or too short for a window; its row has no window and no probability.",
     "confidence": "Probability of the answer, in bouts its mean; empty where there is no answer.",
     "deepest_activity": "The likeliest activity, however probable; of a bout, by its mean probability. Empty where "
     "several are equally likely.",
@@ -75,12 +75,21 @@ COLUMNS = {  # of the tables of a result: meaning
     "second_confidence": "Its probability.",
     "true_activity": "The activity that the file itself names.",
     "right": "Whether the answer is that activity, or a group with it; empty where the file names none, where the "
-    "model does not know it, and where there is no answer.",
+    "model does not know it, and where there is no answer. In metrics: how many answers are.",
     "unfamiliar": "Whether no sensor's signal is like anything in training.",
     "listened_to": "The sensors that the window was recognised from.",
-    "windows": "How many windows the bout has.",
+    "windows": "How many windows the bout has, or have the label.",
     "minutes": "Minutes with this answer.",
     "deepest_minutes": "Minutes in which this activity is the likeliest.",
+    "start_local": "Start in the time zone asked for, with its offset from UTC; empty where the time is not known.",
+    "end_local": "End, likewise.",
+    "model": "Name and version of the model.",
+    "p_activity": "Probability of an activity; a column for each that the model knows: `p_Walking`, `p_Sitting` …",
+    "label": "An activity that the file itself names.",
+    "known": "Whether the model knows this activity, by whatever name.",
+    "answered": "How many windows with this label have an answer.",
+    "agreement": "`right` as a share of `answered`; empty where no window has an answer.",
+    "as_activity": "How many windows with this label have that answer; a column for each answer that occurs.",
 }
 WHO = {"public": "anyone", "user": "user", "admin": "administrator"}
 
@@ -124,12 +133,19 @@ def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Comma
 
 
 def columns() -> list[tuple[str, ...]]:
-    from app.services.recordings.activity_times import DAILY_COLUMNS
-    from app.services.recordings.prediction_result import BOUT_COLUMNS, WINDOW_COLUMNS
+    import numpy as np
 
-    tables = {"windows": WINDOW_COLUMNS, "bouts": BOUT_COLUMNS, "days and hours": DAILY_COLUMNS}
-    names = dict.fromkeys(name for columns in tables.values() for name in columns)
-    of = {name: ", ".join(title for title, columns in tables.items() if name in columns) for name in names}
+    from app.services.recordings import result_tables as made
+    from app.services.recordings.prediction_result import PredictionResult
+
+    zero, one = np.zeros(1, np.int64), np.ones((1, 1), np.float32)
+    text, names = ("activity",), ("recording",)
+    # one window of a model that knows one activity
+    result = PredictionResult("", text, one, 0.0 * zero, 3.0 + zero, zero, names, zero, text, (), one[:, :0], zero > 0)
+    tables = {"windows": made.windows, "bouts": made.bouts, "days and hours": made.days, "metrics": made.metrics}
+    columns = {title: list(table(result).columns) for title, table in tables.items()}
+    names = tuple(dict.fromkeys(name for own in columns.values() for name in own))
+    of = {name: ", ".join(title for title, own in columns.items() if name in own) for name in names}
     return [(f"`{name}`", of[name], COLUMNS[name]) for name in names]
 
 
@@ -174,7 +190,8 @@ def document(app: Flask) -> str:
         table(("layout", "recognised by"), [(own.APP, own.DESCRIPTION) for own in IMPORTERS]),
         "## Data sets that are read as they are\n\nAny other recordings become a data set by a description.",
         table(("name", "data set"), [(f"`{loader.FORMAT}`", loader.TITLE) for loader in LOADERS]),
-        "## Results\n\nColumns of the tables to download, as CSV or JSON; `flask predict --json` has the same.",
+        "## Results\n\nColumns of the tables to download, as CSV or JSON; `flask predict --json` has the first two, "
+        "[notebooks](NOTEBOOK.md) have all.",
         table(("column", "in", "meaning"), columns()),
         "## Problems\n\nWhat a page may list of a file or a recording, always with what was found and what was done.",
         table(("problem", "meaning"), [(kind.value, kind.meaning) for kind in ProblemKind]),

@@ -55,7 +55,7 @@ def evil_recording(app: Flask, user_client: FlaskClient, walking_model: Example,
     return str(response.location)
 
 
-@pytest.mark.parametrize("table", ["windows", "bouts", "daily"])
+@pytest.mark.parametrize("table", ["windows", "bouts", "daily", "metrics"])
 def test_no_table_of_a_recording_holds_a_formula(user_client: FlaskClient, evil_recording: str, table: str) -> None:
     text = user_client.get(f"{evil_recording}/{table}.csv").text
     assert formulas(text) == []

@@ -41,8 +41,8 @@ def upload(client: FlaskClient, data: bytes, name: str, **more: Any) -> TestResp
 
 def pages_of(client: FlaskClient, address: str) -> dict[str, int]:
     """Return the statuses of a recording's page and of all that it offers."""
-    ways = ["", "/windows.csv", "/bouts.csv", "/daily.csv", "/metrics.csv", "/windows.json", "/daily.json", "/result.json",
-            "/quality.json", "/timeline.json", "/timeline.png", "/timeline.svg"]  # fmt: skip
+    ways = ["", "/windows.csv", "/bouts.csv", "/daily.csv", "/metrics.csv", "/windows.json", "/daily.json",
+            "/result.json", "/quality.json", "/timeline.json", "/timeline.png", "/timeline.svg"]  # fmt: skip
     return {way: client.get(address + way).status_code for way in ways}
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
-from datetime import timezone, tzinfo
-from pathlib import PurePath
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -31,8 +29,8 @@ from app.services.recordings.activity_times import clock_of
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.wall_clock import time_zone
 from app.web.access import access
+from app.web.downloads import attachment, download_name, named, reader_zone
 from app.web.predictions.forms import RerunForm, known_places
 from app.web.predictions.quality_strips import shown_quality
 
@@ -74,7 +72,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         summary=summary,
         result=result,
         recording_index=recording_index,
-        rows=_window_page(result, recording_index, _zone()),
+        rows=_window_page(result, recording_index, reader_zone()),
         colours=result.colours,
         left_open=left_open(result.tree, result.limit),
         totals=table_texts.records(result_tables.totals(result)),
@@ -133,7 +131,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     """Return what a page shows of one recording by the clock: bouts, days and hours. Single windows have none."""
     if recording_index is None:
         return {"clock": None}
-    clock = clock_of(result, recording_index, _zone())
+    clock = clock_of(result, recording_index, reader_zone())
     table = result_tables.days(result, clock.zone, recording_index)
     periods = {
         kind: [
@@ -155,16 +153,6 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
         "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in periods["day"])],
         "has_gaps": any(day["missing"] for day in periods["day"]),
     }
-
-
-def _zone() -> tzinfo:
-    """Return the time zone asked for, else that of the browser, which ``kinelab.js`` tells in a cookie, else UTC."""
-    if name := request.args.get("tz"):
-        return time_zone(name)
-    try:
-        return time_zone(request.cookies.get("__Host-tz") or request.cookies.get("tz", "UTC"))
-    except ServiceError:
-        return timezone.utc
 
 
 def _recording_index(result: PredictionResult) -> int | None:
@@ -203,7 +191,7 @@ def timeline_json(recording_id: int) -> ResponseReturnValue:
     """Return what the timeline draws from a moment ``from`` to a moment ``to``, in seconds; by default all of it."""
     recording, _, result = _requested(recording_id)
     view = (_moment("from"), _moment("to"))
-    return jsonify(figures.timeline_data(recording, result, _recording_index(result), _zone(), *view))
+    return jsonify(figures.timeline_data(recording, result, _recording_index(result), reader_zone(), *view))
 
 
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily, metrics):table>.csv")
@@ -212,18 +200,22 @@ def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
     """Download every window, bout or label compared, or the minutes per day and hour, of all recordings in the file."""
     recording, _, result = _requested(recording_id)
     if table == "windows":
-        text: str | Iterator[str] = result_tables.windows_csv(result, _zone())
+        text: str | Iterator[str] = result_tables.windows_csv(result, reader_zone())
     else:
         text = table_texts.to_csv(_table(table, result))
-    return _attachment(text, _download_name(recording.filename, FILE_NAMES.get(table, table), "csv"), "text/csv")
+    return attachment(text, download_name(recording.filename, FILE_NAMES.get(table, table), "csv"), "text/csv")
 
 
 def _table(table: str, result: PredictionResult) -> pd.DataFrame:
     if table == "metrics":
         return result_tables.metrics(result)
     if table == "daily":
-        return result_tables.days(result, _zone())
-    return result_tables.windows(result, _zone()) if table == "windows" else result_tables.bouts(result, _zone())
+        return result_tables.days(result, reader_zone())
+    return (
+        result_tables.windows(result, reader_zone())
+        if table == "windows"
+        else result_tables.bouts(result, reader_zone())
+    )
 
 
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily, metrics):table>.json")
@@ -231,9 +223,11 @@ def _table(table: str, result: PredictionResult) -> pd.DataFrame:
 def table_json(recording_id: int, table: str) -> ResponseReturnValue:
     """Download the same tables as JSON."""
     recording, _, result = _requested(recording_id)
-    content = result_tables.daily(result, _zone()) if table == "daily" else table_texts.records(_table(table, result))
+    content = (
+        result_tables.daily(result, reader_zone()) if table == "daily" else table_texts.records(_table(table, result))
+    )
     response = jsonify({"file": recording.filename, "model": result.model_label, table: content})
-    return _named(response, _download_name(recording.filename, table, "json"))
+    return named(response, download_name(recording.filename, table, "json"))
 
 
 @bp.get("/<int:recording_id>/result.json")
@@ -241,8 +235,8 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 def result_json(recording_id: int) -> ResponseReturnValue:
     """Download the whole result."""
     recording, _, result = _requested(recording_id)
-    response = jsonify({"file": recording.filename, **result_tables.document(result, _zone())})
-    return _named(response, _download_name(recording.filename, "activities", "json"))
+    response = jsonify({"file": recording.filename, **result_tables.document(result, reader_zone())})
+    return named(response, download_name(recording.filename, "activities", "json"))
 
 
 @bp.get("/<int:recording_id>/quality.json")
@@ -253,7 +247,7 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
     if (quality := recordings.quality_of(recording)) is None:
         raise NotFound("This recording was uploaded before quality cards existed. Upload it again to get one.")
     response = jsonify({"file": recording.filename, **quality})
-    return _named(response, _download_name(recording.filename, "quality", "json"))
+    return named(response, download_name(recording.filename, "quality", "json"))
 
 
 @bp.get("/<int:recording_id>/timeline.<any(png, svg):file_format>")
@@ -263,7 +257,7 @@ def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> Res
     recording, _, result = _requested(recording_id)
     image = figures.timeline_image(recording, result, _recording_index(result), file_format)
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
-    return _attachment(image, _download_name(recording.filename, "activities", file_format), mimetype)
+    return attachment(image, download_name(recording.filename, "activities", file_format), mimetype)
 
 
 @bp.post("/<int:recording_id>/again")
@@ -311,18 +305,3 @@ def _requested(recording_id: int) -> tuple[Any, Any, PredictionResult]:
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
     return recording, prediction, recordings.result_of(prediction)
-
-
-def _download_name(filename: str, what: str, extension: str) -> str:
-    """Name a download after the upload, with nothing in it that a file system or a shell takes for more than a name."""
-    stem = re.sub(r"[^\w .()+-]+", "_", PurePath(filename).stem)[:120].strip(" .")
-    return f"{stem or 'recording'}-{what}.{extension}"
-
-
-def _attachment(body: str | bytes | Iterator[str], name: str, mimetype: str) -> Response:
-    return _named(Response(body, mimetype=mimetype), name)
-
-
-def _named(response: Response, name: str) -> Response:
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response

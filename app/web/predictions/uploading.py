@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from flask import Response, jsonify, redirect, render_template, request, url_for
+from flask import jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -18,6 +18,7 @@ from app.services.models import model_versions
 from app.services.recordings import example, upload_progress, uploads
 from app.services.recordings.pending import PendingUpload
 from app.web.access import access
+from app.web.downloads import attachment
 from app.web.errors import json_error, status_of, wants_json
 from app.web.predictions.forms import UploadForm
 from app.web.predictions.routes import bp
@@ -89,6 +90,4 @@ def try_example() -> ResponseReturnValue:
 def example_csv() -> ResponseReturnValue:
     """Download the example recording."""
     name, text = example.example_file()
-    response = Response(text, mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return attachment(text, name, "text/csv")

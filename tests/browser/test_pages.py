@@ -17,6 +17,10 @@ ADMIN = [
     "/datasets/",
     "/datasets/add",
     "/datasets/physiotherapy-example",
+    "/datasets/physiotherapy-example/people",
+    "/datasets/physiotherapy-example/recordings",
+    "/datasets/physiotherapy-example/problems",
+    "/datasets/physiotherapy-example/settings",
     "/training/",
     "/models/",
 ]

@@ -107,7 +107,7 @@ def test_labels_beyond_the_end_are_cut_off(tmp_path: Path) -> None:
         files[f"{RAW}/{sensor}_exp01_user01.txt"] = _cut(files[f"{RAW}/{sensor}_exp01_user01.txt"], 1900)
     summary = _convert(files, tmp_path)
     assert "exp01_user01: 1 labelled range(s) reach up to sample 2,000 of 1,900" in _problems(summary).values()
-    assert open_store(tmp_path / "store").per_activity()[0]["minutes"] == pytest.approx(18 / 60, abs=0.01)
+    assert open_store(tmp_path / "store").contents.per_activity[0]["minutes"] == pytest.approx(18 / 60, abs=0.01)
 
 
 def test_files_of_two_lengths_are_cut_to_the_shorter(tmp_path: Path) -> None:

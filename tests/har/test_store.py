@@ -65,10 +65,10 @@ def test_what_is_opened_is_what_was_converted(archive: Path, store: Store, tmp_p
 
 def test_the_counts_per_activity_agree_with_the_windows(store: Store) -> None:
     windows = make_windows(store.signals)
-    for row in store.per_activity():
+    for row in store.contents.per_activity:
         assert row["windows"] == (windows.y == windows.activities.index(row["activity"])).sum()
         assert (row["recordings"], row["subjects"]) == (4, 4)
-    assert [row["activity"] for row in store.per_activity()] == ["Rest", "Walk", "Run"]
+    assert [row["activity"] for row in store.contents.per_activity] == ["Rest", "Walk", "Run"]
 
 
 def test_rows_come_as_recorded_in_file_order(store: Store, frame: pl.DataFrame) -> None:
@@ -214,7 +214,7 @@ def test_a_recording_can_be_downloaded_and_uploaded_again(store: Store, tmp_path
         )
         np.testing.assert_allclose(again.signal, expected, atol=1e-4)
         assert again.activities == (
-            store.per_activity()[["0", "11", "14"].index(recording_id.split(".")[0])]["activity"],
+            store.contents.per_activity[["0", "11", "14"].index(recording_id.split(".")[0])]["activity"],
         )
 
 

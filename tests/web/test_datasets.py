@@ -171,8 +171,10 @@ def test_the_page_of_a_data_set_shows_figures_rows_and_problems(admin_client: Fl
     page = admin_client.get(small_page)
     assert page.status_code == 200
     text = text_of(page)
-    for part in ("Rest", "Walk", "Run", "t_acc", "gz", "Rows 1 to 25 of", "Problems found", "BLAKE2b"):
+    for part in ("Rest", "Walk", "Run", "t_acc", "gz", "Rows 1 to 25 of", "BLAKE2b"):
         assert part in text
+    assert f'href="{small_page}/problems"' in page.text
+    assert "Problems found" in text_of(admin_client.get(f"{small_page}/problems"))
     assert f"{small_page}/distribution.svg" in page.text
 
 
@@ -186,7 +188,7 @@ def test_the_rows_can_be_paged_sorted_and_filtered(admin_client: FlaskClient, sm
     assert descending[-1] > ascending[-1]
     second = cells(admin_client.get(f"{small_page}?size=10&sort=ax&page=2").text, "ax")
     assert ascending[-1] <= second[0]
-    recording = re.search(r'<option value="([^"]*1002[^"]*)">', first)[1]
+    recording = admin_client.get(f"{small_page}/recordings.json?text=1002").json[0]["id"]
     filtered = admin_client.get(small_page, query_string={"recording": recording})
     assert "Rows 1 to 25 of 1,250" in text_of(filtered)
     assert "Download this recording" in filtered.text
@@ -224,13 +226,15 @@ def test_an_address_with_nonsense_still_shows_the_page(admin_client: FlaskClient
     assert "Rows as recorded" in page.text
 
 
-def test_a_recording_that_is_not_there_is_not_found_and_its_name_escaped(
+def test_a_recording_that_is_not_there_is_searched_for_and_its_name_escaped(
     admin_client: FlaskClient, small_page: str
 ) -> None:
-    for address in (small_page, f"{small_page}/recording.csv"):
-        page = admin_client.get(address, query_string={"recording": NAME})
-        assert page.status_code == 404
-        assert NAME not in page.text
+    page = admin_client.get(f"{small_page}/recording.csv", query_string={"recording": NAME})
+    assert page.status_code == 404
+    assert NAME not in page.text
+    page = admin_client.get(small_page, query_string={"recording": NAME}, follow_redirects=True)
+    assert "No recording fits" in page.text
+    assert NAME not in page.text
 
 
 def test_a_data_set_of_two_devices_is_shown(app: Flask, admin_client: FlaskClient, tmp_path: Path) -> None:
@@ -289,6 +293,7 @@ def test_removing_is_a_post_and_leads_back_to_the_list(admin_client: FlaskClient
         f"{small_page}/preview.json",
         f"{small_page}/distribution.png",
         f"{small_page}/recording.csv",
+        *(f"{small_page}/{page}" for page in ("people", "recordings", "recordings.json", "problems", "settings")),
     ):
         assert admin_client.get(address).status_code == 404
     assert admin_client.post(f"{small_page}/remove").status_code == 404
@@ -331,7 +336,7 @@ def test_hhar_is_shown_with_its_own_columns(admin_client: FlaskClient, data_dir:
     page = text_of(admin_client.get("/datasets/hhar"))
     for column in ("Index", "Arrival_Time", "Creation_Time", "User", "Model", "Device", "gt"):
         assert column in page
-    assert "Problems found" in page
+    assert "Action taken" in text_of(admin_client.get("/datasets/hhar/problems"))
 
 
 @pytest.mark.real_data
@@ -344,13 +349,13 @@ def test_a_table_of_1803_columns_is_shown_ten_at_a_time(admin_client: FlaskClien
 
 
 def test_the_names_among_several_data_sets_are_shown_and_saved(admin_client: FlaskClient, small_page: str) -> None:
-    page = admin_client.get(small_page).text
+    page = admin_client.get(f"{small_page}/settings").text
     names = page[page.index('id="names"') :]
     assert re.findall(r'<option selected value="([^"]*)"', names)[:3] == ["Still", "Walking", "Running"]
     answers = {"names-0": "Lying", "names-1": "Walking", "names-2": ""}
     response = admin_client.post(f"{small_page}/names", data=answers)
-    assert response.location.endswith(f"{small_page}#names")
-    page = admin_client.get(small_page).text
+    assert response.location.endswith(f"{small_page}/settings#names")
+    page = admin_client.get(f"{small_page}/settings").text
     assert "Names saved." in page
     names = page[page.index('id="names"') :]
     assert re.findall(r'<option selected value="([^"]*)"', names)[:3] == ["Lying", "Walking", ""]
@@ -375,11 +380,46 @@ def test_names_that_do_not_do_are_refused(
 
 def test_where_the_device_was_worn_is_said_on_the_page(admin_client: FlaskClient, small: Dataset) -> None:
     response = admin_client.post(f"/datasets/{small.name}/places", data={"places-0": "leg"})
-    assert response.location.endswith(f"/datasets/{small.name}#places")
-    page = admin_client.get(f"/datasets/{small.name}").text
+    assert response.location.endswith(f"/datasets/{small.name}/settings#places")
+    page = admin_client.get(f"/datasets/{small.name}/settings").text
     assert "Places saved." in page
     assert '<option selected value="leg">in a trouser pocket</option>' in page
     for wrong in ({"places-0": "shoe"}, {}):
         admin_client.post(f"/datasets/{small.name}/places", data=wrong)
-        assert "a place from the list for each device" in text_of(admin_client.get(f"/datasets/{small.name}"))
+        assert "a place from the list for each device" in text_of(admin_client.get(response.location))
     assert library.get("small").places == {"": "leg"}
+
+
+def test_recordings_are_found_by_activity_subject_and_text(admin_client: FlaskClient, small_page: str) -> None:
+    def found(**query: str) -> list[str]:
+        page = admin_client.get(f"{small_page}/recordings", query_string=query).text
+        return [unescape(name) for name in re.findall(r'<th scope="row"[^>]*><a [^>]*>([^<]+)', page)]
+
+    everything = found()
+    assert len(everything) == 6
+    assert [name for name in everything if "1002" in name] == found(subject="1002")
+    assert [name for name in everything if "Walk" in name] == found(activity="Walk") == found(text="walk")
+    assert found(activity="Run", subject="1001", text="100") == [n for n in everything if "Run/1001" in n]
+    assert found(text="swim") == []
+    assert found(page="99", activity="no such") == everything
+    suggested = admin_client.get(f"{small_page}/recordings.json?text=walk 1001").json
+    assert suggested == [{"id": found(text="walk 1001")[0], "about": "1001, Walk"}]
+
+
+def test_a_recordings_name_leads_from_the_rows_to_the_search(admin_client: FlaskClient, small_page: str) -> None:
+    response = admin_client.get(f"{small_page}?recording=walk")
+    assert response.location == f"{small_page}/recordings?text=walk"
+
+
+def test_who_supplies_what_is_shown_in_minutes_and_windows(admin_client: FlaskClient, small_page: str) -> None:
+    text = re.sub(r"\s+", " ", text_of(admin_client.get(f"{small_page}/people")))
+    assert "1001 0.2 0.2 0.2 0.6 1002 0.2 0.2 0.2 0.6 All 0.4 0.4 0.4 1.2" in text
+    assert "more than half" not in text
+    text = re.sub(r"\s+", " ", text_of(admin_client.get(f"{small_page}/people?in=windows")))
+    assert "1001 4 4 4 12 1002 4 4 4 12 All 8 8 8 24" in text
+
+
+def test_the_page_of_a_data_set_does_not_list_all_its_recordings(admin_client: FlaskClient, small_page: str) -> None:
+    ids = [each["id"] for each in admin_client.get(f"{small_page}/recordings.json").json]
+    page = unescape(admin_client.get(small_page).text)
+    assert [name in page for name in ids] == [True, *[False] * 5]  # the first, in the rows

@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.datasets.contents import Contents
 from app.har.datasets.intact import check, intact
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
 from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
@@ -260,7 +261,7 @@ def _samples(folder: Path, samples: int, channels: int) -> tuple[FloatArray, NDA
 def _summary(
     signals: SignalSet, loader: Loader, tables: Sequence[dict[str, Any]], problems: Sequence[Problem], fingerprint: str
 ) -> Summary:
-    windows = {row["activity"]: row["windows"] for row in _per_activity(signals, label_segments(signals))}
+    windows = {row["activity"]: row["windows"] for row in Contents.of(signals).per_activity}
     return Summary(
         format=loader.FORMAT,
         format_title=loader.TITLE,
@@ -297,26 +298,6 @@ def condensed(problems: Sequence[Problem]) -> Iterator[Problem]:
             f"{len(own):,} times, first{first}: {own[0].detail}.{which}",
             own[0].action,
         )
-
-
-def _per_activity(signals: SignalSet, runs: LabelSegments) -> list[dict[str, Any]]:
-    n_timesteps = round(SUMMARY_WINDOW_S * signals.sampling_rate_hz)
-    counts = runs.counts(n_timesteps, n_timesteps)
-    recording = signals.recording[runs.stretch]
-    subjects = np.array(signals.subjects)[recording]
-    rows = []
-    for label, activity in enumerate(signals.activities):
-        own = runs.label == label
-        rows.append(
-            {
-                "activity": activity,
-                "recordings": len(np.unique(recording[own])),
-                "subjects": len(set(subjects[own].tolist()) - {UNKNOWN_SUBJECT}),
-                "minutes": round(float(runs.length[own].sum()) / signals.sampling_rate_hz / 60, 2),
-                "windows": int(counts[own].sum()),
-            }
-        )
-    return rows
 
 
 def open_store(folder: Path) -> Store:
@@ -377,9 +358,10 @@ class Store:
     def _runs(self) -> LabelSegments:
         return label_segments(self.signals)
 
-    def per_activity(self) -> list[dict[str, Any]]:
-        """Return activity, recordings, subjects, minutes and windows (of 3 s), an entry an activity."""
-        return _per_activity(self.signals, self._runs)
+    @cached_property
+    def contents(self) -> Contents:
+        """How much of each activity each recording and each person supplies."""
+        return Contents.of(self.signals)
 
     @property
     def tables(self) -> tuple[str, ...]:

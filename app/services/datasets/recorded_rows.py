@@ -12,6 +12,7 @@ from app.services.errors import NotFound
 from app.services.paging import Page, page_of
 
 if TYPE_CHECKING:
+    from app.har.datasets.contents import Contents
     from app.har.datasets.store import Store
 
 PAGE_SIZES = (10, 25, 50, 100)
@@ -21,12 +22,20 @@ PREVIEW_POINTS = 4000  # at most, per line
 UNITS = {"acc": "m/s²", "gyro": "rad/s"}
 
 
-def activities(store: Store) -> list[dict[str, Any]]:
-    """Return recordings, subjects, minutes, windows and colour of each activity."""
-    from app.har.colours import activity_colour
+def activities(contents: Contents) -> list[dict[str, Any]]:
+    """Return recordings, subjects, minutes, windows, colour and largest supplier of each activity."""
+    colour_of = colours(contents)
+    return [
+        each | {"colour": colour_of[each["activity"]], "largest": largest}
+        for each, largest in zip(contents.per_activity, contents.largest, strict=True)
+    ]
 
-    names = store.signals.activities
-    return [each | {"colour": activity_colour(each["activity"], names)} for each in store.per_activity()]
+
+def colours(contents: Contents) -> dict[str, str]:
+    """Return the colour of each activity."""
+    from app.har.colours import activity_colours
+
+    return activity_colours(contents.activities)
 
 
 def preview(store: Store, activity: str) -> dict[str, Any]:
@@ -90,7 +99,12 @@ class RowPage:
 
 
 def find_rows(store: Store, query: RowQuery) -> RowPage:
-    """Return a page of rows; a page, table, column or size that is not there gives way to the nearest that is."""
+    """Return a page of rows; a page, table, column or size that is not there gives way to the nearest that is.
+
+    Raises
+    ------
+    NotFound : no such recording.
+    """
     if query.recording:
         _check_recording(store, query.recording)
     table = query.table if query.table in store.tables else store.tables[0]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -47,7 +48,6 @@ bp = Blueprint("datasets", __name__)
 Page = str | tuple[str | BaseResponse, int] | BaseResponse
 
 FILES_SHOWN = 12  # of a data set that is being described
-PROBLEMS_SHOWN = 100  # of a kind
 SMALL_FILE_S = 1.0  # a file that is read, or refused, within this time is answered without a progress page
 
 
@@ -207,23 +207,20 @@ def view(name: str) -> Page:
     """Show a data set: what it holds, its rows, its problems."""
     dataset = library.get(name)
     store = library.open_dataset(dataset)
-    found = recorded_rows.find_rows(store, _row_query(request.args))
+    query = _row_query(request.args)
+    if query.recording and query.recording not in store.contents.recording_ids:
+        return redirect(url_for(".recordings", name=name, text=query.recording))
+    found = recorded_rows.find_rows(store, query)
+    page_url, default = url_for(".view", name=name), asdict(RowQuery())
 
     def rows_url(**changes: Any) -> str:
-        query = {key: value for key, value in asdict(replace(found.query, **changes)).items() if value}
-        return url_for(".view", name=name, **query, _anchor="rows")
+        wanted = asdict(replace(found.query, **changes))
+        return f"{page_url}?{urlencode({key: value for key, value in wanted.items() if value != default[key]})}#rows"
 
-    names = shared_names.table_of(dataset)
-    form = SharedNamesForm(formdata=None)
-    form.offer(names)
-    places = worn.places(dataset)
     return render_template(
         "datasets/view.html", dataset=dataset, summary=dataset.summary, store=store, found=found, rows_url=rows_url,
-        names=names, names_form=form,
-        devices=list(places), places_form=PlacesForm(formdata=None, places=list(places.values())),
-        problems=store.summary.problems,
-        activities=recorded_rows.activities(store), same_data=library.same_data(dataset),
-        page_sizes=recorded_rows.PAGE_SIZES, problems_shown=PROBLEMS_SHOWN,
+        activities=recorded_rows.activities(store.contents), same_data=library.same_data(dataset),
+        page_sizes=recorded_rows.PAGE_SIZES,
     )  # fmt: skip
 
 
@@ -245,6 +242,20 @@ def _row_query(answers: Mapping[str, str]) -> RowQuery:
     )
 
 
+@bp.get("/<name>/settings")
+@access("admin")
+def settings(name: str) -> str:
+    """Ask what the activities are called among several data sets, and where the devices were worn."""
+    dataset = library.get(name)
+    names, places = shared_names.table_of(dataset), worn.places(dataset)
+    form = SharedNamesForm(formdata=None)
+    form.offer(names)
+    return render_template(
+        "datasets/settings.html", dataset=dataset, names=names, names_form=form,
+        devices=list(places), places_form=PlacesForm(formdata=None, places=list(places.values())),
+    )  # fmt: skip
+
+
 @bp.post("/<name>/names")
 @access("admin")
 def save_names(name: str) -> BaseResponse:
@@ -258,7 +269,7 @@ def save_names(name: str) -> BaseResponse:
         flash("Names saved.", "success")
     except ServiceError as error:
         flash(str(error), "danger")
-    return redirect(url_for(".view", name=name, _anchor="names"))
+    return redirect(url_for(".settings", name=name, _anchor="names"))
 
 
 @bp.post("/<name>/places")
@@ -274,7 +285,7 @@ def save_places(name: str) -> BaseResponse:
         flash("Places saved.", "success")
     except ServiceError as error:
         flash(str(error), "danger")
-    return redirect(url_for(".view", name=name, _anchor="places"))
+    return redirect(url_for(".settings", name=name, _anchor="places"))
 
 
 @bp.get("/<name>/distribution.<file_format>")

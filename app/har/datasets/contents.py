@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from app.har.datasets.short_labels import SUMMARY_WINDOW_S
 from app.har.recordings.parts import UNKNOWN_SUBJECT, natural_sort_key
 from app.har.signals.types import SignalSet
 from app.har.types import IntArray
 from app.har.windows import label_segments
 
-SUMMARY_WINDOW_S = 3.0
 DOMINATES = 0.5  # one person who supplies more than this part of an activity
 
 

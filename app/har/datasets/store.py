@@ -26,7 +26,7 @@ from app.har.datasets.contents import Contents
 from app.har.datasets.intact import check, intact
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
 from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
-from app.har.datasets.short_labels import SUMMARY_WINDOW_S, short_labels
+from app.har.datasets.short_labels import short_labels
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event

@@ -16,6 +16,7 @@ from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.persistence import save_model
 from app.har.evaluation.scores import evaluate
+from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training.model_card import CARD, everyday_card
 from app.har.windows import WindowSet
 from benchmarks.bench_everyday import GROUPS, Answers, answers, fit_without, settings, table_row
@@ -51,6 +52,7 @@ def build() -> dict[str, Any]:
         tested, np.concatenate([proba for _, proba in scored]), fit_seconds=0.0, predict_seconds=1.0, seed=SEED
     ).as_dict()
     final = EverydayClassifier(place_of()).fit(joined([labelled_windows(name) for name in LICENSED]), seed=SEED)
+    final.shortest_bout_s = shortest_bout(np.concatenate([bout_lengths(signals_of(name)) for name in LICENSED]))
     people = {name: len(set(signals_of(name).subjects)) for name in LICENSED}
     split = {
         "protocol": "dataset",

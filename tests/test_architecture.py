@@ -23,11 +23,18 @@ GROUND = {
 CORE = {  # in the way of the data; docs/ARCHITECTURE.md draws it
     "app.har.signals": set(),
     "app.har.windows": {"app.har.signals"},
+    "app.har.smoothing": {"app.har.signals", "app.har.windows"},
     "app.har.recordings": {"app.har.signals"},
     "app.har.datasets": {"app.har.recordings", "app.har.signals", "app.har.windows"},
     "app.har.evaluation": {"app.har.signals", "app.har.windows"},
     "app.har.classifiers": {"app.har.evaluation", "app.har.signals", "app.har.windows"},
-    "app.har.training": {"app.har.classifiers", "app.har.evaluation", "app.har.signals", "app.har.windows"},
+    "app.har.training": {
+        "app.har.classifiers",
+        "app.har.evaluation",
+        "app.har.signals",
+        "app.har.smoothing",
+        "app.har.windows",
+    },
 }
 # Of the core, what pages and commands handle: values, their bounds, and what things are called
 VALUES = GROUND | {

@@ -151,6 +151,22 @@ class AnswerTree:
         """Return the activities that an answer of this node leaves open; an activity leaves open itself alone."""
         return (node,) if node in self.activities else tuple(self.activities[i] for i in self._members[node])
 
+    @cached_property
+    def branches(self) -> tuple[tuple[tuple[int, ...], tuple[tuple[int, ...], ...]], ...]:
+        """The activities below each node that has several, by position, and below each of its branches; the root first.
+
+        A branch is a node with no other between.
+        """
+        everything = tuple(range(len(self.activities)))
+        below = {everything, *self._members.values(), *((i,) for i in everything)}
+        found = []
+        for members in sorted(below, key=len, reverse=True):
+            smaller = [other for other in below if set(other) < set(members)]
+            children = [other for other in smaller if not any(set(other) < set(between) for between in smaller)]
+            if children:
+                found.append((members, tuple(sorted(children))))
+        return tuple(found)
+
     def open_between(self, node: str) -> tuple[str, ...]:
         """Return what an answer of an inner node leaves open, one step down the tree: of *on foot*, walking and stairs.
 

@@ -13,6 +13,7 @@ from app.har.classifiers.stored_models import load_model
 from app.har.datasets.pool import Member, pool, together
 from app.har.signals.one_rate import at_rate
 from app.har.signals.types import SignalSet
+from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training.config import TrainConfig
 from app.har.training.everyday import EverydayRows, beside, in_activities, with_everyday_labels
 from app.har.training.experiment import run_experiment
@@ -129,6 +130,7 @@ def test_by_data_set_a_model_of_all_is_kept_with_the_figures_of_those_left_out(t
     model = load_model(kept)
     assert (model.name, model.place_of) == ("everyday", {"pockets": "leg", "waists": "trunk"})  # type: ignore[attr-defined]
     assert model.questions_.place is not None  # type: ignore[attr-defined]
+    assert model.shortest_bout_s == shortest_bout(bout_lengths(for_everyday(members())))
     card = (kept / "model_card.md").read_text(encoding="utf-8")
     assert "Each data set was left out of training and of calibration" in card
     assert f"| pockets | {of_everyday['answers'][0]['windows']:,} | {of_everyday['answers'][0]['true']:.3f} |" in card

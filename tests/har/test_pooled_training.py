@@ -19,6 +19,7 @@ from app.har.errors import InsufficientData
 from app.har.evaluation.types import Split
 from app.har.progress import Event
 from app.har.signals.types import SignalSet
+from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training.config import TrainConfig, validated
 from app.har.training.experiment import run_experiment
 from app.har.training.pooled import FEWEST, with_complete_sensors, with_even_training, with_flat_labels
@@ -201,6 +202,9 @@ def test_a_model_of_several_sets_is_kept_and_says_which(tmp_path: Path) -> None:
     assert "Data set pocket, fingerprint `pocketpocket`" in card
     assert "home: 50 Hz, resampled to 25 Hz" in card
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    whose = zip(found.signals.recording_ids, found.signals.subjects, strict=True)
+    learnt = [name for name, subject in whose if subject in manifest["split"]["subjects"]["train"]]
+    assert manifest["shortest_bout_s"] == shortest_bout(bout_lengths(found.signals, learnt))
     assert manifest["data"]["datasets"] == sets
     assert manifest["activities"] == ["Sitting", "Walking", "Running", "Kicking"]
 

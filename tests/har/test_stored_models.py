@@ -40,18 +40,20 @@ def test_a_model_of_several_devices_and_with_gravity_answers_the_same_when_it_is
     before, again = answer(model), answer(load_model(tmp_path / "again"))
     for name, array in vars(before).items():
         np.testing.assert_array_equal(getattr(again, name), array)
+    assert load_model(tmp_path / "again").shortest_bout_s == model.shortest_bout_s == 0.78
 
 
 def test_a_model_from_before_there_were_combinations_directions_and_preparations_still_loads(tmp_path: Path) -> None:
     folder = shutil.copytree(REFERENCE_MODELS / "reference-ku-har", tmp_path / "old")
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     all_sensors, weights = manifest["combinations"][0]
-    for newer in ("manifest_sha256", "combinations", "direction_limits", "preparation"):
+    for newer in ("manifest_sha256", "combinations", "direction_limits", "preparation", "shortest_bout_s"):
         del manifest[newer]
     manifest["combination"] = weights
     document = {**manifest, "manifest_sha256": _digest_of(manifest)}
     (folder / MANIFEST).write_text(json.dumps(document), encoding="utf-8")
     old = load_model(folder)
+    assert old.shortest_bout_s is None
     assert old.combinations_ == {tuple(all_sensors): tuple(weights)}
     windows = windows_for(old.channels, old.n_timesteps, old.sampling_rate_hz, old.gravity)
     novelty = old.recognise(windows).novelty

@@ -51,6 +51,7 @@ class Classifier(ABC):
 
     name: ClassVar[str]
     preparation = Preparation()  # of the signals that the windows were cut from
+    shortest_bout_s: float | None = None  # of the recordings learnt from, see `smoothing`; None: not known
     format_: WindowFormat
 
     @property

@@ -23,6 +23,7 @@ from app.har.evaluation.types import Metrics, Split
 from app.har.progress import Event, OnEvent, Stage, ignore_event
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
+from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training import plots as figures
 from app.har.training.config import TrainConfig
 from app.har.training.everyday import EverydayRows, depth_and_truth, in_activities, places_of, with_everyday_labels
@@ -142,9 +143,16 @@ def run_experiment(
     if plots:
         _draw(windows.activities, outcomes, folder / "plots")
     if DEPLOYABLE_MODEL in outcomes and not config.in_folds:
-        _save(outcomes[DEPLOYABLE_MODEL].classifier, preparation, result, folder / KEPT[DEPLOYABLE_MODEL])
-    if rows is not None and config.keeps_everyday:
-        _save_everyday(outcomes[EVERYDAY_MODEL].classifier, rows, config, result, folder / KEPT[EVERYDAY_MODEL])
+        classifier = outcomes[DEPLOYABLE_MODEL].classifier
+        classifier.preparation = preparation
+        learnt = set(windows.recordings[splits[0].train].tolist())
+        classifier.shortest_bout_s = shortest_bout(bout_lengths(signals, learnt))
+        _save(classifier, result, folder / KEPT[DEPLOYABLE_MODEL])
+    if rows is not None and everyday is not None and config.keeps_everyday:
+        seen = rows.learnt if config.in_folds else rows.to_learn(splits[0], windows)
+        shortest_s = shortest_bout(bout_lengths(everyday, set(seen.recordings.tolist())))
+        classifier = outcomes[EVERYDAY_MODEL].classifier
+        _save_everyday(classifier, rows, shortest_s, config, result, folder / KEPT[EVERYDAY_MODEL])
     return result
 
 
@@ -262,10 +270,9 @@ def _assess(
     return Outcome(classifier, probabilities, metrics, tuple(folds), tuple(epochs), tuple(answers))
 
 
-def _save(classifier: Classifier, preparation: Preparation, result: Result, folder: Path) -> None:
+def _save(classifier: Classifier, result: Result, folder: Path) -> None:
     if not isinstance(classifier, ActivityClassifier):
         raise TypeError(f"{classifier.name} cannot be stored")
-    classifier.preparation = preparation
     metrics = result["models"][classifier.name]
     extra = {"data": result["data"], "split": result["split"], "config": result["config"], "metrics": metrics}
     title = str(result["data"].get("dataset", classifier.name))
@@ -274,7 +281,7 @@ def _save(classifier: Classifier, preparation: Preparation, result: Result, fold
 
 
 def _save_everyday(
-    classifier: Classifier, rows: EverydayRows, config: TrainConfig, result: Result, folder: Path
+    classifier: Classifier, rows: EverydayRows, shortest_s: float, config: TrainConfig, result: Result, folder: Path
 ) -> None:
     """Keep the everyday model: of data sets that were left out in turn, one that is trained on all of them."""
     if not isinstance(classifier, EverydayClassifier):
@@ -284,6 +291,7 @@ def _save_everyday(
         classifier = EverydayClassifier(classifier.place_of).fit(rows.learnt, seed=config.seed)
         people = len(np.unique(rows.learnt.subjects))
         split |= {"train_windows": len(rows.learnt), "train_subjects": people}
+    classifier.shortest_bout_s = shortest_s
     metrics = result["models"][EVERYDAY_MODEL]
     extra = {"data": result["data"], "split": split, "config": result["config"], "metrics": metrics}
     title = str(result["data"].get("dataset", classifier.name))

@@ -51,6 +51,7 @@ def save_model(
         **asdict(model.format_),
         "window_length_s": model.window_length_s,
         "preparation": asdict(model.preparation),
+        "shortest_bout_s": model.shortest_bout_s,
         "importances": model.importances_,
         "combinations": [[list(present), list(weights)] for present, weights in model.combinations_.items()],
         "elm_seed": model.elm_.seed,
@@ -88,6 +89,7 @@ def load_model(folder: Path) -> ActivityClassifier:
     model = ActivityClassifier(_with_tuples(ModelConfig, with_current_names(manifest["model_config"])))
     model.format_ = _with_tuples(WindowFormat, {field.name: manifest[field.name] for field in fields(WindowFormat)})
     model.preparation = Preparation(**manifest.get("preparation", {}))
+    model.shortest_bout_s = manifest.get("shortest_bout_s")
     layout = SensorLayout(model.channels)
     n_sensors, n_devices = len(layout.sensors), len(layout.devices)
     convolutions = tuple(

@@ -39,6 +39,7 @@ def save_model(
         **asdict(model.format_),
         "window_length_s": model.window_length_s,
         "preparation": asdict(model.preparation),
+        "shortest_bout_s": model.shortest_bout_s,
         "features": list(model.columns.names),
         "calibration": asdict(model.calibration_),
         "novelty_limit": model.novelty_.limit,
@@ -67,6 +68,7 @@ def load_model(folder: Path) -> EverydayClassifier:
     values: dict[str, Any] = {field.name: manifest[field.name] for field in fields(WindowFormat)}
     values |= {name: tuple(values[name]) for name in ("activities", "channels")}
     model.format_ = WindowFormat(**values)
+    model.shortest_bout_s = manifest.get("shortest_bout_s")
     if manifest["features"] != list(model.columns.names):
         raise ModelIntegrityError(f"{folder} was made from other features than this version computes. Train it again.")
     model.questions_ = Questions(**{field.name: _forest(arrays, field.name) for field in fields(Questions)})

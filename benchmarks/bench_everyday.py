@@ -1,6 +1,7 @@
 """The everyday model by data set left out: each is recognised by a model that was trained and calibrated on the others.
 
 python -m benchmarks.bench_everyday [--seeds 0 1 2] [--only hapt]; JSON on stdout. needs the recordings in HAR_DATA_DIR.
+Seeds that were run each by itself (half an hour each) are averaged with --results seed0.json seed1.json seed2.json.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -330,14 +332,29 @@ def averaged(found: dict[str, dict[str, list[dict[str, float]]]]) -> dict[str, d
     }
 
 
+def read(paths: Sequence[Path]) -> tuple[str, dict[str, dict[str, list[dict[str, float]]]]]:
+    """Return the seeds of results and their figures, as `measure` does."""
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    seeds = ", ".join(document.pop("seeds") for document in documents)
+    found = {
+        setting: {name: [document[setting][name] for document in documents] for name in of}
+        for setting, of in documents[0].items()
+    }
+    return seeds, found
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=[])
+    parser.add_argument("--results", type=Path, nargs="+", default=[])
     options = parser.parse_args()
-    document = {"seeds": ", ".join(map(str, options.seeds)), **averaged(measure(options.seeds, options.only))}
-    print(json.dumps(document, indent=1))
+    if options.results:
+        seeds, found = read(options.results)
+    else:
+        seeds, found = ", ".join(map(str, options.seeds)), measure(options.seeds, options.only)
+    print(json.dumps({"seeds": seeds, **averaged(found)}, indent=1))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from app.services import accounts, installation
@@ -80,7 +81,7 @@ def test_the_backup_of_the_page_can_be_restored(tmp_path: Path) -> None:
     for name in ("uploads", "model_store"):
         shutil.move(backup / name, restored / name)
     assert list(backup.iterdir()) == []
-    with sqlite3.connect(restored / "instance" / "kinelab.sqlite") as connection:
+    with closing(sqlite3.connect(restored / "instance" / "kinelab.sqlite")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with at_home(restored) as app:
         installation.prepare()

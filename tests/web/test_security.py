@@ -19,6 +19,11 @@ from config import Config
 from tests.conftest import PASSWORD, ServerLikeClient
 
 
+def close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
 @pytest.fixture
 def guarded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Return the application as it is served behind TLS: with CSRF and rate limits. It shares the home of ``app``."""
@@ -129,6 +134,7 @@ def test_what_was_guessed_outlives_a_restart(guarded: Flask, waits: list[float])
     restarted = create_app(Config())
     restarted.test_client_class = ServerLikeClient
     log_in(restarted.test_client(), username="nobody")
+    close(restarted)
     assert waits == [0.5, 1]
 
 
@@ -175,7 +181,9 @@ def addresses_of_visitors(proxies: str, monkeypatch: pytest.MonkeyPatch) -> str 
     app = create_app(Config())
     app.add_url_rule("/who", view_func=access("public")(lambda: f"{request.remote_addr} {request.scheme}"))
     forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https"}
-    return app.test_client().get("/who", headers=forwarded).text
+    address = app.test_client().get("/who", headers=forwarded).text
+    close(app)
+    return address
 
 
 def test_a_visitors_address_is_what_the_last_trusted_proxy_says(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

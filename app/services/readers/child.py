@@ -37,6 +37,8 @@ def main() -> int:
     server_log.configure(logging.WARNING)
     os.dup2(2, 1)  # whatever a library prints goes to the log, not among the answers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to hear
+    if hasattr(os, "nice"):
+        os.nice(5)  # after the site's pages, and before a training
     jobs: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin, jobs), daemon=True).start()
     for module in ALREADY:

@@ -70,6 +70,7 @@ class Action(str, Enum):
     MODEL_PROMOTED = "model promoted"
     MODEL_CHANGED = "model changed"
     MODEL_DELETED = "model deleted"
+    MODEL_RESTORED = "model restored"
     LEFTOVER = "leftover"
 
 

@@ -6,6 +6,7 @@ from app.tables.login_session import LoginSession
 from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
 from app.tables.one_time_address import OneTimeAddress
+from app.tables.promotion import Promotion
 from app.tables.recording import Prediction, StoredRecording
 from app.tables.recovery_code import RecoveryCode
 from app.tables.training_run import TrainingRun
@@ -18,6 +19,7 @@ __all__ = [
     "ModelVersion",
     "OneTimeAddress",
     "Prediction",
+    "Promotion",
     "RecoveryCode",
     "Role",
     "SavedMapping",

@@ -58,6 +58,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         """UPDATE model_version SET prior = '{"Still": 1.0}'""",
     ],
     "0011": ["INSERT INTO recovery_code (id, user_id, code_hash) VALUES (1, 1, 'abc')"],
+    "0012": [
+        "INSERT INTO promotion (id, label, replaced, made_by_id, created) "
+        "VALUES (1, 'ku-har/1', 'reference-everyday/1', 1, '2026-11-28')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

@@ -92,6 +92,18 @@ def test_exactly_one_version_is_promoted(app: Flask, tmp_path: Path) -> None:
     assert model_versions.promoted() is third
 
 
+def test_the_history_says_which_model_replaced_which_and_keeps_those_that_were_deleted(
+    app: Flask, tmp_path: Path
+) -> None:
+    three_versions(tmp_path)
+    for label in ("lab/1", "lab/2", "lab/2", "lab/1"):
+        model_versions.promote(label)
+    model_versions.delete("lab/2")
+    history = [(row.label, row.replaced, row.made_by) for row in model_versions.promotions()]
+    assert history == [("lab/1", "lab/2", None), ("lab/2", "lab/1", None), ("lab/1", "", None)]
+    assert len(model_versions.promotions(limit=1)) == 1
+
+
 def test_the_promoted_version_cannot_be_deleted_and_others_take_their_files_along(app: Flask, tmp_path: Path) -> None:
     first, second, _ = three_versions(tmp_path)
     model_versions.promote(first.id)

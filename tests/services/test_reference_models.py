@@ -17,6 +17,7 @@ from app.har.datasets.store import build_store, open_store
 from app.har.errors import ModelIntegrityError
 from app.har.evaluation.scores import evaluate
 from app.har.windows import make_windows
+from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions, reference_models
 from config import ROOT
 from tests import trained
@@ -160,3 +161,30 @@ def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+def test_one_that_was_deleted_comes_back_as_a_new_version_and_the_default_stays(app: Flask, released: Path) -> None:
+    reference_models.add_new()
+    assert reference_models.deleted() == []
+    model_versions.promote("reference-ku-har")
+    model_versions.delete("reference-everyday/1")
+    assert reference_models.deleted() == ["reference-everyday"]
+    assert reference_models.restore("reference-everyday").label == "reference-everyday/2"
+    assert trained.load(model_versions.get("reference-everyday")).name == "everyday"
+    default = model_versions.promoted()
+    assert default is not None
+    assert default.label == "reference-ku-har/1"
+    assert reference_models.deleted() == []
+    with pytest.raises(Conflict, match="was not deleted"):
+        reference_models.restore("reference-everyday")
+    with pytest.raises(NotFound, match="comes with Kinelab"):
+        reference_models.restore("../reference-everyday")
+
+
+def test_one_whose_files_were_changed_is_not_restored(app: Flask, released: Path) -> None:
+    reference_models.add_new()
+    model_versions.delete("reference-ku-har/1")
+    (released / "reference-ku-har" / "model_card.md").write_text("# Better than all others\n")
+    with pytest.raises(ModelIntegrityError, match=r"model_card\.md"):
+        reference_models.restore("reference-ku-har")
+    assert reference_models.deleted() == ["reference-ku-har"]

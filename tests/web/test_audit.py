@@ -126,7 +126,7 @@ def test_the_life_of_a_recording(
 def test_models_and_data_sets(app: Flask, deployed: Flask, admin_client: FlaskClient) -> None:
     number = model_versions.get("physiotherapy-example").id
     admin_client.post(f"/models/{number}/promote")
-    admin_client.get(f"/models/{number}/card")
+    admin_client.get(f"/models/{number}/card?download=1")
     admin_client.post(f"/models/{number}/limit", data={"answer_limit": "80"})
     admin_client.post("/datasets/physiotherapy-example/remove")
     assert [line[0] for line in seen(app)[-4:]] == ["model promoted", "download", "model changed", "data set deleted"]

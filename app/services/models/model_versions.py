@@ -13,7 +13,7 @@ from uuid import uuid4
 from flask import current_app
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import undefer
+from sqlalchemy.orm import joinedload, undefer
 
 from app.extensions import db
 from app.har.classifiers.catalogue import BALANCED, DAILY, EVERYDAY_MODEL, PRIORS
@@ -27,7 +27,7 @@ from app.services.formatting import percent
 from app.services.models import model_files
 from app.services.names import NAME_RULE, is_name
 from app.services.transaction import LARGEST_ID, rows_changed, transaction
-from app.tables import ModelVersion
+from app.tables import ModelVersion, Promotion
 
 LAST = ".last"  # beside the versions of a name: the last number that was given
 MAX_NOTES = 4000
@@ -83,15 +83,25 @@ def get_or_default(key: int | str | None) -> ModelVersion:
 
 
 def promote(key: int | str) -> ModelVersion:
-    """Make a version the default model, in place of the one before."""
+    """Make a version the default model, in place of the one before; the history says which that was, and who did it."""
     version = get(key)
     label = version.label
-    with transaction():
+    with transaction() as session:
+        before = promoted()
+        replaced = before.label if before else ""
+        if replaced != label:
+            session.add(Promotion(label=label, replaced=replaced, made_by_id=audit.origin().actor_id))
         rows_changed(update(ModelVersion).values(promoted=False))
         if rows_changed(update(ModelVersion).where(ModelVersion.id == version.id).values(promoted=True)) == 0:
             raise NotFound(f"{label} was deleted at this moment; the default model stays the same.")
     audit.record(Action.MODEL_PROMOTED, label)
     return version
+
+
+def promotions(limit: int = 50) -> list[Promotion]:
+    """Return which models became the default, the newest first."""
+    newest = select(Promotion).order_by(Promotion.id.desc()).limit(limit).options(joinedload(Promotion.made_by))
+    return list(db.session.scalars(newest))
 
 
 def set_notes(key: int | str, notes: str) -> ModelVersion:

@@ -43,7 +43,7 @@ function follow(panel) {
     if (event.accuracy !== undefined && event.f1 !== undefined) {
       const item = document.createElement("li");
       const what = event.stage === "scored" ? titles[event.model] || event.model : title(event);
-      item.textContent = `${what}: accuracy ${(100 * event.accuracy).toFixed(1)} %, macro F1 ${event.f1.toFixed(3)}`;
+      item.textContent = `${what}: accuracy ${(100 * event.accuracy).toFixed(1)} %, macro F1 ${(100 * event.f1).toFixed(1)} %`;
       panel.querySelector("#log").append(item);
     }
   }

@@ -1,3 +1,4 @@
-from app.web.training.routes import bp
+from app.web.training import models, routes
+from app.web.training.blueprint import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "models", "routes"]

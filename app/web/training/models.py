@@ -1,0 +1,157 @@
+"""The models page, a page for each version, and its card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import flash, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from app.har.classifiers.catalogue import BALANCED, DAILY
+from app.har.errors import HarError
+from app.services.errors import Invalid, NotFound, ServiceError
+from app.services.formatting import percent
+from app.services.models import model_versions, reference_models
+from app.web.access import access
+from app.web.errors import show_at_field, status_of
+from app.web.training.blueprint import bp
+from app.web.training.cards import title_and_text
+from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, PriorForm
+
+if TYPE_CHECKING:
+    from app.tables import ModelVersion
+
+
+@bp.get("/models/")
+@access("admin")
+def models() -> str:
+    """List the model versions."""
+    versions = model_versions.list_versions(with_metrics=True)
+    tested = {version.id: model_versions.provenance(version).get("split", {}).get("protocol") for version in versions}
+    return render_template(
+        "training/models.html",
+        versions=versions,
+        by_label={version.label: version for version in versions},
+        default=model_versions.promoted(),
+        promotions=model_versions.promotions(),
+        deleted=reference_models.deleted(),
+        tested=tested,
+        protocols=PROTOCOLS,
+    )
+
+
+@bp.get("/models/<int:version_id>")
+@access("admin")
+def model(version_id: int) -> str:
+    """Show one version: manifest, metrics, notes."""
+    version = model_versions.get(version_id)
+    return _model_page(version)
+
+
+@bp.get("/models/<int:version_id>/card")
+@access("user")
+def model_card(version_id: int) -> Response | str:
+    """Show the model card; with ``?download``, send it as a file."""
+    version = model_versions.get(version_id)
+    if (path := model_versions.card(version)) is None:
+        raise NotFound(f"{version.label} has no model card: it was trained before model cards existed.")
+    if "download" in request.args:
+        name = f"{version.name}-{version.version}.md"
+        return send_file(path, mimetype="text/markdown", as_attachment=True, download_name=name)
+    title, text = title_and_text(path.read_text(encoding="utf-8"))
+    return render_template("training/card.html", version=version, title=title, text=text)
+
+
+def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form: LimitForm | None = None) -> str:
+    limit = None if version.answer_limit is None else round(100 * version.answer_limit, 6)
+    return render_template(
+        "training/model.html",
+        version=version,
+        info=model_versions.info(version),
+        form=form or NotesForm(formdata=None, obj=version),
+        limit_form=limit_form or LimitForm(formdata=None, answer_limit=limit),
+        recommended_limit=model_versions.recommended_limit(version),
+        prior_form=_prior_form(version) if model_versions.knows_prior(version) else None,
+        protocols=PROTOCOLS,
+        default=model_versions.promoted(),
+    )
+
+
+def _prior_form(version: ModelVersion) -> PriorForm:
+    return PriorForm(formdata=None, prior=DAILY if version.prior else BALANCED)
+
+
+@bp.post("/models/<int:version_id>/prior")
+@access("admin")
+def prior(version_id: int) -> Response:
+    """Say how often a version is to expect activities."""
+    form = PriorForm()
+    try:
+        version = model_versions.set_prior(version_id, form.prior.data or "")
+        expected = "as in daily life" if version.prior else "all alike"
+        flash(f"{version.label} expects activities {expected} from now on.", "success")
+    except Invalid as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".model", version_id=version_id))
+
+
+@bp.post("/models/<int:version_id>/notes")
+@access("admin")
+def notes(version_id: int) -> Response | tuple[str, int]:
+    """Save notes."""
+    form = NotesForm()
+    if not form.validate():
+        return _model_page(model_versions.get(version_id), form), 422
+    model_versions.set_notes(version_id, form.notes.data or "")
+    flash("Notes saved.", "success")
+    return redirect(url_for(".model", version_id=version_id))
+
+
+@bp.post("/models/<int:version_id>/limit")
+@access("admin")
+def limit(version_id: int) -> Response | tuple[str, int]:
+    """Set how sure an answer must be."""
+    form = LimitForm()
+    try:
+        if not form.validate():
+            return _model_page(model_versions.get(version_id), limit_form=form), 422
+        wanted = None if form.answer_limit.data is None else float(form.answer_limit.data) / 100
+        version = model_versions.set_limit(version_id, wanted)
+    except Invalid as error:
+        show_at_field(error, form)
+        return _model_page(model_versions.get(version_id), limit_form=form), status_of(error)
+    flash(f"Answers must be at least {percent(model_versions.limit_of(version))} probable from now on.", "success")
+    return redirect(url_for(".model", version_id=version_id))
+
+
+@bp.post("/models/<int:version_id>/promote")
+@access("admin")
+def promote(version_id: int) -> Response:
+    """Make this version the default model."""
+    version = model_versions.promote(version_id)
+    flash(f"{version.label} is now the default model.", "success")
+    return redirect(url_for(".models"))
+
+
+@bp.post("/models/<int:version_id>/delete")
+@access("admin")
+def delete(version_id: int) -> Response:
+    """Delete a version and its files."""
+    label = model_versions.get(version_id).label
+    try:
+        model_versions.delete(version_id)
+        flash(f"Model {label} was deleted.", "success")
+    except ServiceError as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".models"))
+
+
+@bp.post("/models/reference/<name>/restore")
+@access("admin")
+def restore(name: str) -> Response:
+    """Bring back a reference model that was deleted."""
+    try:
+        flash(f"{reference_models.restore(name).label} is here again.", "success")
+    except (ServiceError, HarError) as error:
+        flash(str(error), "danger")
+    return redirect(url_for(".models"))

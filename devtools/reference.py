@@ -66,7 +66,8 @@ COLUMNS = {  # of the tables of a result: meaning
     "end": "Its end, likewise.",
     "activity": "The answer: the deepest activity or group of activities that is at least as probable as the limit; "
     "`Uncertain` where there is none, `Unfamiliar` where the movement is unlike anything that the model knows. "
-    "`missing`: not recorded, or too short for a window; its row has no window and no probability.",
+    "`Not worn`: the device lay still for an hour. `Too little`: recorded, but too short for a window. "
+    "`missing`: not recorded. Rows of the last two have no window and no probability.",
     "confidence": "Probability of the answer, in bouts its mean; empty where there is no answer.",
     "deepest_activity": "The likeliest activity, however probable; of a bout, by its mean probability. Empty where "
     "several are equally likely.",

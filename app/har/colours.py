@@ -22,7 +22,13 @@ OF_NODE: Mapping[str, str] = {
     vocabulary.STAIRS: "#F3C98B", vocabulary.ON_FOOT: "#93D3BC",
     vocabulary.RUNNING: "#CC79A7", vocabulary.CYCLING: "#F0E442", vocabulary.OTHER: "#C3B4DC",
     vocabulary.NOT_WORN: "#DDCC77", vocabulary.ANYTHING: "#D3D9DC", vocabulary.UNFAMILIAR: "#8C949A",
+    vocabulary.TOO_LITTLE: "#B7ABA0",
 }  # fmt: skip
+# What is no activity is hatched, too: by shapes that plotly and matplotlib both have
+HATCHES: Mapping[str, str] = {
+    vocabulary.ANYTHING: ".", vocabulary.UNFAMILIAR: "x", vocabulary.NOT_WORN: "\\", vocabulary.TOO_LITTLE: "|",
+}  # fmt: skip
+MISSING_HATCH = "/"
 
 
 def activity_colours(activities: Sequence[str], others: Sequence[str] = ()) -> dict[str, str]:

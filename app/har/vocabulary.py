@@ -22,7 +22,8 @@ WALKING, STAIRS_UP, STAIRS_DOWN = "Walking", "Stairs up", "Stairs down"
 RUNNING, CYCLING, OTHER, NOT_WORN = "Running", "Cycling", "Other movement", "Not worn"
 ANYTHING = "Uncertain"  # the root: an answer that says nothing
 UNFAMILIAR = "Unfamiliar"  # no node: the movement is unlike anything that the model knows, so that no answer holds
-NO_ANSWER = (ANYTHING, UNFAMILIAR)
+TOO_LITTLE = "Too little"  # no node: recorded, but for less than a window between two gaps
+NO_ANSWER = (ANYTHING, UNFAMILIAR, TOO_LITTLE)
 
 DEFAULT_LIMIT = 0.8  # how probable a node must be to be an answer, where neither administrator nor model says it
 LIMITS = (0.5, 0.99)  # below one half, two nodes of which at most one is true could both be answers

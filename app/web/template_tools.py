@@ -10,7 +10,7 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
-from app.har.vocabulary import NO_ANSWER
+from app.har.colours import HATCHES
 from app.services.formatting import ABSENT, capitalise, duration, percent, sensor_name, stopwatch, thousands
 from app.services.recordings.answers_in_words import main_answers
 
@@ -35,7 +35,7 @@ class NavigationItem:
 
 
 def init_app(app: Flask) -> None:
-    """Register the filters, ``navigation()``, ``deployable_model``, the model that is kept, and ``no_answer``."""
+    """Register the filters, ``navigation()``, the kept models' names, and ``hatched``, what is no activity."""
     app.jinja_env.filters.update(
         moment=moment,
         duration=duration,
@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
         main_answers=main_answers,
     )
     app.jinja_env.globals.update(
-        navigation=navigation, deployable_model=DEPLOYABLE_MODEL, everyday_model=EVERYDAY_MODEL, no_answer=NO_ANSWER
+        navigation=navigation, deployable_model=DEPLOYABLE_MODEL, everyday_model=EVERYDAY_MODEL, hatched=HATCHES
     )
 
 

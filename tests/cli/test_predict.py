@@ -43,8 +43,8 @@ def test_predict_prints_windows_bouts_and_summary_as_one_json_document(app: Flas
     assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert set(document) == {"windows", "bouts", "summary"}
-    assert [row["window"] for row in document["windows"]] == [1, 2, None, 3, 4, 5]
-    assert document["windows"][2]["activity"] == "missing"  # where the gap is
+    assert [row["window"] for row in document["windows"]] == [1, 2, None, None, 3, 4, 5]
+    assert [row["activity"] for row in document["windows"][2:4]] == ["Too little", "missing"]  # a second, and the gap
     assert {"start_s", "end_s", "activity", "confidence", "deepest_activity"} <= set(document["windows"][0])
     assert "deepest_confidence" in document["bouts"][0]
     assert sum(document["summary"]["windows_per_depth"].values()) == 5

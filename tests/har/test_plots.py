@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from app.har.colours import MISSING, OF_NODE, PALETTE, activity_colour, activity_colours
 from app.har.evaluation.types import Confidence, Coverage, Metrics, ScoreInterval, SubjectMetrics
 from app.har.training import plots
-from app.har.vocabulary import ANYTHING, PARENT, UNFAMILIAR
+from app.har.vocabulary import ANYTHING, PARENT, TOO_LITTLE, UNFAMILIAR
 
 ACTIVITIES = ("Sit", "Walk", "Run")
 EPOCHS = [
@@ -115,7 +115,7 @@ def test_an_activity_has_one_colour_whatever_a_model_or_a_file_calls_it() -> Non
     names = ("Stair-up", "walking_upstairs", "ups", "Stairs up")
     assert {activity_colour(name, ("Sit", name)) for name in names} == {OF_NODE["Stairs up"]}
     assert activity_colours(("Stair-up", "Sit"), ("On foot", "ups"))["ups"] == OF_NODE["Stairs up"]
-    assert set(OF_NODE) == {*PARENT, ANYTHING, UNFAMILIAR}
+    assert set(OF_NODE) == {*PARENT, ANYTHING, UNFAMILIAR, TOO_LITTLE}
     assert len(set(OF_NODE.values())) == len(OF_NODE)
 
 

@@ -25,6 +25,8 @@ def test_a_group_says_which_activities_it_leaves_open() -> None:
         "Stairs": "stairs up or stairs down",
         "Uncertain": "no answer is 85 % probable",
         "Unfamiliar": "unlike anything that the model knows",
+        "Too little": "recorded, but too short for an answer",
+        "Not worn": "the device lay still for an hour or more",
     }
 
 

@@ -102,7 +102,9 @@ def test_only_labels_that_the_model_knows_count_as_right_or_wrong() -> None:
     summary = result.summary()
     assert (summary["right"], summary["compared"], summary["labels_unknown_to_model"]) == (1, 2, 1)
     assert windows(result)[2]["true_activity"] == "Bike"
-    assert result.all_names == ("Walk", "Sit", "Run", "Uncertain", "Unfamiliar", "Bike")
+    assert result.all_names == (
+        "Walk", "Sit", "Run", "Uncertain", "Unfamiliar", "Not worn", "Too little", "Bike",
+    )  # fmt: skip
     assert result.shown_activities() == ["Walk", "Sit", "Bike"]
 
 

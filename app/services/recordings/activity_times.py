@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -34,10 +35,12 @@ class Bands:
 
 
 def clock_of(result: PredictionResult, recording_index: int, zone: tzinfo) -> WallClock:
-    """Return the clock of one recording, from its first window to the end of its last."""
+    """Return the clock of one recording, from its first window to the end of its last, or what was too little."""
     selected = result.positions(recording_index)
     origin = float(result.origins[selected[0]])
-    start_s, end_s = float(result.start_s[selected].min()), float(result.end_s[selected].max())
+    short = [stretch[1:] for stretch in result.too_little if stretch[0] == recording_index]
+    start_s = min(float(result.start_s[selected].min()), *(start for start, _ in short), math.inf)
+    end_s = max(float(result.end_s[selected].max()), *(end for _, end in short), -math.inf)
     return WallClock(start_s, end_s, None if np.isnan(origin) else origin, zone)
 
 

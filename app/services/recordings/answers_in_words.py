@@ -10,8 +10,10 @@ from app.har.classifiers.types import Wearing
 from app.har.vocabulary import (
     ANYTHING,
     NO_ANSWER,
+    NOT_WORN,
     ON_FOOT,
     STAIRS,
+    TOO_LITTLE,
     UNFAMILIAR,
     AnswerTree,
     node_of,
@@ -58,6 +60,8 @@ def left_open(tree: AnswerTree, limit: float) -> dict[str, str]:
         **{node: text for node, text in words.items() if text and text != node.lower()},
         ANYTHING: f"no answer is {percent(limit, 0)} probable",
         UNFAMILIAR: "unlike anything that the model knows",
+        TOO_LITTLE: "recorded, but too short for an answer",
+        **({} if NOT_WORN in tree.nodes else {NOT_WORN: "the device lay still for an hour or more"}),
     }
 
 

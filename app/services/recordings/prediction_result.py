@@ -14,8 +14,9 @@ from app.har.colours import activity_colours
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
 from app.har.types import FloatArray, IntArray, TimeArray
-from app.har.vocabulary import DEFAULT_LIMIT, NO_ANSWER, UNFAMILIAR, AnswerTree
+from app.har.vocabulary import DEFAULT_LIMIT, NOT_WORN, TOO_LITTLE, UNFAMILIAR, AnswerTree, shared_node
 from app.services.recordings.sensor_names import in_words
+from app.services.recordings.unanswered import Stretch
 
 Layout = Literal["timeline", "windows"]
 Opinion = Literal["answer", "deepest", "label"]  # what is shown, the likeliest activity, what the file itself names
@@ -27,14 +28,14 @@ YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
 
 @dataclass(frozen=True)
 class Bouts:
-    """Stretches of one activity, as columns."""
+    """Stretches of one activity, or of what was too little for an answer, as columns in the order of time."""
 
     start_s: TimeArray  # (n_bouts,) on the recording's clock
     end_s: TimeArray
     activity: IntArray  # position in `names` of what they are stretches of
-    windows: IntArray
+    windows: IntArray  # 0 of what was too little
     confidence: TimeArray  # mean over the windows; NaN without an answer
-    first: IntArray  # position of the first window
+    recording: IntArray  # position in `recording_ids`
     deepest: IntArray  # the activity that is likeliest over the windows: position in the model's activities
     deepest_confidence: TimeArray  # its mean probability
 
@@ -71,6 +72,8 @@ class PredictionResult:
     chosen_because: str = ""  # why this model and no other recognised it; empty where a person chose the model
     prior: dict[str, float] = field(default_factory=dict)  # shares of activities that were expected; empty: all alike
     place: str = ""  # where a person says that the device was worn, one of `places.PLACES`; empty: not said
+    unworn: tuple[Stretch, ...] = ()  # by the quality card; earlier builds did not store it
+    too_little: tuple[Stretch, ...] = ()  # recorded, but too short for a window; likewise
 
     def __len__(self) -> int:
         return len(self.proba)
@@ -109,16 +112,32 @@ class PredictionResult:
 
     @cached_property
     def answer_names(self) -> tuple[str, ...]:
-        """All that an answer can be: the activities, the nodes above several of them, and last both kinds of no answer.
+        """All that an answer can be: activities, the nodes above several of them, the root, then why there is none.
 
-        No answer has no confidence, and is neither right nor wrong.
+        *Not worn* is among the latter where the model does not know it itself. No answer, as the root, has no
+        confidence, and is neither right nor wrong.
         """
-        return (*self.tree.nodes, UNFAMILIAR)
+        return (*self.tree.nodes, UNFAMILIAR, *([] if self.knows_not_worn else [NOT_WORN]), TOO_LITTLE)
+
+    @cached_property
+    def knows_not_worn(self) -> bool:
+        """Whether the model tells by itself that a device is not worn."""
+        return any(shared_node(name) == NOT_WORN for name in self.activities)
+
+    @cached_property
+    def not_worn(self) -> NDArray[np.bool_]:
+        """Say in the middle of which windows nobody wore the device, of models that can't tell; (n_windows,)."""
+        middle, found = (self.start_s + self.end_s) / 2, np.zeros(len(self), bool)
+        for recording, start_s, end_s in () if self.knows_not_worn else self.unworn:
+            found |= (self.recording_index == recording) & (middle >= start_s) & (middle < end_s)
+        return found
 
     @cached_property
     def answers(self) -> IntArray:
         """Position in ``answer_names`` of the answer of each window; (n_windows,)."""
-        return np.where(self.unfamiliar, len(self.tree.nodes), self.tree.deepest(self._of_nodes, self.limit))
+        n_nodes = len(self.tree.nodes)
+        answers = np.where(self.unfamiliar, n_nodes, self.tree.deepest(self._of_nodes, self.limit))
+        return np.where(self.not_worn, n_nodes + 1, answers)
 
     @cached_property
     def _of_nodes(self) -> FloatArray:
@@ -128,7 +147,7 @@ class PredictionResult:
     @cached_property
     def answered(self) -> NDArray[np.bool_]:
         """Say which windows have an answer; (n_windows,)."""
-        return np.asarray(self.answers < len(self.answer_names) - len(NO_ANSWER))
+        return np.asarray(self.answers < len(self.tree.nodes) - 1)
 
     @cached_property
     def answer_confidence(self) -> FloatArray:
@@ -159,7 +178,7 @@ class PredictionResult:
     def agreeing(self) -> NDArray[np.bool_]:
         """Say which answers are true where the file names which activity; (n_answers, n_label_activities)."""
         agreeing = np.zeros((len(self.answer_names), len(self.label_activities)), bool)
-        for i, node in enumerate(self.answer_names[: -len(NO_ANSWER)]):
+        for i, node in enumerate(self.tree.nodes[:-1]):
             agreeing[i] = [self.tree.agrees(node, label) for label in self.label_activities]
         return agreeing
 
@@ -205,6 +224,8 @@ class PredictionResult:
         index = self.positions(recording_index)
         named = {self.label_activities[i] for i in np.unique(self.labels[index]) if i != UNLABELLED}
         seen = named | {self.answer_names[i] for i in np.unique(self.answers[index])}
+        if any(recording_index in (None, recording) for recording, _, _ in self.too_little):
+            seen.add(TOO_LITTLE)
         return [name for name in self.all_names if name in seen]
 
     def bout_columns(self, recording_index: int | None = None, opinion: Opinion = "answer") -> Bouts:
@@ -225,16 +246,29 @@ class PredictionResult:
         n = np.diff(np.append(first, len(keep)))
         proba = _means(self.proba[keep], first, n)
         deepest = _likeliest(proba)
-        return Bouts(
+        bouts = Bouts(
             start_s=start[first],
             end_s=end[first + n - 1],
             activity=chosen[first],
             windows=n,
             confidence=_means(self.answer_confidence[keep], first, n),
-            first=keep[first],
+            recording=owner[first],
             deepest=deepest,
             deepest_confidence=np.where(deepest == UNLABELLED, np.nan, proba[np.arange(len(first)), deepest]),
         )
+        return bouts if opinion != "answer" else self._with_too_little(bouts, recording_index)
+
+    def _with_too_little(self, bouts: Bouts, recording_index: int | None) -> Bouts:
+        """Return bouts and, in the order of time, the stretches that were too short for a window."""
+        wanted = [stretch for stretch in self.too_little if recording_index in (None, stretch[0])]
+        if not wanted:
+            return bouts
+        recording, start_s, end_s = (np.array(column) for column in zip(*wanted, strict=True))
+        n, unknown = len(wanted), np.full(len(wanted), np.nan)
+        none, name = np.full(n, UNLABELLED), np.full(n, len(self.answer_names) - 1)
+        short = Bouts(start_s, end_s, name, np.zeros(n, np.int64), unknown, recording, none, unknown)
+        order = np.lexsort((np.append(bouts.start_s, start_s), np.append(bouts.recording, recording)))
+        return Bouts(*(np.append(vars(bouts)[key], column)[order] for key, column in vars(short).items()))
 
     def summary(self) -> dict[str, Any]:
         """Return the whole in numbers: minutes per answer (longest first), confidence, how many were right."""
@@ -272,7 +306,8 @@ class PredictionResult:
                 }
                 for sensor, weights in zip(self.sensors, self.sensor_attention.T, strict=True)
             ],
-            "unfamiliar": int(self.unfamiliar.sum()),
+            "unfamiliar": int((self.unfamiliar & ~self.not_worn).sum()),
+            "not_worn": int(self.not_worn.sum()),
             "place": self.place,
             "walking_recording": self.walking_recording,
             "wearings": [asdict(wearing) for wearing in self.wearings],

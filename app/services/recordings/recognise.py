@@ -23,6 +23,7 @@ from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, Pred
 from app.services.recordings.quality import Quality, assess_quality
 from app.services.recordings.resample import resample
 from app.services.recordings.sensor_names import sensors_of
+from app.services.recordings.unanswered import not_worn, too_little
 from app.services.recordings.unlike_training import OFTEN, share_unlike_training, unlike_training
 
 if TYPE_CHECKING:
@@ -194,8 +195,15 @@ def _recognised(
         place=place,
         walking_recording=walking.recording_id if walking and reference else None,
     )
-    origins = tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids)
-    result = replace(result, problems=(*problems, *not_used, *result.problems), origin_utc_s=origins)
+    result = replace(
+        result,
+        problems=(*problems, *not_used, *result.problems),
+        origin_utc_s=tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids),
+        unworn=not_worn(quality, result.recording_ids),
+        too_little=too_little(signals, classifier.window_length_s, result.recording_ids)
+        if result.layout == "timeline"
+        else (),
+    )
     return Recognised(result, signals, quality, model), share_unlike_training(recognition)
 
 

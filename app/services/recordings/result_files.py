@@ -20,7 +20,7 @@ from app.services.recordings.quality import Quality
 QUALITY = "quality.json"
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
-    "chosen_because": "", "prior": {},
+    "chosen_because": "", "prior": {}, "unworn": [], "too_little": [],
 }  # fmt: skip
 
 
@@ -43,6 +43,8 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "walking_recording": result.walking_recording,
         "chosen_because": result.chosen_because,
         "prior": result.prior,
+        "unworn": result.unworn,
+        "too_little": result.too_little,
     }
     with written_whole(path) as draft:
         np.savez_compressed(
@@ -78,6 +80,8 @@ def load_result(path: Path) -> PredictionResult:
         walking_recording=names["walking_recording"],
         chosen_because=names["chosen_because"],
         prior=names["prior"],
+        unworn=tuple((recording, start, end) for recording, start, end in names["unworn"]),
+        too_little=tuple((recording, start, end) for recording, start, end in names["too_little"]),
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),
         recording_index=arrays.pop("recording"),
         labels=arrays.pop("truth"),

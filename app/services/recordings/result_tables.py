@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
-from app.har.vocabulary import NO_ANSWER
+from app.har.vocabulary import TOO_LITTLE
 from app.services.recordings.activity_times import MISSING, clock_of, per_period
 from app.services.recordings.prediction_result import MIN_ATTENTION, SAME_MOMENT_S, Bouts, Opinion, PredictionResult
 from app.services.recordings.sensor_names import in_words
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PERIODS: tuple[Period, ...] = ("day", "hour")
 DAY_COLUMNS = ("recording", "period", "start", "end", "activity", "minutes", "deepest_minutes", "start_s", "model")
 ROWS_A_CHUNK = 2000
+SHORT = -2
 MAX_ROWS = 200  # of a table of labels on a page
 
 
@@ -39,7 +40,7 @@ class Rows:
     start_s: TimeArray
     end_s: TimeArray
     recording: IntArray  # position in `recording_ids`
-    position: IntArray  # of the window or bout among its like; UNLABELLED for a pause
+    position: IntArray  # of the window or bout among its like; UNLABELLED where it is missing, SHORT of too little
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -67,10 +68,15 @@ def with_pauses(start_s: TimeArray, end_s: TimeArray, recording: IntArray, pause
 def window_rows(result: PredictionResult, recording_index: int | None = None) -> Rows:
     """Return the windows of one recording (None: of all) and the pauses; single windows have no clock and no pause."""
     index = result.positions(recording_index)
+    short = [stretch for stretch in result.too_little if recording_index in (None, stretch[0])]
+    recording, start_s, end_s = (np.array([stretch[i] for stretch in short]) for i in range(3))
     rows = with_pauses(
-        result.start_s[index], result.end_s[index], result.recording_index[index], result.layout == "timeline"
+        np.append(result.start_s[index], start_s),
+        np.append(result.end_s[index], end_s),
+        np.append(result.recording_index[index], recording).astype(np.int64),
+        result.layout == "timeline",
     )
-    position = np.where(rows.position == UNLABELLED, UNLABELLED, index[rows.position])
+    position = np.concatenate((index, np.full(len(short), SHORT), [UNLABELLED]))[rows.position]
     return Rows(rows.start_s, rows.end_s, rows.recording, position)
 
 
@@ -84,14 +90,14 @@ def windows(result: PredictionResult, zone: tzinfo = timezone.utc, rows: Rows | 
 
     Returns
     -------
-    Among others ``activity`` (the answer, or "missing"), its ``confidence``, the likeliest activity however likely
-    (``deepest_activity``), the probability of each activity (``p_Walk``), and the moments: seconds on the recording's
-    own clock, UTC, and local with the offset from UTC.
+    Among others ``activity`` (the answer, "Too little" or "missing"), its ``confidence``, the likeliest activity
+    however likely (``deepest_activity``), the probability of each activity (``p_Walk``), and the moments: seconds on
+    the recording's own clock, UTC, and local with the offset from UTC.
     """
     import pandas as pd
 
     rows = window_rows(result) if rows is None else rows
-    there = rows.position != UNLABELLED
+    there = rows.position >= 0
     at = np.where(there, rows.position, 0)
 
     def name(names: Sequence[str], index: IntArray) -> NDArray[np.object_]:
@@ -110,7 +116,11 @@ def windows(result: PredictionResult, zone: tzinfo = timezone.utc, rows: Rows | 
             "recording": _named(result.recording_ids, rows.recording),
             "start_s": _milliseconds(rows.start_s),
             "end_s": _milliseconds(rows.end_s),
-            "activity": np.where(there, name(result.answer_names, result.answers), MISSING),
+            "activity": np.where(
+                there,
+                name(result.answer_names, result.answers),
+                np.where(rows.position == SHORT, TOO_LITTLE, MISSING),
+            ),
             "confidence": number(result.answer_confidence),
             "second_activity": name(result.activities, second),
             "second_confidence": number(result.confidence[:, 1]) if several else np.nan,
@@ -140,7 +150,7 @@ def bout_rows(
     """
     bouts = result.bout_columns(recording_index, opinion)
     paused = result.layout == "timeline" and opinion != "label"
-    rows = with_pauses(bouts.start_s, bouts.end_s, result.recording_index[bouts.first], paused)
+    rows = with_pauses(bouts.start_s, bouts.end_s, bouts.recording, paused)
     return bouts, rows.take(np.argsort(rows.start_s - rows.end_s, kind="stable")) if by_length else rows
 
 
@@ -237,17 +247,26 @@ def daily(result: PredictionResult, zone: tzinfo) -> list[dict[str, Any]]:
 
 
 def totals(result: PredictionResult) -> pd.DataFrame:
-    """Return a row for each answer or deepest guess: its minutes, its share of the windows' time, its windows."""
+    """Return a row for each answer or deepest guess: its minutes, its share of the windows' time, its windows.
+
+    Last come what was too little for an answer, and what is missing; they are no part of the windows' time.
+    """
     import pandas as pd
 
     summary = result.summary()
     minutes, guessed = summary["minutes_per_activity"], summary["minutes_per_deepest_activity"]
-    names = list(dict.fromkeys((*minutes, *guessed)))
+    rows = window_rows(result)
+    unanswered = {
+        name: round(float((rows.end_s - rows.start_s)[rows.position == kind].sum()) / 60, 3)
+        for name, kind in ((TOO_LITTLE, SHORT), (MISSING, UNLABELLED))
+        if (rows.position == kind).any()
+    }
+    names = list(dict.fromkeys((*minutes, *guessed, *unanswered)))
     return pd.DataFrame(
         {
             "activity": names,
-            "minutes": [minutes.get(name, 0.0) for name in names],
-            "share": [minutes.get(name, 0.0) / summary["minutes"] for name in names],
+            "minutes": [(minutes | unanswered).get(name, 0.0) for name in names],
+            "share": [np.nan if name in unanswered else minutes.get(name, 0) / summary["minutes"] for name in names],
             "windows": [summary["windows_per_activity"].get(name, 0) for name in names],
             "deepest_minutes": [guessed.get(name, 0.0) for name in names],
             "model": result.model_label,
@@ -273,7 +292,7 @@ def metrics(result: PredictionResult, recording_index: int | None = None) -> pd.
     labels = _in_order(result.label_activities, np.flatnonzero(counts.sum(axis=1)), result)
     answers = _in_order(result.answer_names, np.flatnonzero(counts.sum(axis=0)), result)
     counts, agreeing = counts[labels], result.agreeing.T[labels]
-    answered = counts[:, : -len(NO_ANSWER)].sum(axis=1)
+    answered = counts[:, : len(result.tree.nodes) - 1].sum(axis=1)
     right = (counts * agreeing).sum(axis=1)
     return pd.DataFrame(
         {
@@ -372,7 +391,9 @@ def _local(result: PredictionResult, rows: Rows, zone: tzinfo) -> dict[str, NDAr
 
 def _sensors_used(result: PredictionResult, position: IntArray) -> NDArray[np.object_]:
     """Name the sensors that each window was recognised from; None of a pause, and where that was not stored."""
-    used = np.vstack((result.sensor_attention >= MIN_ATTENTION, np.zeros((1, len(result.sensors)), bool)))[position]
+    used = np.vstack((result.sensor_attention >= MIN_ATTENTION, np.zeros((1, len(result.sensors)), bool)))[
+        np.maximum(position, UNLABELLED)
+    ]
     patterns, which = np.unique(used, axis=0, return_inverse=True)
     names = [in_words(np.array(result.sensors)[pattern].tolist()) or None for pattern in patterns]
     return np.array([*names, None], object)[which.reshape(-1)]

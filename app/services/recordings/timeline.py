@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from app.har.colours import MISSING
+from app.har.colours import HATCHES, MISSING, MISSING_HATCH
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED
 from app.har.types import TimeArray
 from app.services.errors import ServiceError
 from app.services.formatting import duration, percent
 from app.services.recordings.activity_times import Bands, bands
+from app.services.recordings.answers_in_words import left_open
 from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
 from app.services.recordings.stored_signal import StoredSignal
 from app.services.recordings.wall_clock import WallClock
@@ -24,7 +25,8 @@ TITLES = {
     "electrodermal_activity": "Skin conductance", "skin_temperature": "Skin temperature",
 }  # fmt: skip
 SENSOR_OF = {channel: sensor for sensor, channels in MODALITY_CHANNELS.items() for channel in channels}
-NO_WINDOW = "missing: not recorded, or too short for a window"
+NOT_RECORDED = "missing: not recorded"
+NO_WINDOW = f"{NOT_RECORDED}, or too short for a window"
 
 
 def timeline(
@@ -66,6 +68,8 @@ def timeline(
         "thinned": thinned or labels_thinned,
         "colours": result.colours,
         "missing_colour": MISSING,
+        "hatches": HATCHES,
+        "missing_hatch": MISSING_HATCH,
     }
 
 
@@ -96,6 +100,8 @@ def window_strip_data(result: PredictionResult, from_row: float | None, to_row: 
         "thinned": thinned or labels_thinned,
         "colours": result.colours,
         "missing_colour": MISSING,
+        "hatches": HATCHES,
+        "missing_hatch": MISSING_HATCH,
     }
 
 
@@ -110,7 +116,7 @@ def _strip(result: PredictionResult, opinion: Opinion, start: float, end: float)
         activity=chosen[there],
         windows=np.ones(len(there), int),
         confidence=result.answer_confidence[there].astype(np.float64),
-        first=there,
+        recording=result.recording_index[there],
         deepest=result.guesses[there],
         deepest_confidence=result.confidence[there, 0].astype(np.float64),
     )
@@ -152,10 +158,14 @@ def _sensor(channel: str) -> str:
 
 def _rows(drawn: Bands, result: PredictionResult, opinion: Opinion, clock: WallClock) -> list[dict[str, Any]]:
     names, rows = [*result.names(opinion), None], []  # UNLABELLED is -1: the last
+    meaning = {name: text for name, text in left_open(result.tree, result.limit).items() if name in HATCHES}
+    missing = NOT_RECORDED if result.too_little else NO_WINDOW
     for start, end, i, confidence, deepest, deepest_confidence in zip(
         *(column.tolist() for column in vars(drawn).values()), strict=True
     ):
-        text = [names[i] or NO_WINDOW, f"{clock.write_span(start, end)} ({duration(end - start)})"]
+        text = [names[i] or missing, f"{clock.write_span(start, end)} ({duration(end - start)})"]
+        if opinion == "answer" and names[i] in meaning:
+            text.append(meaning[names[i]])
         if opinion == "answer" and confidence == confidence:
             text.append(f"mean confidence {percent(confidence)}")
         if opinion == "answer" and deepest != UNLABELLED and result.activities[deepest] != names[i]:

@@ -11,7 +11,7 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app.har.colours import MISSING
+from app.har.colours import HATCHES, MISSING
 from app.har.errors import HarError
 from app.har.problems import Problem, ProblemKind
 from app.services.errors import Invalid, NotFound, ServiceError
@@ -79,6 +79,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         shown_activities=result.shown_activities(recording_index),
         agreement=result_tables.agreement(result, recording_index),
         missing_colour=MISSING,
+        hatches=HATCHES,
         **_in_time(result, recording_index),
         rerun_form=_rerun_form(recording, prediction.model_version_id),
         said_place=PLACES.get(recording.place or ""),

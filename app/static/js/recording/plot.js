@@ -22,6 +22,19 @@ function strip(bands, data, yaxis, style) {
   };
 }
 
+// What is no activity is hatched over its cells: a pattern is what bars have, and heat maps have not.
+function hatching(bands, data, yaxis) {
+  const hatched = bands.filter((band) => band.activity === null || data.hatches[band.activity]);
+  return {
+    type: "bar", x: hatched.map((band) => (band.start_s + band.end_s) / 2), width: hatched.map((band) => band.end_s - band.start_s),
+    y: hatched.map(() => 1), yaxis, hoverinfo: "skip",
+    marker: {
+      color: "rgba(0,0,0,0)", line: { width: 0 },
+      pattern: { shape: hatched.map((band) => data.hatches[band.activity] ?? data.missing_hatch), size: 6, solidity: 0.25, fgcolor: theme("hatch"), bgcolor: "rgba(0,0,0,0)" },
+    },
+  };
+}
+
 function bySensor(signal) {
   const groups = new Map();
   for (const trace of signal) groups.set(trace.sensor, [...(groups.get(trace.sensor) || []), trace]);
@@ -45,7 +58,7 @@ export function figure(data) {
   const axisColours = ["x", "y", "z"].map((axis) => theme(`axis-${axis}`));
   const layout = {
     ...paper(), height: inner + BELOW, margin: { l: isNarrow() ? 74 : 92, r: 26, t: 4, b: BELOW }, showlegend: false,
-    hovermode: "closest", dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
+    hovermode: "closest", bargap: 0, dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     xaxis: timeAxis(data),
   };
   const traces = [];
@@ -57,7 +70,8 @@ export function figure(data) {
     return `y${name}`;
   };
   for (const [title, bands] of strips) {
-    traces.push(strip(bands, data, axis(STRIP_HEIGHT, { range: [0, 1], tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false })));
+    const yaxis = axis(STRIP_HEIGHT, { range: [0, 1], tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false });
+    traces.push(strip(bands, data, yaxis), hatching(bands, data, yaxis));
     top -= STRIP_HEIGHT + SPACE;
   }
   for (const [title, channels] of panels) {

@@ -37,13 +37,19 @@ def test_the_whole_story_from_set_up_to_deleting_a_recording(page: Page, new_sit
         time.sleep(0.5)
     assert len(widths) >= 3, f"progress was not seen moving: {widths}"
     expect(page.locator("#comparison tbody tr")).to_have_count(2)
-    matrix = page.get_by_alt_text("Confusion matrix of ELM-GRU-AM, counts")
-    matrix.scroll_into_view_if_needed()
-    page.wait_for_function("e => e.complete && e.naturalWidth > 300", arg=matrix.element_handle())
+    figure = page.get_by_alt_text("Comparison of the models")
+    figure.scroll_into_view_if_needed()
+    page.wait_for_function("e => e.complete && e.naturalWidth > 300", arg=figure.element_handle())
+    cell = page.get_by_role("region", name="Confusion matrix of ELM-GRU-AM").get_by_role("link").first
+    behind = str(cell.get_attribute("aria-label")).split()[0]
+    cell.click()
+    expect(page.get_by_role("region", name="Windows").locator("tbody tr")).to_have_count(min(int(behind), 50))
+    page.go_back()
     with page.expect_download() as table:
         page.get_by_role("link", name="metrics, CSV").click()
     rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
     assert [row["model"] for row in rows] == ["elm-gru-am", "naive-bayes"]
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Make default").click()
     expect(page.locator("main")).to_contain_text("is now the default model")
 

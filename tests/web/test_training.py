@@ -96,7 +96,7 @@ def test_several_data_sets_are_trained_on_as_one_and_each_is_named(two: Flask, a
     for number, name in enumerate(("other", "small")):
         row = re.search(rf'<th scope="row"[^>]*>{name}</th>(.*?)</tr>', table, re.DOTALL)
         assert row is not None
-        assert all(f"{figures[model]['folds'][number]['f1']:.3f}" in row[1] for model in answers["models"])
+        assert all(f"{100 * figures[model]['folds'][number]['f1']:.1f} %" in row[1] for model in answers["models"])
     for words in ("By data set", "small, other", "each when its data set was left out"):
         assert words in page
     again = admin_client.get("/training/?dataset=small,%20other").get_data(as_text=True)
@@ -145,6 +145,10 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
         "Decision tree − Naive Bayes",
         "Per fold",
         "The worst, ",
+        *[
+            f'<th scope="row">{row["subject"]}</th>'
+            for row in runs.get(1).result["models"]["naive-bayes"]["per_subject"]
+        ],
     ):
         assert words in page
     assert admin_client.get(f"{address}/files/plots/reliability-naive-bayes.png").status_code == 200

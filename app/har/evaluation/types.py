@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from app.har.types import IntArray
 
+FEWEST_PEOPLE = 5  # tested; what an interval over fewer says of other people cannot be relied on
 Protocol = Literal["random", "subject", "dataset"]
 
 

@@ -138,7 +138,8 @@ def run_experiment(
         "history": [event for outcome in outcomes.values() for event in outcome.epochs],
     }
     write_result(result, folder)
-    arrays: dict[str, Any] = {"y": test.y, "subjects": test.subjects, "index": index, **probabilities}
+    whence = {"subjects": test.subjects, "recordings": test.recordings, "start_s": test.start_s}
+    arrays: dict[str, Any] = {"y": test.y, "index": index, **whence, **probabilities}
     np.savez_compressed(folder / "predictions.npz", **arrays)
     if plots:
         _draw(windows.activities, outcomes, folder / "plots")

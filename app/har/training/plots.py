@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+WIDTH = 4.8  # inches, of figures for pages: with these letters they can be read on a phone, too
+LETTERS = 10  # points, of all text in a saved figure
 SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
-    """Write ``stem.png`` and ``stem.svg``; equal figures give equal files."""
+    """Write ``stem.png`` and ``stem.svg``, all letters in one size; equal figures give equal files."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.text import Text
@@ -33,9 +35,10 @@ def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
         raise TypeError("only a whole figure can be saved, not a part of one")
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # an activity may be called "$x$"; its name is not a formula
+        text.set_fontsize(LETTERS)
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "kinelab"}):
-        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[0], dpi=200)
         figure.savefig(paths[1], metadata={"Date": None})
     return paths
 
@@ -49,17 +52,17 @@ def confusion(
     size = max(4.5, 0.55 * n + 2.5)
     ax = ax or _axes(size + 0.8, size)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = ax.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
     for row, column in np.ndindex(n, n):
         if matrix[row, column]:
             text = f"{100 * shares[row, column]:.0f}" if normalise else f"{matrix[row, column]}"
             colour = "white" if shares[row, column] > 0.6 else "black"
-            ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=8 if n < 12 else 6)
+            ax.text(column, row, text, ha="center", va="center", color=colour)
     ax.set_xticks(range(n), activities, rotation=45, ha="right")
     ax.set_yticks(range(n), activities)
     what = "% of the true activity's windows" if normalise else "windows"
     ax.set(xlabel="recognised activity", ylabel="true activity", title=_title(title, f"Confusion matrix, {what}"))
-    ax.figure.colorbar(image, ax=ax, label="share of the true activity's windows", shrink=0.8)
+    ax.figure.colorbar(image, ax=ax, label="% of the true activity's windows", shrink=0.8)
     return ax
 
 
@@ -68,8 +71,8 @@ def learning_curve(events: Iterable[Event], *, title: str = "") -> tuple[Axes, A
     from matplotlib.figure import Figure
 
     epochs = [event for event in events if "epoch" in event]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    accuracy, loss = figure.subplots(1, 2)
+    figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
+    accuracy, loss = figure.subplots(2, 1)
     numbers = [event["epoch"] for event in epochs]
     for ax, key, factor, label in ((accuracy, "accuracy", 100, "accuracy (%)"), (loss, "loss", 1, "loss")):
         for prefix, who, style in (("", "windows learnt from", "--"), ("val_", "windows held out", "-")):
@@ -84,35 +87,32 @@ def learning_curve(events: Iterable[Event], *, title: str = "") -> tuple[Axes, A
     return accuracy, loss
 
 
-def importances(
-    ranking: Sequence[tuple[str, float]], selected_k: int, *, n_named: int = 20, ax: Axes | None = None
-) -> tuple[Axes, Axes]:
-    """Draw the most important features by name and, inset, how importance falls off over all of them."""
-    ax = ax or _axes(8, 6)
+def importances(ranking: Sequence[tuple[str, float]], selected_k: int, *, n_named: int = 20) -> tuple[Axes, Axes]:
+    """Draw the most important features by name and, below, how importance falls off over all of them."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, 7.5), layout="constrained")
+    ax, fall_off = figure.subplots(2, 1, height_ratios=(3, 1))
     named = list(ranking)[:n_named]
     colours = [PALETTE[0] if i < selected_k else MISSING for i in range(len(named))]
     ax.barh(range(len(named)), [100 * importance for _, importance in named], color=colours)
-    ax.set_yticks(range(len(named)), [name for name, _ in named], fontsize=8)
+    ax.set_yticks(range(len(named)), [name for name, _ in named])
     ax.invert_yaxis()
     ax.set(xlabel="share of the forest's importance (%)")
     ax.set_title(f"The {len(named)} most important of {len(ranking)} features")
-    inset = ax.inset_axes((0.52, 0.08, 0.45, 0.42))
     rank = np.arange(1, len(ranking) + 1)
-    inset.plot(rank, [100 * importance for _, importance in ranking], color="black", linewidth=1)
-    inset.axvspan(1, max(selected_k, 1), color=PALETTE[0], alpha=0.15)
-    inset.set_title(f"Fall-off; the first {selected_k} go on", fontsize=8)
-    inset.set_xlabel("rank", fontsize=8)
-    inset.set_ylabel("importance (%)", fontsize=8)
-    inset.tick_params(labelsize=7)
-    return ax, inset
+    fall_off.plot(rank, [100 * importance for _, importance in ranking], color="black", linewidth=1)
+    fall_off.axvspan(1, max(selected_k, 1), color=PALETTE[0], alpha=0.15)
+    fall_off.set(xlabel="rank", ylabel="importance (%)", title=f"Fall-off; the first {selected_k} go on")
+    return ax, fall_off
 
 
 def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
     """Draw how often answers of each confidence are right, and accuracy against the share of windows answered."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    calibration, answered = figure.subplots(1, 2)
+    figure = Figure(figsize=(WIDTH, 7.5), layout="constrained")
+    calibration, answered = figure.subplots(2, 1)
     bins = metrics.reliability
     calibration.plot([0, 100], [0, 100], color=MISSING, linestyle="--", label="perfectly calibrated")
     sizes = [20 + 300 * one.windows / sum(b.windows for b in bins) for one in bins]
@@ -123,18 +123,16 @@ def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
         s=sizes, color=PALETTE[0], label="answers (larger: more windows)", zorder=3,
     )  # fmt: skip
     calibration.set(xlabel="confidence (%)", ylabel="of these answers right (%)", xlim=(0, 103), ylim=(0, 103))
-    calibration.set_title(f"Expected calibration error {metrics.calibration_error:.3f}", fontsize=10)
-    calibration.legend(loc="upper left", fontsize=8)
+    calibration.set_title(f"Expected calibration error {100 * metrics.calibration_error:.1f} %")
+    calibration.legend(loc="lower right")
     shares = [100 * one.share for one in metrics.coverage]
     accuracies = [100 * one.accuracy for one in metrics.coverage]
     answered.plot(shares, accuracies, marker="o", color=PALETTE[0])
     for one, x, y in zip(metrics.coverage, shares, accuracies, strict=True):
         if one.threshold in (0.5, 0.7, 0.9, 0.99):
-            answered.annotate(
-                f"≥ {100 * one.threshold:.0f} %", (x, y), (-4, -10), textcoords="offset points", fontsize=8
-            )
+            answered.annotate(f"≥ {100 * one.threshold:.0f} %", (x, y), (-4, -12), textcoords="offset points")
     answered.set(xlabel="windows answered (%)", ylabel="accuracy of the answers (%)")
-    answered.set_title("If answers below a confidence are withheld", fontsize=10)
+    answered.set_title("If answers below a confidence are withheld")
     for ax in (calibration, answered):
         ax.grid(alpha=0.3)
     figure.suptitle(_title(title, "Calibration of the confidence"))
@@ -156,7 +154,7 @@ def class_distribution(counts: Mapping[str, int], *, ax: Axes | None = None) -> 
 
 def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Axes:
     """Draw accuracy, precision, recall and F1 of several models, by title, side by side, with their 95 % intervals."""
-    ax = ax or _axes(max(6.4, 1.2 * len(outcomes) + 4), 4.2)
+    ax = ax or _axes(WIDTH, 3.4 + 0.25 * np.ceil(len(outcomes) / 2))
     width = 0.8 / max(len(outcomes), 1)
     lowest = 100.0
     for i, (title, metrics) in enumerate(outcomes.items()):
@@ -172,10 +170,10 @@ def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Ax
         lowest = min(lowest, float(ends.min()))
     ax.set_xticks(range(len(SCORES)), list(SCORES.values()))
     ax.set_ylim(max(0.0, 10 * np.floor(lowest / 10) - 10), 100)
-    ax.set(ylabel="%", title="Scores on the test windows, with 95 % intervals")
+    ax.set(ylabel="%", title="Test windows, with 95 % intervals")
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncol=2, frameon=False)
     return ax
 
 

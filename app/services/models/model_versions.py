@@ -17,6 +17,7 @@ from sqlalchemy.orm import joinedload, undefer
 
 from app.extensions import db
 from app.har.classifiers.catalogue import BALANCED, DAILY, EVERYDAY_MODEL, PRIORS
+from app.har.evaluation.types import FEWEST_PEOPLE
 from app.har.renamed import with_current_names
 from app.har.vocabulary import DEFAULT_LIMIT, LIMITS
 from app.services import audit, leftovers
@@ -287,7 +288,7 @@ def accuracy_in_words(version: ModelVersion) -> str:
     measured = f"recognised {value} of the windows correctly (95 % interval {low} to {high})"
     if split["protocol"] == "subject":
         people = split["test_subjects"]
-        few = "; so few people say little about how people differ" if people < 3 else ""
+        few = "; so few people say little about how people differ" if people < FEWEST_PEOPLE else ""
         return (
             f"{version.label} {measured} for {people} people it was not trained on{few}. "
             "They wore the device of its data set; expect less for another device or placement."

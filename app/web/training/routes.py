@@ -12,16 +12,18 @@ from werkzeug.wrappers import Response
 from app.har.classifiers.catalogue import CATALOGUE, families
 from app.har.colours import PALETTE
 from app.har.errors import HarError
+from app.har.evaluation.types import FEWEST_PEOPLE
 from app.har.progress import Stage
 from app.har.training.config import TrainConfig
+from app.services.datasets import library
 from app.services.errors import ServiceError
 from app.services.formatting import duration
-from app.services.models import model_versions, runs, training, training_data
+from app.services.models import model_versions, runs, tested_windows, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training.blueprint import bp
 from app.web.training.forms import PROTOCOLS, TrainForm
-from app.web.training.verdicts import compared
+from app.web.training.verdicts import compared, what_it_cannot_say
 
 
 @bp.get("/training/")
@@ -81,12 +83,16 @@ def _train_page(form: TrainForm) -> str:
 def run(run_id: int) -> str:
     """Show a run: its progress while it goes on, then its results."""
     run = runs.get(run_id)
-    titles = {name: info.title for name, info in CATALOGUE.items()}
+    titles, split = _titles(), run.result.get("split")
     return render_template(
         "training/run.html",
         run=run,
         titles=titles,
-        comparisons=compared(run.result.get("comparisons", []), titles),
+        comparisons=compared(run.result.get("comparisons", []), titles, split) if split else [],
+        cannot_say=what_it_cannot_say(split) if split else "",
+        fewest_people=FEWEST_PEOPLE,
+        linked=tested_windows.are_kept(run_id),
+        not_kept=tested_windows.NOT_KEPT,
         stages={stage.value: stage.label for stage in Stage},
         palette=PALETTE,
         protocols=PROTOCOLS,
@@ -94,6 +100,34 @@ def run(run_id: int) -> str:
         default=model_versions.promoted(),
         progress=runs.progress(run_id),
     )
+
+
+@bp.get("/training/<int:run_id>/windows")
+@access("admin")
+def windows(run_id: int) -> str:
+    """Show the windows of one true activity that a model recognised as one activity: a cell of its confusion matrix."""
+    run, model = runs.get(run_id), request.args.get("model", "")
+    true, recognised = request.args.get("true", ""), request.args.get("recognised", "")
+    cell = tested_windows.behind_cell(run, model, true, recognised, request.args.get("page", 1, type=int))
+    return render_template(
+        "training/windows.html",
+        run=run,
+        title=_titles().get(model, model),
+        actual=true,
+        recognised=recognised,
+        cell=cell,
+        several="datasets" in run.result["data"],
+        only=run.dataset.name if run.dataset else "",
+        datasets={dataset.name for dataset in library.list_datasets()},
+        length_s=run.result["config"]["window_length_s"],
+        page_url=lambda page: url_for(
+            ".windows", run_id=run_id, model=model, true=true, recognised=recognised, page=page
+        ),
+    )
+
+
+def _titles() -> dict[str, str]:
+    return {name: info.title for name, info in CATALOGUE.items()}
 
 
 @bp.get("/training/<int:run_id>/progress")

@@ -5,23 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.har.evaluation.types import FEWEST_PEOPLE
 
-def compared(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> list[dict[str, Any]]:
+
+def compared(
+    pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str], split: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return each comparison of a run with the ``titles`` of its two models and a ``verdict`` on their macro F1.
 
     Parameters
     ----------
     pairs : ``model`` and ``against``, and for each score the difference with its 95 % interval.
     titles : by name of the model.
+    split : of the run; where fewer than `FEWEST_PEOPLE` were tested, there is no verdict.
     """
-    return [dict(pair) | _in_words(pair, titles) for pair in pairs]
+    return [dict(pair) | _in_words(pair, titles, split["test_subjects"]) for pair in pairs]
 
 
-def _in_words(pair: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
+def _in_words(pair: Mapping[str, Any], titles: Mapping[str, str], people: int) -> dict[str, str]:
     first, second = (titles.get(pair[role], pair[role]) for role in ("model", "against"))
     verdict = "no significant difference"  # the 95 % interval holds 0
-    if pair["f1"]["low"] > 0:
+    if people < FEWEST_PEOPLE:
+        verdict = "too few people to say"
+    elif pair["f1"]["low"] > 0:
         verdict = f"{first} is better"
     elif pair["f1"]["high"] < 0:
         verdict = f"{second} is better"
     return {"title": f"{first} − {second}", "verdict": verdict}
+
+
+def what_it_cannot_say(split: Mapping[str, Any]) -> str:
+    """Say what the test part of a run leaves open; "" where enough people were tested who were not trained on.
+
+    Subjects that a data set does not name count as one.
+    """
+    people = split["test_subjects"]
+    if people < FEWEST_PEOPLE:
+        whom = "Only one person was tested" if people == 1 else f"Only {people} people were tested"
+        return (
+            f"{whom}. The figures say how well the models did for them. They do not say which model is better for "
+            f"other people, nor how much people differ: for that, at least {FEWEST_PEOPLE} must be tested. "
+            "Folds test everybody once."
+        )
+    if split["protocol"] == "random":
+        return (
+            "The people who were tested were also trained on. The figures do not say how well the models do for "
+            "anybody else. Split by subject to see that."
+        )
+    return ""

@@ -20,6 +20,7 @@ import numpy as np
 from app.har.errors import HarError
 from app.services.recordings import result_tables
 from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.verdict import Verdict, decide
 from app.services.recordings.wall_clock import time_zone
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Recognised:
 
     result: PredictionResult
     zone: str  # of local times
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What it was, how sure that is, and what speaks against it; the quality of the signal is not looked at."""
+        return decide(self.result)
 
     @cached_property
     def windows(self) -> pd.DataFrame:

@@ -62,6 +62,34 @@ _TRANSITION = re.compile(
     rf"{_POSTURE} (?:to )?{_POSTURE}|(?:stand|get)(?:ing|ting)? up|sit(?:ting)? down|turn(?:ing)?(?: around)?"
 )
 _NODE_OF = {name: node for node, names in _NAMES.items() for name in names}
+# As people write labels, besides: read where labels are compared, and never to name the activities of a model
+_LABELS: Mapping[str, Sequence[str]] = {
+    STILL: ("stillness", "not moving", "no movement", "sedentary"),
+    SITTING: ("sitting on a chair", "sit on chair", "sitzen", "sitting at desk"),
+    STANDING: ("stehen", "standing upright"),
+    LYING: ("lie down", "lying on bed", "lying in bed", "in bed", "sleep", "asleep", "liegen"),
+    WALKING: ("gait", "stroll", "strolling", "gehen", "treadmill walking", "walking on treadmill", "nordic walking"),
+    STAIRS: ("stairs climbing", "stair walking", "treppe"),
+    STAIRS_UP: (
+        "going up stairs", "going up", "walk up stairs", "walking up stairs", "climb stairs up",
+        "climbing up stairs", "climbing up", "ascend stairs", "ascending", "ascend", "stairs ascent", "treppe hoch",
+        "treppe rauf", "upstairs walking",
+    ),
+    STAIRS_DOWN: (
+        "going down stairs", "going down", "walk down stairs", "walking down stairs",
+        "climbing down stairs", "climbing down", "descend stairs", "descending", "descend", "stairs descent",
+        "treppe runter", "downstairs walking",
+    ),
+    RUNNING: ("sprint", "sprinting", "rennen", "joggen", "running on treadmill", "treadmill running"),
+    CYCLING: ("cycle", "bike riding", "riding a bike", "radfahren", "cycling outdoor"),
+    NOT_WORN: ("nonwear", "non wear", "not wearing", "unworn", "not being worn"),
+}  # fmt: skip
+_LABEL_OF = {name: node for node, names in _LABELS.items() for name in names}
+_MANNER = frozenset(  # words that change how, and not what
+    ("normal", "normally", "slow", "slowly", "fast", "quick", "quickly", "brisk", "briskly", "calm", "usual", "flat",
+     "level", "ground", "indoor", "indoors", "outdoor", "outdoors", "inside", "outside", "straight", "the", "a",
+     "speed")
+)  # fmt: skip
 
 
 def normalised(name: str) -> str:
@@ -73,6 +101,14 @@ def normalised(name: str) -> str:
 def shared_node(name: str) -> str | None:
     """Return the node that an activity is by its name, None where the shared vocabulary does not know it."""
     return _NODE_OF.get(normalised(name))
+
+
+def label_node(name: str) -> str | None:
+    """Return the node that a label means, in other words too ("walking slowly 2"); None where nobody can tell."""
+    words = normalised(name)
+    plain = " ".join(word for word in re.sub(r"\d+", " ", words).split() if word not in _MANNER)
+    found = (_NODE_OF.get(text) or _LABEL_OF.get(text) for text in (words, plain))
+    return next(filter(None, found), None)
 
 
 def node_of(name: str) -> str:
@@ -219,11 +255,15 @@ class AnswerTree:
         return {normalised(name): name for name in self.activities}
 
     def agrees(self, node: str, label: str) -> bool:
-        """Say whether an answer, one of the nodes, is true where a file names an activity; see `agree`."""
+        """Say whether an answer, one of the nodes, is true where a file names an activity; see `agree`.
+
+        Of what is neither an activity of the model nor a label that the vocabulary understands, nothing is true: it is
+        compared with nothing, rather than taken for other movement.
+        """
         own = self._spelling.get(normalised(label))
         if own is not None:
             return own in self.members(node)
-        shared = node_of(node) if node in self.activities else node
-        if shared == OTHER and normalised(node) not in _NODE_OF:
+        shared, meant = node_of(node) if node in self.activities else node, label_node(label)
+        if meant is None or (shared == OTHER and normalised(node) not in _NODE_OF):
             return False  # jumping is not what another file calls push-ups
-        return agree(shared, node_of(label))
+        return agree(shared, meant)

@@ -124,6 +124,26 @@ def test_an_answer_is_true_where_the_label_is_at_or_below_it(answer: str, label:
     assert AnswerTree(KU_HAR).agrees(answer, label) is true
 
 
+@pytest.mark.parametrize(
+    ("label", "answer"),
+    [
+        ("Walking slowly", "Walk"), ("walk_fast_2", "Walk"), ("Gait", "Walk"), ("going up stairs", "Stair-up"),
+        ("WALKING_DOWN_STAIRS", "Stair-down"), ("sprint", "Run"), ("in bed", "Lay"), ("Treppe hoch", "Stairs"),
+        ("brisk walking outdoors", "On foot"), ("not moving", "Still"), ("treadmill running", "Run"),
+    ],
+)  # fmt: skip
+def test_a_label_in_other_words_is_compared_as_what_it_means(label: str, answer: str) -> None:
+    tree = AnswerTree(KU_HAR)
+    assert tree.agrees(answer, label)
+    assert not tree.agrees("Jump", label)
+    assert {node for node in KU_HAR if tree.agrees(node, label)} < set(KU_HAR)
+
+
+@pytest.mark.parametrize("label", ["juggling", "mark 3", "A", "42", "", "normal", "vacuuming"])
+def test_a_label_that_nobody_understands_is_compared_with_nothing(label: str) -> None:
+    assert not any(AnswerTree(KU_HAR).agrees(node, label) for node in AnswerTree(KU_HAR).nodes)
+
+
 def test_agreement_of_nodes() -> None:
     assert agree("On foot", "Stairs up")
     assert not agree("Still", "Not worn")

@@ -81,7 +81,7 @@ def test_the_page_has_the_quality_card_with_verdict_rates_gaps_and_units(
 def test_a_good_recording_is_said_to_be_good(user_client: FlaskClient, model: ModelVersion) -> None:
     page = user_client.get(uploaded(user_client)).text
     assert 'data-verdict="pass"' in page
-    assert "No problems were found." in page
+    assert "No problems were found in the signal." in page
 
 
 def test_each_recording_of_a_file_has_its_card_and_single_windows_the_first_of_them(
@@ -89,8 +89,8 @@ def test_each_recording_of_a_file_has_its_card_and_single_windows_the_first_of_t
 ) -> None:
     content = zipped({"a.csv": recording_csv(12), "b.csv": recording_csv(12, gap_at_s=5.0)})
     address = uploaded(user_client, content, "two.zip")
-    assert "Good" in user_client.get(address + "?part=0").text
-    assert "Usable with care" in user_client.get(address + "?part=1").text
+    assert 'data-verdict="pass"' in user_client.get(address + "?part=0").text
+    assert 'data-verdict="usable"' in user_client.get(address + "?part=1").text
     rows = uploaded(user_client, ku_har_windows_csv(60).encode(), "rows.csv")
     quality = user_client.get(rows + "/quality.json").json
     assert (quality["recordings"], len(quality["cards"])) == (60, 50)
@@ -242,7 +242,7 @@ def test_the_downloads_agree_with_each_other(user_client: FlaskClient, model: Mo
     for column in ("confidence", "deepest_confidence"):  # empty where there is no answer
         assert [row[column] for row in rows] == ["" if w[column] is None else str(w[column]) for w in windows]
     assert 'filename="my walk-activities.csv"' in table.headers["Content-Disposition"]
-    assert set(document.json) == {"file", "windows", "bouts", "summary"}
+    assert set(document.json) == {"file", "verdict", "windows", "bouts", "summary"}
 
 
 @pytest.mark.parametrize(("extension", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])

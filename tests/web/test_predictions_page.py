@@ -246,8 +246,8 @@ def test_what_an_earlier_version_stored_is_shown_with_its_notices_and_problems(
     make_old(app, prediction)
     url = f"/predictions/{prediction.recording_id}"
     page = user_client.get(url).text
-    notice = page.partition('class="alert alert-warning"')[2].partition("</div>")[0]
-    assert "No gyroscope from 12.0 to 21.0 s. Not used there." in notice
+    against = page.partition('class="verdict-against"')[2].partition("</ul>")[0]
+    assert "No gyroscope from 12.0 to 21.0 s. Not used there." in against
     table = page.partition('id="problems-title"')[2].partition("</table>")[0]
     assert "1,800 s between two samples" in table
     assert "Gap in one sensor" in table
@@ -276,8 +276,14 @@ def test_the_page_answers_no_deeper_than_is_sure_and_shows_the_deepest_guess_bes
     assert "Still</span><small" in windows
     assert "deepest guess: Sit, 34 %" in windows
     assert "deepest guess: Stair-up, 50 %" in page.partition('id="bouts"')[2].partition("</table>")[0]
-    assert "<dd>On foot<small>walking or stairs up" in page
-    assert "<dd>0 %<small>67 % groups of activities, 33 % no answer" in page
+    verdict = " ".join(page.partition('id="verdict"')[2].partition("</section>")[0].split())
+    assert "On foot and Still" in verdict
+    assert "<strong>30 min 00 s</strong>" in verdict
+    assert '<strong class="verdict-number">67 %</strong> of 1 h 30 min has an answer' in verdict
+    assert "In 33 % of the time no activity, and no group of them, is probable enough" in verdict
+    assert (
+        "0 % of the windows are answered by one activity, 67 % by a group of several, and 33 % have no answer" in page
+    )
     home = user_client.get("/").text
     assert "On foot, Still" in home
     assert "Stair-up" not in home.partition('id="history-title"')[2]
@@ -288,7 +294,7 @@ def test_a_recording_of_which_the_model_is_mostly_unsure_says_so(app: Flask, use
     result = unsure_day()
     for limit, said in ((0.8, False), (0.93, True)):  # above it, only the postures are sure
         url = f"/predictions/{store(app, user.id, None, replace(result, limit=limit)).recording_id}"
-        words = "66 % of the windows the model is not sure enough of any activity or group"
+        words = "In 66 % of the time no activity, and no group of them, is probable enough"
         assert (words in user_client.get(url).text) is said
 
 

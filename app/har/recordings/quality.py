@@ -25,11 +25,13 @@ Span = tuple[float, float]  # start and end in seconds on the recording's clock
 CLIPS_FROM = {"accelerometer": 18.0, "gyroscope": 4.2}
 NON_WEAR_WINDOW_S, NON_WEAR_STEP_S = 3600.0, 900.0  # four steps make a window
 NON_WEAR_DEVIATION, NON_WEAR_RANGE = 0.013 * STANDARD_GRAVITY, 0.050 * STANDARD_GRAVITY
+NEARLY_S = 0.05  # clocks and rates are not exact
 SHORTEST_S = 3.0  # of a gap-free stretch that says something of an activity
 SLOW_HZ = 20.0  # a rate below loses part of what a walking body does
 MANY = 0.01  # share of the time or the samples that is worth telling
 OUTLINE = 240  # points
 LISTED_SPANS = 200
+TOO_SHORT, UNWORN, WORN_FOR = "the longest stretch of a sensor without a gap lasts", "it was not worn", "worn for"
 DOUBTFUL = {  # kinds of problems that leave a doubt about the result
     ProblemKind.CLOCK_RESTART: "the clock started again in mid-recording",
     ProblemKind.ROWS_OUT_OF_ORDER: "the rows were out of order",
@@ -101,7 +103,7 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
     start = min(own.start_s for own in streams)
     end = max(own.start_s + own.duration_s for own in streams)
     running = [
-        gap_free(stream, own.rate_hz, gap_s)
+        [(first, last + _step_s(own)) for first, last in gap_free(stream, own.rate_hz, gap_s)]
         for stream, own in zip(recording.streams, streams, strict=True)
         if own.sensor in MOTION and not own.constant
     ]
@@ -118,6 +120,11 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
         verdict="unusable" if against else "usable" if doubts else "pass",
         reasons=against or doubts,
     )
+
+
+def _step_s(own: StreamQuality) -> float:
+    """Return for how long a sample stands: 300 at 100 Hz last for 3 s, though the last is 2.99 s after the first."""
+    return 1 / own.rate_hz if own.rate_hz > 0 else 0.0
 
 
 def _in_utc(origin_s: float | None, start_s: float) -> str | None:
@@ -251,11 +258,11 @@ def _blocking_reasons(streams: Sequence[StreamQuality], running: Sequence[list[I
     if not running:
         return (f"{_names(motion)}: every sample is the same; the sensor seems dead",)
     longest = max(end - start for own in running for start, end in own)
-    if longest < SHORTEST_S:
-        return (f"the longest stretch of a sensor without a gap lasts {longest:.1f} s",)
+    if longest < SHORTEST_S - NEARLY_S:
+        return (f"{TOO_SHORT} {longest:.1f} s",)
     worn = [own.worn for own in motion if not own.constant and own.worn is not None]
     if worn and not any(worn):
-        return ("it was not worn",)
+        return (UNWORN,)
     return ()
 
 
@@ -271,7 +278,7 @@ def _warnings(
     found = [f"{_names(of)}: {doubt}" for doubt, of in sensors.items()]
     if (
         max((end - start for start, end, there in segments_by_presence(running) if all(there)), default=0.0)
-        < SHORTEST_S
+        < SHORTEST_S - NEARLY_S
     ):
         found.append(f"its sensors share no stretch of {SHORTEST_S:g} s without a gap; training needs all of them")
     return (*found, *(DOUBTFUL[kind] for kind in kinds if kind in DOUBTFUL))
@@ -293,7 +300,7 @@ def _doubts_of(own: StreamQuality) -> Iterator[str]:
     elif asked:
         yield f"{own.rate_hz:.1f} samples a second, {own.rate_asked_hz:.1f} were asked for"
     if own.worn is not None and own.worn < 0.9:
-        yield f"worn for {100 * own.worn:.0f} % of the time"
+        yield f"{WORN_FOR} {100 * own.worn:.0f} % of the time"
 
 
 def _names(streams: Iterable[StreamQuality]) -> str:

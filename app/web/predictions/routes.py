@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,9 +13,8 @@ from flask_login import current_user
 
 from app.har.colours import HATCHES, MISSING
 from app.har.errors import HarError
-from app.har.problems import Problem, ProblemKind
 from app.services.errors import Invalid, NotFound, ServiceError
-from app.services.formatting import capitalise, percent
+from app.services.formatting import percent
 from app.services.models import model_versions
 from app.services.paging import Page, page_of
 from app.services.recordings import (
@@ -29,6 +28,7 @@ from app.services.recordings.activity_times import clock_of
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.verdict import decide
 from app.web.access import access
 from app.web.downloads import attachment, download_name, named, reader_zone
 from app.web.predictions.forms import RerunForm, known_places
@@ -43,7 +43,6 @@ bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 100
 BOUTS_A_PAGE = 25
 FILE_NAMES = {"windows": "activities"}
-NOTICED = (ProblemKind.PLACE_IN_DOUBT, ProblemKind.MISSING_SENSOR, ProblemKind.SENSOR_GAP)
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
@@ -87,17 +86,10 @@ def show(recording_id: int) -> ResponseReturnValue:
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
-        notices=_notices(result.problems),
+        verdict=decide(result, quality),
         quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
-
-
-def _notices(problems: Sequence[Problem]) -> list[str]:
-    """Return what a person should read before the results, once for each kind."""
-    first = {problem.kind: problem for problem in reversed(problems)}
-    noticed = [first[kind] for kind in NOTICED if kind in first]
-    return [f"{capitalise(problem.detail)}. {capitalise(problem.action)}." for problem in noticed]
 
 
 def _window_page(result: PredictionResult, recording_index: int | None, zone: tzinfo) -> Page[dict[str, Any]]:
@@ -236,7 +228,10 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 def result_json(recording_id: int) -> ResponseReturnValue:
     """Download the whole result."""
     recording, _, result = _requested(recording_id)
-    response = jsonify({"file": recording.filename, **result_tables.document(result, reader_zone())})
+    verdict = decide(result, recordings.quality_of(recording)).as_dict()
+    response = jsonify(
+        {"file": recording.filename, "verdict": verdict, **result_tables.document(result, reader_zone())}
+    )
     return named(response, download_name(recording.filename, "activities", "json"))
 
 

@@ -38,6 +38,7 @@ NAMES = [
     "everyday",
     "unknown",
     "directions",
+    "smoothing",
     "rates",
     "cost",
     "web",

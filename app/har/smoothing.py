@@ -64,46 +64,52 @@ def shortest_bout(lengths_s: Seconds) -> float:
 
 def smoothed(
     proba: FloatArray,
+    unfamiliar: Bools,
     activities: tuple[str, ...],
     recording: IntArray,
     start_s: TimeArray,
     end_s: TimeArray,
-    shortest_s: float,
-    *,
-    silent: Bools,
     begins: Bools,
-) -> FloatArray:
-    """Return probabilities of windows in which no bout is shorter than can be believed.
+    shortest_s: float,
+) -> tuple[FloatArray, Bools]:
+    """Return probabilities of windows, and which are unfamiliar, without bouts too short to be believed.
 
-    All windows of a bout get one answer: the mean of the windows whose votes it follows. This is as sure as they are on
-    average, and never surer. Nothing is smoothed across a gap, another wearing, windows in which the device is not worn
-    or windows of which nothing is known; nor in stretches shorter than five of the shortest bouts, where these are
-    taken to be as much shorter. A window counts for the time until the next one begins, so that windows that overlap do
-    not count twice.
+    All windows of a bout get one answer: the mean of what they say, those included that were overruled. This is as sure
+    as they are on average, and never surer. Whether the movement is unfamiliar is decided first, in the same way;
+    unfamiliar windows have no vote.
+
+    Nothing is smoothed across a gap, another wearing, windows in which the device is not worn or windows of which
+    nothing is known; nor in stretches shorter than five of the shortest bouts, where these are taken to be as much
+    shorter. A window counts for the time until the next one begins, so that windows that overlap do not count twice.
 
     Parameters
     ----------
     proba : (n, n_activities).
+    unfamiliar : (n,) windows unlike anything that the model knows.
     recording, start_s, end_s : (n,) of the windows, in the order of time within each recording.
+    begins : (n,) windows in which another wearing begins.
     shortest_s : how long a bout between two others alike must be; half of it at the ends of a stretch, or between two
         that differ.
-    silent : (n,) windows without a vote, which stay as they are: unfamiliar ones.
-    begins : (n,) windows in which another wearing begins.
     """
     if not len(proba):
-        return proba
+        return proba, unfamiliar
     idle = [i for i, name in enumerate(activities) if node_of(name) == NOT_WORN]
     apart = np.isin(proba.argmax(axis=1), idle) | (np.ptp(proba, axis=1) < SAME_MOMENT_S)
     stretch = _stretches(recording, start_s, end_s, begins, apart)
     seconds = _seconds(stretch, start_s, end_s)
     believed_s = np.minimum(shortest_s, np.bincount(stretch, seconds)[stretch] / TIMES)
     step = float(np.median(seconds))
-    rows = np.flatnonzero(~apart & ~silent & (believed_s > 1.5 * step))  # others are believed as they are
     change_s = (believed_s - step / 2) / 2  # midway between bouts of so many windows and of one less
-    bout, followed = _bouts(proba[rows], AnswerTree(activities), stretch[rows], seconds[rows], change_s[rows])
+    rows = np.flatnonzero(~apart & (believed_s > 1.5 * step))  # all others are believed as they are
+    strange = unfamiliar.copy()
+    strange[rows] = _decoded(unfamiliar[rows].astype(np.int64), 2, stretch[rows], seconds[rows], change_s[rows])
+    known = rows[~strange[rows]]
+    sequence = _numbered(stretch, strange)[known]
+    heard = ~unfamiliar[known]
+    bout, followed = _bouts(proba[known], AnswerTree(activities), sequence, seconds[known] * heard, change_s[known])
     result = proba.copy()
-    result[rows] = _means(proba[rows], bout, followed)
-    return result
+    result[known] = _means(proba[known], bout, followed & heard, heard)
+    return result, strange
 
 
 def _stretches(recording: IntArray, start_s: TimeArray, end_s: TimeArray, begins: Bools, apart: Bools) -> IntArray:
@@ -143,8 +149,16 @@ def _bouts(
         for position, child in enumerate(children):
             inside[child] = rows[chosen == position]
             state[inside[child]] = number = number + 1
-        bout = np.cumsum(np.diff(bout, prepend=-1).astype(bool) | np.diff(state, prepend=-1).astype(bool)) - 1
+        bout = _numbered(bout, state)
     return bout, followed
+
+
+def _numbered(*columns: NDArray[np.generic]) -> IntArray:
+    """Number the runs in which none of the columns changes."""
+    new = np.zeros(max(len(columns[0]) - 1, 0), bool)
+    for column in columns:
+        new |= column[1:] != column[:-1]
+    return np.append(0, np.cumsum(new))[: len(columns[0])]
 
 
 def _decoded(votes: IntArray, n_states: int, bout: IntArray, seconds: Seconds, change_s: Seconds) -> IntArray:
@@ -174,8 +188,16 @@ def _viterbi(votes: Sequence[int], seconds: Sequence[float], n_states: int, chan
     return states[::-1]
 
 
-def _means(proba: FloatArray, bout: IntArray, followed: Bools) -> FloatArray:
-    """Return the mean of the windows that each bout follows; of all its windows where it follows none to the end."""
-    weight = np.where(np.bincount(bout, followed)[bout] > 0, followed, True).astype(np.float64)
-    total = np.stack([np.bincount(bout, column * weight) for column in proba.T], axis=1)
-    return np.asarray((total / np.bincount(bout, weight)[:, None])[bout], np.float32)
+def _means(proba: FloatArray, bout: IntArray, followed: Bools, heard: Bools) -> FloatArray:
+    """Return the mean of each bout's windows from the first that it follows to the last; of all where it follows none.
+
+    Those inside that were overruled count: they may be right. Those at the ends are partly in the bout beside it.
+    """
+    place, n = np.arange(len(bout)), int(bout.max(initial=-1)) + 1
+    first, last = np.full(n, len(bout)), np.full(n, -1)
+    np.minimum.at(first, bout[followed], place[followed])
+    np.maximum.at(last, bout[followed], place[followed])
+    inside = heard & (place >= first[bout]) & (place <= last[bout])
+    weight = np.where(np.bincount(bout, inside, n)[bout] > 0, inside, True).astype(np.float64)
+    total = np.stack([np.bincount(bout, column * weight, n) for column in proba.T], axis=1)
+    return np.asarray((total / np.bincount(bout, weight, n)[:, None])[bout], np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from app.har.signals.types import SignalSet
 from app.har.smoothing import LONGEST_S, bout_lengths, shortest_bout, smoothed
@@ -29,21 +30,24 @@ def probabilities(votes: str, sure: float = 0.9) -> FloatArray:
     return rows
 
 
-def smooth(
+def both(
     proba: FloatArray,
     shortest_s: float = 9.0,
     *,
     start_s: Sequence[float] | None = None,
     recording: Sequence[int] | None = None,
-    length_s: float = STEP_S,
-    silent: Sequence[int] = (),
+    unfamiliar: Sequence[int] = (),
     begins: Sequence[int] = (),
-) -> FloatArray:
+) -> tuple[FloatArray, NDArray[np.bool_]]:
     n = len(proba)
     start = np.arange(n) * STEP_S if start_s is None else np.array(start_s, np.float64)
-    marks = [np.isin(np.arange(n), positions) for positions in (silent, begins)]
+    strange, new = (np.isin(np.arange(n), positions) for positions in (unfamiliar, begins))
     owner = np.zeros(n, np.int64) if recording is None else np.array(recording)
-    return smoothed(proba, ACTIVITIES, owner, start, start + length_s, shortest_s, silent=marks[0], begins=marks[1])
+    return smoothed(proba, strange, ACTIVITIES, owner, start, start + STEP_S, new, shortest_s)
+
+
+def smooth(proba: FloatArray, shortest_s: float = 9.0, **options: Sequence[float]) -> FloatArray:
+    return both(proba, shortest_s, **options)[0]  # type: ignore[arg-type]
 
 
 def votes(proba: FloatArray) -> str:
@@ -123,17 +127,36 @@ def test_a_device_that_is_not_worn_is_left_alone_and_ends_a_stretch() -> None:
     assert votes(smooth(probabilities(before))) == before
 
 
-def test_an_unfamiliar_window_has_no_vote_and_stays_as_it_is() -> None:
-    proba = probabilities(f"{LONG}SUS{LONG}")
-    found = smooth(proba, silent=[13])
-    np.testing.assert_array_equal(found[13], proba[13])
-    assert votes(np.delete(found, 13, axis=0)) == "W" * 26
+def test_an_unfamiliar_window_has_no_vote_and_a_lone_one_is_not_believed() -> None:
+    proba = probabilities(f"{LONG}WUUUUW{LONG}")
+    found, strange = both(proba, unfamiliar=[13, 14])
+    assert votes(found) == "W" * 30
+    assert not strange.any()
+    everyone_else = np.delete(proba, [13, 14], axis=0).mean(axis=0)  # the two add nothing to how sure the bout is
+    np.testing.assert_allclose(found, np.tile(everyone_else, (30, 1)), atol=1e-6)
 
 
-def test_an_answer_is_as_sure_as_the_windows_that_it_follows_are_on_average() -> None:
-    proba = np.concatenate([probabilities("WWWWWW", 0.6), probabilities("S", 0.99), probabilities("WWWWWWWWW", 0.9)])
+def test_unfamiliar_movement_stays_so_where_it_lasts_and_ends_a_stretch() -> None:
+    proba = probabilities(f"{LONG}UUUUUUSS{LONG}")
+    found, strange = both(proba, unfamiliar=[12, 13, 15, 16, 17])
+    assert np.flatnonzero(strange).tolist() == [12, 13, 14, 15, 16, 17]
+    np.testing.assert_array_equal(found[12:18], proba[12:18])
+    assert votes(found[18:]) == "SS" + LONG
+    everything, still = both(proba, unfamiliar=range(len(proba)))
+    np.testing.assert_array_equal(everything, proba)
+    assert still.all()
+
+
+def test_an_answer_is_as_sure_as_the_windows_of_its_bout_are_on_average_the_overruled_included() -> None:
+    proba = np.concatenate([probabilities("WWWWWW", 0.6), probabilities("S", 0.9), probabilities("WWWWWWWWW", 0.9)])
     found = smooth(proba)[:, LETTERS["W"]]
-    np.testing.assert_allclose(found, (6 * 0.6 + 9 * 0.9) / 15, rtol=1e-5)
+    np.testing.assert_allclose(found, (6 * 0.6 + 0.02 + 9 * 0.9) / 16, rtol=1e-5)
+
+
+def test_a_window_that_straddles_two_bouts_makes_neither_less_sure() -> None:
+    found = smooth(probabilities(f"{LONG}U{'S' * 12}"))
+    np.testing.assert_allclose(found[:12], probabilities(LONG), atol=1e-6)
+    np.testing.assert_allclose(found[13:], probabilities("S" * 12), atol=1e-6)
 
 
 def test_a_model_unsure_of_all_it_sees_does_not_become_sure() -> None:
@@ -172,11 +195,11 @@ def test_windows_that_overlap_do_not_count_twice() -> None:
 def test_any_sequence_gives_probabilities(letters: str, seed: int, shortest_s: float) -> None:
     rng = np.random.default_rng(seed)
     proba = probabilities(letters, 0.7)
-    where = {name: np.flatnonzero(rng.random(len(letters)) < 0.2).tolist() for name in ("silent", "begins")}
-    found = smooth(proba, shortest_s, **where)
+    where = {name: np.flatnonzero(rng.random(len(letters)) < 0.2).tolist() for name in ("unfamiliar", "begins")}
+    found, strange = both(proba, shortest_s, **where)
     assert found.shape == proba.shape
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(found[where["silent"]], proba[where["silent"]])
+    np.testing.assert_array_equal(found[strange], proba[strange])
     assert len(set(votes(found))) <= len(set(letters))
 
 

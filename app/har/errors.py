@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 NOT_SHOWN = "(not shown)"
 _quotes: ContextVar[bool] = ContextVar("quotes", default=True)
@@ -46,7 +47,12 @@ class InvalidDescription(HarError):
 
 
 class UnusableRecording(HarError):
-    """A recording was read but a model cannot take it (too short, missing sensor, other units)."""
+    """A recording was read but a model cannot take it (too short, missing sensor, other units).
+
+    ``held`` is what the file holds, where that is known: it shows which other model would do.
+    """
+
+    held: Mapping[str, Any] | None = None
 
 
 class InsufficientData(HarError):

@@ -57,6 +57,7 @@ class Action(str, Enum):
     ROLE_CHANGED = "role changed"
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    RECORDING_CHANGED = "recording changed"
     RECORDING_DELETED = "recording deleted"
     UPLOAD_DELETED = "upload deleted"
     MAPPING_SAVED = "mapping saved"

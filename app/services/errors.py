@@ -24,6 +24,16 @@ class Conflict(ServiceError):
     title = "Not possible now"
 
 
+class AlreadyThere(Conflict):
+    """A file that its owner has uploaded before; ``recording_id`` says what it has become."""
+
+    title = "You have this file already"
+
+    def __init__(self, message: str, recording_id: int) -> None:
+        super().__init__(message)
+        self.recording_id = recording_id
+
+
 class Forbidden(ServiceError):
     """The account may not do this."""
 

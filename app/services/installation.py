@@ -36,6 +36,7 @@ def prepare() -> None:
     library.sweep_leftovers()
     recordings.remove_orphans()
     recordings.renew_summaries()
+    recordings.date_earlier()
     pending.remove_confirmed()
     pending.sweep()
     leftovers.sweep(_roots())

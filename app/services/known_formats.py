@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the commonest first
+    "Sensor Logger": "iPhone, Android, Apple Watch, Wear OS. Record the accelerometer and the gyroscope. Under "
+    "Recordings, open the recording, press Export and choose Zipped CSV.",
+    "phyphox": "iPhone, Android. Open “Acceleration with g”, record, then choose Export Data in the menu and "
+    "“CSV (Comma, decimal point)”.",
+    "Physics Toolbox": "iPhone, Android. Choose Multi Record with g-Force Meter and Gyroscope, record with the red "
+    "button, stop, and share the CSV file.",
+    "Empatica E4": "Wristband. In E4 Connect, open Sessions and download the session.",
+    "ActiGraph": "Wrist or waist monitor. In ActiLife or CentrePoint, export the raw data (not counts or epochs) as "
+    "CSV.",
+    "AWARE": "Android, iPhone. Export the tables of the accelerometer and the gyroscope as CSV.",
+    "Kinelab": "The layout of Kinelab itself, for files that you write with a program of your own.",
+}
 
 
 @dataclass(frozen=True)
@@ -11,13 +26,19 @@ class KnownFormat:
 
     name: str
     details: str
+    export: str = ""  # how to get such a file from the app or watch; "" of what is published as a data set
 
 
 def recording_formats() -> list[KnownFormat]:
-    """Return the formats of recordings that can be uploaded."""
+    """Return the formats of recordings that can be uploaded, those of apps and watches first."""
     from app.har.recordings.importers import IMPORTERS  # modules that no start needs
 
-    return [KnownFormat(importer.APP, _details(importer.DESCRIPTION)) for importer in IMPORTERS]
+    formats = [
+        KnownFormat(importer.APP, _details(importer.DESCRIPTION), HOW_TO_EXPORT.get(importer.APP, ""))
+        for importer in IMPORTERS
+    ]
+    order = {name: position for position, name in enumerate(HOW_TO_EXPORT)}
+    return sorted(formats, key=lambda known: order.get(known.name, len(order)))
 
 
 def dataset_formats() -> list[KnownFormat]:

@@ -24,8 +24,10 @@ class Overview:
     @property
     def next_step(self) -> str | None:
         """What has to be done before people can upload recordings; None once they can."""
-        there = {"datasets": self.datasets, "training": self.runs, "models": self.has_default}
-        return next((step for step, done in there.items() if not done), None)
+        if self.has_default:  # it may have come with the program
+            return None
+        there = {"datasets": self.datasets, "training": self.runs}
+        return next((step for step, done in there.items() if not done), "models")
 
 
 def overview() -> Overview:

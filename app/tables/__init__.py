@@ -7,7 +7,7 @@ from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
 from app.tables.one_time_address import OneTimeAddress
 from app.tables.promotion import Promotion
-from app.tables.recording import Prediction, StoredRecording
+from app.tables.recording import Prediction, StoredRecording, UploadAttempt
 from app.tables.recovery_code import RecoveryCode
 from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
@@ -25,5 +25,6 @@ __all__ = [
     "SavedMapping",
     "StoredRecording",
     "TrainingRun",
+    "UploadAttempt",
     "User",
 ]

@@ -62,6 +62,11 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO promotion (id, label, replaced, made_by_id, created) "
         "VALUES (1, 'ku-har/1', 'reference-everyday/1', 1, '2026-11-28')",
     ],
+    "0013": [
+        "INSERT INTO upload_attempt (id, user_id, filename, token, reason, created) "
+        "VALUES (1, 1, 'photo.csv', 'abc', 'is binary', '2026-11-28')",
+        "UPDATE recording SET title = 'Morning', notes = 'knee', recorded = '2026-11-20', fingerprint = 'abc'",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

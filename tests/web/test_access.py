@@ -65,6 +65,7 @@ def test_no_change_is_made_by_a_get(app: Flask) -> None:
         for name in ("login", "register", "setup", "change_password", "invitation", "reset", "second_step")
     }
     forms |= {"account.details", "account.delete", "account.second_factor", "admin.invitations", "datasets.add"}
+    forms.add("predictions.describe")
     assert mixed <= forms
 
 

@@ -84,9 +84,10 @@ def test_an_administrator_sees_what_to_do_next(admin_client: FlaskClient) -> Non
     assert next_step(admin_client) == []
     assert "Default: lab/1." in admin_client.get("/").text
 
-    db.session.delete(run)  # what users get came with the program
+    db.session.delete(run)  # what users get came with the program: nobody has to train
     db.session.commit()
-    assert next_step(admin_client) == ["training"]
+    assert next_step(admin_client) == []
+    assert "Upload a recording below, or add a data set" in admin_client.get("/").text
 
 
 def test_a_training_that_runs_can_be_watched_from_the_first_page(admin_client: FlaskClient) -> None:

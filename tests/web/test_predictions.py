@@ -286,7 +286,7 @@ def test_the_model_can_be_chosen_where_there_are_several(
     assert "Recognise with" in home
     assert '<option selected value="0">Automatic, usually physiotherapy-example/1</option>' in home
     about = re.findall(rf'<option value="{model.id}">(.*?)</option>', home)
-    assert about == ["physiotherapy-example/1: Pendulum, Forward elevation and 5 more"]
+    assert about == ["Shoulder exercises (watch on the wrist) – physiotherapy-example/1"]
     file = (io.BytesIO(recording_csv()), "walk.csv")
     page = user_client.post("/predictions/", data={"file": file, "version": other.id}, follow_redirects=True)
     assert "Recognised by <strong>clinic/1</strong>" in page.text

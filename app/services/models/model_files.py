@@ -59,7 +59,7 @@ def provenance(folder: Path) -> dict[str, Any]:
         known = manifest(folder)
     except ModelIntegrityError:
         return {}
-    wanted = ("model", "data", "split", "activities", "channels", "answer_limit")
+    wanted = ("model", "data", "split", "activities", "channels", "gravity", "answer_limit")
     return {key: known[key] for key in wanted if key in known}
 
 

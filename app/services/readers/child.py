@@ -81,7 +81,7 @@ def _plain(error: Exception) -> dict[str, Any]:
     from app.har import errors
 
     if isinstance(error, errors.HarError):
-        return {"kind": type(error).__name__, "message": str(error)}
+        return {"kind": type(error).__name__, "message": str(error), "held": getattr(error, "held", None)}
     if isinstance(error, OSError):
         return {"errno": error.errno, "message": error.strerror or str(error)}
     log.error("a file could not be read: a fault of the program", exc_info=error)

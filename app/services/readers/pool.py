@@ -21,7 +21,7 @@ from queue import Empty, Queue
 from typing import Any
 
 from app.har import errors
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import HarError, UnreadableData, UnusableRecording
 from app.har.progress import OnEvent, ignore_event
 
 log = logging.getLogger(__name__)
@@ -177,8 +177,12 @@ def _raised(answer: dict[str, Any]) -> Exception:
     if "errno" in answer:
         return OSError(answer["errno"], answer["message"]) if answer["errno"] else OSError(answer["message"])
     kind = getattr(errors, str(answer.get("kind")), None)
-    known = isinstance(kind, type) and issubclass(kind, HarError)
-    return kind(answer["message"]) if known else ReaderFailed(answer["message"])  # type: ignore[misc]
+    if not (isinstance(kind, type) and issubclass(kind, HarError)):
+        return ReaderFailed(answer["message"])
+    error = kind(answer["message"])
+    if isinstance(error, UnusableRecording):
+        error.held = answer.get("held")
+    return error
 
 
 def _take(memory_mib: int) -> _Reader:

@@ -46,6 +46,7 @@ class PendingUpload:
     replaces: int | None = None  # the recording that was read from this file before
     place: str | None = None  # where the device was worn, if the person said so
     use_walking: bool = True  # measure against the person's own walking there, where it is known
+    fingerprint: str = ""  # SHA-256 of the file; "" of an earlier build
 
     @property
     def folder(self) -> Path:

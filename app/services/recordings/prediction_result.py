@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal
 
@@ -89,6 +90,13 @@ class PredictionResult:
         origin = np.where(np.isnan(origin), 0.0, origin)
         moment = origin + self.start_s
         return np.where((moment >= YEAR_2000) & (moment < YEAR_2100), origin, np.nan)
+
+    @property
+    def begins(self) -> datetime | None:
+        """The moment of the first window, where a clock tells it."""
+        moments = self.origins + self.start_s
+        first = moments[np.isfinite(moments)]
+        return datetime.fromtimestamp(float(first.min()), timezone.utc) if len(first) else None
 
     @cached_property
     def ranked(self) -> IntArray:

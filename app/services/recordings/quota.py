@@ -8,6 +8,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
+from app.services import accounts
 from app.services.errors import NoRoom
 from app.services.formatting import megabytes
 from app.services.recordings import pending, recordings
@@ -33,6 +34,11 @@ def quota_of(user_id: int) -> Quota:
     return Quota(sum(size_of(folder) for folder in folders if folder.is_dir()), current_app.config["USER_QUOTA"])
 
 
+def _who_helps(user_id: int) -> str:
+    """Return what else to do; only an administrator can do something with the name of a setting."""
+    return "raise the setting USER_QUOTA_MB" if accounts.get(user_id).is_admin else "ask an administrator for more room"
+
+
 def require(user_id: int, n_bytes: int) -> None:
     """Refuse a file that a user has no room for.
 
@@ -44,5 +50,5 @@ def require(user_id: int, n_bytes: int) -> None:
     if quota.used + n_bytes > quota.limit:
         raise NoRoom(
             f"This file has {megabytes(n_bytes)}, for which there is no room. {quota} "
-            "Delete recordings that you no longer need, or ask an administrator to raise USER_QUOTA_MB."
+            f"Delete recordings that you no longer need, or {_who_helps(user_id)}."
         )

@@ -18,6 +18,7 @@ from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
 from app.services.recordings.demands import Alternatives, devices_in, naming_others, require_a_window, that_fit
+from app.services.recordings.held import Held
 from app.services.recordings.places import place_in_words
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, PredictionResult
 from app.services.recordings.quality import Quality, assess_quality
@@ -125,6 +126,7 @@ def recognise_upload(
         without a gap; the message names the alternatives that fit.
     """
     recordings = read_recordings(upload, mapping)
+    held = Held.of(recordings)
     *preferred, last = models(recordings)
     because = [last.chosen_because] if last.chosen_because else []
     for model in preferred:
@@ -142,7 +144,11 @@ def recognise_upload(
     def others_that_fit() -> list[str]:
         return that_fit(alternatives(), read_recordings(upload, mapping), upload.name)
 
-    recognised, _ = _recognised(recordings, upload.name, last, on_event, place, walking, others_that_fit)
+    try:
+        recognised, _ = _recognised(recordings, upload.name, last, on_event, place, walking, others_that_fit)
+    except UnusableRecording as error:
+        error.held = held.as_dict()
+        raise
     if len(devices_in(recognised.signals.channels)) == 1:
         return recognised
     problems = naming_others(recognised.result.problems, alternatives())

@@ -23,7 +23,7 @@ from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
 from app.services import audit, leftovers
 from app.services.audit import Action
-from app.services.errors import NotFound
+from app.services.errors import Invalid, NotFound
 from app.services.files import DRAFT
 from app.services.models import model_versions
 from app.services.recordings import known_walking, reading
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "recording-"
 SOURCE = "source"  # the file as uploaded
+TITLE_LENGTH, NOTES_LENGTH = 120, 4000  # characters
+DATED = "dated"  # in the facts: whether it was looked at when the recording begins
 AGAIN = ".again.npz"  # ends the name of a result that takes the place of another
 
 
@@ -94,7 +96,7 @@ def get_prediction(recording: StoredRecording, prediction_id: int | None = None)
 
 def result_of(prediction: Prediction) -> PredictionResult:
     """Return what was recognised, window by window."""
-    return load_result(_result_file(prediction))
+    return load_result(result_file(prediction))
 
 
 def quality_of(recording: StoredRecording) -> dict[str, Any] | None:
@@ -156,7 +158,7 @@ def _store_again(prediction: Prediction, result: PredictionResult, saved: Path |
 
     ``saved`` is a file that holds the result already; it is renamed.
     """
-    path = _result_file(prediction)
+    path = result_file(prediction)
     other = path.with_suffix(AGAIN)
     try:
         _place(other, result, saved)
@@ -189,7 +191,7 @@ def new_prediction(
             )
             session.add(prediction)
             session.flush()  # the id names the file
-            path = _result_file(prediction)
+            path = result_file(prediction)
             _place(path, result, saved)
             yield prediction
     except BaseException:
@@ -203,6 +205,23 @@ def _place(path: Path, result: PredictionResult, saved: Path | None) -> None:
         save_result(path, result)
     else:
         saved.replace(path)
+
+
+def describe(user_id: int, recording_id: int, title: str, notes: str) -> StoredRecording:
+    """Keep what a user calls a recording, "" for the name of its file, and their notes on it.
+
+    Raises
+    ------
+    Invalid : one of them is too long.
+    """
+    recording = get(user_id, recording_id)
+    for field, text, longest in (("title", title, TITLE_LENGTH), ("notes", notes, NOTES_LENGTH)):
+        if len(text) > longest:
+            raise Invalid(f"At most {longest:,} characters; these are {len(text):,}.", field=field)
+    with transaction():
+        recording.title, recording.notes = title, notes
+    audit.record(Action.RECORDING_CHANGED, f"recording {recording_id}", change="name and notes")
+    return recording
 
 
 def delete(user_id: int, recording_id: int) -> None:
@@ -249,7 +268,7 @@ def _finish_again(path: Path) -> None:
     summary = load_result(path).summary()
     with transaction():
         prediction.summary = summary
-    path.replace(_result_file(prediction))
+    path.replace(result_file(prediction))
 
 
 def renew_summaries() -> None:
@@ -263,6 +282,18 @@ def renew_summaries() -> None:
             continue
         with transaction():
             prediction.summary = summary
+
+
+def date_earlier() -> None:
+    """At start: find out when the recordings begin that an earlier build stored."""
+    undated = select(StoredRecording).where(StoredRecording.facts[DATED].as_boolean().is_(None))
+    for recording in db.session.scalars(undated.options(selectinload(StoredRecording.predictions))).all():
+        try:
+            begins = result_of(get_prediction(recording)).begins
+        except (NotFound, OSError, ValueError, KeyError, BadZipFile):  # a damaged file is no reason not to start
+            begins = None
+        with transaction():
+            recording.recorded, recording.facts = begins, recording.facts | {DATED: True}
 
 
 def uploaded_file(recording: StoredRecording) -> Path:
@@ -283,7 +314,8 @@ def folder_of(recording: StoredRecording) -> Path:
     return Path(current_app.config["UPLOADS"]) / recording.folder
 
 
-def _result_file(prediction: Prediction) -> Path:
+def result_file(prediction: Prediction) -> Path:
+    """Return where the file lies that holds what was recognised."""
     return folder_of(prediction.recording) / f"{prediction.id}.npz"
 
 

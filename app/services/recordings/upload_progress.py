@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from app.har.progress import Event, OnEvent
 
-_running: dict[tuple[int, str], Event] = {}
+_running: dict[tuple[int, str], Event | None] = {}
 
 
 @contextmanager
@@ -18,6 +18,7 @@ def followed(user_id: int, token: str) -> Iterator[OnEvent]:
     def keep(event: Event) -> None:
         _running[key] = event
 
+    _running[key] = None
     try:
         yield keep
     finally:
@@ -27,3 +28,8 @@ def followed(user_id: int, token: str) -> Iterator[OnEvent]:
 def latest(user_id: int, token: str) -> Event | None:
     """Return the latest event of an upload of this user; None before the first, and when it is over."""
     return _running.get((user_id, token))
+
+
+def is_running(user_id: int, token: str) -> bool:
+    """Tell whether an upload of this user is being read, or waits for its turn."""
+    return (user_id, token) in _running

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import current_app
 from sqlalchemy import select
@@ -25,7 +25,7 @@ from app.services import accounts, audit, leftovers, room
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
-from app.services.recordings import mappings, pending, quota, reading, recordings
+from app.services.recordings import attempts, mappings, pending, quota, reading, recordings, same_files
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import SOURCE
 from app.tables import Prediction, StoredRecording
@@ -41,11 +41,14 @@ COPY_BYTES = 2**20
 def receive(
     user_id: int,
     filename: str,
-    file: BinaryIO,
+    file: IO[bytes],
     version_id: int | None = None,
     on_event: OnEvent = ignore_event,
     place: str | None = None,
     use_walking: bool = True,
+    *,
+    token: str = "",
+    only_new: bool = False,
 ) -> Prediction | PendingUpload:
     """Recognise an upload and store it; one in no known layout is read by the user's saved mapping for it, or waits.
 
@@ -55,15 +58,24 @@ def receive(
 
     A table without header is never read by a saved mapping unasked: its columns have no names to know it by.
 
+    Parameters
+    ----------
+    token : of its progress, see `upload_progress`.
+    only_new : refuse a file that this user has uploaded before.
+
     Raises
     ------
-    HarError : it cannot be read or used; nothing of it remains.
+    HarError : it cannot be read or used; nothing of it remains but the reason, see `attempts`.
+    AlreadyThere : it is not new.
     """
     candidates = reading.candidates_for(version_id)
     with (
+        attempts.noted(user_id, filename, token),
         reading.turn(user_id, on_event),
         _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder),
     ):
+        if only_new and (before := same_files.find(user_id, folder / SOURCE, upload.fingerprint)):
+            raise same_files.known(before)
         by_layout = mappings.by_fingerprint(user_id)
         documents = {fingerprint: saved.document for fingerprint, saved in by_layout.items()}
         read = reading.recognise_unasked(_file(folder / SOURCE, upload), folder, candidates, documents, on_event)
@@ -81,7 +93,7 @@ def receive(
 
 
 def store_and_recognise(
-    user_id: int, filename: str, file: BinaryIO, version_id: int | None = None, on_event: OnEvent = ignore_event
+    user_id: int, filename: str, file: IO[bytes], version_id: int | None = None, on_event: OnEvent = ignore_event
 ) -> Prediction:
     """Recognise a file in a known layout and store it; when anything fails, nothing of it remains."""
     candidates = reading.candidates_for(version_id)
@@ -200,7 +212,7 @@ def mapping_from(waiting: PendingUpload) -> ColumnMapping | None:
 def _received(
     user_id: int,
     filename: str,
-    file: BinaryIO,
+    file: IO[bytes],
     version_id: int | None,
     place: str | None = None,
     use_walking: bool = True,
@@ -223,7 +235,7 @@ def _received(
     with _recording_folder(upload.token) as folder:
         with (folder / SOURCE).open("xb") as target:
             shutil.copyfileobj(file, target, COPY_BYTES)
-        yield upload, folder
+        yield replace(upload, fingerprint=same_files.fingerprint(folder / SOURCE)), folder
 
 
 @contextmanager
@@ -268,10 +280,17 @@ def _stored(
     facts = {
         "bytes": (folder / SOURCE).stat().st_size,
         **read.facts,
+        recordings.DATED: True,
         **({"mapping": mapping} if mapping else {}),
     }
     recording = StoredRecording(
-        user_id=upload.user_id, filename=upload.filename, folder=folder.name, facts=facts, place=upload.place
+        user_id=upload.user_id,
+        filename=upload.filename,
+        folder=folder.name,
+        facts=facts,
+        place=upload.place,
+        recorded=read.result.begins,
+        fingerprint=upload.fingerprint or None,
     )
     with recordings.new_prediction(recording, read.result, read.version, read.path) as prediction:
         yield prediction

@@ -12,6 +12,19 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
+// A change that takes longer than a moment says so until the next page is there. What sends a file stays on its page.
+const working = document.getElementById("working");
+let waiting = 0;
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || "sendsFile" in form.dataset) return;
+  waiting = setTimeout(() => { working.hidden = false; }, 300);
+});
+window.addEventListener("pageshow", () => {
+  clearTimeout(waiting);
+  working.hidden = true;
+});
+
 // What the server writes of times of day, it writes in this browser's time zone.
 const [name, secure] = location.protocol === "https:" ? ["__Host-tz", ";Secure"] : ["tz", ""];
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";

@@ -1,22 +1,17 @@
-// A form with a file, on the home page and on the page that adds a data set: drop a file, see the progress, and read what
-// was wrong with it without losing the page.
-import { poll } from "./lib/poll.js";
+// A form with files, on the home page and on the page that adds a data set: drop files, see the progress, and read what
+// was wrong without losing the page. Several files are sent one after the other: the server reads one of a person at a time.
 import { showProgress } from "./lib/progress_bar.js";
-
-const PROBLEMS = {
-  400: "This page was open for too long. Reload it and try again.",
-  413: "The file is larger than this site accepts.",
-  429: "Too many uploads. Wait a minute and try again.",
-};
+import { send } from "./upload/send.js";
+import { FileList } from "./upload/file_list.js";
 
 function prepare(form) {
   const byId = (id) => document.getElementById(id);
   const input = form.querySelector("input[type=file]");
+  const models = form.querySelector("select[name=version]");
   const zone = byId("drop-zone");
   const [message, progress, button, cancel] = ["upload-message", "upload-progress", "upload-button", "upload-cancel"].map(byId);
   const [bar, text] = [progress.querySelector(".progress"), progress.querySelector("p")];
-  let request = null;
-  let stopFollowing = () => {};
+  let sending = null; // the file that is on its way
 
   form.querySelector(".drop-hint").hidden = false;
   for (const name of ["dragenter", "dragover"]) {
@@ -27,89 +22,155 @@ function prepare(form) {
   }
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (request || !event.dataTransfer.files.length) return;
-    if (event.dataTransfer.files.length > 1) {
+    if (sending || !event.dataTransfer.files.length) return;
+    if (event.dataTransfer.files.length > 1 && !input.multiple) {
       showProblem("Drop only one file. Put several files of one recording into a zip archive.");
       return;
     }
     input.files = event.dataTransfer.files;
-    showProblem("");
+    input.dispatchEvent(new Event("change"));
   });
-  input.addEventListener("change", () => showProblem(""));
+  input.addEventListener("change", () => {
+    showProblem("");
+    showUnfit({});
+  });
 
-  function showProblem(problem) {
-    message.textContent = problem;
+  function showProblem(problem, ...after) {
+    message.replaceChildren(problem, ...after);
     message.hidden = !problem;
   }
 
   function setBusy(busy) {
     progress.hidden = cancel.hidden = !busy;
     button.disabled = input.disabled = busy;
+    if (busy) document.body.dataset.sending = "yes";
+    else delete document.body.dataset.sending;
   }
 
   function showPhase(phase) {
     if (text.textContent !== phase) text.textContent = phase; // written again, a screen reader would say it again
   }
 
-  function showSent(share) {
-    showProgress(bar, share);
-    for (const style of ["progress-bar-striped", "progress-bar-animated"]) bar.firstElementChild.classList.toggle(style, share >= 1);
-    showPhase(share >= 1 ? form.dataset.sent : `Uploading: ${Math.round(100 * share)} %`);
+  const show = {
+    sent(share) {
+      showProgress(bar, share);
+      for (const style of ["progress-bar-striped", "progress-bar-animated"]) bar.firstElementChild.classList.toggle(style, share >= 1);
+      showPhase(share >= 1 ? form.dataset.sent : `Uploading: ${Math.round(100 * share)} %`);
+    },
+    stage(stage, fraction) {
+      showProgress(bar, fraction ?? 1);
+      showPhase(`${stage} …`); // without the percentage: a screen reader would never stop
+    },
+  };
+
+  // Models that cannot read the file cannot be chosen for it; another file may suit them.
+  function showUnfit(reasons) {
+    for (const option of models?.options ?? []) {
+      option.dataset.text ??= option.textContent;
+      const reason = reasons[option.value];
+      option.disabled = Boolean(reason);
+      option.textContent = reason ? `${option.dataset.text}: cannot read this file, ${reason}` : option.dataset.text;
+    }
+    if (models?.selectedOptions[0]?.disabled) models.selectedIndex = 0;
   }
 
-  // Once the file is there, the server says how far it has read it.
-  function follow(token) {
-    if (!form.dataset.progress) return;
-    stopFollowing = poll(form.dataset.progress.replace("TOKEN", token), (answer) => {
-      if (answer.stage) {
-        showProgress(bar, answer.fraction ?? 1);
-        showPhase(`${answer.stage} …`); // without the percentage: a screen reader would never stop
-      }
-      return true;
-    }, { every: 700, loggedOut });
+  function link(label, address) {
+    const a = document.createElement("a");
+    Object.assign(a, { textContent: label, href: address, className: "alert-link" });
+    return a;
   }
 
-  // Reloading would show the first page of a stranger, and not why the file has gone.
-  function loggedOut() {
-    request?.abort();
-    showProblem("Log in again: this session has ended.");
+  function push(label, act) {
+    const element = document.createElement("button");
+    Object.assign(element, { type: "button", textContent: label, className: "btn btn-sm btn-outline-secondary ms-2" });
+    element.addEventListener("click", act, { once: true });
+    return element;
   }
 
-  function end(problem) {
-    stopFollowing();
-    request = null;
+  async function sendOne(file, again = false) {
+    const data = new FormData(form); // before the field is disabled, which would leave it out
+    if (file) data.set(input.name, file);
+    if (again) data.delete("only_new");
+    showProblem("");
+    setBusy(true);
+    show.sent(0);
+    sending = send(form, data, show);
+    const outcome = await sending.done;
+    sending = null;
+    return outcome;
+  }
+
+  async function single(file, again = false) {
+    const outcome = await sendOne(file, again);
+    if (outcome.url) {
+      location.assign(outcome.url);
+      return;
+    }
     setBusy(false);
-    showProblem(problem);
+    showUnfit(outcome.unfit ?? {});
+    if (!outcome.known) showProblem(outcome.problem);
+    else showProblem(`${outcome.problem} `, link("Open the recording", outcome.known), push("Upload anyway", () => single(file, true)));
+  }
+
+  async function several(files) {
+    const list = new FileList(byId("upload-files"), files);
+    let stopped = false;
+    const stop = () => { stopped = true; };
+    cancel.addEventListener("click", stop);
+    for (const [i, file] of files.entries()) {
+      if (stopped) list.set(i, "not sent");
+      else await one(i, file);
+    }
+    cancel.removeEventListener("click", stop);
+    finish();
+
+    async function one(i, file, again = false) {
+      list.set(i, "being sent and read …");
+      const outcome = await sendOne(file, again);
+      if (outcome.url) list.set(i, "read", link("open", outcome.url));
+      else if (outcome.known) list.ask(i, outcome.problem, link("open", outcome.known), push("Upload anyway", () => anew(i, file, true)), push("Leave it out", () => leaveOut(i)));
+      else if (outcome.kept) list.set(i, outcome.problem);
+      else list.ask(i, outcome.problem || "Cancelled.", push("Try again", () => anew(i, file)), push("Leave it out", () => leaveOut(i)));
+    }
+
+    async function anew(i, file, again) {
+      if (sending) return;
+      await one(i, file, again);
+      finish();
+    }
+
+    function leaveOut(i) {
+      list.set(i, "left out");
+      finish();
+    }
+
+    // The list of recordings says what became of each, once there is nothing left to decide here.
+    function finish() {
+      if (sending) return;
+      setBusy(false);
+      if (list.asks) showPhase("");
+      else if (form.dataset.list) showList(form.dataset.list);
+    }
+  }
+
+  function showList(address) {
+    const target = new URL(address, location.href);
+    if (target.pathname + target.search !== location.pathname + location.search) {
+      location.assign(target);
+      return;
+    }
+    history.replaceState(null, "", target); // what follows the # alone would not load the page again
+    location.reload();
   }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (request) return;
-    const data = new FormData(form); // before the field is disabled, which would leave it out
-    showProblem("");
-    setBusy(true);
-    showSent(0);
-    request = new XMLHttpRequest(); // fetch cannot say how much has been sent
-    const token = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    request.open("POST", form.dataset.progress ? `${form.action}?follow=${token}` : form.action);
-    request.setRequestHeader("Accept", "application/json");
-    request.responseType = "json";
-    request.upload.addEventListener("progress", (e) => showSent(e.lengthComputable ? e.loaded / e.total : 0));
-    request.upload.addEventListener("load", () => { showSent(1); follow(token); });
-    request.addEventListener("load", () => {
-      const answer = request.response || {};
-      if (request.status === 200 && answer.url) {
-        stopFollowing();
-        location.assign(answer.url);
-        return;
-      }
-      end(answer.message || PROBLEMS[request.status] || "The server could not process this file. See the server’s log.");
-    });
-    request.addEventListener("error", () => end("The connection was lost during the upload. Try again."));
-    request.addEventListener("abort", () => end(""));
-    request.send(data);
+    const files = [...input.files];
+    if (sending) return;
+    if (files.length > 1) several(files);
+    else single(files[0]); // none, where the page takes a path instead
   });
-  cancel.addEventListener("click", () => request && request.abort());
+  cancel.addEventListener("click", () => sending?.abort());
 }
 
 const form = document.getElementById("upload-form");

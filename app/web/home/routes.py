@@ -6,16 +6,18 @@ from functools import cache
 from importlib.metadata import distribution, version
 from typing import Any
 
-from flask import Blueprint, Response, render_template, send_file
+from flask import Blueprint, Response, render_template, request, send_file
 from flask_login import current_user
 
 from app.services import accounts
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
-from app.services.recordings import example, known_walking, pending, recordings
+from app.services.recordings import attempts, example, known_walking, listing, pending
+from app.services.recordings.many_results import TABLES
 from app.services.recordings.places import PLACES
 from app.web.access import access
+from app.web.downloads import reader_zone
 from app.web.predictions.forms import UploadForm
 
 bp = Blueprint("home", __name__)
@@ -27,9 +29,15 @@ def index() -> str:
     """Say what this is, or show people their recordings and administrators the state of things as well."""
     if not current_user.is_authenticated:
         return render_template("home/landing.html", setup_needed=accounts.setup_needed())
+    wanted = listing.Wanted.from_parameters(request.args, reader_zone())
     return render_template(
         "home/index.html",
-        recordings=recordings.list_recordings(current_user.id),
+        recordings=listing.page(current_user.id, wanted, request.args.get("page", 1, type=int)),
+        wanted=wanted,
+        sorts=listing.SORTS,
+        models=listing.models_of(current_user.id),
+        tables=TABLES,
+        attempts=attempts.list_attempts(current_user.id),
         waiting=pending.list_pending(current_user.id),
         upload_form=UploadForm(),
         formats=recording_formats(),

@@ -20,6 +20,7 @@ from app.har.errors import InvalidDescription
 from app.har.recordings.mappings.units import DATE_TIME, UNITS
 from app.har.signals.types import MODALITY_CHANNELS
 from app.services.formatting import sensor_name
+from app.services.models import model_titles
 from app.web.forms import EntryList, PageForm
 from app.web.predictions.forms import model_choices
 
@@ -180,7 +181,7 @@ class MappingForm(PageForm):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.version.choices = model_choices()
+        self.version.choices = model_choices(model_titles.in_words())
 
 
 class NameForm(PageForm):

@@ -1,4 +1,4 @@
-from app.web.predictions import uploading
+from app.web.predictions import uploading, workspace
 from app.web.predictions.routes import bp
 
-__all__ = ["bp", "uploading"]
+__all__ = ["bp", "uploading", "workspace"]

@@ -15,10 +15,11 @@ from app.har.colours import HATCHES, MISSING
 from app.har.errors import HarError
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
-from app.services.models import model_versions
+from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
 from app.services.recordings import (
     figures,
+    fitting,
     known_walking,
     recordings,
     result_tables,
@@ -26,12 +27,13 @@ from app.services.recordings import (
 )
 from app.services.recordings.activity_times import clock_of
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
+from app.services.recordings.held import Held
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.verdict import decide
 from app.web.access import access
 from app.web.downloads import attachment, download_name, named, reader_zone
-from app.web.predictions.forms import RerunForm, known_places
+from app.web.predictions.forms import RerunForm, known_places, model_choice
 from app.web.predictions.quality_strips import shown_quality
 
 if TYPE_CHECKING:
@@ -157,9 +159,15 @@ def _recording_index(result: PredictionResult) -> int | None:
 
 def _rerun_form(recording: StoredRecording, version_id: int | None = None) -> RerunForm:
     form = RerunForm(version=version_id, place=recording.place or "")
+    models, quality = model_titles.in_words(), recordings.quality_of(recording)
+    unfit = fitting.unfit(models, Held.of_quality(quality)) if quality else {}
     form.version.choices = [
-        (version.id, f"{version.label}, limit {percent(model_versions.limit_of(version), 0)}")
-        for version in model_versions.list_versions()
+        model_choice(
+            model,
+            unfit.get(model.version.id, ""),
+            f", limit {percent(model_versions.limit_of(model.version), 0)}",
+        )
+        for model in models
     ]
     form.use_walking.description = known_places()
     return form

@@ -1,0 +1,106 @@
+"""The results of many recordings in one download, made while it is sent: one recording is in memory at a time."""
+
+from __future__ import annotations
+
+import io
+import logging
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+from app.services.recordings import recordings, result_tables
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.result_files import load_result
+from app.services.recordings.table_texts import to_csv
+from app.tables import StoredRecording
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+MOST = 500  # recordings in one download
+TABLES: Mapping[str, str] = {  # by name: what a page calls it
+    "bouts": "Bouts: from when to when which activity",
+    "windows": "Windows: one line every few seconds",
+    "daily": "Minutes per day and hour",
+}
+_MAKERS: Mapping[str, Callable[[PredictionResult, tzinfo], pd.DataFrame]] = {
+    "bouts": result_tables.bouts,
+    "windows": result_tables.windows,
+    "daily": result_tables.days,
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording and what was recognised in it last."""
+
+    filename: str
+    title: str
+    path: Path  # of the result
+    member: str  # the name of its file in an archive
+
+    @classmethod
+    def of(cls, recording: StoredRecording, member: str) -> Source:
+        """Take what is needed of a row."""
+        return cls(
+            recording.filename, recording.title, recordings.result_file(recordings.get_prediction(recording)), member
+        )
+
+    def table(self, name: str, zone: tzinfo) -> pd.DataFrame | None:
+        """Return one of `TABLES` with the name of the file before it; None where the stored result is damaged."""
+        try:
+            table = _MAKERS[name](load_result(self.path), zone)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            log.warning("the result %s cannot be read: %s", self.path, error)
+            return None
+        table.insert(0, "file", self.filename)
+        table.insert(1, "name", self.title)
+        return table
+
+
+def as_csv(sources: Sequence[Source], name: str, zone: tzinfo) -> Iterator[str]:
+    """Yield one table with the rows of all recordings; without what differs from model to model."""
+    header = True
+    for source in sources:
+        if (table := source.table(name, zone)) is None:
+            continue
+        yield to_csv(table[[column for column in table.columns if not column.startswith("p_")]], header=header)
+        header = False
+
+
+def as_zip(sources: Sequence[Source], name: str, zone: tzinfo) -> Iterator[bytes]:
+    """Yield a zip archive with a table a recording."""
+    written = _Written()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for source in sources:
+            table = source.table(name, zone)
+            text = "The stored result of this recording cannot be read.\r\n" if table is None else to_csv(table)
+            archive.writestr(source.member, text)
+            yield written.taken()
+    yield written.taken()
+
+
+class _Written(io.RawIOBase):
+    """A file that is only written to, and emptied on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """Return what was written since it was taken last."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)

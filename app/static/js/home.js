@@ -1,0 +1,39 @@
+// The list of recordings: what is being read changes by itself, and ticks on all of a page at once.
+import { poll } from "./lib/poll.js";
+
+const list = document.getElementById("recording-list");
+
+// Read again when an upload that was being read no longer is; not while this page sends files itself.
+function watchRunning() {
+  const rows = [...list.querySelectorAll("[data-is-running]")];
+  if (!rows.length) return;
+  poll(list.dataset.running, ({ running }) => {
+    const byId = new Map(running.map((one) => [String(one.id), one]));
+    for (const row of rows) {
+      const now = byId.get(row.dataset.attempt);
+      const percent = now?.fraction ? `, ${Math.round(100 * now.fraction)} %` : "";
+      if (now?.stage) row.querySelector(".stage").textContent = `${now.stage}${percent} …`;
+    }
+    const ended = rows.some((row) => !byId.has(row.dataset.attempt));
+    if (ended && !document.body.dataset.sending) {
+      location.reload();
+      return false;
+    }
+    return true;
+  });
+}
+
+function offerAll() {
+  const boxes = [...list.querySelectorAll("tbody input[type=checkbox]")];
+  if (boxes.length < 2) return;
+  const all = document.createElement("input");
+  Object.assign(all, { type: "checkbox", className: "form-check-input", ariaLabel: "Choose all on this page" });
+  all.addEventListener("change", () => boxes.forEach((box) => { box.checked = all.checked; }));
+  boxes.forEach((box) => box.addEventListener("change", () => { all.checked = boxes.every((one) => one.checked); }));
+  list.querySelector("thead th").replaceChildren(all);
+}
+
+if (list) {
+  watchRunning();
+  offerAll();
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from app.har.training.config import TrainConfig
 from app.services.datasets import library, shared_names, worn
 from app.services.errors import Conflict, Invalid
 from app.services.models import model_versions, runs, training, training_data
+from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
-from tests import trained
+from tests import homes, trained
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
 
@@ -106,6 +108,32 @@ def test_what_cannot_be_trained_is_refused_at_once(
 ) -> None:
     with pytest.raises(Invalid, match=message) as refused:
         training.start(names, TrainConfig(models=("naive-bayes",), **settings))  # type: ignore[arg-type]
+    assert refused.value.field == field
+    assert not runs.list_runs()
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "field", "message"),
+    [
+        ("small", {}, "models", "small would leave 1"),  # of two people, one is tested
+        ("other", {"folds": 2}, "models", "other would leave 1"),
+        ("nameless", {"protocol": "random"}, "models", "nameless does not say who was recorded"),
+        ("nameless,other", {"protocol": "dataset"}, "models", "nameless does not say who was recorded"),
+        (homes.EXAMPLE, {}, "models", "has not two of them"),
+        ("other", {"window_length_s": 12.0}, "window_length_s", "other has 9.5 s"),
+    ],
+)
+def test_what_the_everyday_model_cannot_learn_from_is_refused_at_once(
+    two: Flask, example: Flask, names: str, settings: dict[str, object], field: str, message: str
+) -> None:
+    nameless = library.get("small")
+    with transaction() as session:
+        values = {name: getattr(nameless, name) for name in ("source", "vocabulary", "places")}
+        summary = {**nameless.summary, "subjects": 0}
+        session.add(Dataset(name="nameless", folder="nameless", fingerprint="another", summary=summary, **values))
+    shutil.copytree(library.store_folder(nameless), library.store_folder(library.get("nameless")))
+    with pytest.raises(Invalid, match=message) as refused:
+        training.start(names, TrainConfig(models=("everyday",), **settings))  # type: ignore[arg-type]
     assert refused.value.field == field
     assert not runs.list_runs()
 

@@ -172,6 +172,8 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
         ({"low_pass_hz": "0"}, "between 0.1 and 500"),
         ({"gap_s": "3"}, "between 0.1 and 1.0"),
         ({"epochs": "2001"}, "between 1 and 1000"),
+        ({"models": ["everyday"]}, "has not two of them"),
+        ({"window_length_s": "59"}, "No window of 59 s fits"),
     ],
 )
 def test_a_wrong_answer_is_named_beside_its_field_and_nothing_starts(

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.har.classifiers.catalogue import EVERYDAY_MODEL
+from app.har.signals.types import SignalSet
 from app.har.training.config import TrainConfig
+from app.har.vocabulary import ON_FOOT, RUNNING, STILL, node_of, path_of
 from app.services.datasets import library
 from app.services.datasets.shared_names import names_of
 from app.services.datasets.worn import place_of
@@ -102,3 +105,56 @@ def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
             f"found a low-pass filter at {config.low_pass_hz:g} Hz. Choose a lower frequency, or no filter.",
             "low_pass_hz",
         )
+    _check_windows(datasets, config, whole)
+    if EVERYDAY_MODEL in config.models:
+        _check_everyday(datasets, config, whole)
+
+
+def _check_windows(datasets: Sequence[Dataset], config: TrainConfig, whole: str) -> None:
+    """Refuse windows that are longer than any piece of one activity."""
+    longest_s = max(_longest_s(library.open_dataset(dataset).signals) for dataset in datasets)
+    if config.window_length_s > longest_s:
+        raise Invalid(
+            f"No window of {config.window_length_s:g} s fits: the longest piece of one activity without a gap in "
+            f"{whole} has {longest_s:.1f} s. Choose shorter windows.",
+            "window_length_s",
+        )
+
+
+def _longest_s(signals: SignalSet) -> float:
+    from app.har.windows import label_segments
+
+    pieces = label_segments(signals)
+    labelled = pieces.length[pieces.label >= 0]
+    return float(labelled.max() / signals.sampling_rate_hz) if len(labelled) else 0.0
+
+
+def _check_everyday(datasets: Sequence[Dataset], config: TrainConfig, whole: str) -> None:
+    """Refuse data from which the everyday model cannot learn, or on which it cannot be calibrated.
+
+    It is calibrated on data sets left out of its training, and where there is only one, on people.
+    """
+    known = {
+        node for dataset in datasets for name in names_of(dataset).values() if name for node in path_of(node_of(name))
+    }
+    if len(known & {STILL, ON_FOOT, RUNNING}) < 2:
+        raise Invalid(
+            f"The everyday model learns to tell still, on foot and running apart, and {whole} has not two of them. "
+            "Leave it out, or choose other data.",
+            "models",
+        )
+    left_out = config.protocol == "dataset"
+    if len(datasets) - left_out > 1:
+        return
+    for dataset in datasets:
+        people = max(dataset.summary["subjects"], 1)
+        tested = 0
+        if config.protocol == "subject":
+            tested = -(-people // config.folds) if config.folds else max(round(config.test_fraction * people), 1)
+        if people - tested < 2:
+            found = f"would leave {people - tested}" if dataset.summary["subjects"] else "does not say who was recorded"
+            raise Invalid(
+                "The everyday model is calibrated on people who were left out of its training, so it must learn from "
+                f"at least 2 people; {dataset.name} {found}. Leave the everyday model out, or choose more data.",
+                "models",
+            )

@@ -35,8 +35,9 @@ def mark(recording: StoredRecording, walking: bool) -> None:
 
 def list_known(user_id: int) -> list[StoredRecording]:
     """Return a user's recordings of their own walking, the newest first; of one place the first is the measure."""
-    query = select(StoredRecording).filter_by(user_id=user_id).order_by(StoredRecording.id.desc())
-    return [recording for recording in db.session.scalars(query) if is_walking(recording) and recording.place]
+    own = select(StoredRecording).filter_by(user_id=user_id).order_by(StoredRecording.id.desc())
+    query = own.where(StoredRecording.facts[WALKING].as_boolean(), StoredRecording.place.is_not(None))
+    return list(db.session.scalars(query))
 
 
 def find(user_id: int, place: str, of: StoredRecording | None = None) -> StoredRecording | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import current_app
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from app.extensions import db
 from app.services import accounts
 from app.services.errors import NoRoom
 from app.services.formatting import megabytes
-from app.services.recordings import pending, recordings
+from app.services.recordings import pending
 from app.services.room import size_of
 from app.tables import StoredRecording
 
@@ -29,8 +30,9 @@ class Quota:
 
 def quota_of(user_id: int) -> Quota:
     """Return how much of the disk a user has filled: with recordings, and with files that wait to be described."""
-    rows = db.session.scalars(select(StoredRecording).filter_by(user_id=user_id))
-    folders = [recordings.folder_of(row) for row in rows] + [each.folder for each in pending.list_pending(user_id)]
+    uploads = Path(current_app.config["UPLOADS"])
+    names = db.session.scalars(select(StoredRecording.folder).where(StoredRecording.user_id == user_id))
+    folders = [uploads / name for name in names] + [each.folder for each in pending.list_pending(user_id)]
     return Quota(sum(size_of(folder) for folder in folders if folder.is_dir()), current_app.config["USER_QUOTA"])
 
 

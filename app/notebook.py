@@ -141,6 +141,7 @@ def recognise(
     place: str = "",
     walking: str | Path | None = None,
     zone: str = "UTC",
+    smooth: bool | None = None,
 ) -> Recognised:
     """Recognise the activities in a file of any layout that can be uploaded.
 
@@ -152,6 +153,7 @@ def recognise(
     place : where the device was worn, one of `PLACES`.
     walking : a recording of the same person's walking with the device there.
     zone : of local times, for example Europe/Berlin.
+    smooth : without bouts too short to be believed, or each window alone; by default as on the site.
 
     Raises
     ------
@@ -160,13 +162,14 @@ def recognise(
     """
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings import recordings
+    from app.services.recordings.smoothing import as_chosen
 
     path, known = Path(file), Path(walking) if walking else None
     time_zone(zone)  # refused before the work is done
     columns = ColumnMapping.from_yaml(Path(mapping).read_text("utf-8"), Path(mapping).name) if mapping else None
     with _home():
         result = recordings.predict_file(path, path.name, model, mapping=columns, place=place, walking=known)
-    return Recognised(result, zone)
+    return Recognised(as_chosen(result, smooth), zone)
 
 
 def load_dataset(name: str) -> LoadedDataset:

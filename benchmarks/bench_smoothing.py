@@ -240,12 +240,12 @@ def measure(seen: Seen) -> dict[str, dict[str, Any]]:
     """Return way → figures."""
     shortest_s = shortest_bout(seen.lengths_s)
     recording = np.unique(seen.recordings, return_inverse=True)[1]
-    whole = np.zeros(len(seen.proba), bool)
+    never = np.zeros(len(seen.proba), bool)
     end_s = seen.start_s + seen.length_s
 
     def ours(seconds: float) -> dict[str, Any]:
         proba, unfamiliar = smoothed(
-            seen.proba, seen.unfamiliar, seen.activities, recording, seen.start_s, end_s, whole, seconds
+            seen.proba, seen.unfamiliar, seen.activities, recording, seen.start_s, end_s, never, never, seconds
         )
         return row(replace(seen, unfamiliar=unfamiliar), proba)
 

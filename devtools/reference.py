@@ -85,6 +85,7 @@ COLUMNS = {  # of the tables of a result: meaning
     "start_local": "Start in the time zone asked for, with its offset from UTC; empty where the time is not known.",
     "end_local": "End, likewise.",
     "model": "Name and version of the model.",
+    "smoothed_s": "Bouts of less than so many seconds took the answer around them; 0: windows alone.",
     "p_activity": "Probability of an activity; a column for each that the model knows: `p_Walking`, `p_Sitting` …",
     "label": "An activity that the file itself names.",
     "known": "Whether the model knows this activity, by whatever name.",
@@ -162,7 +163,10 @@ def options(command: click.Command) -> str:
     texts = []
     for parameter in command.params:
         if isinstance(parameter, click.Option):
-            texts.append(f"`{'`, `'.join(parameter.opts)}`" + (f": {parameter.help}" if parameter.help else ""))
+            texts.append(
+                f"`{'`, `'.join((*parameter.opts, *parameter.secondary_opts))}`"
+                + (f": {parameter.help}" if parameter.help else "")
+            )
         else:
             texts.append(f"`{(parameter.name or '').upper()}`")
     return "<br>".join(texts)

@@ -93,7 +93,7 @@ def make_old(app: Flask, prediction: Prediction) -> None:
     path = Path(app.config["UPLOADS"]) / prediction.recording.folder / f"{prediction.id}.npz"
     arrays = dict(np.load(path))
     names = json.loads(arrays["names"].tobytes())
-    for key in ("sensors", "origin_utc_s", "limit", "wearings", "place", "walking_recording"):
+    for key in ("sensors", "origin_utc_s", "limit", "wearings", "place", "walking_recording", "shortest_bout_s"):
         del names[key]
     for problem in names["problems"]:
         problem["kind"] = {"gap in one sensor": "hole in a sensor"}.get(problem["kind"], problem["kind"])

@@ -106,7 +106,8 @@ def test_a_page_names_only_what_is_there(page: Path, app: Flask) -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", text_of(ROOT / "Makefile"), re.M))
     wrong += [f"make {name}" for name in re.findall(r"`make ([a-z-]+)", text) if name not in targets]
     if page.name not in {"CHANGELOG.md", "BENCHMARKS.md"}:  # which tell of what was, and of figures
-        options = {option for command in commands.values() for parameter in command.params for option in parameter.opts}
+        parameters = [parameter for command in commands.values() for parameter in command.params]
+        options = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
         wrong += [name for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if name not in options | {"--help"}]
         rules = {re.sub("<[^>]*>", "<>", str(rule)).rstrip("/") for rule in app.url_map.iter_rules()}
         addresses = re.findall(r"`(/[^`\s]*)`", text)

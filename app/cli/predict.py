@@ -48,17 +48,35 @@ def map_(file: Path, output: Path | None) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A recording of the same person walking for 15 s or more, the device worn as in FILE: a measure for FILE.",
 )
+@click.option(
+    "--smooth/--no-smooth",
+    default=None,
+    help="Smoothed, without bouts too short to be believed, or each window alone; by default smoothed, if the model "
+    "knows how long bouts are.",
+)
 @json_option
 @needs_home
 def predict(
-    file: Path, model: str | None, mapping: Path | None, place: str | None, walking: Path | None, as_json: bool
+    file: Path,
+    model: str | None,
+    mapping: Path | None,
+    place: str | None,
+    walking: Path | None,
+    smooth: bool | None,
+    as_json: bool,
 ) -> None:
     """Recognise the activities in FILE."""
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings import recordings, result_tables, table_texts
+    from app.services.recordings.smoothing import as_chosen
 
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
     result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
+    result = as_chosen(result, smooth)
+    if smooth and not result.smoothed_s:
+        click.echo(
+            f"Nothing was smoothed: the bouts that {result.model_label} knows are as short as windows.", err=True
+        )
     if walking and not result.wearings:
         click.echo(f"{result.model_label} does not measure against walking: {walking.name} was not used.", err=True)
     if result.chosen_because:
@@ -71,7 +89,8 @@ def predict(
         where = f"{bout['recording']}  " if summary["recordings"] > 1 else ""
         times = f"{bout['start_s']:9.1f} s – {bout['end_s']:9.1f} s"
         click.echo(f"{where}{times}  {bout['activity']:<24} {percent(bout['confidence']):>7}{_guess(bout)}")
-    click.echo(f"\n{summary['windows']} windows recognised by {summary['model']}:")
+    how = f"smoothed, without bouts of less than {summary['smoothed_s']:g} s" if summary["smoothed_s"] else "each alone"
+    click.echo(f"\n{summary['windows']} windows recognised by {summary['model']}, {how}:")
     for name, minutes in summary["minutes_per_activity"].items():
         click.echo(f"  {name:<24} {minutes:8.2f} min")
     depths = summary["windows_per_depth"]

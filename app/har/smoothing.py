@@ -27,6 +27,7 @@ from app.har.windows import label_segments
 LONGEST_S = 9.0
 SHARE = 0.95  # of the labelled time is in bouts that are believed
 WINDOWS_UNKNOWN = 2  # where training recordings are not known, a single window is all that is not believed
+FEWEST_WINDOWS = 1.5  # that a bout must last for there to be a shorter one
 TIMES = 5  # a stretch as long as fewer of the shortest bouts was recorded to show shorter ones
 SAME_MOMENT_S = 1e-3
 
@@ -70,6 +71,7 @@ def smoothed(
     start_s: TimeArray,
     end_s: TimeArray,
     begins: Bools,
+    unworn: Bools,
     shortest_s: float,
 ) -> tuple[FloatArray, Bools]:
     """Return probabilities of windows, and which are unfamiliar, without bouts too short to be believed.
@@ -88,19 +90,20 @@ def smoothed(
     unfamiliar : (n,) windows unlike anything that the model knows.
     recording, start_s, end_s : (n,) of the windows, in the order of time within each recording.
     begins : (n,) windows in which another wearing begins.
+    unworn : (n,) windows in which nobody wears the device, whatever the model says; those it says so of itself are too.
     shortest_s : how long a bout between two others alike must be; half of it at the ends of a stretch, or between two
         that differ.
     """
     if not len(proba):
         return proba, unfamiliar
     idle = [i for i, name in enumerate(activities) if node_of(name) == NOT_WORN]
-    apart = np.isin(proba.argmax(axis=1), idle) | (np.ptp(proba, axis=1) < SAME_MOMENT_S)
+    apart = unworn | np.isin(proba.argmax(axis=1), idle) | (np.ptp(proba, axis=1) < SAME_MOMENT_S)
     stretch = _stretches(recording, start_s, end_s, begins, apart)
     seconds = _seconds(stretch, start_s, end_s)
     believed_s = np.minimum(shortest_s, np.bincount(stretch, seconds)[stretch] / TIMES)
     step = float(np.median(seconds))
     change_s = (believed_s - step / 2) / 2  # midway between bouts of so many windows and of one less
-    rows = np.flatnonzero(~apart & (believed_s > 1.5 * step))  # all others are believed as they are
+    rows = np.flatnonzero(~apart & (believed_s > FEWEST_WINDOWS * step))  # all others are believed as they are
     strange = unfamiliar.copy()
     strange[rows] = _decoded(unfamiliar[rows].astype(np.int64), 2, stretch[rows], seconds[rows], change_s[rows])
     known = rows[~strange[rows]]

@@ -19,7 +19,7 @@ from app.har.errors import UnusableRecording
 from app.har.windows import WindowSet
 from app.services.recordings import recordings
 from app.tables import StoredRecording
-from tests.long_recording import unsure_day
+from tests.long_recording import a_day, unsure_day
 from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 
@@ -206,3 +206,26 @@ def test_nothing_is_guessed_of_what_is_no_table(app: Flask, tmp_path: Path) -> N
     result = app.test_cli_runner().invoke(args=["map", str(tmp_path / "letter.txt")])
     assert result.exit_code == 1
     assert "letter.txt: no table of numbers" in result.stderr
+
+
+@pytest.mark.usefixtures("_models")
+def test_predict_smooths_or_does_not_and_says_which(app: Flask, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, day = a_day(2.0, rate_hz=1.0, labelled=False)
+    brought: dict[str, float | None] = {"shortest_bout_s": 9.0}
+    monkeypatch.setattr(recordings, "predict_file", lambda *_, **__: replace(day, **brought))  # type: ignore[arg-type]
+
+    def run(*options: str) -> tuple[int, str, str]:
+        result = app.test_cli_runner().invoke(args=["predict", str(file), *options])
+        assert result.exit_code == 0
+        return result.stdout.count(" s – "), result.stdout, result.stderr
+
+    smoothed, alone = run(), run("--no-smooth")
+    assert "recognised by lab/1, smoothed, without bouts of less than 9 s:" in smoothed[1]
+    assert "recognised by lab/1, each alone:" in alone[1]
+    assert alone[0] > 2 * smoothed[0]
+    assert json.loads(run("--json")[1])["summary"]["smoothed_s"] == 9.0
+    assert json.loads(run("--json", "--no-smooth")[1])["summary"]["smoothed_s"] == 0.0
+    brought["shortest_bout_s"] = None  # of a model from before this was kept
+    assert run()[0] == alone[0] > run("--smooth")[0]
+    brought["shortest_bout_s"] = 0.78
+    assert "Nothing was smoothed" in run("--smooth")[2]

@@ -38,12 +38,13 @@ def both(
     recording: Sequence[int] | None = None,
     unfamiliar: Sequence[int] = (),
     begins: Sequence[int] = (),
+    unworn: Sequence[int] = (),
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     n = len(proba)
     start = np.arange(n) * STEP_S if start_s is None else np.array(start_s, np.float64)
-    strange, new = (np.isin(np.arange(n), positions) for positions in (unfamiliar, begins))
+    strange, new, off = (np.isin(np.arange(n), positions) for positions in (unfamiliar, begins, unworn))
     owner = np.zeros(n, np.int64) if recording is None else np.array(recording)
-    return smoothed(proba, strange, ACTIVITIES, owner, start, start + STEP_S, new, shortest_s)
+    return smoothed(proba, strange, ACTIVITIES, owner, start, start + STEP_S, new, off, shortest_s)
 
 
 def smooth(proba: FloatArray, shortest_s: float = 9.0, **options: Sequence[float]) -> FloatArray:
@@ -125,6 +126,10 @@ def test_nothing_is_smoothed_across_a_hole_another_recording_or_another_wearing(
 def test_a_device_that_is_not_worn_is_left_alone_and_ends_a_stretch() -> None:
     before = f"{LONG}_{LONG}SS__{LONG}"
     assert votes(smooth(probabilities(before))) == before
+    proba = probabilities(f"{LONG}SSDSS{LONG}")
+    assert votes(smooth(proba)) == f"{LONG}SSSSS{LONG}"
+    found = smooth(proba, unworn=[14])  # as something else found out that nobody wore it
+    assert votes(found) == f"{LONG}SSDSS{LONG}"
 
 
 def test_an_unfamiliar_window_has_no_vote_and_a_lone_one_is_not_believed() -> None:

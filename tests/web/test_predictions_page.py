@@ -396,3 +396,29 @@ def test_the_page_of_a_recording_with_thousands_of_labels_opens_soon(app: Flask,
     page = user_client.get(f"/predictions/{prediction.recording_id}").text
     assert time.process_time() - started < 10.0  # it took 54 s with a row for each
     assert "and 7,800 more labels with fewer windows" in page
+
+
+def test_the_page_is_smoothed_or_of_windows_alone_and_its_downloads_with_it(
+    app: Flask, user_client: FlaskClient
+) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    signals, result = a_day(2.0, rate_hz=10.0)
+    stored = store(app, user.id, signals, replace(result, shortest_bout_s=9.0))
+    url = f"/predictions/{stored.recording_id}"
+
+    def n_bouts(address: str) -> int:
+        return len(user_client.get(f"{url}/bouts.json{address}").json["bouts"])
+
+    page, alone = user_client.get(url).text, user_client.get(f"{url}?smooth=0").text
+    assert "a bout of less than 9 s" in page.partition('id="smoothing"')[2]
+    assert "smooth=0" in page.partition('id="smoothing"')[2].partition("</a>")[0]
+    assert "smooth=1" in alone.partition('id="smoothing"')[2].partition("</a>")[0]
+    assert n_bouts("?smooth=0") > 2 * n_bouts("") == 2 * n_bouts("?smooth=1")
+    assert n_bouts("?smooth=maybe") == n_bouts("")
+    for link in re.findall(r'(?:href|data-url)="([^"]*(?:csv|json|png|svg)[^"]*)"', alone):
+        assert "smooth=0" in link or "quality" in link or not link.startswith(url)
+    assert user_client.get(f"{url}/windows.json").json["smoothed_s"] == 9.0
+    rows = csv.DictReader(io.StringIO(user_client.get(f"{url}/windows.csv?smooth=0").text))
+    assert {row["smoothed_s"] for row in rows} == {"0.0"}
+    drawn = [len(user_client.get(f"{url}/timeline.json{q}").json["recognised"]) for q in ("?smooth=0", "")]
+    assert drawn[0] > 2 * drawn[1]

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 from app.services.recordings import recordings, result_tables
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.result_files import load_result
+from app.services.recordings.smoothing import as_chosen
 from app.services.recordings.table_texts import to_csv
 from app.tables import StoredRecording
 
@@ -55,7 +56,7 @@ class Source:
     def table(self, name: str, zone: tzinfo) -> pd.DataFrame | None:
         """Return one of `TABLES` with the name of the file before it; None where the stored result is damaged."""
         try:
-            table = _MAKERS[name](load_result(self.path), zone)
+            table = _MAKERS[name](as_chosen(load_result(self.path)), zone)
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             log.warning("the result %s cannot be read: %s", self.path, error)
             return None

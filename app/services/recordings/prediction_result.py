@@ -75,6 +75,10 @@ class PredictionResult:
     place: str = ""  # where a person says that the device was worn, one of `places.PLACES`; empty: not said
     unworn: tuple[Stretch, ...] = ()  # by the quality card; earlier builds did not store it
     too_little: tuple[Stretch, ...] = ()  # recorded, but too short for a window; likewise
+    shortest_bout_s: float | None = None  # in what the model learnt from; earlier builds did not store it
+    smoothed_s: float = (
+        0.0  # shorter bouts took the answer of what surrounds them; 0: windows alone, as they are stored
+    )
 
     def __len__(self) -> int:
         return len(self.proba)
@@ -292,6 +296,7 @@ class PredictionResult:
             "windows": len(self),
             "recordings": len(self.recording_ids),
             "limit": self.limit,
+            "smoothed_s": self.smoothed_s,
             "prior": self.prior,
             "minutes": round(float((self.end_s - self.start_s).sum() / 60), 3),
             "minutes_per_activity": minutes,

@@ -205,6 +205,7 @@ def _recognised(
         result,
         problems=(*problems, *not_used, *result.problems),
         origin_utc_s=tuple(origin_utc_s[recording_id] for recording_id in result.recording_ids),
+        shortest_bout_s=classifier.shortest_bout_s,
         unworn=not_worn(quality, result.recording_ids),
         too_little=too_little(signals, classifier.window_length_s, result.recording_ids)
         if result.layout == "timeline"

@@ -30,6 +30,7 @@ from app.services.recordings import known_walking, reading
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, recognise
 from app.services.recordings.result_files import load_quality, load_result, save_result
+from app.services.recordings.smoothing import as_chosen
 from app.services.transaction import transaction
 from app.tables import ModelVersion, Prediction, StoredRecording
 
@@ -95,7 +96,7 @@ def get_prediction(recording: StoredRecording, prediction_id: int | None = None)
 
 
 def result_of(prediction: Prediction) -> PredictionResult:
-    """Return what was recognised, window by window."""
+    """Return what was recognised, window by window, as it is stored: each window alone."""
     return load_result(result_file(prediction))
 
 
@@ -163,7 +164,7 @@ def _store_again(prediction: Prediction, result: PredictionResult, saved: Path |
     try:
         _place(other, result, saved)
         with transaction():
-            prediction.summary = result.summary()
+            prediction.summary = as_chosen(result).summary()
     except BaseException:
         for file in filter(None, (other, saved)):
             file.unlink(missing_ok=True)
@@ -187,7 +188,10 @@ def new_prediction(
     try:
         with transaction() as session:
             prediction = Prediction(
-                recording=recording, model_version=version, model_label=result.model_label, summary=result.summary()
+                recording=recording,
+                model_version=version,
+                model_label=result.model_label,
+                summary=as_chosen(result).summary(),
             )
             session.add(prediction)
             session.flush()  # the id names the file
@@ -265,7 +269,7 @@ def _finish_again(path: Path) -> None:
     if prediction is None or folder_of(prediction.recording) != path.parent:
         path.unlink(missing_ok=True)
         return
-    summary = load_result(path).summary()
+    summary = as_chosen(load_result(path)).summary()
     with transaction():
         prediction.summary = summary
     path.replace(result_file(prediction))
@@ -276,7 +280,7 @@ def renew_summaries() -> None:
     earlier = select(Prediction).where(Prediction.summary["limit"].as_string().is_(None))
     for prediction in db.session.scalars(earlier).all():
         try:
-            summary = result_of(prediction).summary()
+            summary = as_chosen(result_of(prediction)).summary()
         except (OSError, ValueError, KeyError, BadZipFile) as error:  # a damaged file is no reason not to start
             current_app.logger.warning("The result of prediction %s cannot be read: %s", prediction.id, error)
             continue

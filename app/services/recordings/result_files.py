@@ -21,6 +21,7 @@ QUALITY = "quality.json"
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
     "chosen_because": "", "prior": {}, "unworn": [], "too_little": [],
+    "shortest_bout_s": None,
 }  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "prior": result.prior,
         "unworn": result.unworn,
         "too_little": result.too_little,
+        "shortest_bout_s": result.shortest_bout_s,
     }
     with written_whole(path) as draft:
         np.savez_compressed(
@@ -80,6 +82,7 @@ def load_result(path: Path) -> PredictionResult:
         walking_recording=names["walking_recording"],
         chosen_because=names["chosen_because"],
         prior=names["prior"],
+        shortest_bout_s=names["shortest_bout_s"],
         unworn=tuple((recording, start, end) for recording, start, end in names["unworn"]),
         too_little=tuple((recording, start, end) for recording, start, end in names["too_little"]),
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),

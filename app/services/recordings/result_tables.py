@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PERIODS: tuple[Period, ...] = ("day", "hour")
-DAY_COLUMNS = ("recording", "period", "start", "end", "activity", "minutes", "deepest_minutes", "start_s", "model")
+DAY_COLUMNS = (
+    "recording", "period", "start", "end", "activity", "minutes", "deepest_minutes", "start_s", "model", "smoothed_s",
+)  # fmt: skip
 ROWS_A_CHUNK = 2000
 SHORT = -2
 MAX_ROWS = 200  # of a table of labels on a page
@@ -133,6 +135,7 @@ def windows(result: PredictionResult, zone: tzinfo = timezone.utc, rows: Rows | 
             "deepest_confidence": np.where(guess == UNLABELLED, np.nan, number(result.confidence[:, 0])),
             **_local(result, rows, zone),
             "model": result.model_label,
+            "smoothed_s": result.smoothed_s,
         }
     )
     frame.loc[~there, "window"] = pd.NA
@@ -191,6 +194,7 @@ def bouts(
             "deepest_confidence": deepest_confidence,
             **_local(result, rows, zone),
             "model": result.model_label,
+            "smoothed_s": result.smoothed_s,
         }
     )
 
@@ -203,8 +207,9 @@ def days(result: PredictionResult, zone: tzinfo = timezone.utc, recording_index:
     import pandas as pd
 
     wanted = range(len(result.recording_ids)) if recording_index is None else [recording_index]
+    made_by = result.model_label, result.smoothed_s
     lines = (
-        (result.recording_ids[i], kind, clock.iso(start), clock.iso(end), *line, round(start, 3), result.model_label)
+        (result.recording_ids[i], kind, clock.iso(start), clock.iso(end), *line, round(start, 3), *made_by)
         for i in (wanted if result.layout == "timeline" else ())
         for clock in [clock_of(result, i, zone)]
         for kind in PERIODS
@@ -270,6 +275,7 @@ def totals(result: PredictionResult) -> pd.DataFrame:
             "windows": [summary["windows_per_activity"].get(name, 0) for name in names],
             "deepest_minutes": [guessed.get(name, 0.0) for name in names],
             "model": result.model_label,
+            "smoothed_s": result.smoothed_s,
         }
     )
 
@@ -303,6 +309,7 @@ def metrics(result: PredictionResult, recording_index: int | None = None) -> pd.
             "right": right,
             "agreement": np.where(answered > 0, right / np.maximum(answered, 1), np.nan).round(4),
             "model": result.model_label,
+            "smoothed_s": result.smoothed_s,
             **{f"as_{result.answer_names[i]}": counts[:, i] for i in answers},
         }
     )

@@ -23,6 +23,7 @@ from app.services.recordings import (
     known_walking,
     recordings,
     result_tables,
+    smoothing,
     table_texts,
 )
 from app.services.recordings.activity_times import clock_of
@@ -39,7 +40,7 @@ from app.web.predictions.quality_strips import shown_quality
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.tables import StoredRecording
+    from app.tables import Prediction, StoredRecording
 
 bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 100
@@ -62,7 +63,7 @@ def show(recording_id: int) -> ResponseReturnValue:
     """Show a recording: the activities over time, its quality, every window."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    result = recordings.result_of(prediction)
+    result = _as_chosen(prediction)
     recording_index = _recording_index(result)
     quality = recordings.quality_of(recording)
     summary = result.summary()
@@ -72,6 +73,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         prediction=prediction,
         summary=summary,
         result=result,
+        shortest_s=smoothing.shortest_s(result),
         recording_index=recording_index,
         rows=_window_page(result, recording_index, reader_zone()),
         colours=result.colours,
@@ -227,7 +229,8 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
     content = (
         result_tables.daily(result, reader_zone()) if table == "daily" else table_texts.records(_table(table, result))
     )
-    response = jsonify({"file": recording.filename, "model": result.model_label, table: content})
+    about = {"file": recording.filename, "model": result.model_label, "smoothed_s": result.smoothed_s}
+    response = jsonify({**about, table: content})
     return named(response, download_name(recording.filename, table, "json"))
 
 
@@ -308,4 +311,10 @@ def delete(recording_id: int) -> ResponseReturnValue:
 def _requested(recording_id: int) -> tuple[Any, Any, PredictionResult]:
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    return recording, prediction, recordings.result_of(prediction)
+    return recording, prediction, _as_chosen(prediction)
+
+
+def _as_chosen(prediction: Prediction) -> PredictionResult:
+    """Return what was recognised, smoothed or not as the address says; by default as suits the model."""
+    wanted = {"1": True, "0": False}.get(request.args.get("smooth", ""))
+    return smoothing.as_chosen(recordings.result_of(prediction), wanted)

@@ -68,6 +68,8 @@ class Action(str, Enum):
     TRAINING_STARTED = "training started"
     TRAINING_STOPPED = "training stopped"
     TRAINING_ENDED = "training ended"
+    TRAINING_CHANGED = "training changed"
+    TRAINING_DELETED = "training deleted"
     MODEL_PROMOTED = "model promoted"
     MODEL_CHANGED = "model changed"
     MODEL_DELETED = "model deleted"

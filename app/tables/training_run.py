@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Model
@@ -29,11 +29,18 @@ class TrainingRun(Model):
     started_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     status: Mapped[RunStatus] = mapped_column(default=RunStatus.RUNNING)
     reason: Mapped[str] = mapped_column(Text, default="")
+    name: Mapped[str] = mapped_column(String(80), default="", server_default="")  # that people gave it, if they did
+    notes: Mapped[str] = mapped_column(Text, default="", server_default="")
     config: Mapped[JsonDict]
     result: Mapped[JsonDict]  # experiment result: models, split, data; empty until finished
     created: Mapped[Created]
     finished: Mapped[Moment | None]
     dataset: Mapped[Dataset | None] = relationship()
+
+    @property
+    def title(self) -> str:
+        """Return what pages call it."""
+        return f"Training run {self.id}" + (f": {self.name}" if self.name else "")
 
     @property
     def dataset_name(self) -> str:

@@ -67,6 +67,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 'photo.csv', 'abc', 'is binary', '2026-11-28')",
         "UPDATE recording SET title = 'Morning', notes = 'knee', recorded = '2026-11-20', fingerprint = 'abc'",
     ],
+    "0014": ["UPDATE training_run SET name = 'longer windows', notes = 'for the report'"],
 }
 REVISIONS = sorted(ROWS)
 

@@ -56,9 +56,10 @@ def test_every_model_can_be_chosen_and_four_are_at_first(example: Flask, admin_c
 
 def test_a_training_started_from_the_page_shows_progress_then_table(example: Flask, admin_client: FlaskClient) -> None:
     example.config["TRAINING_PLOTS"] = False
-    response = admin_client.post("/training/", data=ANSWERS | {"rotation_augmentation": "y"})
+    response = admin_client.post("/training/", data=ANSWERS | {"rotation_augmentation": "y", "name": "any way round"})
     assert response.status_code == 302
     assert runs.get(1).config["rotation_augmentation"] is True
+    assert runs.get(1).name == "any way round"
     address = response.location
     page = admin_client.get(address).get_data(as_text=True)
     assert 'id="progress"' in page or 'id="comparison"' in page

@@ -7,24 +7,41 @@ from pathlib import Path
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, select
 
 from app.extensions import db
 from app.har.recordings.files import is_there
 from app.har.recordings.reach import Reach
-from app.services.errors import NotFound
+from app.services import audit, leftovers
+from app.services.audit import Action
+from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models.run_events import read_events
 from app.services.models.training_child import OUTPUT
+from app.services.paging import Page, page_of
+from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion, TrainingRun
 from app.tables._columns import now
 from app.tables.training_run import RunStatus
 
 EVENTS = "events.jsonl"  # in a run's folder
+PAGE_SIZE = 20
+MAX_NAME, MAX_NOTES = 80, 4000  # characters
 
 
 def list_runs() -> Sequence[TrainingRun]:
     """Return all runs, newest first."""
     return db.session.scalars(select(TrainingRun).order_by(TrainingRun.id.desc())).all()
+
+
+def list_page(number: int, size: int = PAGE_SIZE) -> Page[TrainingRun]:
+    """Return a page of the runs, newest first: the results of many are large."""
+    newest = select(TrainingRun).order_by(TrainingRun.id.desc())
+
+    def fetch(start: int, stop: int) -> Sequence[TrainingRun]:
+        return db.session.scalars(newest.offset(start).limit(stop - start)).all()
+
+    return page_of(db.session.scalar(select(func.count(TrainingRun.id))) or 0, number, size, fetch)
 
 
 def get(run_id: int) -> TrainingRun:
@@ -38,6 +55,41 @@ def get(run_id: int) -> TrainingRun:
 def running() -> TrainingRun | None:
     """Return the run that is under way, if any."""
     return db.session.scalar(select(TrainingRun).where(TrainingRun.status == RunStatus.RUNNING))
+
+
+def describe(run_id: int, name: str, notes: str) -> TrainingRun:
+    """Give a run a name and notes; both may be empty."""
+    name, notes = check_name(name), notes.strip()
+    if len(notes) > MAX_NOTES:
+        raise Invalid(f"Notes may have at most {MAX_NOTES:,} characters; these have {len(notes):,}.", field="notes")
+    run = get(run_id)
+    with transaction():
+        run.name, run.notes = name, notes
+    audit.record(Action.TRAINING_CHANGED, f"training {run_id}")
+    return run
+
+
+def check_name(name: str) -> str:
+    """Return a name for a run in one line, without spaces around it, or raise Invalid."""
+    if len(name := " ".join(name.split())) > MAX_NAME:
+        raise Invalid(f"A name may have at most {MAX_NAME} characters; this has {len(name):,}.", field="name")
+    return name
+
+
+def delete(run_id: int) -> None:
+    """Delete a run and its files; the model versions that it made stay, with their figures and cards.
+
+    Raises
+    ------
+    Conflict : it is still running.
+    """
+    run = get(run_id)
+    with transaction():
+        ended = (TrainingRun.id == run.id, TrainingRun.status != RunStatus.RUNNING)
+        if rows_changed(sql_delete(TrainingRun).where(*ended)) == 0:
+            raise Conflict(f"Training run {run_id} is still running. Stop it first.")
+    audit.record(Action.TRAINING_DELETED, f"training {run_id}")
+    leftovers.delete(folder(run_id))
 
 
 def versions_of(run_id: int) -> Sequence[ModelVersion]:

@@ -58,13 +58,14 @@ def train(
     return follow(start(names, config, started_by_id=started_by_id), on_event)
 
 
-def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) -> TrainingProcess:
+def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, name: str = "") -> TrainingProcess:
     """Record a run and launch its child process.
 
     Parameters
     ----------
     names : of a data set, or of several with commas between them, which are trained on as one; after a colon, the one
         device that is wanted of a data set.
+    name : of the run, which may be empty.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
         config = validated(asdict(config))
     except InvalidSetting as error:
         raise Invalid(str(error), error.setting) from error
-    choices = [training_data.chosen(name) for name in training_data.names_in(names)]
+    name = runs.check_name(name)
+    choices = [training_data.chosen(each) for each in training_data.names_in(names)]
     datasets = [choice.dataset for choice in choices]
     training_data.check_usable(datasets, config)
     if lacking := what_is_lacking(config.models):
@@ -97,6 +99,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None) 
             run = TrainingRun(
                 dataset_id=datasets[0].id if len(datasets) == 1 else None,
                 started_by_id=started_by_id,
+                name=name,
                 config={**asdict(config), **training_data.provenance(choices)},
                 result={},
             )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
 from wtforms import (
     BooleanField,
     IntegerField,
     RadioField,
     SelectField,
     SelectMultipleField,
+    StringField,
     SubmitField,
     TextAreaField,
     widgets,
@@ -16,8 +20,11 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from app.har.classifiers.catalogue import BALANCED, CATALOGUE, DAILY
 from app.har.training.config import TrainConfig, help_on, limits
-from app.services.models import model_versions
+from app.services.models import model_versions, runs
 from app.web.forms import NumberField, PageForm
+
+if TYPE_CHECKING:
+    from app.tables import TrainingRun
 
 PROTOCOLS = {
     "subject": (
@@ -36,6 +43,13 @@ PROTOCOLS = {
 }
 
 
+FOLDS = [
+    ("", "One part: train on 80 %, test on the rest and keep the model"),
+    ("5", "All data, in 5 folds: train 5 times and keep no model"),
+    ("10", "All data, in 10 folds: train 10 times and keep no model"),
+]
+
+
 class TrainForm(PageForm):
     """What decides a training run."""
 
@@ -50,11 +64,7 @@ class TrainForm(PageForm):
     )
     folds = SelectField(
         "How much to test",
-        choices=[
-            ("", "One part: train on 80 %, test on the rest and keep the model"),
-            ("5", "All data, in 5 folds: train 5 times and keep no model"),
-            ("10", "All data, in 10 folds: train 10 times and keep no model"),
-        ],
+        choices=FOLDS,
         default="",
         description="Folds test every window once, so the results are more reliable and every person gets a score.",
     )
@@ -106,6 +116,11 @@ class TrainForm(PageForm):
     )
     separate_gravity = BooleanField("Train without gravity", description=help_on("separate_gravity"))
     rotation_augmentation = BooleanField("Any device orientation", description=help_on("rotation_augmentation"))
+    name = StringField(
+        "Name of the run",
+        validators=[Length(max=runs.MAX_NAME)],
+        description="You may leave it empty; you can change it later.",
+    )
     submit = SubmitField("Start training")
 
     def config(self) -> TrainConfig:
@@ -125,6 +140,35 @@ class TrainForm(PageForm):
         )
 
 
+def answers_of(run: TrainingRun, choices: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the answers that ask for a run once more, and what can't be asked for any longer, in words.
+
+    Parameters
+    ----------
+    choices : the data sets that there are, each as it is chosen.
+    """
+    config = run.config
+    names = [
+        each["dataset"] + (f":{each['device']}" if each.get("device") else "") for each in config.get("datasets", [])
+    ]
+    if not names:
+        device = run.dataset_name.partition(":")[2]
+        known = run.dataset.name if run.dataset else run.dataset_name.partition(":")[0]  # it may have another name now
+        names = [f"{known}:{device}" if device else known]
+    lost = [f"The data set {name} is not here any longer." for name in names if name not in choices]
+    models = [name for name in config["models"] if name in CATALOGUE]
+    if len(models) < len(config["models"]):
+        lost.append("Some of its models do not exist any longer.")
+    folds = str(config.get("folds") or "")
+    if folds not in dict(FOLDS):
+        lost.append(f"{folds} folds can only be asked for on the command line; 5 are chosen here.")
+        folds = "5"
+    settings = ("protocol", "epochs", "window_length_s", "overlap", "seed", "low_pass_hz", "gap_s", "separate_gravity")
+    answers = {name: config[name] for name in (*settings, "rotation_augmentation") if config.get(name) is not None}
+    again = {"dataset": [name for name in names if name in choices], "models": models, "folds": folds, "name": run.name}
+    return answers | again, lost
+
+
 class LimitForm(PageForm):
     """How sure an answer of a model version must be; empty is the limit that the model recommends."""
 
@@ -140,6 +184,14 @@ class PriorForm(PageForm):
         choices=[(BALANCED, "All alike"), (DAILY, "As in daily life")],
     )
     submit = SubmitField("Save")
+
+
+class RunForm(PageForm):
+    """Name and notes of a training run."""
+
+    name = StringField("Name", validators=[Length(max=runs.MAX_NAME)])
+    notes = TextAreaField("Notes", validators=[Length(max=runs.MAX_NOTES)])
+    submit = SubmitField("Save name and notes")
 
 
 class NotesForm(PageForm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask_login import current_user
@@ -15,21 +15,26 @@ from app.har.errors import HarError
 from app.har.evaluation.types import FEWEST_PEOPLE
 from app.har.progress import Stage
 from app.har.training.config import TrainConfig
-from app.services.datasets import library
 from app.services.errors import ServiceError
 from app.services.formatting import duration
 from app.services.models import model_versions, runs, tested_windows, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
+from app.web.training import side_by_side
 from app.web.training.blueprint import bp
-from app.web.training.forms import PROTOCOLS, TrainForm
+from app.web.training.forms import PROTOCOLS, RunForm, TrainForm, answers_of
 from app.web.training.verdicts import compared, what_it_cannot_say
+
+if TYPE_CHECKING:
+    from app.tables import TrainingRun
 
 
 @bp.get("/training/")
 @access("admin")
 def index() -> str:
     """Show the form and the runs so far."""
+    if (number := request.args.get("like", type=int)) is not None:
+        return _train_page(_form_like(runs.get(number)), again=True)
     return _train_page(_form(training_data.names_in(request.args.get("dataset", ""))))
 
 
@@ -41,7 +46,9 @@ def start() -> Response | tuple[str, int]:
     if not form.validate():
         return _train_page(form), 422
     try:
-        trainer = training.start(",".join(form.dataset.data or []), form.config(), started_by_id=current_user.id)
+        trainer = training.start(
+            ",".join(form.dataset.data or []), form.config(), started_by_id=current_user.id, name=form.name.data or ""
+        )
     except (ServiceError, HarError) as error:
         if not show_at_field(error, form):
             flash(str(error), "danger")
@@ -57,21 +64,40 @@ def _follow(app: Flask, trainer: training.TrainingProcess) -> None:
 
 
 def _form(chosen: list[str] | None = None) -> TrainForm:
-    choices = training_data.all_choices()
-    chosen = chosen or ([choice.text for choice in choices] if len(choices) == 1 else [])
-    form = TrainForm(dataset=chosen, protocol="dataset" if len(chosen) > 1 else TrainConfig.protocol)
-    form.dataset.choices = [
-        (one.text, f"{one.dataset.name}, only its {one.device}" if one.device else one.dataset.name) for one in choices
-    ]
+    choices = _choices()
+    chosen = chosen or (list(choices) if len(choices) == 1 else [])
+    return _with_choices(TrainForm(dataset=chosen, protocol="dataset" if len(chosen) > 1 else TrainConfig.protocol))
+
+
+def _form_like(run: TrainingRun) -> TrainForm:
+    answers, lost = answers_of(run, _choices())
+    for message in lost:
+        flash(message, "warning")
+    return _with_choices(TrainForm(formdata=None, **answers))
+
+
+def _with_choices(form: TrainForm) -> TrainForm:
+    form.dataset.choices = list(_choices().items())
     return form
 
 
-def _train_page(form: TrainForm) -> str:
+def _choices() -> dict[str, str]:
+    """Return what can be trained on, by what is sent, as it is shown."""
+    return {
+        one.text: f"{one.dataset.name}, only its {one.device}" if one.device else one.dataset.name
+        for one in training_data.all_choices()
+    }
+
+
+def _train_page(form: TrainForm, again: bool = False) -> str:
     return render_template(
         "training/index.html",
         form=form,
+        again=again,
         protocols=PROTOCOLS,
-        runs=runs.list_runs(),
+        runs=(page := runs.list_page(request.args.get("page", 1, type=int))),
+        best={run.id: side_by_side.best_of(run) for run in page.items},
+        page_url=lambda number: url_for(".index", page=number) + "#runs-title",
         running=runs.running(),
         families=families(),
         lacking=training.what_is_lacking(CATALOGUE),
@@ -82,52 +108,29 @@ def _train_page(form: TrainForm) -> str:
 @access("admin")
 def run(run_id: int) -> str:
     """Show a run: its progress while it goes on, then its results."""
-    run = runs.get(run_id)
-    titles, split = _titles(), run.result.get("split")
+    return run_page(runs.get(run_id))
+
+
+def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
+    """Return a run's page, with the answers in a form of its name and notes that were not right."""
+    titles, split = side_by_side.titles(), run.result.get("split")
     return render_template(
         "training/run.html",
         run=run,
+        form=form or RunForm(formdata=None, obj=run),
         titles=titles,
         comparisons=compared(run.result.get("comparisons", []), titles, split) if split else [],
         cannot_say=what_it_cannot_say(split) if split else "",
         fewest_people=FEWEST_PEOPLE,
-        linked=tested_windows.are_kept(run_id),
+        linked=tested_windows.are_kept(run.id),
         not_kept=tested_windows.NOT_KEPT,
         stages={stage.value: stage.label for stage in Stage},
         palette=PALETTE,
         protocols=PROTOCOLS,
-        versions=runs.versions_of(run_id),
+        versions=runs.versions_of(run.id),
         default=model_versions.promoted(),
-        progress=runs.progress(run_id),
+        progress=runs.progress(run.id),
     )
-
-
-@bp.get("/training/<int:run_id>/windows")
-@access("admin")
-def windows(run_id: int) -> str:
-    """Show the windows of one true activity that a model recognised as one activity: a cell of its confusion matrix."""
-    run, model = runs.get(run_id), request.args.get("model", "")
-    true, recognised = request.args.get("true", ""), request.args.get("recognised", "")
-    cell = tested_windows.behind_cell(run, model, true, recognised, request.args.get("page", 1, type=int))
-    return render_template(
-        "training/windows.html",
-        run=run,
-        title=_titles().get(model, model),
-        actual=true,
-        recognised=recognised,
-        cell=cell,
-        several="datasets" in run.result["data"],
-        only=run.dataset.name if run.dataset else "",
-        datasets={dataset.name for dataset in library.list_datasets()},
-        length_s=run.result["config"]["window_length_s"],
-        page_url=lambda page: url_for(
-            ".windows", run_id=run_id, model=model, true=true, recognised=recognised, page=page
-        ),
-    )
-
-
-def _titles() -> dict[str, str]:
-    return {name: info.title for name, info in CATALOGUE.items()}
 
 
 @bp.get("/training/<int:run_id>/progress")

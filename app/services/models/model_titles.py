@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
+from app.services.formatting import capitalise
 from app.services.models import model_versions
 from app.services.recordings.places import PLACES
 from app.tables import Dataset, ModelVersion
@@ -66,7 +67,14 @@ def _described(
         of_devices = {device: PLACES.get(place, "") for device, place in places.get(dataset, {}).items()}
         worn = _worn(devices, of_devices)
     needs_gravity = about.get("gravity") == "included" and "gravity" not in sensors
-    return ModelInWords(version, title, worn, tuple(about.get("activities", ())), sensors, needs_gravity)
+    activities = tuple(_readable(name) for name in about.get("activities", ()))
+    return ModelInWords(version, title, worn, activities, sensors, needs_gravity)
+
+
+def _readable(name: str) -> str:
+    """Write the name of an activity as people do: SITTING_DOWN is Sitting down."""
+    text = name.replace("_", " ").strip()
+    return capitalise(text.lower()) if text.isupper() else text
 
 
 def _worn(devices: list[str], places: Mapping[str, str]) -> str:

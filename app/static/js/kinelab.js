@@ -20,6 +20,9 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || "sendsFile" in form.dataset) return;
   waiting = setTimeout(() => { working.hidden = false; }, 300);
 });
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("a[data-working]")) waiting = setTimeout(() => { working.hidden = false; }, 300);
+});
 window.addEventListener("pageshow", () => {
   clearTimeout(waiting);
   working.hidden = true;

@@ -3,7 +3,13 @@ import { poll } from "./lib/poll.js";
 
 const list = document.getElementById("recording-list");
 
-// Read again when an upload that was being read no longer is; not while this page sends files itself.
+// Reading the page again would lose what a person is about to do.
+function isInUse() {
+  const file = document.querySelector("#upload-form input[type=file]");
+  return document.body.dataset.sending || file?.value || document.activeElement?.matches("input, select, textarea");
+}
+
+// Read again when an upload that was being read no longer is.
 function watchRunning() {
   const rows = [...list.querySelectorAll("[data-is-running]")];
   if (!rows.length) return;
@@ -15,7 +21,7 @@ function watchRunning() {
       if (now?.stage) row.querySelector(".stage").textContent = `${now.stage}${percent} …`;
     }
     const ended = rows.some((row) => !byId.has(row.dataset.attempt));
-    if (ended && !document.body.dataset.sending) {
+    if (ended && !isInUse()) {
       location.reload();
       return false;
     }

@@ -410,9 +410,10 @@ def test_the_page_is_smoothed_or_of_windows_alone_and_its_downloads_with_it(
         return len(user_client.get(f"{url}/bouts.json{address}").json["bouts"])
 
     page, alone = user_client.get(url).text, user_client.get(f"{url}?smooth=0").text
-    assert "a bout of less than 9 s" in page.partition('id="smoothing"')[2]
-    assert "smooth=0" in page.partition('id="smoothing"')[2].partition("</a>")[0]
-    assert "smooth=1" in alone.partition('id="smoothing"')[2].partition("</a>")[0]
+    assert "A bout of less than 9 s" in page
+    assert "Each window has its own answer" in alone
+    shown = r'aria-current="true" href="[^"]*smooth=(\d)[^"]*">([^<]+)<'
+    assert (re.findall(shown, page), re.findall(shown, alone)) == ([("1", "Smoothed")], [("0", "Windows alone")])
     assert n_bouts("?smooth=0") > 2 * n_bouts("") == 2 * n_bouts("?smooth=1")
     assert n_bouts("?smooth=maybe") == n_bouts("")
     for link in re.findall(r'(?:href|data-url)="([^"]*(?:csv|json|png|svg)[^"]*)"', alone):

@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.har.training.config import TrainConfig
 from app.services.errors import Conflict, Invalid, NotFound
-from app.services.models import model_versions, runs, training
+from app.services.models import model_versions, run_progress, runs, training
 from app.services.recordings.recognise import Model, always, recognise
 from app.services.transaction import transaction
 from app.tables import TrainingRun
@@ -51,10 +51,10 @@ def test_a_training_returns_the_finished_run_with_metrics_files_and_events(
     assert json.loads(runs.artefact(run.id, "metrics.json").read_text())["models"] == run.result["models"]
     for name in ("metrics.csv", "plots/confusion-random-forest-counts.svg", "plots/comparison.png"):
         assert runs.artefact(run.id, name).stat().st_size > 100
-    progress = runs.progress(run.id)
+    progress = run_progress.progress(run.id)
     assert progress["fraction"] == 1.0
     assert [e["stage"] for e in progress["events"]] == [e["stage"] for e in events]
-    assert runs.progress(run.id, after=progress["next"])["events"] == []
+    assert run_progress.progress(run.id, after=progress["next"])["events"] == []
     assert "model_version" not in run.result  # only ELM-GRU-AM becomes a version
 
 
@@ -128,7 +128,7 @@ def test_runs_without_a_trainer_are_marked_interrupted_at_start(example: Flask) 
         session.add(run := TrainingRun(config={"dataset": EXAMPLE, "models": ["cnn"]}, result={}))
     assert training.mark_interrupted() == 1
     assert runs.get(run.id).status is RunStatus.INTERRUPTED
-    assert runs.progress(run.id)["reason"]
+    assert run_progress.progress(run.id)["reason"]
 
 
 def test_an_error_of_the_core_reaches_the_run_in_its_own_words(example: Flask) -> None:

@@ -22,8 +22,9 @@ from app.extensions import db
 from app.har.progress import Event
 from app.services import transaction as transaction_module
 from app.services.errors import Conflict, NoRoom
-from app.services.models import model_versions, run_outcomes, runs, training
+from app.services.models import model_versions, run_outcomes, run_progress, runs, training
 from app.services.models.run_events import ProgressEstimate, read_events, record_events
+from app.services.models.run_times import RemainingTime
 from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
@@ -64,7 +65,7 @@ def assert_failed(
     assert run.status is RunStatus.FAILED
     assert reason in run.reason
     assert run.finished is not None
-    assert runs.progress(run.id)["status"] == "failed"
+    assert run_progress.progress(run.id)["status"] == "failed"
     assert model_versions.list_versions() == []
     assert not (trainer.folder / "output").exists()
     assert not trainer.lock.is_locked
@@ -310,17 +311,15 @@ def test_the_share_that_is_done_grows_with_the_events() -> None:
     shares = []
     for line in LINES:
         estimate.take(line)
-        shares.append((round(estimate.fraction, 4), estimate.timed))
-    assert shares == [
-        (0.0, False), (0.075, False), (0.3125, True), (0.3125, True), (0.5, True), (0.5, True), (1.0, True)
-    ]  # fmt: skip
+        shares.append(round(estimate.fraction, 4))
+    assert shares == [0.0, 0.075, 0.3125, 0.3125, 0.5, 0.5, 1.0]
 
 
 def test_events_are_read_from_where_the_last_reading_ended(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     assert read_events(path) == ([], {}, 0)
     position = 0
-    for written in record_events(map(json.dumps, LINES), path, ["svm", "svm"]):
+    for written in record_events(map(json.dumps, LINES), path, ["svm", "svm"], RemainingTime(["svm", "svm"], {}, 3.0)):
         events, latest, position = read_events(path, position)
         assert events == [written]
         assert latest == written

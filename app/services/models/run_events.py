@@ -12,6 +12,7 @@ from typing import Any
 
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.progress import Event, Stage
+from app.services.models.run_times import RemainingTime
 
 PREPARING = 0.3  # of a model's time: features, selection, head
 LONGEST_EVENT = 4096  # bytes
@@ -25,7 +26,6 @@ class ProgressEstimate:
         self._fit = (0, 1)  # index of the model and number of the fold that is being fitted
         self._trained: float | None = None  # share of its epochs
         self.fraction = 0.0
-        self.timed = False  # before the first epoch or score, any guess at the remaining time is far off
 
     def take(self, event: Event) -> None:
         """Go on by one event."""
@@ -36,8 +36,7 @@ class ProgressEstimate:
             self._fit, self._trained = (event["model_index"], fold), None
         if "epoch" in event:
             self._trained = event["epoch"] / event["epochs"]
-        scored = event["stage"] in (Stage.SCORED, Stage.FOLD_SCORED)
-        if scored:
+        if event["stage"] in (Stage.SCORED, Stage.FOLD_SCORED):
             within = 1.0
         elif self._trained is not None:
             within = PREPARING + (0.95 - PREPARING) * self._trained
@@ -45,18 +44,18 @@ class ProgressEstimate:
             within = PREPARING * event.get("fraction", 0.0)
         index = self._fit[0]
         self.fraction = (sum(self._costs[:index]) + self._costs[index] * (fold - 1 + within) / folds) / sum(self._costs)
-        self.timed = self.timed or scored or "epoch" in event
 
 
-def record_events(lines: Iterable[str], path: Path, models: Sequence[str]) -> Iterator[Event]:
-    """Append a trainer's events to a file, line by line, and pass each on."""
+def record_events(lines: Iterable[str], path: Path, models: Sequence[str], remaining: RemainingTime) -> Iterator[Event]:
+    """Append a trainer's events to a file, line by line, and pass each on; with each, what is done and what is left."""
     estimate, started = ProgressEstimate(models), time.time()
     with path.open("a", encoding="utf-8") as file:
         for line in lines:
             event: Event = json.loads(line)
             estimate.take(event)
-            event |= {"at_s": round(time.time() - started, 2)}
-            event |= {"run_fraction": round(estimate.fraction, 4), "run_timed": estimate.timed}
+            event |= {"at_s": round(time.time() - started, 2), "run_fraction": round(estimate.fraction, 4)}
+            remaining.take(event, event["at_s"])
+            event |= {"run_remaining_s": remaining.seconds(), "run_unknown": remaining.unknown()}
             print(json.dumps(event), file=file, flush=True)
             yield event
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from flask import current_app
 from sqlalchemy import delete as sql_delete
@@ -16,12 +15,10 @@ from app.har.recordings.reach import Reach
 from app.services import audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
-from app.services.models.run_events import read_events
 from app.services.models.training_child import OUTPUT
 from app.services.paging import Page, page_of
 from app.services.transaction import rows_changed, transaction
 from app.tables import ModelVersion, TrainingRun
-from app.tables._columns import now
 from app.tables.training_run import RunStatus
 
 EVENTS = "events.jsonl"  # in a run's folder
@@ -113,21 +110,3 @@ def artefact(run_id: int, name: str) -> Path:
     if not Reach(within=(output,)).allows(path := output / name) or not is_there(path, Path.is_file):
         raise NotFound(f"Run {run_id} has no file {name[:100]!r}.")
     return path
-
-
-def progress(run_id: int, after: int = 0) -> dict[str, Any]:
-    """Return where a run stands, its events from a position on, and as ``next`` the position to ask from next time."""
-    run = get(run_id)
-    events, latest, position = read_events(folder(run_id) / EVENTS, after)
-    elapsed = ((run.finished or now()) - run.created).total_seconds()
-    fraction = 1.0 if run.status is RunStatus.FINISHED else latest.get("run_fraction", 0.0)
-    known = run.status is RunStatus.RUNNING and latest.get("run_timed", False)
-    return {
-        "status": run.status.value,
-        "reason": run.reason,
-        "fraction": fraction,
-        "elapsed_s": elapsed,
-        "remaining_s": elapsed * (1 - fraction) / fraction if known else None,
-        "events": events,
-        "next": position,
-    }

@@ -33,6 +33,7 @@ from app.services.datasets import library
 from app.services.errors import Conflict, Invalid
 from app.services.models import model_versions, run_outcomes, runs, training_data
 from app.services.models.run_events import record_events
+from app.services.models.run_times import RemainingTime, earlier_fits
 from app.services.models.training_child import OUTPUT, STOP_FILE, UNFINISHED
 from app.services.transaction import transaction
 from app.tables import TrainingRun
@@ -158,8 +159,9 @@ def follow(trainer: TrainingProcess, on_event: OnEvent = ignore_event) -> Traini
     try:
         reason, lines = "", trainer.process.stdout
         assert lines is not None  # noqa: S101  a pipe was asked for
-        models = runs.get(trainer.run_id).config["models"]
-        for event in record_events(lines, trainer.folder / runs.EVENTS, models):
+        config = runs.get(trainer.run_id).config
+        remaining = RemainingTime(config["models"], earlier_fits(config), config.get("window_length_s", 0.0))
+        for event in record_events(lines, trainer.folder / runs.EVENTS, config["models"], remaining):
             reason = event.get("reason", reason)
             on_event(event)
         run_outcomes.patiently(partial(run_outcomes.conclude, trainer.run_id, trainer.process.wait(), reason))

@@ -9,7 +9,7 @@ const CURVES = [
 ];
 
 function follow(panel) {
-  const { titles, stages, colours } = JSON.parse(panel.dataset.names);
+  const { titles, colours } = JSON.parse(panel.dataset.names);
   const show = (name, text) => { panel.querySelector(`#${name}`).textContent = text; };
   const epochs = new Map(); // [model, fold] as text -> epoch events, in the order of training
   let position = 0; // in the events of the run
@@ -36,16 +36,24 @@ function follow(panel) {
       const curve = `${event.model} ${event.fold}`;
       epochs.set(curve, [...(epochs.get(curve) ?? []), event]);
     }
-    const parts = [titles[event.model] || event.model, stages[event.stage] || event.stage].filter(Boolean);
-    if (event.folds) parts.push(`${event.dataset ? `without ${event.dataset}` : "fold"} ${event.fold} of ${event.folds}`);
-    if (event.epoch !== undefined) parts.push(`epoch ${event.epoch} of ${event.epochs}`);
-    show("stage", parts.join(": "));
     if (event.accuracy !== undefined && event.f1 !== undefined) {
       const item = document.createElement("li");
       const what = event.stage === "scored" ? titles[event.model] || event.model : title(event);
       item.textContent = `${what}: accuracy ${(100 * event.accuracy).toFixed(1)} %, macro F1 ${(100 * event.f1).toFixed(1)} %`;
       panel.querySelector("#log").append(item);
     }
+  }
+
+  // Only what has changed is written, so that a screen reader says each step once.
+  function showSteps(steps) {
+    const stage = panel.querySelector("#stage");
+    panel.querySelectorAll("#steps li").forEach((item, index) => {
+      const { title, state, detail } = steps[index];
+      const [text, shown] = [detail || state, item.querySelector("span")];
+      item.className = `step-${state.replace(" ", "-")}`;
+      if (state === "now" && stage.textContent !== title) stage.textContent = title;
+      if (shown.textContent !== text) shown.textContent = text;
+    });
   }
 
   poll(() => `${panel.dataset.url}?after=${position}`, (state, response) => {
@@ -57,10 +65,11 @@ function follow(panel) {
     position = state.next;
     showProgress(panel.querySelector(".progress"), state.fraction);
     show("elapsed", state.elapsed);
-    show("remaining", state.remaining === null ? "" : `, about ${state.remaining} remaining`);
+    show("remaining", state.remaining);
+    showSteps(state.steps);
     if (state.events.some((event) => event.epoch !== undefined)) CURVES.forEach((curve) => draw(...curve));
     return true;
-  }, { lost: () => show("remaining", ", the server does not answer; trying again") });
+  }, { lost: () => show("remaining", "The server does not answer; trying again") });
 }
 
 const panel = document.getElementById("progress");

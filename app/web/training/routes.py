@@ -13,11 +13,9 @@ from app.har.classifiers.catalogue import CATALOGUE, families
 from app.har.colours import PALETTE
 from app.har.errors import HarError
 from app.har.evaluation.types import FEWEST_PEOPLE
-from app.har.progress import Stage
 from app.har.training.config import TrainConfig
 from app.services.errors import ServiceError
-from app.services.formatting import duration
-from app.services.models import model_versions, runs, tested_windows, training, training_data
+from app.services.models import model_versions, run_progress, runs, tested_windows, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training import side_by_side
@@ -124,12 +122,11 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
         fewest_people=FEWEST_PEOPLE,
         linked=tested_windows.are_kept(run.id),
         not_kept=tested_windows.NOT_KEPT,
-        stages={stage.value: stage.label for stage in Stage},
         palette=PALETTE,
         protocols=PROTOCOLS,
         versions=runs.versions_of(run.id),
         default=model_versions.promoted(),
-        progress=runs.progress(run.id),
+        progress=run_progress.progress(run.id),
     )
 
 
@@ -137,10 +134,7 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
 @access("admin")
 def progress(run_id: int) -> dict[str, Any]:
     """Return the events from the position `after` on, for the page's script."""
-    state = runs.progress(run_id, request.args.get("after", 0, type=int))
-    remaining_s = state["remaining_s"]
-    remaining = None if remaining_s is None else duration(remaining_s)
-    return state | {"elapsed": duration(state["elapsed_s"]), "remaining": remaining}
+    return run_progress.progress(run_id, request.args.get("after", 0, type=int))
 
 
 @bp.post("/training/<int:run_id>/stop")

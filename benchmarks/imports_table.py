@@ -1,4 +1,4 @@
-"""Write the table of the shared real files into docs/IMPORTS.md: what the importers find in each, and what is true.
+"""Write two tables into docs/IMPORTS.md: what is found in the shared real files, and in layouts that others publish.
 
 python -m benchmarks.imports_table; the real recordings are looked for in HAR_DATA_DIR.
 """
@@ -20,6 +20,9 @@ from benchmarks.data import DATA
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "IMPORTS.md"
 BEGIN, END = "<!-- the table of real files: python -m benchmarks.imports_table -->", "<!-- end of the table -->"
+LAYOUTS_BEGIN = "<!-- the table of layouts: python -m benchmarks.imports_table -->"
+LAYOUTS_END = "<!-- end of the table of layouts -->"
+MOST_NAMED = 5  # sensors in a row
 
 
 @dataclass(frozen=True)
@@ -130,11 +133,29 @@ def _zip(target: Path, source: Path, members: Sequence[str] = ()) -> Path:
     return target
 
 
-def updated(text: str, own: str) -> str:
-    """Return the document with the table in its place."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{own}\n\n{END}{rest.split(END)[1]}"
+def layouts_table() -> str:
+    """Return the table of the layouts in `tests/layouts.py` as Markdown."""
+    from tests.layouts import LAYOUTS, read_layout
+
+    lines = ["| layout | described by | easily misread | read as |", "|---|---|---|---|"]
+    for own in LAYOUTS:
+        found = "refused by its name, with what to do"
+        if not own.refused:
+            streams = read_layout(own).streams
+            rates = dict.fromkeys(f"{sampling_rate(stream.time_s):.4g} Hz" for stream in streams)
+            sensors = [stream.modality for stream in streams]
+            more = f", … {len(sensors)} in all" if len(sensors) > MOST_NAMED else ""
+            found = f"{', '.join(sensors[:MOST_NAMED])}{more}; {' and '.join(rates)}"
+        lines.append(f"| {own.name} | {own.described} | {own.easily_misread} | {found} |")
+    return "\n".join(lines)
+
+
+def updated(text: str, own: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return the document with a table in its place."""
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{own}\n\n{end}{rest.split(end)[1]}"
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(updated(DOCUMENT.read_text(encoding="utf-8"), table()), encoding="utf-8")
+    document = updated(DOCUMENT.read_text(encoding="utf-8"), layouts_table(), LAYOUTS_BEGIN, LAYOUTS_END)
+    DOCUMENT.write_text(updated(document, table()), encoding="utf-8")

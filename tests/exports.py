@@ -217,11 +217,11 @@ AWARE = {
 
 
 def aware(recording: Recording, *, unit_g: bool = False) -> dict[str, str]:
-    """Return AWARE's tables: ms since 1970; acceleration in g where the phone is an iPhone."""
+    """Return AWARE's tables: ms since 1970; acceleration in g with Apple's sign where the phone is an iPhone."""
     files = {}
     for own in recording.streams:
         free = own.modality == "accelerometer" and recording.gravity == "removed"
-        factor = 1 / G if unit_g and own.modality == "accelerometer" else 1.0
+        factor = -1 / G if unit_g and own.kind in ("accelerometer", "linear_accelerometer", "gravity") else 1.0
         columns = [
             [str(round(START_S * 1e3 + t * 1e3)) for t in own.time_s.tolist()],
             ["8a3f"] * len(own.time_s),

@@ -325,11 +325,16 @@ def test_a_workbook_of_phyphox_is_read_sheet_by_sheet(write: Callable[..., bytes
     assert_same(inside, written)
 
 
-def test_aware_on_an_iphone_is_in_g(tmp_path: Path) -> None:
+def test_aware_on_an_iphone_is_in_g_with_apples_sign(tmp_path: Path) -> None:
     written = walk()
     (found,) = upload(tmp_path, exports.aware(written, unit_g=True))
     assert_same(found, written, time_atol=6e-4)
     assert stream(found, "accelerometer").unit_found == "g, by its size"
+    assert kinds(found) == ["axes inverted"]
+    linear = Stream("linear_accelerometer", written.streams[0].time_s, written.streams[0].values - [0, 0, 9.80665])
+    both = replace(written, streams=(*written.streams, replace(linear, values=linear.values.astype(np.float32))))
+    (found,) = upload(tmp_path, exports.aware(both, unit_g=True))
+    assert_same(found, both, time_atol=6e-4)
 
 
 def test_hhar_is_read_back_with_its_activity(tmp_path: Path) -> None:

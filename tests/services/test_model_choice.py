@@ -127,6 +127,18 @@ def test_one_device_is_read_by_a_model_of_several(tmp_path: Path) -> None:
     assert named.endswith(" read one device")
 
 
+@pytest.mark.parametrize(("file", "device"), [("WristMotion", "watch"), ("Headphone", "phone")])
+def test_a_watch_alone_is_taken_for_the_watch(tmp_path: Path, file: str, device: str) -> None:
+    t, acceleration, rotation, gravity = cases.person()
+    path = tmp_path / "watch.zip"
+    text = cases.wrist_motion(t, acceleration, rotation, gravity)
+    path.write_bytes(zipped({f"{file}.csv": text, "HeartRate.csv": cases.heart_rate()}))
+    result = recordings.predict_file(path, path.name, "reference-phone-watch")
+    (told,) = [problem for problem in result.problems if problem.kind == "missing device"]
+    assert told.action.startswith(f"taken for the {device}; expect more errors")
+    assert told.detail.endswith(f"the file holds the {'headphones' if device == 'phone' else device} alone")
+
+
 def gravity_free(folder: Path, seconds: float = 30) -> Path:
     t, acceleration, rotation, gravity = cases.person(seconds)
     path = folder / "walk.csv"

@@ -17,14 +17,14 @@ CLOCKS = ("%H:%M:%S%.f", "%I:%M:%S%.f %p")
 DAY_FIRST, MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"
 FORMATS = tuple(  # tried in this order
     f"{date}{separator}{clock}{zone}"
-    for date in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", DAY_FIRST, "%Y%m%d")
+    for date in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", DAY_FIRST, "%Y%m%d", "%d-%b-%Y", "%d %b %Y")
     for separator in (" ", "T")
     for clock in CLOCKS
     for zone in ("", "%z")
 )
 SLASHED = r"^\s*(\d{1,2}/\d{1,2}/(?:\d{4}|\d{2}))\b"  # the day first or the month
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))\s*")
-LIKE_TIME = r"^\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T,]+)?\d{1,2}:\d{2}"
+LIKE_TIME = r"^\s*(\d{1,4}[-/. ](\d{1,2}|[A-Za-z]{3})[-/. ]\d{1,4}[ T,]+)?\d{1,2}:\d{2}"
 PLAIN = (  # other ways to write the same
     (r"^(\d{1,2}[./]\d{1,2}[./])(\d{2})\b", "${1}20${2}"),  # a year of two digits
     (r", +", " "),

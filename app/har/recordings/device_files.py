@@ -58,6 +58,11 @@ DEVICE_FILES = (
         "It holds positions and pulse, seldom acceleration. Record with an app that exports acceleration as CSV.",
     ),
     DeviceFile(
+        re.compile(rb'\s*\{.{0,2000}?"interval_ms"\s*:', re.S), "Edge Impulse's data acquisition format (.json)",
+        f"Export the samples as CSV {AS_CSV}: its rows are in payload.values, payload.interval_ms apart, with the "
+        "names and units of payload.sensors.",
+    ),
+    DeviceFile(
         re.compile(rb'\s*\{\s*"(?:data|meta|Samples)"\s*:.{0,2000}?"(?:Array(?:Acc|Gyro)|acc|imu\d*)"', re.I | re.S),
         "a Movesense recording (.json)",
         f"Convert it to CSV {AS_CSV}: Movesense's showcase app exports CSV too, or in Python by `json` and pandas.",

@@ -217,7 +217,7 @@ def assemble(
         for reading in (by_kind[kind] for kind in (*order, "gravity", "magnetometer", "heart_rate") if kind in by_kind):
             modality = prefix + reading.stream.modality
             chosen.append(replace(reading, stream=replace(reading.stream, modality=modality)))
-    return build_recording(
+    recording = build_recording(
         name,
         name,
         subject or name,
@@ -229,6 +229,16 @@ def assemble(
         app=app,
         origin_utc_s=origin_utc_s,
     )
+    return replace(recording, device=next(iter(own))) if len(own) == 1 else recording
+
+
+def right_way_up(reading: Reading, source: str, why: str) -> Reading:
+    """Turn Apple's sign round: at rest acceleration points up."""
+    if reading.kind not in ("total", "linear", "gravity"):
+        return reading
+    problem = Problem(source, ProblemKind.AXES_INVERTED, why, "all three axes inverted")
+    stream = replace(reading.stream, values=np.negative(reading.stream.values))
+    return replace(reading, stream=stream, problems=(*reading.problems, problem))
 
 
 def _one_of_each_kind(readings: Sequence[Reading], name: str, spare: list[Problem]) -> dict[str, Reading]:

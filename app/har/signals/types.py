@@ -82,6 +82,7 @@ class Recording:
     problems: tuple[Problem, ...] = ()
     app: str = ""  # the app, watch or data set whose layout it came in: "phyphox"
     origin_utc_s: float | None = None  # Unix time at 0 s of the recording's clock, where the file says it
+    device: str = ""  # of streams without a device in their names, where the file says it: "watch"
 
 
 @dataclass(frozen=True)

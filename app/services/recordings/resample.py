@@ -134,9 +134,11 @@ def _of_one_device(recording: Recording, needed: Sequence[str]) -> Recording:
 
 def _as_one_of(recording: Recording, named: set[str]) -> Recording:
     """Return a recording of one device without a name as that of one of the devices that a model reads together."""
-    chosen = WRIST if recording.app in ON_THE_WRIST and WRIST in named else first_of(named)
+    known = WRIST if recording.app in ON_THE_WRIST else recording.device
+    chosen = known if known in named else first_of(named)
     streams = tuple(replace(stream, modality=f"{chosen}.{stream.modality}") for stream in recording.streams)
-    detail = f"the model reads {in_words(sorted(named))} together; the file holds one device, and not which"
+    which = f"the {known} alone" if known else "one device, and not which"
+    detail = f"the model reads {in_words(sorted(named))} together; the file holds {which}"
     action = f"taken for the {chosen}; expect more errors"
     problem = Problem(recording.recording_id, ProblemKind.MISSING_DEVICE, detail, action)
     return replace(recording, streams=streams, problems=(*recording.problems, problem))

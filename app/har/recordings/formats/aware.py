@@ -1,7 +1,8 @@
 """AWARE: `timestamp,device_id,double_values_0,double_values_1,double_values_2,…`, a file a sensor.
 
 Format: awareframework.com, the tables of its motion sensors. Time in ms since 1970; m/s² and rad/s on Android, g on
-iOS. The sensor comes from the file's name or, failing that, from the size of the values.
+iOS, where acceleration has Apple's sign (at rest it points down) in every table. The sensor comes from the file's name
+or, failing that, from the size of the values.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import earliest, label_codes, raw_stream, read_each
 from app.har.recordings.layout import Layout
-from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name
+from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit, kind_of_name, right_way_up
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import UNLABELLED, Recording
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 APP = "AWARE"
 TIME, DEVICE, LABEL = "timestamp", "device_id", "label"
 AXES = ("double_values_0", "double_values_1", "double_values_2")
+TURNED = "acceleration is in g, as AWARE writes it on iOS alone, where it has the opposite sign"
 DESCRIPTION = f"AWARE: columns {TIME}, {', '.join(AXES)}"
 
 
@@ -65,19 +67,30 @@ def _frame(source: Source) -> pl.DataFrame:
 def _read_device(tables: list[tuple[Source, pl.DataFrame]], name: str) -> Recording:
     origin = earliest((rows for _, rows in tables), TIME) or 0
     names: dict[str, int] = {}
-    readings: list[Reading] = []
+    found: list[tuple[Source, pl.DataFrame, Reading]] = []
     problems: list[Problem] = []
     for source, rows in tables:
         try:
-            readings.append(_read_sensor(source, rows, origin, names))
+            found.append((source, rows, _read_sensor(source, rows, origin, names)))
         except HarError as error:
             problems.append(Problem(source.name, ProblemKind.UNREADABLE_FILE, str(error), "left out"))
+    readings = [reading for _, _, reading in found]
+    if any(own.kind in ("total", "gravity") and own.stream.unit_found.startswith("g,") for own in readings):
+        readings = [
+            # Movement does not show its unit
+            right_way_up(
+                _read_sensor(source, rows, origin, names, "g") if reading.kind == "linear" else reading,
+                source.name,
+                TURNED,
+            )
+            for source, rows, reading in found
+        ]
     if not readings:
         raise UnreadableData(problems[-1].detail)
     return assemble(readings, name, app=APP, origin_utc_s=origin * 1e-3, problems=problems, activities=tuple(names))
 
 
-def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[str, int]) -> Reading:
+def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[str, int], unit: str = "") -> Reading:
     codes = None
     if LABEL in rows.columns:
         ids, found = label_codes(rows[LABEL])
@@ -85,5 +98,6 @@ def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[st
             codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[ids]
     timed = rows.with_columns(((rows[TIME] - origin) * 1e-3).alias(TIME))
     stream, problems = raw_stream(source, timed, "accelerometer", TIME, AXES, codes, in_seconds=True)
-    reading = identify_sensor_and_unit(stream, source.name, kind_of_name(PurePosixPath(source.name).stem))
+    kind = kind_of_name(PurePosixPath(source.name).stem)
+    reading = identify_sensor_and_unit(stream, source.name, kind, unit, "as its gravity")
     return replace(reading, problems=(*problems, *reading.problems))

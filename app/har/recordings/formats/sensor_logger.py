@@ -22,7 +22,14 @@ from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import printable, raw_stream, read_each
 from app.har.recordings.layout import Layout, is_number
-from app.har.recordings.sensors import SENSOR_OF_KIND, Reading, assemble, identify_sensor_and_unit, kind_of_name
+from app.har.recordings.sensors import (
+    SENSOR_OF_KIND,
+    Reading,
+    assemble,
+    identify_sensor_and_unit,
+    kind_of_name,
+    right_way_up,
+)
 from app.har.recordings.tables import Source, columns
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import UNLABELLED, Recording
@@ -55,6 +62,7 @@ MOTION = {
 }
 DEVICES = {"wristmotion": "watch", "watch": "watch", "headphone": "headphones"}  # by what is in a file's name
 PHONE, WATCH = "phone", "watch"
+TURNED = "the export is from iOS without standardised frames, where acceleration has the opposite sign"
 IN_SI = 4.0  # the length of gravity above which it is not in g
 UNITS = {"gyroscope": "rad/s", "magnetometer": "µT", "heart_rate": "beats/min"}
 BEGINS, ENDS = {"start", "started", "begin", "begins", "beginning"}, {"end", "ended", "ends", "stop", "stopped", "done"}
@@ -196,7 +204,8 @@ def _read_sensor(source: Source, kind: str, axes: Sequence[str], unit: str, expo
     alone = axes in (AXES, (RATE,))
     unused = unused_columns(source, [place for place, _ in wanted.values()]) if alone else []
     reading = replace(reading, problems=(*problems, *unused, *reading.problems), device=_device(source))
-    return _right_way_up(reading, source) if (export.apple or not alone) and not standardised else reading
+    upside_down = (export.apple or not alone) and not standardised
+    return right_way_up(reading, source.name, TURNED) if upside_down else reading
 
 
 def _standardised(source: Source, export: _Export) -> bool:
@@ -229,20 +238,6 @@ def _is_apple(sensors: Sequence[Source], metadata: Mapping[str, str]) -> bool:
     uncalibrated = [source for source in sensors if _app_name(source) == "accelerometeruncalibrated"]
     in_g = any(_length(source, AXES) < IN_SI for source in uncalibrated if set(AXES) <= set(source.layout.names))
     return in_g or any(set(MOTION["gravity"]) <= set(source.layout.names) for source in sensors)
-
-
-def _right_way_up(reading: Reading, source: Source) -> Reading:
-    """Turn Apple's sign round: at rest acceleration points up."""
-    if reading.kind not in ("total", "linear", "gravity"):
-        return reading
-    problem = Problem(
-        source.name,
-        ProblemKind.AXES_INVERTED,
-        "the export is from iOS without standardised frames, where acceleration has the opposite sign",
-        "all three axes inverted",
-    )
-    stream = replace(reading.stream, values=np.negative(reading.stream.values))
-    return replace(reading, stream=stream, problems=(*reading.problems, problem))
 
 
 def _marked(recording: Recording, source: Source) -> Recording:

@@ -13,6 +13,7 @@ from app.har.errors import quote
 from app.har.recordings.mappings.guess_columns import (
     LABEL_WORDS,
     NO_ACTIVITY,
+    OF_DEVICES,
     SUBJECT_WORDS,
     TableSample,
     is_any,
@@ -22,6 +23,7 @@ from app.har.recordings.mappings.guess_columns import (
 from app.har.recordings.mappings.guess_sensors import find_sensors
 from app.har.recordings.mappings.guess_time import find_time
 from app.har.recordings.mappings.mapping import MAX_COLUMNS, ColumnMapping
+from app.har.recordings.mappings.published import is_raw_of_any_phone, published_table
 from app.har.recordings.sensors import SENSOR_OF_KIND, kind_of_name
 from app.har.recordings.tables import Source
 from app.har.vocabulary import normalised, shared_node
@@ -47,18 +49,27 @@ def guess(source: Source) -> Guess:
     """Guess a mapping; it may lack sensors or a rate, where nothing shows any."""
     if source.layout.n_columns > MAX_COLUMNS:
         return Guess(ColumnMapping.draft(), {})
+    if known := published_table(source.layout):
+        why = f"as {known.title} describes its columns: {known.described}"
+        return Guess(known.mapping(source.layout), {"time": f"{known.rate_hz:g} rows per second, {why}"})
     table = sample_table(source)
-    time = find_time(table)
+    time = find_time(table, (*source.layout.lead, PurePosixPath(source.name).stem))
     label = _find_category(table, LABEL_WORDS, {time.column})
     subject = _find_category(table, SUBJECT_WORDS, {time.column, label})
     label = label or _find_unnamed_label(table, {time.column, subject, *time.clocks})
     others = {time.column, label, subject, *time.clocks}
     numeric = {name: values for name, values in table.numbers.items() if name not in others}
     by_file = SENSOR_OF_KIND.get(kind_of_name(PurePosixPath(source.name).stem), "")
-    found = find_sensors(numeric, time.rate_hz, by_file)
+    found = find_sensors(numeric, time.rate_hz, by_file, is_raw_of_any_phone(source.layout))
     categories = {part: _examples(table, column) for part, column in (("label", label), ("subject", subject)) if column}
     mapping = ColumnMapping.draft(
-        found.sensors, time.column, time.unit, gravity=found.gravity, label=label, subject=subject
+        found.sensors,
+        time.column,
+        time.unit,
+        time.rate_hz if time.stated else None,
+        gravity=found.gravity,
+        label=label,
+        subject=subject,
     )
     return Guess(mapping, {"time": time.reason, **found.reasons, **categories})
 
@@ -66,7 +77,8 @@ def guess(source: Source) -> Guess:
 def _find_category(table: TableSample, words: re.Pattern[str], others: Collection[str | None]) -> str | None:
     """Return the first column of such a name that holds a few texts or whole numbers."""
     for column in (*table.texts, *table.numbers):
-        if column in others or not is_any(words, words_of(column)):
+        own = words_of(column)
+        if column in others or not is_any(words, own) or (words is SUBJECT_WORDS and is_any(OF_DEVICES, own)):
             continue
         numbers = table.numbers.get(column, np.zeros(1))
         whole = bool(np.all(numbers[np.isfinite(numbers)] % 1 == 0))

@@ -37,7 +37,7 @@ SINGLE = (
     ("skin_temperature", r"skin ?temp(erature)?|hauttemp\w*"),
 )
 TIME_WORDS = re.compile(
-    r"t|time|times|timestamp|ts|datetime|date|datum|zeit\w*|uhrzeit|epoch|elapsed|sec|secs|seconds?|sekunden?|"
+    r"t|time|times|timestamp|ts|datetime|date|datum|zeit\w*|uhrzeit|epoch?|elapsed|sec|secs|seconds?|sekunden?|"
     r"ms|millis\w*|nanos\w*|micros\w*|unix\w*|clock|temps|tiempo|tijd|time\w*|s"
 )
 COUNTER_WORDS = re.compile(r"index|idx|nr|no|n|row|sample\w*|count\w*|packet|id|num(ber)?|seq\w*|frame|zeile|lfd")
@@ -48,6 +48,7 @@ LABEL_WORDS = re.compile(
 SUBJECT_WORDS = re.compile(
     r"subj\w*|user\w*|participant\w*|person\w*|patient\w*|volunteer\w*|proband\w*|teilnehmer\w*|vp|sujet|sujeto|who|name"
 )
+OF_DEVICES = r"device\w*|sensor\w*|file\w*|model|app|project\w*|source\w*"  # whose names are nobody's
 UNIT_WORDS = {  # a unit as the last word of a name
     **dict.fromkeys(("ms2", "mps2", "mss"), "m/s²"), "mg": "mg", "g": "g",
     **dict.fromkeys(("dps", "degs", "degps"), "deg/s"), "mdps": "mdeg/s",

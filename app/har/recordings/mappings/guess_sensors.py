@@ -87,7 +87,9 @@ class _Measure:
     gravity: Gravity | None = None
 
 
-def find_sensors(numeric: Mapping[str, Values], rate_hz: float, by_file: str) -> SensorsGuess:
+def find_sensors(
+    numeric: Mapping[str, Values], rate_hz: float, by_file: str, is_raw_of_any_phone: bool = False
+) -> SensorsGuess:
     """Find the sensors of three axes, then those of one column.
 
     Parameters
@@ -95,6 +97,7 @@ def find_sensors(numeric: Mapping[str, Values], rate_hz: float, by_file: str) ->
     numeric : the columns of numbers that are neither time nor label nor subject.
     rate_hz : rows per second, as far as is known.
     by_file : the sensor that the name of the file says, "" for none.
+    is_raw_of_any_phone : acceleration in g is an iPhone's, whose sign is Apple's.
     """
     axes = _named_axes(numeric, rate_hz) or _axes_in_order(numeric, rate_hz)
     axes.sort(
@@ -102,13 +105,14 @@ def find_sensors(numeric: Mapping[str, Values], rate_hz: float, by_file: str) ->
     )  # those that hold gravity are the most certain
     identities: list[_Identity] = []
     for candidate in axes:
-        if identity := _identify(candidate, by_file, is_first=not identities):
+        alone = len(axes) == 1  # a file of one sensor, whatever the name of its columns
+        if identity := _identify(candidate, by_file, is_first=not identities, alone=alone):
             identities.append(identity)
     kinds = [identity.kind for identity in identities]
     if not {"accelerometer", "gravity"} & set(kinds):  # what the phone calls linear is all the acceleration there is
         names = {"linear_accelerometer": "accelerometer"}
         identities = [replace(identity, kind=names.get(identity.kind, identity.kind)) for identity in identities]
-    found = _with_units(identities, _are_several(identities))
+    found = _with_units(identities, _are_several(identities), is_raw_of_any_phone)
     singles = _single_columns(numeric, {name for sensor in found.sensors for name in sensor.columns})
     reasons = {**found.reasons, **{sensor.modality: "by the name of its column" for sensor in singles}}
     return replace(found, sensors=(*found.sensors, *singles), reasons=reasons)
@@ -122,7 +126,7 @@ def _are_several(identities: Sequence[_Identity]) -> bool:
     return any(kinds.count(kind) > 1 for kind in kinds) and (len(acceleration) > 1 or not acceleration) and not others
 
 
-def _with_units(identities: Sequence[_Identity], several: bool) -> SensorsGuess:
+def _with_units(identities: Sequence[_Identity], several: bool, raw: bool) -> SensorsGuess:
     """Find the units; of two sensors of one kind the first counts, unless their names say which device is which."""
     sensors: dict[str, SensorColumns] = {}
     reasons: dict[str, str] = {}
@@ -139,9 +143,10 @@ def _with_units(identities: Sequence[_Identity], several: bool) -> SensorsGuess:
             continue
         reason = "; ".join(filter(None, (identity.reason, measure.reason)))
         sensor = measure.sensor.model_copy(update={"modality": modality})
-        if apple and kind in ("accelerometer", "linear_accelerometer", "gravity"):
+        if (apple or (raw and sensor.unit == "g")) and kind in ("accelerometer", "linear_accelerometer", "gravity"):
             sensor = sensor.model_copy(update={"signs": (-1, -1, -1)})
-            reason += "; the names are Apple's, whose acceleration points down at rest: turned round"
+            whose = "the names are Apple's" if apple else "in g it is an iPhone's"
+            reason += f"; {whose}, whose acceleration points down at rest: turned round"
         sensors[modality], reasons[modality] = sensor, reason
         if kind == "accelerometer":
             beside[device] = identity.axes
@@ -207,7 +212,7 @@ def _stack(columns: Words, numeric: Mapping[str, Values], rate_hz: float) -> Val
 # --- which sensor they are of
 
 
-def _identify(axes: _Axes, by_file: str, is_first: bool) -> _Identity | None:
+def _identify(axes: _Axes, by_file: str, is_first: bool, alone: bool) -> _Identity | None:
     """Tell which sensor three columns are of, None for none that is known."""
     holds_gravity = axes.gravity.plausible_unit is not None
     nameless = all(word in ("x", "y", "z") or re.fullmatch(FILLERS, word) for word in axes.words)
@@ -219,7 +224,7 @@ def _identify(axes: _Axes, by_file: str, is_first: bool) -> _Identity | None:
         kind, reason = by_unit, "by the unit in its heading"
     elif "g" in axes.words:  # gx is rotation beside ax, and acceleration alone
         kind, reason = ("accelerometer", "") if holds_gravity else ("gyroscope", "by the names of its columns")
-    elif by_file and nameless and (by_file == "gravity" or not holds_gravity):
+    elif by_file and (nameless or alone) and (by_file == "gravity" or not holds_gravity):
         kind, reason = by_file, "by the name of the file"
     elif holds_gravity:
         kind, reason = "accelerometer", "by its values"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from app.har.recordings.mappings.guess_columns import (
     words_of,
 )
 from app.har.recordings.mappings.mapping import EPOCH_S, MAX_RATE_HZ
-from app.har.recordings.mappings.units import DATE_TIME, TIME_SPELLINGS, TIME_UNITS
+from app.har.recordings.mappings.units import DATE_TIME, TICKS, TIME_SPELLINGS, TIME_UNITS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,6 +30,8 @@ READABLE = 0.8  # share of them that must be
 RISING = 0.95  # share of a clock's steps that don't fall
 DIFFERENT = 0.05  # share of a clock's values that are different at least
 UNKNOWN_RATE_HZ = 50.0  # where no column counts time
+FINE, FINEST_US = "fine", 1000  # of Xsens' SampleTimeFine: in µs if a step is as long, in ticks of 0.1 ms if shorter
+RATE = re.compile(r"(?:rate|frequency|freq)\W{1,5}(\d{1,4}(?:\.\d{1,6})?)\b|\b(\d{1,4}(?:\.\d{1,6})?) ?Hz\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class TimeGuess:
     reason: str
     clocks: frozenset[str]  # all columns of dates and times, or that only count upwards: none of them is a sensor's
     rate_hz: float = UNKNOWN_RATE_HZ  # rows per second
+    stated: bool = False  # the rate, by the lines above the table or the name of the file; there is no column
 
 
 @dataclass(frozen=True)
@@ -59,19 +63,33 @@ class _Clock:
         return self.named, round(self.distinct, 1), self.since_1970
 
 
-def find_time(table: TableSample) -> TimeGuess:
-    """Find the column that counts time: by its name, how finely it counts, and whether it does so since 1970."""
+def find_time(table: TableSample, about: Sequence[str] = ()) -> TimeGuess:
+    """Find the column that counts time: by its name, how finely it counts, and whether it does so since 1970.
+
+    Parameters
+    ----------
+    about : lines about the file, which may state a rate where no column counts.
+    """
     rising = {name: values for name, values in table.numbers.items() if _rises(values)}
     numeric = [_numeric_clock(name, values) for name, values in rising.items()]
     dated = [_date_time_clock(name, texts) for name, texts in table.texts.items()]
     candidates = [clock for clock in numeric + dated if clock]
     times_only = {name for name, texts in table.texts.items() if _is_unusable_clock(texts)}
     clocks = frozenset({*rising, *(clock.column for clock in dated if clock), *times_only})
+    if not candidates and (rate := _rate_in(about)):
+        return TimeGuess(None, "s", f"no column counts time, but the file states {rate:g} Hz", clocks, rate, True)
     if not candidates:
         reason = "no column counts time: enter the number of rows per second"
         return TimeGuess(None, "s", "; ".join([reason, *_unreadable_times(table)[-1:]]), clocks)
     best = max(candidates, key=lambda clock: clock.rank)
     return TimeGuess(best.column, best.unit, best.reason, clocks, best.rate_hz)
+
+
+def _rate_in(about: Sequence[str]) -> float:
+    """Return the first rate that lines about a file state, one that is called so rather than another; 0 for none."""
+    found = [match.groups() for line in about for match in RATE.finditer(line)]
+    named = [called or any_ for called, any_ in sorted(found, key=lambda pair: not pair[0])]
+    return next((rate for rate in map(float, named) if 1 <= rate <= MAX_RATE_HZ), 0.0)
 
 
 def _rises(values: Values) -> bool:
@@ -98,7 +116,10 @@ def _with_unit(name: str, values: Values, named: bool) -> _Clock | None:
     steps = np.diff(good)
     steps = steps[steps > 0]
     step = float(np.median(steps)) * len(steps) / (len(good) - 1)  # of a batch that shares a stamp, too
-    possible = [unit for unit, scale in TIME_UNITS.items() if 1 / MAX_RATE_HZ <= step * scale <= 1.0]
+    units = (
+        [TICKS] if is_any(FINE, words_of(name)) and step < FINEST_US else [own for own in TIME_UNITS if own != TICKS]
+    )
+    possible = [unit for unit in units if 1 / MAX_RATE_HZ <= step * TIME_UNITS[unit] <= 1.0]
     if not possible:
         return None
     in_name = next((unit for unit in _units_in_name(name) if unit in possible), "")

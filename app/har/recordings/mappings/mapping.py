@@ -34,7 +34,7 @@ from app.har.signals.units import unit_of_text
 
 APP = "own layout"
 DEVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-EPOCH_S = (1e8, 1e10)  # seconds since 1970 lie between these from 1973 on
+EPOCH_S = (1e9, 1e10)  # seconds since 1970 lie between these from 2001 on; less counts from 2000, or a start
 MAX_RATE_HZ = 2000.0
 MIN_ROWS, MIN_NUMERIC, MAX_COLUMNS = 10, 3, 200  # of what is a table of samples at all
 A_COLUMN = "the name of a column"  # what is expected in a mapping
@@ -183,10 +183,15 @@ class ColumnMapping(Document):
 
     @classmethod
     def draft(
-        cls, sensors: Iterable[SensorColumns] = (), time: str | None = None, unit: str = "s", **rest: Any
+        cls,
+        sensors: Iterable[SensorColumns] = (),
+        time: str | None = None,
+        unit: str = "s",
+        rate_hz: float | None = None,
+        **rest: Any,
     ) -> Self:
         """Return a mapping for a person to complete, unchecked: it may lack sensors and a source of time."""
-        source = TimeSource.model_construct(column=time, unit=unit)
+        source = TimeSource.model_construct(column=time, unit=unit, rate_hz=rate_hz)
         return cls.model_construct(time_source=source, by_modality={own.modality: own for own in sensors}, **rest)
 
     @classmethod
@@ -194,7 +199,7 @@ class ColumnMapping(Document):
         """Return the draft that `as_dict` made plain values of."""
         time, rest = document.get("time", {}), {key: document.get(key) for key in ("gravity", "label", "subject")}
         sensors = [SensorColumns(modality=key, **own) for key, own in document.get("sensors", {}).items()]
-        return cls.draft(sensors, time.get("column"), time.get("unit", "s"), **rest)
+        return cls.draft(sensors, time.get("column"), time.get("unit", "s"), time.get("rate_hz"), **rest)
 
     @property
     def sensors(self) -> tuple[SensorColumns, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from app.har.signals.units import ACCELERATION, ROTATION
 
 DATE_TIME = "date-time"
-TIME_UNITS: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+TICKS = "0.1 ms"  # of Xsens' motion trackers
+TIME_UNITS: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, TICKS: 1e-4}
 TIME_SPELLINGS: Mapping[str, str] = {"us": "µs", "μs": "µs", "sec": "s", "seconds": "s", "datetime": DATE_TIME}
 UNITS: Mapping[str, Mapping[str, float]] = {  # unit -> what one of it is in the unit of MODALITY_UNITS
     "accelerometer": ACCELERATION,

@@ -60,7 +60,7 @@ def test_a_column_that_only_a_later_file_has_is_taken_up(tmp_path: Path) -> None
     assert column(store, "pulse", "a") == {None}
     assert column(store, "pulse", "b") == {f"p{n}" for n in range(7)}
     for descending in (False, True):
-        total, rows = store.rows("rows", limit=2000, sort="pulse", descending=descending, columns=["pulse"])
+        total, rows, _ = store.rows("rows", limit=2000, sort="pulse", descending=descending, columns=["pulse"])
         cells = [row[0] for row in rows]
         known = [cell for cell in cells if cell is not None]
         assert total == len(cells) == 2 * len(known)
@@ -83,7 +83,7 @@ def test_headings_that_are_there_twice_move_no_column(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     store = store_of(tmp_path / "other", a=more)
     assert store.columns("rows")[1:5] == ["time_s", "a", "a_3", "a_3_3"]
-    assert store.rows("rows", limit=3, columns=["acc_x"]) == plain.rows("rows", limit=3, columns=["acc_x"])
+    assert store.rows("rows", limit=3, columns=["acc_x"])[:2] == plain.rows("rows", limit=3, columns=["acc_x"])[:2]
 
 
 def test_the_names_of_sensors_never_become_those_of_files(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_rows_are_what_polars_makes_of_the_same_frames(frames: list[pl.DataFrame
     table = stored(tmp_path, *frames)
     expected = pl.concat(frames, how="diagonal")
     assert table.columns == expected.columns
-    assert table.page(limit=100) == (len(expected), expected.rows())
+    assert table.page(limit=100)[:2] == (len(expected), expected.rows())
     for name in expected.columns:
         (tmp_path / f"table-0.{expected.columns.index(name)}.order.npy").unlink(missing_ok=True)
         ordered = [row[0] for row in table.page(limit=100, sort=name, columns=[name])[1]]

@@ -52,7 +52,7 @@ def test_rows_are_shown_as_each_device_recorded_them(tmp_path: Path) -> None:
     store = open_store(tmp_path / "store")
     assert store.tables == ("phone", "watch")
     assert store.columns("watch")[-2:] == ["timestamp", "label"]
-    total, rows = store.rows("watch", limit=1, recording="s01_01")
+    total, rows, _ = store.rows("watch", limit=1, recording="s01_01")
     assert (total, rows[0][0], rows[0][-2:]) == (1200, "s01_01", (1657534037837, "REST"))
 
 

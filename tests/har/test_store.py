@@ -72,7 +72,7 @@ def test_the_counts_per_activity_agree_with_the_windows(store: Store) -> None:
 
 
 def test_rows_come_as_recorded_in_file_order(store: Store, frame: pl.DataFrame) -> None:
-    total, rows = store.rows("rows", offset=795, limit=20)
+    total, rows, _ = store.rows("rows", offset=795, limit=20)
     assert total == len(frame) == store.summary.rows
     assert store.columns("rows") == frame.columns
     assert rows == frame[795:815].rows()
@@ -86,13 +86,13 @@ def test_rows_are_sorted_over_the_whole_table(
 ) -> None:
     expected = frame if recording is None else frame.filter(pl.col("recording") == recording)
     expected = expected[column].sort(descending=descending)
-    total, rows = store.rows("rows", offset=30, limit=200, sort=column, descending=descending, recording=recording)
+    total, rows, _ = store.rows("rows", offset=30, limit=200, sort=column, descending=descending, recording=recording)
     assert total == len(expected)
     assert [row[store.columns("rows").index(column)] for row in rows] == expected[30:230].to_list()
 
 
 def test_pages_cover_every_row_once(store: Store) -> None:
-    total, _ = store.rows("rows", limit=1)
+    total, *_ = store.rows("rows", limit=1)
     seen = [
         row for offset in range(0, total, 1000) for row in store.rows("rows", offset=offset, limit=1000, sort="ax")[1]
     ]
@@ -100,7 +100,7 @@ def test_pages_cover_every_row_once(store: Store) -> None:
 
 
 def test_a_page_beyond_the_end_is_empty(store: Store) -> None:
-    total, rows = store.rows("rows", offset=10**9)
+    total, rows, _ = store.rows("rows", offset=10**9)
     assert rows == []
     assert total > 0
 
@@ -124,7 +124,7 @@ def test_empty_cells_are_shown_empty_and_sorted_last(tmp_path: Path) -> None:
     build_store(tmp_path / "set", tmp_path / "store")
     store = open_store(tmp_path / "store")
     for descending in (False, True):
-        total, _ = store.rows("rows", limit=1, sort="gx", descending=descending)
+        total, *_ = store.rows("rows", limit=1, sort="gx", descending=descending)
         assert store.rows("rows", offset=total - 1, sort="gx", descending=descending)[1][0][-4:] == (None,) * 4
         assert store.rows("rows", limit=1, sort="gx", descending=descending)[1][0][-3] is not None
 
@@ -193,7 +193,7 @@ def test_windows_of_three_seconds_come_back_as_they_were(tmp_path: Path) -> None
     np.testing.assert_array_equal(windows.X, table[:, :1800].reshape(7, 6, 300).transpose(0, 2, 1).astype(np.float32))
     assert [windows.activities[y] for y in windows.y] == ["Stand", "Walk", "Run"] * 2 + ["Stand"]
     assert (summary.recordings, summary.subjects, summary.rows) == (7, 0, 7)
-    _, rows = store.rows("windows", sort="serial", descending=True)
+    _, rows, _ = store.rows("windows", sort="serial", descending=True)
     assert rows[0] == pytest.approx(tuple(table[6]))
     assert [p.kind for p in summary.problems] == ["no subject"]
 

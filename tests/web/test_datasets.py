@@ -171,7 +171,7 @@ def test_the_page_of_a_data_set_shows_figures_rows_and_problems(admin_client: Fl
     page = admin_client.get(small_page)
     assert page.status_code == 200
     text = text_of(page)
-    for part in ("Rest", "Walk", "Run", "t_acc", "gz", "Rows 1 to 25 of", "BLAKE2b"):
+    for part in ("Rest", "Walk", "Run", "t_acc (s)", "ax (m/s²)", "gz (rad/s)", "Rows 1 to 25 of", "BLAKE2b"):
         assert part in text
     assert f'href="{small_page}/problems"' in page.text
     assert "Problems found" in text_of(admin_client.get(f"{small_page}/problems"))
@@ -197,9 +197,8 @@ def test_the_rows_can_be_paged_sorted_and_filtered(admin_client: FlaskClient, sm
 def cells(page: str, column: str) -> list[float]:
     """Return a column of the table of rows."""
     table = re.search(r'id="rows".*?</section>', page, re.DOTALL)[0]
-    header = [
-        unescape(re.sub(r"<[^>]+>|[▲▼]", "", each)).strip() for each in re.findall(r"<th .*?</th>", table, re.DOTALL)
-    ]
+    headings = re.findall(r"<th .*?</th>", table, re.DOTALL)
+    header = [unescape(re.sub(r"<[^>]+>|[▲▼]| \(.*", "", each)).strip() for each in headings]
     rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
     return [float(row[header.index(column)]) for row in rows if row]
 

@@ -71,6 +71,11 @@ class Contents:
         )
 
     @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The place of each recording."""
+        return {name: i for i, name in enumerate(self.recording_ids)}
+
+    @cached_property
     def people(self) -> list[str]:
         """The subjects, 2 before 10; the unknown one is last."""
         return sorted(set(self.subjects), key=lambda name: (name == UNKNOWN_SUBJECT, natural_sort_key(name)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,14 @@ MISSING: Mapping[str, float] = {"u4": NO_TEXT, "i8": EMPTY, "f4": np.nan, "f8": 
 MAX_COLUMNS = 200  # of files with different columns together
 CHUNK_ROWS = 100_000
 Row = tuple[Any, ...]
+
+
+class Rows(NamedTuple):
+    """One page of a table."""
+
+    total: int  # on all pages
+    items: list[Row]
+    places: NDArray[Any]  # in the table
 
 
 @dataclass
@@ -270,7 +278,7 @@ class RowTable:
         descending: bool = False,
         recording: str | None = None,
         columns: Sequence[str] | None = None,
-    ) -> tuple[int, list[Row]]:
+    ) -> Rows:
         """Return the number of rows there are and one page of them.
 
         Raises
@@ -292,7 +300,16 @@ class RowTable:
             if descending:  # empty cells stay last
                 index = np.where(index < total - missing, total - missing - 1 - index, index)
             index = order[index]
-        return total, self._plain(np.asarray(self._records[index]), chosen)
+        return Rows(total, self.read(index, chosen), index)
+
+    def read(self, index: NDArray[Any], columns: Sequence[str]) -> list[Row]:
+        """Return the cells of some rows."""
+        return self._plain(np.asarray(self._records[index]), columns)
+
+    def recordings_of(self, index: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return for some rows the number of their recording in the table, and that recording's first row."""
+        numbers = np.asarray(self._records[NUMBER][index]).astype(np.int64)
+        return numbers, np.array([0, *self.entry["ends"]], np.int64)[numbers]
 
     def _range(self, recording: str | None) -> tuple[int, int]:
         if recording is None:

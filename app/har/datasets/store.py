@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from app.har.datasets.contents import Contents
 from app.har.datasets.intact import check, intact
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE, Loader, Part, actual_path, recognise
-from app.har.datasets.rows import MAX_COLUMNS, Row, RowTable, RowWriter
+from app.har.datasets.row_columns import LAYOUTS, PLAIN, RowColumns
+from app.har.datasets.rows import MAX_COLUMNS, Rows, RowTable, RowWriter
 from app.har.datasets.short_labels import short_labels
 from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
 from app.har.problems import Problem, ProblemKind
@@ -150,6 +151,7 @@ class _Writer:
         self._rate = 0.0
         self._modalities: tuple[str, ...] = ()
         self._seen: dict[bytes, str] = {}
+        self._units: dict[str, str] = {}  # that the first recording of each sensor was taken to be in
 
     def __enter__(self) -> _Writer:
         return self
@@ -197,6 +199,8 @@ class _Writer:
         try:
             require_plausible_magnitudes(recording, recording.gravity)
             self._write(part, to_signal_set([recording], self._rate, self._modalities))
+            for stream in recording.streams:
+                self._units.setdefault(stream.modality, stream.read_as.name)
         except UnusableRecording as error:
             self.problems.append(
                 Problem(recording.recording_id, ProblemKind.UNUSABLE_RECORDING, str(error), "left out")
@@ -239,6 +243,7 @@ class _Writer:
             "version": FORMAT_VERSION,
             "summary": summary.as_dict(),
             "tables": entries,
+            "units": self._units,
             "activities": signals.activities,
             "recording_ids": signals.recording_ids,
             "subjects": signals.subjects,
@@ -376,6 +381,16 @@ class Store:
         """Return the columns of a table, as the file names them."""
         return self._tables[table].columns
 
+    def row_columns(self, table: str) -> RowColumns:
+        """Return what the columns of a table are, and whose, what and when its rows."""
+        layout = LAYOUTS.get(self.summary.format, PLAIN)
+        return RowColumns(layout, self.units, self._tables[table], self.contents, self.signals)
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The unit that the values of each sensor were taken to be in; a store of an earlier build does not say it."""
+        return dict(self.manifest.get("units", {}))
+
     def rows(
         self,
         table: str,
@@ -386,7 +401,7 @@ class Store:
         descending: bool = False,
         recording: str | None = None,
         columns: Sequence[str] | None = None,
-    ) -> tuple[int, list[Row]]:
+    ) -> Rows:
         """Return how many rows there are, and a page of them as recorded.
 
         Raises

@@ -13,6 +13,7 @@ from app.services.paging import Page, page_of
 
 if TYPE_CHECKING:
     from app.har.datasets.contents import Contents
+    from app.har.datasets.row_columns import RowFacts
     from app.har.datasets.store import Store
 
 PAGE_SIZES = (10, 25, 50, 100)
@@ -96,6 +97,8 @@ class RowPage:
     page: Page[tuple[Any, ...]]
     all_columns: int
     columns: list[str]
+    units: list[str]  # of the columns, "" where there is none
+    facts: list[RowFacts]  # of the rows
 
 
 def find_rows(store: Store, query: RowQuery) -> RowPage:
@@ -119,10 +122,12 @@ def find_rows(store: Store, query: RowQuery) -> RowPage:
     )
     shown = columns[query.first_column : query.first_column + COLUMNS_SHOWN]
     recording = query.recording or None
-    total, _ = store.rows(table, limit=0, recording=recording)
+    total = store.rows(table, limit=0, recording=recording).total
+
+    about, facts = store.row_columns(table), []
 
     def fetch(start: int, stop: int) -> list[tuple[Any, ...]]:
-        return store.rows(
+        found = store.rows(
             table,
             offset=start,
             limit=stop - start,
@@ -130,7 +135,10 @@ def find_rows(store: Store, query: RowQuery) -> RowPage:
             descending=query.descending,
             recording=recording,
             columns=shown,
-        )[1]
+        )
+        facts.extend(about.facts(found.places))
+        return found.items
 
     page = page_of(total, query.page, size, fetch)
-    return RowPage(replace(query, page=page.number), page, len(columns), shown)
+    units = [about.unit(column) for column in shown]
+    return RowPage(replace(query, page=page.number), page, len(columns), shown, units, facts)

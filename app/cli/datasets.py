@@ -1,4 +1,4 @@
-"""``flask datasets add|list|info|map|rename|remove``."""
+"""``flask datasets add|export|list|info|map|rename|remove``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, needs_home, print_json, text_of
 from app.har.progress import Event, OnEvent
+from app.services.datasets import exports, shared_names, worn
 from app.services.datasets import library as service
-from app.services.datasets import shared_names, worn
 from app.services.errors import Invalid
 
 if TYPE_CHECKING:
     from app.tables import Dataset
 
-datasets = AppGroup("datasets", help="Add, list, inspect, map, rename and remove data sets.")
+datasets = AppGroup("datasets", help="Add, list, inspect, map, export, rename and remove data sets.")
 
 
 @datasets.command()
@@ -121,6 +121,24 @@ def place(name: str, places: tuple[str, ...], as_json: bool) -> None:
         return
     for device, there in known.items():
         click.echo(f"{device or 'device'}: {there or 'not known'}")
+
+
+@datasets.command()
+@click.argument("name")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(list(exports.FORMATS)),
+    default="kinelab",
+    show_default=True,
+    help="Kinelab's own layout, which can be added again, or BIDS-Motion.",
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@needs_home
+def export(name: str, layout: str, folder: Path) -> None:
+    """Write the data set NAME as files into FOLDER, which must not be there yet."""
+    count = exports.write_folder(service.get(name), layout, folder)
+    click.echo(f"Wrote {count:,} files to {folder}.")
 
 
 @datasets.command()

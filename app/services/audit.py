@@ -65,6 +65,7 @@ class Action(str, Enum):
     DATASET_ADDED = "data set added"
     DATASET_CHANGED = "data set changed"
     DATASET_DELETED = "data set deleted"
+    DATASET_EXPORTED = "data set exported"
     TRAINING_STARTED = "training started"
     TRAINING_STOPPED = "training stopped"
     TRAINING_ENDED = "training ended"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -174,3 +175,34 @@ def test_place_shows_and_changes_where_devices_were_worn(app: Flask, small: Data
     assert json.loads(run(app, "place", "small", "--json").stdout) == {"": "leg"}
     assert "A place is one of" in run(app, "place", "small", "shoe", status=1).stderr
     assert run(app, "place", "small", "=").stdout == "device: not known\n"
+
+
+def test_a_data_set_is_exported_into_a_new_folder_and_added_again(app: Flask, small: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    assert "Wrote 6 files" in run(app, "export", "small", str(folder)).stdout
+    run(app, "add", "again", str(folder))
+    before, after = (json.loads(run(app, "info", name, "--json").stdout) for name in ("small", "again"))
+    for key in ("recordings", "subjects", "activities", "minutes", "channels", "sampling_rate_hz", "gravity"):
+        assert after[key] == before[key]
+    run(app, "export", "small", "--format", "bids", str(tmp_path / "bids"))
+    assert len(list((tmp_path / "bids").rglob("*_motion.tsv"))) == 6
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_an_export_that_cannot_be_leaves_nothing(
+    app: Flask, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.har.datasets.exports import kinelab
+
+    (tmp_path / "there").mkdir()
+    assert "is there already" in run(app, "export", "small", str(tmp_path / "there"), status=1).output
+    assert "no folder" in run(app, "export", "small", str(tmp_path / "not" / "here"), status=1).output
+    whole = kinelab.files
+
+    def full(signals):
+        yield from list(whole(signals))[:2]
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(kinelab, "files", full)
+    assert "full" in run(app, "export", "small", str(tmp_path / "out"), status=1).output
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["there"]

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.har.datasets.loaders import LOADERS
-from app.services.datasets import imports, library
+from app.services.datasets import exports, imports, library
 from app.tables import Dataset
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
@@ -422,3 +422,50 @@ def test_the_page_of_a_data_set_does_not_list_all_its_recordings(admin_client: F
     ids = [each["id"] for each in admin_client.get(f"{small_page}/recordings.json").json]
     page = unescape(admin_client.get(small_page).text)
     assert [name in page for name in ids] == [True, *[False] * 5]  # the first, in the rows
+
+
+@pytest.mark.parametrize(("layout", "name"), [("kinelab", "1001/0.Rest_1001_A_1.csv"), ("bids", "participants.tsv")])
+def test_a_data_set_is_downloaded_as_a_zip_and_that_is_in_the_audit_log(
+    app: Flask, admin_client: FlaskClient, small_page: str, layout: str, name: str
+) -> None:
+    address = f"{small_page}/export.zip?layout={layout}"
+    assert address in unescape(admin_client.get(small_page).text)
+    response = admin_client.get(address)
+    assert response.mimetype == "application/zip"
+    assert f"small-{layout}.zip" in response.headers["Content-Disposition"]
+    archive = zipfile.ZipFile(io.BytesIO(response.data))
+    assert archive.testzip() is None
+    assert f"small/{name}" in archive.namelist(), archive.namelist()[:5]
+    log = "".join(path.read_text() for path in (app.config["INSTANCE"] / "audit").iterdir())
+    assert re.search(rf'"data set exported".*"{layout}"', log)
+
+
+def test_the_download_in_kinelabs_layout_is_added_again(admin_client: FlaskClient, small_page: str) -> None:
+    archive = admin_client.get(f"{small_page}/export.zip?layout=kinelab").data
+    assert upload(admin_client, archive, "small.zip", "again").location == "/datasets/again"
+    before, after = library.get("small").summary, library.get("again").summary
+    assert {key: after[key] for key in ("recordings", "subjects", "activities")} == {
+        key: before[key] for key in ("recordings", "subjects", "activities")
+    }
+
+
+def test_an_export_in_no_known_layout_is_refused(admin_client: FlaskClient, small_page: str) -> None:
+    response = admin_client.get(f"{small_page}/export.zip?layout=../x")
+    assert response.status_code == 422
+    assert "kinelab or bids" in response.text
+
+
+def test_an_export_sends_as_it_reads(admin_client: FlaskClient, small: Dataset) -> None:
+    opened = []
+
+    def slow():
+        for number in range(3):
+            opened.append(number)
+            yield f"{number}.csv", [b"x" * 1000]
+
+    parts = exports.zipped(slow(), "set")
+    next(parts)
+    assert opened == [0]
+    rest = b"".join(parts)
+    assert opened == [0, 1, 2]
+    assert rest

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import Response, render_template, request, url_for
 
-from app.services.datasets import library, recorded_rows
+from app.services.datasets import exports, library, recorded_rows
 from app.services.paging import page_of
 from app.web.access import access
 from app.web.datasets.routes import bp
@@ -69,3 +69,14 @@ def problems(name: str) -> str:
     dataset = library.get(name)
     found = library.open_dataset(dataset).summary.problems
     return render_template("datasets/problems.html", dataset=dataset, problems=found, problems_shown=PROBLEMS_SHOWN)
+
+
+@bp.get("/<name>/export.zip")
+@access("admin")
+def export(name: str) -> Response:
+    """Download a data set in Kinelab's own layout or as BIDS-Motion."""
+    layout = request.args.get("layout", "")
+    named = exports.files(library.get(name), layout)
+    response = Response(exports.zipped(named, name), mimetype="application/zip")
+    response.headers.set("Content-Disposition", "attachment", filename=f"{name}-{layout}.zip")
+    return response

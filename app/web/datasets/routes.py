@@ -26,7 +26,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.har.errors import HarError, Unlabelled
 from app.services.audit import Action, record
-from app.services.datasets import imports, library, recorded_rows, shared_names, worn
+from app.services.datasets import exports, imports, library, recorded_rows, shared_names, worn
 from app.services.datasets.imports import ImportStatus
 from app.services.datasets.recorded_rows import RowQuery
 from app.services.errors import Invalid, ServiceError
@@ -220,7 +220,7 @@ def view(name: str) -> Page:
     return render_template(
         "datasets/view.html", dataset=dataset, summary=dataset.summary, store=store, found=found, rows_url=rows_url,
         activities=recorded_rows.activities(store.contents), same_data=library.same_data(dataset),
-        page_sizes=recorded_rows.PAGE_SIZES,
+        page_sizes=recorded_rows.PAGE_SIZES, layouts=exports.FORMATS,
     )  # fmt: skip
 
 

@@ -6,8 +6,10 @@ recording: `[…/]<subject>/<name>.csv` or `<subject>_<name>.csv`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +18,15 @@ import numpy as np
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
-from app.har.recordings.files import Member
+from app.har.recordings.files import Member, beginning
 from app.har.recordings.layout import Layout
-from app.har.recordings.parts import Part, read_each_file
+from app.har.recordings.parts import LOOKED_AT, Part, natural_sort_key, read_each_file
 from app.har.recordings.sensors import word_of_kind
 from app.har.recordings.tables import Source, open_table, parse
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.clocks import positive_steps
-from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, Recording, SignalSet
+from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, Gravity, Recording, SignalSet
 from app.har.texts import cell, text_of_cell
-from app.har.types import FloatArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +42,7 @@ SYNONYMS = {"label": ACTIVITY} | {
     for axis in "xyz"
 }
 CHUNK_ROWS = 20_000
+GRAVITY_BYTES = 4 * 2**20  # of a file, which show whether it holds gravity
 SLOWEST_S = (
     4.0  # between two rows of movement, in seconds; beyond, the size shows the unit: milliseconds at 250 Hz and fewer
 )
@@ -113,8 +115,10 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject: str) -> Recording:
-    """Make a recording of the parsed columns; gravity is detected from the signal."""
+def to_recording(
+    source: Source, frame: pl.DataFrame, recording_id: str, subject: str, gravity: Gravity | None = None
+) -> Recording:
+    """Make a recording of the parsed columns; gravity is detected from the signal where nothing else shows it."""
     labels, activities = label_codes(frame[ACTIVITY], read=text_of_cell) if ACTIVITY in frame.columns else (None, ())
     parts, names = [], _names(source.layout)
     found = list(unused_columns(source, [names.index(name) for name in _known(names)]))
@@ -131,7 +135,9 @@ def to_recording(source: Source, frame: pl.DataFrame, recording_id: str, subject
                 raise
             found.append(Problem(source.name, ProblemKind.UNREADABLE_SENSOR, str(error), f"read without {modality}"))
         frame = frame.drop(axes)  # a day of it need not be in memory twice
-    return build_recording(source.name, recording_id, subject, parts, activities=activities, problems=found, app=APP)
+    return build_recording(
+        source.name, recording_id, subject, parts, gravity=gravity, activities=activities, problems=found, app=APP
+    )
 
 
 def _is_derived(modality: str, sensors: Mapping[str, Sequence[str]]) -> bool:
@@ -196,43 +202,53 @@ def write_csv(signals: SignalSet, recording_id: str) -> Iterator[str]:
     ------
     KeyError : no such recording.
     """
+    import polars as pl
+
     if recording_id not in signals.recording_ids:
         raise KeyError(f"no recording {recording_id!r}")
     number = signals.recording_ids.index(recording_id)
-    labelled = bool(signals.activities)
     stretches = np.flatnonzero(signals.recording == number)
     there = np.flatnonzero(~np.isnan(signals.signal[signals.first[stretches]]).all(axis=0))
-    headings = (_cell(signals.channels[i]) for i in there)
-    yield ",".join([TIME, *headings, *([ACTIVITY] if labelled else [])]) + "\n"
+    headings = [str(cell(signals.channels[i])) for i in there]
+    names = np.array([*(str(cell(name)) for name in signals.activities), None], dtype=object)  # UNLABELLED is the last
+    first = True
     for stretch in stretches:
-        first, length = int(signals.first[stretch]), int(signals.length[stretch])
+        begin, length = int(signals.first[stretch]), int(signals.length[stretch])
         for offset in range(0, length, CHUNK_ROWS):
-            rows = slice(first + offset, first + min(offset + CHUNK_ROWS, length))
+            rows = slice(begin + offset, begin + min(offset + CHUNK_ROWS, length))
             time = signals.start_s[stretch] + (offset + np.arange(rows.stop - rows.start)) / signals.sampling_rate_hz
-            names = [_name(signals.activities, code) for code in signals.labels[rows].tolist()] if labelled else None
-            yield "".join(_lines(time.tolist(), np.asarray(signals.signal[rows][:, there]), names))
-
-
-def _name(activities: Sequence[str], code: int) -> str:
-    return "" if code == UNLABELLED else _cell(activities[code])
-
-
-def _cell(text: str) -> str:
-    text = str(cell(text))
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n\r') else text
-
-
-def _lines(time: list[float], values: FloatArray, names: list[str] | None) -> Iterator[str]:
-    for row, (t, cells) in enumerate(zip(time, values.astype(str), strict=True)):
-        yield f"{t:.6f},{','.join(cells)}" + (f",{names[row]}\n" if names else "\n")
+            frame = pl.DataFrame({TIME: time.round(6)}).hstack(
+                pl.DataFrame(np.asarray(signals.signal[rows][:, there]), schema=headings)
+            )
+            if signals.activities:
+                activities = pl.Series(ACTIVITY, names[signals.labels[rows]].tolist(), pl.String)
+                frame = frame.with_columns(activities)
+            yield frame.write_csv(include_header=first)
+            first = False
 
 
 def read_dataset(members: list[Member]) -> Iterator[Part]:
     """Read one recording a file; the subject is the folder, or what stands before the first underscore."""
-    yield from read_each_file(members, _read_one)
+    yield from read_each_file(members, partial(_read_one, gravity=_shared_gravity(members)))
 
 
-def _read_one(member: Member) -> Part:
+def _shared_gravity(members: Sequence[Member]) -> Gravity | None:
+    """Return whether most of some recordings hold gravity, None where as many do as do not.
+
+    One by itself may not show it: without gravity, some people run as hard as gravity pulls.
+    """
+    some = sorted(members, key=lambda member: natural_sort_key(member.name))[:: -(-len(members) // LOOKED_AT) or 1]
+    votes = Counter(
+        recording.gravity
+        for member in some
+        for recording in _read_one(beginning(member, GRAVITY_BYTES)).recordings
+        if any(stream.kind == "accelerometer" for stream in recording.streams)
+    )
+    most = votes.most_common(2)
+    return most[0][0] if most and (len(most) == 1 or most[0][1] > most[1][1]) else None
+
+
+def _read_one(member: Member, gravity: Gravity | None = None) -> Part:
     path = PurePosixPath(member.name)
     subject = path.stem.partition("_")[0] if len(path.parts) < 2 else path.parent.name
     try:
@@ -251,6 +267,6 @@ def _read_one(member: Member) -> Part:
                 ),
             )
         frame = read_frame(source)
-        return Part(to_recording(source, frame, str(path.with_suffix("")), subject), {"rows": frame})
+        return Part(to_recording(source, frame, str(path.with_suffix("")), subject, gravity), {"rows": frame})
     except HarError as error:
         return Part(None, {}, (Problem(member.name, ProblemKind.UNREADABLE_FILE, str(error), "file skipped"),))

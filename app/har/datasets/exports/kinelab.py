@@ -1,0 +1,19 @@
+"""A data set in Kinelab's own layout: ``<subject>/<recording>.csv``, as it is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from app.har.datasets.exports.names import distinct, file_name
+from app.har.recordings.formats.kinelab_csv import write_csv
+from app.har.signals.types import SignalSet
+
+
+def files(signals: SignalSet) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield the name and the content of each recording's file.
+
+    A recording keeps its name, except for what a file's name can't have.
+    """
+    folders, names = distinct(signals.subjects, file_name), distinct(signals.recording_ids, file_name)
+    for name, subject in zip(signals.recording_ids, signals.subjects, strict=True):
+        yield f"{folders[subject]}/{names[name]}.csv", (part.encode() for part in write_csv(signals, name))

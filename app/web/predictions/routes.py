@@ -73,6 +73,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         prediction=prediction,
         summary=summary,
         result=result,
+        smooth=_smooth(),
         shortest_s=smoothing.shortest_s(result),
         recording_index=recording_index,
         rows=_window_page(result, recording_index, reader_zone()),
@@ -316,5 +317,8 @@ def _requested(recording_id: int) -> tuple[Any, Any, PredictionResult]:
 
 def _as_chosen(prediction: Prediction) -> PredictionResult:
     """Return what was recognised, smoothed or not as the address says; by default as suits the model."""
-    wanted = {"1": True, "0": False}.get(request.args.get("smooth", ""))
-    return smoothing.as_chosen(recordings.result_of(prediction), wanted)
+    return smoothing.as_chosen(recordings.result_of(prediction), _smooth())
+
+
+def _smooth() -> bool | None:
+    return {"1": True, "0": False}.get(request.args.get("smooth", ""))

@@ -181,11 +181,12 @@ def _viterbi(votes: Sequence[int], seconds: Sequence[float], n_states: int, chan
     cost = [0.0] * n_states
     came_from: list[list[int]] = []
     for vote, length_s in zip(votes, seconds, strict=True):
-        best = min(range(n_states), key=cost.__getitem__)
-        changed = cost[best] + change_s
+        least = min(cost)
+        best, changed = cost.index(least), least + change_s
         came_from.append([best if own > changed else state for state, own in enumerate(cost)])
-        cost = [min(own, changed) + (0.0 if state == vote else length_s) for state, own in enumerate(cost)]
-    states = [min(range(n_states), key=cost.__getitem__)]
+        cost = [(changed if own > changed else own) + length_s for own in cost]
+        cost[vote] -= length_s
+    states = [cost.index(min(cost))]
     for before in reversed(came_from[1:]):
         states.append(before[states[-1]])
     return states[::-1]

@@ -31,6 +31,7 @@ OTHER_SENSORS = 0.3  # share of the rows from which blanks are other sensors' ro
 LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw counts
 LARGEST_STAMP = 1e24  # in any unit
 FAR_S = 1e10  # after 1970; no clock reads so much: it is the year 2286
+STRETCHES, STRETCH = 20, 10_000  # of a long recording, in samples, that show in which unit its clock counts
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 
 
@@ -157,8 +158,16 @@ def _without_zeros(parts: Sequence[tuple[Stream, list[Problem]]], source: str) -
 
 
 def _plausible(seconds: NDArray[np.float64]) -> bool:
-    """Tell whether steps are those of a sensor, if the clock is in seconds; a clock that stands still is none."""
-    steps = positive_steps(seconds)
+    """Tell whether steps are those of a sensor, if the clock is in seconds; a clock that stands still is none.
+
+    Of a long recording some stretches show it.
+    """
+    n = len(seconds)
+    if n > 2 * STRETCHES * STRETCH:
+        starts = np.linspace(0, n - STRETCH, STRETCHES).astype(np.int64)
+        steps = np.concatenate([positive_steps(seconds[start : start + STRETCH]) for start in starts.tolist()])
+    else:
+        steps = positive_steps(seconds)
     return bool(len(steps)) and MIN_STEP_S <= float(np.median(steps, overwrite_input=True)) <= MAX_STEP_S
 
 

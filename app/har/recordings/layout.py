@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -19,6 +20,7 @@ from app.har.recordings.files import GZIP, HEAD_BYTES, shown
 
 NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*\Z")
 NOT_A_NUMBER = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
+BLANK = ("", "nan")
 SEPARATORS = "\t;|,"
 SAMPLE_LINES = 50
 LEAD_LINES = 100  # most lines of text before a table
@@ -71,10 +73,18 @@ class Layout:
 
     def sparse(self, columns: Sequence[int]) -> bool:
         """Tell whether some columns are numbers together or blank together: many rows may be of other sensors."""
+        if self._with_blanks.isdisjoint(columns):
+            return False  # as nearly all tables are
         rows = [[cell.strip().lower() for i, cell in enumerate(row) if i in columns] for row in self.rows]
-        blank = [{cell in ("", "nan") for cell in row} for row in rows if row]
+        blank = [{cell in BLANK for cell in row} for row in rows if row]
         numbers = all(cell == "" or is_number(cell) for row in rows for cell in row)
         return numbers and all(len(states) == 1 for states in blank) and {True} in blank
+
+    @cached_property
+    def _with_blanks(self) -> frozenset[int]:
+        """The columns in which a sampled cell holds nothing; most others begin with a digit or a sign."""
+        doubtful = ((i, cell) for row in self.rows for i, cell in enumerate(row) if (cell[:1] or " ") in " nN")
+        return frozenset(i for i, cell in doubtful if cell.strip().lower() in BLANK)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -245,9 +245,13 @@ def _spans(time: NDArray[np.float64], chosen: NDArray[np.bool_]) -> tuple[Span, 
 def _outline(time: NDArray[np.float64], values: FloatArray) -> tuple[tuple[float | None, float | None], ...]:
     """Return the least and the most in each of OUTLINE equal parts of the time, None where nothing was measured."""
     n = min(OUTLINE, len(time))
-    edges = np.searchsorted(time, np.linspace(time[0], time[-1], n + 1)[1:-1])
-    parts = np.split(values, edges)
-    return tuple((round(float(p.min()), 3), round(float(p.max()), 3)) if len(p) else (None, None) for p in parts)
+    first = np.append(0, np.searchsorted(time, np.linspace(time[0], time[-1], n + 1)[1:-1]))
+    filled = np.flatnonzero(np.diff(first, append=len(values)))
+    ends = [extreme.reduceat(values, first[filled]).tolist() for extreme in (np.minimum, np.maximum)]
+    found: list[tuple[float | None, float | None]] = [(None, None)] * n
+    for part, least, most in zip(filled.tolist(), *ends, strict=True):
+        found[part] = round(least, 3), round(most, 3)
+    return tuple(found)
 
 
 def _blocking_reasons(streams: Sequence[StreamQuality], running: Sequence[list[Interval]]) -> tuple[str, ...]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +26,7 @@ from app.har.recordings.layout import THOUSANDS, Layout, sniff
 if TYPE_CHECKING:
     import polars as pl
 
-CHUNK_BYTES = 16 * 2**20
+CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -163,11 +166,29 @@ def parse(source: Source, schema: Mapping[str, Any], keep: Sequence[str] = ()) -
     import polars as pl
 
     keep = list(keep or schema)
-    parts = [parse_chunk(source, schema, chunk).select(keep) for chunk in chunks(source)]
+    parts = list(_parsed_ahead(lambda chunk: parse_chunk(source, schema, chunk).select(keep), chunks(source)))
     if not parts:
         return pl.DataFrame(schema=dict(schema)).select(keep)
     # A column after the other, so that no more than one is in memory twice
     return pl.DataFrame([pl.concat([part.drop_in_place(name) for part in parts], rechunk=True) for name in keep])
+
+
+def _parsed_ahead(work: Callable[[Chunk], pl.DataFrame], found: Iterator[Chunk]) -> Iterator[pl.DataFrame]:
+    """Parse one part of a file while the next is read; one that is all there is needs no second thread."""
+    first = next(found, None)
+    if first is None:
+        return
+    second = next(found, None)
+    if second is None:
+        yield work(first)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(copy_context().run, work, first)  # so that messages quote there what they do here
+        for chunk in chain([second], found):
+            later = pool.submit(copy_context().run, work, chunk)
+            yield pending.result()
+            pending = later
+        yield pending.result()
 
 
 def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.DataFrame:

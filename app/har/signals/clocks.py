@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
 from app.har.problems import Problem, ProblemKind
+from app.har.signals.remembered import remembered
 from app.har.signals.types import MOTION, Stream
 from app.har.types import TimeArray
 
@@ -27,11 +28,13 @@ FEW = 5  # stamps in a row that may be faults; more of them are a clock
 STALE_S, STALE_STEPS = 5.0, 200  # in seconds and in usual steps: a few samples so long before all others are left over
 ALONE_S = 86_400.0  # a few samples with no other within a day are too few for anything
 CENTURY_S = 36_525 * 86_400.0
+HEAD = 1000  # stamps that are looked at first
 LISTED = 20  # gaps listed individually
 LOW_RATE_HZ = 10.0
 UNITS = ((1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds"))
 
 
+@remembered
 def sampling_rate(time_s: TimeArray) -> float:
     """Return the nominal rate in Hz: the median, over the seconds that hold samples, of samples a second.
 
@@ -330,7 +333,8 @@ def gap_problems(
 def _in_whole_seconds(stream: Stream) -> bool:
     """Tell whether the stamps are only seconds, which say nothing of the rate of the samples in them."""
     since = stream.time_s - stream.time_s[0]
-    return not np.any(since % 1.0) and bool(np.any(since[1:] == since[:-1]))
+    some = since[:HEAD]  # most clocks show there already what they are
+    return not np.any(some % 1.0) and not np.any(since % 1.0) and bool(np.any(since[1:] == since[:-1]))
 
 
 def _list_low_rate(job: _Repair) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import sampling_rate
+from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths, mean_magnitude
 from app.har.signals.turning import turning_ratio
 from app.har.signals.types import MODALITY_UNITS, Stream
@@ -164,6 +165,7 @@ def gravity_evidence(stream: Stream) -> GravityEvidence:
     return measure_gravity(stream.values, sampling_rate(stream.time_s), stream.read_as)
 
 
+@remembered
 def measure_gravity(values: NDArray[np.floating], rate_hz: float, read_as: Unit | None = None) -> GravityEvidence:
     """Return what acceleration shows of gravity.
 

@@ -105,6 +105,8 @@ def _runs(time_s: TimeArray, values: NDArray[np.floating]) -> list[tuple[int, in
         return []
     changes = np.ones(len(values) + 1, bool)
     changes[1:-1] = values[1:, 0] != values[:-1, 0]
+    if len(values) - np.count_nonzero(changes[1:]) < FEWEST - 1:
+        return []  # the one axis alone hardly repeats a value
     for axis in (1, 2):
         changes[1:-1] |= values[1:, axis] != values[:-1, axis]
     edges = np.flatnonzero(changes)

@@ -1,4 +1,4 @@
-"""One real recording, exported as four apps would: each with its own rate, unit, order of axes and clock."""
+"""One real recording, exported as apps would: each with its own rate, unit, order of axes, sign and clock."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
+from app.har.classifiers import stored_models
 from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.recordings.upload import read_upload
+from app.har.signals.normalisation import normalise_upload
 from app.har.signals.types import Recording, Stream
 from app.services.recordings.recognise import Model, always, recognise
-from tests import exports
+from tests import cases, exports
 from tests.har.test_gravity import with_gravity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,3 +67,46 @@ def test_the_same_walk_is_the_same_walk_in_four_apps_exports(data_dir: Path, tmp
     assert table.shape[1] > 25
     agreement = (table == table[0]).mean(axis=1)
     assert agreement.min() >= 0.97, dict(zip(APPS, agreement.round(3), strict=True))
+
+
+def in_kinelabs_csv(recording: Recording) -> str:
+    time_s, values = recording.streams[0].time_s, [own.values for own in recording.streams]
+    return cases.table(cases.KINELAB, *np.column_stack([time_s, *values]).round(7).T)
+
+
+PHONE_FORMATS: Mapping[str, Callable[[Recording], str | dict[str, str]]] = {
+    "Sensor Logger": exports.sensor_logger,
+    "Sensor Logger, iOS": lambda own: exports.sensor_logger(own, platform="ios"),
+    "Sensor Logger, iOS, standardised": lambda own: exports.sensor_logger(own, platform="ios", standardised=True),
+    "Sensor Logger, JSON": exports.sensor_logger_json,
+    "phyphox": exports.phyphox,
+    "phyphox, decimal commas": lambda own: exports.phyphox(own, separator=";", decimal=","),
+    "Physics Toolbox": exports.physics_toolbox,
+    "Physics Toolbox, time of day": lambda own: exports.physics_toolbox(own, clock="time"),
+    "Physics Toolbox, date": lambda own: exports.physics_toolbox(own, clock="date"),
+    "AWARE": exports.aware,
+    "AWARE, iOS": lambda own: exports.aware(own, unit_g=True),
+    "HHAR": exports.hhar,
+}
+
+
+@pytest.mark.real_data
+def test_the_same_walk_is_answered_alike_in_every_phone_format(data_dir: Path, tmp_path: Path) -> None:
+    """A person of HAPT for seven minutes: postures, walking and stairs, as the everyday model answers them."""
+    model = stored_models.load_model(ROOT / "reference_models" / "reference-everyday")
+    path = tmp_path / "file"
+    with zipfile.ZipFile(data_dir / "hapt" / "HAPT Data Set.zip") as archive:
+        names = ("acc_exp01_user01.txt", "gyro_exp01_user01.txt")
+        path.write_bytes(exports.zipped({name: archive.read(f"HAPT Data Set/RawData/{name}") for name in names}))
+    (recording,) = normalise_upload(read_upload(path, "hapt.zip"))
+    path.write_text(in_kinelabs_csv(recording))
+    expected = recognise(path, "walk.csv", always(Model("model", lambda: model))).result.ranked[:, 0]
+    assert len(expected) > 130
+    assert len(set(expected.tolist())) > 4
+    for app, written in PHONE_FORMATS.items():
+        export = written(as_sampled(recording, 101.3))
+        path.write_bytes(exports.zipped(export) if isinstance(export, dict) else export.encode())
+        found = recognise(path, "walk.zip", always(Model("model", lambda: model))).result.ranked[:, 0]
+        windows = min(len(expected), len(found))  # a last window may end a sample late
+        assert windows > len(expected) - 2, app
+        assert (found[:windows] == expected[:windows]).mean() >= 0.99, app

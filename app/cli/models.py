@@ -1,4 +1,4 @@
-"""``flask models list|info|promote|limit|prior|delete``."""
+"""``flask models list|info|promote|history|limit|prior|delete|restore``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from flask.cli import AppGroup
 from app.cli.output import json_option, needs_home, print_json
 from app.har.classifiers.catalogue import PRIORS
 
-models = AppGroup("models", help="List, inspect, promote, limit and delete trained models, and say what they expect.")
+models = AppGroup(
+    "models", help="List, inspect, promote, limit, delete and restore trained models, and say what they expect."
+)
 
 
 @models.command("list")
@@ -67,6 +69,47 @@ def promote_model(name: str, as_json: bool) -> None:
         print_json(model_versions.as_dict(version))
         return
     click.echo(f"{version.label} is now the default model.")
+
+
+@models.command("history")
+@json_option
+@needs_home
+def show_history(as_json: bool) -> None:
+    """List which models became the default, the newest first."""
+    from app.services.models import model_versions
+
+    rows = [
+        {
+            "label": row.label,
+            "replaced": row.replaced,
+            "since": row.created.isoformat(timespec="seconds"),
+            "by": row.made_by.username if row.made_by else None,
+        }
+        for row in model_versions.promotions()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        instead = f"  in place of {row['replaced']}" if row["replaced"] else ""
+        click.echo(f"{row['since']}  {row['label']}{instead}" + (f", by {row['by']}" if row["by"] else ""))
+    if not rows:
+        click.echo("No model became the default since this is kept.")
+
+
+@models.command("restore")
+@click.argument("name")
+@json_option
+@needs_home
+def restore_model(name: str, as_json: bool) -> None:
+    """Bring back a reference model that was deleted; NAME is without a version."""
+    from app.services.models import model_versions, reference_models
+
+    version = reference_models.restore(name)
+    if as_json:
+        print_json(model_versions.as_dict(version))
+        return
+    click.echo(f"{version.label} is here again.")
 
 
 @models.command("limit")

@@ -111,3 +111,18 @@ def test_models_prior_shows_and_sets_what_an_everyday_model_expects(app: Flask) 
     refused = run(args=["models", "prior", "reference-ku-har", "daily life"])
     assert refused.exit_code == 1
     assert "is no everyday model" in refused.stderr
+
+
+def test_models_history_says_what_replaced_what_and_restore_brings_a_deleted_reference_model_back(app: Flask) -> None:
+    app.config["REFERENCE_MODELS"] = ROOT / "reference_models"
+    run = app.test_cli_runner().invoke
+    reference_models.add_new()
+    run(args=["models", "promote", "reference-ku-har"])
+    (newest, first) = json.loads(run(args=["models", "history", "--json"]).stdout)
+    assert (newest["label"], newest["replaced"], newest["by"]) == ("reference-ku-har/1", "reference-everyday/1", None)
+    assert (first["label"], first["replaced"]) == ("reference-everyday/1", "")
+    assert "  reference-ku-har/1  in place of reference-everyday/1\n" in run(args=["models", "history"]).stdout
+    run(args=["models", "delete", "reference-everyday/1", "--yes"])
+    assert run(args=["models", "restore", "reference-everyday"]).stdout == "reference-everyday/2 is here again.\n"
+    refused = run(args=["models", "restore", "reference-everyday"])
+    assert (refused.exit_code, "was not deleted" in refused.stderr) == (1, True)

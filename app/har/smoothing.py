@@ -184,8 +184,10 @@ def _viterbi(votes: Sequence[int], seconds: Sequence[float], n_states: int, chan
         least = min(cost)
         best, changed = cost.index(least), least + change_s
         came_from.append([best if own > changed else state for state, own in enumerate(cost)])
-        cost = [(changed if own > changed else own) + length_s for own in cost]
-        cost[vote] -= length_s
+        cost = [changed if own > changed else own for own in cost]
+        agreeing = cost[vote]
+        cost = [own + length_s for own in cost]
+        cost[vote] = agreeing
     states = [cost.index(min(cost))]
     for before in reversed(came_from[1:]):
         states.append(before[states[-1]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import select
 import socket
 import sys
+import threading
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -129,6 +131,8 @@ def main() -> None:
         clear_untrusted_proxy_headers=not config.PROXIES,  # Flask reads them (factory.configure_proxies)
     )
     server.channel_class = bodies.channel_class(app)
+    # The first page of a recording would wait half a second for it
+    threading.Thread(target=importlib.import_module, args=("pandas",), daemon=True).start()
     server.run()
     home_lock.release()
 

@@ -57,10 +57,6 @@ DRAWN: dict[str, tuple[Callable[[], Axes], list[str]]] = {
         lambda: plots.comparison({"ELM-GRU-AM": metrics(0.95), "Random Forest": metrics(0.9)}),
         ["Accuracy", "Precision", "Recall", "F1", "ELM-GRU-AM", "Random Forest", "95 %"],
     ),
-    "timeline": (
-        lambda: plots.timeline(*waves(), [(0, 1, "Sit"), (1, 2, "Run"), (2, 4, "Sit")], activity_colours(ACTIVITIES)),
-        ["Sit", "Run", "time (s)"],
-    ),
 }
 
 
@@ -88,11 +84,6 @@ def test_epochs_without_held_out_figures_leave_a_gap_and_without_any_no_line() -
     held_out = plots.learning_curve([*EPOCHS, *bare])[0].lines[1]
     assert np.isnan(held_out.get_ydata()[-2:].astype(float)).all()  # type: ignore[union-attr]
     assert len(plots.learning_curve(bare)[0].lines) == 1
-
-
-def test_a_day_of_bouts_is_one_artist_an_activity() -> None:
-    bands = [(3.0 * i, 3.0 * i + 3, ACTIVITIES[i % 3]) for i in range(5000)]
-    assert len(plots.timeline([0, 15000], [0, 1], bands, activity_colours(ACTIVITIES)).collections) == 3
 
 
 def test_interval_bars_have_the_intervals_ends() -> None:

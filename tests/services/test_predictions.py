@@ -20,7 +20,7 @@ from app.har.classifiers.types import Wearing
 from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.errors import Conflict, NotFound
-from app.services.models import model_versions
+from app.services.models import model_versions, reference_models
 from app.services.recordings import figures, recordings, uploads
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports, trained
@@ -35,9 +35,9 @@ def upload(user: User, content: bytes, name: str = "a.csv", **options: Any) -> P
 
 
 def drawn(prediction: Prediction, from_s: float | None = None, to_s: float | None = None) -> dict[str, Any]:
-    """Return what is drawn of the first recording of an upload."""
+    """Return what is drawn of the first recording of an upload, each axis of its sensors."""
     recognised = recordings.result_of(prediction)
-    return figures.timeline_data(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s)
+    return figures.timeline_data(prediction.recording, recognised, 0, from_s=from_s, to_s=to_s, axes=True)
 
 
 def upload_folders(app: Flask) -> list[Path]:
@@ -374,12 +374,62 @@ def test_a_result_keeps_the_limit_it_was_made_with_until_it_is_asked_for_again(
     assert {path.name for path in folder.glob("*.npz")} == {f"{prediction.id}.npz", "stretches.npz"}
 
 
+def test_of_three_axes_the_length_of_their_vector_is_drawn_first(user: User, model: ModelVersion) -> None:
+    prediction = upload(user, recording_csv(60, gap_at_s=20.0))
+    result = recordings.result_of(prediction)
+    acceleration, rotation = figures.timeline_data(prediction.recording, result, 0, from_s=5, to_s=8)["signal"]
+    assert (acceleration["sensor"], rotation["sensor"]) == ("Acceleration (m/s²)", "Rotation (rad/s)")
+    axes = drawn(prediction, 5, 8)["signal"][:3]
+    lengths = np.sqrt(np.square([axis["values"] for axis in axes]).sum(axis=0))
+    np.testing.assert_allclose(acceleration["values"], lengths, atol=1e-3)
+    assert acceleration["time_s"] == axes[0]["time_s"]
+    whole = figures.timeline_data(prediction.recording, result, 0)["signal"][0]
+    assert whole["values"].count(None) == 1  # the gap
+
+
+@pytest.mark.real_data
+def test_heart_rate_skin_temperature_and_conductance_have_lanes_of_their_own(user: User, data_dir: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in (data_dir / "stress-predict" / "S01").iterdir():
+            file.write(path, path.name)
+    reference_models.add_new()
+    prediction = upload(user, archive.getvalue(), "S01.zip")
+    for axes in (False, True):
+        signal = figures.timeline_data(prediction.recording, recordings.result_of(prediction), 0, axes=axes)["signal"]
+        lanes = {trace["sensor"]: trace for trace in signal}
+        assert list(lanes)[-3:] == ["Heart rate (beats/min)", "Skin conductance (µS)", "Skin temperature (°C)"]
+        assert next(iter(lanes)).startswith("Acceleration")
+        for name, low, high in (("Heart rate (beats/min)", 50, 130), ("Skin temperature (°C)", 25, 30)):
+            assert low < min(filter(None, lanes[name]["values"])) < max(filter(None, lanes[name]["values"])) < high
+            assert len(lanes[name]["values"]) <= 4000
+    start, end = recordings.result_of(prediction).start_s[[100, 120]].tolist()
+    closer = figures.timeline_data(prediction.recording, recordings.result_of(prediction), 0, from_s=start, to_s=end)
+    heart = next(trace for trace in closer["signal"] if trace["sensor"].startswith("Heart"))
+    assert len(heart["values"]) == pytest.approx(60, abs=3)  # one a second
+
+
 @pytest.mark.parametrize("file_format", ["png", "svg"])
 def test_the_timeline_is_drawn_for_a_paper(user: User, model: ModelVersion, file_format: str) -> None:
     prediction = upload(user, recording_csv(gap_at_s=6.0), "5$ walk_{$.csv")
     image = figures.timeline_image(prediction.recording, recordings.result_of(prediction), 0, file_format)
     assert image.startswith(b"\x89PNG") if file_format == "png" else b"<svg" in image[:1000]
     assert len(image) > 5000
+
+
+def test_the_picture_says_what_is_seen(user: User, model: ModelVersion) -> None:
+    activities = trained.load(model).activities
+    prediction = upload(user, recording_csv(60, activities=[activities[0], activities[1]], gap_at_s=30.0), "arm.csv")
+    result = recordings.result_of(prediction)
+    whole = figures.timeline_image(prediction.recording, result, 0, "svg").decode()
+    for words in ("arm.csv", "Recognised by physiotherapy-example/1", "In the file", "Acceleration (m/s²)",
+                  "Rotation (rad/s)", "missing", "Time since the start", activities[0]):  # fmt: skip
+        assert words in whole, words
+    assert ">x<" not in whole
+    closer = figures.timeline_image(prediction.recording, result, 0, "svg", from_s=3, to_s=9, axes=True).decode()
+    assert "0:00:03 – 0:00:09 (6.0 s)" in closer
+    assert ">missing<" not in closer
+    assert ">x<" in closer
 
 
 @pytest.mark.real_data

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.har.signals.types import UNLABELLED, SignalSet
-from app.services.recordings import stored_signal
+from app.services.recordings import lanes, stored_signal
 from app.services.recordings.stored_signal import StoredSignal
 
 RATE_HZ = 100.0
@@ -147,3 +147,37 @@ def test_of_several_recordings_only_the_one_asked_for_is_drawn(tmp_path: Path) -
         stored = StoredSignal(tmp_path, name)
         assert set(stored.view(-1e9, 1e9, POINTS)[0]["values"]) == {value}
         assert stored.extent_s == (start, start + 2999.99)
+
+
+@pytest.mark.parametrize("n", [5_000, 1_000_000], ids=["read whole", "from the overview"])
+def test_the_length_of_a_vector_is_that_of_its_samples_and_an_earlier_upload_looks_the_same(
+    tmp_path: Path, n: int
+) -> None:
+    saved = signals([n, n // 2], channels=("acc_x", "acc_y", "acc_z", "watch.gyro_x"))
+    saved.signal[n // 3] = (30.0, 40.0, 0.0, 1.0)
+    stored_signal.save(tmp_path, saved)
+    lengths = np.linalg.norm(saved.signal[:, :3], axis=1)
+    for earlier in (False, True):
+        if earlier:
+            (tmp_path / "magnitudes.npy").unlink()
+        (trace,) = StoredSignal(tmp_path, "a").magnitudes(-1e9, 1e9, 4000)
+        assert trace["sensor"] == "accelerometer"  # a gyroscope of one axis has no length
+        assert max(there(trace)) == pytest.approx(50.0, abs=1e-3)
+        assert min(there(trace)) == pytest.approx(lengths.min(), abs=1e-3)
+        assert trace["values"].count(None) == 1
+        assert len(trace["values"]) <= 4000
+
+
+def test_a_lane_is_thinned_and_broken_where_it_stops(tmp_path: Path) -> None:
+    time = np.concatenate((np.arange(0, 3000.0), np.arange(4000.0, 9000.0)))
+    values = np.sin(time / 500).astype(np.float32)
+    values[[1234, 5000]] = 9, -9
+    lanes.save(tmp_path, [("a", "watch.heart_rate", time, values), ("b", "skin_temperature", time, values)])
+    (trace,) = lanes.view(tmp_path, "a", -1.0, 1e9, 1000)
+    assert (trace["channel"], len(trace["values"]) <= 1001) == ("watch.heart_rate", True)
+    assert (max(there(trace)), min(there(trace)), trace["values"].count(None)) == (9, -9, 1)
+    (closer,) = lanes.view(tmp_path, "b", 100.0, 110.0, 1000)
+    assert closer["time_s"] == list(range(99, 111))
+    (none,) = lanes.view(tmp_path, "a", 3200.0, 3300.0, 1000)
+    assert len(there(none)) <= 2
+    assert lanes.view(tmp_path, "c", 0.0, 1.0, 10) == []

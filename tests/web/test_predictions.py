@@ -56,7 +56,16 @@ def test_an_upload_leads_to_its_page_with_every_part_of_the_answer(
 ) -> None:
     page = user_client.get(uploaded(user_client, example_model.csv(), "arm.csv"))
     assert page.status_code == 200
-    for words in ("arm.csv", "Timeline", "Time per activity", "Window by window", "Second choice", "Correct?", " of "):
+    for words in (
+        "arm.csv",
+        "Timeline",
+        'href="#bouts-title"',
+        "Time per activity",
+        "Window by window",
+        "Second choice",
+        "Correct?",
+        " of ",
+    ):
         assert words in page.text
     assert "recognised 91.0 % of the windows correctly" in page.text
     assert "people it was not trained on" in page.text
@@ -213,15 +222,16 @@ def test_a_long_recording_is_shown_a_page_at_a_time(user_client: FlaskClient, mo
     first, second = user_client.get(url), user_client.get(url + "?page=2")
     assert "0:00:00 – 0:00:03" in first.text
     assert "0:05:00" not in first.text.partition('id="windows"')[2].replace("0:05:00</td>", "")
-    assert "0:05:00 – 0:05:03" in second.text
-    assert "0:05:00 – 0:05:03" in user_client.get(url + "?page=3").text  # the nearest page that is there
+    assert "0:01:00 – 0:01:03" in second.text.partition('id="windows"')[2]
+    assert "0:05:00 – 0:05:03" in user_client.get(url + "?page=999").text  # the nearest page that is there
     assert "0:00:00 – 0:00:03" in user_client.get(url + "?page=x").text
 
 
 def test_the_timeline_gets_signal_bouts_and_colours(user_client: FlaskClient, model: ModelVersion) -> None:
     activities = trained.load(model).activities
     url = uploaded(user_client, recording_csv(60, activities=[activities[0], activities[1]]))
-    data = user_client.get(url + "/timeline.json").json
+    assert [t["channel"] for t in user_client.get(url + "/timeline.json").json["signal"]] == ["magnitude"] * 2
+    data = user_client.get(url + "/timeline.json?axes=1").json
     assert data["layout"] == "timeline"
     assert [t["channel"] for t in data["signal"]] == ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
     assert [b["activity"] for b in data["labelled"]] == list(activities[:2])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from app.har.colours import MISSING, PALETTE, activity_colour
 from app.har.evaluation.types import Metrics
@@ -174,35 +174,6 @@ def comparison(outcomes: Mapping[str, Metrics], *, ax: Axes | None = None) -> Ax
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncol=2, frameon=False)
-    return ax
-
-
-def timeline(
-    time_s: ArrayLike,
-    values: ArrayLike,
-    bands: Iterable[tuple[float, float, str]],
-    colours: Mapping[str, str],
-    *,
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a signal, (n,) or (n, n_channels), over bands of (start_s, end_s, activity) in the activities' colours."""
-    from matplotlib.patches import Patch
-
-    ax = ax or _axes(10, 3.2)
-    spans: dict[str, list[tuple[float, float]]] = {}
-    for start, end, activity in bands:
-        spans.setdefault(activity, []).append((start, end - start))
-    for activity, stretches in spans.items():  # one artist an activity: a day has thousands of bouts
-        ax.broken_barh(
-            stretches, (0, 1), transform=ax.get_xaxis_transform(), color=colours[activity], alpha=0.35, linewidth=0
-        )
-    signal: NDArray[np.float64] = np.asarray(values)
-    ax.plot(np.asarray(time_s), signal, linewidth=0.6, color="black", alpha=0.7)
-    ax.set(xlabel="time (s)", ylabel="acceleration (m/s²)", title=_title(title, "Recognised activities"))
-    ax.margins(x=0)
-    handles = [Patch(color=colours[name], alpha=0.5, label=name) for name in spans]
-    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     return ax
 
 

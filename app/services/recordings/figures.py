@@ -1,19 +1,17 @@
-"""The timeline of a recording: what its plot draws, and the same as a figure for a paper."""
+"""The timeline of a recording: what its plot draws, and the same as a picture."""
 
 from __future__ import annotations
 
-import tempfile
 from datetime import timezone, tzinfo
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
+from app.services.formatting import percent
+from app.services.recordings import lanes, picture
 from app.services.recordings.activity_times import clock_of
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recordings import folder_of
 from app.services.recordings.stored_signal import StoredSignal
-from app.services.recordings.timeline import timeline, window_strip_data
+from app.services.recordings.timeline import POINTS, sensor_title, timeline, window_strip_data
 from app.tables import StoredRecording
 
 
@@ -24,13 +22,20 @@ def timeline_data(
     zone: tzinfo = timezone.utc,
     from_s: float | None = None,
     to_s: float | None = None,
+    axes: bool = False,
 ) -> dict[str, Any]:
-    """Return what the plot of one recording (None: of a file of single windows) draws between two moments."""
+    """Return what the plot of one recording (None: of a file of single windows) draws between two moments.
+
+    ``axes`` draws each axis of a sensor instead of the length of its vector.
+    """
     if recording_index is None:
         return window_strip_data(result, from_s, to_s)
-    folder = folder_of(recording)
-    signal = StoredSignal(folder, result.recording_ids[recording_index]) if (folder / "signal.npy").exists() else None
-    return timeline(result, recording_index, signal, clock_of(result, recording_index, zone), from_s, to_s)
+    folder, name = folder_of(recording), result.recording_ids[recording_index]
+    signal = StoredSignal(folder, name) if (folder / "signal.npy").exists() else None
+    drawn = timeline(result, recording_index, signal, clock_of(result, recording_index, zone), from_s, to_s, axes)
+    start_s, end_s = drawn["range_s"]
+    beside = lanes.view(folder, name, start_s, end_s, POINTS)
+    return drawn | {"signal": drawn["signal"] + [{"sensor": sensor_title(lane["channel"]), **lane} for lane in beside]}
 
 
 def timeline_image(
@@ -38,24 +43,18 @@ def timeline_image(
     result: PredictionResult,
     recording_index: int | None,
     file_format: Literal["png", "svg"],
+    zone: tzinfo = timezone.utc,
+    from_s: float | None = None,
+    to_s: float | None = None,
+    axes: bool = False,
 ) -> bytes:
-    """Return the timeline of one recording (None: the strip of a file of single windows) as a figure for a paper."""
-    from app.har.training import plots
-
-    drawn = timeline_data(recording, result, recording_index)
-    bands = [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["recognised"] if row["activity"]]
-    if not drawn["signal"]:
-        axes = plots.timeline([], [], bands, result.colours)
-        axes.set(xlabel="row in the file", ylabel="", yticks=[], xlim=drawn["range_s"])
-    else:
-        trace = drawn["signal"][0]
-        values = np.array(trace["values"], dtype=np.float64)  # None becomes NaN, a gap in the line
-        axes = plots.timeline(trace["time_s"], values, bands, result.colours)
-        axes.set(ylabel=f"{trace['channel']}, {trace['sensor']}")
+    """Return the same as a picture that says what is seen: the file, the model, the moments, the colours."""
+    drawn = timeline_data(recording, result, recording_index, zone, from_s, to_s, axes)
     title = recording.filename
     if recording_index is not None and len(result.recording_ids) > 1:
         title += f": {result.recording_ids[recording_index]}"
-    axes.set_title(title, parse_math=False)  # a dollar sign in a name is just that
-    with tempfile.TemporaryDirectory() as folder:
-        files = {path.suffix: path for path in plots.save(axes.figure, Path(folder) / "timeline")}
-        return files[f".{file_format}"].read_bytes()
+    told = [
+        f"Recognised by {result.model_label}; an answer is at least {percent(result.limit, 0)} probable",
+        drawn["showing"],
+    ]
+    return picture.draw(drawn, title, told, file_format)

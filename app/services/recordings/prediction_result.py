@@ -284,8 +284,8 @@ class PredictionResult:
 
     def summary(self) -> dict[str, Any]:
         """Return the whole in numbers: minutes per answer (longest first), confidence, how many were right."""
-        minutes, windows = self._totals("answer")
-        deepest_minutes, _ = self._totals("deepest")
+        minutes, windows = self.totals("answer")
+        deepest_minutes, _ = self.totals("deepest")
         labelled, known = int((self.labels != UNLABELLED).sum()), int(self.known_label.sum())
         compared = int((self.right != UNLABELLED).sum())
         guessed = self.known_label & (self.guesses != UNLABELLED)
@@ -327,7 +327,7 @@ class PredictionResult:
             "problems": [asdict(problem) for problem in self.problems],
         }
 
-    def _totals(self, opinion: Opinion) -> tuple[dict[str, float], dict[str, int]]:
+    def totals(self, opinion: Opinion) -> tuple[dict[str, float], dict[str, int]]:
         """Return the minutes and the windows of each name that occurs, the longest first."""
         names, chosen = self.names(opinion), self.of(opinion)
         there = chosen != UNLABELLED

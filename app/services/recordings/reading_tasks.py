@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent
-from app.services.recordings import stored_signal
+from app.services.recordings import lanes, stored_signal
 from app.services.recordings.model_choice import Candidates
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
 from app.services.recordings.result_files import save_quality, save_result
@@ -123,6 +123,8 @@ def _kept(recognised: Recognised, arguments: Arguments) -> dict[str, Any]:
         save_quality(path.parent, recognised.quality)
         if result.layout == "timeline":
             stored_signal.save(path.parent, signals)
+            if recognised.lanes:
+                lanes.save(path.parent, recognised.lanes)
     save_result(path, result)
     return {
         "version_id": recognised.model.version_id,

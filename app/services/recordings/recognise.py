@@ -17,6 +17,7 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
+from app.services.recordings import lanes
 from app.services.recordings.demands import Alternatives, devices_in, naming_others, require_a_window, that_fit
 from app.services.recordings.held import Held
 from app.services.recordings.places import place_in_words
@@ -73,6 +74,7 @@ class Recognised:
     signals: SignalSet
     quality: Quality
     model: Model
+    lanes: tuple[lanes.Lane, ...] = ()  # what no model reads
 
 
 def recognise(
@@ -175,6 +177,7 @@ def _recognised(
     recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
     quality = assess_quality(recordings, gap_s)
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
+    beside = tuple(lanes.beside(recordings, classifier.channels))
     try:
         signals, problems = resample(_each_once(recordings, on_event), classifier, name)
         signals = prepare(signals, classifier.preparation)
@@ -211,7 +214,7 @@ def _recognised(
         if result.layout == "timeline"
         else (),
     )
-    return Recognised(result, signals, quality, model), share_unlike_training(recognition)
+    return Recognised(result, signals, quality, model, beside), share_unlike_training(recognition)
 
 
 def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingReference | None, tuple[Problem, ...]]:

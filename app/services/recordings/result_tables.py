@@ -114,7 +114,7 @@ def windows(result: PredictionResult, zone: tzinfo = timezone.utc, rows: Rows | 
     right, unfamiliar = result.right[at], result.unfamiliar[at]
     frame = pd.DataFrame(
         {
-            "window": pd.array(np.where(there, rows.position + 1, -1), "Int64"),
+            "window": pd.arrays.IntegerArray(rows.position + 1, ~there),
             "recording": _named(result.recording_ids, rows.recording),
             "start_s": _milliseconds(rows.start_s),
             "end_s": _milliseconds(rows.end_s),
@@ -138,7 +138,6 @@ def windows(result: PredictionResult, zone: tzinfo = timezone.utc, rows: Rows | 
             "smoothed_s": result.smoothed_s,
         }
     )
-    frame.loc[~there, "window"] = pd.NA
     shares = np.where(there[:, None], result.proba[at].astype(np.float64).round(4), np.nan)
     probabilities = pd.DataFrame(shares, columns=[f"p_{activity}" for activity in result.activities])
     return pd.concat((frame, probabilities), axis=1)
@@ -258,8 +257,9 @@ def totals(result: PredictionResult) -> pd.DataFrame:
     """
     import pandas as pd
 
-    summary = result.summary()
-    minutes, guessed = summary["minutes_per_activity"], summary["minutes_per_deepest_activity"]
+    minutes, n_windows = result.totals("answer")
+    guessed, _ = result.totals("deepest")
+    whole = float((result.end_s - result.start_s).sum()) / 60
     rows = window_rows(result)
     unanswered = {
         name: round(float((rows.end_s - rows.start_s)[rows.position == kind].sum()) / 60, 3)
@@ -271,8 +271,8 @@ def totals(result: PredictionResult) -> pd.DataFrame:
         {
             "activity": names,
             "minutes": [(minutes | unanswered).get(name, 0.0) for name in names],
-            "share": [np.nan if name in unanswered else minutes.get(name, 0) / summary["minutes"] for name in names],
-            "windows": [summary["windows_per_activity"].get(name, 0) for name in names],
+            "share": [np.nan if name in unanswered else minutes.get(name, 0) / whole for name in names],
+            "windows": [n_windows.get(name, 0) for name in names],
             "deepest_minutes": [guessed.get(name, 0.0) for name in names],
             "model": result.model_label,
             "smoothed_s": result.smoothed_s,

@@ -1,24 +1,28 @@
 """The signal of an upload on disk, and any part of it thinned for drawing.
 
 ``signal.npy`` holds the samples, (n_channels, n_samples); ``stretches.npz`` where each gap-free stretch of them lies;
-``overview.npy`` the lowest and highest of every 64 samples, from which days are drawn without reading all of them.
-Uploads of earlier versions have no overview; they are drawn from their samples.
+``overview.npy`` the lowest and highest of every 64 samples, from which days are drawn without reading all of them, and
+``magnitudes.npy`` the same of the length of the vector of each sensor that has three axes. Uploads of earlier versions
+lack one or both; they are drawn from their samples.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from app.har.signals.types import SignalSet
+from app.har.signals.types import SignalSet, channels_of
 from app.har.texts import whole_characters
 from app.har.types import FloatArray, IntArray, TimeArray
+from app.services.recordings.sensor_names import sensors_of
 
 BLOCK = 64  # samples
 CHUNK = 2**20  # samples
+BLOCKS_A_CHUNK = CHUNK // BLOCK
 NEXT = 2.5  # samples; a stretch that begins so soon after another goes on from it
 READ_SAMPLES_UP_TO = 2**18  # in view; of more the overview is enough: four times the points that are drawn
 
@@ -59,6 +63,30 @@ def save(folder: Path, signals: SignalSet) -> None:
     for row, pairs in zip(rows, overview, strict=True):  # fmin and fmax pass over NaN
         pairs[:, 0], pairs[:, 1] = np.fmin.reduceat(row, starts), np.fmax.reduceat(row, starts)
     np.save(folder / "overview.npy", overview, allow_pickle=False)
+    lengths = np.empty((len(triples := _triples(signals.channels)), len(starts), 2), np.float32)
+    for axes, pairs in zip(triples.values(), lengths, strict=True):
+        for begin in range(0, len(starts), BLOCKS_A_CHUNK):
+            chunk = starts[begin : begin + BLOCKS_A_CHUNK]
+            end = starts[begin + BLOCKS_A_CHUNK] if begin + BLOCKS_A_CHUNK < len(starts) else rows.shape[1]
+            length = _length(rows[list(axes), chunk[0] : end])
+            pairs[begin : begin + len(chunk), 0] = np.fmin.reduceat(length, chunk - chunk[0])
+            pairs[begin : begin + len(chunk), 1] = np.fmax.reduceat(length, chunk - chunk[0])
+    np.save(folder / "magnitudes.npy", lengths, allow_pickle=False)
+
+
+def _triples(channels: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the sensors that have three axes, and where these stand among the channels."""
+    of = {sensor: channels_of(sensor) for sensor in sensors_of(channels)}
+    return {
+        sensor: tuple(channels.index(axis) for axis in axes)
+        for sensor, axes in of.items()
+        if len(axes) == 3 and set(axes) <= set(channels)
+    }
+
+
+def _length(axes: FloatArray) -> FloatArray:
+    """Return the length of vectors, (n,), from their axes, (3, n)."""
+    return np.asarray(np.sqrt(np.square(axes).sum(axis=0)), np.float32)
 
 
 def _write_rows(path: Path, samples: FloatArray) -> None:
@@ -107,18 +135,34 @@ class StoredSignal:
             flat = overview.reshape(len(overview), -1)
             start = start_s + BLOCK / rate / 4  # the lowest stands a quarter, the highest three quarters into a block
             self._overview = _Level(flat, first, 2 * counts[selected], start, 2 * rate / BLOCK)
+        self.triples = _triples(self.channels)
+        self._lengths: FloatArray | None = None  # of vectors, as the overview has them
+        if (folder / "magnitudes.npy").exists():
+            self._lengths = np.load(folder / "magnitudes.npy", mmap_mode="r", allow_pickle=False)
 
     @property
     def extent_s(self) -> tuple[float, float]:
         """The moments of the first and the last sample; (inf, -inf) where the model could not use the recording."""
         return float(self._samples.start_s.min(initial=np.inf)), float(self._ends_s.max(initial=-np.inf))
 
+    def magnitudes(self, start_s: float, end_s: float, points: int) -> list[dict[str, Any]]:
+        """Return what `view` does of the length of the vector of each sensor that has three axes; by ``sensor``."""
+        level, ranges = self._samples, _ranges(self._samples, start_s, end_s)
+        if sum(b - a for _, a, b in ranges) > READ_SAMPLES_UP_TO and self._lengths is not None:
+            level = replace(self._overview, values=self._lengths.reshape(len(self._lengths), -1))
+            ranges = _ranges(level, start_s, end_s)
+        return [
+            {"sensor": sensor, **self._thinned(level, axes if level is self._samples else row, ranges, points)}
+            for row, (sensor, axes) in enumerate(self.triples.items())
+            if not self._lacks(axes[0])
+        ]
+
     def view(self, start_s: float, end_s: float, points: dict[str, int]) -> list[dict[str, Any]]:
         """Return what to draw between two moments: ``channel``, ``time_s`` and ``values`` of each channel.
 
         A channel of ``n`` points at most keeps the lowest and the highest sample of each of ``n / 2`` stripes of equal
         length. A None among the values is a break: a gap in the recording, or missing samples. A channel that the whole
-        recording lacks is left out.
+        recording lacks, or of which no points are asked for, is left out.
         """
         level, ranges = self._samples, _ranges(self._samples, start_s, end_s)
         if sum(b - a for _, a, b in ranges) > READ_SAMPLES_UP_TO:
@@ -126,7 +170,7 @@ class StoredSignal:
         return [
             {"channel": channel, **self._thinned(level, row, ranges, points[channel])}
             for row, channel in enumerate(self.channels)
-            if not self._lacks(row)
+            if channel in points and not self._lacks(row)
         ]
 
     def _lacks(self, row: int) -> bool:
@@ -135,18 +179,27 @@ class StoredSignal:
             np.isnan(values[first]) and np.isnan(values[first : first + length]).all() for first, length in spans
         )
 
-    def _thinned(self, level: _Level, row: int, ranges: list[tuple[int, int, int]], points: int) -> dict[str, Any]:
-        """Thin one channel over all stretches at once, so that many short ones cannot add up to many points."""
+    def _thinned(
+        self, level: _Level, row: int | tuple[int, ...], ranges: list[tuple[int, int, int]], points: int
+    ) -> dict[str, Any]:
+        """Thin one channel over all stretches at once, so that many short ones cannot add up to many points.
+
+        Of several rows, it is the length of their vector.
+        """
         if not ranges:
             return {"time_s": [], "values": []}
-        pieces = [level.values[row, level.first[i] + a : level.first[i] + b] for i, a, b in ranges]
+        spans = [slice(level.first[i] + a, level.first[i] + b) for i, a, b in ranges]
+        pieces = [
+            level.values[row, span] if isinstance(row, int) else _length(level.values[list(row), span])
+            for span in spans
+        ]
         values = np.ascontiguousarray(pieces[0]) if len(pieces) == 1 else np.concatenate(pieces)
         there = np.flatnonzero(~np.isnan(values))
         values = values if len(there) == len(values) else values[there]
         run = self._run[[i for i, _, _ in ranges]]
         n_breaks = int(run[-1] - run[0]) + int(np.count_nonzero(np.diff(there) > 1))  # each takes a point, too
         room = points - min(n_breaks, points // 2)
-        kept = _lowest_and_highest(values, room)
+        kept = lowest_and_highest(values, room)
         lengths = np.array([b - a for _, a, b in ranges])
         offsets = np.cumsum(lengths) - lengths
         piece = np.searchsorted(offsets, there[kept], side="right") - 1
@@ -169,7 +222,8 @@ def _ranges(level: _Level, start_s: float, end_s: float) -> list[tuple[int, int,
     return list(zip(seen.tolist(), a[seen].tolist(), b[seen].tolist(), strict=True))
 
 
-def _lowest_and_highest(values: FloatArray, points: int) -> IntArray:
+def lowest_and_highest(values: FloatArray, points: int) -> IntArray:
+    """Return the positions of the lowest and the highest value of each of ``points / 2`` equal stripes."""
     from tsdownsample import MinMaxDownsampler
 
     if len(values) <= points:

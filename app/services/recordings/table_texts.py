@@ -47,14 +47,14 @@ def _stamps(moments: TimeArray) -> NDArray[np.datetime64]:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as plain values, None where something is not there."""
     columns = []
-    for name in table.columns:
-        column = table[name]
+    for _, column in table.items():
         values = column.tolist()
-        columns.append(
-            [None if absent else value for value, absent in zip(values, column.isna().tolist(), strict=True)]
-            if column.hasnans
-            else values
-        )
+        if column.dtype.kind == "O" or column.dtype.kind == "f":
+            columns.append([None if value != value else value for value in values])  # NaN is not itself
+        elif column.hasnans:
+            columns.append([None if absent else value for value, absent in zip(values, column.isna(), strict=True)])
+        else:
+            columns.append(values)
     names = list(table.columns)
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 

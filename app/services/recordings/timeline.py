@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.har.colours import HATCHES, MISSING, MISSING_HATCH
-from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED
+from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED, channels_of
 from app.har.types import TimeArray
 from app.services.errors import ServiceError
 from app.services.formatting import duration, percent
@@ -36,8 +36,11 @@ def timeline(
     clock: WallClock,
     from_s: float | None,
     to_s: float | None,
+    axes: bool = False,
 ) -> dict[str, Any]:
     """Return what to draw of one recording between two moments (None: from its start, to its end).
+
+    ``axes`` draws each axis of a sensor instead of the length of its vector.
 
     Raises
     ------
@@ -47,10 +50,6 @@ def timeline(
     first_s, last_s = signal.extent_s if signal else (np.inf, -np.inf)
     whole = min(first_s, clock.start_s), max(last_s, clock.end_s)
     start_s, end_s = _checked(from_s, to_s, *whole, clock)
-    sensors = {channel: _sensor(channel) for channel in signal.channels} if signal else {}
-    per_sensor = Counter(sensors.values())
-    points = {channel: POINTS // per_sensor[sensor] for channel, sensor in sensors.items()}
-    traces = signal.view(start_s, end_s, points) if signal else []
     recognised, thinned = bands(result.bout_columns(recording_index), len(result.answer_names), start_s, end_s)
     labelled, labels_thinned = bands(
         result.bout_columns(recording_index, "label"), len(result.label_activities), start_s, end_s
@@ -62,7 +61,7 @@ def timeline(
         "showing": f"{clock.write_span(start_s, end_s)} ({duration(end_s - start_s)})",
         "axis": f"Time of day ({clock.zone})" if clock.known else "Time since the start (h:mm:ss)",
         "ticks": clock.ticks(start_s, end_s),
-        "signal": [{"sensor": sensors[trace["channel"]], **trace} for trace in traces],
+        "signal": _traces(signal, start_s, end_s, axes) if signal else [],
         "recognised": _rows(recognised, result, "answer", clock),
         "labelled": [row for row in _rows(labelled, result, "label", clock) if row["activity"] is not None],
         "thinned": thinned or labels_thinned,
@@ -71,6 +70,25 @@ def timeline(
         "hatches": HATCHES,
         "missing_hatch": MISSING_HATCH,
     }
+
+
+def _traces(signal: StoredSignal, start_s: float, end_s: float, axes: bool) -> list[dict[str, Any]]:
+    """Return the lines of each sensor, the accelerometers' first.
+
+    Of gravity only the axes say something: the length of its vector is always the same.
+    """
+    lengths = [] if axes else signal.magnitudes(start_s, end_s, POINTS)
+    drawn = [
+        {"channel": "magnitude", **trace, "sensor": sensor_title(channels_of(trace["sensor"])[0])}
+        for trace in lengths
+        if not trace["sensor"].endswith("gravity")
+    ]
+    whole = set() if axes else {channels_of(sensor)[i] for sensor in signal.triples for i in range(3)}
+    sensors = {channel: sensor_title(channel) for channel in signal.channels if channel not in whole}
+    per_sensor = Counter(sensors.values())
+    points = {channel: POINTS // per_sensor[sensor] for channel, sensor in sensors.items()}
+    drawn += [{"sensor": sensors[trace["channel"]], **trace} for trace in signal.view(start_s, end_s, points)]
+    return sorted(drawn, key=lambda trace: TITLES["accelerometer"] not in trace["sensor"])
 
 
 def window_strip_data(result: PredictionResult, from_row: float | None, to_row: float | None) -> dict[str, Any]:
@@ -149,7 +167,7 @@ def _checked(
     return max(start_s, first_s), min(end_s, last_s)
 
 
-def _sensor(channel: str) -> str:
+def sensor_title(channel: str) -> str:
     """Name the sensor behind a channel, with its unit: watch Acceleration (m/s²)."""
     device, _, kind = channel.rpartition(".")
     sensor = SENSOR_OF[kind]

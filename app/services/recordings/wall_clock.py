@@ -69,6 +69,11 @@ class WallClock:
         time = f"{local.hour:02d}:{local.minute:02d}:{local.second:02d}"  # thousands of them: strftime is slow
         return time if self._one_day else f"{_day(local)} {time}"
 
+    def date_and_time(self, moment_s: float) -> str:
+        """Write a moment with its date, whatever the length of the recording: 7 Feb 2022, 10:27:40."""
+        local = self.local(moment_s)
+        return f"{_day(local)} {local.year}, {local:%H:%M:%S}"
+
     def write_span(self, start_s: float, end_s: float) -> str:
         """Write two moments, the date of the second only where it is another: 12 May 23:59:57 – 13 May 00:00:00."""
         start, end = self.write(start_s), self.write(end_s)

@@ -9,6 +9,7 @@ from typing import Any
 from app.services.formatting import capitalise, percent, sensor_name
 
 WIDTH, HEIGHT, MARGIN = 1000.0, 40.0, 2.0  # of a strip, in its own units
+FINEST = 160  # parts of an outline
 NARROWEST = 1.5  # a band that can still be seen
 SHADINGS = {"gap": "gap", "unworn": "not worn", "clipped": "clipped at the end of the sensor's range"}
 
@@ -41,6 +42,7 @@ class ShownQuality:
     recordings: int  # in the file
     strips: Sequence[Strip]
     shadings: Mapping[str, str]  # those that occur, and what each means
+    from_s: float  # its first moment, on the recording's clock
 
     @property
     def wear_known(self) -> bool:
@@ -65,7 +67,8 @@ def shown_quality(quality: Mapping[str, Any], recording: str) -> ShownQuality:
     strips = _strips(card)
     occurring = {shading for strip in strips for shading, bands in strip.bands.items() if bands}
     shadings = {shading: meaning for shading, meaning in SHADINGS.items() if shading in occurring}
-    return ShownQuality(card, quality["recordings"], strips, shadings)
+    from_s = min(stream["start_s"] for stream in card["streams"])
+    return ShownQuality(card, quality["recordings"], strips, shadings, from_s)
 
 
 def _strips(card: Mapping[str, Any]) -> list[Strip]:
@@ -76,7 +79,7 @@ def _strips(card: Mapping[str, Any]) -> list[Strip]:
 
 
 def _strip(stream: Mapping[str, Any], zero_s: float, length_s: float) -> Strip:
-    outline = stream["outline"]
+    outline = _halved(stream["outline"])
     low = min(least for least, _ in outline if least is not None)
     high = max(most for _, most in outline if most is not None)
     step_s = stream["duration_s"] / len(outline)
@@ -87,14 +90,27 @@ def _strip(stream: Mapping[str, Any], zero_s: float, length_s: float) -> Strip:
         scale=f"{low:.1f} to {high:.1f} {stream['unit']}",
         description=f"{name} over the recording: {stream['gaps']} gaps, {percent(stream['clipped'], 2)} clipped",
         path="".join(
-            f"M{WIDTH * (first_s + i * step_s) / length_s:.1f} {_y(least, low, high) + 0.4:.2f}"
-            f"V{_y(most, low, high) - 0.4:.2f}"  # even a still sensor leaves a line
+            f"M{WIDTH * (first_s + i * step_s) / length_s:.0f} {_y(least, low, high) + 0.4:.1f}"
+            f"V{_y(most, low, high) - 0.4:.1f}"  # even a still sensor leaves a line
             for i, (least, most) in enumerate(outline)
-            if least is not None
+            if least is not None and most is not None
         ),
         stroke_width=round(1.1 * WIDTH * step_s / length_s, 2),
         bands={kind: _bands(stream[f"{kind}_spans"], zero_s, length_s) for kind in SHADINGS},
     )
+
+
+def _halved(outline: Sequence[tuple[float | None, float | None]]) -> list[tuple[float | None, float | None]]:
+    """Return an outline of few parts as it is, of many in parts twice as long: a page has room for no more."""
+    if len(outline) <= FINEST:
+        return list(outline)
+    pairs = [[part for part in outline[i : i + 2] if part[0] is not None] for i in range(0, len(outline), 2)]
+    return [
+        (min(least for least, _ in pair if least is not None), max(most for _, most in pair if most is not None))
+        if pair
+        else (None, None)
+        for pair in pairs
+    ]
 
 
 def _y(value: float, low: float, high: float) -> float:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from app.tables import Prediction, StoredRecording
 
 bp = Blueprint("predictions", __name__)
-ROWS_A_PAGE = 100
-BOUTS_A_PAGE = 25
+ROWS_A_PAGE = 20
+BOUTS_A_PAGE = 20
 FILE_NAMES = {"windows": "activities"}
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
@@ -189,13 +189,17 @@ def _moment(key: str) -> float | None:
     return seconds
 
 
+def _view() -> tuple[tzinfo, float | None, float | None, bool]:
+    """Return what of a timeline is asked for: the time zone, the moments, and whether its axes are."""
+    return reader_zone(), _moment("from"), _moment("to"), request.args.get("axes") == "1"
+
+
 @bp.get("/<int:recording_id>/timeline.json")
 @access("user")
 def timeline_json(recording_id: int) -> ResponseReturnValue:
-    """Return what the timeline draws from a moment ``from`` to a moment ``to``, in seconds; by default all of it."""
+    """Return what the timeline draws ``from`` a second ``to`` another, or all of it; with ``axes=1`` each axis."""
     recording, _, result = _requested(recording_id)
-    view = (_moment("from"), _moment("to"))
-    return jsonify(figures.timeline_data(recording, result, _recording_index(result), reader_zone(), *view))
+    return jsonify(figures.timeline_data(recording, result, _recording_index(result), *_view()))
 
 
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily, metrics):table>.csv")
@@ -261,9 +265,9 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
 @bp.get("/<int:recording_id>/timeline.<any(png, svg):file_format>")
 @access("user")
 def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> ResponseReturnValue:
-    """Download the timeline as a picture."""
+    """Download as a picture what the timeline draws, see `timeline_json`."""
     recording, _, result = _requested(recording_id)
-    image = figures.timeline_image(recording, result, _recording_index(result), file_format)
+    image = figures.timeline_image(recording, result, _recording_index(result), file_format, *_view())
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
     return attachment(image, download_name(recording.filename, "activities", file_format), mimetype)
 

@@ -1,7 +1,8 @@
 // What Plotly draws of a recording: a strip of activities for each opinion, and a panel for each sensor.
 import { escapeHtml, isNarrow, paper, theme } from "../lib/plots.js";
 
-const [STRIP_HEIGHT, SPACE, BELOW] = [34, 12, 58]; // pixels
+const [STRIP_HEIGHT, SPACE, TITLE, BELOW] = [34, 12, 20, 58]; // pixels
+const SLOW = /Heart rate|Skin/;
 
 // Bands become cells of a heat map of one row: one trace, however many there are. Between them, cells are empty.
 function strip(bands, data, yaxis, style) {
@@ -53,11 +54,11 @@ function timeAxis(data) {
 export function figure(data) {
   const strips = [["Recognised", data.recognised], ["In the file", data.labelled]].filter(([, bands]) => bands.length);
   const panels = bySensor(data.signal);
-  const panelHeight = isNarrow() ? 130 : 150;
-  const inner = strips.length * (STRIP_HEIGHT + SPACE) + panels.length * (panelHeight + SPACE);
+  const heightOf = (title) => (SLOW.test(title) ? 70 : isNarrow() ? 115 : 135);
+  const inner = strips.length * (STRIP_HEIGHT + SPACE) + panels.reduce((sum, [title]) => sum + TITLE + heightOf(title) + SPACE, 0);
   const axisColours = ["x", "y", "z"].map((axis) => theme(`axis-${axis}`));
   const layout = {
-    ...paper(), height: inner + BELOW, margin: { l: isNarrow() ? 74 : 92, r: 26, t: 4, b: BELOW }, showlegend: false,
+    ...paper(), height: inner + BELOW, margin: { l: isNarrow() ? 80 : 84, r: 16, t: 4, b: BELOW }, annotations: [], showlegend: false,
     hovermode: "closest", bargap: 0, dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     xaxis: timeAxis(data),
   };
@@ -75,11 +76,14 @@ export function figure(data) {
     top -= STRIP_HEIGHT + SPACE;
   }
   for (const [title, channels] of panels) {
+    layout.annotations.push({ text: escapeHtml(title), x: 0, xref: "paper", xanchor: "left", y: top / inner, yref: "paper", yanchor: "top", showarrow: false });
+    top -= TITLE;
+    const panelHeight = heightOf(title);
     const behind = axis(panelHeight, { range: [0, 1], visible: false });
     traces.push(strip(data.recognised, data, behind, { opacity: 0.22, hoverinfo: "skip", hovertemplate: null }));
-    const yaxis = axis(panelHeight, { overlaying: behind, tickmode: "auto", title: { text: title, standoff: 6 }, gridcolor: theme("line"), nticks: 5 });
+    const yaxis = axis(panelHeight, { overlaying: behind, tickmode: "auto", gridcolor: theme("line"), nticks: SLOW.test(title) ? 4 : 5 });
     channels.forEach((trace, i) => traces.push({
-      x: trace.time_s, y: trace.values, yaxis, mode: "lines", line: { width: 1, color: axisColours[i % 3] }, opacity: 0.8,
+      x: trace.time_s, y: trace.values, yaxis, mode: "lines", line: { width: 1, color: channels.length > 1 ? axisColours[i % 3] : theme("accent") }, opacity: 0.8,
       hovertemplate: `${escapeHtml(trace.channel)}: %{y:.2f}<extra></extra>`, connectgaps: false,
     }));
     top -= panelHeight + SPACE;

@@ -15,6 +15,7 @@ export function showTimeline(plot, status) {
   let shown = null; // what is in view, or about to be
   let timer = null;
   let request = null;
+  const axes = document.getElementById("axes");
 
   // The latest request wins; until its answer is there, what is drawn stays, moved and stretched. No range: all of it.
   function view(range, wait = 0) {
@@ -28,6 +29,7 @@ export function showTimeline(plot, status) {
     const mine = (request = new AbortController());
     const url = new URL(plot.dataset.url, location);
     if (range) { url.searchParams.set("from", range[0]); url.searchParams.set("to", range[1]); }
+    if (axes?.checked) url.searchParams.set("axes", "1");
     plot.setAttribute("aria-busy", "true");
     try {
       const response = await fetch(url, { signal: mine.signal, headers: { Accept: "application/json" } });
@@ -46,19 +48,31 @@ export function showTimeline(plot, status) {
     }
   }
 
-  // The address says what is in view, so that a view can be kept or sent.
+  // The address says what is in view, so that a view can be kept or sent; a picture is of what is in view.
   function remember(range) {
     const here = new URL(location);
-    for (const [key, i] of [["from", 0], ["to", 1]]) {
-      if (range) here.searchParams.set(key, range[i].toFixed(3)); else here.searchParams.delete(key);
-    }
+    withView(here, range);
     history.replaceState(null, "", here);
+    for (const link of document.querySelectorAll("a[data-picture]")) {
+      const url = new URL(link.href);
+      withView(url, range);
+      link.href = url;
+    }
+  }
+
+  function withView(url, range) {
+    for (const [key, i] of [["from", 0], ["to", 1]]) {
+      if (range) url.searchParams.set(key, range[i].toFixed(3)); else url.searchParams.delete(key);
+    }
+    if (axes?.checked) url.searchParams.set("axes", "1"); else url.searchParams.delete("axes");
   }
 
   function draw(data) {
     [whole, shown] = [data.whole_s, data.range_s];
     const { traces, layout } = figure(data);
     plot.style.height = `${layout.height}px`; // plotly's own height gives way when the window is resized
+    const legend = document.querySelector(".timeline-legend .axes");
+    if (legend) legend.hidden = new Set(data.signal.map((trace) => trace.sensor)).size === data.signal.length;
     const first = !plot.on;
     Plotly.react(plot, traces, layout, { ...QUIET, doubleClick: false });
     if (first) listen();
@@ -86,10 +100,11 @@ export function showTimeline(plot, status) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-move]");
     if (button) move(...(MOVES[button.dataset.move]?.(shown) ?? whole));
-    const bout = event.target.closest("a[data-from]");
+    const bout = event.target.closest("a[data-bout]");
     if (bout && whole && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
-      move(Number(bout.dataset.from), Number(bout.dataset.to));
+      const range = new URL(bout.href).searchParams;
+      move(Number(range.get("from")), Number(range.get("to")));
       const title = document.getElementById("timeline-title");
       title.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
       title.focus({ preventScroll: true });
@@ -100,5 +115,10 @@ export function showTimeline(plot, status) {
   narrow.addEventListener("change", () => { if (whole) view(shown[0] === whole[0] && shown[1] === whole[1] ? null : shown); });
 
   const asked = new URLSearchParams(location.search);
+  if (axes) {
+    axes.checked = asked.get("axes") === "1";
+    axes.disabled = false;
+    axes.addEventListener("change", () => { if (whole) view(shown[0] === whole[0] && shown[1] === whole[1] ? null : shown); });
+  }
   view(asked.has("from") && asked.has("to") ? [asked.get("from"), asked.get("to")] : null);
 }

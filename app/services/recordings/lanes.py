@@ -1,0 +1,70 @@
+"""What is recorded beside movement, on disk: heart rate, skin temperature, conductance, as ``lanes.npz``.
+
+Uploads of earlier versions have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from app.har.signals.types import Recording, channels_of
+from app.har.texts import whole_characters
+from app.har.types import FloatArray, TimeArray
+from app.services.recordings.stored_signal import lowest_and_highest
+
+Lane: TypeAlias = tuple[str, str, TimeArray, FloatArray]  # recording, modality, its moments and values
+KINDS = ("heart_rate", "electrodermal_activity", "skin_temperature")
+FILE = "lanes.npz"
+BREAK = 5  # steps without a sample, after which a line is broken
+
+
+def beside(recordings: Iterable[Recording], channels: Sequence[str]) -> Iterator[Lane]:
+    """Yield what recordings hold of these kinds, where a model with such channels does not read it."""
+    for recording in recordings:
+        for stream in recording.streams:
+            if stream.kind in KINDS and not set(stream.channels) & set(channels):
+                yield recording.recording_id, stream.modality, stream.time_s, stream.values[:, 0].astype(np.float32)
+
+
+def save(folder: Path, lanes: Sequence[Lane]) -> None:
+    """Write them into the folder of an upload."""
+    columns: dict[str, Any] = {}
+    for i, (_, _, time_s, values) in enumerate(lanes):
+        columns |= {f"time_{i}": time_s, f"value_{i}": values}
+    names = np.array([[recording, modality] for recording, modality, _, _ in lanes], np.str_)
+    np.savez_compressed(folder / FILE, names=names, **columns)
+
+
+def view(folder: Path, recording_id: str, start_s: float, end_s: float, points: int) -> list[dict[str, Any]]:
+    """Return what to draw of one recording: ``channel``, ``time_s`` and ``values``, as `StoredSignal.view` does."""
+    if not (folder / FILE).exists():
+        return []
+    with np.load(folder / FILE, allow_pickle=False) as stored:
+        return [
+            {
+                "channel": channels_of(str(modality))[0],
+                **_line(stored[f"time_{i}"], stored[f"value_{i}"], start_s, end_s, points),
+            }
+            for i, (recording, modality) in enumerate(stored["names"])
+            if whole_characters(str(recording)) == recording_id
+        ]
+
+
+def _line(time_s: TimeArray, values: FloatArray, start_s: float, end_s: float, points: int) -> dict[str, Any]:
+    """Return a thinned line between two moments, with a break where it stops for several of its steps."""
+    first, last = np.searchsorted(time_s, (start_s, end_s)).tolist()
+    seen = slice(max(first - 1, 0), last + 1)  # on to what lies just outside
+    apart = BREAK * float(np.median(np.diff(time_s))) if len(time_s) > 1 else np.inf
+    run = np.append(0, np.cumsum(np.diff(time_s[seen]) > apart))[: len(time_s[seen])]
+    time_s, values = time_s[seen], np.ascontiguousarray(values[seen])
+    kept = lowest_and_highest(values, points)
+    breaks = np.flatnonzero(np.diff(run[kept])) + 1
+    drawn = np.insert(values[kept].astype(np.float64), breaks, np.nan).round(3).tolist()
+    return {
+        "time_s": np.insert(time_s[kept], breaks, time_s[kept][breaks]).round(3).tolist(),
+        "values": [None if value != value else value for value in drawn],
+    }

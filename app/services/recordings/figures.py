@@ -53,8 +53,9 @@ def timeline_image(
     title = recording.filename
     if recording_index is not None and len(result.recording_ids) > 1:
         title += f": {result.recording_ids[recording_index]}"
+    smoothed = f", bouts under {result.smoothed_s:g} s smoothed away" if result.smoothed_s else ""
     told = [
-        f"Recognised by {result.model_label}; an answer is at least {percent(result.limit, 0)} probable",
+        f"Recognised by {result.model_label}; an answer is at least {percent(result.limit, 0)} probable{smoothed}",
         drawn["showing"],
     ]
     return picture.draw(drawn, title, told, file_format)

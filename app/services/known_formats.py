@@ -18,6 +18,14 @@ HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the c
     "AWARE": "Android, iPhone. Export the tables of the accelerometer and the gyroscope as CSV.",
     "Kinelab": "The layout of Kinelab itself, for files that you write with a program of your own.",
 }
+AFTER_A_QUESTION: Mapping[str, str] = {  # tables whose columns a person confirms
+    "Axivity AX3, AX6": "Wrist monitor. In OmGui, export the .cwa file as raw CSV.",
+    "GENEActiv": "Wrist monitor. In GENEActiv PC Software, convert the .bin file to CSV.",
+    "Movella DOT, Xsens, MbientLab": "Sensors on the body. Export CSV or text from the app of the maker.",
+    "SensorLog, Polar Sensor Logger, AndroSensor, MATLAB Mobile": "Phones and chest straps. Export or share the "
+    "recording as CSV or text.",
+}
+CONFIRM = "Kinelab shows what it takes the columns for, and you confirm it"
 
 
 @dataclass(frozen=True)
@@ -30,14 +38,15 @@ class KnownFormat:
 
 
 def recording_formats() -> list[KnownFormat]:
-    """Return the formats of recordings that can be uploaded, those of apps and watches first."""
+    """Return the formats of recordings that can be uploaded, those of apps and devices first."""
     from app.har.recordings.importers import IMPORTERS  # modules that no start needs
 
     formats = [
         KnownFormat(importer.APP, _details(importer.DESCRIPTION), HOW_TO_EXPORT.get(importer.APP, ""))
         for importer in IMPORTERS
     ]
-    order = {name: position for position, name in enumerate(HOW_TO_EXPORT)}
+    formats += [KnownFormat(name, CONFIRM, export) for name, export in AFTER_A_QUESTION.items()]
+    order = {name: position for position, name in enumerate((*HOW_TO_EXPORT, *AFTER_A_QUESTION))}
     return sorted(formats, key=lambda known: order.get(known.name, len(order)))
 
 

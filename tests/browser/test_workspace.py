@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.site import Site, register
+from tests.browser.test_pages import check
 from tests.trained import recording_csv
 
 pytestmark = pytest.mark.browser
@@ -48,7 +49,10 @@ def test_of_two_files_dropped_at_once_one_is_read_and_one_refused_and_both_are_s
     expect(rows.nth(0)).to_contain_text("photo.csv")
     expect(rows.nth(0)).to_contain_text("failed")
     expect(rows.nth(0)).to_contain_text("is binary")
-    expect(rows.nth(1).get_by_role("link", name="walk.csv", exact=True)).to_be_visible()
+    recording = rows.nth(1).get_by_role("link", name="walk.csv", exact=True).get_attribute("href")
+    check(page, site.address + "/")
+    check(page, f"{site.address}{recording}/describe")
+    page.goto(site.address + "/")
     rows.nth(0).get_by_role("button", name="Dismiss").click()
     expect(rows).to_have_count(1)
 

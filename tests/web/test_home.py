@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from app.extensions import db
 from app.har.recordings.importers import IMPORTERS
 from app.services import accounts
+from app.services.known_formats import AFTER_A_QUESTION, HOW_TO_EXPORT, recording_formats
 from app.services.models import reference_models
 from app.tables import Dataset, ModelVersion, TrainingRun
 from app.tables.training_run import RunStatus
@@ -145,6 +146,14 @@ def test_a_moment_is_written_in_utc_for_the_browser_to_convert() -> None:
     assert template_tools.moment(value) == (
         '<time class="moment" datetime="2024-02-09T13:05:59+00:00">09 Feb 2024, 13:05 UTC</time>'
     )
+
+
+def test_apps_and_watches_come_first_each_with_how_to_export_from_it() -> None:
+    formats = recording_formats()
+    own = [known.name for known in formats if known.export]
+    assert own == [*HOW_TO_EXPORT, *AFTER_A_QUESTION]
+    assert [known.name for known in formats][: len(own)] == own
+    assert set(HOW_TO_EXPORT) <= {importer.APP for importer in IMPORTERS}
 
 
 def test_the_upload_box_names_every_format_that_can_be_read(user_client: FlaskClient, app: Flask) -> None:

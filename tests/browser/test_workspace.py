@@ -83,6 +83,25 @@ def test_of_several_files_one_that_is_there_already_is_asked_about(page: Page, s
     expect(rows.nth(1)).to_contain_text("one.csv")
 
 
+def test_a_model_that_cannot_read_a_file_is_not_offered_for_it(page: Page, site: Site) -> None:
+    register(page, site.address, "spinner")
+    page.goto(site.address + "/")
+    models = page.get_by_label("Recognise with")
+    everyday = models.locator("option", has_text="any phone or watch")
+    models.select_option(value=everyday.get_attribute("value"))
+    gyroscope = {"name": "gyro.csv", "mimeType": "text/csv", "buffer": recording_csv(20.0, channels=[3, 4, 5])}
+    page.set_input_files("input[type=file]", gyroscope)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Upload and recognise").click()
+    expect(page.locator("#upload-message")).to_contain_text("accelerometer")
+    expect(everyday).to_be_disabled()
+    expect(everyday).to_contain_text("cannot read this file, it needs the accelerometer")
+    models.select_option(value=models.locator("option", has_text="KU-HAR").get_attribute("value"))
+    page.get_by_role("button", name="Upload and recognise").click()
+    page.wait_for_url(re.compile(r"/predictions/\d+$"))
+    page.goto(site.address + "/")
+    expect(everyday).to_be_enabled()
+
+
 def test_a_phone_does_the_whole_story_without_scrolling_sideways(browser: Browser, site: Site) -> None:
     context = browser.new_context(viewport={"width": PHONE, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()

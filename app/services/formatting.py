@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ABSENT = "–"
+FEW = 10  # of fewer, a percentage says nothing
 
 
 def duration(seconds: float | None) -> str:
@@ -29,6 +30,16 @@ def stopwatch(seconds: float, digits: int = 1) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """Write a fraction as a percentage: 0.953 is 95.3 %."""
     return ABSENT if value is None else f"{100 * value:.{digits}f} %"
+
+
+def share(part: int, whole: int, digits: int = 0) -> str:
+    """Write a part of a whole: 12 %, but 1 of 2 where there are few; 100 % only of all, and 0 % only of nothing."""
+    if whole < FEW:
+        return f"{part} of {whole}"
+    value, least = part / whole, 0.5 / 10 ** (digits + 2)
+    if part in (0, whole) or least <= value < 1 - least:
+        return percent(value, digits)
+    return percent(min(max(value, 0.001), 0.999))
 
 
 def thousands(value: float | None) -> str:

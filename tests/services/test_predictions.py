@@ -374,6 +374,16 @@ def test_a_result_keeps_the_limit_it_was_made_with_until_it_is_asked_for_again(
     assert {path.name for path in folder.glob("*.npz")} == {f"{prediction.id}.npz", "stretches.npz"}
 
 
+def test_what_is_left_after_the_last_window_is_not_called_missing(user: User, model: ModelVersion) -> None:
+    prediction = upload(user, recording_csv(61.5))
+    whole = drawn(prediction)
+    assert whole["range_s"][1] == pytest.approx(61.5, abs=0.1)
+    assert [band["end_s"] for band in whole["recognised"]][-1] == pytest.approx(60, abs=0.05)
+    assert None not in {band["activity"] for band in whole["recognised"]}
+    end = drawn(prediction, 60.5, 61)
+    assert (end["recognised"], len(end["signal"])) == ([], 6)
+
+
 def test_of_three_axes_the_length_of_their_vector_is_drawn_first(user: User, model: ModelVersion) -> None:
     prediction = upload(user, recording_csv(60, gap_at_s=20.0))
     result = recordings.result_of(prediction)

@@ -10,6 +10,7 @@ import pytest
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.quality import card
 from app.har.signals.types import UNLABELLED, Recording, Stream
+from app.services.formatting import share
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
 from app.services.recordings.verdict import Verdict, decide
@@ -163,3 +164,15 @@ def test_the_papers_own_windows_of_three_seconds_are_usable() -> None:
     assert (found.verdict, found.reasons) == ("pass", ())
     cards = Quality((found,) * 50, 60).as_dict()
     assert decide(recognised(walk=60, single=True), cards).level == "sure"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "digits", "text"),
+    [
+        (1, 2, 0, "1 of 2"), (2, 2, 0, "2 of 2"), (9, 9, 1, "9 of 9"), (10, 10, 0, "100 %"), (0, 50, 0, "0 %"),
+        (1, 2000, 0, "0.1 %"), (1999, 2000, 0, "99.9 %"), (1, 3000, 1, "0.1 %"), (27, 100, 0, "27 %"),
+        (967, 1000, 1, "96.7 %"), (99_999, 100_000, 1, "99.9 %"),
+    ],
+)  # fmt: skip
+def test_of_few_there_is_no_percentage_and_100_percent_are_all(part: int, whole: int, digits: int, text: str) -> None:
+    assert share(part, whole, digits) == text

@@ -50,10 +50,10 @@ def timeline(
     first_s, last_s = signal.extent_s if signal else (np.inf, -np.inf)
     whole = min(first_s, clock.start_s), max(last_s, clock.end_s)
     start_s, end_s = _checked(from_s, to_s, *whole, clock)
-    recognised, thinned = bands(result.bout_columns(recording_index), len(result.answer_names), start_s, end_s)
-    labelled, labels_thinned = bands(
-        result.bout_columns(recording_index, "label"), len(result.label_activities), start_s, end_s
-    )
+    # What a recording holds after its last whole window has no answer, and yet is not missing
+    seen = (max(start_s, clock.start_s), max(min(end_s, clock.end_s), clock.start_s, start_s))
+    recognised, thinned = bands(result.bout_columns(recording_index), len(result.answer_names), *seen)
+    labelled, labels_thinned = bands(result.bout_columns(recording_index, "label"), len(result.label_activities), *seen)
     return {
         "layout": "timeline",
         "whole_s": whole,

@@ -14,7 +14,7 @@ import numpy as np
 
 from app.har.problems import Problem, ProblemKind
 from app.har.vocabulary import ANYTHING, NOT_WORN, TOO_LITTLE, UNFAMILIAR
-from app.services.formatting import capitalise, duration, percent
+from app.services.formatting import FEW, capitalise, duration, percent, share
 from app.services.recordings.answers_in_words import left_open
 from app.services.recordings.prediction_result import PredictionResult
 
@@ -28,7 +28,6 @@ WORDS: Mapping[Level, str] = {
     "few": "Too little to judge",
     "unworn": "Not worn",
 }
-FEW = 10  # windows; of fewer, a percentage says nothing
 ANSWERED: Sequence[tuple[Level, float, float]] = (  # at least this share answered, less than this unfamiliar
     ("sure", 0.9, 0.05),
     ("mostly", 0.6, 0.2),
@@ -76,6 +75,7 @@ class Verdict:
     answers: tuple[Part, ...]  # the longest first
     others: int  # further answers, each of a small part of the time
     others_s: float  # their time together
+    others_windows: int
     unanswered: tuple[Part, ...]
     sure: str  # how sure, in one or two words
     number: str  # the one figure: "83 %", or "2 of 2" where there are few windows
@@ -106,6 +106,7 @@ def decide(result: PredictionResult, quality: Mapping[str, Any] | None = None) -
         answers=tuple(told),
         others=len(answers) - len(told),
         others_s=round(sum(part.seconds for part in answers) - sum(part.seconds for part in told), 3),
+        others_windows=sum(part.windows for part in answers) - sum(part.windows for part in told),
         unanswered=unanswered,
         sure=WORDS[level],
         number=number,
@@ -187,22 +188,16 @@ def _number(result: PredictionResult) -> tuple[str, str]:
     """Return the one figure and what it is of: agreement with the file's labels, or else how much has an answer."""
     compared, right = int((result.right >= 0).sum()), int((result.right == 1).sum())
     if compared >= FEW:
-        return _share(right, compared), f"of {compared:,} answers agree with the labels in the file"
+        return share(right, compared), f"of {compared:,} answers agree with the labels in the file"
     worn, _, _ = _shares(result)
     n_answered = int(result.answered.sum())
     if _all_unworn(result):
         return duration(float((result.end_s - result.start_s).sum())), "without anybody wearing the device"
     if worn < FEW:
-        return f"{n_answered} of {worn}", "windows have an answer"
-    return _share(n_answered, worn), "of the windows have an answer" if result.layout == "windows" else (
+        return share(n_answered, worn), "windows have an answer"
+    return share(n_answered, worn), "of the windows have an answer" if result.layout == "windows" else (
         f"of {duration(float((result.end_s - result.start_s)[~result.not_worn].sum()))} has an answer"
     )
-
-
-def _share(part: int, whole: int) -> str:
-    """Write a share: all or nothing only where it is; 1,999 of 2,000 are not 100 %."""
-    share = part / whole
-    return percent(share, 0) if share in (0, 1) or 0.005 <= share < 0.995 else percent(min(max(share, 0.001), 0.999))
 
 
 def _against(result: PredictionResult, quality: Mapping[str, Any] | None) -> Iterator[Doubt]:
@@ -218,8 +213,8 @@ def _against(result: PredictionResult, quality: Mapping[str, Any] | None) -> Ite
 def _labels(result: PredictionResult) -> Iterator[Doubt]:
     compared, right = int((result.right >= 0).sum()), int((result.right == 1).sum())
     if compared and right / compared < (AGREEING[1][1] if compared >= FEW else 1.0):
-        how_many = percent(1 - right / compared, 0) if compared >= FEW else f"{compared - right}"
-        text = f"{how_many} of {compared:,} answers contradict the labels in the file."
+        of = f" of {compared:,}" if compared >= FEW else ""
+        text = f"{share(compared - right, compared)}{of} answers contradict the labels in the file."
         yield Doubt(text, serious=compared >= FEW)
     if unknown := int((result.labels >= 0).sum() - result.known_label.sum()):
         names = [result.label_activities[i] for i in np.flatnonzero(~result.known_activities).tolist()]
@@ -239,10 +234,9 @@ def _unanswered(result: PredictionResult) -> Iterator[Doubt]:
     worn, answered, unfamiliar = _shares(result)
     uncertain = 1 - answered - unfamiliar if worn else 0.0
 
-    def how_much(share: float) -> str:
-        if worn < FEW:
-            return f"{round(share * worn)} of {worn} windows"
-        return f"{_share(round(share * worn), worn)} of the {'windows' if result.layout == 'windows' else 'time'}"
+    def how_much(of_windows: float) -> str:
+        of = "windows" if worn < FEW else "of the windows" if result.layout == "windows" else "of the time"
+        return f"{share(round(of_windows * worn), worn)} {of}"
 
     if unfamiliar >= TOLD_UNFAMILIAR:
         yield Doubt(

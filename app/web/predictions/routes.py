@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from app.tables import Prediction, StoredRecording
 
 bp = Blueprint("predictions", __name__)
-ROWS_A_PAGE = 20
+ROWS_A_PAGE = 15
 BOUTS_A_PAGE = 20
 FILE_NAMES = {"windows": "activities"}
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day

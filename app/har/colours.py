@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 
 from app.har import vocabulary
-from app.har.vocabulary import shared_node
+from app.har.vocabulary import normalised, shared_node
 
 # Okabe and Ito (2008), then Paul Tol's muted scheme: told apart by people with any common colour blindness.
 PALETTE = (
@@ -32,9 +33,10 @@ MISSING_HATCH = "/"
 
 
 def activity_colours(activities: Sequence[str], others: Sequence[str] = ()) -> dict[str, str]:
-    """Return the colour of each activity: that of its node in the shared vocabulary, else the next one that is free.
+    """Return the colour of each activity: that of its node in the shared vocabulary, else one that its name decides.
 
-    Beyond 18 activities colours return.
+    So an activity has the same colour wherever it is shown, whatever it is shown with, unless two names of a list
+    decide on the same colour. Beyond 18 activities colours return.
 
     Parameters
     ----------
@@ -43,18 +45,24 @@ def activity_colours(activities: Sequence[str], others: Sequence[str] = ()) -> d
     """
     first_of = {node: name for name in reversed(activities) if (node := shared_node(name))}
     colours = {name: OF_NODE[node] for node, name in first_of.items()}
-    free = [colour for colour in PALETTE if colour not in colours.values()] or list(PALETTE)
-    for i, name in enumerate(name for name in activities if name not in colours):
-        colours[name] = free[i % len(free)]
-    used = len(colours) - len(first_of)
-    for name in others:
-        node = name if name in OF_NODE else shared_node(name)
-        if node is None:
-            colours.setdefault(name, free[used % len(free)])
-            used += 1
-        else:
-            colours.setdefault(name, OF_NODE[node])
+    colours |= _by_name([name for name in activities if name not in colours], set(colours.values()))
+    known = {name: OF_NODE[node] for name in others if (node := name if name in OF_NODE else shared_node(name))}
+    colours = known | colours
+    colours |= _by_name([name for name in others if name not in colours], set(colours.values()))
     return {name: colours[name] for name in (*activities, *others)}
+
+
+def _by_name(names: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """Return a colour for each name that the vocabulary does not know, those that no activity of it has first."""
+    own = [colour for colour in PALETTE if colour not in OF_NODE.values()]
+    shared = [colour for colour in PALETTE if colour in OF_NODE.values()]
+    found: dict[str, str] = {}
+    for name in sorted(names, key=normalised):
+        start = zlib.crc32(normalised(name).encode()) % len(own)
+        wanted = [*own[start:], *own[:start], *shared]
+        found[name] = next((colour for colour in wanted if colour not in taken), wanted[0])
+        taken.add(found[name])
+    return found
 
 
 def activity_colour(name: str, activities: Sequence[str]) -> str:

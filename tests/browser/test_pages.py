@@ -1,28 +1,46 @@
-"""Every page can be used with a keyboard, a screen reader and a phone."""
+"""Every page can be used with a keyboard, a screen reader and a phone, in light and in dark colours."""
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
 from playwright.sync_api import Page
 
-from tests.browser.site import Site, log_out, register
+from tests import homes
+from tests.bad_inputs import zipped
+from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, register, running
+from tests.synthetic import kinelab_csv
 
 pytestmark = pytest.mark.browser
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PUBLIC = ["/", "/login", "/register", "/no-such-page"]
 ADMIN = [
     "/",
     "/admin/users",
+    "/admin/users/1",
     "/admin/invitations",
+    "/admin/audit",
     "/datasets/",
     "/datasets/add",
     "/datasets/physiotherapy-example",
     "/datasets/physiotherapy-example/people",
     "/datasets/physiotherapy-example/recordings",
+    "/datasets/physiotherapy-example/recordings?text=nothing",
     "/datasets/physiotherapy-example/problems",
     "/datasets/physiotherapy-example/settings",
     "/training/",
+    "/training/1",
+    "/training/1/windows?model=random-forest&true=Pendulum&recognised=Pendulum",
+    "/training/compare?runs=1&runs=1",
     "/models/",
+    "/models/1",
+    "/models/1/card",
 ]
 USER = [
     "/",
@@ -33,30 +51,136 @@ USER = [
     "/account/delete",
     "/mappings/",
 ]
+# What is no page of its own, and the pages that only a code, a link in a letter or an import in progress leads to
+NOT_VISITED = {
+    "admin.download_audit", "auth.invitation", "auth.reset", "auth.second_step", "auth.setup", "bootstrap.static",
+    "datasets.adding", "datasets.distribution", "datasets.export", "datasets.preview", "datasets.progress",
+    "datasets.recording", "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",
+    "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
+    "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
+    "predictions.timeline_image", "predictions.timeline_json", "static", "training.artefact", "training.progress",
+}  # fmt: skip
 
 
-def check(page: Page, address: str) -> None:
-    """Fail on an accessibility violation, or when a phone would have to scroll sideways."""
-    response = page.goto(address)
-    assert response is not None
-    assert response.status == (404 if "no-such" in address else 200), address
+@pytest.fixture(scope="module")
+def furnished(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run a site with a data set, a training that has ended, models, and an administrator."""
+    from app.services import accounts
+
+    home = shutil.copytree(finished_home, tmp_path_factory.mktemp("furnished") / "home")
+    with homes.at_home(home):
+        accounts.register(ADMINISTRATOR, PASSWORD, "+44 20 7946 0000", "chief@example.org", "1 High Street", "admin")
+    with running(home) as site:
+        yield site
+
+
+def check(page: Page, address: str = "") -> None:
+    """Fail on an accessibility violation in either colours, on focus that is not seen, or where a phone must scroll."""
+    if address:
+        response = page.goto(address)
+        assert response is not None
+        assert response.status == (404 if "no-such" in address else 200), address
     page.wait_for_load_state("networkidle")
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
-    assert not found.response["violations"], f"{address}\n{found.generate_report()}"
+    page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
+    for colours in ("dark", "light"):
+        page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # no colour is on its way
+        page.wait_for_function("colours => document.documentElement.dataset.bsTheme === colours", arg=colours)
+        found = Axe().run(page, options={"runOnly": RULES})
+        assert not found.response["violations"], f"{page.url} in {colours} colours\n{found.generate_report()}"
+    assert unseen_focus(page) == [], page.url
     page.set_viewport_size({"width": 390, "height": 844})
     if page.locator(".js-plotly-plot").count():
         page.wait_for_timeout(500)  # plots follow the width a moment later
     wide = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size({"width": 1280, "height": 900})
-    assert wide <= 390, f"{address} is {wide} pixels wide on a phone"
+    assert wide <= 390, f"{page.url} is {wide} pixels wide on a phone"
 
 
-def test_pages_are_accessible_and_fit_a_phone(admin: Page, site: Site) -> None:
+def unseen_focus(page: Page) -> list[str]:
+    """Return the elements that show no outline when the keyboard reaches them."""
+    page.keyboard.press("Tab")  # from now on the browser shows focus as for a keyboard
+    return page.evaluate(
+        """() => {
+          const all = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+          const seen = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled;
+          return [...document.querySelectorAll(all)].filter(seen).filter((element) => {
+            element.focus();
+            if (document.activeElement !== element) return false;
+            const style = getComputedStyle(element);
+            return style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2;
+          }).map((element) => element.outerHTML.slice(0, 120));
+        }"""
+    )
+
+
+def test_the_pages_of_an_administrator(page: Page, furnished: Site) -> None:
+    log_in(page, furnished.address, ADMINISTRATOR)
     for path in ADMIN:
-        check(admin, site.address + path)
-    log_out(admin)
+        check(page, furnished.address + path)
+
+
+def test_the_pages_of_a_visitor_and_of_a_user(page: Page, furnished: Site) -> None:
     for path in PUBLIC:
-        check(admin, site.address + path)
-    register(admin, site.address, "visitor")
+        check(page, furnished.address + path)
+    register(page, furnished.address, "visitor")
     for path in USER:
-        check(admin, site.address + path)
+        check(page, furnished.address + path)
+
+
+def test_the_pages_of_a_recording(page: Page, furnished: Site) -> None:
+    register(page, furnished.address, "walker")
+    page.goto(furnished.address)
+    page.get_by_role("button", name="Try the example recording").click()
+    page.wait_for_url(re.compile(r"/predictions/\d+$"))
+    address = page.url
+    check(page)
+    check(page, f"{address}/describe")
+    check(page, furnished.address)  # with a recording in the list
+
+
+def test_the_page_that_asks_for_columns(page: Page, furnished: Site, tmp_path: Path) -> None:
+    register(page, furnished.address, "namer")
+    (tmp_path / "own.csv").write_text(re.sub("acc_|gyro_", "k", kinelab_csv().replace("time_s", "when"), count=6))
+    page.goto(furnished.address)
+    page.set_input_files("input[type=file]", tmp_path / "own.csv")
+    page.get_by_role("button", name=re.compile("Upload")).click()
+    page.wait_for_url(re.compile(r"/mappings/file/"))
+    check(page)
+
+
+def test_the_page_that_asks_for_labels(page: Page, furnished: Site, tmp_path: Path) -> None:
+    log_in(page, furnished.address, ADMINISTRATOR)
+    (tmp_path / "own.zip").write_bytes(zipped({f"walk/p{i}.csv": kinelab_csv(None, i) for i in (1, 2)}))
+    page.goto(furnished.address + "/datasets/add")
+    page.fill("[name=name]", "own")
+    page.check("[name=describe]")
+    page.set_input_files("input[type=file]", tmp_path / "own.zip")
+    page.get_by_role("button", name="Add data set").click()
+    page.wait_for_url(re.compile(r"/describe$"))
+    check(page)
+
+
+def test_every_page_is_among_these(app: Flask) -> None:
+    from werkzeug.exceptions import HTTPException
+
+    routes = app.url_map.bind("localhost")
+    visited = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe"}
+    for path in (*PUBLIC, *ADMIN, *USER):
+        try:
+            visited.add(routes.match(path.partition("?")[0])[0])
+        except HTTPException:
+            assert "no-such" in path
+    all_pages = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert all_pages - NOT_VISITED == visited
+    assert all_pages >= NOT_VISITED
+
+
+def test_paper_is_light(page: Page, site: Site) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(site.address + "/login")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "light"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"

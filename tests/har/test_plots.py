@@ -119,6 +119,16 @@ def test_two_activities_of_one_node_and_the_special_ones_of_a_lab_are_told_apart
     assert list(activity_colours(activities))[:2] == ["Sit", "Talk-sit"]
 
 
+def test_a_special_activity_has_one_colour_whatever_it_is_shown_with() -> None:
+    alone = activity_colour("Jump", ["Jump"])
+    for names in (("Sit", "Jump"), ("Stair-up", "Walk", "Jump", "Run"), ("JUMP", "Pick", "Sit-up")):
+        assert {colour for name, colour in activity_colours(names).items() if name.lower() == "jump"} == {alone}
+    assert activity_colours(("Walk",), ("Jump",))["Jump"] == alone
+    names = ["Jump", "Push-up", "Sit-up", "Table-tennis", "Walk-backward"]
+    assert activity_colours(names) == {name: activity_colours(names[::-1])[name] for name in names}
+    assert alone not in OF_NODE.values()
+
+
 def test_beyond_eighteen_activities_colours_return() -> None:
     names = [f"activity {i}" for i in range(25)]
     assert set(activity_colours(names).values()) == set(PALETTE)

@@ -111,7 +111,7 @@ def upload(path: Path) -> dict[str, Any]:
 
     recognised = recognise(path, path.name, always(Model("reference", lambda: model)), on_event)
     done = time.perf_counter()
-    recognised = peak_mib()
+    recognised_mib = peak_mib()
     with tempfile.TemporaryDirectory() as folder:
         stored_signal.save(Path(folder), recognised.signals)
     return {
@@ -120,7 +120,7 @@ def upload(path: Path) -> dict[str, Any]:
         "windows": len(recognised.result),
         "storing the signal (s)": round(time.perf_counter() - done, 2),
         "progress reports": events,
-        "peak memory (MiB)": recognised,
+        "peak memory (MiB)": recognised_mib,
         "peak memory, stored (MiB)": peak_mib(),
         "of which the model (MiB)": loaded - before,
     }

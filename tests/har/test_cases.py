@@ -268,6 +268,16 @@ def test_counts_that_a_heading_states_are_believed() -> None:
     assert [1 / sensor.scale for sensor in found.mapping.sensors] == pytest.approx([4096, 65.5])
 
 
+@pytest.mark.parametrize("most", [256, 4096])
+def test_counts_around_a_middle_are_not_taken_for_g(most: int) -> None:
+    t, a, _, _ = cases.person()
+    counts = (most / 2 + a / cases.G * most / 8).astype(int)
+    assert counts.min() >= 0
+    found, _ = by_guess(cases.table("ms,X,Y,Z", (1000 * t).astype(int), *counts.T))
+    assert f"whole numbers around {most / 2:g}: raw counts from a middle" in found.reasons["accelerometer"]
+    assert found.mapping.sensors[0].scale == 1
+
+
 @pytest.mark.parametrize(
     ("heading", "values", "label"),
     [
@@ -435,6 +445,18 @@ def test_whole_seconds_are_spread_and_no_gaps(hz: float) -> None:
     _, recording = by_guess(text)
     assert len(gap_free(recording.streams[0], hz)) == 1
     assert kinds(recording) == ["batched timestamps"]
+
+
+@pytest.mark.parametrize("first", [25_569, 719_529])
+@pytest.mark.parametrize("hz", [20, 100])
+def test_dates_as_days_are_those_of_a_spreadsheet_or_matlab(first: float, hz: float) -> None:
+    t, a, _, _ = cases.person(hz=hz)
+    days = [f"{first + (START + x) / 86_400:.12f}" for x in t]
+    found, recording = by_guess(cases.table("Time,X,Y,Z", days, *(a.T / cases.G).round(4)))
+    assert found.mapping.time_unit == "days"
+    assert recording.origin_utc_s == pytest.approx(START, abs=1e-3)
+    assert sampling_rate(recording.streams[0].time_s) == pytest.approx(hz, rel=1e-3)
+    assert upright(recording, a)
 
 
 # --- devices

@@ -62,11 +62,11 @@ FAULTS = {
     "no time": (FULL.replace("time: {column: millis, unit: ms}", ""), "time: expected the keys column and unit"),
     "time without unit": (
         FULL.replace(", unit: ms", ""),
-        "time.unit: expected one of s, ms, µs, ns, 0.1 ms, date-time, found nothing",
+        "time.unit: expected one of s, ms, µs, ns, 0.1 ms, days, date-time, found nothing",
     ),
     "an unknown unit of time": (
-        FULL.replace("ms}", "days}"),
-        "time.unit: expected one of s, ms, µs, ns, 0.1 ms, date-time, found 'days'",
+        FULL.replace("ms}", "weeks}"),
+        "time.unit: expected one of s, ms, µs, ns, 0.1 ms, days, date-time, found 'weeks'",
     ),
     "neither time nor rate": (FULL.replace("column: millis, unit: ms", "rate_hz: null"), "time: expected either"),
     "time and rate": (FULL.replace("unit: ms", "unit: ms, rate_hz: 5"), "time: expected either"),

@@ -37,6 +37,7 @@ COUNTS = 0.05  # part by which the mean vector may differ from a power of two, w
 FEWEST_COUNTS = 32
 # Of ±2, 4, 8 and 16 g and ±250, 500, 1000 and 2000 deg/s in 16 bits, as of the MPU-6050 and its kin
 COUNTS_A_G, COUNTS_A_DEGREE = (16384, 8192, 4096, 2048), (131.0, 65.5, 32.8, 16.4)
+UNSIGNED, MIDDLE = (256, 1024, 4096), 0.35  # counts of 8, 10 and 12 bits; a share of them about half
 USUAL_COUNTS = 0.3  # as COUNTS, for those
 
 
@@ -308,6 +309,9 @@ def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Meas
     if not evidence.holds_gravity:
         words = f"values around {evidence.mean:.2g}: without gravity, in m/s² as far as one can tell"
         return _Measure(sensor, words, "removed")
+    if middle := _middle_of_counts(axes):
+        words = f"whole numbers around {middle:g}: raw counts from a middle that nothing states, as of an activPAL"
+        return _Measure(sensor, f"{words}. Export g instead; no factor makes readings of them")
     if counts := _acceleration_counts(axes):
         words = f"values around {evidence.mean:.0f}: raw counts, {counts:g} a g, with gravity"
         return _Measure(_counting(sensor, "g", counts), words, "included")
@@ -317,7 +321,7 @@ def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Meas
 def _acceleration_counts(axes: _Axes) -> float:
     """Return how many raw counts make a g, by the heading or the length of gravity; 0 where they are none."""
     evidence = axes.gravity
-    if evidence.plausible_unit or not len(axes.values):
+    if evidence.plausible_unit or not len(axes.values) or _middle_of_counts(axes):
         return 0.0
     if counts := counts_in(axes.columns[0]):
         return counts
@@ -326,6 +330,17 @@ def _acceleration_counts(axes: _Axes) -> float:
     counts = 2.0 ** round(np.log2(evidence.mean))
     tolerance = USUAL_COUNTS if counts in COUNTS_A_G else COUNTS
     return counts if abs(evidence.mean / counts - 1) < tolerance else 0.0
+
+
+def _middle_of_counts(axes: _Axes) -> float:
+    """Return the number around which raw counts lie, none below zero; 0 where they do not, or say their unit."""
+    values = axes.values
+    signed = values.min(initial=0) < 0 or (values % 1).any() or values.max(initial=0) < FEWEST_COUNTS
+    if signed or counts_in(axes.columns[0]):
+        return 0.0
+    most = next((most for most in UNSIGNED if values.max() < most), 0)
+    inside = bool((np.abs(values.mean(axis=0) / (most or 1) - 0.5) < MIDDLE).all())
+    return most / 2 if inside else 0.0
 
 
 def _single_columns(numeric: Mapping[str, Values], used: Iterable[str]) -> list[SensorColumns]:

@@ -20,7 +20,7 @@ from app.har.recordings.mappings.guess_columns import (
     words_of,
 )
 from app.har.recordings.mappings.mapping import EPOCH_S, MAX_RATE_HZ
-from app.har.recordings.mappings.units import DATE_TIME, TICKS, TIME_SPELLINGS, TIME_UNITS
+from app.har.recordings.mappings.units import DATE_TIME, DAYS, TICKS, TIME_SPELLINGS, TIME_UNITS, who_counts_days
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +30,7 @@ READABLE = 0.8  # share of them that must be
 RISING = 0.95  # share of a clock's steps that don't fall
 DIFFERENT = 0.05  # share of a clock's values that are different at least
 UNKNOWN_RATE_HZ = 50.0  # where no column counts time
+A_SECOND = 1.1 / 86_400  # of a day, and a little more
 FINE, FINEST_US = "fine", 1000  # of Xsens' SampleTimeFine: in µs if a step is as long, in ticks of 0.1 ms if shorter
 RATE = re.compile(r"(?:rate|frequency|freq)\W{1,5}(\d{1,4}(?:\.\d{1,6})?)\b|\b(\d{1,4}(?:\.\d{1,6})?) ?Hz\b", re.I)
 
@@ -116,9 +117,9 @@ def _with_unit(name: str, values: Values, named: bool) -> _Clock | None:
     steps = np.diff(good)
     steps = steps[steps > 0]
     step = float(np.median(steps)) * len(steps) / (len(good) - 1)  # of a batch that shares a stamp, too
-    units = (
-        [TICKS] if is_any(FINE, words_of(name)) and step < FINEST_US else [own for own in TIME_UNITS if own != TICKS]
-    )
+    in_ticks, counts_days = is_any(FINE, words_of(name)) and step < FINEST_US, who_counts_days(good[0])
+    usual = [own for own in TIME_UNITS if own not in (TICKS, DAYS)]
+    units = [TICKS] if in_ticks else [DAYS] if counts_days and step < A_SECOND else usual
     possible = [unit for unit in units if 1 / MAX_RATE_HZ <= step * TIME_UNITS[unit] <= 1.0]
     if not possible:
         return None
@@ -126,6 +127,8 @@ def _with_unit(name: str, values: Values, named: bool) -> _Clock | None:
     since_1970 = next((unit for unit in possible if EPOCH_S[0] < good[0] * TIME_UNITS[unit] < EPOCH_S[1]), "")
     unit = since_1970 or in_name or possible[0]
     how = "by its size counted from 1970" if since_1970 else "by its name" if in_name else f"steps of {step:g}"
+    if unit == DAYS:
+        how = f"dates as {counts_days} counts them"
     rate = 1 / (step * TIME_UNITS[unit])
     distinct = len(np.unique(values)) / len(values)
     reason = f"{how}: {unit}, {rate:.4g} rows per second"

@@ -23,7 +23,7 @@ from app.har.recordings.mappings.mapping import (
     check_columns,
     column_names,
 )
-from app.har.recordings.mappings.units import DATE_TIME, TIME_UNITS, UNITS
+from app.har.recordings.mappings.units import DATE_TIME, DAYS, DAYS_TO_1970, TIME_UNITS, UNITS, who_counts_days
 from app.har.recordings.sensors import with_gravity
 from app.har.recordings.tables import Source, layout_problems, parse
 from app.har.signals.clocks import positive_steps
@@ -252,7 +252,9 @@ def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_firs
                 f"{EXAMPLE}, found {quote(repr(found[:60]))}."
             )
     else:
-        seconds = column * TIME_UNITS[mapping.time_unit]
+        first = float(column.drop_nulls().head(1).sum())
+        who = who_counts_days(first) if mapping.time_unit == DAYS else ""
+        seconds = (column - DAYS_TO_1970.get(who, 0.0)) * TIME_UNITS[mapping.time_unit]
     dated = seconds.filter(seconds.is_between(*EPOCH_S))
     start = dated.min() if len(dated) > len(seconds) / 2 else None
     origin = start if isinstance(start, float) else None

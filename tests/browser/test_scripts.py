@@ -97,6 +97,22 @@ def test_several_data_sets_are_tested_by_data_set_until_another_way_is_chosen(ad
     expect(way).to_have_value("random")
 
 
+def test_the_window_length_follows_the_data_sets_until_a_person_writes_one(admin: Page, site: Site) -> None:
+    admin.goto(site.address + "/training/")
+    first, second, *_ = admin.locator("input[name=dataset]").all()
+    first.evaluate("box => { box.dataset.windowS = '1.5'; }")
+    admin.locator("summary", has_text="Advanced").click()
+    length = admin.get_by_label("Window length (s)")
+    first.check()
+    expect(length).to_have_value("1.5")
+    first.uncheck()
+    second.check()
+    expect(length).to_have_value(re.compile(r"^3(\.0)?$"))
+    length.fill("2")
+    first.check()
+    expect(length).to_have_value("2")
+
+
 def test_an_upload_after_the_session_has_ended_says_so(page: Page, site: Site) -> None:
     register(page, site.address, "gone")
     page.goto(site.address + "/")

@@ -16,7 +16,8 @@ from app.har.training.config import TrainConfig
 from app.services.datasets import library
 from app.services.models import model_versions, reference_models, runs
 from app.tables import Dataset
-from tests.synthetic import ku_har_zip
+from tests.bad_inputs import zipped
+from tests.synthetic import ku_har_zip, sp_sw_csv
 from tests.trained import Example, register_model
 
 ANSWERS = {
@@ -52,6 +53,25 @@ def test_every_model_can_be_chosen_and_four_are_at_first(example: Flask, admin_c
     assert list(values) == list(CATALOGUE)
     assert tuple(name for name, checked in values.items() if checked) == TrainConfig().models
     assert all(escape(info.title) in page and escape(info.about) in page for info in CATALOGUE.values())
+
+
+def test_windows_are_preset_to_the_length_of_the_data_sets_pieces(
+    example: Flask, admin_client: FlaskClient, tmp_path: Path
+) -> None:
+    short = {f"DATA/s0{n}/s0{n}_01_sp.csv": sp_sw_csv(subject=n, seconds=1.7) for n in (1, 2)}
+    (tmp_path / "short.zip").write_bytes(zipped(short))
+    library.add("short", tmp_path / "short.zip")
+
+    def preset(address: str) -> str:
+        field = re.search(r'<input[^>]*name="window_length_s"[^>]*>', admin_client.get(address).text)
+        assert field
+        return field[0].partition('value="')[2].partition('"')[0]
+
+    assert preset("/training/?dataset=physiotherapy-example") == "3.0"
+    assert preset("/training/?dataset=short") == "1.5"
+    assert preset("/training/?dataset=short,physiotherapy-example") == "1.5"
+    lengths = dict(re.findall(r'data-window-s="([\d.]+)"[^>]*value="([^"]+)"', admin_client.get("/training/").text))
+    assert lengths == {"1.5": "short", "3.0": "physiotherapy-example"}
 
 
 def test_a_training_started_from_the_page_shows_progress_then_table(example: Flask, admin_client: FlaskClient) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
+from app.har.errors import HarError
 from app.har.signals.types import SignalSet
 from app.har.training.config import TrainConfig
 from app.har.vocabulary import ON_FOOT, RUNNING, STILL, node_of, path_of
@@ -15,6 +20,10 @@ from app.services.datasets.shared_names import names_of
 from app.services.datasets.worn import place_of
 from app.services.errors import Invalid
 from app.tables import Dataset
+
+WINDOW_STEPS_S = (TrainConfig.window_length_s, 2.5, 2.0, 1.5, 1.0, 0.5)
+LONG_ENOUGH = 0.25  # share of the pieces of an activity
+RARE = 0.02  # share of the labelled time: transitions between postures do not shorten all windows
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,31 @@ def _longest_s(signals: SignalSet) -> float:
     pieces = label_segments(signals)
     labelled = pieces.length[pieces.label >= 0]
     return float(labelled.max() / signals.sampling_rate_hz) if len(labelled) else 0.0
+
+
+def usual_window_s(dataset: Dataset) -> float:
+    """Return how long windows are at first: as usual, or shorter where an activity mostly lasts less.
+
+    A quarter of the pieces of each activity that is not rare is as long at least, or hardly a window of it was left.
+    """
+    return _usual_window_s(library.store_folder(dataset))
+
+
+@lru_cache(maxsize=64)
+def _usual_window_s(folder: Path) -> float:
+    from app.har.datasets.store import open_store
+    from app.har.windows import label_segments
+
+    try:
+        signals = open_store(folder).signals
+    except (HarError, OSError):  # the training will say what is wrong
+        return TrainConfig.window_length_s
+    pieces = label_segments(signals)
+    lengths = [pieces.length[pieces.label == activity] for activity in range(len(signals.activities))]
+    often = RARE * sum(own.sum() for own in lengths)
+    longer = [float(np.quantile(own, 1 - LONG_ENOUGH)) for own in lengths if own.sum() > often]
+    fitting = (s for s in WINDOW_STEPS_S if all(round(s * signals.sampling_rate_hz) <= length for length in longer))
+    return next(fitting, WINDOW_STEPS_S[-1])
 
 
 def _check_everyday(datasets: Sequence[Dataset], config: TrainConfig, whole: str) -> None:

@@ -14,11 +14,22 @@ function showHowMuch() {
   howMuch.hidden = current() === "dataset"; // each data set is a fold
 }
 
+// As long as the shortest of the data sets asks for, until a person writes another length.
+const windowLength = document.querySelector('input[name="window_length_s"]');
+let isWritten = false;
+windowLength?.addEventListener("input", () => { isWritten = true; });
+
+function presetWindow() {
+  const lengths = boxes.filter((box) => box.checked).map((box) => Number(box.dataset.windowS));
+  if (!isWritten && lengths.length) windowLength.value = Math.min(...lengths);
+}
+
 protocols.forEach((option) => option.addEventListener("change", () => {
   chosen = true;
   showHowMuch();
 }));
 boxes.forEach((box) => box.addEventListener("change", () => {
+  presetWindow();
   const several = boxes.filter((other) => other.checked).length > 1;
   if (!several && current() === "dataset") choose("subject"); // one cannot be left out
   else if (several && !chosen) choose("dataset");

@@ -86,7 +86,7 @@ class TrainForm(PageForm):
         places=None,
         default=TrainConfig.window_length_s,
         validators=[InputRequired(), NumberRange(*limits("window_length_s"))],
-        description=help_on("window_length_s"),
+        description=f"{help_on('window_length_s')} Preset to less where an activity of the data set mostly lasts less.",
     )
     overlap = NumberField(
         "Overlap of windows ({} to {})".format(*limits("overlap")),

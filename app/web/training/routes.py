@@ -64,7 +64,14 @@ def _follow(app: Flask, trainer: training.TrainingProcess) -> None:
 def _form(chosen: list[str] | None = None) -> TrainForm:
     choices = _choices()
     chosen = chosen or (list(choices) if len(choices) == 1 else [])
-    return _with_choices(TrainForm(dataset=chosen, protocol="dataset" if len(chosen) > 1 else TrainConfig.protocol))
+    windows = _windows()
+    return _with_choices(
+        TrainForm(
+            dataset=chosen,
+            protocol="dataset" if len(chosen) > 1 else TrainConfig.protocol,
+            window_length_s=min(windows.get(name, TrainConfig.window_length_s) for name in (*chosen, "")),
+        )
+    )
 
 
 def _form_like(run: TrainingRun) -> TrainForm:
@@ -87,11 +94,17 @@ def _choices() -> dict[str, str]:
     }
 
 
+def _windows() -> dict[str, float]:
+    """Return how long windows are at first for each of them."""
+    return {one.text: training_data.usual_window_s(one.dataset) for one in training_data.all_choices()}
+
+
 def _train_page(form: TrainForm, again: bool = False) -> str:
     return render_template(
         "training/index.html",
         form=form,
         again=again,
+        windows=_windows(),
         protocols=PROTOCOLS,
         runs=(page := runs.list_page(request.args.get("page", 1, type=int))),
         best={run.id: side_by_side.best_of(run) for run in page.items},

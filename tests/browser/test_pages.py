@@ -37,7 +37,8 @@ ADMIN = [
     "/training/",
     "/training/1",
     "/training/1/windows?model=random-forest&true=Pendulum&recognised=Pendulum",
-    "/training/compare?runs=1&runs=1",
+    "/training/compare?run=1&run=2",
+    "/training/?like=1",
     "/models/",
     "/models/1",
     "/models/1/card",
@@ -64,12 +65,18 @@ NOT_VISITED = {
 
 @pytest.fixture(scope="module")
 def furnished(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Run a site with a data set, a training that has ended, models, and an administrator."""
+    """Run a site with a data set, two trainings that have ended, models, and an administrator."""
     from app.services import accounts
+    from app.services.models import runs
+    from app.services.transaction import transaction
+    from app.tables import TrainingRun
 
     home = shutil.copytree(finished_home, tmp_path_factory.mktemp("furnished") / "home")
     with homes.at_home(home):
         accounts.register(ADMINISTRATOR, PASSWORD, "+44 20 7946 0000", "chief@example.org", "1 High Street", "admin")
+        run = runs.describe(1, "three hundred trees", "A first try.")
+        with transaction() as session:
+            session.add(TrainingRun(status=run.status, config=run.config | {"seed": 1}, result=run.result))
     with running(home) as site:
         yield site
 

@@ -17,7 +17,7 @@ from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models.training_child import OUTPUT
 from app.services.paging import Page, page_of
-from app.services.transaction import rows_changed, transaction
+from app.services.transaction import LARGEST_ID, rows_changed, transaction
 from app.tables import ModelVersion, TrainingRun
 from app.tables.training_run import RunStatus
 
@@ -43,9 +43,9 @@ def list_page(number: int, size: int = PAGE_SIZE) -> Page[TrainingRun]:
 
 def get(run_id: int) -> TrainingRun:
     """Return a run, or raise NotFound."""
-    run = db.session.get(TrainingRun, run_id)
+    run = db.session.get(TrainingRun, run_id) if abs(run_id) <= LARGEST_ID else None
     if run is None:
-        raise NotFound(f"There is no training run {run_id}.")
+        raise NotFound(f"There is no training run {str(run_id)[:20]}.")
     return run
 
 

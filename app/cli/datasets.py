@@ -14,6 +14,7 @@ from app.har.progress import Event, OnEvent
 from app.services.datasets import exports, shared_names, worn
 from app.services.datasets import library as service
 from app.services.errors import Invalid
+from app.services.formatting import counted
 
 if TYPE_CHECKING:
     from app.tables import Dataset
@@ -76,7 +77,7 @@ def info(name: str, as_json: bool) -> None:
     click.echo(f"from {dataset.source}, added {dataset.created:%Y-%m-%d %H:%M} UTC, BLAKE2b-256 {dataset.fingerprint}")
     click.echo(f"{summary['sampling_rate_hz']:g} Hz, {', '.join(summary['channels'])}, gravity {summary['gravity']}")
     for activity, windows in summary["activities"].items():
-        click.echo(f"  {activity}: {windows:,} windows")
+        click.echo(f"  {activity}: {counted(windows, 'window')}")
     _print_problems(dataset)
 
 
@@ -100,7 +101,7 @@ def map_(name: str, names: tuple[str, ...], as_json: bool) -> None:
         return
     for each in shared_names.table_of(dataset):
         note = "" if each.shared == each.usual else f" (usually {each.usual or 'left out'})"
-        click.echo(f"{each.own}: {each.shared or 'left out'}{note}, {each.windows:,} windows")
+        click.echo(f"{each.own}: {each.shared or 'left out'}{note}, {counted(each.windows, 'window')}")
 
 
 @datasets.command("place")
@@ -138,7 +139,7 @@ def place(name: str, places: tuple[str, ...], as_json: bool) -> None:
 def export(name: str, layout: str, folder: Path) -> None:
     """Write the data set NAME as files into FOLDER, which must not be there yet."""
     count = exports.write_folder(service.get(name), layout, folder)
-    click.echo(f"Wrote {count:,} files to {folder}.")
+    click.echo(f"Wrote {counted(count, 'file')} to {folder}.")
 
 
 @datasets.command()
@@ -182,9 +183,9 @@ def _document(dataset: Dataset) -> dict[str, object]:
 def _in_short(dataset: Dataset) -> str:
     summary = dataset.summary
     return (
-        f"{summary['recordings']:,} recordings, {summary['subjects']:,} subjects, "
-        f"{len(summary['activities'])} activities, {summary['minutes']:,.0f} minutes, "
-        f"{len(summary['problems']):,} problems"
+        f"{counted(summary['recordings'], 'recording')}, {counted(summary['subjects'], 'subject')}, "
+        f"{counted(len(summary['activities']), 'activity', 'activities')}, "
+        f"{counted(round(summary['minutes']), 'minute')}, {counted(len(summary['problems']), 'problem')}"
     )
 
 

@@ -47,6 +47,11 @@ def thousands(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.0f}"
 
 
+def counted(value: int, one: str, several: str = "") -> str:
+    """Write how many there are: 1 recording, 1,945 recordings, 2 activities."""
+    return f"{value:,} {one if value == 1 else several or f'{one}s'}"
+
+
 def megabytes(n_bytes: float) -> str:
     """Write a size: 0.3 MB, 12 MB, 5.0 GB."""
     size = n_bytes / 2**20

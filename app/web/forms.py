@@ -11,7 +11,8 @@ from flask import request
 from flask_wtf import FlaskForm
 from flask_wtf.form import _Auto
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
-from wtforms import DecimalField, FieldList, FileField, Form
+from wtforms import DecimalField, FieldList, FileField, FloatField, Form
+from wtforms.widgets import TextInput
 
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -37,16 +38,40 @@ def _is_of_files(fields: Mapping[str, Any], name: str) -> bool:
     return isinstance(fields.get(name), FileField)
 
 
+def with_point(text: str) -> str:
+    """Return a number with its decimal point, where a comma may stand for it: 0,5 is 0.5.
+
+    Raises
+    ------
+    ValueError : the comma may be one of thousands: 1,500.
+    """
+    if re.fullmatch(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?\s*", text):
+        raise ValueError(f"Write {text.strip().replace(',', '')}, without a comma for thousands.")
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
 class NumberField(DecimalField):
-    """A number; what Python takes for a decimal number besides, such as NaN, sNaN and Infinity, is none."""
+    """A number with a point or a comma; what Python takes for a number besides, such as NaN and Infinity, is none."""
 
     data: Decimal | None
+    widget = TextInput()  # a field of numbers would take one of the two marks, by the browser's language
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options["render_kw"] = {"inputmode": "decimal", "autocomplete": "off"} | (options.get("render_kw") or {})
+        super().__init__(*args, **options)
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        super().process_formdata(valuelist)
+        super().process_formdata([with_point(text) for text in valuelist])
         if valuelist and self.data is not None and not self.data.is_finite():
             self.data = None
             raise ValueError(self.gettext("Not a valid decimal value."))
+
+
+class FactorField(FloatField):
+    """A number of any kind, with a point or a comma."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([with_point(text) for text in valuelist])
 
 
 class EntryList(FieldList):

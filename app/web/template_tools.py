@@ -11,7 +11,17 @@ from markupsafe import Markup
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.colours import HATCHES
-from app.services.formatting import ABSENT, capitalise, duration, percent, sensor_name, share, stopwatch, thousands
+from app.services.formatting import (
+    ABSENT,
+    capitalise,
+    counted,
+    duration,
+    percent,
+    sensor_name,
+    share,
+    stopwatch,
+    thousands,
+)
 from app.services.recordings.answers_in_words import main_answers
 
 PAGES = (  # endpoint, label, who sees it
@@ -43,6 +53,7 @@ def init_app(app: Flask) -> None:
         percent=percent,
         share=share,
         thousands=thousands,
+        counted=counted,
         capitalise=capitalise,
         sensor_name=sensor_name,
         main_answers=main_answers,

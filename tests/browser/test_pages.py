@@ -19,6 +19,7 @@ from tests.synthetic import kinelab_csv
 
 pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PLURAL_OF_ONE = r"(?<![\w.,])1 (recordings|subjects|activities|windows|files|people|problems|runs|models|users|bouts)\b"
 PUBLIC = ["/", "/login", "/register", "/no-such-page"]
 ADMIN = [
     "/",
@@ -95,6 +96,7 @@ def check(page: Page, address: str = "") -> None:
         found = Axe().run(page, options={"runOnly": RULES})
         assert not found.response["violations"], f"{page.url} in {colours} colours\n{found.generate_report()}"
     assert unseen_focus(page) == [], page.url
+    assert not re.search(PLURAL_OF_ONE, page.inner_text("main")), page.url
     page.set_viewport_size({"width": 390, "height": 844})
     if page.locator(".js-plotly-plot").count():
         page.wait_for_timeout(500)  # plots follow the width a moment later

@@ -21,7 +21,7 @@ from app.har.recordings.mappings.units import DATE_TIME, UNITS
 from app.har.signals.types import MODALITY_CHANNELS
 from app.services.formatting import sensor_name
 from app.services.models import model_titles
-from app.web.forms import EntryList, PageForm
+from app.web.forms import EntryList, FactorField, PageForm
 from app.web.predictions.forms import model_choices
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SensorFields(Form):
     flip_z = BooleanField("invert z")
     unit = SelectField("Unit", choices=[(unit, unit) for unit in ALL_UNITS])
     file = SelectField("File name contains", validate_choice=False, choices=[])
-    scale = FloatField("Factor", [Optional()], render_kw={"inputmode": "decimal", "placeholder": "1"})
+    scale = FactorField("Factor", [Optional()], render_kw={"inputmode": "decimal", "placeholder": "1"})
 
     @property
     def modality(self) -> str:
@@ -74,7 +74,7 @@ class MappingFields(Form):
 
     time = ColumnField("Time column", "– none: fixed rate –")
     time_unit = SelectField("Time unit", choices=TIMES)
-    rate_hz = FloatField("Rows per second", [Optional()], render_kw={"inputmode": "decimal"})
+    rate_hz = FactorField("Rows per second", [Optional()], render_kw={"inputmode": "decimal"})
     sensors = EntryList(FormField(SensorFields), min_entries=1, max_entries=MAX_SENSORS)
     gravity = SelectField("Accelerometer values", choices=GRAVITY)
     label = ColumnField("Activity column")

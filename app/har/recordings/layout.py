@@ -241,28 +241,26 @@ def _table_begin(lines: list[str]) -> int:
     """
     if len(lines) <= SURE_ROWS:
         return 0
-    cells, width = _rough_cells(lines)
-    first = cells[0]
-    if width < 2 or _are_headings(first) or all(map(is_number, first)):
+    separator = _separator(lines[len(lines) // 2 :])  # of the second half, which is hardly text before the table
+    first = _without_padding(_rough_cells(lines[0], separator))
+    if _are_headings(first) or all(map(is_number, first)):
         return 0
-    if len(first) == width and not _is_comment(first):
+    rough = [_rough_cells(line, separator) for line in lines]
+    cells, width = list(map(_without_padding, rough)), Counter(map(len, rough[len(lines) // 2 :])).most_common(1)[0][0]
+    if width < 2 or (len(first) == width and not _is_comment(first)):
         return 0
     rows = [len(row) == width and 2 * sum(map(is_number, row)) >= width for row in cells]
     begin = next((i for i in range(len(rows) - SURE_ROWS + 1) if all(rows[i : i + SURE_ROWS])), 0)
     return _header_above(cells, begin, width)
 
 
-def _rough_cells(lines: list[str]) -> tuple[list[list[str]], int]:
-    """Split lines by the separator of their second half, which is hardly text before the table.
+def _rough_cells(line: str, separator: str) -> list[str]:
+    return line.split() if separator == " " else line.split(separator)
 
-    Returns
-    -------
-    The cells of each line, one where a spreadsheet padded a line of text with empty ones; and how many most lines have.
-    """
-    separator = _separator(lines[len(lines) // 2 :])
-    cells = [line.split() if separator == " " else line.split(separator) for line in lines]
-    width = Counter(len(row) for row in cells[len(lines) // 2 :]).most_common(1)[0][0]
-    return [row if any(map(str.strip, row[1:])) else row[:1] for row in cells], width
+
+def _without_padding(row: list[str]) -> list[str]:
+    """Return a row's cells: one, where a spreadsheet padded a line of text with empty ones."""
+    return row if any(map(str.strip, row[1:])) else row[:1]
 
 
 def _header_above(cells: Sequence[Sequence[str]], begin: int, width: int) -> int:
@@ -317,7 +315,7 @@ def _separator(lines: Sequence[str]) -> str:
 
     A single one in the remark of each row separates nothing, whatever stands in the header.
     """
-    plain = [QUOTED.sub('""', line) for line in lines]
+    plain = [QUOTED.sub('""', line) if '"' in line else line for line in lines]
     found = []
     for candidate in SEPARATORS:
         counts = Counter(line.count(candidate) for line in plain)

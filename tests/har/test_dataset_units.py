@@ -86,7 +86,7 @@ def test_a_gyroscope_in_degrees_is_converted_also_where_nothing_moves_fast(tmp_p
 
 
 def test_where_few_recordings_show_a_unit_all_are_left_as_read_and_the_few_are_told(tmp_path: Path) -> None:
-    files = {f"{n}.csv": kinelab_csv(None, n, 8.0) for n in range(9)}
+    files = {f"{n}.csv": kinelab_csv("Walk", n, 8.0) for n in range(9)}
     time, values = signal("Rest", 1, 8.0)
     names = "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
     files["odd.csv"] = table(names, [time, values + np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0])])  # near 1 by chance

@@ -51,7 +51,8 @@ def scaled(recording: Recording, acceleration: float, rotation: float) -> Record
 def kinelab(recording: Recording) -> str:
     streams = recording.streams
     names = [name for own in streams for name in own.channels]
-    return table(",".join(["time_s", *names]), [streams[0].time_s, *(own.values for own in streams)])
+    header, *lines = table(",".join(["time_s", *names]), [streams[0].time_s, *(own.values for own in streams)]).split()
+    return "\n".join([f"{header},activity", *(f"{line},{recording.activity}" for line in lines), ""])
 
 
 def sp_sw(recording: Recording) -> str:
@@ -120,6 +121,8 @@ def wrong_factors(name: str) -> dict[str, float]:
         return {"g for 1/64 g": 1 / 64, "mg for 1/64 g": 1000 / 64, "m/s² for 1/64 g": G / 64}
     if name == "SisFall":  # holds whole numbers
         return {"mg for 1/256 g": 1000 / 256}
+    if name == "AWARE":  # whose g are an iPhone's, with another sign
+        return {"mg for m/s²": 1000 / G, "m/s² multiplied by 9.81": G}
     return {"g for m/s²": 1 / G, "mg for m/s²": 1000 / G, "m/s² multiplied by 9.81": G}
 
 

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.services.models import model_versions, reference_models
-from app.services.recordings import attempts, listing, recordings, upload_progress
+from app.services.recordings import attempts, listing, many_results, recordings, upload_progress
 from app.tables import ModelVersion, Prediction, StoredRecording, UploadAttempt, User
 from tests.trained import Example, recording_csv, register_model
 
@@ -166,6 +166,9 @@ def test_a_recording_gets_a_name_and_notes_which_the_search_finds(
     assert admin_client.post(address, data={"title": "mine"}).status_code == 404
     user_client.post(address, data={"title": "", "notes": ""})
     assert names(user_client) == ["walk 1.csv", "walk 0.csv"]
+    user_client.post(address, data={"title": "Übung auf der Straße"})
+    for search in ("übung", "U\u0308bung", "STRASSE"):
+        assert names(user_client, f"?search={search}") == ["Übung auf der Straße"], search
 
 
 def test_the_list_is_filtered_by_day_and_model_and_sorted(user_client: FlaskClient) -> None:
@@ -232,12 +235,25 @@ def test_a_damaged_result_does_not_end_a_download_of_many(user_client: FlaskClie
     newest = db.session.scalars(select(Prediction).order_by(Prediction.id.desc())).first()
     assert newest
     path = recordings.folder_of(newest.recording) / f"{newest.id}.npz"
+    whole = path.read_bytes()
     path.write_bytes(b"damaged")
     archive = zipfile.ZipFile(io.BytesIO(user_client.get("/predictions/download?all=1").data))
     texts = [archive.read(name).decode() for name in archive.namelist()]
     assert "cannot be read" in texts[0]
     assert texts[1].startswith("file,name,recording")
-    assert "run.csv" not in user_client.get("/predictions/download?all=1&form=csv").text
+    rows = list(csv.DictReader(io.StringIO(user_client.get("/predictions/download?all=1&form=csv").text)))
+    assert [row["file"] for row in rows[-2:]] == ["walk.csv", "run.csv"]
+    assert rows[-1]["activity"] == many_results.UNREADABLE
+    for content in (b"", _with_a_broken_member(whole)):
+        path.write_bytes(content)
+        answer = user_client.get(f"/predictions/download?id={newest.recording_id}&form=csv")
+        assert answer.text == f"file,name,activity\r\nrun.csv,,{many_results.UNREADABLE}\r\n"
+
+
+def _with_a_broken_member(archive: bytes) -> bytes:
+    """Return an archive whose first member cannot be unpacked, though all says that it is there."""
+    begin = 30 + sum(int.from_bytes(archive[at : at + 2], "little") for at in (26, 28))
+    return archive[:begin] + b"\xff" * 8 + archive[begin + 8 :]
 
 
 def test_the_list_needs_as_many_queries_for_500_recordings_as_for_two(app: Flask, user_client: FlaskClient) -> None:

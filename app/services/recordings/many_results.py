@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST = 500  # recordings in one download
+UNREADABLE = "The stored result of this recording cannot be read."
 TABLES: Mapping[str, str] = {  # by name: what a page calls it
     "bouts": "Bouts: from when to when which activity",
     "windows": "Windows: one line every few seconds",
@@ -57,7 +59,7 @@ class Source:
         """Return one of `TABLES` with the name of the file before it; None where the stored result is damaged."""
         try:
             table = _MAKERS[name](as_chosen(load_result(self.path)), zone)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
             log.warning("the result %s cannot be read: %s", self.path, error)
             return None
         table.insert(0, "file", self.filename)
@@ -66,13 +68,26 @@ class Source:
 
 
 def as_csv(sources: Sequence[Source], name: str, zone: tzinfo) -> Iterator[str]:
-    """Yield one table with the rows of all recordings; without what differs from model to model."""
-    header = True
+    """Yield one table with the rows of all recordings; without what differs from model to model.
+
+    Last comes a row for each recording whose stored result is damaged.
+    """
+    import pandas as pd
+
+    columns: list[str] = []
+    damaged: list[Source] = []
     for source in sources:
         if (table := source.table(name, zone)) is None:
+            damaged.append(source)
             continue
-        yield to_csv(table[[column for column in table.columns if not column.startswith("p_")]], header=header)
-        header = False
+        header = not columns
+        columns = [column for column in table.columns if not column.startswith("p_")]
+        yield to_csv(table[columns], header=header)
+    if damaged:
+        rows = pd.DataFrame({"file": [source.filename for source in damaged]})
+        rows["name"] = [source.title for source in damaged]
+        rows["activity"] = UNREADABLE
+        yield to_csv(rows.reindex(columns=columns or rows.columns), header=not columns)
 
 
 def as_zip(sources: Sequence[Source], name: str, zone: tzinfo) -> Iterator[bytes]:
@@ -81,7 +96,7 @@ def as_zip(sources: Sequence[Source], name: str, zone: tzinfo) -> Iterator[bytes
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for source in sources:
             table = source.table(name, zone)
-            text = "The stored result of this recording cannot be read.\r\n" if table is None else to_csv(table)
+            text = f"{UNREADABLE}\r\n" if table is None else to_csv(table)
             archive.writestr(source.member, text)
             yield written.taken()
     yield written.taken()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from typing import Any
 
 from flask import Flask, Response, current_app, flash, redirect, render_template, request, url_for
@@ -78,6 +79,12 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
         cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, in the file too
         cursor.execute("PRAGMA busy_timeout=60000")  # where `transaction` does not say otherwise
         cursor.close()
+        connection.create_function("lower", 1, _folded, deterministic=True)  # SQLite's own knows no letters like Ü
+
+
+def _folded(text: str | None) -> str | None:
+    """Return a text as searches compare it: macOS names files with the letter and its dots apart."""
+    return None if text is None else unicodedata.normalize("NFC", text).casefold()
 
 
 def configure_proxies(app: Flask) -> None:

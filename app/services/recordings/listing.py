@@ -16,11 +16,12 @@ from app.tables import Prediction, StoredRecording
 
 ROWS_A_PAGE = 25
 LONGEST_SEARCH = 100
+SHOWN = func.coalesce(func.nullif(StoredRecording.title, ""), StoredRecording.filename)
 BEGINS = func.coalesce(StoredRecording.recorded, StoredRecording.created)
 SORTS: Mapping[str, tuple[str, Sequence[Any]]] = {  # by name: what a list calls it, and its columns
     "uploaded": ("Uploaded last", (StoredRecording.id.desc(),)),
     "recorded": ("Recorded last", (BEGINS.desc(), StoredRecording.id.desc())),
-    "name": ("Name", (func.lower(func.coalesce(func.nullif(StoredRecording.title, ""), StoredRecording.filename)),)),
+    "name": ("Name", (func.lower(SHOWN), StoredRecording.id)),
 }
 
 

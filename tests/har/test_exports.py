@@ -123,6 +123,11 @@ def test_names_are_made_for_any_file_system() -> None:
     ]  # fmt: skip
     assert [label(text) for text in ("Stair-up", "s01_01", "…")] == ["Stairup", "s0101", "x"]
     assert distinct(["a-b", "a_b", "AB"], label) == {"a-b": "ab", "a_b": "ab2", "AB": "AB3"}
+    long = distinct([f"{'𠮷' * 90}{number}" for number in range(12)], file_name).values()
+    assert len(set(long)) == 12
+    assert max(len(f"{name}.csv".encode()) for name in long) <= 255
+    parts = [f"{prefix}-{label('x' * 300)}" for prefix in ("sub", "tracksys")]
+    assert len("_".join((*parts, f"task-{'x' * 64}", "run-0001", "channels.json"))) <= 255
 
 
 def table(path: Path) -> list[dict[str, str]]:

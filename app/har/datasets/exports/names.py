@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-LONGEST = 100
+LONGEST = 60  # characters: of those that take four bytes, with an ending, no more are a file's name on Linux
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # no file of Windows can be called so
 
 

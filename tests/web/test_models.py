@@ -33,12 +33,12 @@ def test_a_card_is_a_page_for_every_user_and_a_file_to_keep(
 
 def test_a_card_writes_no_html_of_its_own() -> None:
     title, text = title_and_text(
-        "# <b>Walk</b>\n\n<script>alert(1)</script> [x](javascript:alert(1)) 0.95 Hz, 0.9512\n"
+        "# <b>Walk</b>\n\n<script>alert(1)</script> [x](javascript:alert(1)) 0.95 Hz, 0.9512, 1.024 s, 1.125 Hz\n"
     )
     assert title == "<b>Walk</b>"  # the template escapes it
     assert "<script" not in text
     assert "href" not in text
-    assert "0.95 Hz, 0.9512" in text
+    assert "0.95 Hz, 0.9512, 1.024 s, 1.125 Hz" in text  # neither lengths nor frequencies are shares
 
 
 def test_promotion_asks_and_the_history_offers_the_way_back(

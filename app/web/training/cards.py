@@ -11,7 +11,8 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-SHARE = re.compile(r"\b[01]\.\d{3}\b|(?<=asks for )0\.\d+")  # cards write scores with three decimals, limits with fewer
+# Cards write scores with three decimals, limits with fewer; windows of 1.024 s are no scores
+SHARE = re.compile(r"\b[01]\.\d{3}\b(?! (?:s|Hz)\b)|(?<=asks for )0\.\d+")
 
 
 def title_and_text(card: str) -> tuple[str, Markup]:

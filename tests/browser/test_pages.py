@@ -143,8 +143,24 @@ def test_the_pages_of_a_recording(page: Page, furnished: Site) -> None:
     page.wait_for_url(re.compile(r"/predictions/\d+$"))
     address = page.url
     check(page)
+    check_report(page)
     check(page, f"{address}/describe")
     check(page, furnished.address)  # with a recording in the list
+
+
+def check_report(page: Page) -> None:
+    """Fail where a recording on paper lacks what a report needs, or shows what can only be pressed."""
+    page.emulate_media(media="print", color_scheme="light")
+    page.set_viewport_size({"width": 680, "height": 980})  # A4 without its margins
+    assert page.locator(".report-lines").is_visible()
+    assert page.get_by_text("Recognised by").first.is_visible()
+    assert page.get_by_text("not a medical device").is_visible()
+    pressed = "header, main form, main button, .page-actions, .downloads, nav, #windows"
+    assert [each for each in page.locator(pressed).all() if each.is_visible()] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 680
+    page.emulate_media(media="screen")
+    assert not page.locator(".report-lines").is_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_the_page_that_asks_for_columns(page: Page, furnished: Site, tmp_path: Path) -> None:

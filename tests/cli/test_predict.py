@@ -183,7 +183,7 @@ def test_a_guessed_mapping_reads_a_file_in_no_known_layout(app: Flask, unknown: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"time: {column: millis, unit: days}", "own.yaml: time.unit: expected one of s, ms"),
+        (b"time: {column: millis, unit: weeks}", "own.yaml: time.unit: expected one of s, ms"),
         (b"\xff\xfe\x00", "own.yaml: expected text in UTF-8"),
         (
             b"time: {rate_hz: 50}\nsensors: {accelerometer: {columns: [a, b, c], unit: g}}",

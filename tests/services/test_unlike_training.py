@@ -20,7 +20,7 @@ def recognised(novelty: list[float]) -> Recognition:
 def test_a_model_that_judges_whole_windows_blames_no_sensor_and_leaves_none_out() -> None:
     (problem,) = unlike_training(recognised([2, 2, 0, 0]), ["walk"], SENSORS, by_sensor=False)
     assert problem.source == "walk"
-    assert problem.detail == "in 50 % of the windows, the movement is like no activity that the model learnt"
+    assert problem.detail == "in 2 of 4 windows, the movement is like no activity that the model learnt"
     assert "ignored" not in problem.action
     assert list(unlike_training(recognised([2] + 19 * [0]), ["walk"], SENSORS, by_sensor=False)) == []
 

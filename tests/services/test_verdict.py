@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.quality import card
+from app.har.recordings.upload import open_upload
 from app.har.signals.types import UNLABELLED, Recording, Stream
 from app.services.formatting import share
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
+from app.services.recordings.unlike_training import CALLED_UNFAMILIAR
 from app.services.recordings.verdict import Verdict, decide
+from tests.tables import ACC, TIME, mapping_of, table
 
 ACTIVITIES = ("Sit", "Stand", "Walk", "Run", "Stair-up", "Stair-down")
 SURE_OF = {
@@ -176,3 +180,23 @@ def test_the_papers_own_windows_of_three_seconds_are_usable() -> None:
 )  # fmt: skip
 def test_of_few_there_is_no_percentage_and_100_percent_are_all(part: int, whole: int, digits: int, text: str) -> None:
     assert share(part, whole, digits) == text
+
+
+def test_a_unit_that_the_mapping_takes_otherwise_than_the_heading_speaks_against_it(tmp_path: Path) -> None:
+    file = tmp_path / "walk.csv"
+    file.write_text(table("time (s),acc x (g),acc y (g),acc z (g)", [TIME, ACC]))
+    columns = ["acc x (g)", "acc y (g)", "acc z (g)"]
+    for unit, told in (("m/s²", True), ("g", False)):
+        with open_upload(file, file.name) as opened:
+            (recording,) = opened.read(mapping_of(("accelerometer", columns, unit), time="time (s)"))
+        found = [problem for problem in recording.problems if "by the heading" in problem.detail]
+        assert bool(found) is told
+        if told:
+            text = against(with_(HOUR, problems=tuple(found)))
+            assert "Accelerometer: g by the heading of acc x (g), m/s² by the mapping. Taken in m/s²." in text
+
+
+def test_what_is_called_unfamiliar_is_told_once_and_as_a_number_of_few() -> None:
+    windows = recognised(strange=2)
+    found = Problem("a.csv", ProblemKind.UNLIKE_TRAINING, "in 2 of 2 windows, the movement is new", CALLED_UNFAMILIAR)
+    assert against(with_(windows, problems=(found,))).count("2 of 2 windows") == 1

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.classifiers.types import Recognition
 from app.har.problems import Problem, ProblemKind
+from app.services.formatting import FEW, share
 from app.services.recordings.sensor_names import in_words
 
+CALLED_UNFAMILIAR = "called unfamiliar; no activity is named there"
 OFTEN = 0.1  # of the windows: far more than of people whom the model was not trained on
 
 
@@ -33,25 +36,29 @@ def unlike_training(
     """
     source = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
     if not by_sensor:
-        if (share := recognition.unfamiliar.mean()) >= OFTEN:
-            detail = f"in {100 * share:.0f} % of the windows, the movement is like no activity that the model learnt"
-            yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, "called unfamiliar; no activity is named there")
+        if recognition.unfamiliar.mean() >= OFTEN:
+            detail = f"in {_how_many(recognition.unfamiliar)}, the movement is like no activity that the model learnt"
+            yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, CALLED_UNFAMILIAR)
         return
     columns = zip(sensors, recognition.novelty.T, recognition.unseen_orientation.T, strict=True)
     for sensor, novelty, unseen_orientation in columns:
         used = np.isfinite(novelty)
         if not used.any():
             continue
-        turned, novel = unseen_orientation[used].mean(), (novelty[used] > 1).mean()
-        if turned >= OFTEN:
+        turned, novel = unseen_orientation[used], novelty[used] > 1
+        if turned.mean() >= OFTEN:
             detail = (
-                f"in {100 * turned:.0f} % of the windows, gravity acts on the {in_words([sensor])} in a direction not "
+                f"in {_how_many(turned)}, gravity acts on the {in_words([sensor])} in a direction not "
                 "seen in training: the device may be upside down, rotated, or worn elsewhere"
             )
             yield Problem(source, ProblemKind.UNSEEN_ORIENTATION, detail, "recognised anyway; the result may be wrong")
-        if novel >= OFTEN:
+        if novel.mean() >= OFTEN:
             detail = (
-                f"in {100 * novel:.0f} % of the windows, the {in_words([sensor])} is unlike anything in training: the "
+                f"in {_how_many(novel)}, the {in_words([sensor])} is unlike anything in training: the "
                 "device may be rotated or worn elsewhere, or the unit or gravity may differ"
             )
             yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, "ignored where another sensor could be used")
+
+
+def _how_many(windows: NDArray[np.bool_]) -> str:
+    return f"{share(int(windows.sum()), len(windows))} {'' if len(windows) < FEW else 'of the '}windows"

@@ -17,6 +17,7 @@ from app.har.vocabulary import ANYTHING, NOT_WORN, TOO_LITTLE, UNFAMILIAR
 from app.services.formatting import FEW, capitalise, duration, percent, share
 from app.services.recordings.answers_in_words import left_open
 from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.unlike_training import CALLED_UNFAMILIAR
 
 Level = Literal["sure", "mostly", "partly", "hardly", "few", "unworn"]
 LEVELS: tuple[Level, ...] = ("sure", "mostly", "partly", "hardly")  # from the best; the other two are no degree of it
@@ -204,10 +205,15 @@ def _against(result: PredictionResult, quality: Mapping[str, Any] | None) -> Ite
     """Yield what speaks against a result."""
     yield from _labels(result)
     for kind in SERIOUS:
-        if problems := [problem for problem in result.problems if problem.kind == kind]:
+        if problems := [problem for problem in result.problems if problem.kind == kind and _is_news(problem)]:
             yield Doubt(_told(problems), serious=True)
     yield from _unanswered(result)
     yield from _quality(quality)
+
+
+def _is_news(problem: Problem) -> bool:
+    """Say whether a problem is told by no answer: what is called unfamiliar is."""
+    return problem.action != CALLED_UNFAMILIAR
 
 
 def _labels(result: PredictionResult) -> Iterator[Doubt]:

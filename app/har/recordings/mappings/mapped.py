@@ -15,11 +15,13 @@ from app.har.errors import InvalidDescription, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import MAX_STEP_S, MIN_STEP_S, build_recording, label_codes, raw_stream
 from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first
+from app.har.recordings.mappings.guess_columns import unit_in
 from app.har.recordings.mappings.mapping import (
     APP,
     EPOCH_S,
     MAX_RATE_HZ,
     ColumnMapping,
+    SensorColumns,
     check_columns,
     column_names,
 )
@@ -203,13 +205,21 @@ def _parts(timed: _Timed, origin: float | None, labels: IntArray | None = None) 
         unit = f"{sensor.unit}{times}, by the mapping"
         axes, names = sensor.columns, column_names(timed.source.layout)
         sparse = timed.source.layout.sparse([names.index(axis) for axis in axes])
-        parts.append(
-            raw_stream(
-                timed.source, turned, sensor.modality, time, axes, labels, unit=unit, factor=factor, in_seconds=True,
-                sparse=sparse,
-            )
+        stream, problems = raw_stream(
+            timed.source, turned, sensor.modality, time, axes, labels, unit=unit, factor=factor, in_seconds=True,
+            sparse=sparse,
         )  # fmt: skip
+        parts.append((stream, [*_unit_problems(timed.source, sensor), *problems]))
     return parts
+
+
+def _unit_problems(source: Source, sensor: SensorColumns) -> list[Problem]:
+    """Note where the mapping takes a sensor in another unit than the heading of its columns says."""
+    stated = unit_in(sensor.columns[0])
+    if stated not in UNITS[sensor.kind] or stated == sensor.unit or sensor.scale != 1.0:
+        return []
+    detail = f"{sensor.modality}: {stated} by the heading of {sensor.columns[0]}, {sensor.unit} by the mapping"
+    return [Problem(source.name, ProblemKind.UNIT_MISMATCH, detail, f"taken in {sensor.unit}")]
 
 
 def _with_total(parts: Parts, mapping: ColumnMapping) -> tuple[Parts, Gravity | None]:

@@ -88,7 +88,7 @@ def flat(figures: dict[str, Any]) -> dict[str, str]:
         elif isinstance(value, float):
             rows[key] = f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
         else:
-            rows[key] = str(value)
+            rows[key] = "–" if value is None else str(value)
     return rows
 
 

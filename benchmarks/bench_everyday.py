@@ -322,12 +322,14 @@ def _line(row: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.3f}" if name != "windows" else f"{value:5d}" for name, value in row.items())
 
 
-def averaged(found: dict[str, dict[str, list[dict[str, float]]]]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the mean over the seeds."""
+def averaged(found: dict[str, dict[str, list[dict[str, float]]]]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return the mean over the seeds; None where there is nothing to measure."""
+
+    def mean(values: list[float]) -> float | None:
+        return None if np.isnan(values).any() else float(np.mean(values))
+
     return {
-        setting: {
-            name: {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} for name, rows in of.items()
-        }
+        setting: {name: {key: mean([row[key] for row in rows]) for key in rows[0]} for name, rows in of.items()}
         for setting, of in found.items()
     }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZES = (10, 25, 50, 100)
 COLUMNS_SHOWN = 10  # of a table with 1803 columns; HHAR's ten are seen at once
+LONGEST_CELL = 60
 PREVIEW_S = 10.0
 PREVIEW_POINTS = 4000  # at most, per line
 UNITS = {"acc": "m/s²", "gyro": "rad/s"}
@@ -94,7 +95,7 @@ class RowPage:
     """The rows that were found, and the query as it was carried out."""
 
     query: RowQuery
-    page: Page[tuple[Any, ...]]
+    page: Page[tuple[str, ...]]  # as text, long cells cut off
     all_columns: int
     columns: list[str]
     units: list[str]  # of the columns, "" where there is none
@@ -126,7 +127,7 @@ def find_rows(store: Store, query: RowQuery) -> RowPage:
 
     about, facts = store.row_columns(table), []
 
-    def fetch(start: int, stop: int) -> list[tuple[Any, ...]]:
+    def fetch(start: int, stop: int) -> list[tuple[str, ...]]:
         found = store.rows(
             table,
             offset=start,
@@ -137,8 +138,13 @@ def find_rows(store: Store, query: RowQuery) -> RowPage:
             columns=shown,
         )
         facts.extend(about.facts(found.places))
-        return found.items
+        return [tuple(map(_text, row)) for row in found.items]
 
     page = page_of(total, query.page, size, fetch)
     units = [about.unit(column) for column in shown]
     return RowPage(replace(query, page=page.number), page, len(columns), shown, units, facts)
+
+
+def _text(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -211,10 +211,10 @@ def view(name: str) -> Page:
     if query.recording and query.recording not in store.contents.recording_ids:
         return redirect(url_for(".recordings", name=name, text=query.recording))
     found = recorded_rows.find_rows(store, query)
-    page_url, default = url_for(".view", name=name), asdict(RowQuery())
+    page_url, default, shown = url_for(".view", name=name), asdict(RowQuery()), asdict(found.query)
 
     def rows_url(**changes: Any) -> str:
-        wanted = asdict(replace(found.query, **changes))
+        wanted = shown | changes
         return f"{page_url}?{urlencode({key: value for key, value in wanted.items() if value != default[key]})}#rows"
 
     return render_template(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +93,12 @@ def test_with_two_test_people_the_page_gives_numbers_and_says_what_it_cannot(
         assert f'<th scope="row">{row["subject"]}</th><td class="text-end">{100 * row["accuracy"]:.1f} %' in page
     assert "too few people to say" in page
     assert "Random Forest is better" not in page
+
+
+def test_no_row_takes_a_colour_that_only_suits_a_light_page() -> None:
+    pages = (Path(__file__).parents[2] / "app" / "templates").rglob("*.html")
+    assert not [
+        page.name
+        for page in pages
+        if re.search(r"table-(primary|info|success|warning|danger|light)\b", page.read_text())
+    ]

@@ -130,6 +130,13 @@ def test_values_repeated_at_a_faster_sensors_rate_are_not_taken_for_samples() ->
     assert len(stream.time_s) == 420
 
 
+@pytest.mark.parametrize(("n", "told"), [(1, "1 row repeats the row"), (3, "3 rows repeat the row")])
+def test_repeated_rows_are_counted_in_words_that_fit(n: int, told: str) -> None:
+    twice = np.sort(np.append(np.arange(500), np.arange(n)))
+    _, problems = repair([Stream("gyroscope", twice / 100, wave(twice / 100))], "f")
+    assert [p.detail for p in problems] == [f"gyroscope: {told} before"]
+
+
 def test_a_sensor_whose_clock_restarts_takes_the_clock_of_the_other() -> None:
     time = np.arange(1000) / 100
     broken = np.append(time[:100] + 40, time[100:] - 1.0)

@@ -266,7 +266,7 @@ def _join_restarts(job: _Repair) -> None:
         starts.append(end)
     job.note(
         ProblemKind.CLOCK_RESTART,
-        f"the {names} clock starts again {counts[0]} time(s), by "
+        f"the {names} clock starts again {'once' if counts[0] == 1 else f'{counts[0]} times'}, by "
         f"{np.abs(np.diff(job.streams[0].time_s)[jumps[0] - 1]).max():.3g} s",
         "cut there; the parts follow one another",
     )
@@ -282,7 +282,7 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     if (back < 0).any():
         job.note(
             ProblemKind.UNORDERED_TIMESTAMPS,
-            f"{stream.modality}: {(back < 0).sum():,} rows step back, by up to {-back.min():.3g} s",
+            f"{stream.modality}: {_rows((back < 0).sum(), 'steps', 'step')} back, by up to {-back.min():.3g} s",
             "sorted by time",
         )
         stream = _take(stream, np.argsort(stream.time_s, kind="stable"))
@@ -290,9 +290,15 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     if same.any():
         same &= ~_changes(stream)
     if same.any() and same.mean() < 0.1:  # more than that is a slow sensor, not copies
-        job.note(ProblemKind.DUPLICATE_ROWS, f"{stream.modality}: {same.sum():,} rows repeat the row before", "dropped")
+        repeated = _rows(same.sum(), "repeats", "repeat")
+        job.note(ProblemKind.DUPLICATE_ROWS, f"{stream.modality}: {repeated} the row before", "dropped")
         stream = _take(stream, np.flatnonzero(np.append(True, ~same)))
     return stream
+
+
+def _rows(n: int, one: str, several: str) -> str:
+    """Write how many rows do something: 1 row repeats, 17 rows repeat."""
+    return f"1 row {one}" if n == 1 else f"{n:,} rows {several}"
 
 
 def gap_problems(
@@ -375,7 +381,7 @@ def _without_shared_stamps(job: _Repair, stream: Stream) -> Stream:
     later = np.append(True, np.diff(stream.time_s) > 0)
     job.note(
         ProblemKind.SHARED_TIMESTAMPS,
-        f"{stream.modality}: {(~later).sum():,} rows have the time stamp of the row before",
+        f"{stream.modality}: {_rows((~later).sum(), 'has', 'have')} the time stamp of the row before",
         "dropped",
     )
     return _take(stream, np.flatnonzero(later))

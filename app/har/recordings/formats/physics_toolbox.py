@@ -108,6 +108,7 @@ def _from_first_value(stream: Stream, source: str, axes: tuple[str, str, str]) -
     first = int(spoken[0]) if len(spoken) else 0
     if not first:
         return stream, ()
-    detail = f"{axes[0]}, {axes[1]}, {axes[2]}: the first {first:,} rows hold no reading yet"
+    rows = "row holds" if first == 1 else f"{first:,} rows hold"
+    detail = f"{axes[0]}, {axes[1]}, {axes[2]}: the first {rows} no reading yet"
     kept = replace(stream, time_s=stream.time_s[first:], values=stream.values[first:])
     return kept, (Problem(source, ProblemKind.LEADING_ZEROS, detail, "dropped"),)

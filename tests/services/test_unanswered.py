@@ -65,6 +65,13 @@ def test_what_is_too_short_for_a_window_between_two_gaps_is_too_little_and_the_e
     assert too_little(signals(("a", 0, 61)), 3.0, ("a",)) == ()
 
 
+def test_the_step_between_two_samples_is_no_stretch_that_is_missing() -> None:
+    _, day = a_day(2.0, rate_hz=1.0, labelled=False)
+    touching = replace(day, too_little=((0, HOUR, 1.5 * HOUR - 0.01),))
+    assert "missing" not in set(result_tables.totals(touching)["activity"])
+    assert "missing" not in {row["activity"] for row in (*windows(touching), *bouts(touching))}
+
+
 def test_a_device_is_not_worn_where_all_devices_of_the_recording_lie_still() -> None:
     rng = np.random.default_rng(0)
     time = np.arange(0, 3 * HOUR, 0.5)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
-from app.services.recordings.prediction_result import SAME_MOMENT_S, Bouts, Opinion, PredictionResult
+from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock
 
 MISSING = "missing"
+SHORTEST_PAUSE_S = 0.1  # less is the step from one sample to the next, not a stretch that is missing
 COLUMNS = 600  # of a plot; narrower bands could not be distinguished
 
 
@@ -48,7 +49,7 @@ def with_gaps(bouts: Bouts, start_s: float, end_s: float) -> Bands:
     """Return bouts and what lies between them."""
     ends = np.maximum.accumulate(np.append(start_s, bouts.end_s))
     starts = np.append(bouts.start_s, end_s)
-    gap = starts - ends > 2 * SAME_MOMENT_S
+    gap = starts - ends > SHORTEST_PAUSE_S
     missing, unknown = np.full(np.count_nonzero(gap), UNLABELLED), np.full(np.count_nonzero(gap), np.nan)
     start = np.concatenate((bouts.start_s, ends[gap]))
     order = np.argsort(start, kind="stable")

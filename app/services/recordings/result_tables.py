@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
 from app.har.vocabulary import TOO_LITTLE
-from app.services.recordings.activity_times import MISSING, clock_of, per_period
-from app.services.recordings.prediction_result import MIN_ATTENTION, SAME_MOMENT_S, Bouts, Opinion, PredictionResult
+from app.services.recordings.activity_times import MISSING, SHORTEST_PAUSE_S, clock_of, per_period
+from app.services.recordings.prediction_result import MIN_ATTENTION, Bouts, Opinion, PredictionResult
 from app.services.recordings.sensor_names import in_words
 from app.services.recordings.table_texts import in_utc, in_zone, records, to_csv
 from app.services.recordings.wall_clock import Period
@@ -56,7 +56,7 @@ def with_pauses(start_s: TimeArray, end_s: TimeArray, recording: IntArray, pause
     """Return stretches of recordings in the order of time and, where ``paused``, what lies between them."""
     order = np.lexsort((start_s, recording))
     start, end, owner = start_s[order], end_s[order], recording[order]
-    apart = (owner[1:] == owner[:-1]) & (start[1:] - end[:-1] > 2 * SAME_MOMENT_S)
+    apart = (owner[1:] == owner[:-1]) & (start[1:] - end[:-1] > SHORTEST_PAUSE_S)
     gap = np.flatnonzero(apart & paused)
     rows = Rows(
         np.concatenate((start, end[gap])),

@@ -33,7 +33,7 @@ class UploadForm(PageForm):
     version = SelectField("Recognise with", coerce=int, validate_choice=False)  # the service knows which there are
     place = SelectField("Where was the device worn?", choices=PLACE_CHOICES, default="")
     use_walking = BooleanField(USE_WALKING, default=True)
-    only_new = BooleanField("Ask me before a file that I have already is stored again", default=True)
+    only_new = BooleanField("Ask me before a file that I already have is stored again", default=True)
 
     def __init__(self) -> None:
         super().__init__(version=AUTOMATIC)

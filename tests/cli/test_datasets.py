@@ -197,6 +197,9 @@ def test_an_export_that_cannot_be_leaves_nothing(
     (tmp_path / "there").mkdir()
     assert "is there already" in run(app, "export", "small", str(tmp_path / "there"), status=1).output
     assert "no folder" in run(app, "export", "small", str(tmp_path / "not" / "here"), status=1).output
+    too_long = run(app, "export", "small", str(tmp_path / ("x" * 300)), status=1)
+    assert "cannot be written: File name too long" in too_long.output
+    assert "cannot be written" in run(app, "export", "small", "/proc/export", status=1).output
     whole = kinelab.files
 
     def full(signals):

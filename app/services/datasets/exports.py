@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from app.har.recordings.files import is_there
 from app.services import audit, room
 from app.services.audit import Action
 from app.services.datasets import library, worn
@@ -85,10 +86,10 @@ def write_folder(dataset: Dataset, layout: str, folder: Path) -> int:
     Raises
     ------
     Conflict : there is something of this name.
-    Invalid : no such layout, or no folder to write in.
+    Invalid : no such layout, or no folder that can be written in.
     NoRoom : the disk is full.
     """
-    if folder.exists():
+    if is_there(folder, Path.exists):
         raise Conflict(f"{folder} is there already. Name a folder that is not there yet.")
     if not folder.absolute().parent.is_dir():
         raise Invalid(f"There is no folder {folder.absolute().parent} to write in.")
@@ -107,5 +108,7 @@ def write_folder(dataset: Dataset, layout: str, folder: Path) -> int:
         shutil.rmtree(draft, ignore_errors=True)
         if room.is_full(error):
             raise NoRoom from error
+        if isinstance(error, OSError):
+            raise Invalid(f"{folder} cannot be written: {error.strerror or error}.") from error
         raise
     return count

@@ -268,6 +268,16 @@ def test_counts_that_a_heading_states_are_believed() -> None:
     assert [1 / sensor.scale for sensor in found.mapping.sensors] == pytest.approx([4096, 65.5])
 
 
+@pytest.mark.parametrize("stated", [4096, 8192, 32768])
+def test_counts_of_another_range_than_the_heading_states_are_taken_by_gravity(stated: int) -> None:
+    t, a, _, _ = cases.person()
+    counts = np.column_stack([1000 * t, a * 16384 / cases.G]).astype(int).T
+    header = "ms," + ",".join(f"acc_{axis} ({stated} LSB/g)" for axis in "xyz")
+    found, recording = by_guess(cases.table(header, *counts))
+    assert f"16384 a g, with gravity, though the heading says {stated}" in found.reasons["accelerometer"]
+    assert np.allclose(stream(recording, "accelerometer").values, a, atol=0.01)
+
+
 @pytest.mark.parametrize("most", [256, 4096])
 def test_counts_around_a_middle_are_not_taken_for_g(most: int) -> None:
     t, a, _, _ = cases.person()

@@ -313,23 +313,29 @@ def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Meas
         words = f"whole numbers around {middle:g}: raw counts from a middle that nothing states, as of an activPAL"
         return _Measure(sensor, f"{words}. Export g instead; no factor makes readings of them")
     if counts := _acceleration_counts(axes):
-        words = f"values around {evidence.mean:.0f}: raw counts, {counts:g} a g, with gravity"
+        heading = counts_in(axes.columns[0])
+        against = f", though the heading says {heading:g}" if heading not in (0.0, counts) else ""
+        words = f"values around {evidence.mean:.0f}: raw counts, {counts:g} a g, with gravity{against}"
         return _Measure(_counting(sensor, "g", counts), words, "included")
     return _Measure(sensor, f"{around}: in no unit known here; enter a factor")
 
 
 def _acceleration_counts(axes: _Axes) -> float:
-    """Return how many raw counts make a g, by the heading or the length of gravity; 0 where they are none."""
+    """Return how many raw counts make a g, by the heading or the length of gravity; 0 where they are none.
+
+    A heading by which gravity is not about one g is that of another range.
+    """
     evidence = axes.gravity
     if evidence.plausible_unit or not len(axes.values) or _middle_of_counts(axes):
         return 0.0
-    if counts := counts_in(axes.columns[0]):
-        return counts
+    stated = counts_in(axes.columns[0])
+    if stated and abs(evidence.mean / stated - 1) < USUAL_COUNTS:
+        return stated
     if evidence.mean < FEWEST_COUNTS or evidence.is_movement or not (axes.values % 1 == 0).all():
-        return 0.0
+        return stated
     counts = 2.0 ** round(np.log2(evidence.mean))
     tolerance = USUAL_COUNTS if counts in COUNTS_A_G else COUNTS
-    return counts if abs(evidence.mean / counts - 1) < tolerance else 0.0
+    return counts if abs(evidence.mean / counts - 1) < tolerance else stated
 
 
 def _middle_of_counts(axes: _Axes) -> float:

@@ -410,6 +410,19 @@ def test_androids_numbers_without_a_heading_are_sensors() -> None:
     assert upright(recording, a)
 
 
+@pytest.mark.parametrize("unit", [1, cases.G])
+def test_numbers_that_count_the_gyroscope_first_are_not_taken_for_the_other_way_round(
+    tmp_path: Path, unit: float
+) -> None:
+    t, a, w, _ = cases.person()
+    text = "\n".join(["timestamp,sensor,x,y,z", *long({"1": w, "2": a / unit}, t), ""])
+    with pytest.raises(UnreadableData, match="which number is which sensor is not known"):
+        read(tmp_path, text)
+    text = "\n".join(["timestamp,sensor,x,y,z", *long({"1": a / unit, "2": w}, t), ""])
+    _, recording = by_guess(text)
+    assert upright(recording, a)
+
+
 def test_sensors_of_two_rates_that_follow_one_another_keep_theirs() -> None:
     t, a, w, _ = cases.person()
     slow = slice(None, None, 4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from app.har.errors import UnreadableData
@@ -98,21 +98,24 @@ def _are_types(cells: list[str]) -> bool:
     return few and len(numbers) >= MOSTLY * len(cells) and changes >= FEWEST_CHANGES * len(numbers)
 
 
-def _lengths(layout: Layout, place: int, axes: list[int]) -> dict[int, float]:
-    """Return the median length of the first vectors by the number in their rows."""
+def _lengths(layout: Layout, place: int, axes: list[int]) -> dict[int, list[float]]:
+    """Return the lengths of the first vectors by the number in their rows."""
     found: dict[int, list[float]] = {}
     for row in layout.rows:
         cells = [row[i].strip().replace(",", ".") if i < len(row) else "" for i in axes]
         if len(row) > place and row[place].strip().isdecimal() and all(map(is_number, cells)):
             length = sum(float(cell) ** 2 for cell in cells) ** 0.5
             found.setdefault(int(row[place]), []).append(length)
-    return {number: median(lengths) for number, lengths in found.items() if len(lengths) >= FEWEST_ROWS}
+    return {number: lengths for number, lengths in found.items() if len(lengths) >= FEWEST_ROWS}
 
 
 def _numbering(layout: Layout, place: int, axes: list[int]) -> Mapping[int, str] | None:
     """Return which sensor each number is of, None where no numbering known here fits the values."""
-    lengths = _lengths(layout, place, axes)
+    vectors = _lengths(layout, place, axes)
+    lengths = {number: median(own) for number, own in vectors.items()}
     for numbering in (ANDROID, PLAIN):
+        if numbering is PLAIN and _is_steadier_than_the_first(vectors):
+            continue
         if set(lengths) <= set(numbering) and any("accel" in numbering[number] for number in lengths):
             ranges = {number: LENGTHS.get(numbering[number], ((0.0, float("inf")),)) for number in lengths}
             if all(any(low <= lengths[n] <= high for low, high in own) for n, own in ranges.items()):
@@ -120,16 +123,34 @@ def _numbering(layout: Layout, place: int, axes: list[int]) -> Mapping[int, str]
     return None
 
 
+def _is_steadier_than_the_first(vectors: Mapping[int, list[float]]) -> bool:
+    """Tell whether another number than 1 holds gravity: as long as that, and twice as steady as what 1 holds."""
+    spread = {}
+    for number, own in vectors.items():
+        low, middle, high = quantiles(own)
+        spread[number] = (high - low) / middle if middle else 0.0
+    return any(
+        number != 1 and _is_gravity(median(own)) and 2 * spread[number] < spread.get(1, 0.0)
+        for number, own in vectors.items()
+    )
+
+
+def _is_gravity(length: float) -> bool:
+    return any(low <= length <= high for low, high in LENGTHS["accelerometer"])
+
+
 def _refuse_numbers(source: Source, name: str, place: int, axes: list[int]) -> None:
     """Refuse a table whose numbers are sensors' that are not known; others may be labels, or a counter.
 
     Raises
     ------
-    UnreadableData : one number's rows hold gravity, and another's are far shorter or longer.
+    UnreadableData : one number's rows hold gravity, and another's are far shorter or longer, or less steady.
     """
-    lengths = _lengths(source.layout, place, axes)
-    gravity = [own for own in lengths.values() if any(low <= own <= high for low, high in LENGTHS["accelerometer"])]
-    if any(max(one, own) > DIFFERENT * min(one, own) for one in gravity for own in lengths.values()):
+    vectors = _lengths(source.layout, place, axes)
+    lengths = {number: median(own) for number, own in vectors.items()}
+    gravity = [own for own in lengths.values() if _is_gravity(own)]
+    differ = any(max(one, own) > DIFFERENT * min(one, own) for one in gravity for own in lengths.values())
+    if differ or _is_steadier_than_the_first(vectors):
         numbers = ", ".join(map(str, sorted(lengths)))
         raise UnreadableData(
             f"{source.name}: {name} seems to number the sensor of each row ({numbers}); which number is which sensor "

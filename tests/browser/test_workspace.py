@@ -43,6 +43,7 @@ def test_of_two_files_dropped_at_once_one_is_read_and_one_refused_and_both_are_s
     page.goto(site.address + "/")
     drop(page, ("photo.csv", PHOTO), ("walk.csv", recording_csv(30.0)))
     page.get_by_role("button", name="Upload and recognise").click()
+    expect(page.locator("#upload-files li").nth(0)).to_have_text(re.compile("^photo.csv is binary"))
     expect(page.locator("#upload-files li")).to_have_count(2)
     rows = page.locator("#recording-list tbody tr")
     expect(rows).to_have_count(2)  # the page was loaded again, at the list

@@ -71,7 +71,7 @@ def test_of_several_files_each_becomes_a_recording_and_a_refused_one_stays_with_
     assert sent.location == "/#recordings"
     page = unescape(user_client.get("/").text)
     assert names(user_client) == ["run.csv", "walk.csv"]
-    assert "photo.csv: is binary" in page
+    assert "failed</span> is binary" in page  # below the name, which is not said twice
     assert page.count('badge state-failed">failed') == 1
     (attempt,) = attempts.list_attempts(own_id())
     assert user_client.post(f"/predictions/attempts/{attempt.id}/dismiss").status_code == 302

@@ -127,10 +127,13 @@ function prepare(form) {
     async function one(i, file, again = false) {
       list.set(i, "being sent and read …");
       const outcome = await sendOne(file, again);
-      if (outcome.url) list.set(i, "read", link("open", outcome.url));
+      const waits = outcome.url?.includes("/mappings/file/"); // for its owner to say what the columns are
+      const problem = outcome.problem?.replace(file.name + ": ", ""); // the line begins with the name already
+      if (waits) list.set(i, "waits for you to say what its columns are", link("continue", outcome.url));
+      else if (outcome.url) list.set(i, "read", link("open", outcome.url));
       else if (outcome.known) list.ask(i, outcome.problem, link("open", outcome.known), push("Upload anyway", () => anew(i, file, true)), push("Leave it out", () => leaveOut(i)));
-      else if (outcome.kept) list.set(i, outcome.problem);
-      else list.ask(i, outcome.problem || "Cancelled.", push("Try again", () => anew(i, file)), push("Leave it out", () => leaveOut(i)));
+      else if (outcome.kept) list.set(i, problem);
+      else list.ask(i, problem || "Cancelled.", push("Try again", () => anew(i, file)), push("Leave it out", () => leaveOut(i)));
     }
 
     async function anew(i, file, again) {

@@ -260,7 +260,8 @@ def test_the_page_answers_no_deeper_than_is_sure_and_shows_the_deepest_guess_bes
     app: Flask, user_client: FlaskClient
 ) -> None:
     user = db.session.scalars(select(User).where(User.username == "ursula")).one()
-    page = user_client.get(f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}").text
+    address = f"/predictions/{store(app, user.id, None, unsure_day()).recording_id}"
+    page = user_client.get(address).text
     legend = page.partition('class="timeline-legend"')[2].partition("</ul>")[0]
     for name, left_open in (
         ("Still", "lying, sitting or standing"),
@@ -275,6 +276,10 @@ def test_the_page_answers_no_deeper_than_is_sure_and_shows_the_deepest_guess_bes
     windows = page.partition('id="windows"')[2].partition("</table>")[0]
     assert "Still</span><small" in windows
     assert "deepest guess: Sit, 34 %" in windows
+    last = user_client.get(f"{address}?page=999").text.partition('id="windows"')[2].partition("</table>")[0]
+    assert "Unfamiliar</span>" in last
+    assert "second choice: " in windows
+    assert "second choice: " not in last  # where nothing is likelier than the rest, nothing is second
     assert "deepest guess: Stair-up, 50 %" in page.partition('id="bouts"')[2].partition("</table>")[0]
     verdict = " ".join(page.partition('id="verdict"')[2].partition("</section>")[0].split())
     assert "On foot and Still" in verdict

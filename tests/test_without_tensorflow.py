@@ -16,10 +16,11 @@ from tests.conftest import PASSWORD, ROOT
 PREPARE = """
 import sys
 from flask.cli import main
-LEARNING = {"tensorflow", "keras", "sklearn", "matplotlib", "pandas", "scipy.signal", "scipy.stats"}
+LEARNING = {"tensorflow", "keras", "sklearn", "matplotlib", "scipy.signal", "scipy.stats"}
 
 def assert_not_loaded():
-    assert not {name for name in LEARNING if sys.modules.get(name)}
+    loaded = {name for name in LEARNING if sys.modules.get(name)}
+    assert not loaded, loaded
 """
 MISSING = "sys.modules.update(tensorflow=None, keras=None)\n"
 PREDICT = """

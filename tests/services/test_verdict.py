@@ -86,6 +86,8 @@ SITUATIONS = [
     ("a unit", with_(HOUR, problems=(MISMATCH,)), None, "mostly", "Mostly Sit", "100 %"),
     ("three things", with_(HOUR, problems=THREE), None, "partly", "Mostly Sit", "100 %"),
     ("a remark", with_(HOUR, problems=(problem(ProblemKind.SEPARATOR),)), None, "sure", "Mostly Sit", "100 %"),
+    ("a sensor like none in training", with_(HOUR, problems=(problem(ProblemKind.UNLIKE_TRAINING),)), None,
+     "partly", "Mostly Sit", "100 %"),
     ("a slow sensor", HOUR, quality("accelerometer: 14.6 samples a second are few"), "mostly", "Mostly Sit", "100 %"),
     ("one of 60 files", HOUR, quality("it is slow", of=60), "sure", "Mostly Sit", "100 %"),
     ("too short for other models", recognised(walk=60, single=True),

@@ -176,8 +176,13 @@ def _level(result: PredictionResult, serious: int) -> Level:
         agreeing = int((result.right == 1).sum()) / compared
         levels.append(next((level for level, least in AGREEING if agreeing >= least), "hardly"))
     if serious:
-        levels.append("partly" if serious >= DOUBTS else "mostly")
+        levels.append("partly" if serious >= DOUBTS or _has_strange_sensor(result) else "mostly")
     return max(levels, key=LEVELS.index)
+
+
+def _has_strange_sensor(result: PredictionResult) -> bool:
+    """Say whether a sensor was often unlike the training: answers, however probable, then come from what is left."""
+    return any(p.kind == ProblemKind.UNLIKE_TRAINING and _is_news(p) for p in result.problems)
 
 
 def _all_unworn(result: PredictionResult) -> bool:

@@ -127,8 +127,8 @@ class ProblemKind(str, Enum):
     )
     UNLIKE_TRAINING = (
         "unlike the training data",
-        "One sensor is often unlike the training data: perhaps worn elsewhere or in another unit. It is ignored there "
-        "where another sensor could be used.",
+        "One sensor, or the whole movement, is often unlike the training data: perhaps the device was worn elsewhere "
+        "or its unit is another. A sensor is ignored there where another could be used.",
     )
 
     @classmethod

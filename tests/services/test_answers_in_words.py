@@ -98,6 +98,16 @@ def test_the_recording_that_was_measured_against_is_named_while_it_is_there() ->
     assert row["reference"] == "Measured against your walking in “walk.csv”"
 
 
+def test_what_is_unfamiliar_all_through_says_neither_where_it_was_worn_nor_that_one_walked() -> None:
+    guessed = Wearing("a", 0.0, 600.0, "wrist", False, "this recording", 0.0, 12)
+    said = Wearing("a", 600.0, 900.0, "leg", True, "this recording", 0.0, 12)
+    rows = wearings_in_words([guessed, said], "a", CLOCK, unfamiliar={guessed, said})
+    assert [(row["place"], row["reference"]) for row in rows] == [
+        ("Not known", "–"),
+        ("In a trouser pocket (as you said)", "–"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("minutes", "walks"),
     [

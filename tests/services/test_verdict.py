@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.har.classifiers.types import Wearing
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.quality import card
 from app.har.recordings.upload import open_upload
@@ -60,6 +61,12 @@ def problem(kind: ProblemKind, source: str = "a.csv") -> Problem:
 def quality(*reasons: str, verdict: str = "usable", n: int = 1, of: int = 1) -> dict[str, Any]:
     cards = [{"reasons": list(reasons) if i < n else [], "verdict": verdict} for i in range(of)]
     return {"recordings": of, "cards": cards}
+
+
+def test_a_wearing_is_unfamiliar_where_each_of_its_windows_is() -> None:
+    first, second = (Wearing("a.csv", start_s, start_s + 30.0, "wrist") for start_s in (0.0, 30.0))
+    found = with_(recognised(strange=10, walk=1, sit=9), wearings=(first, second))
+    assert found.unfamiliar_wearings == {first}
 
 
 MISMATCH = problem(ProblemKind.UNIT_MISMATCH)

@@ -251,7 +251,7 @@ def test_the_downloads_agree_with_each_other(user_client: FlaskClient, model: Mo
     assert [row["activity"] for row in rows] == [window["activity"] for window in windows]
     for column in ("confidence", "deepest_confidence"):  # empty where there is no answer
         assert [row[column] for row in rows] == ["" if w[column] is None else str(w[column]) for w in windows]
-    assert 'filename="my walk-activities.csv"' in table.headers["Content-Disposition"]
+    assert 'filename="my walk-windows.csv"' in table.headers["Content-Disposition"]
     assert set(document.json) == {"file", "verdict", "windows", "bouts", "summary"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -75,18 +75,23 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def wearings_in_words(
-    wearings: Sequence[Wearing], recording: str, clock: WallClock, walking: str | None = None
+    wearings: Sequence[Wearing],
+    recording: str,
+    clock: WallClock,
+    walking: str | None = None,
+    unfamiliar: Collection[Wearing] = (),
 ) -> list[dict[str, Any]]:
     """Return when, and where, a device was worn in a recording, and what its windows were measured against.
 
-    ``walking`` is the name of the person's recording of their own walking, where there still is one.
+    ``walking`` is the name of the person's recording of their own walking, where there still is one. What is
+    ``unfamiliar`` all through says neither where the device was nor that somebody walked.
     """
     several = len({wearing.recording for wearing in wearings}) > 1
     return [
         {
             "time": clock.write_span(wearing.start_s, wearing.end_s),
-            "place": _place(wearing),
-            "reference": _reference(wearing, clock, walking, several),
+            "place": "Not known" if wearing in unfamiliar and not wearing.place_known else _place(wearing),
+            "reference": "–" if wearing in unfamiliar else _reference(wearing, clock, walking, several),
         }
         for wearing in wearings
         if wearing.recording == recording

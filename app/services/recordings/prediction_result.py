@@ -112,6 +112,16 @@ class PredictionResult:
         """Probability of the first and second choice of each window; (n_windows, 2)."""
         return np.take_along_axis(self.proba, self.ranked, axis=1)
 
+    @property
+    def unfamiliar_wearings(self) -> set[Wearing]:
+        """The wearings of which each window is unfamiliar."""
+
+        def windows(wearing: Wearing) -> NDArray[np.bool_]:
+            inside = (self.start_s >= wearing.start_s) & (self.end_s <= wearing.end_s)
+            return self.unfamiliar[inside & (self.recording_index == self.recording_ids.index(wearing.recording))]
+
+        return {wearing for wearing in self.wearings if len(found := windows(wearing)) and found.all()}
+
     @cached_property
     def guesses(self) -> IntArray:
         """Position in ``activities`` of the deepest guess of each window, UNLABELLED without one; (n_windows,)."""

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 15
 BOUTS_A_PAGE = 20
-FILE_NAMES = {"windows": "activities"}
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
 FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
@@ -146,6 +145,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
             result.recording_ids[recording_index],
             clock,
             known_walking.name_of(current_user.id, result.walking_recording),
+            result.unfamiliar_wearings,
         ),
         "periods": periods if periods["day"] else None,
         "occurring": [name for name in result.answer_names if any(name in day["minutes"] for day in periods["day"])],
@@ -211,7 +211,7 @@ def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
         text: str | Iterator[str] = result_tables.windows_csv(result, reader_zone())
     else:
         text = table_texts.to_csv(_table(table, result))
-    return attachment(text, download_name(recording.filename, FILE_NAMES.get(table, table), "csv"), "text/csv")
+    return attachment(text, download_name(recording.filename, table, "csv"), "text/csv")
 
 
 def _table(table: str, result: PredictionResult) -> pd.DataFrame:

@@ -115,10 +115,12 @@ class PredictionResult:
     @property
     def unfamiliar_wearings(self) -> set[Wearing]:
         """The wearings of which each window is unfamiliar."""
+        recordings = np.array(self.recording_ids)[self.recording_index]
 
         def windows(wearing: Wearing) -> NDArray[np.bool_]:
             inside = (self.start_s >= wearing.start_s) & (self.end_s <= wearing.end_s)
-            return self.unfamiliar[inside & (self.recording_index == self.recording_ids.index(wearing.recording))]
+            found: NDArray[np.bool_] = self.unfamiliar[inside & (recordings == wearing.recording)]
+            return found
 
         return {wearing for wearing in self.wearings if len(found := windows(wearing)) and found.all()}
 

@@ -23,7 +23,9 @@ RUNNING, CYCLING, OTHER, NOT_WORN = "Running", "Cycling", "Other movement", "Not
 ANYTHING = "Uncertain"  # the root: an answer that says nothing
 UNFAMILIAR = "Unfamiliar"  # no node: the movement is unlike anything that the model knows, so that no answer holds
 TOO_LITTLE = "Too little"  # no node: recorded, but for less than a window between two gaps
+MISSING = "missing"  # no node: not recorded
 NO_ANSWER = (ANYTHING, UNFAMILIAR, TOO_LITTLE)
+NO_ACTIVITY = frozenset(name.casefold() for name in (*NO_ANSWER, MISSING))  # labels that say that there is none
 
 DEFAULT_LIMIT = 0.8  # how probable a node must be to be an answer, where neither administrator nor model says it
 LIMITS = (0.5, 0.99)  # below one half, two nodes of which at most one is true could both be answers

@@ -15,6 +15,7 @@ from app.har.recordings.importers import IMPORTERS
 from app.har.recordings.layout import sniff
 from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
+from app.har.signals.types import UNLABELLED
 from tests import synthetic
 from tests.bad_inputs import zipped
 
@@ -79,6 +80,16 @@ def test_rows_without_label_are_unlabelled(label: str, tmp_path: Path) -> None:
     assert recording.activities == ("walk",)
     assert labels[:399].tolist() == [0] * 399
     assert set(labels[399:].tolist()) == {-1}
+
+
+@pytest.mark.parametrize("label", ["missing", "Missing", "Uncertain", "unfamiliar", "Too little"])
+def test_what_kinelab_calls_no_activity_is_none_of_a_data_set(label: str, tmp_path: Path) -> None:
+    lines = synthetic.hhar_csv("accelerometer").splitlines()
+    path = tmp_path / "x"
+    path.write_text("\n".join([*lines[:400], *(line.removesuffix("walk") + label for line in lines[400:])]))
+    signals = to_signal_set(read_upload(path, "x.csv"))
+    assert signals.activities == ("walk",)
+    assert set(signals.labels.tolist()) == {0, UNLABELLED}
 
 
 def test_ruined_creation_times_give_way_to_arrival_times(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
+from app.har.vocabulary import NO_ACTIVITY
 
 NICE_RATES_HZ = (5, 10, 12.5, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 400, 500, 512, 1000)
 MIN_STRETCH_S = 0.5
@@ -136,7 +137,9 @@ class StretchIndex:
             )
         used = set(np.unique(part.labels).tolist())  # a file may name activities of which no sample is left
         codes = [
-            self.activities.setdefault(name, len(self.activities)) if code in used else UNLABELLED
+            self.activities.setdefault(name, len(self.activities))
+            if code in used and name.casefold() not in NO_ACTIVITY
+            else UNLABELLED
             for code, name in enumerate(part.activities)
         ]
         labels = np.array([*codes, UNLABELLED], np.int16)[part.labels]  # UNLABELLED is -1, the last of the table

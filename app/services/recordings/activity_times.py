@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
+from app.har.vocabulary import MISSING
 from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock
 
-MISSING = "missing"
 SHORTEST_PAUSE_S = 0.1  # less is the step from one sample to the next, not a stretch that is missing
 COLUMNS = 600  # of a plot; narrower bands could not be distinguished
 

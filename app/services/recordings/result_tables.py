@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
-from app.har.vocabulary import TOO_LITTLE
-from app.services.recordings.activity_times import MISSING, SHORTEST_PAUSE_S, clock_of, per_period
+from app.har.vocabulary import MISSING, TOO_LITTLE
+from app.services.recordings.activity_times import SHORTEST_PAUSE_S, clock_of, per_period
 from app.services.recordings.prediction_result import MIN_ATTENTION, Bouts, Opinion, PredictionResult
 from app.services.recordings.sensor_names import in_words
 from app.services.recordings.table_texts import in_utc, in_zone, records, to_csv

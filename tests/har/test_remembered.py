@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ def test_an_array_is_looked_at_once_for_each_question_and_another_in_its_place_a
         assert asked == [(number, 1), (number, 2)]
         asked.clear()
         del array
-        gc.collect()
 
 
 def test_a_copy_is_asked_again() -> None:

@@ -301,7 +301,7 @@ def test_every_row_is_on_exactly_one_page_and_sorting_holds_across_pages(small: 
     pages = recorded_rows.find_rows(store, RowQuery(size=100)).page.pages
     ax = store.columns(store.tables[0]).index("ax")
     values = [
-        row[ax]
+        float(row[ax])
         for page in range(1, pages + 1)
         for row in recorded_rows.find_rows(store, RowQuery(sort="ax", size=100, page=page)).page.items
     ]

@@ -102,7 +102,7 @@ def models_of(user_id: int) -> list[str]:
     return sorted(db.session.scalars(query))
 
 
-def _matching(user_id: int, wanted: Wanted) -> Select[StoredRecording]:
+def _matching(user_id: int, wanted: Wanted) -> Select[Any]:  # SQLAlchemy 2.0 and 2.1 name it differently
     return select(StoredRecording).where(StoredRecording.user_id == user_id, *_conditions(wanted))
 
 

@@ -293,11 +293,11 @@ def metrics(result: PredictionResult, recording_index: int | None = None) -> pd.
 
     selected = result.positions(recording_index)
     selected = selected[result.labels[selected] != UNLABELLED]
-    counts = np.zeros((len(result.label_activities), len(result.answer_names)), np.int64)
-    np.add.at(counts, (result.labels[selected], result.answers[selected]), 1)
-    labels = _in_order(result.label_activities, np.flatnonzero(counts.sum(axis=1)), result)
-    answers = _in_order(result.answer_names, np.flatnonzero(counts.sum(axis=0)), result)
-    counts, agreeing = counts[labels], result.agreeing.T[labels]
+    every = np.zeros((len(result.label_activities), len(result.answer_names)), np.int64)
+    np.add.at(every, (result.labels[selected], result.answers[selected]), 1)
+    labels = _in_order(result.label_activities, np.flatnonzero(every.sum(axis=1)), result)
+    answers = _in_order(result.answer_names, np.flatnonzero(every.sum(axis=0)), result)
+    counts, agreeing = every[labels], result.agreeing.T[labels]
     answered = counts[:, : len(result.tree.nodes) - 1].sum(axis=1)
     right = (counts * agreeing).sum(axis=1)
     return pd.DataFrame(
@@ -403,4 +403,5 @@ def _sensors_used(result: PredictionResult, position: IntArray) -> NDArray[np.ob
     ]
     patterns, which = np.unique(used, axis=0, return_inverse=True)
     names = [in_words(np.array(result.sensors)[pattern].tolist()) or None for pattern in patterns]
-    return np.array([*names, None], object)[which.reshape(-1)]
+    named: NDArray[np.object_] = np.array([*names, None], object)[which.reshape(-1)]
+    return named

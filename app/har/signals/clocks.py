@@ -282,7 +282,7 @@ def _in_order(job: _Repair, stream: Stream) -> Stream:
     if (back < 0).any():
         job.note(
             ProblemKind.UNORDERED_TIMESTAMPS,
-            f"{stream.modality}: {_rows((back < 0).sum(), 'steps', 'step')} back, by up to {-back.min():.3g} s",
+            f"{stream.modality}: {_rows(int((back < 0).sum()), 'steps', 'step')} back, by up to {-back.min():.3g} s",
             "sorted by time",
         )
         stream = _take(stream, np.argsort(stream.time_s, kind="stable"))

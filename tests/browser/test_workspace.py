@@ -6,7 +6,7 @@ import base64
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.browser.site import Site, register
 from tests.browser.test_pages import check
@@ -30,8 +30,8 @@ def drop(page: Page, *files: tuple[str, bytes]) -> None:
     page.locator("#drop-zone").evaluate(DROP, encoded)
 
 
-def file(name: str, seconds: float) -> dict[str, object]:
-    return {"name": name, "mimeType": "text/csv", "buffer": recording_csv(seconds)}
+def file(name: str, seconds: float) -> FilePayload:
+    return FilePayload(name=name, mimeType="text/csv", buffer=recording_csv(seconds))
 
 
 def width(page: Page) -> int:
@@ -57,7 +57,7 @@ def test_of_two_files_dropped_at_once_one_is_read_and_one_refused_and_both_are_s
     rows.nth(0).get_by_role("button", name="Dismiss").click()
     expect(rows).to_have_count(1)
 
-    page.set_input_files("input[type=file]", file("again.csv", 30.0))  # type: ignore[arg-type]
+    page.set_input_files("input[type=file]", file("again.csv", 30.0))
     page.get_by_role("button", name="Upload and recognise").click()
     expect(page.locator("#upload-message")).to_contain_text("You uploaded this file on")
     page.locator("#upload-message").get_by_role("button", name="Upload anyway").click()
@@ -68,11 +68,11 @@ def test_of_two_files_dropped_at_once_one_is_read_and_one_refused_and_both_are_s
 def test_of_several_files_one_that_is_there_already_is_asked_about(page: Page, site: Site) -> None:
     register(page, site.address, "repeater")
     page.goto(site.address + "/")
-    page.set_input_files("input[type=file]", file("one.csv", 20.0))  # type: ignore[arg-type]
+    page.set_input_files("input[type=file]", file("one.csv", 20.0))
     page.get_by_role("button", name="Upload and recognise").click()
     page.wait_for_url(re.compile(r"/predictions/\d+$"))
     page.goto(site.address + "/")
-    page.set_input_files("input[type=file]", [file("same.csv", 20.0), file("two.csv", 25.0)])  # type: ignore[list-item]
+    page.set_input_files("input[type=file]", [file("same.csv", 20.0), file("two.csv", 25.0)])
     page.get_by_role("button", name="Upload and recognise").click()
     lines = page.locator("#upload-files li")
     expect(lines.nth(1)).to_contain_text("read")
@@ -90,8 +90,8 @@ def test_a_model_that_cannot_read_a_file_is_not_offered_for_it(page: Page, site:
     models = page.get_by_label("Recognise with")
     everyday = models.locator("option", has_text="any phone or watch")
     models.select_option(value=everyday.get_attribute("value"))
-    gyroscope = {"name": "gyro.csv", "mimeType": "text/csv", "buffer": recording_csv(20.0, channels=[3, 4, 5])}
-    page.set_input_files("input[type=file]", gyroscope)  # type: ignore[arg-type]
+    gyroscope = FilePayload(name="gyro.csv", mimeType="text/csv", buffer=recording_csv(20.0, channels=[3, 4, 5]))
+    page.set_input_files("input[type=file]", gyroscope)
     page.get_by_role("button", name="Upload and recognise").click()
     expect(page.locator("#upload-message")).to_contain_text("accelerometer")
     expect(everyday).to_be_disabled()
@@ -120,7 +120,7 @@ def test_a_phone_does_the_whole_story_without_scrolling_sideways(browser: Browse
         page.locator("summary", has_text="Which models are there?").click()
         expect(page.locator("#models")).to_contain_text("any phone or watch")
         assert width(page) <= PHONE
-        page.set_input_files("input[type=file]", file("walk on a phone.csv", 30.0))  # type: ignore[arg-type]
+        page.set_input_files("input[type=file]", file("walk on a phone.csv", 30.0))
         page.get_by_role("button", name="Upload and recognise").click()
         page.wait_for_url(re.compile(r"/predictions/\d+$"))
         expect(page.locator("h1")).to_contain_text("walk on a phone.csv")

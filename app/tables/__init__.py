@@ -1,5 +1,6 @@
 """The tables. Signals and models are files; the database knows where they are and whose."""
 
+from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
 from app.tables.failed_attempts import FailedAttempts
 from app.tables.login_session import LoginSession
@@ -13,11 +14,15 @@ from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
 
 __all__ = [
+    "Calibration",
+    "Consent",
+    "Correction",
     "Dataset",
     "FailedAttempts",
     "LoginSession",
     "ModelVersion",
     "OneTimeAddress",
+    "PersonalHead",
     "Prediction",
     "Promotion",
     "RecoveryCode",

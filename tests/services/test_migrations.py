@@ -68,6 +68,16 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "UPDATE recording SET title = 'Morning', notes = 'knee', recorded = '2026-11-20', fingerprint = 'abc'",
     ],
     "0014": ["UPDATE training_run SET name = 'longer windows', notes = 'for the report'"],
+    "0015": [
+        "INSERT INTO correction (id, recording_id, user_id, part, start_s, end_s, activity, source, batch, created) "
+        "VALUES (1, 1, 1, 'walk.csv', 3.0, 9.0, 'Walking', 'timeline', 'abc', '2026-11-28')",
+        "INSERT INTO calibration (id, user_id, recording_id, place, steps, batch, created) "
+        "VALUES (1, 1, 1, 'leg', '{}', '', '2026-11-28')",
+        "INSERT INTO personal_head (id, user_id, model_version_id, place, file, made_from, report, switched_on, "
+        "created) VALUES (1, 1, 1, 'leg', 'a.npz', 'abc', '{}', 1, '2026-11-28')",
+        "INSERT INTO consent (id, user_id, version, pseudonym, given, copies) "
+        "VALUES (1, 1, 1, 'p-1', '2026-11-28', '{}')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

@@ -27,7 +27,8 @@ CORE = {  # in the way of the data; docs/ARCHITECTURE.md draws it
     "app.har.recordings": {"app.har.signals"},
     "app.har.datasets": {"app.har.recordings", "app.har.signals", "app.har.windows"},
     "app.har.evaluation": {"app.har.signals", "app.har.windows"},
-    "app.har.classifiers": {"app.har.evaluation", "app.har.signals", "app.har.windows"},
+    "app.har.personal": set(),
+    "app.har.classifiers": {"app.har.evaluation", "app.har.personal", "app.har.signals", "app.har.windows"},
     "app.har.training": {
         "app.har.classifiers",
         "app.har.evaluation",

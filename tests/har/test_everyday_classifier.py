@@ -70,6 +70,8 @@ def test_any_device_with_an_accelerometer_is_understood(
     assert truth(proba, day) >= 0.9
     if "gravity" in lacking:
         assert np.ptp(proba[:, :3], axis=1).max() < 1e-6  # postures stay open
+    assert found.features.shape == (len(day), len(model.prior.mean))
+    assert np.isfinite(found.features).all()
     sensors = np.array([name not in lacking for name in ("acc", "gyro", "gravity")])
     np.testing.assert_allclose(found.sensor_attention, np.tile(sensors / sensors.sum(), (len(day), 1)))
     np.testing.assert_array_equal(np.isinf(found.novelty), np.tile(~sensors, (len(day), 1)))

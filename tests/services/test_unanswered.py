@@ -139,6 +139,15 @@ def test_they_are_stored_and_a_result_of_an_earlier_build_has_none(tmp_path: Pat
     assert windows(again) == windows(day)
 
 
+def test_what_a_personal_head_looks_at_is_stored_and_a_result_of_an_earlier_build_has_none(tmp_path: Path) -> None:
+    day = unclear_day(features=np.ones((len(unclear_day()), 3), np.float16))
+    save_result(tmp_path / "1.npz", day)
+    np.testing.assert_array_equal(load_result(tmp_path / "1.npz").features, day.features)
+    with np.load(tmp_path / "1.npz") as stored:
+        np.savez(tmp_path / "0.npz", **{name: array for name, array in stored.items() if name != "features"})
+    assert load_result(tmp_path / "0.npz").features.shape == (len(day), 0)
+
+
 def test_neither_right_nor_wrong_is_what_was_not_worn() -> None:
     _, labelled = a_day(2.0, rate_hz=1.0)
     day = replace(labelled, unworn=((0, 0.0, HOUR / 2),))

@@ -14,7 +14,15 @@ def recognised(novelty: list[float]) -> Recognition:
     n = len(novelty)
     columns = np.repeat(np.array(novelty, np.float32)[:, None], 3, axis=1)
     empty = np.zeros((n, 0), np.float32)
-    return Recognition(np.ones((n, 1), np.float32), empty, columns, empty, columns, np.zeros((n, 3), bool))
+    return Recognition(
+        np.ones((n, 1), np.float32),
+        empty,
+        columns,
+        empty,
+        columns,
+        np.zeros((n, 3), bool),
+        np.zeros((n, 0), np.float16),
+    )
 
 
 def test_a_model_that_judges_whole_windows_blames_no_sensor_and_leaves_none_out() -> None:

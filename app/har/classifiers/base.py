@@ -12,6 +12,7 @@ import numpy as np
 from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.errors import UnusableRecording
 from app.har.evaluation.splits import check_trainable
+from app.har.personal.prior import Prior
 from app.har.progress import Event, OnEvent, ignore_event
 from app.har.signals.filters import Preparation
 from app.har.signals.types import Gravity
@@ -180,6 +181,11 @@ class Recogniser(Classifier):
     """A model that can be kept, and that recognises what people upload."""
 
     judges_sensors: ClassVar[bool] = True  # `Recognition.novelty` is of each sensor; otherwise of the whole window
+
+    @property
+    @abstractmethod
+    def prior(self) -> Prior:
+        """Return what is known of people in the space of `Recognition.features`, before they gave an example."""
 
     @abstractmethod
     def recognise_all(

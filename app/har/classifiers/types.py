@@ -50,6 +50,7 @@ class Recognition:
     embedding: FloatArray  # (n, units)
     novelty: FloatArray  # (n, n_sensors): above 1 is unlike anything seen in training, infinite where missing
     unseen_orientation: NDArray[np.bool_]  # (n, n_sensors): gravity points to where it never did in training
+    features: NDArray[np.float16]  # (n, n_features): what a `PersonalHead` looks at, scaled; see `Recogniser.prior`
     wearings: tuple[Wearing, ...] = ()  # of models that look at a whole wearing; in the order of time
 
     @classmethod

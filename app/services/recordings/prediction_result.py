@@ -76,6 +76,8 @@ class PredictionResult:
     unworn: tuple[Stretch, ...] = ()  # by the quality card; earlier builds did not store it
     too_little: tuple[Stretch, ...] = ()  # recorded, but too short for a window; likewise
     shortest_bout_s: float | None = None  # in what the model learnt from; earlier builds did not store it
+    # (n_windows, d): what a personal head looks at; earlier builds did not store it
+    features: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
     smoothed_s: float = (
         0.0  # shorter bouts took the answer of what surrounds them; 0: windows alone, as they are stored
     )

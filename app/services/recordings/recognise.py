@@ -359,6 +359,7 @@ def _assemble(
         sensors=sensors,
         sensor_attention=recognition.sensor_attention,
         unfamiliar=recognition.unfamiliar,
+        features=recognition.features,
         problems=(
             *too_short,
             *_places_in_doubt(recognition),

@@ -59,6 +59,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
             truth=result.labels,
             sensor_attention=result.sensor_attention.astype(np.float32),
             unfamiliar=result.unfamiliar,
+            features=result.features,
         )
 
 
@@ -67,8 +68,13 @@ def load_result(path: Path) -> PredictionResult:
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
     names = FORMER | loads(arrays.pop("names").tobytes())
-    n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights
-    arrays = {"sensor_attention": np.zeros((n, 0), np.float32), "unfamiliar": np.zeros(n, bool), **arrays}
+    n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights, nor later ones features
+    former = {
+        "sensor_attention": np.zeros((n, 0), np.float32),
+        "unfamiliar": np.zeros(n, bool),
+        "features": np.zeros((n, 0), np.float16),
+    }
+    arrays = {**former, **arrays}
     return PredictionResult(
         model_label=names["model"],
         activities=tuple(names["activities"]),

@@ -28,6 +28,7 @@ from app.har.classifiers.elm_gru_am.selection import rank_features
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
 from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.evaluation.splits import split_inner
+from app.har.personal.prior import Prior
 from app.har.progress import OnEvent, Stage
 from app.har.signals.cores import one_core_each
 from app.har.types import FloatArray, IntArray
@@ -109,6 +110,12 @@ class ActivityClassifier(Recogniser):
         available = len(self.importances_)
         return available if self.config.lacks("selection") else min(self.config.n_selected, available)
 
+    @property
+    def prior(self) -> Prior:
+        """Return that windows vary by 1 around what is usual for their activity, see `Familiarity.along_centres`."""
+        n_features = sum(len(familiarity.centres) - 1 for familiarity in self.familiarity_)
+        return Prior(np.full(n_features, 1.0), np.full(n_features, 4.0), np.zeros(n_features))
+
     def recognise(self, windows: WindowSet) -> Recognition:
         """Return the probabilities and what they were made from.
 
@@ -146,7 +153,18 @@ class ActivityClassifier(Recogniser):
             outputs["embedding"],
             novelty,
             self._unseen_orientation(windows) & (novelty <= 1),  # of what is novel anyway, that says enough
+            self._personal_features(scaled, missing),
         )
+
+    def _personal_features(self, scaled: FloatArray, missing: NDArray[np.bool_]) -> NDArray[np.float16]:
+        """Return what a personal head looks at, (n, n_features); 0 of a sensor that is missing."""
+        of_sensors = [
+            np.where(missing[:, [number]], 0, familiarity.along_centres(scaled[:, columns]))
+            for number, (familiarity, columns) in enumerate(
+                zip(self.familiarity_, self.window_columns_[: len(self.sensors)], strict=True)
+            )
+        ]
+        return np.concatenate(of_sensors, axis=1).astype(np.float16)
 
     def _novelty(self, scaled: FloatArray, missing: NDArray[np.bool_]) -> FloatArray:
         """Return how unlike the training data each sensor is, (n, n_sensors); infinite where it is missing."""

@@ -14,12 +14,14 @@ from app.har.classifiers.everyday.answer import ACTIVITIES, choose_limit, on_tab
 from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
 from app.har.classifiers.everyday.evidence import Evidence, gather, guessed_place
 from app.har.classifiers.everyday.features import describe, feature_names
+from app.har.classifiers.everyday.looks import N_GRAVITY, looks
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
 from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import InsufficientData, UnusableRecording
+from app.har.personal.prior import Prior
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray
 from app.har.vocabulary import OTHER, STILL, node_of
@@ -67,6 +69,11 @@ class EverydayClassifier(Recogniser):
         """Return which features each question looks at."""
         return Columns(feature_names(self.n_timesteps, self.sampling_rate_hz))
 
+    @property
+    def prior(self) -> Prior:
+        """Return that nothing is known but the scale of the features."""
+        return Prior.plain(len(self.novelty_.centre) + N_GRAVITY)
+
     def recognise_all(
         self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
     ) -> Recognition:
@@ -103,6 +110,7 @@ class EverydayClassifier(Recogniser):
             np.zeros((len(track), 0), np.float32),
             np.where(missing, np.inf, novelty).astype(np.float32),
             np.zeros((len(track), 3), bool),
+            looks(track, self.columns, self.novelty_),
             _wearings(track, evidence, place, walking, self._unlike(track, evidence, place)),
         )
 

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.har.errors import ModelIntegrityError
+from app.har.personal.guard import guarded
+from app.har.personal.head import Examples, PersonalHead, learn
+from app.har.personal.prior import Prior
+
+ACTIVITIES = ("Sitting", "Standing", "Walking")
+D = 48
+PRIOR = Prior.plain(D)
+CENTRES = {
+    name: 2 * np.random.default_rng(number).standard_normal(D) for number, name in enumerate((*ACTIVITIES, "Kneeling"))
+}
+
+
+def windows(names: list[str], seed: int = 0, recording: str = "a", says: str = "") -> Examples:
+    """Return windows of a person whom the model takes to sit, whatever they do."""
+    rng = np.random.default_rng(seed)
+    features = np.stack([CENTRES[name] for name in names]) + 0.5 * rng.standard_normal((len(names), D))
+    probabilities = np.tile(np.array([[0.8, 0.15, 0.05]], np.float32), (len(names), 1))
+    called = np.array([says or name for name in names])
+    return Examples(features.astype(np.float16), probabilities, called, np.full(len(names), recording))
+
+
+def together(*parts: Examples) -> Examples:
+    return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])))
+
+
+def named(head: PersonalHead, asked: Examples) -> list[str]:
+    return [head.activities[i] for i in head.adjust(asked.probabilities, asked.features).argmax(axis=1)]
+
+
+def test_what_a_person_shows_is_recognised_afterwards() -> None:
+    head = learn(PRIOR, ACTIVITIES, windows([name for name in ACTIVITIES for _ in range(5)]))
+    asked = windows(list(ACTIVITIES) * 10, seed=1)
+    assert named(head, asked) == list(asked.activity)
+
+
+def test_a_new_activity_is_learnt_beside_the_others() -> None:
+    names = [name for name in (*ACTIVITIES, "Kneeling") for _ in range(5)]
+    head = learn(PRIOR, ACTIVITIES, windows(names))
+    assert head.activities == (*ACTIVITIES, "Kneeling")
+    asked = windows([*ACTIVITIES, "Kneeling"] * 10, seed=1)
+    assert named(head, asked) == list(asked.activity)
+
+
+def test_neither_their_order_nor_a_detour_over_other_examples_makes_a_difference() -> None:
+    examples = windows(list(ACTIVITIES) * 4)
+    turned = Examples(*(getattr(examples, name)[::-1] for name in vars(examples)))
+    asked = windows(list(ACTIVITIES), seed=3)
+    heads = [learn(PRIOR, ACTIVITIES, part) for part in (examples, turned)]
+    first, second = (head.adjust(asked.probabilities, asked.features) for head in heads)
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_without_examples_the_answer_stays_what_it_was() -> None:
+    asked = windows(list(ACTIVITIES))
+    nobody = asked.where(np.zeros(len(asked), bool))
+    head = learn(PRIOR, ACTIVITIES, nobody)
+    np.testing.assert_allclose(head.adjust(asked.probabilities, asked.features), asked.probabilities, atol=1e-6)
+    assert guarded(PRIOR, ACTIVITIES, nobody)[0] is None
+
+
+def test_a_head_is_stored_in_40_kb_and_answers_the_same(tmp_path: Path) -> None:
+    wide = 128
+    rng = np.random.default_rng(0)
+    names = np.array([f"activity {i % 15}" for i in range(60)])
+    features = rng.standard_normal((60, wide)).astype(np.float16)
+    examples = Examples(features, np.full((60, 8), 0.125, np.float32), names, np.full(60, "a"))
+    head = learn(Prior.plain(wide), tuple(f"activity {i}" for i in range(8)), examples)
+    head.save(tmp_path / "head.npz")
+    assert (tmp_path / "head.npz").stat().st_size <= 40_000
+    again = PersonalHead.load(tmp_path / "head.npz")
+    assert again.activities == head.activities
+    np.testing.assert_array_equal(
+        again.adjust(examples.probabilities, features), head.adjust(examples.probabilities, features)
+    )
+
+
+def test_a_head_of_another_format_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "head.npz", format=0)
+    with pytest.raises(ModelIntegrityError, match="another version"):
+        PersonalHead.load(tmp_path / "head.npz")
+
+
+def test_a_head_refuses_the_features_of_another_model() -> None:
+    head = learn(PRIOR, ACTIVITIES, windows(list(ACTIVITIES)))
+    with pytest.raises(ValueError, match="features"):
+        head.adjust(np.full((2, 3), 1 / 3, np.float32), np.zeros((2, D + 1)))
+
+
+def test_the_guard_keeps_what_helps_and_refuses_what_hurts() -> None:
+    first, second = (windows([name for name in ACTIVITIES for _ in range(5)], seed, str(seed)) for seed in (1, 2))
+    head, report = guarded(PRIOR, ACTIVITIES, together(first, second))
+    assert head is not None
+    assert report.checked == 30
+    assert report.right_after > report.right_before
+
+    rng = np.random.default_rng(0)
+    right = np.eye(3, dtype=np.float32)[[ACTIVITIES.index(name) for name in first.activity]] * 0.94 + 0.02
+    mixed = Examples(rng.permutation(first.features), right, first.activity, first.recording)
+    head, report = guarded(PRIOR, ACTIVITIES, mixed)
+    assert head is None
+    assert not report.kept
+
+
+def test_one_window_of_each_activity_is_too_little_to_check_but_not_to_learn() -> None:
+    head, report = guarded(PRIOR, ACTIVITIES, windows(list(ACTIVITIES)))
+    assert head is not None
+    assert (report.kept, report.checked) == (True, 0)

@@ -249,7 +249,7 @@ def test_apples_parts_share_their_unit_are_added_and_turned(names: str, hz: floa
 
 @pytest.mark.parametrize("names", [axes("a", "g"), axes("Ac", "Gy"), axes("accel_", "gyro_")])
 @pytest.mark.parametrize("a_g", [16384, 8192, 4096, 2048])
-@pytest.mark.parametrize("a_degree", [131, 65.5, 32.8, 16.4])
+@pytest.mark.parametrize("a_degree", [131, 65.5, 32.8, 16.4, *(1000 / mdps for mdps in (8.75, 17.5, 35, 70))])
 def test_raw_counts_are_divided_once_by_what_gravity_shows(names: str, a_g: float, a_degree: float) -> None:
     t, a, w, _ = cases.person()
     counts = np.column_stack([1000 * t, a * a_g / cases.G, w * cases.DEG * a_degree]).astype(int).T
@@ -257,6 +257,27 @@ def test_raw_counts_are_divided_once_by_what_gravity_shows(names: str, a_g: floa
     assert [1 / sensor.scale for sensor in found.mapping.sensors] == pytest.approx([a_g, a_degree])
     assert np.allclose(stream(recording, "accelerometer").values, a, atol=0.01)
     assert np.allclose(stream(recording, "gyroscope").values, w, atol=0.02)
+
+
+@pytest.mark.parametrize(("name", "a_degree"), [("LSM6DS3_walk.csv", 1000 / 35), ("walk.csv", 32.8)])
+def test_a_chip_is_named_where_gravity_does_not_turn_as_clearly_as_the_gyroscope(name: str, a_degree: float) -> None:
+    t, a, w, _ = cases.person()
+    shaken = a + 1.5 * np.random.default_rng(1).standard_normal(a.shape)
+    counts = np.column_stack([1000 * t, shaken * 4096 / cases.G, w * cases.DEG * 1000 / 35]).astype(int).T
+    found, _ = by_guess(cases.table(f"millis,{axes('a', 'g').lower()}", *counts), name)
+    assert 1 / found.mapping.sensors[1].scale == pytest.approx(a_degree)
+    assert ("of an LSM6 28.571: check the factor" in found.reasons["gyroscope"]) == (name == "walk.csv")
+
+
+@pytest.mark.parametrize("form", ["acc_{} (cm/s^2)", "acc_{} [cm/s²]", "Acceleration {} (cm/s2)", "acc_{}_cms2", "row"])
+def test_centimetres_are_believed_where_a_heading_says_so(form: str) -> None:
+    t, a, _, _ = cases.person()
+    header = "ms," + ",".join(("acc_{}" if form == "row" else form).format(axis) for axis in "xyz")
+    header += "\nms,cm/s^2,cm/s^2,cm/s^2" if form == "row" else ""
+    found, recording = by_guess(cases.table(header, (1000 * t).round(), *(100 * a).T.round(2)))
+    assert found.mapping.sensors[0].unit == "cm/s²"
+    assert np.allclose(stream(recording, "accelerometer").values, a, atol=1e-3)
+    assert "unit mismatch" not in kinds(recording)
 
 
 def test_counts_that_a_heading_states_are_believed() -> None:
@@ -295,6 +316,9 @@ def test_counts_around_a_middle_are_not_taken_for_g(most: int) -> None:
         ("sensor", ("left", "right"), None),
         ("state", ("START", "STOP"), None),
         ("label", ("Accelerometer", "Gyroscope"), None),
+        ("label", ("sensor_0", "sensor_1"), None),
+        ("label", ("Sensor 1 left ankle", "Sensor 2 right wrist"), None),
+        ("activity", ("imu0", "imu1"), None),
         ("what", ("walking", "sitting"), "what"),
         ("label", ("A", "B"), "label"),
     ],
@@ -366,6 +390,37 @@ def test_a_sensor_box_is_one_device_and_its_row_of_units_no_data(unit: str, form
     assert np.allclose(stream(recording, "accelerometer").values, a, atol=1e-3)
     assert np.allclose(stream(recording, "gyroscope").values, w, atol=1e-3)
     assert "empty cells" not in kinds(recording)
+
+
+@pytest.mark.parametrize("device", [("8665",), ("8665", "A2B1")])
+@pytest.mark.parametrize("order", [("CAL",), ("RAW", "CAL"), ("CAL", "RAW")])
+def test_units_are_no_data_whatever_a_sensor_box_writes(device: tuple[str, ...], order: tuple[str, ...]) -> None:
+    t, a, w, _ = cases.person()
+    names, units, columns = [f"Shimmer_{device[0]}_Timestamp_FormattedUnix_CAL"], ["yyyy/mm/dd hh:mm:ss.000"], []
+    for own in device:
+        for kind in order:
+            raw = kind == "RAW"
+            sensors = {
+                "Accel_LN": (2047 + 83 * a if raw else a, "m/(s^2)"),
+                "Gyro": (65.5 * cases.DEG * w if raw else cases.DEG * w, "deg/s"),
+                "Mag": (500 + 0 * a, "local_flux"),
+                "Pressure_BMP280": (100 + 0 * a[:, :1], "kPa"),
+                "Battery": (3900 - 0 * a[:, :1], "mV"),
+            }
+            for sensor, (values, unit) in sensors.items():
+                axes_of = ["_X", "_Y", "_Z"] if values.shape[1] == 3 else [""]
+                names += [f"Shimmer_{own}_{sensor}{axis}_{kind}" for axis in axes_of]
+                units += ["no_units" if raw else unit] * len(axes_of)
+                columns += list(values.astype(int).T if raw else values.T.round(4))
+    heads = ['"sep=\t"', *("\t".join([*cells, ""]) for cells in (names, [name[-3:] for name in names], units))]
+    stamps = [cases.stamp(x, "%Y/%m/%d %H:%M:%S") for x in t]
+    rows = ["\t".join(map(str, cells)) + "\t" for cells in zip(stamps, *columns, strict=True)]
+    _, recording = by_guess("\n".join([*heads, *rows, ""]))
+    assert "empty cells" not in kinds(recording)
+    for own in device:
+        place = f"shimmer-{own.lower()}." if len(device) > 1 else ""
+        assert np.allclose(stream(recording, f"{place}accelerometer").values, a, atol=1e-3)
+        assert np.allclose(stream(recording, f"{place}gyroscope").values, w, atol=1e-3)
 
 
 # --- a row a sensor

@@ -86,7 +86,7 @@ FAULTS = {
     "a device in capitals": (FULL.replace("watch.", "My Watch."), "a device's name in small letters"),
     "an unknown unit": (
         FULL.replace("unit: g,", "unit: feet,"),
-        "sensors.accelerometer.unit: expected one of m/s², g, mg, found 'feet'",
+        "sensors.accelerometer.unit: expected one of m/s², g, mg, cm/s², found 'feet'",
     ),
     "two axes": (
         FULL.replace("x_acc, y_acc, z_acc", "x_acc, y_acc"),

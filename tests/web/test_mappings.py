@@ -159,7 +159,7 @@ def test_a_correction_is_checked_before_anything_is_read(
     [
         (
             {"columns__sensors__0__unit": "deg/s"},
-            "sensors.accelerometer.unit: expected one of m/s², g, mg, found 'deg/s'",
+            "sensors.accelerometer.unit: expected one of m/s², g, mg, cm/s², found 'deg/s'",
         ),
         ({"columns__sensors__0__x": "gone"}, "expected one of its columns"),
         ({"columns__sensors__0__x": ""}, "sensors.accelerometer.columns: expected 3 names of columns"),

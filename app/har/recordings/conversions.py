@@ -20,8 +20,10 @@ from app.har.errors import HarError, UnreadableData, quote
 from app.har.recordings import workbook_child
 from app.har.recordings.device_files import refuse_devices
 from app.har.recordings.files import WORKBOOK, Member, in_memory, is_document, shown
+from app.har.recordings.hourly_files import join_hours
 from app.har.recordings.importers import importer_of
 from app.har.recordings.long_tables import as_wide
+from app.har.recordings.packed_cells import as_plain
 from app.har.recordings.tables import Source, open_table
 
 MAX_TABLES = 2_000  # of an upload
@@ -72,9 +74,12 @@ def sources_in(member: Member) -> list[Source]:
 
 
 def open_source(member: Member) -> Source:
-    """Look at a table's first lines; one of a row a sensor, in no known layout, gets columns for each of them."""
+    """Look at a table's first lines; one in no known layout gets a column for each axis, and sensor, of its rows."""
     source = open_table(member)
-    return (as_wide(source) if importer_of(source.layout) is None else None) or source
+    if importer_of(source.layout) is not None:
+        return source
+    plain = as_plain(source) or source
+    return as_wide(plain) or plain
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def open_tables(members: Sequence[Member]) -> Tables:
                 f"{member.name}: with this file there are more than {MAX_TABLES:,} tables, which are the most that are "
                 "read at once. Upload fewer at a time; of many recordings an administrator can make a data set."
             )
-    return Tables(tuple(sources), tuple(unread), len(members))
+    return Tables(tuple(join_hours(sources)), tuple(unread), len(members))
 
 
 def _is_without_marks(member: Member) -> bool:

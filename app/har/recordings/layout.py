@@ -31,12 +31,13 @@ LEAD_LETTERS = 200  # of each of these lines are kept
 COMMENT = "#%/;!"
 # A cell of a second header line that gives the units of the first
 UNIT_CELL = re.compile(
-    r"[(\[]?\s*(-|[nmµμu]?s|sec(onds?)?|m\s?[/·*]?\s?\(?s\S*|m?g|rad\S*|(deg|°|dps)\S*|[µμu]T|m?V|local|gauss|Hz|%|°?C|"
+    r"[(\[]?\s*(-|[nmµμu]?s|sec(onds?)?|c?m\s?[/·*]?\s?\(?s\S*|m?g|rad\S*|(deg|°|dps)\S*|[µμu]T|m?V|local|gauss|Hz|%|°?C|"
     r"no[ _]units|u?n?itless|yyyy\S* \S+)\s*[)\]]?",
     re.I,
 )
 FORMAT_CELL = re.compile(r"cal|uncal|raw", re.I)  # of a header line that says how each signal was read
 QUOTED = re.compile(r'"[^"\n]*"')
+VECTOR = re.compile(r"[\[({][-+.\deE,;\s]{5,200}[\])}]")  # numbers in one cell
 MAX_PLACES = 4  # cells of a line of places above the headings, each of which stands for several columns
 # Separators of thousands, where the comma is the decimal one: nothing else has a dot there
 THOUSANDS = re.compile(rb"(?<![\w.,-])-?[1-9]\d{0,2}(?:\.\d{3})+(?=[,;|\s]|\Z)")
@@ -315,7 +316,7 @@ def _separator(lines: Sequence[str]) -> str:
 
     A single one in the remark of each row separates nothing, whatever stands in the header.
     """
-    plain = [QUOTED.sub('""', line) if '"' in line else line for line in lines]
+    plain = [VECTOR.sub("", QUOTED.sub('""', line) if '"' in line else line) for line in lines]
     found = []
     for candidate in SEPARATORS:
         counts = Counter(line.count(candidate) for line in plain)
@@ -422,8 +423,10 @@ def _named(cells: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], int]:
 
 
 def _are_units(cells: Sequence[str]) -> bool:
+    """Tell whether a line under the headings gives their units: more than half are known, and nothing is a number."""
     filled = [cell.strip() for cell in cells if cell.strip()]
-    return len(filled) > 1 and all(map(UNIT_CELL.fullmatch, filled))
+    known = sum(UNIT_CELL.fullmatch(cell) is not None for cell in filled)
+    return len(filled) > 1 and 2 * known > len(filled) and not any(map(is_number, filled))
 
 
 def _count_columns(header: Header, rows: Sequence[Sequence[str]], first_row: str, name: str) -> int:

@@ -16,7 +16,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording
 from app.har.signals.evidence import GravityEvidence, RotationEvidence, fast_tenth, gravity_evidence, rotation_evidence
 from app.har.signals.types import Gravity, Recording, Stream
-from app.har.signals.units import ACCELERATION, ROTATION, STANDARD_GRAVITY, UNITS, Unit
+from app.har.signals.units import ROTATION, STANDARD_GRAVITY, STATED_ACCELERATION, UNITS, Unit
 
 # A name holds the first of these that it matches
 NAMES = (
@@ -86,7 +86,7 @@ def identify_sensor_and_unit(
     """
     problems: list[Problem] = []
     by_unit = "gyroscope" if unit in ROTATION else "magnetometer" if unit == "µT" else ""
-    if (by_unit and kind != by_unit) or (unit in ACCELERATION and kind in ("gyroscope", "magnetometer")):
+    if (by_unit and kind != by_unit) or (unit in STATED_ACCELERATION and kind in ("gyroscope", "magnetometer")):
         if kind:
             detail = f"is called {kind}, but in {unit} {how}"
             action = f"taken as {by_unit or 'acceleration'}"
@@ -117,7 +117,7 @@ def _kind_by_size(stream: Stream, unit: str) -> tuple[str, str]:
         return "total", f"the mean vector is {evidence.mean:.3g} long, as gravity is"
     if MAGNETIC_FIELD_UT[0] < evidence.mean < MAGNETIC_FIELD_UT[1]:
         return "magnetometer", f"the mean vector is {evidence.mean:.3g} long, as the earth's magnetic field in µT is"
-    if unit in ACCELERATION:
+    if unit in STATED_ACCELERATION:
         return "linear", f"the mean vector is {evidence.mean:.3g} {unit} long, without gravity"
     fast = fast_tenth(stream.values)
     rough = f"the values average out, and a tenth is longer than {fast:.3g}"
@@ -129,12 +129,12 @@ def _acceleration(
     evidence: GravityEvidence, source: str, kind: str, unit: str, stated: str, problems: list[Problem]
 ) -> tuple[str, str, str]:
     """Return kind, unit and how that is known; gravity decides, where it is there."""
-    by_size = evidence.plausible_unit.name if evidence.plausible_unit else ""
+    as_stated = replace(evidence, read_as=Unit(unit or "m/s²", UNITS[unit or "m/s²"]))
+    by_size = as_stated.plausible_unit.name if as_stated.plausible_unit else ""
     if by_size == "g" and kind == "linear":
         by_size = ""  # movement alone may average to 1 m/s²
     length = f"the mean vector is {evidence.mean:.3g} long"
     if not by_size:
-        as_stated = replace(evidence, read_as=Unit(unit, UNITS[unit or "m/s²"]))
         never = as_stated.mean_ms2 < NEVER_HOLDS_GRAVITY * STANDARD_GRAVITY
         free = (
             kind == "linear" or (kind == "acceleration" and not as_stated.holds_gravity) or (kind == "total" and never)

@@ -124,6 +124,7 @@ class RotationEvidence:
         float  # how many times as fast as it says gravity turns in the accelerometer; NaN where that cannot be seen
     )
     read_as: Unit
+    agreement: float = math.nan  # the correlation of the two; from SAME_TURNING on there is a ratio
 
     @property
     def certain_unit(self) -> Unit | None:
@@ -199,11 +200,12 @@ def rotation_evidence(gyroscope: Stream, accelerometer: Stream | None = None) ->
     ----------
     accelerometer : that of the same device, in any unit; while it turns, gravity turns in its axes.
     """
-    turning = math.nan
+    turning = correlation = math.nan
     if accelerometer is not None:
         ratio, correlation = turning_ratio(accelerometer, gyroscope)
         turning = ratio if correlation > SAME_TURNING else math.nan
-    return RotationEvidence(fast_tenth(gyroscope.values) / gyroscope.read_as.factor, turning, gyroscope.read_as)
+    fast = fast_tenth(gyroscope.values) / gyroscope.read_as.factor
+    return RotationEvidence(fast, turning, gyroscope.read_as, correlation)
 
 
 def fast_tenth(values: NDArray[np.floating]) -> float:

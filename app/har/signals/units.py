@@ -16,14 +16,17 @@ class Unit(NamedTuple):
 
 STANDARD_GRAVITY = 9.80665  # m/s² in a g
 ACCELERATION = {"m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
+STATED_ACCELERATION = ACCELERATION | {"cm/s²": 0.01}  # believed where a heading says so: no value tells it from mg
 ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "mdeg/s": math.pi / 180_000}
 # Values that a program converted once more than it should have: no sensor gives them, but files hold them
 MISCONVERTED_ACCELERATION = {"m/s² × 9.81": 1 / STANDARD_GRAVITY, "g ÷ 9.81": STANDARD_GRAVITY**2}
 MISCONVERTED_ROTATION = {"rad/s ÷ 57.3": 180 / math.pi, "deg/s × 57.3": (math.pi / 180) ** 2}
-UNITS = ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
+UNITS = STATED_ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
 DEGREES, A_SECOND = r"(deg(rees?)?|°)", r"(\s?(/|per)\s?s(ec(onds?)?)?|\s?s(\^-1|-1|⁻¹))"
+A_SECOND_TWICE = r"(\s?/\s?s(\^2|²|2|\*\*2)|\s?s(\^-2|-2|⁻²))"
 SPELLINGS = {
-    "m/s²": r"m\s?/\s?s(\^2|²|2|\*\*2)|m\s?s(\^-2|-2|⁻²)|mps2",
+    "m/s²": rf"m{A_SECOND_TWICE}|mps2",
+    "cm/s²": rf"cm{A_SECOND_TWICE}|gal",
     "mg": r"mg|milli-?g",
     "g": r"g|g-?force",
     "rad/s": rf"rad(ians?)?{A_SECOND}|rps",

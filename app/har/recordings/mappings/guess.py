@@ -53,14 +53,15 @@ def guess(source: Source) -> Guess:
         why = f"as {known.title} describes its columns: {known.described}"
         return Guess(known.mapping(source.layout), {"time": f"{known.rate_hz:g} rows per second, {why}"})
     table = sample_table(source)
-    time = find_time(table, (*source.layout.lead, PurePosixPath(source.name).stem))
+    about = (*source.layout.lead, PurePosixPath(source.name).stem)
+    time = find_time(table, about)
     label = _find_category(table, LABEL_WORDS, {time.column})
     subject = _find_category(table, SUBJECT_WORDS, {time.column, label})
     label = label or _find_unnamed_label(table, {time.column, subject, *time.clocks})
     others = {time.column, label, subject, *time.clocks}
     numeric = {name: values for name, values in table.numbers.items() if name not in others}
     by_file = SENSOR_OF_KIND.get(kind_of_name(PurePosixPath(source.name).stem), "")
-    found = find_sensors(numeric, time.rate_hz, by_file, is_raw_of_any_phone(source.layout))
+    found = find_sensors(numeric, time.rate_hz, by_file, is_raw_of_any_phone(source.layout), about)
     categories = {part: _examples(table, column) for part, column in (("label", label), ("subject", subject)) if column}
     mapping = ColumnMapping.draft(
         found.sensors,

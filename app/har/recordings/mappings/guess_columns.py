@@ -50,7 +50,7 @@ SUBJECT_WORDS = re.compile(
 )
 OF_DEVICES = r"device\w*|sensor\w*|file\w*|model|app|project\w*|source\w*"  # whose names are nobody's
 UNIT_WORDS = {  # a unit as the last word of a name
-    **dict.fromkeys(("ms2", "mps2", "mss"), "m/s²"), "mg": "mg", "g": "g",
+    **dict.fromkeys(("ms2", "mps2", "mss"), "m/s²"), "cms2": "cm/s²", "mg": "mg", "g": "g",
     **dict.fromkeys(("dps", "degs", "degps"), "deg/s"), "mdps": "mdeg/s",
     **dict.fromkeys(("rads", "radps", "rps"), "rad/s"), "ut": "µT",
 }  # fmt: skip
@@ -59,6 +59,7 @@ BRACKETS = re.compile(r"[\(\[{]([^\)\]}]*)[\)\]}]")
 SETTINGS = r"ln|wr|low|noise|wide|range|cal|uncal|uncalibrated|raw|motion|device|core|cm|imu|type|sync|unix|\d*hz"
 APPLE = r"user"  # in the name of acceleration: only Apple's motion manager calls it so
 NO_ACTIVITY = re.compile(
+    r"(sensor|device|imu|node|unit) ?\d.*|"
     r"face ?(up|down)|portrait( upside ?down)?|landscape( left| right)?|upside ?down|orientation \w+|flat|unknown|"
     r"start(ed)?|stop(ped)?|begin|end|mark(er)?|event|lap|sync|true|false|yes|no|on|off|ok|none|null|n/?a"
 )

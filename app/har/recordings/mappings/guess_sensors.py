@@ -37,6 +37,11 @@ COUNTS = 0.05  # part by which the mean vector may differ from a power of two, w
 FEWEST_COUNTS = 32
 # Of ±2, 4, 8 and 16 g and ±250, 500, 1000 and 2000 deg/s in 16 bits, as of the MPU-6050 and its kin
 COUNTS_A_G, COUNTS_A_DEGREE = (16384, 8192, 4096, 2048), (131.0, 65.5, 32.8, 16.4)
+# Of the LSM6 and its kin, of 8.75, 17.5, 35 and 70 mdeg/s a count: an eighth fewer. Gravity tells them apart only where
+# it turns as the gyroscope does: with a correlation of 0.8 its rate is 2 % off, with one of 0.5 it is 10 % (HAPT)
+COUNTS_OF_LSM6, TELLS_KINS = tuple(1000 / mdps for mdps in (8.75, 17.5, 35, 70)), 0.75
+RAW = "raw"  # in the names of counts, as those of a Shimmer
+LSM6 = re.compile(r"lsm[69]ds|lsm330|[ai]sm330", re.I)
 UNSIGNED, MIDDLE = (256, 1024, 4096), 0.35  # counts of 8, 10 and 12 bits; a share of them about half
 USUAL_COUNTS = 0.3  # as COUNTS, for those
 
@@ -59,6 +64,7 @@ class _Axes:
     rate_hz: float
     words: Words = ()  # of the name, without the axis
     unit: str = ""  # that the heading names
+    of_lsm6: bool = False  # by the name of a column or of the file
 
     def as_stream(self, kind: str) -> Stream:
         """Return the readings as if they were in the core's unit."""
@@ -89,7 +95,11 @@ class _Measure:
 
 
 def find_sensors(
-    numeric: Mapping[str, Values], rate_hz: float, by_file: str, is_raw_of_any_phone: bool = False
+    numeric: Mapping[str, Values],
+    rate_hz: float,
+    by_file: str,
+    is_raw_of_any_phone: bool = False,
+    about: Sequence[str] = (),
 ) -> SensorsGuess:
     """Find the sensors of three axes, then those of one column.
 
@@ -99,11 +109,13 @@ def find_sensors(
     rate_hz : rows per second, as far as is known.
     by_file : the sensor that the name of the file says, "" for none.
     is_raw_of_any_phone : acceleration in g is an iPhone's, whose sign is Apple's.
+    about : lines about the file, which may name the chip.
     """
     axes = _named_axes(numeric, rate_hz) or _axes_in_order(numeric, rate_hz)
-    axes.sort(
-        key=lambda candidate: candidate.gravity.plausible_unit is None
-    )  # those that hold gravity are the most certain
+    if any(map(LSM6.search, (*about, *numeric))):
+        axes = [replace(candidate, of_lsm6=True) for candidate in axes]
+    # Those that hold gravity are the most certain; what a device also gives as raw counts is better without
+    axes.sort(key=lambda candidate: (candidate.gravity.plausible_unit is None, RAW in candidate.words))
     identities: list[_Identity] = []
     for candidate in axes:
         alone = len(axes) == 1  # a file of one sensor, whatever the name of its columns
@@ -251,14 +263,15 @@ def _find_unit(kind: str, axes: _Axes, accelerometer: _Axes | None) -> _Measure:
         return _acceleration_unit(sensor, stated, axes)
     if kind != "gyroscope":
         return _Measure(sensor, "")
-    beside = accelerometer.as_stream("accelerometer") if accelerometer and len(accelerometer.values) else None
+    shows = accelerometer and len(accelerometer.values) and not _middle_of_counts(accelerometer)
+    beside = accelerometer.as_stream("accelerometer") if accelerometer and shows else None
     rotation = rotation_evidence(axes.as_stream(kind), beside)
     if counts := counts_in(axes.columns[0]):
         return _Measure(_counting(sensor, "deg/s", counts), f"raw counts, {counts:g} a deg/s by its heading")
     if stated:
         return _Measure(sensor, f"unit by its heading, a tenth above {rotation.fast:.3g} {stated}")
     if _are_counts(rotation, axes, accelerometer):
-        return _rotation_counts(sensor, rotation, accelerometer)
+        return _rotation_counts(sensor, rotation, axes, accelerometer)
     unit = "deg/s" if rotation.too_fast else "rad/s"
     return _Measure(
         sensor.model_copy(update={"unit": unit}), f"a tenth of the values above {rotation.fast:.3g}: {unit}"
@@ -278,26 +291,31 @@ def _are_counts(rotation: RotationEvidence, axes: _Axes, accelerometer: _Axes | 
     )
 
 
-def _rotation_counts(sensor: SensorColumns, rotation: RotationEvidence, accelerometer: _Axes | None) -> _Measure:
+def _rotation_counts(
+    sensor: SensorColumns, rotation: RotationEvidence, axes: _Axes, accelerometer: _Axes | None
+) -> _Measure:
     """Choose the range of a gyroscope in raw counts: the one in which gravity turns as fast as it says."""
     if not np.isnan(rotation.turning):
         a_degree = np.degrees(1) * rotation.turning
-        counts = min(COUNTS_A_DEGREE, key=lambda counts: abs(np.log(counts * a_degree)))
-        return _Measure(
-            _counting(sensor, "deg/s", counts), f"raw counts, {counts:g} a deg/s, as fast as gravity turns beside it"
-        )
+        shown = rotation.agreement >= TELLS_KINS
+        kins = COUNTS_OF_LSM6 if axes.of_lsm6 else COUNTS_A_DEGREE + COUNTS_OF_LSM6 if shown else COUNTS_A_DEGREE
+        counts = min(kins, key=lambda counts: abs(np.log(counts * a_degree)))
+        words = f"raw counts, {counts:.5g} a deg/s, as fast as gravity turns beside it"
+        if not shown and not axes.of_lsm6:
+            words += f", more or less; of an LSM6 {COUNTS_OF_LSM6[kins.index(counts)]:.5g}: check the factor"
+        return _Measure(_counting(sensor, "deg/s", counts), words)
     narrow = accelerometer is not None and _acceleration_counts(accelerometer) == COUNTS_A_G[0]
-    counts = COUNTS_A_DEGREE[0 if narrow else -1]
-    words = f"raw counts; {counts:g} a deg/s is assumed, for nothing shows its range: check the factor"
+    counts = (COUNTS_OF_LSM6 if axes.of_lsm6 else COUNTS_A_DEGREE)[0 if narrow else -1]
+    words = f"raw counts; {counts:.5g} a deg/s is assumed, for nothing shows its range: check the factor"
     return _Measure(_counting(sensor, "deg/s", counts), words)
 
 
 def _acceleration_unit(sensor: SensorColumns, stated: str, axes: _Axes) -> _Measure:
     evidence = axes.gravity
-    unit = evidence.plausible_unit.name if evidence.plausible_unit else ""
+    as_stated = replace(evidence, read_as=Unit(sensor.unit, UNITS[sensor.kind][sensor.unit]))
+    unit = as_stated.plausible_unit.name if as_stated.plausible_unit else ""
     around = f"values around {evidence.mean:.3g}"
     if stated and unit in ("", stated):
-        as_stated = replace(evidence, read_as=Unit(stated, UNITS[sensor.kind][stated]))
         held: Gravity | None = "included" if unit else None if as_stated.holds_gravity else "removed"
         words = {"included": "with gravity", "removed": "without gravity", None: "too large for this unit"}[held]
         return _Measure(sensor, f"unit by its heading, {around} {stated}: {words}", held)

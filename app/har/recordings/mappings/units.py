@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.har.signals.units import ACCELERATION, ROTATION
+from app.har.signals.units import ROTATION, STATED_ACCELERATION
 
 DATE_TIME = "date-time"
 TICKS = "0.1 ms"  # of Xsens' motion trackers
@@ -14,10 +14,10 @@ DAYS_TO_1970 = {"a spreadsheet": 25_569.0, "MATLAB": 719_529.0}  # from its firs
 SERIAL_DAYS = {"a spreadsheet": (36_526.0, 73_050.0), "MATLAB": (730_486.0, 767_010.0)}  # of the years 2000 to 2099
 TIME_SPELLINGS: Mapping[str, str] = {"us": "µs", "μs": "µs", "sec": "s", "seconds": "s", "datetime": DATE_TIME}
 UNITS: Mapping[str, Mapping[str, float]] = {  # unit -> what one of it is in the unit of MODALITY_UNITS
-    "accelerometer": ACCELERATION,
+    "accelerometer": STATED_ACCELERATION,
     "gyroscope": ROTATION,
-    "linear_accelerometer": ACCELERATION,
-    "gravity": ACCELERATION,
+    "linear_accelerometer": STATED_ACCELERATION,
+    "gravity": STATED_ACCELERATION,
     "magnetometer": {"µT": 1.0, "mG": 0.1, "G": 100.0},
     "heart_rate": {"beats/min": 1.0},
     "electrodermal_activity": {"µS": 1.0},

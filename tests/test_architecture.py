@@ -18,7 +18,18 @@ from tests.conftest import ROOT
 # What each part may import of ours, besides itself. `config` reads the environment; only the factory needs it.
 GROUND = {
     f"app.har.{name}"
-    for name in ("errors", "types", "problems", "progress", "renamed", "colours", "documents", "vocabulary", "texts")
+    for name in (
+        "errors",
+        "types",
+        "problems",
+        "progress",
+        "renamed",
+        "colours",
+        "documents",
+        "sums",
+        "vocabulary",
+        "texts",
+    )
 }
 CORE = {  # in the way of the data; docs/ARCHITECTURE.md draws it
     "app.har.signals": set(),

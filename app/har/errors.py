@@ -67,6 +67,10 @@ class ModelIntegrityError(HarError):
     """A stored model's files are missing, changed, or of another format."""
 
 
+class UnsolvableSums(HarError):
+    """Sums of rows have no solution: rows were taken away that had not been added, or the ridge is too small."""
+
+
 class InvalidSetting(HarError):
     """A setting of a training is wrong; ``setting`` says which."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
+from app.har.sums import Rows, Sums
 from app.har.types import FloatArray, IntArray
 
+F = TypeVar("F", np.float32, np.float64)
 CHUNK = 2048  # rows of the hidden layer held in float64 at once
 BIAS_SCALE = 0.5
 NODE_SCALE = 0.65  # deviation of a random node of scaled columns: what other nodes are brought to
@@ -19,9 +21,9 @@ class ExtremeLearningMachine:
     """Single hidden layer of fixed random ReLU nodes; β = (HᵀH + λI)⁻¹HᵀT.
 
     The nodes come in blocks, each of which reads other columns: one block a sensor. Further blocks may be columns
-    that are random nodes already: outputs of random convolutions. Only HᵀH and HᵀT are kept of the rows seen. From them
-    come the output weights for all blocks and, exactly as if it had never been there, without any of them; and more
-    rows can be learnt later, with the same result in whatever order and portions they came.
+    that are random nodes already: outputs of random convolutions. Only sums of the rows seen are kept (`app.har.sums`).
+    From them come the output weights for all blocks and, exactly as if it had never been there, without any of them;
+    and more rows can be learnt later, or forgotten, with the same result in whatever order and portions they came.
 
     Parameters
     ----------
@@ -48,9 +50,8 @@ class ExtremeLearningMachine:
         self.sizes = [n_nodes // len(self.blocks)] * len(self.blocks) + [len(columns) for columns in nodes]
         self.betas: dict[tuple[bool, ...], FloatArray] = {}  # present blocks -> (their nodes, n_outputs)
         self._hidden_layer: list[tuple[FloatArray, FloatArray]] = []
-        self._weights: NDArray[np.float64] = np.ones(0)  # of the rows of each output
-        self._gram: NDArray[np.float64] | None = None  # HᵀH
-        self._moment: NDArray[np.float64] | None = None  # HᵀT
+        self.weights: NDArray[np.float64] = np.ones(0)  # of the rows of each output
+        self.sums: Sums | None = None  # of all rows learnt; a stored model has none
 
     @property
     def n_nodes(self) -> int:
@@ -63,58 +64,63 @@ class ExtremeLearningMachine:
         ``balanced`` lets every output count the same, however few its rows are, by weights that later rows get as well
         (weighted extreme learning machine; Zong, Huang, Chen 2013, Neurocomputing 101).
         """
-        self._gram = self._moment = None
+        self.sums = None
         counts = np.bincount(y, minlength=n_outputs)
         even = len(y) / np.count_nonzero(counts) / np.maximum(counts, 1)
-        self._weights = np.where(counts > 0, even, 1.0) if balanced else np.ones(n_outputs)
+        self.weights = np.where(counts > 0, even, 1.0) if balanced else np.ones(n_outputs)
         return self.partial_fit(X, y, n_outputs)
 
     def partial_fit(self, X: FloatArray, y: IntArray, n_outputs: int) -> ExtremeLearningMachine:
         """Learn from these rows as well as from all that were seen before."""
-        if self._gram is None or self._moment is None:
-            self._gram = np.zeros((self.n_nodes, self.n_nodes))
-            self._moment = np.zeros((self.n_nodes, n_outputs))
-        if len(self._weights) != n_outputs:
-            self._weights = np.ones(n_outputs)
+        if len(self.weights) != n_outputs:
+            self.weights = np.ones(n_outputs)
+        sums = self.sums_of(X, y)
+        return self.learn(sums if self.sums is None else self.sums + sums)
+
+    def sums_of(self, X: FloatArray, y: IntArray) -> Sums:
+        """Return the sums of these rows, with the weights that the outputs have here; nothing is learnt."""
+        return Sums.over(self._portions(X, y), self.n_nodes, len(self.weights))
+
+    def learn(self, sums: Sums) -> ExtremeLearningMachine:
+        """Take these sums in place of all that was seen: those before and others added, or some subtracted."""
+        self.sums, self.betas = sums, {}
+        return self.solve((True,) * len(self.sizes))
+
+    def _portions(self, X: FloatArray, y: IntArray) -> Iterator[Rows]:
+        # In float64 from the first product on, or the sums would depend on how the rows are divided.
+        targets = np.eye(len(self.weights))
         for start in range(0, len(X), CHUNK):
             labels = y[start : start + CHUNK]
-            root = np.sqrt(self._weights[labels, None])
-            H = root * self.hidden(X[start : start + CHUNK])
-            self._gram += H.T @ H
-            self._moment += H.T @ (root * np.eye(n_outputs)[labels])
-        self.betas = {}
-        self.solve((True,) * len(self.sizes))
-        return self
+            chunk: NDArray[np.float64] = X[start : start + CHUNK].astype(np.float64)
+            H = self.hidden(chunk)
+            yield H, targets[labels], self.weights[labels]
 
     def solve(self, present: Sequence[bool] | NDArray[np.bool_]) -> ExtremeLearningMachine:
         """Find the output weights of these blocks alone; afterwards `predict` takes rows that have no others."""
         key = tuple(map(bool, present))
         if key in self.betas:
             return self
-        if self._gram is None or self._moment is None:
+        if self.sums is None:
             raise ValueError("fit the extreme learning machine first")
         nodes = np.flatnonzero(np.repeat(present, self.sizes))
-        regularised = self._gram[np.ix_(nodes, nodes)]
-        regularised[np.diag_indices(len(nodes))] += self.ridge
-        beta = linalg.solve(regularised, self._moment[nodes], assume_a="pos", overwrite_a=True, check_finite=False)
-        self.betas[key] = beta.astype(np.float32)
+        self.betas[key] = self.sums.select(nodes).solve(self.ridge).astype(np.float32)
         return self
 
-    def hidden(self, X: FloatArray) -> FloatArray:
-        """Return H, the outputs of the hidden layer: (n, n_nodes), float32."""
+    def hidden(self, X: NDArray[F]) -> NDArray[F]:
+        """Return H, the outputs of the hidden layer: (n, n_nodes), as exact as `X`."""
         return np.concatenate([self._block(X, number) for number in range(len(self.sizes))], axis=1)
 
-    def _block(self, X: FloatArray, number: int) -> FloatArray:
+    def _block(self, X: NDArray[F], number: int) -> NDArray[F]:
         if number >= len(self.blocks):
             return np.float32(NODE_SCALE) * X[:, self.nodes[number - len(self.blocks)]]
         if not self._hidden_layer:
             self._hidden_layer = self._draw(X)
         weights, bias = self._hidden_layer[number]
-        H: FloatArray = X[:, self.blocks[number]] @ weights
+        H: NDArray[F] = X[:, self.blocks[number]] @ weights
         H += bias
         return np.maximum(H, 0, out=H)
 
-    def _draw(self, X: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+    def _draw(self, X: NDArray[F]) -> list[tuple[FloatArray, FloatArray]]:
         # RandomState, because its stream is frozen for good (NEP 19): a stored model draws the same layer again.
         random = np.random.RandomState(self.seed)
         layer = []

@@ -131,6 +131,12 @@ class ProblemKind(str, Enum):
         "or its unit is another. A sensor is ignored there where another could be used.",
     )
 
+    MODEL_MISFIT = (
+        "model does not fit",
+        "Nearly the whole recording is unlike what the model was trained on: the device is worn elsewhere, or the "
+        "movements are others. No activity is named where this is so; recognise it again with a model that fits.",
+    )
+
     @classmethod
     def _missing_(cls, value: object) -> ProblemKind | None:
         """Read what was stored before 1.0 under another name."""

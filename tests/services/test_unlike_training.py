@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from app.har.classifiers.types import Recognition
-from app.services.recordings.unlike_training import unlike_training
+from app.services.recordings.unlike_training import CALLED_UNFAMILIAR, fits, unfamiliar_windows, unlike_training
 
 SENSORS = ("accelerometer", "gyroscope", "gravity")
 
@@ -36,3 +39,40 @@ def test_a_model_that_judges_whole_windows_blames_no_sensor_and_leaves_none_out(
 def test_a_model_that_judges_each_sensor_names_it() -> None:
     details = [problem.detail for problem in unlike_training(recognised([2, 2]), ["walk"], SENSORS)]
     assert [sensor for sensor, detail in zip(SENSORS, details, strict=True) if sensor in detail] == list(SENSORS)
+
+
+NAN, MANY = np.inf, 20  # a sensor that is missing is infinitely novel
+
+
+@pytest.mark.parametrize(
+    ("accelerometer", "gyroscope", "turned", "unfamiliar"),
+    [
+        (2, 0, 0, True),  # what is left says something false
+        (0, 0, 1, True),
+        (2, 2, 0, True),
+        (0, 2, 0, False),  # a gyroscope that fails
+        (NAN, 0, 0, False),  # only the gyroscope was recorded
+        (NAN, 2, 0, True),
+        (0, NAN, 0, False),
+    ],
+)
+def test_a_model_does_not_fit_where_the_accelerometer_is_unlike_its_training(
+    accelerometer: float, gyroscope: float, turned: int, unfamiliar: bool
+) -> None:
+    few = recognised([0] * MANY)
+    columns = np.array([[accelerometer, gyroscope, 0 if gyroscope < 2 else gyroscope]], np.float32)
+    novelty = np.repeat(columns, MANY, axis=0)
+    seen = replace(few, novelty=novelty, unseen_orientation=np.repeat([[turned > 0, False, False]], MANY, axis=0))
+    found = unfamiliar_windows(seen, SENSORS)
+    assert found.all() == unfamiliar == (not fits(found))
+    actions = {problem.action for problem in unlike_training(seen, ["walk"], SENSORS)}
+    assert (CALLED_UNFAMILIAR in actions) == unfamiliar
+    seen.novelty[: MANY // 4], seen.unseen_orientation[: MANY // 4] = 0, False  # a quarter is like the training
+    assert fits(unfamiliar_windows(seen, SENSORS))
+    assert CALLED_UNFAMILIAR not in {problem.action for problem in unlike_training(seen, ["walk"], SENSORS)}
+
+
+def test_of_two_devices_one_may_be_unlike_the_training() -> None:
+    sensors = ("phone.accelerometer", "phone.gyroscope", "watch.accelerometer")
+    seen = replace(recognised([0] * MANY), novelty=np.repeat(np.array([[2, 0, 0]], np.float32), MANY, axis=0))
+    assert fits(unfamiliar_windows(seen, sensors))

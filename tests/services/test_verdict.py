@@ -13,7 +13,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.recordings.quality import card
 from app.har.recordings.upload import open_upload
 from app.har.signals.types import UNLABELLED, Recording, Stream
-from app.services.formatting import share
+from app.services.formatting import capitalise, share
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
 from app.services.recordings.unlike_training import CALLED_UNFAMILIAR
@@ -209,3 +209,14 @@ def test_what_is_called_unfamiliar_is_told_once_and_as_a_number_of_few() -> None
     windows = recognised(strange=2)
     found = Problem("a.csv", ProblemKind.UNLIKE_TRAINING, "in 2 of 2 windows, the movement is new", CALLED_UNFAMILIAR)
     assert against(with_(windows, problems=(found,))).count("2 of 2 windows") == 1
+
+
+def test_of_a_model_that_does_not_fit_no_activity_is_named_and_the_one_that_fits_is() -> None:
+    detail = "lab/1 does not fit this recording: in 90 % of the windows, the signal is unlike anything in its training"
+    found = Problem("a.csv", ProblemKind.MODEL_MISFIT, detail, f"{CALLED_UNFAMILIAR}. Recognise it again with b/1")
+    verdict = decide(with_(recognised(strange=90, walk=10), problems=(MISMATCH, found)))
+    assert (verdict.level, verdict.what) == ("hardly", "The model does not fit this recording")
+    assert verdict.answers == ()
+    assert (verdict.others, verdict.others_windows) == (1, 10)
+    assert verdict.against[0].text == f"{capitalise(detail)}. {capitalise(found.action)}."
+    assert sum("unlike anything" in doubt.text for doubt in verdict.against) == 1

@@ -11,6 +11,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.signals.types import Gravity, Recording, SignalSet
 
 if TYPE_CHECKING:
+    from app.har.classifiers.base import Recogniser
     from app.har.signals.filters import Preparation
 
 MOST_NAMED = 3  # models in a message
@@ -86,6 +87,7 @@ class Alternative:
 
     label: str
     demands: StatedDemands
+    load: Callable[[], Recogniser]
 
 
 Alternatives = Callable[[], Sequence[Alternative]]  # the best first; asked for only where the first model fails

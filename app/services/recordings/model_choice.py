@@ -83,7 +83,7 @@ class Candidates:
         found = []
         for own in self.others:
             if own.version_id != self.usual.version_id and (demands := own.demands):
-                found.append(Alternative(own.label, demands))
+                found.append(Alternative(own.label, demands, own.as_model().load))
         return found
 
 

@@ -18,7 +18,14 @@ from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
 from app.services.recordings import lanes
-from app.services.recordings.demands import Alternatives, devices_in, naming_others, require_a_window, that_fit
+from app.services.recordings.demands import (
+    Alternative,
+    Alternatives,
+    devices_in,
+    naming_others,
+    require_a_window,
+    that_fit,
+)
 from app.services.recordings.held import Held
 from app.services.recordings.places import place_in_words
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, PredictionResult
@@ -26,13 +33,21 @@ from app.services.recordings.quality import Quality, assess_quality
 from app.services.recordings.resample import resample
 from app.services.recordings.sensor_names import sensors_of
 from app.services.recordings.unanswered import not_worn, too_little
-from app.services.recordings.unlike_training import OFTEN, share_unlike_training, unlike_training
+from app.services.recordings.unlike_training import (
+    OFTEN,
+    fits,
+    misfit_problem,
+    share_unlike_training,
+    unfamiliar_windows,
+    unlike_training,
+)
 
 if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.har.recordings.upload import Upload
 
+MOST_TRIED = 2  # other models where one does not fit, the default one first
 BATCH = 1024  # windows cut and recognised at a time: a day's are never in memory together
 
 
@@ -151,10 +166,28 @@ def recognise_upload(
     except UnusableRecording as error:
         error.held = held.as_dict()
         raise
+    result = recognised.result
+    if not fits(result.unfamiliar):
+        other = _first_that_fits(alternatives(), upload, mapping, place)
+        misfit_found = misfit_problem(result.unfamiliar, result.recording_ids, last.label, other)
+        recognised = replace(recognised, result=replace(result, problems=(misfit_found, *result.problems)))
     if len(devices_in(recognised.signals.channels)) == 1:
         return recognised
     problems = naming_others(recognised.result.problems, alternatives())
     return replace(recognised, result=replace(recognised.result, problems=problems))
+
+
+def _first_that_fits(others: Sequence[Alternative], upload: Upload, mapping: ColumnMapping | None, place: str) -> str:
+    """Let other models recognise an upload; return the label of the first that knows nearly all of it, "" for none."""
+    for other in others[:MOST_TRIED]:
+        model = Model(other.label, other.load)
+        try:
+            recognised, _ = _recognised(read_recordings(upload, mapping), upload.name, model, ignore_event, place, None)
+        except HarError:
+            continue
+        if recognised.result.unfamiliar.mean() < OFTEN:
+            return other.label
+    return ""
 
 
 def _recognised(
@@ -358,7 +391,7 @@ def _assemble(
         label_activities=tuple(spelling.get(name.casefold(), name) for name in windows.activities),
         sensors=sensors,
         sensor_attention=recognition.sensor_attention,
-        unfamiliar=recognition.unfamiliar,
+        unfamiliar=unfamiliar_windows(recognition, sensors, classifier.judges_sensors),
         features=recognition.features,
         problems=(
             *too_short,

@@ -14,12 +14,52 @@ from app.services.recordings.sensor_names import in_words
 
 CALLED_UNFAMILIAR = "called unfamiliar; no activity is named there"
 OFTEN = 0.1  # of the windows: far more than of people whom the model was not trained on
+NEARLY_ALL = 0.8  # of the windows, from which a model does not fit
 
 
 def share_unlike_training(recognition: Recognition) -> float:
     """Return in which share of the windows a sensor is unlike the training, or turned as it never was there."""
     novel = np.isfinite(recognition.novelty) & (recognition.novelty > 1)
     return float((novel | recognition.unseen_orientation).any(axis=1).mean())
+
+
+def unfamiliar_windows(recognition: Recognition, sensors: Sequence[str], by_sensor: bool = True) -> NDArray[np.bool_]:
+    """Say which windows are unlike anything in training, so that no activity is named there; (n_windows,).
+
+    It is those of which no sensor is like it. Where a model does not fit nearly the whole file, it is also those of
+    which each accelerometer is unlike the training, or turned as it never was there: what the model says by another
+    sensor is then false. A gyroscope may fail, and what the accelerometer shows still be right.
+
+    Parameters
+    ----------
+    sensors, by_sensor : see `unlike_training`.
+    """
+    misfits = _misfits(recognition, sensors) if by_sensor else np.zeros(len(recognition.novelty), bool)
+    return recognition.unfamiliar | misfits
+
+
+def _misfits(recognition: Recognition, sensors: Sequence[str]) -> NDArray[np.bool_]:
+    """Say in which windows each accelerometer is strange; nowhere, if that is not so in nearly all of them."""
+    columns = [i for i, sensor in enumerate(sensors) if sensor.rpartition(".")[2] == "accelerometer"]
+    novelty, turned = recognition.novelty[:, columns], recognition.unseen_orientation[:, columns]
+    missing = ~np.isfinite(novelty)
+    strange: NDArray[np.bool_] = np.asarray(((novelty > 1) | turned | missing).all(axis=1) & ~missing.all(axis=1))
+    return strange if len(strange) and strange.mean() >= NEARLY_ALL else np.zeros(len(strange), bool)
+
+
+def fits(unfamiliar: NDArray[np.bool_]) -> bool:
+    """Say whether a model fits a file, by the windows that are unfamiliar."""
+    return not len(unfamiliar) or float(unfamiliar.mean()) < NEARLY_ALL
+
+
+def misfit_problem(unfamiliar: NDArray[np.bool_], recording_ids: Sequence[str], model: str, other: str) -> Problem:
+    """List that a model does not fit, and another that does, "" for none."""
+    detail = (
+        f"{model} does not fit this recording: in {_how_many(unfamiliar)}, the signal is unlike anything in its "
+        "training, as of a device worn elsewhere or of other movements"
+    )
+    again = f"Recognise it again with {other}, which fits" if other else "No other model here fits it"
+    return Problem(_source(recording_ids), ProblemKind.MODEL_MISFIT, detail, f"{CALLED_UNFAMILIAR}. {again}")
 
 
 def unlike_training(
@@ -34,13 +74,14 @@ def unlike_training(
     sensors : of the model, in the order of the columns of ``recognition.novelty``.
     by_sensor : the model judges each sensor by itself; otherwise the whole window, and leaves out no sensor for it.
     """
-    source = recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
+    source = _source(recording_ids)
     if not by_sensor:
         if recognition.unfamiliar.mean() >= OFTEN:
             detail = f"in {_how_many(recognition.unfamiliar)}, the movement is like no activity that the model learnt"
             yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, CALLED_UNFAMILIAR)
         return
     columns = zip(sensors, recognition.novelty.T, recognition.unseen_orientation.T, strict=True)
+    no_answer = not fits(unfamiliar_windows(recognition, sensors))  # which is listed by itself, too
     for sensor, novelty, unseen_orientation in columns:
         used = np.isfinite(novelty)
         if not used.any():
@@ -51,13 +92,20 @@ def unlike_training(
                 f"in {_how_many(turned)}, gravity acts on the {in_words([sensor])} in a direction not "
                 "seen in training: the device may be upside down, rotated, or worn elsewhere"
             )
-            yield Problem(source, ProblemKind.UNSEEN_ORIENTATION, detail, "recognised anyway; the result may be wrong")
+            action = CALLED_UNFAMILIAR if no_answer else "recognised anyway; the result may be wrong"
+            yield Problem(source, ProblemKind.UNSEEN_ORIENTATION, detail, action)
         if novel.mean() >= OFTEN:
             detail = (
                 f"in {_how_many(novel)}, the {in_words([sensor])} is unlike anything in training: the "
                 "device may be rotated or worn elsewhere, or the unit or gravity may differ"
             )
-            yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, "ignored where another sensor could be used")
+            action = CALLED_UNFAMILIAR if no_answer else "ignored where another sensor could be used"
+            yield Problem(source, ProblemKind.UNLIKE_TRAINING, detail, action)
+
+
+def _source(recording_ids: Sequence[str]) -> str:
+    """Return what problems of all recordings of a file are listed with."""
+    return recording_ids[0] if len(recording_ids) == 1 else f"{len(recording_ids)} recordings"
 
 
 def _how_many(windows: NDArray[np.bool_]) -> str:

@@ -41,6 +41,7 @@ SHOWN = 4  # answers by name
 MINOR = 0.02  # of the time; shorter answers are counted together
 # Problems after which more answers are wrong than their probability says, in the order in which they are told
 SERIOUS = (
+    ProblemKind.MODEL_MISFIT,
     ProblemKind.UNIT_MISMATCH, ProblemKind.UNIT_IN_DOUBT, ProblemKind.TIME_UNIT_IN_DOUBT, ProblemKind.PLACE_IN_DOUBT,
     ProblemKind.UNSEEN_ORIENTATION, ProblemKind.UNLIKE_TRAINING, ProblemKind.MISSING_SENSOR,
     ProblemKind.MISSING_DEVICE, ProblemKind.MISSING_AXIS, ProblemKind.CONSTANT_SIGNAL, ProblemKind.SENSOR_BY_UNIT,
@@ -100,10 +101,12 @@ def decide(result: PredictionResult, quality: Mapping[str, Any] | None = None) -
     told = [part for part in answers if part.seconds >= MINOR * total_s][:SHOWN]
     against = tuple(sorted(_against(result, quality), key=lambda doubt: not doubt.serious))
     level = _level(result, sum(doubt.serious for doubt in against))
+    if is_misfit(result):  # what is left of answers is as false as the others
+        told = []
     number, number_of = _number(result)
     return Verdict(
         level=level,
-        what=_what(answers, unanswered),
+        what="The model does not fit this recording" if is_misfit(result) else _what(answers, unanswered),
         answers=tuple(told),
         others=len(answers) - len(told),
         others_s=round(sum(part.seconds for part in answers) - sum(part.seconds for part in told), 3),
@@ -180,6 +183,11 @@ def _level(result: PredictionResult, serious: int) -> Level:
     return max(levels, key=LEVELS.index)
 
 
+def is_misfit(result: PredictionResult) -> bool:
+    """Say whether nearly the whole recording is unlike what the model learnt."""
+    return any(problem.kind == ProblemKind.MODEL_MISFIT for problem in result.problems)
+
+
 def _has_strange_sensor(result: PredictionResult) -> bool:
     """Say whether a sensor was often unlike the training: answers, however probable, then come from what is left."""
     return any(p.kind == ProblemKind.UNLIKE_TRAINING and _is_news(p) for p in result.problems)
@@ -218,7 +226,7 @@ def _against(result: PredictionResult, quality: Mapping[str, Any] | None) -> Ite
 
 def _is_news(problem: Problem) -> bool:
     """Say whether a problem is told by no answer: what is called unfamiliar is."""
-    return problem.action != CALLED_UNFAMILIAR
+    return problem.action != CALLED_UNFAMILIAR or problem.kind == ProblemKind.MODEL_MISFIT
 
 
 def _labels(result: PredictionResult) -> Iterator[Doubt]:
@@ -249,7 +257,7 @@ def _unanswered(result: PredictionResult) -> Iterator[Doubt]:
         of = "windows" if worn < FEW else "of the windows" if result.layout == "windows" else "of the time"
         return f"{share(round(of_windows * worn), worn)} {of}"
 
-    if unfamiliar >= TOLD_UNFAMILIAR:
+    if unfamiliar >= TOLD_UNFAMILIAR and not is_misfit(result):
         yield Doubt(
             f"In {how_much(unfamiliar)} the signal is unlike anything that the model learnt: another place on the "
             "body, an unknown movement, or a failing sensor.",

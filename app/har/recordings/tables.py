@@ -14,7 +14,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHUNK_BYTES = 4 * 2**20
+MOVED = 2**18  # numbers at a time
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -155,25 +157,95 @@ def _count(text: bytes, newline: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == newline[0]))
 
 
-def parse(source: Source, schema: Mapping[str, Any], keep: Sequence[str] = ()) -> pl.DataFrame:
+def parse(
+    source: Source, schema: Mapping[str, Any], keep: Sequence[str] = (), together: Sequence[Sequence[str]] = ()
+) -> pl.DataFrame:
     """Parse delimited text into the columns of a schema, in file order; what does not fit becomes null.
 
     Parameters
     ----------
     schema : polars type by column name, one for each column of the file.
     keep : the columns wanted; default all.
+    together : columns of one type of number that are wanted as one array, which need not be copied then.
     """
     import polars as pl
 
     keep = list(keep or schema)
-    parts = list(_parsed_ahead(lambda chunk: parse_chunk(source, schema, chunk).select(keep), chunks(source)))
-    if not parts:
+    parts = _parsed_ahead(lambda chunk: (parse_chunk(source, schema, chunk).select(keep), chunk), chunks(source))
+    first = next(parts, None)
+    if first is None:
         return pl.DataFrame(schema=dict(schema)).select(keep)
-    # A column after the other, so that no more than one is in memory twice
-    return pl.DataFrame([pl.concat([part.drop_in_place(name) for part in parts], rechunk=True) for name in keep])
+    frame, chunk = first
+    if (second := next(parts, None)) is None:
+        return frame.rechunk()
+    rows = int(1.02 * len(frame) * source.member.size / len(chunk.text))  # as many to a byte as in the first part
+    grouped = {name for names in together for name in names}
+    groups = [
+        _Columns(names, schema[names[0]], rows) for names in (*together, *([n] for n in keep if n not in grouped))
+    ]
+    for frame, _ in chain([first, second], parts):
+        for group in groups:
+            group.add(frame)
+    return pl.DataFrame([column for group in groups for column in group.finish()]).select(keep)
 
 
-def _parsed_ahead(work: Callable[[Chunk], pl.DataFrame], found: Iterator[Chunk]) -> Iterator[pl.DataFrame]:
+class _Columns:
+    """Columns of one type, put together from the parts of a file; numbers in one array, so that none is there twice.
+
+    Memory that is asked for and not yet written to takes no room.
+    """
+
+    def __init__(self, names: Sequence[str], dtype: Any, rows: int) -> None:
+        import polars as pl
+
+        self._names, self._rows, self._filled = list(names), rows, 0
+        number = {pl.Float32: np.float32, pl.Float64: np.float64}.get(dtype)
+        self._numbers = None if number is None else np.empty((len(names), rows), number)
+        self._parts: list[pl.DataFrame] = []  # in place of the array, where a cell is empty or no number
+
+    def add(self, part: pl.DataFrame) -> None:
+        """Take the next rows of these columns."""
+        own = [part[name] for name in self._names]
+        if self._numbers is None or any(column.null_count() for column in own):
+            self._to_parts()
+            self._parts.append(part.select(self._names))
+            return
+        end = self._filled + len(part)
+        if end > self._rows:
+            self._rows = max(end, self._rows * 5 // 4)
+            grown = np.empty((len(own), self._rows), self._numbers.dtype)
+            grown[:, : self._filled] = self._numbers[:, : self._filled]
+            self._numbers = grown
+        for row, column in zip(self._numbers, own, strict=True):
+            row[self._filled : end] = column.to_numpy()
+        self._filled = end
+
+    def finish(self) -> list[pl.Series]:
+        """Return the columns, each in one piece."""
+        import polars as pl
+
+        self._to_parts()
+        if len(self._parts) == 1:
+            return self._parts[0].rechunk().get_columns()
+        # A column after the other, so that no more than one is in memory twice
+        return [pl.concat([part.drop_in_place(name) for part in self._parts], rechunk=True) for name in self._names]
+
+    def _to_parts(self) -> None:
+        """Make the array a part, its columns one behind the other: as such polars takes it and gives it uncopied."""
+        import polars as pl
+
+        if self._numbers is None:
+            return
+        flat, n, self._numbers = self._numbers.reshape(-1), self._filled, None
+        for place in range(1, len(self._names)):
+            for first in range(0, n, MOVED):
+                last, before = min(first + MOVED, n), place * self._rows
+                flat[place * n + first : place * n + last] = flat[before + first : before + last]
+        columns = flat[: len(self._names) * n].reshape(len(self._names), n)
+        self._parts.append(pl.DataFrame(dict(zip(self._names, columns, strict=True))))
+
+
+def _parsed_ahead(work: Callable[[Chunk], T], found: Iterator[Chunk]) -> Iterator[T]:
     """Parse one part of a file while the next is read; one that is all there is needs no second thread."""
     first = next(found, None)
     if first is None:

@@ -101,7 +101,8 @@ def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
     types: dict[str, Any] = {TIME: pl.Float64, ACTIVITY: pl.Categorical}
     known = {name: types.get(name, pl.Float32) for name in _known(names)}
     names = _distinct([*names, *(f"column_{i}" for i in range(len(names), source.layout.n_columns))])
-    return parse(source, {name: known.get(name, pl.String) for name in names}, list(known) if known_only else ())
+    schema = {name: known.get(name, pl.String) for name in names}
+    return parse(source, schema, list(known) if known_only else (), list(_sensors(names).values()))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

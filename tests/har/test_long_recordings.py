@@ -18,7 +18,7 @@ from app.har.recordings import tables
 from app.har.recordings.files import in_memory
 from app.har.recordings.tables import open_table, parse
 from app.har.recordings.upload import read_upload
-from app.har.signals import filters, resampling
+from app.har.signals import filters, resampling, summaries
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.gravity import match_gravity
 from app.har.signals.resampling import to_signal_set
@@ -212,3 +212,37 @@ def test_an_import_takes_little_more_memory_than_what_is_imported(tmp_path: Path
     )
     memory = json.loads(done.stdout)
     assert memory["grown"] < 1.5 * memory["data"] + 120
+
+
+@pytest.mark.parametrize("damaged", [None, 5, 250])
+@pytest.mark.parametrize("first_longer", [True, False])
+def test_columns_wanted_together_are_one_array_unless_a_cell_is_empty(
+    damaged: int | None, first_longer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "CHUNK_BYTES", 997)
+    monkeypatch.setattr(tables, "MOVED", 7)
+    cells = np.arange(1200.0).reshape(300, 4)
+    lines = [
+        ",".join(f"{cell:.{9 if (i < 150) == first_longer else 1}f}" for cell in row) for i, row in enumerate(cells)
+    ]
+    if damaged is not None:
+        lines[damaged] = "1,2,,4"
+        cells[damaged] = 1, 2, np.nan, 4
+    source = open_table(in_memory("day.csv", "\n".join([HEADER, *lines]).encode()))
+    axes = ["acc_x", "acc_y", "acc_z"]
+    frame = parse(source, {"time_s": pl.Float64, **dict.fromkeys(axes, pl.Float32)}, together=[axes])
+    np.testing.assert_array_equal(frame.to_numpy(), cells)
+    assert frame.null_count().sum_horizontal().item() == (damaged is not None)
+    assert np.shares_memory(frame.select(axes).to_numpy(), frame["acc_y"].to_numpy(allow_copy=damaged is not None)) == (
+        damaged is None
+    )
+
+
+@pytest.mark.parametrize("time", [[], [1.0], [0, 1, 2, 9, 9, 10], [5, 4, 6, 7, 8, 30, 31], list(range(50))])
+def test_what_is_asked_in_blocks_is_as_of_the_whole(time: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "BLOCK", 3)
+    stamps = np.array(time, np.float64)
+    steps = np.diff(stamps)
+    assert summaries.step_range(stamps) == (steps.min(initial=np.inf), steps.max(initial=-np.inf))
+    assert summaries.increases(stamps) == (steps > 0).all()
+    assert summaries.holes(stamps, 1.5).tolist() == np.flatnonzero(steps > 1.5).tolist()

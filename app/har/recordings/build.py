@@ -17,6 +17,7 @@ from app.har.recordings.tables import Source, text_at
 from app.har.signals.clocks import STALE_S, find_timestamp_outliers, first_s, positive_steps, repair, to_seconds
 from app.har.signals.evidence import gravity_evidence
 from app.har.signals.frozen import frozen_samples, zeros_in_motion
+from app.har.signals.summaries import constant_axes, extremes
 from app.har.signals.types import Gravity, Recording, Stream
 from app.har.types import IntArray, TimeArray
 
@@ -47,6 +48,7 @@ def raw_stream(
     factor: float = 1.0,
     in_seconds: bool = False,
     sparse: bool = False,
+    clock: TimeArray | None = None,
 ) -> tuple[Stream, list[Problem]]:
     """Take one sensor out of parsed columns; rows whose time or values cannot be are dropped and listed.
 
@@ -56,19 +58,21 @@ def raw_stream(
     factor : from the file's unit to the core's.
     in_seconds : whether the format says that time is in seconds; otherwise its unit is detected from the rate.
     sparse : whether rows without any of these values are other sensors', and no fault, however many there are.
+    clock : the column of time as an array, where several sensors share it: what is asked of it is remembered.
 
     Raises
     ------
     UnreadableData : no or too few usable rows; the message shows the first bad line.
     """
-    stamps = frame[time].to_numpy().astype(np.float64, copy=False)  # what is sound is not copied: it may be a day
+    # What is sound is not copied: it may be a day
+    stamps = frame[time].to_numpy().astype(np.float64, copy=False) if clock is None else clock
     values = frame.select(axes).to_numpy().astype(np.float32, copy=False)
     good = np.ones(len(stamps), bool)
-    columns: list[tuple[NDArray[Any], float]] = [(stamps, LARGEST_STAMP)]
-    columns += [(values[:, axis], LARGEST) for axis in range(values.shape[1])]
-    for column, most in columns:
-        if not -most <= column.min(initial=0.0) <= column.max(initial=0.0) <= most:  # with a NaN, it is not
-            good &= np.abs(column) <= most
+    columns: list[tuple[NDArray[Any], float]] = [(stamps[:, None], LARGEST_STAMP), (values, LARGEST)]
+    for column, most in columns if len(good) else ():
+        least, greatest = extremes(column)
+        if not -most <= least.min() <= greatest.max() <= most:  # with a NaN, it is not
+            good &= (np.abs(column) <= most).all(axis=1)
     expected = f"numbers in {time}, {', '.join(axes)}"
     problems = []
     others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
@@ -192,7 +196,7 @@ def build_recording(
     streams = (*streams, *slow)
     found = [*problems, *(problem for _, stream_problems in parts for problem in stream_problems), *clock_problems]
     for stream in streams[: len(fast)]:
-        if len(stream.values) > 1 and not np.ptp(stream.values, axis=0).any():
+        if len(stream.values) > 1 and constant_axes(stream.values).all():
             found.append(
                 Problem(
                     source,

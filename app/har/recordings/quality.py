@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
 from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import lengths, mean_magnitude
+from app.har.signals.summaries import constant_axes, extremes, holes
 from app.har.signals.types import MODALITY_UNITS, MOTION, Gravity, Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
 from app.har.types import FloatArray
@@ -137,13 +139,12 @@ def _in_utc(origin_s: float | None, start_s: float) -> str | None:
 def _examined(stream: Stream, gravity: Gravity, gap_s: float) -> StreamQuality:
     time, values = stream.time_s, stream.values
     rate = sampling_rate(time)
-    step = np.diff(time)
-    holes = np.flatnonzero(step > gap_threshold(rate, gap_s))
+    cuts = holes(time, gap_threshold(rate, gap_s))
+    gaps = time[cuts + 1] - time[cuts]
     start, end = float(time[0]), float(time[-1])
-    still = ~np.ptp(values, axis=0).astype(bool) if len(values) else np.ones(values.shape[1], bool)
+    still = constant_axes(values)
     clipped = _clipped(stream)
     unworn = _unworn(stream, rate) if stream.kind == "accelerometer" and gravity == "included" else None
-    length = lengths(values) if values.shape[1] > 1 else values[:, 0]
     return StreamQuality(
         modality=stream.modality,
         device=stream.modality.removesuffix(stream.kind).rstrip("."),
@@ -155,18 +156,18 @@ def _examined(stream: Stream, gravity: Gravity, gap_s: float) -> StreamQuality:
         rate_hz=round(rate, 2),
         start_s=round(start, 3),
         duration_s=round(end - start, 3),
-        gaps=len(holes),
-        longest_gap_s=round(float(step[holes].max(initial=0.0)), 3),
-        gap_s=round(float(step[holes].sum()), 3),
+        gaps=len(gaps),
+        longest_gap_s=round(float(gaps.max(initial=0.0)), 3),
+        gap_s=round(float(gaps.sum()), 3),
         worn=None if unworn is None else round(1 - sum(b - a for a, b in unworn) / (end - start), 4),
         clipped=round(float(clipped.mean()), 6),
         dead_axes=tuple(name for name, dead in zip(stream.channels, still, strict=True) if dead and not still.all()),
         constant=bool(still.all()),
         mean_magnitude=round(_mean(stream, rate), 4),
-        gap_spans=tuple((round(float(time[i]), 3), round(float(time[i + 1]), 3)) for i in holes[:LISTED_SPANS]),
+        gap_spans=tuple((round(float(time[i]), 3), round(float(time[i + 1]), 3)) for i in cuts[:LISTED_SPANS]),
         unworn_spans=tuple(unworn or ()),
         clipped_spans=_spans(time, clipped),
-        outline=_outline(time, length),
+        outline=_outline(time, values),
     )
 
 
@@ -179,8 +180,9 @@ def _mean(stream: Stream, rate: float) -> float:
 def _clipped(stream: Stream) -> NDArray[np.bool_]:
     """Tell which samples lie on a plateau at the extreme of an axis, beyond what any sensor can be set to hold."""
     clipped = np.zeros(len(stream.values), bool)
-    for axis in stream.values.T if stream.kind in CLIPS_FROM else ():
-        for extreme in (axis.max(), axis.min()):
+    least, greatest = extremes(stream.values)
+    for axis, low, high in zip(stream.values.T, least, greatest, strict=True) if stream.kind in CLIPS_FROM else ():
+        for extreme in (high, low):
             if abs(extreme) < CLIPS_FROM[stream.kind]:
                 continue
             at = axis == extreme
@@ -237,20 +239,19 @@ def _moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _spans(time: NDArray[np.float64], chosen: NDArray[np.bool_]) -> tuple[Span, ...]:
-    edge = np.flatnonzero(np.diff(chosen.astype(np.int8), prepend=0, append=0))
+    edge = np.flatnonzero(np.diff(chosen, prepend=False, append=False)) if chosen.any() else np.empty(0, np.int64)
     pairs = list(zip(edge[::2], edge[1::2] - 1, strict=True))[:LISTED_SPANS]
     return tuple((round(float(time[a]), 3), round(float(time[b]), 3)) for a, b in pairs)
 
 
 def _outline(time: NDArray[np.float64], values: FloatArray) -> tuple[tuple[float | None, float | None], ...]:
-    """Return the least and the most in each of OUTLINE equal parts of the time, None where nothing was measured."""
+    """Return the least and the most length in each of OUTLINE equal parts of the time, None where there is nothing."""
     n = min(OUTLINE, len(time))
-    first = np.append(0, np.searchsorted(time, np.linspace(time[0], time[-1], n + 1)[1:-1]))
-    filled = np.flatnonzero(np.diff(first, append=len(values)))
-    ends = [extreme.reduceat(values, first[filled]).tolist() for extreme in (np.minimum, np.maximum)]
-    found: list[tuple[float | None, float | None]] = [(None, None)] * n
-    for part, least, most in zip(filled.tolist(), *ends, strict=True):
-        found[part] = round(least, 3), round(most, 3)
+    edges = [0, *np.searchsorted(time, np.linspace(time[0], time[-1], n + 1)[1:-1]).tolist(), len(values)]
+    found: list[tuple[float | None, float | None]] = []
+    for first, end in pairwise(edges):
+        part = lengths(values[first:end]) if values.shape[1] > 1 else values[first:end, 0]
+        found.append((round(float(part.min()), 3), round(float(part.max()), 3)) if len(part) else (None, None))
     return tuple(found)
 
 

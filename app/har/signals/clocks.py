@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from app.har.errors import UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.signals.remembered import remembered
+from app.har.signals.summaries import first_axis_repeats, holes, increases, step_range
 from app.har.signals.types import MOTION, Stream
 from app.har.types import TimeArray
 
@@ -68,11 +69,6 @@ def gap_threshold(rate_hz: float, gap_s: float = GAP_S) -> float:
     return max(gap_s, GAP_PERIODS / rate_hz) if rate_hz > 0 else gap_s
 
 
-def increases(time: TimeArray) -> bool:
-    """Tell whether each time is later than the one before; of a day, in a third of the time that the steps take."""
-    return bool((time[1:] > time[:-1]).all())
-
-
 def positive_steps(time: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the steps between successive time stamps, put in order, that share none."""
     steps = np.diff(time)
@@ -123,8 +119,9 @@ def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
 
 def _within(time_s: TimeArray) -> NDArray[np.int64]:
     """Return the positions of samples that leave a clock; see `find_timestamp_outliers`."""
-    falls = bool((time_s[1:] < time_s[:-1]).any())
-    if not falls and (time_s[-1] - time_s[0] <= ALONE_S or np.diff(time_s).max() <= ALONE_S):
+    shortest, longest = step_range(time_s)
+    falls = shortest < 0
+    if not falls and (time_s[-1] - time_s[0] <= ALONE_S or longest <= ALONE_S):
         return np.empty(0, np.int64)
     stray = _isolated(time_s)
     if not falls:
@@ -135,9 +132,10 @@ def _within(time_s: TimeArray) -> NDArray[np.int64]:
 
 def _stale(time_s: TimeArray) -> int:
     """Return how many samples at the start come long before the others, none where those are as far apart."""
-    steps = np.diff(time_s)
-    if len(steps) < 10 * FEW or steps[: 2 * FEW].min() < 0 or steps[:FEW].max() <= STALE_S:
+    head = np.diff(time_s[: 2 * FEW + 1])
+    if len(time_s) - 1 < 10 * FEW or head.min() < 0 or head[:FEW].max() <= STALE_S:
         return 0
+    steps = np.diff(time_s)
     usual = float(np.median(steps[FEW:]))
     return int(np.flatnonzero(steps[:FEW] > STALE_S)[-1]) + 1 if steps[:FEW].max() > STALE_STEPS * usual > 0 else 0
 
@@ -315,9 +313,9 @@ def gap_problems(
     lengths: TimeArray = np.empty(0)
     owners: list[list[str]] = []
     for stream in streams:
-        step = np.diff(stream.time_s)
-        for index in np.flatnonzero(step > gap_threshold(sampling_rate(stream.time_s), gap_s)):
-            start, length = stream.time_s[index], step[index]
+        time = stream.time_s
+        for index in holes(time, gap_threshold(sampling_rate(time), gap_s)).tolist():
+            start, length = time[index], time[index + 1] - time[index]
             if np.any(np.abs(joints - start) < 2 * MAX_GAP_S):
                 continue
             known = np.flatnonzero((np.abs(starts - start) < GAP_S) & (np.abs(lengths - length) < GAP_S))
@@ -338,9 +336,11 @@ def gap_problems(
 
 def _in_whole_seconds(stream: Stream) -> bool:
     """Tell whether the stamps are only seconds, which say nothing of the rate of the samples in them."""
-    since = stream.time_s - stream.time_s[0]
-    some = since[:HEAD]  # most clocks show there already what they are
-    return not np.any(some % 1.0) and not np.any(since % 1.0) and bool(np.any(since[1:] == since[:-1]))
+    time = stream.time_s
+    if np.any((time[:HEAD] - time[0]) % 1.0):  # most clocks show there already what they are
+        return False
+    since = time - time[0]
+    return not np.any(since % 1.0) and bool(np.any(since[1:] == since[:-1]))
 
 
 def _list_low_rate(job: _Repair) -> None:
@@ -349,7 +349,9 @@ def _list_low_rate(job: _Repair) -> None:
         if stream.kind not in MOTION:
             continue  # a pulse once a second is all there is of it
         span = float(stream.time_s[-1] - stream.time_s[0])
-        stamps = 1 + int(np.count_nonzero(stream.time_s[1:] != stream.time_s[:-1]))
+        stamps = len(stream.time_s)
+        if not increases(stream.time_s):
+            stamps = 1 + int(np.count_nonzero(stream.time_s[1:] != stream.time_s[:-1]))
         if span > 1.0 and stamps / span < LOW_RATE_HZ and not _in_whole_seconds(stream):
             rates[stream.modality] = stamps / span
     if rates:
@@ -368,8 +370,10 @@ def _recover_batches(stream: Stream) -> Stream:
     stamp_j − (j − i) period. The period is taken 1 % short, so that an error in it does not add up over the recording.
     """
     time, rate = stream.time_s, sampling_rate(stream.time_s)
+    if rate == 0.0 or step_range(time)[0] >= 0.3 / rate:
+        return stream
     step = np.diff(time)
-    if rate == 0.0 or (np.mean(step == 0) < 0.05 and np.mean(step < 0.3 / rate) < 0.3):
+    if np.mean(step == 0) < 0.05 and np.mean(step < 0.3 / rate) < 0.3:
         return stream
     offset = np.arange(len(time)) * (0.99 / rate)
     return replace(stream, time_s=np.minimum.accumulate((time - offset)[::-1])[::-1] + offset)
@@ -391,6 +395,8 @@ def _without_repeats(job: _Repair, stream: Stream) -> Stream:
     """Keep the first of equal successive values where a slow sensor is repeated at a faster one's rate."""
     if stream.values.shape[1] == 1:
         return stream  # a temperature may well stay the same
+    if len(stream.values) - first_axis_repeats(stream.values) > 0.6 * len(stream.values):
+        return stream  # the one axis shows it
     fresh = np.append(True, _changes(stream))
     index = np.flatnonzero(fresh)
     if fresh.mean() > 0.6 or len(index) < 10 or np.diff(index).max() > 50 or np.median(np.diff(index)) < 2:

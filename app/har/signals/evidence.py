@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths, mean_magnitude
+from app.har.signals.summaries import constant_axes
 from app.har.signals.turning import turning_ratio
 from app.har.signals.types import MODALITY_UNITS, Stream
 from app.har.signals.units import (
@@ -189,7 +190,7 @@ def _steady_mean(values: NDArray[np.floating], samples: int) -> float:
     """Return the median length of the mean vector over so many samples; NaN where the lengths vary, or nothing does."""
     blocks = block_magnitudes(values, samples)
     low, middle, high = np.percentile(blocks, (10, 50, 90))
-    steady = len(blocks) >= FEWEST_SECONDS and high - low <= STEADY * middle and np.ptp(values, axis=0).any()
+    steady = len(blocks) >= FEWEST_SECONDS and high - low <= STEADY * middle and not constant_axes(values).all()
     return float(middle) if steady else math.nan
 
 

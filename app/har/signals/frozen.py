@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.har.signals.clocks import GAP_S, sampling_rate
 from app.har.signals.resampling import block_magnitudes, lengths
+from app.har.signals.summaries import first_axis_repeats
 from app.har.signals.types import Stream
 from app.har.types import TimeArray
 
@@ -103,10 +104,10 @@ def _runs(time_s: TimeArray, values: NDArray[np.floating]) -> list[tuple[int, in
     """Return first and end of each run of one value that lasts longer than a hole that is bridged."""
     if len(values) < FEWEST or values.shape[1] != 3:
         return []
+    if first_axis_repeats(values) < FEWEST - 1:
+        return []  # the one axis alone hardly repeats a value
     changes = np.ones(len(values) + 1, bool)
     changes[1:-1] = values[1:, 0] != values[:-1, 0]
-    if len(values) - np.count_nonzero(changes[1:]) < FEWEST - 1:
-        return []  # the one axis alone hardly repeats a value
     for axis in (1, 2):
         changes[1:-1] |= values[1:, axis] != values[:-1, axis]
     edges = np.flatnonzero(changes)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.har.signals.clocks import GAP_S, gap_threshold
+from app.har.signals.summaries import holes
 from app.har.signals.types import Stream
 
 Interval = tuple[float, float]
@@ -17,7 +18,7 @@ Piece = tuple[float, float, tuple[bool, ...]]  # an interval, and for each senso
 def gap_free(stream: Stream, rate_hz: float, gap_s: float = GAP_S) -> list[Interval]:
     """Return (first, last) time in seconds of each piece without a gap."""
     time = stream.time_s
-    cuts = np.flatnonzero(np.diff(time) > gap_threshold(rate_hz, gap_s))
+    cuts = holes(time, gap_threshold(rate_hz, gap_s))
     return list(zip(time[np.append(0, cuts + 1)].tolist(), time[np.append(cuts, len(time) - 1)].tolist(), strict=True))
 
 

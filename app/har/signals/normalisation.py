@@ -19,6 +19,7 @@ from app.har.signals.evidence import (
     moves,
     rotation_evidence,
 )
+from app.har.signals.summaries import extremes
 from app.har.signals.turning import movement_ratio
 from app.har.signals.types import MODALITY_UNITS, Gravity, Recording, Stream
 from app.har.signals.units import ROTATION, Unit
@@ -309,7 +310,10 @@ def _corrected_gravity(stream: Stream, stated: Gravity, source: str, problems: l
 def _possible(stream: Stream, source: str, problems: list[Problem]) -> Stream:
     """Leave out the few samples that no sensor gives; a filter would spread them over the seconds around."""
     values, most = stream.values, MOST.get(stream.kind, np.inf)
-    if max(values.max(initial=0.0), -values.min(initial=0.0)) <= most:
+    if not len(values):
+        return stream
+    least, greatest = extremes(values)
+    if max(greatest.max(), -least.min()) <= most:
         return stream
     beyond = np.flatnonzero((np.abs(values) > most).any(axis=1))
     if len(beyond) > RARE * len(values):

@@ -15,6 +15,7 @@ from app.har.signals.clocks import GAP_S, sampling_rate
 from app.har.signals.cores import on_every_core
 from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
+from app.har.signals.remembered import remembered
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
 from app.har.vocabulary import NO_ACTIVITY
@@ -269,9 +270,10 @@ class _Clock:
 def _clocks(streams: Sequence[Stream], rates: Sequence[float], channels: Sequence[str]) -> list[_Clock]:
     clocks: list[_Clock] = []
     for number, (stream, rate_hz) in enumerate(zip(streams, rates, strict=True)):
-        clock = next((c for c in clocks if np.array_equal(c.time_s, stream.time_s)), None)
+        time = stream.time_s
+        clock = next((c for c in clocks if c.time_s is time or np.array_equal(c.time_s, time)), None)
         if clock is None:
-            clocks.append(clock := _Clock(stream.time_s, rate_hz, number, [], []))
+            clocks.append(clock := _Clock(time, rate_hz, number, [], []))
         clock.values.append(stream.values)
         clock.columns.extend(channels.index(channel) for channel in stream.channels)
     return clocks
@@ -407,6 +409,7 @@ def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> flo
     return float(np.median(block_magnitudes(acceleration, samples))) if len(acceleration) else float("nan")
 
 
+@remembered
 def block_magnitudes(acceleration: NDArray[np.floating], samples: int) -> NDArray[np.float64]:
     """Return the length of the mean vector of each block of so many samples, at least one block."""
     samples = max(1, min(samples, len(acceleration)))

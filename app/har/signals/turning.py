@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.signals.summaries import step_range
 from app.har.signals.types import Stream
 
 RATE_HZ = 50.0  # at which two sensors are compared
@@ -64,9 +65,11 @@ def _common_times(one: Stream, other: Stream) -> NDArray[np.float64] | None:
 
 def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
     time, values = stream.time_s, stream.values
-    if (np.diff(time) < 0).any():
+    if step_range(time)[0] < 0:
         order = np.argsort(time, kind="stable")
         time, values = time[order], values[order]
+    inside = slice(max(int(np.searchsorted(time, grid[0], "right")) - 1, 0), int(np.searchsorted(time, grid[-1])) + 1)
+    time, values = time[inside], values[inside]  # of a day, some minutes
     return np.column_stack([np.interp(grid, time, values[:, axis]) for axis in range(3)])
 
 

@@ -27,6 +27,7 @@ from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.clocks import positive_steps
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, Gravity, Recording, SignalSet
 from app.har.texts import cell, text_of_cell
+from app.har.types import TimeArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,12 +124,13 @@ def to_recording(
     labels, activities = label_codes(frame[ACTIVITY], read=text_of_cell) if ACTIVITY in frame.columns else (None, ())
     parts, names = [], _names(source.layout)
     found = list(unused_columns(source, [names.index(name) for name in _known(names)]))
-    believed = _typical_step(frame[TIME]) <= SLOWEST_S
+    clock = frame[TIME].to_numpy()
+    believed = _typical_step(clock) <= SLOWEST_S
     sensors = _sensors(frame.columns)
     for modality, axes in sensors.items():
         unit, sparse = f"{_unit(modality)}, by the format", source.layout.sparse([names.index(axis) for axis in axes])
         in_seconds = believed or len(axes) == 1
-        options: dict[str, Any] = {"unit": unit, "in_seconds": in_seconds, "sparse": sparse}
+        options: dict[str, Any] = {"unit": unit, "in_seconds": in_seconds, "sparse": sparse, "clock": clock}
         try:
             parts.append(raw_stream(source, frame, modality, TIME, axes, labels, **options))
         except UnreadableData as error:
@@ -147,9 +149,9 @@ def _is_derived(modality: str, sensors: Mapping[str, Sequence[str]]) -> bool:
     return kind in ("gravity", "linear_accelerometer") and f"{device}{dot}accelerometer" in sensors
 
 
-def _typical_step(time: pl.Series) -> float:
+def _typical_step(time: TimeArray) -> float:
     """Return the time from row to row, of those that share a stamp too; 0 where time does not advance."""
-    stamps = time.head(CHUNK_ROWS).to_numpy().astype(np.float64)
+    stamps = time[:CHUNK_ROWS]
     stamps = stamps[np.isfinite(stamps)]
     steps = positive_steps(stamps)
     return float(np.median(steps)) * len(steps) / (len(stamps) - 1) if len(steps) else 0.0

@@ -1,0 +1,62 @@
+"""What is asked of a whole recording again and again, found in one pass and remembered.
+
+A pass goes block by block: what is computed on the way stays in the processor's cache, and a day needs no second array
+of its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.signals.remembered import remembered
+from app.har.types import FloatArray, IntArray, TimeArray
+
+BLOCK = 2**16  # samples
+
+
+def _steps(time_s: TimeArray) -> Iterator[tuple[int, TimeArray]]:
+    """Yield the steps between successive times, a block at a time, with the position of the first of them."""
+    for first in range(0, len(time_s) - 1, BLOCK):
+        yield first, np.diff(time_s[first : first + BLOCK + 1])
+
+
+@remembered
+def step_range(time_s: TimeArray) -> tuple[float, float]:
+    """Return the shortest and the longest step between successive times, (inf, -inf) where there is none."""
+    ranges = [(float(steps.min()), float(steps.max())) for _, steps in _steps(time_s)]
+    return min((low for low, _ in ranges), default=np.inf), max((high for _, high in ranges), default=-np.inf)
+
+
+def increases(time_s: TimeArray) -> bool:
+    """Tell whether each time is later than the one before."""
+    return step_range(time_s)[0] > 0
+
+
+@remembered
+def holes(time_s: TimeArray, longer_than_s: float) -> IntArray:
+    """Return the positions of the samples after which nothing comes for longer than so many seconds."""
+    if step_range(time_s)[1] <= longer_than_s:
+        return np.empty(0, np.int64)
+    return np.concatenate([np.flatnonzero(steps > longer_than_s) + first for first, steps in _steps(time_s)])
+
+
+@remembered
+def extremes(values: FloatArray) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the least and the greatest value of each axis, (n_axes,), of some samples; NaN where one is."""
+    return np.array([axis.min() for axis in values.T]), np.array([axis.max() for axis in values.T])
+
+
+def constant_axes(values: FloatArray) -> NDArray[np.bool_]:
+    """Tell of each axis of some samples whether it never changes, (n_axes,)."""
+    least, greatest = extremes(values)
+    return np.asarray(least == greatest)
+
+
+@remembered
+def first_axis_repeats(values: FloatArray) -> int:
+    """Count the samples whose first axis is that of the sample before: all three are hardly equal more often."""
+    first = values[:, 0]
+    return int(np.count_nonzero(first[1:] == first[:-1]))

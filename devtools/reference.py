@@ -86,6 +86,10 @@ COLUMNS = {  # of the tables of a result: meaning
     "end_local": "End, likewise.",
     "model": "Name and version of the model.",
     "smoothed_s": "Bouts of less than so many seconds took the answer around them; 0: windows alone.",
+    "personal_windows": "From how many windows of yours the personal model learnt that made these answers; 0: as the "
+    "model answers anybody.",
+    "corrected_windows": "In how many windows of the file the answer is what you said.",
+    "corrected": "Whether the answer is what you said.",
     "p_activity": "Probability of an activity; a column for each that the model knows: `p_Walking`, `p_Sitting` …",
     "label": "An activity that the file itself names.",
     "known": "Whether the model knows this activity, by whatever name.",

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.services import audit, leftovers
 from app.services.datasets import library
 from app.services.models import reference_models, runs, training
+from app.services.personal import head_files
 from app.services.recordings import pending, recordings
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def prepare() -> None:
     recordings.remove_orphans()
     recordings.renew_summaries()
     recordings.date_earlier()
+    head_files.sweep()
     pending.remove_confirmed()
     pending.sweep()
     leftovers.sweep(_roots())

@@ -10,6 +10,7 @@ from app.extensions import db
 from app.services import accounts, audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Forbidden
+from app.services.personal import head_files
 from app.services.recordings import pending, reading, recordings
 from app.services.transaction import transaction
 from app.tables import SavedMapping, StoredRecording
@@ -58,6 +59,7 @@ def _delete(user_id: int) -> str:
                 accounts.require_administrator()
         for folder in folders:
             leftovers.delete(folder)
+        head_files.delete_all(user_id)
         for upload in pending.list_pending(user_id):
             pending.cancel(upload)
         audit.record(Action.ACCOUNT_DELETED, name, recordings=len(folders))

@@ -27,6 +27,7 @@ from app.services.files import DRAFT, link_or_copy, written_whole
 from app.services.formatting import percent
 from app.services.models import model_files
 from app.services.names import NAME_RULE, is_name
+from app.services.personal import head_files
 from app.services.transaction import LARGEST_ID, rows_changed, transaction
 from app.tables import ModelVersion, Promotion
 
@@ -173,6 +174,7 @@ def delete(key: int | str) -> None:
             raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")
     audit.record(Action.MODEL_DELETED, label)
     leftovers.delete(folder)
+    head_files.sweep()
 
 
 def set_aside_unknown() -> None:

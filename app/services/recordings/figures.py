@@ -23,16 +23,19 @@ def timeline_data(
     from_s: float | None = None,
     to_s: float | None = None,
     axes: bool = False,
+    before: PredictionResult | None = None,
 ) -> dict[str, Any]:
     """Return what the plot of one recording (None: of a file of single windows) draws between two moments.
 
-    ``axes`` draws each axis of a sensor instead of the length of its vector.
+    ``axes`` and ``before``: see `timeline`.
     """
     if recording_index is None:
         return window_strip_data(result, from_s, to_s)
     folder, name = folder_of(recording), result.recording_ids[recording_index]
     signal = StoredSignal(folder, name) if (folder / "signal.npy").exists() else None
-    drawn = timeline(result, recording_index, signal, clock_of(result, recording_index, zone), from_s, to_s, axes)
+    drawn = timeline(
+        result, recording_index, signal, clock_of(result, recording_index, zone), from_s, to_s, axes, before
+    )
     start_s, end_s = drawn["range_s"]
     beside = lanes.view(folder, name, start_s, end_s, POINTS)
     return drawn | {"signal": drawn["signal"] + [{"sensor": sensor_title(lane["channel"]), **lane} for lane in beside]}
@@ -54,6 +57,8 @@ def timeline_image(
     if recording_index is not None and len(result.recording_ids) > 1:
         title += f": {result.recording_ids[recording_index]}"
     smoothed = f", bouts under {result.smoothed_s:g} s smoothed away" if result.smoothed_s else ""
+    if result.personal_windows or result.said:
+        smoothed += ", with what its owner said and a model learnt from that"
     told = [
         f"Recognised by {result.model_label}; an answer is at least {percent(result.limit, 0)} probable{smoothed}",
         drawn["showing"],

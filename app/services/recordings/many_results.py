@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
+from app.extensions import db
+from app.services.personal import corrections, view
+from app.services.personal.heads import Learnt
 from app.services.recordings import recordings, result_tables
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.result_files import load_result
-from app.services.recordings.smoothing import as_chosen
 from app.services.recordings.table_texts import to_csv
-from app.tables import StoredRecording
+from app.tables import Correction, StoredRecording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,19 +48,24 @@ class Source:
     filename: str
     title: str
     path: Path  # of the result
+    said: tuple[Correction, ...]  # what its owner corrected
+    learnt: Mapping[str, Learnt]  # what the model learnt from that
     member: str  # the name of its file in an archive
 
     @classmethod
     def of(cls, recording: StoredRecording, member: str) -> Source:
         """Take what is needed of a row."""
-        return cls(
-            recording.filename, recording.title, recordings.result_file(recordings.get_prediction(recording)), member
-        )
+        prediction = recordings.get_prediction(recording)
+        said = tuple(corrections.of_recording(recording))
+        for correction in said:  # they are read after the session has ended
+            db.session.expunge(correction)
+        learnt = view.learnt_by(prediction)
+        return cls(recording.filename, recording.title, recordings.result_file(prediction), said, learnt, member)
 
     def table(self, name: str, zone: tzinfo) -> pd.DataFrame | None:
         """Return one of `TABLES` with the name of the file before it; None where the stored result is damaged."""
         try:
-            table = _MAKERS[name](as_chosen(load_result(self.path)), zone)
+            table = _MAKERS[name](view.as_owner_sees(load_result(self.path), self.said, self.learnt), zone)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
             log.warning("the result %s cannot be read: %s", self.path, error)
             return None

@@ -24,6 +24,7 @@ Opinion = Literal["answer", "deepest", "label"]  # what is shown, the likeliest 
 EQUALLY_LIKELY = 1e-3  # of two probabilities
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 SAME_MOMENT_S = 1e-3
+Said = tuple[int, float, float, str]  # position in `recording_ids`, from, to, what the person says they did
 YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
 
 
@@ -81,6 +82,8 @@ class PredictionResult:
     smoothed_s: float = (
         0.0  # shorter bouts took the answer of what surrounds them; 0: windows alone, as they are stored
     )
+    personal_windows: int = 0  # of the person's own, that a personal model learnt from; 0: the model's own answers
+    said: tuple[Said, ...] = ()  # what the person says is the answer there; later ones count before earlier ones
 
     def __len__(self) -> int:
         return len(self.proba)
@@ -156,7 +159,28 @@ class PredictionResult:
         middle, found = (self.start_s + self.end_s) / 2, np.zeros(len(self), bool)
         for recording, start_s, end_s in () if self.knows_not_worn else self.unworn:
             found |= (self.recording_index == recording) & (middle >= start_s) & (middle < end_s)
+        return found & ~self.corrected
+
+    @cached_property
+    def corrected(self) -> NDArray[np.bool_]:
+        """Say of which windows the person said what they were; (n_windows,)."""
+        found = np.zeros(len(self), bool)
+        for stretch in self.said:
+            found[self.windows_of(stretch)] = True
         return found
+
+    def windows_of(self, stretch: Said) -> IntArray:
+        """Return which windows a stretch is of: those whose middle is in it; of a short one, the one that it is in."""
+        recording, start_s, end_s, _ = stretch
+        of_it = self.positions(recording)
+        first, last = self.start_s[of_it], self.end_s[of_it]
+        middle = (first + last) / 2
+        found = of_it[(middle >= start_s) & (middle < end_s)]
+        if len(found):
+            return found
+        at = (start_s + end_s) / 2
+        around = of_it[(first <= at) & (at < last)]
+        return around[np.abs((self.start_s + self.end_s)[around] / 2 - at).argsort()[:1]]
 
     @cached_property
     def answers(self) -> IntArray:
@@ -311,6 +335,9 @@ class PredictionResult:
             "recordings": len(self.recording_ids),
             "limit": self.limit,
             "smoothed_s": self.smoothed_s,
+            "features": self.features.shape[1],
+            "personal_windows": self.personal_windows,
+            "corrected_windows": int(self.corrected.sum()),
             "prior": self.prior,
             "minutes": round(float((self.end_s - self.start_s).sum() / 60), 3),
             "minutes_per_activity": minutes,

@@ -26,6 +26,7 @@ from app.services.audit import Action
 from app.services.errors import Invalid, NotFound
 from app.services.files import DRAFT
 from app.services.models import model_versions
+from app.services.personal import head_files
 from app.services.recordings import known_walking, reading
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, recognise
@@ -116,8 +117,8 @@ def repredict(
 
     Once per model is enough, as long as the person does not say another ``place`` at which the device was worn, or
     another walking of theirs: none, where ``use_walking`` is False; and as the model expects activities as often as
-    it did. Where only the limit of its answers has changed
-    since, it is the stored probabilities that are answered anew.
+    it did, and as the result holds what a personal model learns from, which earlier builds did not store. Where only
+    the limit of its answers has changed since, it is the stored probabilities that are answered anew.
     """
     recording, version = get(user_id, recording_id), model_versions.get_or_default(model_key)
     limit = model_versions.limit_of(version)
@@ -125,7 +126,7 @@ def repredict(
     walking = walking_of(user_id, place, recording) if use_walking else None
     asked = (place, walking.recording_id if walking else None, version.prior)
     done = next((p for p in recording.predictions if p.model_version_id == version.id), None)
-    if done is not None and _asked(done) == asked:
+    if done is not None and _asked(done) == asked and "features" in done.summary:
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
@@ -236,6 +237,7 @@ def delete(user_id: int, recording_id: int) -> None:
         session.delete(recording)
     audit.record(Action.RECORDING_DELETED, f"recording {recording_id}")
     leftovers.delete(folder)
+    head_files.forget(user_id)
 
 
 def remove_orphans() -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PERIODS: tuple[Period, ...] = ("day", "hour")
 DAY_COLUMNS = (
     "recording", "period", "start", "end", "activity", "minutes", "deepest_minutes", "start_s", "model", "smoothed_s",
+    "personal_windows", "corrected_windows",
 )  # fmt: skip
 ROWS_A_CHUNK = 2000
 SHORT = -2
@@ -134,8 +135,8 @@ def windows(result: PredictionResult, zone: tzinfo = timezone.utc, rows: Rows | 
             "deepest_activity": _named(result.activities, guess),
             "deepest_confidence": np.where(guess == UNLABELLED, np.nan, number(result.confidence[:, 0])),
             **_local(result, rows, zone),
-            "model": result.model_label,
-            "smoothed_s": result.smoothed_s,
+            **made_by(result),
+            "corrected": _true_or_not(result.corrected[at], there),
         }
     )
     shares = np.where(there[:, None], result.proba[at].astype(np.float64).round(4), np.nan)
@@ -192,8 +193,7 @@ def bouts(
             "deepest_activity": _named(result.activities, deepest),
             "deepest_confidence": deepest_confidence,
             **_local(result, rows, zone),
-            "model": result.model_label,
-            "smoothed_s": result.smoothed_s,
+            **made_by(result),
         }
     )
 
@@ -206,9 +206,9 @@ def days(result: PredictionResult, zone: tzinfo = timezone.utc, recording_index:
     import pandas as pd
 
     wanted = range(len(result.recording_ids)) if recording_index is None else [recording_index]
-    made_by = result.model_label, result.smoothed_s
+    makers = tuple(made_by(result).values())
     lines = (
-        (result.recording_ids[i], kind, clock.iso(start), clock.iso(end), *line, round(start, 3), *made_by)
+        (result.recording_ids[i], kind, clock.iso(start), clock.iso(end), *line, round(start, 3), *makers)
         for i in (wanted if result.layout == "timeline" else ())
         for clock in [clock_of(result, i, zone)]
         for kind in PERIODS
@@ -274,8 +274,7 @@ def totals(result: PredictionResult) -> pd.DataFrame:
             "share": [np.nan if name in unanswered else minutes.get(name, 0) / whole for name in names],
             "windows": [n_windows.get(name, 0) for name in names],
             "deepest_minutes": [guessed.get(name, 0.0) for name in names],
-            "model": result.model_label,
-            "smoothed_s": result.smoothed_s,
+            **made_by(result),
         }
     )
 
@@ -308,8 +307,7 @@ def metrics(result: PredictionResult, recording_index: int | None = None) -> pd.
             "answered": answered,
             "right": right,
             "agreement": np.where(answered > 0, right / np.maximum(answered, 1), np.nan).round(4),
-            "model": result.model_label,
-            "smoothed_s": result.smoothed_s,
+            **made_by(result),
             **{f"as_{result.answer_names[i]}": counts[:, i] for i in answers},
         }
     )
@@ -358,6 +356,16 @@ def windows_csv(result: PredictionResult, zone: tzinfo) -> Iterator[str]:
     rows = window_rows(result)
     for start in range(0, max(len(rows), 1), ROWS_A_CHUNK):
         yield to_csv(windows(result, zone, rows.take(slice(start, start + ROWS_A_CHUNK))), header=start == 0)
+
+
+def made_by(result: PredictionResult) -> dict[str, Any]:
+    """Return what made the answers: columns that are the same in every row."""
+    return {
+        "model": result.model_label,
+        "smoothed_s": result.smoothed_s,
+        "personal_windows": result.personal_windows,
+        "corrected_windows": int(result.corrected.sum()),
+    }
 
 
 def _in_order(names: Sequence[str], index: IntArray, result: PredictionResult) -> IntArray:

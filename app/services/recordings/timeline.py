@@ -37,10 +37,12 @@ def timeline(
     from_s: float | None,
     to_s: float | None,
     axes: bool = False,
+    before: PredictionResult | None = None,
 ) -> dict[str, Any]:
     """Return what to draw of one recording between two moments (None: from its start, to its end).
 
-    ``axes`` draws each axis of a sensor instead of the length of its vector.
+    ``axes`` draws each axis of a sensor instead of the length of its vector; ``before`` is the same result as the model
+    answers anybody.
 
     Raises
     ------
@@ -63,9 +65,11 @@ def timeline(
         "ticks": clock.ticks(start_s, end_s),
         "signal": _traces(signal, start_s, end_s, axes) if signal else [],
         "recognised": _rows(recognised, result, "answer", clock),
+        "said": _said(result, recording_index, clock, *seen),
+        "before": _before(before, recording_index, clock, *seen) if before else [],
         "labelled": [row for row in _rows(labelled, result, "label", clock) if row["activity"] is not None],
         "thinned": thinned or labels_thinned,
-        "colours": result.colours,
+        "colours": (before.colours if before else {}) | result.colours,
         "missing_colour": MISSING,
         "hatches": HATCHES,
         "missing_hatch": MISSING_HATCH,
@@ -153,6 +157,44 @@ def _strip(result: PredictionResult, opinion: Opinion, start: float, end: float)
         for a, b, i in rows
         if i != UNLABELLED
     ], thinned
+
+
+def _said(
+    result: PredictionResult, recording_index: int, clock: WallClock, start_s: float, end_s: float
+) -> list[dict[str, Any]]:
+    """Return the stretches in view of which the person said what they did; an instant is as long as its window."""
+    shown = []
+    for stretch in result.said:
+        recording, first, last, name = stretch
+        if recording != recording_index or last < start_s or first > end_s:
+            continue
+        if first == last:
+            (window,) = result.windows_of(stretch)[:1].tolist()
+            first, last = float(result.start_s[window]), float(result.end_s[window])
+        text = [name, f"{clock.write_span(first, last)} ({duration(last - first)})", "as you said"]
+        shown.append({"start_s": round(first, 3), "end_s": round(last, 3), "activity": name, "text": text})
+    return _one_after_the_other(shown)
+
+
+def _one_after_the_other(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in the order of time, each cut where a later said one begins."""
+    kept: list[dict[str, Any]] = []
+    for row in rows:
+        rest = []
+        for other in kept:
+            if other["start_s"] < row["start_s"]:
+                rest.append(other | {"end_s": min(other["end_s"], row["start_s"])})
+            if other["end_s"] > row["end_s"]:
+                rest.append(other | {"start_s": max(other["start_s"], row["end_s"])})
+        kept = [*rest, row]
+    return sorted(kept, key=lambda row: float(row["start_s"]))
+
+
+def _before(
+    before: PredictionResult, recording_index: int, clock: WallClock, start_s: float, end_s: float
+) -> list[dict[str, Any]]:
+    drawn, _ = bands(before.bout_columns(recording_index), len(before.answer_names), start_s, end_s)
+    return _rows(drawn, before, "answer", clock)
 
 
 def _checked(

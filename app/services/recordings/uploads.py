@@ -25,6 +25,7 @@ from app.services import accounts, audit, leftovers, room
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
+from app.services.personal import head_files
 from app.services.recordings import attempts, mappings, pending, quota, reading, recordings, same_files
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import SOURCE
@@ -153,6 +154,7 @@ def confirm(
                 db.session.delete(old)
     if old_folder is not None:
         leftovers.delete(old_folder)
+        head_files.forget(waiting.user_id)
     pending.cancel(waiting)
     _record_upload(prediction, replaces=waiting.replaces)
     if name:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
+from datetime import time as clock_time
 from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +18,8 @@ Period = Literal["hour", "day"]
 SECONDS = {"hour": 3600.0, "day": 86_400.0}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+NUMBER = r"\d{1,4}(?:[.,]\d{1,6})?"
+WRITTEN = re.compile(rf"(?:(\d{{1,2}}) ([A-Z][a-z]{{2}}),? )?(\d{{1,4}}):({NUMBER})(?::({NUMBER}))?", re.ASCII)
 LONGEST_S = 400 * 86_400.0  # of which hours and days are listed; the clock of a longer recording was not set
 QUARTER_S = 900  # every time zone of today stands a whole number of quarters from UTC
 TICK_STEPS_S = (
@@ -54,7 +58,8 @@ class WallClock:
         return self.origin_utc_s is not None
 
     @cached_property
-    def _one_day(self) -> bool:
+    def one_day(self) -> bool:
+        """Whether it begins and ends on the same day."""
         return self.local(self.start_s).date() == self.local(self.end_s).date()
 
     def local(self, moment_s: float) -> datetime:
@@ -67,7 +72,55 @@ class WallClock:
             return stopwatch(moment_s - self.start_s)
         local = self.local(moment_s)
         time = f"{local.hour:02d}:{local.minute:02d}:{local.second:02d}"  # thousands of them: strftime is slow
-        return time if self._one_day else f"{_day(local)} {time}"
+        return time if self.one_day else f"{_day(local)} {time}"
+
+    def write_exactly(self, moment_s: float) -> str:
+        """Write a moment to the millisecond, as `read` takes it back."""
+        if not self.known:
+            return stopwatch(moment_s - self.start_s, 3)
+        local = self.local(moment_s)
+        thousandths = f"{local.microsecond // 1000:03d}".rstrip("0")
+        time = f"{local:%H:%M:%S}" + (f".{thousandths}" if thousandths else "")
+        return time if self.one_day else f"{_day(local)} {time}"
+
+    def read(self, text: str) -> float:
+        """Return the moment that a person wrote: 14:03:05, with the date where there are several days; or 0:01:03.
+
+        Without a date, it is the first such time of the recording.
+
+        Raises
+        ------
+        ServiceError : it is none.
+        """
+        found = WRITTEN.fullmatch(text.strip())
+        day, month, *written = found.groups() if found else ("", "", "0", "0", "0")
+        numbers = [float(number.replace(",", ".")) for number in written if number]
+        if len(numbers) == 2:  # hours and minutes of a clock, minutes and seconds of a stopwatch
+            numbers = [*numbers, 0.0] if self.known else [0.0, *numbers]
+        hours, minutes, seconds = numbers
+        beyond = self.known and (hours > 23 or minutes > 59 or minutes % 1 or seconds >= 60)
+        if found is None or beyond or (day and not self.known):
+            expected = self.write(self.start_s)
+            raise ServiceError(f"{text[:40]!r} is not a time of this recording; expected one such as {expected}.")
+        if not self.known:
+            return self.start_s + 3600 * hours + 60 * minutes + seconds
+        moments = self._moments(clock_time(int(hours), int(minutes)), f"{int(day)} {month}" if day else "")
+        inside = [moment + seconds for moment in moments if self.start_s - 1 <= moment + seconds <= self.end_s + 1]
+        if not inside:
+            raise ServiceError(f"{text[:40]!r} is not within {self.write_span(self.start_s, self.end_s)}.")
+        return inside[0]
+
+    def _moments(self, time: clock_time, day: str) -> list[float]:
+        """Return when it is this time on the days of the recording; twice, when clocks are put back."""
+        first, last = self.local(self.start_s), self.local(self.end_s)
+        number = min((last.date() - first.date()).days, LONGEST_S // SECONDS["day"])
+        days = [first.date() + timedelta(days=i) for i in range(int(number) + 1)]
+        return [
+            datetime.combine(each, time, self.zone).replace(fold=fold).timestamp() - (self.origin_utc_s or 0.0)
+            for each in days
+            if not day or _day(each) == day
+            for fold in (0, 1)
+        ]
 
     def date_and_time(self, moment_s: float) -> str:
         """Write a moment with its date, whatever the length of the recording: 7 Feb 2022, 10:27:40."""
@@ -77,7 +130,7 @@ class WallClock:
     def write_span(self, start_s: float, end_s: float) -> str:
         """Write two moments, the date of the second only where it is another: 12 May 23:59:57 – 13 May 00:00:00."""
         start, end = self.write(start_s), self.write(end_s)
-        if self.known and not self._one_day and start[:-8] == end[:-8]:
+        if self.known and not self.one_day and start[:-8] == end[:-8]:
             end = end[-8:]
         return f"{start} – {end}"
 
@@ -157,5 +210,5 @@ class WallClock:
         return f"{_day(local)}, {local:%H}:00" + (f" ({local:%Z})" if twice else "")
 
 
-def _day(local: datetime) -> str:
+def _day(local: date) -> str:
     return f"{local.day} {MONTHS[local.month - 1]}"

@@ -1,10 +1,14 @@
 "use strict";
 
 // Moments are stored in UTC and shown on the reader's own clock.
-for (const element of document.querySelectorAll("time.moment")) {
-  element.title = element.textContent;
-  element.textContent = new Date(element.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+function onOwnClock(part) {
+  for (const element of part.querySelectorAll("time.moment")) {
+    element.title = element.textContent;
+    element.textContent = new Date(element.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  }
 }
+onOwnClock(document);
+document.addEventListener("arrived", (event) => onOwnClock(event.target)); // a part of a page that a script has put there
 
 // Ask before a change that cannot be taken back.
 document.addEventListener("submit", (event) => {

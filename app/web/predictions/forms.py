@@ -83,6 +83,13 @@ class RerunForm(PageForm):
     use_walking = BooleanField(USE_WALKING, default=True)
 
 
+class CorrectForm(PageForm):
+    """What a person did in the stretches beside it, which have fields of their own."""
+
+    activity = StringField("It was", validators=[Length(max=200)])
+    other = StringField("Another activity", validators=[Length(max=200)])
+
+
 class DescribeForm(PageForm):
     """What a person calls a recording, and what they want to remember of it."""
 

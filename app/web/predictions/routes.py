@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -17,6 +17,8 @@ from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
 from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
+from app.services.personal import view
+from app.services.personal.view import View
 from app.services.recordings import (
     figures,
     fitting,
@@ -34,15 +36,16 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.verdict import decide
 from app.web.access import access
 from app.web.downloads import attachment, download_name, named, reader_zone
+from app.web.predictions import correcting
+from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import RerunForm, known_places, model_choice
 from app.web.predictions.quality_strips import shown_quality
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.tables import Prediction, StoredRecording
+    from app.tables import StoredRecording
 
-bp = Blueprint("predictions", __name__)
 ROWS_A_PAGE = 15
 BOUTS_A_PAGE = 20
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
@@ -62,7 +65,8 @@ def show(recording_id: int) -> ResponseReturnValue:
     """Show a recording: the activities over time, its quality, every window."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    result = _as_chosen(prediction)
+    seen = view.view_of(prediction, _smooth(), _personal())
+    result = seen.result
     recording_index = _recording_index(result)
     quality = recordings.quality_of(recording)
     summary = result.summary()
@@ -83,7 +87,9 @@ def show(recording_id: int) -> ResponseReturnValue:
         agreement=result_tables.agreement(result, recording_index),
         missing_colour=MISSING,
         hatches=HATCHES,
-        **_in_time(result, recording_index),
+        **(in_time := _in_time(result, recording_index)),
+        **correcting.shown(prediction, seen, recording_index, in_time["clock"]),
+        personal=_personal(),
         rerun_form=_rerun_form(recording, prediction.model_version_id),
         said_place=PLACES.get(recording.place or ""),
         walking=known_walking.is_walking(recording),
@@ -198,15 +204,16 @@ def _view() -> tuple[tzinfo, float | None, float | None, bool]:
 @access("user")
 def timeline_json(recording_id: int) -> ResponseReturnValue:
     """Return what the timeline draws ``from`` a second ``to`` another, or all of it; with ``axes=1`` each axis."""
-    recording, _, result = _requested(recording_id)
-    return jsonify(figures.timeline_data(recording, result, _recording_index(result), *_view()))
+    recording, seen = _seen(recording_id)
+    result, index = seen.result, _recording_index(seen.result)
+    return jsonify(figures.timeline_data(recording, result, index, *_view(), before=seen.before))
 
 
 @bp.get("/<int:recording_id>/<any(windows, bouts, daily, metrics):table>.csv")
 @access("user")
 def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
     """Download every window, bout or label compared, or the minutes per day and hour, of all recordings in the file."""
-    recording, _, result = _requested(recording_id)
+    recording, result = _requested(recording_id)
     if table == "windows":
         text: str | Iterator[str] = result_tables.windows_csv(result, reader_zone())
     else:
@@ -230,11 +237,11 @@ def _table(table: str, result: PredictionResult) -> pd.DataFrame:
 @access("user")
 def table_json(recording_id: int, table: str) -> ResponseReturnValue:
     """Download the same tables as JSON."""
-    recording, _, result = _requested(recording_id)
+    recording, result = _requested(recording_id)
     content = (
         result_tables.daily(result, reader_zone()) if table == "daily" else table_texts.records(_table(table, result))
     )
-    about = {"file": recording.filename, "model": result.model_label, "smoothed_s": result.smoothed_s}
+    about = {"file": recording.filename, **result_tables.made_by(result)}
     response = jsonify({**about, table: content})
     return named(response, download_name(recording.filename, table, "json"))
 
@@ -243,7 +250,7 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 @access("user")
 def result_json(recording_id: int) -> ResponseReturnValue:
     """Download the whole result."""
-    recording, _, result = _requested(recording_id)
+    recording, result = _requested(recording_id)
     verdict = decide(result, recordings.quality_of(recording)).as_dict()
     response = jsonify(
         {"file": recording.filename, "verdict": verdict, **result_tables.document(result, reader_zone())}
@@ -266,7 +273,7 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
 @access("user")
 def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> ResponseReturnValue:
     """Download as a picture what the timeline draws, see `timeline_json`."""
-    recording, _, result = _requested(recording_id)
+    recording, result = _requested(recording_id)
     image = figures.timeline_image(recording, result, _recording_index(result), file_format, *_view())
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
     return attachment(image, download_name(recording.filename, "activities", file_format), mimetype)
@@ -313,16 +320,22 @@ def delete(recording_id: int) -> ResponseReturnValue:
     return redirect(url_for("home.index"))
 
 
-def _requested(recording_id: int) -> tuple[Any, Any, PredictionResult]:
+def _seen(recording_id: int) -> tuple[StoredRecording, View]:
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    return recording, prediction, _as_chosen(prediction)
+    return recording, view.view_of(prediction, _smooth(), _personal())
 
 
-def _as_chosen(prediction: Prediction) -> PredictionResult:
-    """Return what was recognised, smoothed or not as the address says; by default as suits the model."""
-    return smoothing.as_chosen(recordings.result_of(prediction), _smooth())
+def _requested(recording_id: int) -> tuple[StoredRecording, PredictionResult]:
+    """Return a recording and what was recognised in it, as the address says; by default as its page shows it."""
+    recording, seen = _seen(recording_id)
+    return recording, seen.result
 
 
 def _smooth() -> bool | None:
     return {"1": True, "0": False}.get(request.args.get("smooth", ""))
+
+
+def _personal() -> bool:
+    """Say whether what the person said is to be shown, and what a model learnt from it; it is, unless they do not."""
+    return request.args.get("personal") != "0"

@@ -25,8 +25,8 @@ from app.services.recordings.recordings import shown_name
 from app.web.access import access
 from app.web.downloads import attachment
 from app.web.errors import status_of, wants_json
+from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import UploadForm
-from app.web.predictions.routes import bp
 
 MOST_FILES = 50  # in one request, without the script
 

@@ -14,8 +14,8 @@ from app.services.recordings import listing, many_results, recordings
 from app.web.access import access
 from app.web.downloads import download_name, named, reader_zone
 from app.web.errors import show_in_form
+from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import DescribeForm
-from app.web.predictions.routes import bp
 
 
 @bp.route("/<int:recording_id>/describe", methods=["GET", "POST"])

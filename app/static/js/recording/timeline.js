@@ -1,5 +1,5 @@
 // The timeline of a recording: the server draws each view again, so that a day has as many points as a minute.
-import { QUIET, narrow } from "../lib/plots.js";
+import { QUIET, narrow, theme } from "../lib/plots.js";
 import { listenForPinch } from "./pinch.js";
 import { figure } from "./plot.js";
 
@@ -15,7 +15,11 @@ export function showTimeline(plot, status) {
   let shown = null; // what is in view, or about to be
   let timer = null;
   let request = null;
+  let drawn = null; // what the server sent last
+  let marked = []; // stretches that are chosen to be corrected
+  let selected = () => {}; // is called with a stretch that a person selects
   const axes = document.getElementById("axes");
+  const selecting = document.getElementById("selecting");
 
   // The latest request wins; until its answer is there, what is drawn stays, moved and stretched. No range: all of it.
   function view(range, wait = 0) {
@@ -68,8 +72,9 @@ export function showTimeline(plot, status) {
   }
 
   function draw(data) {
-    [whole, shown] = [data.whole_s, data.range_s];
+    [whole, shown, drawn] = [data.whole_s, data.range_s, data];
     const { traces, layout } = figure(data);
+    Object.assign(layout, { shapes: shapes(), selections: [] }, dragging(layout.dragmode));
     plot.style.height = `${layout.height}px`; // plotly's own height gives way when the window is resized
     const legend = document.querySelector(".timeline-legend .axes");
     if (legend) legend.hidden = new Set(data.signal.map((trace) => trace.sensor)).size === data.signal.length;
@@ -82,6 +87,16 @@ export function showTimeline(plot, status) {
   }
 
   function listen() {
+    plot.on("plotly_selected", (event) => {
+      const range = event?.range?.x ?? Object.entries(event?.range ?? {}).find(([axis]) => axis.startsWith("x"))?.[1];
+      if (!range) return;
+      Plotly.relayout(plot, { selections: [] });
+      selected([Math.max(Math.min(...range), whole[0]), Math.min(Math.max(...range), whole[1])]);
+    });
+    plot.on("plotly_click", ({ points }) => {
+      const band = selecting?.checked && drawn.recognised.find(({ start_s, end_s }) => start_s <= points[0].x && points[0].x < end_s);
+      if (band && band.activity !== null) selected([band.start_s, band.end_s]);
+    });
     plot.on("plotly_relayout", (change) => {
       const [from, to] = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
       if (from !== undefined) view([Number(from), Number(to)], 120);
@@ -89,6 +104,13 @@ export function showTimeline(plot, status) {
     plot.on("plotly_doubleclick", () => view(null));
     listenForPinch(plot, () => shown, move);
   }
+
+  // A drag selects instead of looking closer; a finger scrolls the page in any case, and touches bands.
+  const dragging = (usual) => (selecting?.checked && usual ? { dragmode: "select", selectdirection: "h" } : {});
+
+  const shapes = () => marked.map(([from, to]) => ({
+    type: "rect", xref: "x", yref: "paper", x0: from, x1: to, y0: 0, y1: 1, line: { width: 1.5, color: theme("accent") }, fillcolor: theme("accent"), opacity: 0.2,
+  }));
 
   // Move at once, as far as the recording goes, and let the server's answer follow.
   function move(from, to) {
@@ -120,5 +142,19 @@ export function showTimeline(plot, status) {
     axes.disabled = false;
     axes.addEventListener("change", () => { if (whole) view(shown[0] === whole[0] && shown[1] === whole[1] ? null : shown); });
   }
+  if (selecting) {
+    selecting.disabled = false;
+    selecting.addEventListener("change", () => { if (drawn) draw(drawn); });
+  }
   view(asked.has("from") && asked.has("to") ? [asked.get("from"), asked.get("to")] : null);
+
+  return {
+    view: () => shown,
+    redraw: () => ask(shown[0] === whole[0] && shown[1] === whole[1] ? null : shown),
+    onSelect: (callback) => { selected = callback; },
+    mark: (stretches) => {
+      marked = stretches;
+      if (drawn) Plotly.relayout(plot, { shapes: shapes() });
+    },
+  };
 }

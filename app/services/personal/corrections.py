@@ -1,0 +1,134 @@
+"""Corrections: what a person says that they did in stretches of their recordings. Nobody else reads them.
+
+The stored result stays as the model answered; corrections are laid over it when it is shown (`view`), and a model
+learns from them for the rest (`heads`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from uuid import uuid4
+
+from sqlalchemy import func, select, update
+
+from app.extensions import db
+from app.services import audit
+from app.services.audit import Action
+from app.services.errors import Invalid, NotFound
+from app.services.personal.said import as_called, checked_name
+from app.services.recordings import recordings
+from app.services.recordings.prediction_result import PredictionResult, Said
+from app.services.transaction import rows_changed, transaction
+from app.tables import Correction, StoredRecording
+from app.tables._columns import now
+
+TIMELINE, CALIBRATION = "timeline", "calibration"
+MOST_AT_ONCE, MOST = 200, 2000  # stretches: said at once, and of one person
+UNDONE_SHOWN = 5
+
+
+def add(
+    user_id: int, recording: StoredRecording, result: PredictionResult, said: Sequence[Said], source: str = TIMELINE
+) -> list[Correction]:
+    """Keep what a person says of stretches of their recording.
+
+    Parameters
+    ----------
+    result : of any model, for which recordings the file holds.
+    said : see `PredictionResult.said`; an instant begins where it ends.
+
+    Raises
+    ------
+    Invalid : a stretch is none of this recording, or has no name of an activity; nothing is kept.
+    """
+    if not said:
+        raise Invalid("Choose a stretch first.", field="from")
+    if len(said) > MOST_AT_ONCE:
+        raise Invalid(f"At most {MOST_AT_ONCE} stretches at once; these are {len(said)}.", field="from")
+    batch = uuid4().hex
+    rows = [_correction(user_id, recording, result, stretch, source, batch) for stretch in said]
+    with transaction() as session:
+        theirs = select(func.count(Correction.id)).filter_by(user_id=user_id, undone_at=None)
+        if (session.scalar(theirs) or 0) + len(rows) > MOST:
+            raise Invalid(f"You have corrected {MOST:,} stretches, and there is room for no more. Undo some first.")
+        session.add_all(rows)
+    audit.record(Action.CORRECTION, f"recording {recording.id}", stretches=len(rows), source=source)
+    return rows
+
+
+def _correction(
+    user_id: int, recording: StoredRecording, result: PredictionResult, stretch: Said, source: str, batch: str
+) -> Correction:
+    part, start_s, end_s, activity = stretch
+    if not (math.isfinite(start_s) and math.isfinite(end_s)) or start_s > end_s:
+        raise Invalid("A stretch begins before it ends.", field="from")
+    if not 0 <= part < len(result.recording_ids) or not len(result.windows_of(stretch)):
+        raise Invalid(
+            "There is no answer in this stretch that could be corrected: it is outside the recording, or nothing was "
+            "recorded there.",
+            field="from",
+        )
+    return Correction(
+        recording_id=recording.id,
+        user_id=user_id,
+        part=result.recording_ids[part],
+        start_s=start_s,
+        end_s=end_s,
+        activity=checked_name(activity),
+        source=source,
+        batch=batch,
+    )
+
+
+def undo(user_id: int, recording_id: int, batch: str) -> int:
+    """Undo what was said at once; return how many stretches that were.
+
+    Raises
+    ------
+    NotFound : they are undone already, or somebody else's.
+    """
+    recordings.get(user_id, recording_id)
+    with transaction():
+        undone = rows_changed(
+            update(Correction)
+            .where(
+                Correction.user_id == user_id,
+                Correction.recording_id == recording_id,
+                Correction.batch == batch,
+                Correction.undone_at.is_(None),
+            )
+            .values(undone_at=now())
+        )
+    if not undone:
+        raise NotFound("These corrections are undone already.")
+    audit.record(Action.CORRECTION_UNDONE, f"recording {recording_id}", stretches=undone)
+    return undone
+
+
+def of_recording(recording: StoredRecording) -> list[Correction]:
+    """Return the corrections of a recording that hold, in the order in which they were said."""
+    query = select(Correction).filter_by(recording_id=recording.id, undone_at=None).order_by(Correction.id)
+    return list(db.session.scalars(query))
+
+
+def undone_of(recording: StoredRecording) -> list[Correction]:
+    """Return those that were undone last."""
+    query = select(Correction).filter_by(recording_id=recording.id).where(Correction.undone_at.is_not(None))
+    return list(db.session.scalars(query.order_by(Correction.undone_at.desc(), Correction.id).limit(UNDONE_SHOWN)))
+
+
+def of_user(user_id: int) -> dict[StoredRecording, list[Correction]]:
+    """Return all corrections of a person that hold, by recording."""
+    query = select(Correction).filter_by(user_id=user_id, undone_at=None).order_by(Correction.id)
+    found: dict[StoredRecording, list[Correction]] = {}
+    for correction in db.session.scalars(query):
+        found.setdefault(correction.recording, []).append(correction)
+    return found
+
+
+def as_said(corrections: Sequence[Correction], result: PredictionResult) -> tuple[Said, ...]:
+    """Return corrections as stretches of a result, in its model's words; without those of recordings that it lacks."""
+    place, known = {name: i for i, name in enumerate(result.recording_ids)}, result.activities
+    there = [correction for correction in corrections if correction.part in place]
+    return tuple((place[c.part], c.start_s, c.end_s, as_called(known, c.activity)) for c in there)

@@ -1,0 +1,290 @@
+"""What models learn from a person's corrections: a head for each model version and place where the device was worn.
+
+A head is learnt when it is first asked for, and anew when the corrections have changed, or the results that they are
+of. So whatever is deleted or undone is in no head that is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from app.extensions import db
+from app.har.types import FloatArray
+from app.services.errors import ServiceError
+from app.services.files import written_whole
+from app.services.models import model_files, model_versions
+from app.services.personal import corrections, head_files
+from app.services.personal.said import is_group, names_of, with_activities
+from app.services.recordings import recordings
+from app.services.recordings.places import PLACES
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.result_files import load_result
+from app.services.transaction import transaction
+from app.tables import Correction, ModelVersion, PersonalHead, Prediction, StoredRecording
+
+if TYPE_CHECKING:
+    from app.har.personal import head as core
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a model version learnt from a person for one place."""
+
+    place: str
+    head: core.PersonalHead | None  # None where the guard did not keep it
+    report: Mapping[str, Any]  # see `_report`
+    switched_on: bool = True
+
+    @property
+    def used(self) -> bool:
+        return self.head is not None and self.switched_on
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A corrected recording and what a model version recognised in it."""
+
+    recording: StoredRecording
+    corrections: Sequence[Correction]
+    prediction: Prediction
+
+    def key(self) -> list[Any]:
+        """Return what changes whenever something else is to be learnt from it."""
+        stat = recordings.result_file(self.prediction).stat()
+        said = [[c.id, c.part, c.start_s, c.end_s, c.activity] for c in self.corrections]
+        return [self.recording.id, self.prediction.id, stat.st_mtime_ns, stat.st_size, said]
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Of one recording, the windows of which its owner says what they were."""
+
+    features: NDArray[np.float16]
+    proba: FloatArray
+    activities: NDArray[np.object_]  # (n,) names
+    place: NDArray[np.object_]  # (n,)
+    unfamiliar: NDArray[np.bool_]  # (n,)
+
+    def where(self, rows: NDArray[np.bool_]) -> _Windows:
+        """Return some of them."""
+        return _Windows(*(column[rows] for column in vars(self).values()))
+
+
+def current(user_id: int, version: ModelVersion) -> dict[str, Learnt]:
+    """Return what a model version knows of a person, by place; learnt now, where something has changed."""
+    sources, _ = _sources(user_id, version)
+    rows = {row.place: row for row in _rows(user_id, version)}
+    key = hashlib.sha256(json.dumps([source.key() for source in sources]).encode()).hexdigest()
+    if any(row.made_from != key for row in rows.values()) or (sources and not rows):
+        return _learnt_anew(user_id, version, sources, key, rows)
+    folder = head_files.folder_of(user_id)
+    try:
+        heads = {place: _load(folder / row.file) if row.file else None for place, row in rows.items()}
+    except (OSError, ValueError, KeyError) as error:  # a file that is damaged, or gone, is learnt again
+        log.warning("a personal head of user %s cannot be read: %s", user_id, error)
+        return _learnt_anew(user_id, version, sources, key, rows)
+    return {
+        place: Learnt(place, heads[place], row.report, row.switched_on) for place, row in rows.items() if row.report
+    }
+
+
+def _rows(user_id: int, version: ModelVersion) -> list[PersonalHead]:
+    query = select(PersonalHead).filter_by(user_id=user_id, model_version_id=version.id)
+    return list(db.session.scalars(query.order_by(PersonalHead.place)))
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path) -> core.PersonalHead:
+    """Read a head; each has a file of its own, which is never written again."""
+    from app.har.personal.head import PersonalHead as Head
+
+    return Head.load(path)
+
+
+def _sources(user_id: int, version: ModelVersion) -> tuple[list[_Source], list[StoredRecording]]:
+    """Return the corrected recordings that a version has recognised, and those that it has not."""
+    found, without = [], []
+    for recording, said in corrections.of_user(user_id).items():
+        prediction = next((p for p in recording.predictions if p.model_version_id == version.id), None)
+        if prediction is None or not recordings.result_file(prediction).exists():
+            without.append(recording)
+        else:
+            found.append(_Source(recording, said, prediction))
+    return found, without
+
+
+def not_recognised(user_id: int, version: ModelVersion) -> list[StoredRecording]:
+    """Return the corrected recordings that a version has not recognised, so that it cannot learn from them."""
+    return _sources(user_id, version)[1]
+
+
+def _learnt_anew(
+    user_id: int, version: ModelVersion, sources: Sequence[_Source], key: str, rows: Mapping[str, PersonalHead]
+) -> dict[str, Learnt]:
+    activities, found = _examples(sources)
+    learnt = {}
+    for place in sorted({name for windows in found.values() for name in windows.place}):
+        head, report = _learn(version, activities, found, place)
+        learnt[place] = Learnt(place, head, report, rows[place].switched_on if place in rows else True)
+    try:
+        _store(user_id, version, learnt, key)
+    except ServiceError as error:  # it can be learnt again any time
+        log.warning("the personal heads of user %s are not stored: %s", user_id, error)
+    return learnt
+
+
+def _examples(sources: Sequence[_Source]) -> tuple[tuple[str, ...], dict[int, _Windows]]:
+    """Return the activities of the model, and by recording the windows of which their owner says what they were."""
+    activities: tuple[str, ...] = ()
+    found = {}
+    for source in sources:
+        path = recordings.result_file(source.prediction)
+        said = tuple((c.part, c.start_s, c.end_s, c.activity) for c in source.corrections)
+        activities, windows = _windows_said(path, path.stat().st_mtime_ns, said)
+        found[source.recording.id] = windows
+    return activities, found
+
+
+@lru_cache(maxsize=256)
+def _windows_said(
+    path: Path, changed: int, said: tuple[tuple[str, float, float, str], ...]
+) -> tuple[tuple[str, ...], _Windows]:
+    """Return the activities of a stored result, and its windows of which somebody says what they were.
+
+    Kept: of many recordings, one was corrected now.
+    """
+    result = load_result(path)
+    number = {name: i for i, name in enumerate(result.recording_ids)}
+    names = names_of(result, [(number[part], *rest) for part, *rest in said if part in number])  # type: ignore[misc]
+    there = np.flatnonzero(names != None)  # noqa: E711  of each window
+    there = there[[not is_group(result.activities, names[i]) for i in there]]
+    return result.activities, _Windows(
+        result.features[there], result.proba[there], names[there], places_of(result)[there], result.unfamiliar[there]
+    )
+
+
+def places_of(result: PredictionResult) -> NDArray[np.object_]:
+    """Return where the device was worn in each window, one of `places.PLACES`; "" where that is not known; (n,)."""
+    places = np.full(len(result), result.place, object)
+    middle = (result.start_s + result.end_s) / 2
+    number = {name: i for i, name in enumerate(result.recording_ids)}
+    for wearing in result.wearings:
+        if wearing.place in PLACES and wearing.recording in number:
+            of_it = result.recording_index == number[wearing.recording]
+            places[of_it & (middle >= wearing.start_s) & (middle < wearing.end_s)] = wearing.place
+    return places
+
+
+def _learn(
+    version: ModelVersion, activities: tuple[str, ...], found: Mapping[int, _Windows], place: str
+) -> tuple[core.PersonalHead | None, dict[str, Any]]:
+    """Let a model version learn for one place; return also the report, plain values for the row.
+
+    ``examples`` are windows by activity, ``recordings`` those that they are from, ``without`` those whose result was
+    stored before it held what is learnt from, ``unfamiliar`` the activities that the model took for unfamiliar; the
+    rest is the guard's.
+    """
+    from app.har.personal.guard import guarded
+    from app.har.personal.head import Examples
+
+    prior = model_files.load(model_versions.directory(version), version.label).prior
+    n_features = len(prior.mean)
+    here = {number: windows.where(windows.place == place) for number, windows in found.items()}
+    used = {number: one for number, one in here.items() if one.features.shape[1] == n_features and len(one.place)}
+    report: dict[str, Any] = {
+        "recordings": list(used),
+        "without": [number for number, windows in here.items() if len(windows.place) and number not in used],
+    }
+    if not used:
+        return None, report | {"examples": {}, "unfamiliar": []}
+    names = np.concatenate([windows.activities for windows in used.values()]).astype(np.str_)
+    unfamiliar = np.concatenate([windows.unfamiliar for windows in used.values()])
+    examples = Examples(
+        np.concatenate([windows.features for windows in used.values()]),
+        np.concatenate([windows.proba for windows in used.values()]),
+        names,
+        np.concatenate([np.full(len(windows.place), number) for number, windows in used.items()]),
+    )
+    head, check = guarded(prior, activities, examples)
+    return head, report | {
+        "examples": dict(Counter(names.tolist()).most_common()),
+        "unfamiliar": [name for name in np.unique(names).tolist() if unfamiliar[names == name].mean() > 0.5],
+        "kept": check.kept,
+        "checked": check.checked,
+        "right_before": check.right_before if check.checked else None,
+        "right_after": check.right_after if check.checked else None,
+    }
+
+
+def _store(user_id: int, version: ModelVersion, learnt: Mapping[str, Learnt], key: str) -> None:
+    """Write heads to files of their own, and rows; then delete the files that no row names any more."""
+    folder = head_files.folder_of(user_id)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    files = {place: f"{uuid4().hex}.npz" if one.head else "" for place, one in learnt.items()}
+    for place, one in learnt.items():
+        if one.head is not None:
+            with written_whole(folder / files[place]) as draft:
+                one.head.save(draft)
+    with transaction() as session:
+        rows = {row.place: row for row in _rows(user_id, version)}
+        for place in rows.keys() - learnt.keys():
+            if rows[place].switched_on:
+                session.delete(rows[place])
+            else:  # stays off, whatever is said later
+                rows[place].file, rows[place].made_from, rows[place].report = "", key, {}
+        for place, one in learnt.items():
+            if place not in rows:
+                rows[place] = PersonalHead(user_id=user_id, model_version_id=version.id, place=place, file="")
+                session.add(rows[place])
+            rows[place].file, rows[place].made_from, rows[place].report = files[place], key, dict(one.report)
+    head_files.sweep(user_id)
+
+
+def switch(user_id: int, version: ModelVersion, on: bool) -> None:
+    """Use what a model version learnt from a person, or stop using it; nothing is deleted."""
+    current(user_id, version)
+    with transaction():
+        for row in _rows(user_id, version):
+            row.switched_on = on
+
+
+def personalised(result: PredictionResult, learnt: Mapping[str, Learnt]) -> PredictionResult:
+    """Return a result as a model answers that has learnt from the person, window by window.
+
+    What the model took for unfamiliar is so no longer where it is likeliest an activity that the person taught it so.
+    """
+    places, n_features = places_of(result), result.features.shape[1]
+    used = [
+        (one, one.head)
+        for place, one in learnt.items()
+        if one.switched_on and one.head and one.head.mean.shape[1] == n_features and (places == place).any()
+    ]
+    if not used:
+        return result
+    whole = with_activities(result, [name for _, head in used for name in head.activities])
+    proba, position = whole.proba.copy(), {name: i for i, name in enumerate(whole.activities)}
+    unfamiliar = result.unfamiliar.copy()
+    for one, head in used:
+        rows = np.flatnonzero(places == one.place)
+        adjusted = head.adjust(result.proba[rows], result.features[rows])
+        proba[rows] = 0.0
+        proba[np.ix_(rows, np.array([position[name] for name in head.activities]))] = adjusted
+        taught = [position[name] for name in one.report["unfamiliar"]]
+        unfamiliar[rows] &= ~np.isin(proba[rows].argmax(axis=1), taught)
+    n = sum(sum(one.report["examples"].values()) for one, _ in used)
+    return replace(whole, proba=proba, unfamiliar=unfamiliar, personal_windows=n)

@@ -1,0 +1,199 @@
+"""The page on which a person corrects a recording, without and with a script; whose corrections are whose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.extensions import db
+from app.services.models import model_versions
+from app.services.recordings import recordings
+from app.tables import Correction, ModelVersion, Prediction, StoredRecording, User
+from tests.corrected import NEW, a_result, recorded, without_features
+from tests.trained import Example, register_model
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def model(app: Flask, example_model: Example, tmp_path: object) -> ModelVersion:
+    return register_model(example_model, tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def own(app: Flask, user_client: FlaskClient, model: ModelVersion) -> Prediction:
+    """Return what was recognised in a recording of the logged-in user."""
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    return recorded(app, user.id, model)
+
+
+def said() -> list[tuple[float, float, str]]:
+    rows = db.session.scalars(select(Correction).filter_by(undone_at=None).order_by(Correction.id))
+    return [(row.start_s, row.end_s, row.activity) for row in rows]
+
+
+def section(page: str) -> str:
+    return page.partition('aria-labelledby="corrections-title"')[2].partition('id="activities-title"')[0]
+
+
+def test_a_person_corrects_two_stretches_at_once_sees_what_came_of_it_and_undoes_it(
+    own: Prediction, user_client: FlaskClient
+) -> None:
+    url = f"/predictions/{own.recording_id}"
+    second = recordings.result_of(own).activities[1]
+    first_page = section(user_client.get(url).text)
+    assert "Correct it" in first_page
+    assert second in first_page
+    assert "What you said" not in first_page
+    form = {"from": ["16:00:00", "16:00:45"], "to": ["16:00:15", "16:01:00"], "activity": second, "other": ""}
+    answer = user_client.post(f"{url}/corrections?tz=UTC", data=form, headers=JSON)
+    assert (answer.status_code, answer.json) == (200, {"message": f"Saved: 2 stretches of {second}."})
+    assert said() == [(0.0, 15.0, second), (45.0, 60.0, second)]
+    page = user_client.get(f"{url}?tz=UTC").text
+    for words in (
+        "What you said",
+        "16:00:00 – 16:00:15",
+        "What changed",
+        f"{second} 10 windows",
+        "from 1 recording of",
+    ):
+        assert words in section(page)
+    drawn = user_client.get(f"{url}/timeline.json?tz=UTC").json
+    assert drawn is not None
+    assert [(row["start_s"], row["end_s"], row["activity"]) for row in drawn["said"]] == said()
+    assert drawn["recognised"][0]["activity"] == second
+    assert drawn["before"] != drawn["recognised"]
+    batch = re.findall(r"/corrections/([0-9a-f]{32})/undo", page)
+    assert len(batch) == 1
+    undone = user_client.post(f"{url}/corrections/{batch[0]}/undo")
+    assert undone.status_code == 302
+    page = user_client.get(undone.location).text
+    assert "Undone: 2 stretches." in page
+    assert "What you said" not in section(page)
+    after = user_client.get(f"{url}/timeline.json").json
+    assert after is not None
+    assert (after["said"], after["before"]) == ([], [])
+    again = user_client.post(f"{url}/corrections/{batch[0]}/undo", headers=JSON)
+    assert (again.status_code, again.json) == (404, {"message": "These corrections are undone already."})
+
+
+def test_an_instant_and_a_new_activity_can_be_said_and_wrong_answers_are_explained(
+    own: Prediction, user_client: FlaskClient
+) -> None:
+    url = f"/predictions/{own.recording_id}/corrections?tz=UTC"
+    instant = user_client.post(url, data={"from": "16:00:31", "to": "", "other": f" {NEW} "}, headers=JSON)
+    assert instant.json == {"message": f"Saved: 1 instant of {NEW}."}
+    assert said() == [(31.0, 31.0, NEW)]
+    page = user_client.get(f"/predictions/{own.recording_id}?tz=UTC").text
+    assert f'value="{NEW}"' in section(page)  # offered from now on
+    for form, words in (
+        ({"from": "", "to": "", "activity": "Walk"}, "Choose a stretch first."),
+        (
+            {"from": "noon", "to": "", "activity": "Walk"},
+            "'noon' is not a time of this recording",
+        ),
+        ({"from": "16:00:10", "to": "16:00:05", "activity": "Walk"}, "A stretch begins before it ends."),
+        ({"from": "16:00:10", "to": "16:00:15", "activity": ""}, "Say what it was"),
+        ({"from": ["16:00:10", "16:00:20"], "to": "16:00:15", "activity": "Walk"}, "a beginning and an end"),
+        ({"from": "16:00:10", "to": "", "other": "missing"}, "is no activity"),
+        ({"from": "16:00:10", "to": "", "other": "x" * 300}, "fewer words"),
+    ):
+        answer = user_client.post(url, data=form, headers=JSON)
+        assert answer.status_code in {400, 422}
+        assert answer.json is not None
+        assert words in answer.json["message"]
+    assert said() == [(31.0, 31.0, NEW)]
+
+
+def test_the_models_own_answers_are_one_click_away_and_downloads_say_which_it_was(
+    own: Prediction, user_client: FlaskClient
+) -> None:
+    url = f"/predictions/{own.recording_id}"
+    second = recordings.result_of(own).activities[1]
+    form = {"from": "16:00:00", "to": "16:00:15", "activity": second}
+    user_client.post(f"{url}/corrections?tz=UTC", data=form)
+    assert "personal=0" in section(user_client.get(url).text)
+    with_it, alone = user_client.get(f"{url}/windows.json").json, user_client.get(f"{url}/windows.json?personal=0").json
+    assert with_it is not None
+    assert alone is not None
+    assert (with_it["personal_windows"], with_it["corrected_windows"]) == (5, 5)
+    assert (alone["personal_windows"], alone["corrected_windows"]) == (0, 0)
+    assert with_it["windows"][0]["activity"] == second != alone["windows"][0]["activity"]
+    switched = user_client.post(f"{url}/personal", data={"on": "0"}, headers=JSON)
+    assert switched.json == {"message": "Your personal model is off."}
+    off = user_client.get(f"{url}/windows.json").json
+    assert off is not None
+    assert (off["personal_windows"], off["corrected_windows"]) == (0, 5)
+    page = section(user_client.get(url).text)
+    assert "Switch your personal model on" in page
+    user_client.post(f"{url}/personal", data={"on": "1"})
+    assert "Switch your personal model off" in section(user_client.get(url).text)
+
+
+def test_without_a_script_a_bout_fills_the_fields(own: Prediction, user_client: FlaskClient) -> None:
+    url = f"/predictions/{own.recording_id}"
+    (link,) = re.findall(
+        r'href="([^"]*correct_from=[^"]*)" data-correct="0.0,120.0"', user_client.get(f"{url}?tz=UTC").text
+    )
+    page = section(user_client.get(link.replace("&amp;", "&")).text)
+    assert 'value="16:00:00"' in page
+    assert 'value="16:02:00"' in page
+
+
+def test_nobody_else_corrects_undoes_or_sees_corrections(
+    own: Prediction, user_client: FlaskClient, log_in: Callable[..., FlaskClient]
+) -> None:
+    url = f"/predictions/{own.recording_id}"
+    user_client.post(f"{url}/corrections?tz=UTC", data={"from": "16:00:00", "to": "16:00:15", "other": NEW})
+    batch = db.session.scalars(select(Correction.batch)).one()
+    for role in ("user", "admin"):
+        other = log_in(f"other-{role}", role=role)
+        assert other.get(url).status_code == 404
+        assert (
+            other.post(
+                f"{url}/corrections?tz=UTC", data={"from": "16:00:20", "to": "", "other": "x"}, headers=JSON
+            ).status_code
+            == 404
+        )
+        assert other.post(f"{url}/corrections/{batch}/undo", headers=JSON).status_code == 404
+        assert other.post(f"{url}/personal", data={"on": "0"}).status_code == 404
+    assert said() == [(0.0, 15.0, NEW)]
+
+
+def test_a_result_of_an_earlier_build_offers_to_be_analysed_again(
+    app: Flask, own: Prediction, model: ModelVersion, user_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = recorded(app, own.recording.user_id, model, without_features(a_result(model)))
+    url = f"/predictions/{old.recording_id}"
+    assert "Analyse it again" not in user_client.get(url).text
+    user_client.post(f"{url}/corrections?tz=UTC", data={"from": "16:00:00", "to": "16:00:15", "other": NEW})
+    page = section(user_client.get(url).text)
+    assert "Analyse it again" in page
+    assert f'name="version" value="{model.id}"' in page
+    asked: list[object] = []
+    monkeypatch.setattr(recordings, "repredict", lambda *args: asked.append(args) or old)
+    form = {"version": model.id, "place": "leg", "use_walking": "y"}
+    assert user_client.post(f"{url}/again", data=form).status_code == 302
+    assert asked == [(old.recording.user_id, old.recording_id, model.id, "leg", True)]
+
+
+def test_the_list_says_which_corrected_recordings_a_model_has_not_seen(
+    app: Flask, own: Prediction, user_client: FlaskClient, model: ModelVersion
+) -> None:
+    other = recorded(app, own.recording.user_id, model)
+    other.model_version = None
+    other.recording.title = "Seen by no model"
+    db.session.commit()
+    for prediction in (own, other):
+        url = f"/predictions/{prediction.recording_id}/corrections?tz=UTC"
+        user_client.post(url, data={"from": "16:00:00", "to": "16:00:15", "other": NEW})
+    page = section(user_client.get(f"/predictions/{own.recording_id}").text)
+    assert "has not seen 1 recording that you corrected" in page
+    assert "Seen by no model" in page
+    assert db.session.get(StoredRecording, other.recording_id) is not None
+    assert model_versions.get(model.id).label in page

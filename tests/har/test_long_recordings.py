@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from app.har.recordings import tables
 from app.har.recordings.files import in_memory
 from app.har.recordings.tables import open_table, parse
 from app.har.recordings.upload import read_upload
-from app.har.signals import filters, resampling, summaries
+from app.har.signals import filters, resampling, samples, summaries
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.gravity import match_gravity
 from app.har.signals.resampling import to_signal_set
@@ -246,3 +247,24 @@ def test_what_is_asked_in_blocks_is_as_of_the_whole(time: list[float], monkeypat
     assert summaries.step_range(stamps) == (steps.min(initial=np.inf), steps.max(initial=-np.inf))
     assert summaries.increases(stamps) == (steps > 0).all()
     assert summaries.holes(stamps, 1.5).tolist() == np.flatnonzero(steps > 1.5).tolist()
+
+
+def test_a_long_signal_is_written_to_disk_and_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = walk(30, jitter_s=2e-3)
+    gyroscope = recording.streams[1]
+    short = replace(gyroscope, time_s=gyroscope.time_s[:2000], values=gyroscope.values[:2000])
+    recording = replace(recording, streams=(recording.streams[0], short))
+    monkeypatch.setattr(resampling, "BLOCK", 700)
+    in_memory_set = to_signal_set([recording], 50.0, allow_missing=True)
+    monkeypatch.setattr(samples, "IN_MEMORY_BYTES", 1000)
+    on_disk = to_signal_set([recording], 50.0, allow_missing=True)
+    np.testing.assert_array_equal(on_disk.signal, in_memory_set.signal)
+    assert not on_disk.signal.flags.writeable
+    assert in_memory_set.signal.flags.writeable
+
+
+def test_a_full_disk_is_an_error_and_no_half_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(os, "pwrite", lambda *_: 10)
+    with pytest.raises(OSError, match="No space left"):
+        to_signal_set([walk(5)], 100.0)

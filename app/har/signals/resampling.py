@@ -16,6 +16,7 @@ from app.har.signals.cores import on_every_core
 from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.remembered import remembered
+from app.har.signals.samples import Samples
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
 from app.har.vocabulary import NO_ACTIVITY
@@ -143,7 +144,9 @@ class StretchIndex:
             else UNLABELLED
             for code, name in enumerate(part.activities)
         ]
-        labels = np.array([*codes, UNLABELLED], np.int16)[part.labels]  # UNLABELLED is -1, the last of the table
+        labels = part.labels
+        if codes != [*range(len(codes))]:
+            labels = np.array([*codes, UNLABELLED], np.int16)[labels]  # UNLABELLED is -1, the last of the table
         self._columns.append(
             (part.first + self.samples, part.length, part.recording + len(self.recording_ids), part.start_s)
         )
@@ -198,28 +201,28 @@ def _resampled(
     length = np.array([stretch.length for stretch in stretches], np.int64)
     first = np.cumsum(length) - length
     channels = tuple(channel for name in modalities for channel in channels_of(name))
-    signal = np.full((length.sum(), len(channels)), np.nan, np.float32)
     labels = np.empty(length.sum(), np.int16)
     clocks = _clocks(streams, rates, channels)
 
     def fill(block: tuple[int, _Stretch, int]) -> None:
         row, stretch, a = block
         b = min(a + BLOCK, stretch.length)
+        samples = np.full((b - a, len(channels)), np.nan, np.float32)
         for clock in clocks:
             if stretch.present[clock.first]:
-                values = _interpolate(clock, stretch.start_s, stretch.length, a, b, rate)
-                signal[row + a : row + b, clock.columns] = values.T
+                samples[:, clock.columns] = _interpolate(clock, stretch.start_s, stretch.length, a, b, rate).T
+        written.write(row + a, samples)
         present = [stream for stream, runs in zip(streams, stretch.present, strict=True) if runs]
         labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s + np.arange(a, b) / rate)
 
-    on_every_core(
-        fill,
-        [
-            (row, stretch, a)
-            for row, stretch in zip(first.tolist(), stretches, strict=True)
-            for a in range(0, stretch.length, BLOCK)
-        ],
-    )
+    blocks = [
+        (row, stretch, a)
+        for row, stretch in zip(first.tolist(), stretches, strict=True)
+        for a in range(0, stretch.length, BLOCK)
+    ]
+    with Samples(int(length.sum()), len(channels)) as written:
+        on_every_core(fill, blocks)
+        signal = written.finish()
     return SignalSet(
         signal,
         labels,

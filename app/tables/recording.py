@@ -65,4 +65,5 @@ class UploadAttempt(Model):
     filename: Mapped[str] = mapped_column(String(255))
     token: Mapped[str] = mapped_column(String(32))  # of its progress, see `upload_progress`
     reason: Mapped[str | None] = mapped_column(Text)  # why it could not be read; None while it is read
+    file_token: Mapped[str | None] = mapped_column(String(32))  # of the file that is kept for a day, see `pending`
     created: Mapped[Created]

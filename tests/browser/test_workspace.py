@@ -77,8 +77,10 @@ def test_of_several_files_one_that_is_there_already_is_asked_about(page: Page, s
     lines = page.locator("#upload-files li")
     expect(lines.nth(1)).to_contain_text("read")
     expect(lines.nth(0)).to_contain_text("You uploaded this file on")
-    lines.nth(0).get_by_role("button", name="Leave it out").click()
     rows = page.locator("#recording-list tbody tr")
+    expect(rows.nth(0)).to_contain_text("two.csv")  # the list is told while the form above it still asks
+    rows.nth(1).get_by_role("checkbox").check()
+    lines.nth(0).get_by_role("button", name="Leave it out").click()
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("two.csv")
     expect(rows.nth(1)).to_contain_text("one.csv")
@@ -101,6 +103,16 @@ def test_a_model_that_cannot_read_a_file_is_not_offered_for_it(page: Page, site:
     page.wait_for_url(re.compile(r"/predictions/\d+$"))
     page.goto(site.address + "/")
     expect(everyday).to_be_enabled()
+    failed = page.locator("#recording-list tbody tr", has_text="failed")
+    expect(failed).to_contain_text("The file is kept until")
+    check(page, site.address + "/")
+    chosen = failed.get_by_label("Model for gyro.csv")
+    chosen.select_option(value=chosen.locator("option", has_text="KU-HAR").get_attribute("value"))
+    failed.get_by_role("button", name="Try again").click()
+    page.wait_for_url(re.compile(r"/predictions/\d+$"))
+    page.goto(site.address + "/")
+    expect(page.locator("#recording-list tbody tr")).to_have_count(2)
+    expect(failed).to_have_count(0)
 
 
 def test_a_phone_does_the_whole_story_without_scrolling_sideways(browser: Browser, site: Site) -> None:

@@ -78,6 +78,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO consent (id, user_id, version, pseudonym, given, copies) "
         "VALUES (1, 1, 1, 'p-1', '2026-11-28', '{}')",
     ],
+    "0016": ["UPDATE upload_attempt SET file_token = 'abc'"],
 }
 REVISIONS = sorted(ROWS)
 

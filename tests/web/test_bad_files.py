@@ -61,6 +61,9 @@ def test_a_bad_recording_is_refused_in_words_or_read_with_its_problems_listed(
         assert case.problem == "-" or case.problem.capitalize() in page.text
         assert user.post(f"{response.location}/delete").status_code == 302
     assert db.session.scalar(select(func.count()).select_from(StoredRecording)) == 0
+    kept = [{path.name for path in folder.iterdir()} for folder in Path(site.config["UPLOADS"]).iterdir()]
+    assert kept in ([], [{"source", "pending.json"}])  # for a day, or until the reason is dismissed
+    assert user.post("/predictions/attempts/dismiss").status_code == 302
     assert not list(Path(site.config["UPLOADS"]).iterdir())
 
 

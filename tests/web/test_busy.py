@@ -174,4 +174,5 @@ def test_pages_answer_while_a_file_holds_its_reader_and_then_it_is_refused_in_wo
     assert np.quantile(seconds, 0.95) < 0.3
     assert answers[0].status_code == 422
     assert "Reading this file took longer than 3 s, which is the limit here." in answers[0].text
+    assert ada.post("/predictions/attempts/dismiss").status_code == 302
     assert list((app.config["UPLOADS"]).iterdir()) == []

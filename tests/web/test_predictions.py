@@ -143,7 +143,7 @@ def test_the_script_gets_the_address_as_json(user_client: FlaskClient, model: Mo
 
 
 @pytest.mark.parametrize("headers", [Json, {}], ids=["script", "form"])
-def test_a_file_that_does_not_do_is_refused_with_the_reason_and_not_kept(
+def test_a_file_that_does_not_do_is_refused_with_the_reason_and_kept_until_that_is_dismissed(
     app: Flask, user_client: FlaskClient, model: ModelVersion, headers: dict[str, str]
 ) -> None:
     response = post(user_client, recording_csv(1.0), "phone <1>.csv", headers=headers)
@@ -151,6 +151,8 @@ def test_a_file_that_does_not_do_is_refused_with_the_reason_and_not_kept(
     message = response.json["message"] if headers else response.text
     assert "Record for longer" in message
     assert ("phone <1>.csv" if headers else "phone &lt;1&gt;.csv") in message
+    assert not nothing_remains(app)
+    assert user_client.post("/predictions/attempts/dismiss").status_code == 302
     assert nothing_remains(app)
 
 

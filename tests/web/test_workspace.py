@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+import time
 import zipfile
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.services.models import model_versions, reference_models
-from app.services.recordings import attempts, listing, many_results, recordings, upload_progress
+from app.services.recordings import attempts, listing, many_results, pending, recordings, upload_progress
 from app.tables import ModelVersion, Prediction, StoredRecording, UploadAttempt, User
 from tests.trained import Example, recording_csv, register_model
 
@@ -77,6 +79,87 @@ def test_of_several_files_each_becomes_a_recording_and_a_refused_one_stays_with_
     assert user_client.post(f"/predictions/attempts/{attempt.id}/dismiss").status_code == 302
     assert "photo.csv" not in user_client.get("/").text
     assert user_client.post(f"/predictions/attempts/{attempt.id}/dismiss").status_code == 404
+
+
+def kept(app: Flask) -> list[str]:
+    return sorted(path.name for path in Path(app.config["UPLOADS"]).rglob("*") if path.is_file())
+
+
+def test_a_file_that_could_not_be_read_is_kept_for_a_day_and_can_be_tried_with_another_model(
+    app: Flask, user_client: FlaskClient, admin_client: FlaskClient, model: ModelVersion
+) -> None:
+    assert send(user_client, (recording_csv(1.0), "short.csv")).status_code == 422
+    assert kept(app) == ["pending.json", "source"]
+    (attempt,) = attempts.list_attempts(own_id())
+    assert attempt.file is not None
+    assert attempt.file.until - attempt.created < timedelta(hours=24, seconds=60)
+    page = unescape(user_client.get("/").text)
+    assert "The file is kept until" in page
+    assert f"/mappings/file/{attempt.file.token}" in page
+    again = f"/predictions/attempts/{attempt.id}/again"
+    assert admin_client.post(again, data={"version": "0"}).status_code == 404
+    assert user_client.post(again, data={"version": "777"}).status_code == 404  # no such model: it stays
+    refused = user_client.post(again, data={"version": str(model.id)}, follow_redirects=True)
+    assert "could not be read this time either" in refused.text
+    (anew,) = attempts.list_attempts(own_id())  # the old line and its file are gone
+    assert anew.id != attempt.id
+    assert kept(app) == ["pending.json", "source"]
+    assert anew.file is not None
+    anew.file.source.write_bytes(recording_csv())  # as if the other model could read it
+    done = user_client.post(f"/predictions/attempts/{anew.id}/again", data={"version": "0"})
+    assert re.fullmatch(r"/predictions/\d+", done.location)
+    assert attempts.list_attempts(own_id()) == []
+    assert names(user_client) == ["short.csv"]
+    assert "pending.json" not in kept(app)
+    assert user_client.post(again, data={"version": "0"}).status_code == 404
+
+
+def test_a_refused_file_goes_with_its_line_after_a_day_and_by_a_mapping(
+    app: Flask, user_client: FlaskClient, model: ModelVersion
+) -> None:
+    for _ in range(pending.KEPT_FILES + 2):
+        send(user_client, (recording_csv(1.0), "short.csv"))
+    shown = attempts.list_attempts(own_id())
+    assert [attempt.file is not None for attempt in shown] == [True] * pending.KEPT_FILES + [False] * 2
+    assert pending.list_pending(own_id()) == []  # none of them waits for its columns
+    user_client.post(f"/predictions/attempts/{shown[0].id}/dismiss")
+    assert kept(app).count("source") == pending.KEPT_FILES - 1
+    file = shown[1].file
+    assert file is not None
+    assert user_client.get(f"/mappings/file/{file.token}").status_code == 200
+    assert user_client.post(f"/mappings/file/{file.token}/cancel").status_code == 302
+    assert [attempt.id for attempt in attempts.list_attempts(own_id())] == [attempt.id for attempt in shown[1:]]
+    for folder in Path(app.config["UPLOADS"]).glob("pending-*"):
+        note = json.loads((folder / pending.NOTE).read_text())
+        (folder / pending.NOTE).write_text(json.dumps(note | {"created": time.time() - 90_000}))
+    page = user_client.get("/").text
+    assert kept(app) == []
+    assert "Record for longer" in page  # the reason stays until it is dismissed
+    assert "Try again" not in page
+
+
+def test_recordings_are_found_by_what_was_answered_whatever_a_model_calls_it(user_client: FlaskClient) -> None:
+    ids = stored(user_client, 4)
+    answers = [{"Walk": 1.0}, {"Stair-up": 1.0, "Sit": 1.0}, {"On foot": 1.0, "Unfamiliar": 2.0}, {"Rowing": 1.0}]
+    for recording_id, minutes in zip(ids, answers, strict=True):
+        (prediction,) = db.session.get_one(StoredRecording, recording_id).predictions
+        prediction.summary = {"minutes_per_activity": minutes}
+    db.session.commit()
+    offered = ["Still", "Sitting or lying", "Sitting", "On foot", "Walking", "Stairs", "Stairs up", "Other movement"]
+    assert listing.activities_of(own_id()) == [*offered, "Rowing", "Unfamiliar"]
+    found = {
+        activity: sorted(name[-5] for name in names(user_client, f"?activity={activity}"))
+        for activity in ("Walking", "On foot", "Still", "Unfamiliar", "Rowing", "Other movement", "Cycling", "")
+    }
+    assert found == {
+        "Walking": ["0"], "On foot": ["0", "1", "2"], "Still": ["1"], "Unfamiliar": ["2"], "Rowing": ["3"],
+        "Other movement": ["3"], "Cycling": [], "": ["0", "1", "2", "3"],
+    }  # fmt: skip
+    (newer,) = stored(user_client, 1, filename="walk 9.csv")
+    db.session.add(Prediction(recording_id=newer, model_label="b/1", summary={"minutes_per_activity": {"Run": 1.0}}))
+    db.session.commit()
+    assert names(user_client, "?activity=Running") == ["walk 9.csv"]  # by the newest result alone
+    assert "walk 9.csv" not in names(user_client, "?activity=Walking")
 
 
 def test_nobody_sees_or_dismisses_what_failed_for_somebody_else(

@@ -21,7 +21,7 @@ class Belongings:
     """What is deleted with an account."""
 
     recordings: int
-    waiting: int  # uploads whose columns are not known yet
+    waiting: int  # uploads whose columns are not known yet, or that could not be read
     mappings: int
 
 
@@ -31,7 +31,7 @@ def belongings(user_id: int) -> Belongings:
     def count(table: type[StoredRecording | SavedMapping]) -> int:
         return db.session.scalar(select(func.count()).select_from(table).where(table.user_id == user_id)) or 0
 
-    return Belongings(count(StoredRecording), len(pending.list_pending(user_id)), count(SavedMapping))
+    return Belongings(count(StoredRecording), len(pending.list_kept(user_id)), count(SavedMapping))
 
 
 def delete_own(user_id: int) -> None:
@@ -60,7 +60,7 @@ def _delete(user_id: int) -> str:
         for folder in folders:
             leftovers.delete(folder)
         head_files.delete_all(user_id)
-        for upload in pending.list_pending(user_id):
+        for upload in pending.list_kept(user_id):
             pending.cancel(upload)
         audit.record(Action.ACCOUNT_DELETED, name, recordings=len(folders))
     return name

@@ -19,7 +19,8 @@ from app.har.errors import HarError
 from app.services import accounts, audit
 from app.services.audit import Action
 from app.services.errors import Busy, Conflict, NotFound, ServiceError
-from app.services.recordings import upload_progress
+from app.services.recordings import pending, upload_progress
+from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import shown_name
 from app.services.transaction import USUAL_WAIT_S, rows_changed, transaction
 from app.tables import UploadAttempt
@@ -43,11 +44,20 @@ class Attempt:
     token: str
     created: datetime
     reason: str | None  # why it could not be read; None while it is read
+    file: PendingUpload | None = None  # while it is kept, so that it can be tried again
+
+
+@dataclass
+class Noted:
+    """The row of an upload that is being read."""
+
+    id: int
+    file_token: str = ""  # set where the file is kept though it could not be read
 
 
 @contextmanager
-def noted(user_id: int, filename: str, token: str) -> Iterator[None]:
-    """Keep a row while the block reads an upload, and why it failed where it does.
+def noted(user_id: int, filename: str, token: str) -> Iterator[Noted]:
+    """Keep a row while the block reads an upload, and why it failed where it does, with the file that the block keeps.
 
     Nothing is kept of one that is not read now (`Busy`, `Conflict`): its owner is asked to send it again.
 
@@ -60,19 +70,19 @@ def noted(user_id: int, filename: str, token: str) -> Iterator[None]:
         attempt = UploadAttempt(user_id=user_id, filename=shown_name(filename), token=token)
         session.add(attempt)
         session.flush()
-        number = attempt.id
+        note = Noted(attempt.id)
     try:
-        yield
+        yield note
     except (Busy, Conflict):
-        _remove(number)
+        _remove(note.id)
         raise
     except (HarError, ServiceError) as error:
-        _keep(number, user_id, str(error))
+        _keep(note, user_id, str(error))
         raise
     except BaseException:
-        _keep(number, user_id, FAULT)
+        _keep(note, user_id, FAULT)
         raise
-    _remove(number)
+    _remove(note.id)
 
 
 def _remove(number: int) -> None:
@@ -83,11 +93,11 @@ def _remove(number: int) -> None:
         log.warning("the row of an upload cannot be deleted: %s", error)
 
 
-def _keep(number: int, user_id: int, reason: str) -> None:
+def _keep(note: Noted, user_id: int, reason: str) -> None:
     try:
         with transaction(USUAL_WAIT_S):
-            if attempt := db.session.get(UploadAttempt, number):
-                attempt.reason = reason
+            if attempt := db.session.get(UploadAttempt, note.id):
+                attempt.reason, attempt.file_token = reason, note.file_token or None
             failed = select(UploadAttempt.id).filter_by(user_id=user_id).order_by(UploadAttempt.id.desc())
             old = db.session.scalars(failed.offset(KEPT_FAILURES)).all()
             db.session.execute(delete(UploadAttempt).where(UploadAttempt.id.in_(old)))
@@ -97,11 +107,32 @@ def _keep(number: int, user_id: int, reason: str) -> None:
 
 def list_attempts(user_id: int) -> list[Attempt]:
     """Return a user's uploads that are being read or could not be, the newest first."""
-    rows = db.session.scalars(select(UploadAttempt).filter_by(user_id=user_id).order_by(UploadAttempt.id.desc()))
-    return [
-        Attempt(row.id, row.filename, row.token, row.created, None if _is_read(row) else row.reason or INTERRUPTED)
-        for row in rows
-    ]
+    rows = list(db.session.scalars(select(UploadAttempt).filter_by(user_id=user_id).order_by(UploadAttempt.id.desc())))
+    files = {own.token: own for own in pending.list_kept(user_id)} if any(row.file_token for row in rows) else {}
+    return [_shown(row, files.get(row.file_token or "")) for row in rows]
+
+
+def _shown(row: UploadAttempt, file: PendingUpload | None) -> Attempt:
+    reason = None if _is_read(row) else row.reason or INTERRUPTED
+    return Attempt(row.id, row.filename, row.token, row.created, reason, file)
+
+
+def kept_file(user_id: int, attempt_id: int) -> PendingUpload:
+    """Return the file of an upload that could not be read.
+
+    Raises
+    ------
+    NotFound : this user has no such upload, or its file was deleted.
+    """
+    row = db.session.get(UploadAttempt, attempt_id)
+    if row is None or row.user_id != user_id or not row.file_token:
+        raise NotFound("There is no file of this upload any more. Upload it again.")
+    return pending.get_pending(user_id, row.file_token)
+
+
+def settle(file: PendingUpload) -> None:
+    """Delete the row of an upload that failed whose file was read at last; within a transaction."""
+    db.session.execute(delete(UploadAttempt).where(UploadAttempt.file_token == file.token))
 
 
 def running(user_id: int) -> list[Attempt]:
@@ -114,7 +145,7 @@ def _is_read(row: UploadAttempt) -> bool:
 
 
 def dismiss(user_id: int, attempt_id: int) -> None:
-    """Delete the row of an upload that could not be read.
+    """Delete the row of an upload that could not be read, and its file.
 
     Raises
     ------
@@ -130,13 +161,19 @@ def dismiss(user_id: int, attempt_id: int) -> None:
 
 
 def dismiss_all(user_id: int) -> int:
-    """Delete the rows of all uploads of a user that could not be read; return how many."""
+    """Delete the rows and files of all uploads of a user that could not be read; return how many."""
     failed = [attempt.id for attempt in list_attempts(user_id) if attempt.reason is not None]
     return _dismiss(UploadAttempt.id.in_(failed)) if failed else 0
 
 
 def _dismiss(which: ColumnElement[bool]) -> int:
+    rows = list(db.session.scalars(select(UploadAttempt).where(which)))
+    files = {row.file_token: row.user_id for row in rows if row.file_token}
     with transaction():
         n = rows_changed(delete(UploadAttempt).where(which))
+    for user_id in set(files.values()):
+        for file in pending.list_kept(user_id):
+            if file.token in files:
+                pending.cancel(file)
     audit.record(Action.UPLOAD_DELETED, "uploads that could not be read", number=n)
     return n

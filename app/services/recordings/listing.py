@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db
+from app.har.vocabulary import NO_ANSWER, UNFAMILIAR, in_order, node_of, path_of, shared_node
 from app.services.paging import Page, page_of
 from app.tables import Prediction, StoredRecording
 
@@ -33,6 +35,7 @@ class Wanted:
     first: date | None = None  # recorded on this day or later; uploaded, where a recording has no date
     last: date | None = None
     model: str = ""  # one of the labels that `models_of` returns
+    activity: str = ""  # one of the names that `activities_of` returns
     sort: str = "uploaded"  # one of `SORTS`
     zone: tzinfo = timezone.utc  # in which a day begins
 
@@ -45,6 +48,7 @@ class Wanted:
             first=_day(values.get("first", "")),
             last=_day(values.get("last", "")),
             model=_text(values.get("model", "")),
+            activity=_text(values.get("activity", "")),
             sort=sort if sort in SORTS else cls.sort,
             zone=zone,
         )
@@ -53,13 +57,14 @@ class Wanted:
     def parameters(self) -> dict[str, str]:
         """The parameters of an address that asks for it."""
         values = {"search": self.search, "first": self.first, "last": self.last, "model": self.model}
+        values |= {"activity": self.activity}
         sort = {} if self.sort == Wanted.sort else {"sort": self.sort}
         return {name: str(value) for name, value in values.items() if value} | sort
 
     @property
     def is_filtered(self) -> bool:
         """Whether it may leave recordings out."""
-        return bool(self.search or self.first or self.last or self.model)
+        return bool(self.search or self.first or self.last or self.model or self.activity)
 
 
 def _text(text: str) -> str:
@@ -102,8 +107,37 @@ def models_of(user_id: int) -> list[str]:
     return sorted(db.session.scalars(query))
 
 
+def activities_of(user_id: int) -> list[str]:
+    """Return what occurs in recordings of a user, and the groups that it belongs to, in the order of the tree."""
+    return list(in_order(node for names in _answers(user_id).values() for name in names for node in _nodes(name)))
+
+
+def _answers(user_id: int) -> dict[int, Sequence[str]]:
+    """Return what was answered in each recording of a user, by its newest prediction."""
+    query = (
+        select(Prediction.recording_id, Prediction.summary["minutes_per_activity"])
+        .join(StoredRecording)
+        .where(StoredRecording.user_id == user_id)
+        .order_by(Prediction.id)
+    )
+    return {recording_id: tuple(minutes or ()) for recording_id, minutes in db.session.execute(query)}
+
+
+@lru_cache(1024)
+def _nodes(name: str) -> tuple[str, ...]:
+    """Return what an answer counts as: itself, by the shared name where it has one, and the groups above it."""
+    if name in NO_ANSWER:
+        return (name,) if name == UNFAMILIAR else ()
+    own = () if shared_node(name) else (name,)
+    return (*own, *path_of(node_of(name))[:-1])
+
+
 def _matching(user_id: int, wanted: Wanted) -> Select[Any]:  # SQLAlchemy 2.0 and 2.1 name it differently
-    return select(StoredRecording).where(StoredRecording.user_id == user_id, *_conditions(wanted))
+    query = select(StoredRecording).where(StoredRecording.user_id == user_id, *_conditions(wanted))
+    if not wanted.activity:
+        return query
+    holding = [i for i, names in _answers(user_id).items() if any(wanted.activity in _nodes(name) for name in names)]
+    return query.where(StoredRecording.id.in_(holding))
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

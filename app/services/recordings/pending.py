@@ -1,7 +1,7 @@
-"""Uploads in no known layout that wait until their owner names the columns.
+"""Uploads in no known layout that wait until their owner names the columns, and those that could not be read.
 
 ``uploads/pending-<token>/`` holds one of them: ``source``, the file as uploaded, and ``pending.json``. It goes when its
-owner confirms or cancels, and after a day.
+owner confirms or cancels, or when it was read by another model, and after a day.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from app.tables import StoredRecording
 PREFIX = "pending-"
 NOTE = "pending.json"
 KEPT_S = 24 * 3600.0
-KEPT_FILES = 5  # of one user; a further one takes the place of the oldest
+KEPT_FILES = 5  # of one user, of those that wait and of those refused; a further one takes the place of the oldest
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class PendingUpload:
     place: str | None = None  # where the device was worn, if the person said so
     use_walking: bool = True  # measure against the person's own walking there, where it is known
     fingerprint: str = ""  # SHA-256 of the file; "" of an earlier build
+    refused: bool = False  # it could not be read: it is kept so that another model, or a mapping, can be tried
+
+    @property
+    def until(self) -> datetime:
+        """When it is deleted."""
+        return datetime.fromtimestamp(self.created + KEPT_S, timezone.utc)
 
     @property
     def folder(self) -> Path:
@@ -60,9 +67,13 @@ class PendingUpload:
 def keep(pending: PendingUpload, folder: Path) -> PendingUpload:
     """Let an upload wait that lies in a folder; the folder is renamed."""
     sweep()
+    for other in folder.iterdir():  # what a reading that failed has written
+        if other.name != SOURCE:
+            other.unlink()
     (folder / NOTE).write_text(json.dumps(asdict(pending)), encoding="utf-8")
     folder.rename(pending.folder)
-    for old in list_pending(pending.user_id)[KEPT_FILES:]:
+    alike = [own for own in list_kept(pending.user_id) if own.refused == pending.refused]
+    for old in alike[KEPT_FILES:]:
         cancel(old)
     return pending
 
@@ -90,7 +101,12 @@ def get_pending(user_id: int, token: str) -> PendingUpload:
 
 
 def list_pending(user_id: int) -> list[PendingUpload]:
-    """Return a user's waiting uploads, the newest first."""
+    """Return a user's uploads that wait for their columns, the newest first."""
+    return [own for own in list_kept(user_id) if not own.refused]
+
+
+def list_kept(user_id: int) -> list[PendingUpload]:
+    """Return these and those that could not be read, the newest first."""
     everybodys = filter(None, map(_read, _uploads().glob(f"{PREFIX}*")))
     return sorted((p for p in everybodys if p.user_id == user_id), key=lambda p: p.created, reverse=True)
 

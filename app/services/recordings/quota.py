@@ -29,10 +29,10 @@ class Quota:
 
 
 def quota_of(user_id: int) -> Quota:
-    """Return how much of the disk a user has filled: with recordings, and with files that wait to be described."""
+    """Return how much of the disk a user has filled: with recordings, and with files that wait or were refused."""
     uploads = Path(current_app.config["UPLOADS"])
     names = db.session.scalars(select(StoredRecording.folder).where(StoredRecording.user_id == user_id))
-    folders = [uploads / name for name in names] + [each.folder for each in pending.list_pending(user_id)]
+    folders = [uploads / name for name in names] + [each.folder for each in pending.list_kept(user_id)]
     return Quota(sum(size_of(folder) for folder in folders if folder.is_dir()), current_app.config["USER_QUOTA"])
 
 

@@ -20,6 +20,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.errors import HarError
 from app.har.progress import OnEvent, ignore_event
 from app.services import accounts, audit, leftovers, room
 from app.services.audit import Action
@@ -29,6 +30,7 @@ from app.services.personal import head_files
 from app.services.recordings import attempts, mappings, pending, quota, reading, recordings, same_files
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import SOURCE
+from app.services.transaction import transaction
 from app.tables import Prediction, StoredRecording
 
 if TYPE_CHECKING:
@@ -66,12 +68,12 @@ def receive(
 
     Raises
     ------
-    HarError : it cannot be read or used; nothing of it remains but the reason, see `attempts`.
+    HarError : it cannot be read or used; the reason remains, see `attempts`, and for a day the file, see `pending`.
     AlreadyThere : it is not new.
     """
     candidates = reading.candidates_for(version_id)
     with (
-        attempts.noted(user_id, filename, token),
+        attempts.noted(user_id, filename, token) as note,
         reading.turn(user_id, on_event),
         _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder),
     ):
@@ -79,7 +81,11 @@ def receive(
             raise same_files.known(before)
         by_layout = mappings.by_fingerprint(user_id)
         documents = {fingerprint: saved.document for fingerprint, saved in by_layout.items()}
-        read = reading.recognise_unasked(_file(folder / SOURCE, upload), folder, candidates, documents, on_event)
+        try:
+            read = reading.recognise_unasked(_file(folder / SOURCE, upload), folder, candidates, documents, on_event)
+        except HarError as error:
+            note.file_token = pending.keep(replace(upload, refused=True, note=str(error)), folder).token
+            raise
         saved = by_layout.get(read.fingerprint)
         if isinstance(read, reading.Waits):
             waiting = replace(upload, document=saved.document if saved else None, note=read.reason)
@@ -91,6 +97,36 @@ def receive(
             pass
     _record_upload(prediction)
     return prediction
+
+
+def receive_again(
+    user_id: int, attempt_id: int, version_id: int | None = None, place: str | None = None
+) -> Prediction | PendingUpload:
+    """Try a file again that could not be read, with another model; see `receive`.
+
+    Raises
+    ------
+    NotFound : its file was deleted.
+    HarError : it cannot be read or used this time either; its file is kept for a day anew.
+    """
+    before = attempts.kept_file(user_id, attempt_id)
+    try:
+        with before.source.open("rb") as file:
+            outcome = receive(
+                user_id, before.filename, file, version_id, place=place or before.place, use_walking=before.use_walking
+            )
+    except HarError:
+        _forget(before)
+        raise
+    _forget(before)
+    return outcome
+
+
+def _forget(file: PendingUpload) -> None:
+    """Delete a refused file that was read at last, or is kept anew."""
+    with transaction():
+        attempts.settle(file)
+    pending.cancel(file)
 
 
 def store_and_recognise(
@@ -152,6 +188,7 @@ def confirm(
                 mappings.keep(waiting.user_id, name, read.fingerprint, mapping)
             if old is not None:
                 db.session.delete(old)
+            attempts.settle(waiting)
     if old_folder is not None:
         leftovers.delete(old_folder)
         head_files.forget(waiting.user_id)

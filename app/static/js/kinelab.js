@@ -1,14 +1,7 @@
-"use strict";
+import { showMoments } from "./lib/moments.js";
 
-// Moments are stored in UTC and shown on the reader's own clock.
-function onOwnClock(part) {
-  for (const element of part.querySelectorAll("time.moment")) {
-    element.title = element.textContent;
-    element.textContent = new Date(element.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  }
-}
-onOwnClock(document);
-document.addEventListener("arrived", (event) => onOwnClock(event.target)); // a part of a page that a script has put there
+showMoments();
+document.addEventListener("arrived", (event) => showMoments(event.target)); // a part of a page that a script has put there
 
 // Ask before a change that cannot be taken back.
 document.addEventListener("submit", (event) => {

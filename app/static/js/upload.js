@@ -108,6 +108,7 @@ function prepare(form) {
     }
     setBusy(false);
     showUnfit(outcome.unfit ?? {});
+    if (outcome.kept) document.dispatchEvent(new Event("uploads-changed"));
     if (!outcome.known) showProblem(outcome.problem);
     else showProblem(`${outcome.problem} `, link("Open the recording", outcome.known), push("Upload anyway", () => single(file, true)));
   }
@@ -134,6 +135,7 @@ function prepare(form) {
       else if (outcome.known) list.ask(i, outcome.problem, link("open", outcome.known), push("Upload anyway", () => anew(i, file, true)), push("Leave it out", () => leaveOut(i)));
       else if (outcome.kept) list.set(i, problem);
       else list.ask(i, problem || "Cancelled.", push("Try again", () => anew(i, file)), push("Leave it out", () => leaveOut(i)));
+      document.dispatchEvent(new Event("uploads-changed"));
     }
 
     async function anew(i, file, again) {

@@ -30,12 +30,14 @@ def index() -> str:
     if not current_user.is_authenticated:
         return render_template("home/landing.html", setup_needed=accounts.setup_needed())
     wanted = listing.Wanted.from_parameters(request.args, reader_zone())
+    pending.sweep()
     return render_template(
         "home/index.html",
         recordings=listing.page(current_user.id, wanted, request.args.get("page", 1, type=int)),
         wanted=wanted,
         sorts=listing.SORTS,
         models=listing.models_of(current_user.id),
+        activities=listing.activities_of(current_user.id),
         tables=TABLES,
         attempts=attempts.list_attempts(current_user.id),
         waiting=pending.list_pending(current_user.id),

@@ -75,6 +75,12 @@ def model_choice(model: ModelInWords, reason: str = "", more: str = "") -> tuple
     return model.version.id, text, {"disabled": True} if reason else {}
 
 
+class AgainForm(PageForm):
+    """Another model for a file that could not be read."""
+
+    version = SelectField("Try again with", coerce=int, validate_choice=False)  # the service knows which there are
+
+
 class RerunForm(PageForm):
     """Another model for a recording, or another place; the view fills in the models."""
 

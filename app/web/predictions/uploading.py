@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from flask import flash, jsonify, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from werkzeug.datastructures import FileStorage
 from app.har.errors import HarError, UnusableRecording
 from app.har.progress import Stage
 from app.services.audit import Action, record
-from app.services.errors import AlreadyThere, Busy, Conflict, ServiceError
+from app.services.errors import AlreadyThere, Busy, Conflict, Invalid, ServiceError
 from app.services.formatting import capitalise
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
@@ -26,7 +27,10 @@ from app.web.access import access
 from app.web.downloads import attachment
 from app.web.errors import status_of, wants_json
 from app.web.predictions.blueprint import bp
-from app.web.predictions.forms import UploadForm
+from app.web.predictions.forms import AgainForm, UploadForm
+
+if TYPE_CHECKING:
+    from app.tables import Prediction
 
 MOST_FILES = 50  # in one request, without the script
 
@@ -83,6 +87,10 @@ def _received(form: UploadForm, file: FileStorage) -> str:
     except (ServiceError, HarError) as error:
         record(Action.UPLOAD, outcome="refused", reason=type(error).__name__)
         raise
+    return _address_of(outcome)
+
+
+def _address_of(outcome: Prediction | PendingUpload) -> str:
     if isinstance(outcome, PendingUpload):
         return url_for("mappings.show", token=outcome.token)
     return url_for(".show", recording_id=outcome.recording_id)
@@ -115,6 +123,22 @@ def dismiss(attempt_id: int) -> ResponseReturnValue:
     """Delete the line of an upload that could not be read."""
     attempts.dismiss(current_user.id, attempt_id)
     return redirect(url_for("home.index", _anchor="recordings"))
+
+
+@bp.post("/attempts/<int:attempt_id>/again")
+@access("user")
+def again(attempt_id: int) -> ResponseReturnValue:
+    """Try a file again that could not be read; what becomes of it, the list says."""
+    form = AgainForm()
+    if not form.validate_on_submit():
+        raise Invalid("Choose one of the models.")
+    try:
+        outcome = uploads.receive_again(current_user.id, attempt_id, form.version.data or None)
+    except HarError as error:
+        record(Action.UPLOAD, outcome="refused", reason=type(error).__name__)
+        flash(f"The file could not be read this time either. {error}", "warning")
+        return redirect(url_for("home.index", _anchor="recordings"))
+    return redirect(_address_of(outcome))
 
 
 @bp.post("/attempts/dismiss")

@@ -136,6 +136,16 @@ class Config:
     ADD_TIMEOUT_S: int = field(
         default_factory=lambda: _whole("ADD_TIMEOUT_S", os.environ.get("ADD_TIMEOUT_S") or "21600", 1, 604_800)
     )
+    FEDERATION_MIN_WINDOWS: int = field(
+        default_factory=lambda: _whole(
+            "FEDERATION_MIN_WINDOWS", os.environ.get("FEDERATION_MIN_WINDOWS") or "4000", 1, 1_000_000
+        )
+    )
+    FEDERATION_MIN_PEOPLE: int = field(
+        default_factory=lambda: _whole(
+            "FEDERATION_MIN_PEOPLE", os.environ.get("FEDERATION_MIN_PEOPLE") or "5", 2, 10_000
+        )
+    )
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.

@@ -22,6 +22,8 @@ SETTINGS = {  # environment variable: default, meaning
     "DATABASE_URL": ("SQLite in `instance/`", "Another database, as SQLAlchemy writes it."),
     "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
     "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
+    "FEDERATION_MIN_WINDOWS": ("4000", "Sums for other sites are not given away of fewer windows."),
+    "FEDERATION_MIN_PEOPLE": ("5", "Nor of an activity that fewer people did, 2 at least."),
     "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only, and browsers told to use nothing else."),
     "PROXIES": (
         "0",

@@ -47,6 +47,12 @@ CORE = {  # in the way of the data; docs/ARCHITECTURE.md draws it
         "app.har.smoothing",
         "app.har.windows",
     },
+    "app.har.federation": {
+        "app.har.classifiers",
+        "app.har.datasets",
+        "app.har.signals",
+        "app.har.windows",
+    },
 }
 # Of the core, what pages and commands handle: values, their bounds, and what things are called
 VALUES = GROUND | {

@@ -68,6 +68,8 @@ def test_a_wrong_limit_of_bytes_is_a_clear_message(
         "READ_TIMEOUT_S",
         "READ_MEMORY_MB",
         "ADD_TIMEOUT_S",
+        "FEDERATION_MIN_WINDOWS",
+        "FEDERATION_MIN_PEOPLE",
     ],
 )
 @pytest.mark.parametrize("text", ["many", "0", "-5", "1.5", "²", "9" * 5000])

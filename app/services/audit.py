@@ -82,6 +82,12 @@ class Action(str, Enum):
     MODEL_CHANGED = "model changed"
     MODEL_DELETED = "model deleted"
     MODEL_RESTORED = "model restored"
+    SITE_ADDED = "site added"
+    SITE_REMOVED = "site removed"
+    SUMS_SHARED = "sums shared"
+    SUMS_RECEIVED = "sums received"
+    SUMS_DELETED = "sums deleted"
+    SITES_MERGED = "sites merged"
     LEFTOVER = "leftover"
 
 

@@ -10,6 +10,7 @@ from app.tables.one_time_address import OneTimeAddress
 from app.tables.promotion import Promotion
 from app.tables.recording import Prediction, StoredRecording, UploadAttempt
 from app.tables.recovery_code import RecoveryCode
+from app.tables.site import Site
 from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
 
@@ -28,6 +29,7 @@ __all__ = [
     "RecoveryCode",
     "Role",
     "SavedMapping",
+    "Site",
     "StoredRecording",
     "TrainingRun",
     "UploadAttempt",

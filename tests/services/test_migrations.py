@@ -79,6 +79,9 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 1, 'p-1', '2026-11-28', '{}')",
     ],
     "0016": ["UPDATE upload_attempt SET file_token = 'abc'"],
+    "0017": [
+        "INSERT INTO site (id, name, public_key, created) VALUES (1, 'leeds', 'ab', '2026-11-28')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

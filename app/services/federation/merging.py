@@ -1,0 +1,107 @@
+"""The joint model of several sites, from the files that they sent."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+from app.services import audit
+from app.services.audit import Action
+from app.services.errors import Invalid
+from app.services.federation import exchange, masked, sharing, sites
+from app.services.models import model_versions
+from app.services.names import NAME_RULE, is_name
+
+if TYPE_CHECKING:
+    from app.har.federation.site_sums import Contribution, SharedMap
+    from app.tables import ModelVersion
+
+
+def merge(paths: Sequence[Path], model: str, name: str) -> ModelVersion:
+    """Solve the head of the sums of all sites, and store it as a new model version.
+
+    Parameters
+    ----------
+    paths : files with sums; or of one round of masked sums the round, all that sites have masked, and their answers.
+    model : the base, whose feature map the sums are over.
+    name : of the new model.
+
+    Raises
+    ------
+    Invalid, Conflict, NotFound, HarError : a file is not to be trusted, or does not fit to the others or to the model.
+    """
+    if not is_name(name):
+        raise Invalid(f"A model's name is {NAME_RULE}; found {name[:80]!r}.", field="name")
+    version = model_versions.get(model)
+    shared = sharing.shared_map(version)
+    merged = (
+        masked.merged(paths, shared)
+        if any(exchange.kind_of(path) == "round" for path in paths)
+        else _plain(paths, shared)
+    )
+    return _stored(shared, merged, version, name)
+
+
+def _plain(paths: Iterable[Path], shared: SharedMap) -> exchange.Merged:
+    """Add up sums that all may see."""
+    import numpy as np
+
+    from app.har.errors import UnreadableData
+    from app.har.federation.documents import SumsDocument, parsed
+    from app.har.federation.site_sums import Contribution, packed_length
+
+    total: Contribution | None = None
+    found: dict[str, str] = {}
+    noise = []
+    for path in paths:
+        sealed = exchange.opened(path)
+        document = parsed(SumsDocument, sealed.document, path.name)
+        exchange.check_map(document, shared, path.name)
+        site = sites.name_of(sealed.signer)
+        if site in found:
+            raise Invalid(f"{path.name}: there are two files of {site}; its people would count twice.")
+        found[site] = document.made
+        vector = np.frombuffer(sealed.payload, "<f8") if len(sealed.payload) % 8 == 0 else np.zeros(0)
+        if len(vector) != packed_length(document.nodes, len(document.activities)) or not np.isfinite(vector).all():
+            raise UnreadableData(f"{path.name} does not hold the numbers that it says.")
+        one = Contribution.unpacked(vector, document.nodes, len(document.activities))
+        total = one if total is None else total + one
+        if document.noise:
+            noise.append({"site": site, **document.noise.model_dump()})
+    if total is None or len(found) < 2:
+        raise Invalid(f"Files of at least two sites are merged; found {len(found)}.")
+    return exchange.Merged(
+        total, [{"name": site, "made": made} for site, made in found.items()], [], noise, masked=False
+    )
+
+
+def _stored(shared: SharedMap, merged: exchange.Merged, base: ModelVersion, name: str) -> ModelVersion:
+    from app.har.classifiers.elm_gru_am.persistence import save_model
+    from app.har.federation.joint import joint_card, joint_model
+    from app.har.federation.noise import ridge_for
+    from app.har.training.model_card import CARD
+
+    joint = joint_model(shared, merged.total.sums, ridge_for(shared, merged.noise))
+    facts = {
+        "base": base.label,
+        "map": shared.digest,
+        "weights": shared.weights.tolist(),
+        "sites": merged.sites,
+        "missing": merged.missing,
+        "noise": merged.noise,
+        "masked": merged.masked,
+        "windows": merged.total.windows.tolist(),
+        "people": merged.total.people.tolist(),
+        "n_people": merged.total.n_people,
+    }
+    extra = {"data": {"dataset": name}, "federation": facts}
+    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".joint-") as draft:
+        folder = Path(draft) / "model"
+        save_model(joint, folder, extra=extra, texts={CARD: joint_card(name, joint, facts)})
+        version = model_versions.register(name, folder, {})
+    audit.record(Action.SITES_MERGED, version.label, sites=len(merged.sites), base=base.label)
+    return version

@@ -1,7 +1,10 @@
 """How Alembic finds the tables and the database: both come from the running application."""
 
+from contextlib import contextmanager
+
 from alembic import context
 from flask import current_app
+from sqlalchemy import event
 
 from app.tables._columns import UtcDateTime
 
@@ -15,10 +18,30 @@ def render_item(kind, item, autogen_context):
 
 def run_migrations() -> None:
     options = {"render_as_batch": True, "render_item": render_item, **migrate.configure_args}
-    with migrate.db.engine.connect() as connection:
+    with migrate.db.engine.connect() as connection, as_one_step(connection):
         context.configure(connection=connection, target_metadata=migrate.db.metadata, **options)
         with context.begin_transaction():
             context.run_migrations()
+
+
+@contextmanager
+def as_one_step(connection):
+    """Let SQLite make each migration as a whole or not at all, and drop a table without what refers to it.
+
+    Python begins a transaction at the first row that is written, after tables were made and dropped. Foreign keys can
+    be switched off only before one begins.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    database = connection.connection.driver_connection
+    database.execute("PRAGMA foreign_keys=OFF")
+    event.listen(connection, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        yield
+    finally:
+        connection.rollback()  # of what failed; what did not is committed
+        database.execute("PRAGMA foreign_keys=ON")
 
 
 run_migrations()

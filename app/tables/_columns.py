@@ -26,6 +26,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value is not None and value.tzinfo is None else value
 
 
+# "Recording 12" in the audit log is one recording for ever: SQLite would give the number of a deleted row again
+NUMBERED_FOR_GOOD = {"sqlite_autoincrement": True}
 Id = Annotated[int, mapped_column(primary_key=True)]
 Created = Annotated[datetime, mapped_column(UtcDateTime, default=now)]
 Moment = Annotated[datetime, mapped_column(UtcDateTime)]

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Model
-from app.tables._columns import Created, Id, JsonDict, UtcDateTime
+from app.tables._columns import NUMBERED_FOR_GOOD, Created, Id, JsonDict, UtcDateTime
 from app.tables.model_version import ModelVersion
 from app.tables.user import User
 
@@ -17,6 +17,7 @@ class StoredRecording(Model):
     """An uploaded file; ``uploads/<folder>/`` holds it and all that was made from it."""
 
     __tablename__ = "recording"
+    __table_args__ = NUMBERED_FOR_GOOD
 
     id: Mapped[Id]
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
@@ -44,6 +45,7 @@ class Prediction(Model):
     """What one model recognised in one recording; the windows themselves are in a file of the recording's folder."""
 
     __tablename__ = "prediction"
+    __table_args__ = NUMBERED_FOR_GOOD
 
     id: Mapped[Id]
     recording_id: Mapped[int] = mapped_column(ForeignKey("recording.id", ondelete="CASCADE"), index=True)

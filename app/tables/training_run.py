@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Model
-from app.tables._columns import Created, Id, JsonDict, Moment
+from app.tables._columns import NUMBERED_FOR_GOOD, Created, Id, JsonDict, Moment
 from app.tables.dataset import Dataset
 
 
@@ -22,6 +22,7 @@ class RunStatus(str, Enum):
 
 class TrainingRun(Model):
     __tablename__ = "training_run"
+    __table_args__ = NUMBERED_FOR_GOOD
 
     id: Mapped[Id]
     # A result outlives its data set: the name and fingerprint of what it was trained on stay in `config`.

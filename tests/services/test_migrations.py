@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations.batch import BatchOperationsImpl
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import MetaData, select, text
@@ -82,6 +83,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
     "0017": [
         "INSERT INTO site (id, name, public_key, created) VALUES (1, 'leeds', 'ab', '2026-11-28')",
     ],
+    "0018": [],
 }
 REVISIONS = sorted(ROWS)
 
@@ -157,3 +159,79 @@ def test_nothing_is_left_of_a_database_that_goes_back_to_the_beginning(empty: Fl
     build(REVISIONS[-1])
     downgrade(revision="base")
     assert contents() == {}
+
+
+def numbers(table: str) -> list[int]:
+    return [row[0] for row in contents()[table]]
+
+
+def many(n: int = 50) -> None:
+    """Add rows that refer to each other in every way that a deletion follows."""
+    with db.engine.begin() as connection:
+        for i in range(2, n + 2):
+            for statement in (
+                "INSERT INTO training_run (id, status, reason, config, result, created, name, notes) "
+                "VALUES (:i, 'FINISHED', '', '{}', '{}', '2026-11-20', 'a', 'b')",
+                "INSERT INTO model_version (id, name, version, promoted, training_run_id, metrics, notes, prior, "
+                "created) VALUES (:i, 'ku-har', :i, 0, :i, '{}', '', '{}', '2026-11-20')",
+                "INSERT INTO recording (id, user_id, filename, folder, facts, title, notes, created) "
+                "VALUES (:i, 1, 'walk.csv', 'recording-' || :i, '{}', '', '', '2026-11-20')",
+                "INSERT INTO prediction (id, recording_id, model_version_id, model_label, summary, created) "
+                "VALUES (:i, :i, :i, 'ku-har', '{}', '2026-11-20')",
+                "INSERT INTO correction (id, recording_id, user_id, part, start_s, end_s, activity, source, batch, "
+                "created) VALUES (:i, :i, 1, 'walk.csv', 3.0, 9.0, 'Walking', 'timeline', 'abc', '2026-11-28')",
+            ):
+                connection.execute(text(statement), {"i": i})
+
+
+def test_tables_are_rebuilt_without_the_loss_of_a_row_and_their_numbers_are_never_given_again(empty: Flask) -> None:
+    build("0017")
+    many()
+    before = contents()
+    installation.migrate()
+    assert contents() == before
+    with db.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1  # again
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    for statement in ("DELETE FROM recording WHERE id >= 30", "DELETE FROM training_run WHERE id >= 30"):
+        with db.engine.begin() as connection:
+            connection.execute(text(statement))
+    assert (
+        sorted(numbers("prediction")) == sorted(numbers("correction")) == list(range(1, 30))
+    )  # what refers to them went with them
+    added = {
+        "training_run": "(status, reason, config, result, created) VALUES ('FINISHED', '', '{}', '{}', '2026-11-28')",
+        "recording": "(user_id, filename, folder, facts, title, notes, created) "
+        "VALUES (1, 'b.csv', 'recording-b', '{}', '', '', '2026-11-28')",
+        "prediction": "(recording_id, model_label, summary, created) VALUES (1, 'a', '{}', '2026-11-28')",
+    }
+    with db.engine.begin() as connection:
+        for table, row in added.items():
+            connection.execute(text(f"INSERT INTO {table} {row}"))
+    assert {max(numbers(table)) for table in added} == {52}
+
+
+def test_a_migration_that_fails_in_the_middle_changes_nothing(empty: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    build("0017")
+    many()
+    before, tables = contents(), db.session.scalars(text("SELECT sql FROM sqlite_master ORDER BY name")).all()
+    db.session.rollback()
+    seen: list[str] = []
+
+    def fail(self: BatchOperationsImpl) -> None:
+        seen.append(self.table_name)
+        if len(seen) == 3:
+            raise RuntimeError("the disk is full")
+        flush(self)
+
+    flush = BatchOperationsImpl.flush
+    monkeypatch.setattr(BatchOperationsImpl, "flush", fail)
+    with pytest.raises(SystemExit):
+        installation.migrate()
+    assert seen == ["training_run", "recording", "prediction"]
+    assert contents() == before
+    assert db.session.scalars(text("SELECT sql FROM sqlite_master ORDER BY name")).all() == tables
+    db.session.rollback()
+    monkeypatch.undo()
+    installation.migrate()
+    assert contents() == before

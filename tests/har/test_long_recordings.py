@@ -268,3 +268,14 @@ def test_a_full_disk_is_an_error_and_no_half_signal(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "pwrite", lambda *_: 10)
     with pytest.raises(OSError, match="No space left"):
         to_signal_set([walk(5)], 100.0)
+
+
+def test_many_numbers_are_rounded_as_python_rounds_one() -> None:
+    rng = np.random.default_rng(0)
+    ties = np.arange(-4000, 4000) / 16 + 0.0005
+    numbers = np.concatenate(
+        [rng.normal(0, 10, 5000).astype(np.float32), ties, ties.astype(np.float32), [0.0625, 1e20, 3e9]]
+    )
+    for digits in (0, 3):
+        assert summaries.rounded(numbers, digits) == [round(float(number), digits) for number in numbers]
+    assert np.isnan(summaries.rounded(np.array([np.nan]))).all()

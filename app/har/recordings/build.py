@@ -17,7 +17,8 @@ from app.har.recordings.tables import Source, text_at
 from app.har.signals.clocks import STALE_S, find_timestamp_outliers, first_s, positive_steps, repair, to_seconds
 from app.har.signals.evidence import gravity_evidence
 from app.har.signals.frozen import frozen_samples, zeros_in_motion
-from app.har.signals.summaries import constant_axes, extremes
+from app.har.signals.remembered import remembered
+from app.har.signals.summaries import constant_axes, extremes, median
 from app.har.signals.types import Gravity, Recording, Stream
 from app.har.types import IntArray, TimeArray
 
@@ -66,7 +67,7 @@ def raw_stream(
     """
     # What is sound is not copied: it may be a day
     stamps = frame[time].to_numpy().astype(np.float64, copy=False) if clock is None else clock
-    values = frame.select(axes).to_numpy().astype(np.float32, copy=False)
+    values = table_of(frame, axes).to_numpy().astype(np.float32, copy=False)
     good = np.ones(len(stamps), bool)
     columns: list[tuple[NDArray[Any], float]] = [(stamps[:, None], LARGEST_STAMP), (values, LARGEST)]
     for column, most in columns if len(good) else ():
@@ -76,8 +77,9 @@ def raw_stream(
     expected = f"numbers in {time}, {', '.join(axes)}"
     problems = []
     others = np.isnan(values).all(axis=1) & np.isfinite(stamps) if sparse else np.zeros(len(good), bool)
+    all_good = bool(good.all())
     expectable = others if others.sum() > OTHER_SENSORS * len(good) else np.zeros(len(good), bool)
-    if not (good | expectable).all():
+    if not all_good and not (good | expectable).all():
         bad = np.flatnonzero(~good & ~expectable)
         where = f"line {source.line(int(bad[0]))}: {quote(repr(text_at(source, int(bad[0]))))}"
         if (np.abs(values[bad]) > LARGEST).any():
@@ -86,7 +88,7 @@ def raw_stream(
             raise UnreadableData(
                 f"{source.name}, {where}: expected {expected}; {len(bad):,} of {len(good):,} rows are unusable."
             )
-        empty = frame.select(axes)[bad].null_count().sum_horizontal().item() == len(bad) * len(axes)
+        empty = table_of(frame, axes)[bad].null_count().sum_horizontal().item() == len(bad) * len(axes)
         problems.append(
             Problem(
                 source.name,
@@ -99,7 +101,7 @@ def raw_stream(
         raise UnreadableData(
             f"{source.name}: holds {good.sum()} row(s) with {expected}, expected a recording of some seconds."
         )
-    if not good.all():
+    if not all_good:
         stamps, values, labels = stamps[good], values[good], None if labels is None else labels[good]
     seconds, unit_problems = stamps, list[Problem]()
     if not (in_seconds and _plausible(seconds)):
@@ -114,6 +116,13 @@ def raw_stream(
         labels = None if labels is None else labels[~frozen]
     kept = values if factor == 1.0 else values * np.float32(factor)
     return Stream(modality, seconds, kept, labels, unit, factor), problems + unit_problems
+
+
+def table_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return some columns of a table; polars' `select` plans a query first, which for a small table takes longest."""
+    import polars as pl
+
+    return pl.DataFrame([frame[name] for name in names])
 
 
 def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: IntArray, rows: IntArray) -> Problem:
@@ -161,6 +170,7 @@ def _without_zeros(parts: Sequence[tuple[Stream, list[Problem]]], source: str) -
     return kept
 
 
+@remembered
 def _plausible(seconds: NDArray[np.float64]) -> bool:
     """Tell whether steps are those of a sensor, if the clock is in seconds; a clock that stands still is none.
 
@@ -172,7 +182,7 @@ def _plausible(seconds: NDArray[np.float64]) -> bool:
         steps = np.concatenate([positive_steps(seconds[start : start + STRETCH]) for start in starts.tolist()])
     else:
         steps = positive_steps(seconds)
-    return bool(len(steps)) and MIN_STEP_S <= float(np.median(steps, overwrite_input=True)) <= MAX_STEP_S
+    return bool(len(steps)) and MIN_STEP_S <= median(steps) <= MAX_STEP_S
 
 
 def build_recording(

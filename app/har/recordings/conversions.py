@@ -11,6 +11,7 @@ import sys
 import zipfile
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -18,8 +19,9 @@ from typing import Any
 
 from app.har.errors import HarError, UnreadableData, quote
 from app.har.recordings import workbook_child
+from app.har.recordings.alike import Known
 from app.har.recordings.device_files import refuse_devices
-from app.har.recordings.files import WORKBOOK, Member, in_memory, is_document, shown
+from app.har.recordings.files import HEAD_BYTES, WORKBOOK, Member, in_memory, is_document, shown
 from app.har.recordings.hourly_files import join_hours
 from app.har.recordings.importers import importer_of
 from app.har.recordings.long_tables import as_wide
@@ -62,20 +64,24 @@ def tables_in(member: Member) -> list[Member] | None:
     return None
 
 
-def sources_in(member: Member) -> list[Source]:
+def sources_in(member: Member, known: Known | None = None) -> list[Source]:
     """Return the tables of a file: itself where it is delimited text, else those that it holds.
+
+    Parameters
+    ----------
+    known : the headings of files that were looked at before.
 
     Raises
     ------
     UnreadableData : there is none.
     """
     tables = tables_in(member)
-    return [open_source(table) for table in ([member] if tables is None else tables)]
+    return [open_source(table, known) for table in ([member] if tables is None else tables)]
 
 
-def open_source(member: Member) -> Source:
+def open_source(member: Member, known: Known | None = None) -> Source:
     """Look at a table's first lines; one in no known layout gets a column for each axis, and sensor, of its rows."""
-    source = open_table(member)
+    source = open_table(member, known)
     if importer_of(source.layout) is not None:
         return source
     plain = as_plain(source) or source
@@ -101,11 +107,12 @@ def open_tables(members: Sequence[Member]) -> Tables:
     """Open the tables in the files of an upload; documents among several files are passed over."""
     sources: list[Source] = []
     unread: list[tuple[str, HarError]] = []
+    known = Known()
     for member in members:
         if len(members) > 1 and (is_document(member.name) or _is_without_marks(member)):
             continue
         try:
-            sources.extend(sources_in(member))
+            sources.extend(sources_in(_unpacked(member), known))
         except HarError as error:
             unread.append((member.name, error))
         if len(sources) > MAX_TABLES:
@@ -114,6 +121,15 @@ def open_tables(members: Sequence[Member]) -> Tables:
                 "read at once. Upload fewer at a time; of many recordings an administrator can make a data set."
             )
     return Tables(tuple(join_hours(sources)), tuple(unread), len(members))
+
+
+def _unpacked(member: Member) -> Member:
+    """Return a small file with its content, so that a member of an archive is decompressed once."""
+    if member.size > HEAD_BYTES:
+        return member
+    with suppress(HarError):  # what is wrong with it is told by whoever reads it
+        return in_memory(member.name, member.read())
+    return member
 
 
 def _is_without_marks(member: Member) -> bool:

@@ -62,6 +62,7 @@ class Layout:
     aligned: bool = False  # columns set apart by several spaces
     lead: tuple[str, ...] = ()  # lines of text before the table, such as a logger's name and settings
     thousands: bool = False  # set apart by dots
+    plain: bool = False  # known to hold numbers alone, one in each cell, below the headings of the first line
 
     def column(self, index: int) -> list[str]:
         """Return the sampled cells of one column."""
@@ -74,7 +75,7 @@ class Layout:
 
     def sparse(self, columns: Sequence[int]) -> bool:
         """Tell whether some columns are numbers together or blank together: many rows may be of other sensors."""
-        if self._with_blanks.isdisjoint(columns):
+        if self.plain or self._with_blanks.isdisjoint(columns):
             return False  # as nearly all tables are
         rows = [[cell.strip().lower() for i, cell in enumerate(row) if i in columns] for row in self.rows]
         blank = [{cell in BLANK for cell in row} for row in rows if row]
@@ -87,7 +88,7 @@ class Layout:
         doubtful = ((i, cell) for row in self.rows for i, cell in enumerate(row) if (cell[:1] or " ") in " nN")
         return frozenset(i for i, cell in doubtful if cell.strip().lower() in BLANK)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Return the headings without quotes, spaces around them and capitals."""
         return tuple(name.strip().strip('"').strip().lower() for name in self.header or ())
@@ -319,8 +320,7 @@ def _separator(lines: Sequence[str]) -> str:
     plain = [VECTOR.sub("", QUOTED.sub('""', line) if '"' in line else line) for line in lines]
     found = []
     for candidate in SEPARATORS:
-        counts = Counter(line.count(candidate) for line in plain)
-        ((count, agreeing),) = counts.most_common(1)
+        ((count, agreeing),) = Counter(line.count(candidate) for line in plain).most_common(1)
         if count and agreeing >= 0.6 * len(lines):
             found.append(candidate)
     if len(found) > 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
 from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import lengths, mean_magnitude
-from app.har.signals.summaries import constant_axes, extremes, holes
+from app.har.signals.summaries import BLOCK, constant_axes, extremes, holes, rounded
 from app.har.signals.types import MODALITY_UNITS, MOTION, Gravity, Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
 from app.har.types import FloatArray
@@ -247,11 +246,20 @@ def _spans(time: NDArray[np.float64], chosen: NDArray[np.bool_]) -> tuple[Span, 
 def _outline(time: NDArray[np.float64], values: FloatArray) -> tuple[tuple[float | None, float | None], ...]:
     """Return the least and the most length in each of OUTLINE equal parts of the time, None where there is nothing."""
     n = min(OUTLINE, len(time))
-    edges = [0, *np.searchsorted(time, np.linspace(time[0], time[-1], n + 1)[1:-1]).tolist(), len(values)]
-    found: list[tuple[float | None, float | None]] = []
-    for first, end in pairwise(edges):
-        part = lengths(values[first:end]) if values.shape[1] > 1 else values[first:end, 0]
-        found.append((round(float(part.min()), 3), round(float(part.max()), 3)) if len(part) else (None, None))
+    first = np.append(0, np.searchsorted(time, np.linspace(time[0], time[-1], n + 1)[1:-1]))
+    filled = np.flatnonzero(np.diff(first, append=len(values)))
+    starts = np.append(first[filled], len(values))
+    ends = np.empty((2, len(filled)), np.float64)
+    parts_at_once = max(1, len(filled) * BLOCK // len(values))  # of a day, the lengths of all are not needed together
+    for a in range(0, len(filled), parts_at_once):
+        b = min(a + parts_at_once, len(filled))
+        block = values[starts[a] : starts[b]]
+        length = lengths(block) if values.shape[1] > 1 else block[:, 0]
+        for row, extreme in zip(ends, (np.minimum, np.maximum), strict=True):
+            row[a:b] = extreme.reduceat(length, starts[a:b] - starts[a])
+    found: list[tuple[float | None, float | None]] = [(None, None)] * n
+    for part, least, most in zip(filled.tolist(), *map(rounded, ends), strict=True):
+        found[part] = least, most
     return tuple(found)
 
 

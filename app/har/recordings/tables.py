@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from app.har.errors import UnreadableData, quote
+from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
+from app.har.recordings.alike import Known
 from app.har.recordings.files import HEAD_BYTES, Member, in_memory
 from app.har.recordings.layout import THOUSANDS, Layout, sniff
 
@@ -55,8 +57,12 @@ class Chunk:
     first_line: int  # lines before it
 
 
-def open_table(member: Member) -> Source:
+def open_table(member: Member, known: Known | None = None) -> Source:
     """Look at a file's first lines.
+
+    Parameters
+    ----------
+    known : the headings of files that were looked at before, to which those of a small file are added.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def open_table(member: Member) -> Source:
     if member.size > HEAD_BYTES:
         return Source(member, sniff(member.head(), member.name, complete=False))
     data = member.read()  # kept, so that a small member of an archive is decompressed once
-    return Source(in_memory(member.name, data), sniff(data, member.name))
+    return Source(in_memory(member.name, data), (known or Known()).sniff(data, member.name))
 
 
 def layout_problems(source: Source) -> list[Problem]:
@@ -245,6 +251,55 @@ class _Columns:
         self._parts.append(pl.DataFrame(dict(zip(self._names, columns, strict=True))))
 
 
+def parsed_together(
+    sources: Sequence[Source], parse_one: Callable[[Source], pl.DataFrame]
+) -> Callable[[Source], pl.DataFrame]:
+    """Return what parses any of some files; small ones of numbers under one heading are parsed as one text.
+
+    Parameters
+    ----------
+    parse_one : parses a file; its rows depend on nothing but its heading and their own lines.
+    """
+    batch_of = {id(source): batch for batch in _batches(sources) for source in batch}
+    parsed: dict[int, pl.DataFrame] = {}
+
+    def parse_next(source: Source) -> pl.DataFrame:
+        if batch := batch_of.get(id(source)):
+            for own in batch:
+                del batch_of[id(own)]
+            with suppress(HarError):  # then each for itself, so that the faulty one is named
+                parsed.update(_parsed_as_one(batch, parse_one))
+        frame = parsed.pop(id(source), None)
+        return parse_one(source) if frame is None else frame
+
+    return parse_next
+
+
+def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
+    """Yield small files of numbers under one heading, as many together as are parsed at a time."""
+    batch: list[Source] = []
+    for source in (source for source in sources if source.layout.plain):
+        size = sum(own.member.size for own in batch) + source.member.size
+        if batch and (size > CHUNK_BYTES or source.layout.header != batch[0].layout.header):
+            yield batch
+            batch = []
+        batch.append(source)
+    yield batch
+
+
+def _parsed_as_one(batch: Sequence[Source], parse_one: Callable[[Source], pl.DataFrame]) -> dict[int, pl.DataFrame]:
+    """Parse files as one; return the rows of each by its id, nothing where a row does not come from one line."""
+    parts = [source.member.read().partition(b"\n") for source in batch]
+    rows = [text if text.endswith(b"\n") else text + b"\n" for _, _, text in parts]
+    counts = [text.count(b"\n") for text in rows]
+    text = b"".join([parts[0][0], b"\n", *rows])
+    frame = parse_one(replace(batch[0], member=in_memory(batch[0].name, text)))
+    ends = np.cumsum(counts).tolist()
+    if len(frame) != ends[-1]:
+        return {}
+    return {id(own): frame.slice(end - n, n) for own, end, n in zip(batch, ends, counts, strict=True)}
+
+
 def _parsed_ahead(work: Callable[[Chunk], T], found: Iterator[Chunk]) -> Iterator[T]:
     """Parse one part of a file while the next is read; one that is all there is needs no second thread."""
     first = next(found, None)
@@ -274,7 +329,7 @@ def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.D
         raise UnreadableData(f"{source.name}, line {line}: holds NUL bytes, expected CSV text; the file is damaged.")
     raw = _plain(raw, layout)
     separator = layout.separator.encode()
-    if separator != b" " and any(cell[:1] == " " for row in layout.rows for cell in row):
+    if separator != b" " and not layout.plain and any(cell[:1] == " " for row in layout.rows for cell in row):
         # Spaces before a separator from the first of them on: else a run of them would cost the square of its length
         raw = re.sub(b"(?:(?<! ) +)?" + re.escape(separator) + b" *", separator, raw)
     read = partial(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.har.errors import UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.signals.remembered import remembered
-from app.har.signals.summaries import first_axis_repeats, holes, increases, step_range
+from app.har.signals.summaries import first_axis_repeats, holes, increases, median, step_range
 from app.har.signals.types import MOTION, Stream
 from app.har.types import TimeArray
 
@@ -56,7 +56,7 @@ def sampling_rate(time_s: TimeArray) -> float:
         steps = np.diff(time_s)
         inside = steps[steps <= max(GAP_S, GAP_PERIODS * float(np.median(steps)))]  # of some seconds, a hole is much
         return float(len(inside) / inside.sum() if inside.any() else (len(time_s) - 1) / span)
-    return float(np.median(np.diff(starts)[adjacent] / np.diff(time_s[starts])[adjacent]))
+    return median((np.diff(starts) / np.diff(time_s[starts]))[adjacent])
 
 
 def first_s(streams: Sequence[Stream]) -> float:
@@ -92,7 +92,7 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
             f"{source}: time never advances (every row says {time[0]:g}), expected a time for each row."
         )
     # A batch shares a stamp, so count the samples too: the mean over the central steps, not the smallest step
-    step = float(np.median(steps, overwrite_input=True)) * len(steps) / (len(time) - 1)
+    step = median(steps) * len(steps) / (len(time) - 1)
     scale, unit = next(((s, name) for s, name in UNITS if 1 / 2000 <= step * s <= 1.0), (0.0, ""))
     if not scale:
         raise UnreadableData(
@@ -106,6 +106,7 @@ def to_seconds(time: NDArray[np.float64], source: str) -> tuple[TimeArray, list[
     ]
 
 
+@remembered
 def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
     """Return the positions of samples whose time is a fault: without them the clock runs on undisturbed.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths, mean_magnitude
-from app.har.signals.summaries import constant_axes
+from app.har.signals.summaries import constant_axes, median
 from app.har.signals.turning import turning_ratio
 from app.har.signals.types import MODALITY_UNITS, Stream
 from app.har.signals.units import (
@@ -181,7 +181,7 @@ def measure_gravity(values: NDArray[np.floating], rate_hz: float, read_as: Unit 
     if not len(values):
         return GravityEvidence(math.nan, math.nan, math.nan, read_as)
     mean = mean_magnitude(values, max(2, round(MEAN_OVER_S * rate_hz)))
-    typical = float(np.median(lengths(_some(values))))
+    typical = median(lengths(_some(values)))
     steady = _steady_mean(values, round(STEADY_OVER_S * rate_hz))
     return GravityEvidence(mean / read_as.factor, typical / read_as.factor, steady / read_as.factor, read_as)
 

@@ -17,6 +17,7 @@ from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.remembered import remembered
 from app.har.signals.samples import Samples
+from app.har.signals.summaries import median
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
 from app.har.vocabulary import NO_ACTIVITY
@@ -409,7 +410,7 @@ def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray)
 
 def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:
     """Return the median, over blocks, of the length of the mean vector: movement averages out, gravity does not."""
-    return float(np.median(block_magnitudes(acceleration, samples))) if len(acceleration) else float("nan")
+    return median(block_magnitudes(acceleration, samples)) if len(acceleration) else float("nan")
 
 
 @remembered

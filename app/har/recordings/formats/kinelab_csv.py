@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,15 @@ import numpy as np
 
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
-from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each
+from app.har.recordings.build import build_recording, label_codes, printable, raw_stream, read_each, table_of
 from app.har.recordings.files import Member, beginning
 from app.har.recordings.layout import Layout
 from app.har.recordings.parts import LOOKED_AT, Part, natural_sort_key, read_each_file
 from app.har.recordings.sensors import word_of_kind
-from app.har.recordings.tables import Source, open_table, parse
+from app.har.recordings.tables import Source, open_table, parse, parsed_together
 from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.clocks import positive_steps
+from app.har.signals.summaries import median
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, Gravity, Recording, SignalSet
 from app.har.texts import cell, text_of_cell
 from app.har.types import TimeArray
@@ -50,21 +51,24 @@ SLOWEST_S = (
 FORMAT = "kinelab-csv"
 TITLE = "Recordings in Kinelab's CSV layout"
 SHOW_RECORDING = True
+REMEMBERED = lru_cache(maxsize=64)  # what is asked of headings: of many files, most have the same
 
 
 def matches(layout: Layout) -> bool:
     """Tell whether the header names a time and all axes of at least one sensor."""
-    return TIME in layout.names and bool(_sensors(_written(layout)))
+    return TIME in layout.names and bool(_sensors(_written(layout.names)))
 
 
-def _written(layout: Layout) -> list[str]:
-    return [text_of_cell(name) for name in layout.names]
+@REMEMBERED
+def _written(headings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(text_of_cell, headings))
 
 
-def _names(layout: Layout) -> list[str]:
+@REMEMBERED
+def _names(headings: tuple[str, ...]) -> tuple[str, ...]:
     """Return the headings, synonyms as this layout calls them where it is not there under its own name."""
-    written = set(_written(layout))
-    return [usual if (usual := _usual_name(name)) not in written else name for name in _written(layout)]
+    written = _written(headings)
+    return tuple(usual if (usual := _usual_name(name)) not in written else name for name in written)
 
 
 def _usual_name(name: str) -> str:
@@ -72,7 +76,8 @@ def _usual_name(name: str) -> str:
     return device + dot + SYNONYMS.get(channel, channel)
 
 
-def _sensors(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+@REMEMBERED
+def _sensors(names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     """Return the columns of each sensor whose axes are all there, by modality: `watch.accelerometer`."""
     devices = dict.fromkeys(device + dot for device, dot, _ in (name.rpartition(".") for name in names))
     found = {
@@ -88,7 +93,8 @@ def _unit(modality: str) -> str:
     return MODALITY_UNITS[modality.rpartition(".")[2]]
 
 
-def _known(names: Sequence[str]) -> list[str]:
+@REMEMBERED
+def _known(names: tuple[str, ...]) -> list[str]:
     """Return the columns that are read: time, the axes, and the activity where there is one."""
     axes = [axis for axes in _sensors(names).values() for axis in axes]
     return [TIME, *axes, *([ACTIVITY] if ACTIVITY in names else [])]
@@ -98,12 +104,12 @@ def read_frame(source: Source, *, known_only: bool = False) -> pl.DataFrame:
     """Parse the columns; those unknown here stay text, or are left out."""
     import polars as pl
 
-    names = _names(source.layout)
+    headings = _names(source.layout.names)
     types: dict[str, Any] = {TIME: pl.Float64, ACTIVITY: pl.Categorical}
-    known = {name: types.get(name, pl.Float32) for name in _known(names)}
-    names = _distinct([*names, *(f"column_{i}" for i in range(len(names), source.layout.n_columns))])
+    known = {name: types.get(name, pl.Float32) for name in _known(headings)}
+    names = _distinct([*headings, *(f"column_{i}" for i in range(len(headings), source.layout.n_columns))])
     schema = {name: known.get(name, pl.String) for name in names}
-    return parse(source, schema, list(known) if known_only else (), list(_sensors(names).values()))
+    return parse(source, schema, list(known) if known_only else (), list(_sensors(headings).values()))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -122,11 +128,11 @@ def to_recording(
 ) -> Recording:
     """Make a recording of the parsed columns; gravity is detected from the signal where nothing else shows it."""
     labels, activities = label_codes(frame[ACTIVITY], read=text_of_cell) if ACTIVITY in frame.columns else (None, ())
-    parts, names = [], _names(source.layout)
+    parts, names = [], _names(source.layout.names)
     found = list(unused_columns(source, [names.index(name) for name in _known(names)]))
     clock = frame[TIME].to_numpy()
     believed = _typical_step(clock) <= SLOWEST_S
-    sensors = _sensors(frame.columns)
+    sensors = _sensors(tuple(frame.columns))
     for modality, axes in sensors.items():
         unit, sparse = f"{_unit(modality)}, by the format", source.layout.sparse([names.index(axis) for axis in axes])
         in_seconds = believed or len(axes) == 1
@@ -137,7 +143,7 @@ def to_recording(
             if not _is_derived(modality, sensors):
                 raise
             found.append(Problem(source.name, ProblemKind.UNREADABLE_SENSOR, str(error), f"read without {modality}"))
-        frame = frame.drop(axes)  # a day of it need not be in memory twice
+        frame = table_of(frame, [name for name in frame.columns if name not in axes])  # a day need not be there twice
     return build_recording(
         source.name, recording_id, subject, parts, gravity=gravity, activities=activities, problems=found, app=APP
     )
@@ -154,14 +160,15 @@ def _typical_step(time: TimeArray) -> float:
     stamps = time[:CHUNK_ROWS]
     stamps = stamps[np.isfinite(stamps)]
     steps = positive_steps(stamps)
-    return float(np.median(steps)) * len(steps) / (len(stamps) - 1) if len(steps) else 0.0
+    return median(steps) * len(steps) / (len(stamps) - 1) if len(steps) else 0.0
 
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files: a recording each, or one of those that hold a sensor each."""
+    frame_of = parsed_together(sources, partial(read_frame, known_only=True))
     recordings = read_each(
         {source.name: source for source in sources},
-        lambda name, source: to_recording(source, read_frame(source, known_only=True), name, name),
+        lambda name, source: to_recording(source, frame_of(source), name, name),
     )
     parts: dict[str, list[Recording]] = {}
     for recording in recordings:

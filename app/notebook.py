@@ -35,12 +35,13 @@ class Recognised:
     """What a model recognised in a file; see `result_tables` for the columns of each table."""
 
     result: PredictionResult
+    quality: dict[str, Any]  # of the signal: a card for each recording
     zone: str  # of local times
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What it was, how sure that is, and what speaks against it; the quality of the signal is not looked at."""
-        return decide(self.result)
+        """What it was, how sure that is, and what speaks against it."""
+        return decide(self.result, self.quality)
 
     @cached_property
     def windows(self) -> pd.DataFrame:
@@ -168,8 +169,8 @@ def recognise(
     time_zone(zone)  # refused before the work is done
     columns = ColumnMapping.from_yaml(Path(mapping).read_text("utf-8"), Path(mapping).name) if mapping else None
     with _home():
-        result = recordings.predict_file(path, path.name, model, mapping=columns, place=place, walking=known)
-    return Recognised(as_chosen(result, smooth), zone)
+        found = recordings.predict_file(path, path.name, model, mapping=columns, place=place, walking=known)
+    return Recognised(as_chosen(found.result, smooth), found.quality.as_dict(), zone)
 
 
 def load_dataset(name: str) -> LoadedDataset:

@@ -69,10 +69,11 @@ def predict(
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.recordings import recordings, result_tables, table_texts
     from app.services.recordings.smoothing import as_chosen
+    from app.services.recordings.verdict import decide, in_text
 
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
-    result = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
-    result = as_chosen(result, smooth)
+    found = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
+    result = as_chosen(found.result, smooth)
     if smooth and not result.smoothed_s:
         click.echo(
             f"Nothing was smoothed: the bouts that {result.model_label} knows are as short as windows.", err=True
@@ -85,6 +86,9 @@ def predict(
         print_json(result_tables.document(result))
         return
     summary = result.summary()
+    for line in in_text(decide(result, found.quality.as_dict())):
+        click.echo(line)
+    click.echo()
     for bout in table_texts.records(result_tables.bouts(result)):
         where = f"{bout['recording']}  " if summary["recordings"] > 1 else ""
         times = f"{bout['start_s']:9.1f} s – {bout['end_s']:9.1f} s"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from app.har.classifiers.types import Recognition, ReferenceSource, WalkingRefer
 from app.har.errors import UnusableRecording
 from app.har.windows import WindowSet
 from app.services.recordings import recordings
+from app.services.recordings.quality import Quality
 from app.tables import StoredRecording
 from tests.long_recording import a_day, unsure_day
 from tests.tables import labelled
@@ -76,12 +79,22 @@ def test_predict_takes_another_model_by_name(app: Flask, file: Path, model: str)
 def test_predict_prints_answers_with_their_deepest_guess_where_there_is_one(
     app: Flask, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordings, "predict_file", lambda *_, **__: unsure_day())
+    found = SimpleNamespace(result=unsure_day(), quality=Quality((), 1))
+    monkeypatch.setattr(recordings, "predict_file", lambda *_, **__: found)
     lines = app.test_cli_runner().invoke(args=["predict", str(file)]).stdout.splitlines()
     bouts = [line.split("s  ", 1)[1].split() for line in lines if " s – " in line]
     assert ["Still", "94.0", "%", "deepest", "guess:", "Sit", "34.0", "%"] in bouts
     assert ["Uncertain", "–"] in bouts  # all activities are as likely
     assert "Answers of at least 80 %: 0 windows are one activity, 1200 a group of several, 600 have no answer." in lines
+
+
+@pytest.mark.usefixtures("_models")
+def test_predict_begins_with_the_verdict(app: Flask, file: Path) -> None:
+    lines = app.test_cli_runner().invoke(args=["predict", str(file)]).stdout.splitlines()
+    assert re.fullmatch(r".+\. Too little to judge: \d of 5 windows have an answer\.", lines[0])
+    assert lines[1] == "What speaks against it:"
+    assert any(line.startswith("  ! ") for line in lines[2:])
+    assert lines.index("") < next(i for i, line in enumerate(lines) if " s – " in line)
 
 
 @pytest.mark.usefixtures("_models")
@@ -212,9 +225,10 @@ def test_nothing_is_guessed_of_what_is_no_table(app: Flask, tmp_path: Path) -> N
 def test_predict_smooths_or_does_not_and_says_which(app: Flask, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, day = a_day(2.0, rate_hz=1.0, labelled=False)
     brought: dict[str, float | None] = {"shortest_bout_s": 9.0}
-    monkeypatch.setattr(recordings, "predict_file", lambda *_, **__: replace(day, **brought))  # type: ignore[arg-type]
 
     def run(*options: str) -> tuple[int, str, str]:
+        found = SimpleNamespace(result=replace(day, **brought), quality=Quality((), 1))  # type: ignore[arg-type]
+        monkeypatch.setattr(recordings, "predict_file", lambda *_, **__: found)
         result = app.test_cli_runner().invoke(args=["predict", str(file), *options])
         assert result.exit_code == 0
         return result.stdout.count(" s – "), result.stdout, result.stderr

@@ -118,7 +118,7 @@ def test_one_device_is_read_by_a_model_of_several(tmp_path: Path) -> None:
     files = {"TotalAcceleration.csv": acceleration, "Gyroscope.csv": rotation}
     path = tmp_path / "phone.zip"
     path.write_bytes(zipped({name: cases.sensor_logger(t, values) for name, values in files.items()}))
-    result = recordings.predict_file(path, path.name, "reference-phone-watch")
+    result = recordings.predict_file(path, path.name, "reference-phone-watch").result
     assert result.summary()["windows"] > 20
     told = {problem.kind: problem.action for problem in result.problems}
     taken, _, named = told["missing device"].partition(". ")
@@ -133,7 +133,7 @@ def test_a_watch_alone_is_taken_for_the_watch(tmp_path: Path, file: str, device:
     path = tmp_path / "watch.zip"
     text = cases.wrist_motion(t, acceleration, rotation, gravity)
     path.write_bytes(zipped({f"{file}.csv": text, "HeartRate.csv": cases.heart_rate()}))
-    result = recordings.predict_file(path, path.name, "reference-phone-watch")
+    result = recordings.predict_file(path, path.name, "reference-phone-watch").result
     (told,) = [problem for problem in result.problems if problem.kind == "missing device"]
     assert told.action.startswith(f"taken for the {device}; expect more errors")
     assert told.detail.endswith(f"the file holds the {'headphones' if device == 'phone' else device} alone")
@@ -155,7 +155,7 @@ def test_a_refusal_names_the_models_that_fit(tmp_path: Path) -> None:
     labels = fitting.removesuffix(", which can read it.").split(" or ")
     assert set(labels) == {"reference-everyday/1", "reference-ku-har/1"}  # not that of phone and watch, with gravity
     for label in labels:
-        assert recordings.predict_file(path, path.name, label).summary()["windows"] > 5
+        assert recordings.predict_file(path, path.name, label).result.summary()["windows"] > 5
 
 
 def test_a_refusal_of_an_upload_names_them_too(user: User, tmp_path: Path) -> None:

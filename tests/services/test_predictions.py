@@ -84,7 +84,7 @@ def test_an_upload_is_stored_with_what_was_recognised_in_it(
 
     stored = recordings.result_of(prediction)
     (tmp_path / "mine.csv").write_bytes(content)
-    direct = recordings.predict_file(tmp_path / "mine.csv", "mine.csv")
+    direct = recordings.predict_file(tmp_path / "mine.csv", "mine.csv").result
     np.testing.assert_allclose(stored.proba, direct.proba, atol=1e-5)
     assert bouts(stored) == bouts(direct)
     assert prediction.summary["minutes_per_activity"] == direct.summary()["minutes_per_activity"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +97,31 @@ def test_a_newer_release_becomes_the_next_version_and_keeps_its_place(app: Flask
     assert promoted is not None
     assert promoted.label == "reference-everyday/2"
     assert len(model_versions.list_versions()) == 5
+
+
+def test_a_model_that_is_brought_back_twice_at_once_is_there_once(
+    app: Flask, released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference_models.add_new()
+    model_versions.delete("reference-ku-har")
+    copy = shutil.copytree
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.3)
+        return copy(*arguments, **options)
+
+    monkeypatch.setattr(shutil, "copytree", slowly)
+
+    def press(_: int) -> str:
+        with app.app_context():
+            try:
+                return reference_models.restore("reference-ku-har").label
+            except Conflict:
+                return "was not deleted"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(press, range(4))) == ["reference-ku-har/2", *["was not deleted"] * 3]
+    assert [v.label for v in model_versions.list_versions() if v.name == "reference-ku-har"] == ["reference-ku-har/2"]
 
 
 @pytest.mark.parametrize("file", ["network.keras", "arrays.npz", "manifest.json", "model_card.md"])

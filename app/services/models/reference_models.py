@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock
 from flask import current_app
 
 from app.har.errors import ModelIntegrityError
@@ -60,6 +61,13 @@ def restore(name: str) -> ModelVersion:
     Conflict : it is there.
     ModelIntegrityError : its files were changed.
     """
+    with FileLock(Path(current_app.config["INSTANCE"]) / "restoring.lock"):  # of two presses, and of a shell
+        version = _restored(name)
+    audit.record(Action.MODEL_RESTORED, version.label)
+    return version
+
+
+def _restored(name: str) -> ModelVersion:
     from app.har.classifiers import model_folder
 
     found = [(folder, manifest) for folder, manifest in _released() if folder.name == name]
@@ -72,7 +80,6 @@ def restore(name: str) -> ModelVersion:
     version = _take_over(folder, manifest)
     if model_versions.promoted() is None:
         model_versions.promote(version.id)
-    audit.record(Action.MODEL_RESTORED, version.label)
     return version
 
 

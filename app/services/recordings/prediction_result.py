@@ -244,6 +244,11 @@ class PredictionResult:
         return "windows" if len(self) == len(self.recording_ids) > 1 else "timeline"
 
     @property
+    def holds_several(self) -> bool:
+        """Whether the file holds several recordings."""
+        return len(self.recording_ids) > 1
+
+    @property
     def all_names(self) -> tuple[str, ...]:
         """All that an answer can be, then the activities that only the file names."""
         return self.answer_names + tuple(name for name in self.label_activities if name not in self.answer_names)

@@ -29,7 +29,7 @@ from app.services.models import model_versions
 from app.services.personal import head_files
 from app.services.recordings import known_walking, reading
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.recognise import KnownWalking, recognise
+from app.services.recordings.recognise import KnownWalking, Recognised, recognise
 from app.services.recordings.result_files import load_quality, load_result, save_result
 from app.services.recordings.smoothing import as_chosen
 from app.services.transaction import transaction
@@ -55,7 +55,7 @@ def predict_file(
     mapping: ColumnMapping | None = None,
     place: str = "",
     walking: Path | None = None,
-) -> PredictionResult:
+) -> Recognised:
     """Recognise the activities in a file and store nothing; by the model that fits it unless one is named.
 
     ``model_key`` is a version's id, its label or its name; ``mapping`` says what the columns of a file in no known
@@ -69,7 +69,7 @@ def predict_file(
     """
     candidates = reading.candidates_for(model_key)
     known = KnownWalking(None, walking, walking.name, mapping) if walking else None
-    return recognise(path, name, candidates.models, on_event, mapping, place, known, candidates.alternatives).result
+    return recognise(path, name, candidates.models, on_event, mapping, place, known, candidates.alternatives)
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:

@@ -89,6 +89,16 @@ class Verdict:
         return asdict(self)
 
 
+def in_text(verdict: Verdict) -> Iterator[str]:
+    """Yield the lines of a verdict, as a terminal shows it."""
+    yield f"{verdict.what}. {verdict.sure}: {verdict.number} {verdict.number_of}."
+    if not verdict.against:
+        yield "Nothing was found that speaks against it."
+        return
+    yield "What speaks against it:"
+    yield from (f"  {'!' if doubt.serious else '-'} {doubt.text}" for doubt in verdict.against)
+
+
 def decide(result: PredictionResult, quality: Mapping[str, Any] | None = None) -> Verdict:
     """Return the verdict on all that was recognised in a file.
 

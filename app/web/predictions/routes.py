@@ -31,6 +31,7 @@ from app.services.recordings import (
 from app.services.recordings.activity_times import clock_of
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
 from app.services.recordings.held import Held
+from app.services.recordings.one_recording import verdict_of
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.verdict import decide
@@ -96,7 +97,8 @@ def show(recording_id: int) -> ResponseReturnValue:
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
-        verdict=decide(result, quality),
+        verdict=verdict_of(result, recording_index, quality),
+        verdict_of_all=decide(result, quality) if recording_index is not None and result.holds_several else None,
         quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
@@ -251,10 +253,12 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 def result_json(recording_id: int) -> ResponseReturnValue:
     """Download the whole result."""
     recording, result = _requested(recording_id)
-    verdict = decide(result, recordings.quality_of(recording)).as_dict()
-    response = jsonify(
-        {"file": recording.filename, "verdict": verdict, **result_tables.document(result, reader_zone())}
-    )
+    quality = recordings.quality_of(recording)
+    about: dict[str, Any] = {"file": recording.filename, "verdict": decide(result, quality).as_dict()}
+    if result.layout == "timeline" and result.holds_several:
+        verdicts = (verdict_of(result, i, quality).as_dict() for i in range(len(result.recording_ids)))
+        about["verdicts"] = dict(zip(result.recording_ids, verdicts, strict=True))
+    response = jsonify({**about, **result_tables.document(result, reader_zone())})
     return named(response, download_name(recording.filename, "activities", "json"))
 
 

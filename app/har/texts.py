@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What a spreadsheet takes for the beginning of a formula, after spaces or the mark of text, wide signs included
 FORMULA = re.compile(r"['\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -40,3 +43,14 @@ def text_of_cell(text: str) -> str:
     """Return the text of which `cell` made this."""
     marked = text.startswith(MARK) and FORMULA.match(text) and not A_NUMBER.fullmatch(text[1:])
     return text[1:] if marked else text
+
+
+def to_csv(table: pd.DataFrame, header: bool = True) -> str:
+    """Write a table as CSV, in which no spreadsheet takes text for a formula."""
+    safe = table.rename(columns={name: str(cell(name)) for name in table.columns})
+    for name in safe.columns:
+        if safe[name].dtype == object or str(safe[name].dtype) in ("str", "string"):
+            texts = {value: cell(value) for value in safe[name].dropna().unique()}
+            safe[name] = safe[name].map(texts)
+    text: str = safe.to_csv(index=False, header=header, lineterminator="\r\n")
+    return text

@@ -23,7 +23,7 @@ from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training.config import TrainConfig, validated
 from app.har.training.experiment import run_experiment
 from app.har.training.pooled import FEWEST, with_complete_sensors, with_even_training, with_flat_labels
-from app.har.training.results import Result
+from app.har.training.results import METRIC_NAMES, Result, metrics_table, write_result
 from app.har.vocabulary import shared_names
 from app.har.windows import WindowSet, make_windows
 from tests import synthetic
@@ -189,6 +189,23 @@ def test_data_sets_are_left_out_in_turn_and_each_is_named(tmp_path: Path) -> Non
         ("random-forest", name) for name in ("all", "home", "lab", "pocket")
     ]
     assert float(rows[1]["f1_value"]) == result["models"]["random-forest"]["folds"][0]["f1"]
+    assert rows[1]["f1_low"] == ""
+    table = metrics_table(result)
+    assert list(table.columns) == list(rows[0])
+    assert table["fit_seconds"].tolist() == [float(row["fit_seconds"]) for row in rows]
+
+
+def test_no_name_in_the_table_of_metrics_is_a_formula_to_a_spreadsheet(tmp_path: Path) -> None:
+    figures = {metric: {"value": 0.5, "low": 0.4, "high": 0.6} for metric in METRIC_NAMES}
+    others = {"fit_seconds": 1.0, "predict_windows_per_second": 2.0, "calibration_error": 0.1}
+    fold = {"dataset": "=cmd()", **dict.fromkeys(METRIC_NAMES, 0.5), **others}
+    models = {"random-forest": {**figures, **others, "folds": [fold]}}
+    write_result({"models": models, "split": {"protocol": "dataset"}}, tmp_path)  # type: ignore[typeddict-item]
+    assert "random-forest,'=cmd(),0.5,,," in (tmp_path / "metrics.csv").read_text()
+    write_result({"models": models, "split": {"protocol": "subject"}}, tmp_path)  # type: ignore[typeddict-item]
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[1:] == [
+        "random-forest," + "0.5,0.4,0.6," * 4 + "1.0,2.0,0.1"
+    ]
 
 
 def test_a_model_of_several_sets_is_kept_and_says_which(tmp_path: Path) -> None:

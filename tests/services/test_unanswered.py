@@ -11,7 +11,8 @@ import pytest
 
 from app.har.recordings.quality import card
 from app.har.signals.types import UNLABELLED, Recording, SignalSet, Stream
-from app.services.recordings import result_tables, table_texts
+from app.har.texts import to_csv
+from app.services.recordings import result_tables
 from app.services.recordings.activity_times import clock_of
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
@@ -111,7 +112,7 @@ def test_each_is_a_row_of_its_own_in_windows_bouts_days_and_totals() -> None:
         minutes = table[table["period"] == period].groupby("activity")["minutes"].sum()
         for name in ("Not worn", "Unfamiliar", "Too little", "missing"):
             assert minutes[name] == pytest.approx(totals.loc[name, "minutes"], abs=1e-3)
-    assert "Too little" in table_texts.to_csv(result_tables.bouts(day))
+    assert "Too little" in to_csv(result_tables.bouts(day))
 
 
 def test_the_timeline_hatches_each_and_says_on_hover_what_it_means() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from scipy.special import stdtrit
@@ -16,10 +15,14 @@ from typing_extensions import NotRequired
 from app.har.classifiers.model_folder import library_versions
 from app.har.evaluation.types import Split
 from app.har.progress import Event
-from app.har.texts import cell
+from app.har.texts import to_csv
 from app.har.windows import WindowSet
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 METRIC_NAMES = ("accuracy", "precision", "recall", "f1")
+OTHER_FIGURES = ("fit_seconds", "predict_windows_per_second", "calibration_error")
 
 
 class ModelFigures(TypedDict):
@@ -154,18 +157,25 @@ def environment() -> dict[str, str]:
     return {"python": platform.python_version(), "machine": platform.machine()} | library_versions()
 
 
+def metrics_table(result: Result) -> pd.DataFrame:
+    """Return the figures with a row for each model, and one for each data set that was left out."""
+    import pandas as pd
+
+    by_dataset = result["split"]["protocol"] == "dataset"
+    rows = []
+    for name, metrics in result["models"].items():
+        ends = {f"{metric}_{end}": metrics[metric][end] for metric in METRIC_NAMES for end in ("value", "low", "high")}
+        rows.append({"model": name, "data_set": "all", **ends, **{key: metrics[key] for key in OTHER_FIGURES}})
+        for fold in metrics["folds"] if by_dataset else []:
+            values = {f"{metric}_value": fold[metric] for metric in METRIC_NAMES}
+            rows.append(
+                {"model": name, "data_set": fold["dataset"], **values, **{key: fold[key] for key in OTHER_FIGURES}}
+            )
+    table = pd.DataFrame(rows)
+    return table if by_dataset else table.drop(columns="data_set")
+
+
 def write_result(result: Result, folder: Path) -> None:
-    """Write metrics.json, with everything, and metrics.csv, a row a model, and one a data set that was left out."""
+    """Write metrics.json, with everything, and metrics.csv, the figures as a table."""
     (folder / "metrics.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
-    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        intervals = [f"{metric}_{end}" for metric in METRIC_NAMES for end in ("value", "low", "high")]
-        others = ("fit_seconds", "predict_windows_per_second", "calibration_error")
-        by_dataset = result["split"]["protocol"] == "dataset"
-        table.writerow(["model", *(["data_set"] if by_dataset else []), *intervals, *others])
-        for name, metrics in result["models"].items():
-            figures = [metrics[metric][end] for metric in METRIC_NAMES for end in ("value", "low", "high")]
-            table.writerow([cell(name), *(["all"] if by_dataset else []), *figures, *(metrics[key] for key in others)])
-            for fold in metrics["folds"] if by_dataset else []:
-                figures = [figure for metric in METRIC_NAMES for figure in (fold[metric], "", "")]
-                table.writerow([cell(name), cell(fold["dataset"]), *figures, *(fold[key] for key in others)])
+    (folder / "metrics.csv").write_text(to_csv(metrics_table(result)), encoding="utf-8", newline="")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 from app.extensions import db
+from app.har.texts import to_csv
 from app.services.personal import corrections, view
 from app.services.personal.heads import Learnt
 from app.services.recordings import recordings, result_tables
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.result_files import load_result
-from app.services.recordings.table_texts import to_csv
 from app.tables import Correction, StoredRecording
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
+from app.har.texts import to_csv
 from app.har.types import IntArray, TimeArray
 from app.har.vocabulary import MISSING, TOO_LITTLE
 from app.services.recordings.activity_times import SHORTEST_PAUSE_S, clock_of, per_period
 from app.services.recordings.prediction_result import MIN_ATTENTION, Bouts, Opinion, PredictionResult
 from app.services.recordings.sensor_names import in_words
-from app.services.recordings.table_texts import in_utc, in_zone, records, to_csv
+from app.services.recordings.table_texts import in_utc, in_zone, records
 from app.services.recordings.wall_clock import Period
 
 if TYPE_CHECKING:

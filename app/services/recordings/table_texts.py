@@ -1,4 +1,4 @@
-"""Tables as text: moments in UTC and in a time zone, rows as plain values, CSV without formulas."""
+"""Tables as text: moments in UTC and in a time zone, rows as plain values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.texts import cell
 from app.har.types import TimeArray
 
 if TYPE_CHECKING:
@@ -57,14 +56,3 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
             columns.append(values)
     names = list(table.columns)
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def to_csv(table: pd.DataFrame, header: bool = True) -> str:
-    """Write a table as CSV, in which no spreadsheet takes text for a formula."""
-    safe = table.rename(columns={name: str(cell(name)) for name in table.columns})
-    for name in safe.columns:
-        if safe[name].dtype == object or str(safe[name].dtype) in ("str", "string"):
-            texts = {value: cell(value) for value in safe[name].dropna().unique()}
-            safe[name] = safe[name].map(texts)
-    text: str = safe.to_csv(index=False, header=header, lineterminator="\r\n")
-    return text

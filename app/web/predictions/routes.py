@@ -13,6 +13,7 @@ from flask_login import current_user
 
 from app.har.colours import HATCHES, MISSING
 from app.har.errors import HarError
+from app.har.texts import to_csv
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
 from app.services.models import model_titles, model_versions
@@ -219,7 +220,7 @@ def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
     if table == "windows":
         text: str | Iterator[str] = result_tables.windows_csv(result, reader_zone())
     else:
-        text = table_texts.to_csv(_table(table, result))
+        text = to_csv(_table(table, result))
     return attachment(text, download_name(recording.filename, table, "csv"), "text/csv")
 
 

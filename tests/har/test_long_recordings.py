@@ -279,3 +279,16 @@ def test_many_numbers_are_rounded_as_python_rounds_one() -> None:
     for digits in (0, 3):
         assert summaries.rounded(numbers, digits) == [round(float(number), digits) for number in numbers]
     assert np.isnan(summaries.rounded(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 64.0, 33.3])
+@pytest.mark.parametrize("start_s", [0.0, 1e3 / 3, 1.7e9])
+@pytest.mark.parametrize("jitter_s", [0.0, 1e-9, 4e-3, 0.2])
+def test_moments_find_their_samples_as_a_search_would(rate_hz: float, start_s: float, jitter_s: float) -> None:
+    rng = np.random.default_rng(0)
+    at = start_s + np.arange(5000) / rate_hz
+    time = np.sort(start_s - 1 + np.arange(6000) / 100 + rng.uniform(-jitter_s, jitter_s, 6000))
+    time = time[(time < start_s + 10) | (time > start_s + 17)]
+    for stamps in (time, at, at[::7], time + 3, time[:2], np.array([start_s - 9, start_s + 1e4])):
+        expected = np.searchsorted(stamps, at, side="right")
+        assert resampling._not_later(stamps, at).tolist() == expected.tolist()

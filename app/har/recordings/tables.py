@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHUNK_BYTES = 4 * 2**20
+PARSED_AT_ONCE = 2  # parts: polars takes one core for each of this size
 MOVED = 2**18  # numbers at a time
 T = TypeVar("T")
 
@@ -184,7 +188,7 @@ def parse(
     frame, chunk = first
     if (second := next(parts, None)) is None:
         return frame.rechunk()
-    rows = int(1.02 * len(frame) * source.member.size / len(chunk.text))  # as many to a byte as in the first part
+    rows = 1 + int(1.02 * len(frame) * source.member.size / len(chunk.text))  # as many to a byte as in the first part
     grouped = {name for names in together for name in names}
     groups = [
         _Columns(names, schema[names[0]], rows) for names in (*together, *([n] for n in keep if n not in grouped))
@@ -206,7 +210,7 @@ class _Columns:
 
         self._names, self._rows, self._filled = list(names), rows, 0
         number = {pl.Float32: np.float32, pl.Float64: np.float64}.get(dtype)
-        self._numbers = None if number is None else np.empty((len(names), rows), number)
+        self._numbers = None if number is None else _untouched(len(names), rows, number)
         self._parts: list[pl.DataFrame] = []  # in place of the array, where a cell is empty or no number
 
     def add(self, part: pl.DataFrame) -> None:
@@ -219,7 +223,7 @@ class _Columns:
         end = self._filled + len(part)
         if end > self._rows:
             self._rows = max(end, self._rows * 5 // 4)
-            grown = np.empty((len(own), self._rows), self._numbers.dtype)
+            grown = _untouched(len(own), self._rows, self._numbers.dtype)
             grown[:, : self._filled] = self._numbers[:, : self._filled]
             self._numbers = grown
         for row, column in zip(self._numbers, own, strict=True):
@@ -249,6 +253,13 @@ class _Columns:
                 flat[place * n + first : place * n + last] = flat[before + first : before + last]
         columns = flat[: len(self._names) * n].reshape(len(self._names), n)
         self._parts.append(pl.DataFrame(dict(zip(self._names, columns, strict=True))))
+
+
+def _untouched(n_columns: int, rows: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return an array in memory of its own, in small pages: to find room for large ones may take as long as parsing."""
+    size = n_columns * rows * np.dtype(dtype).itemsize
+    numbers: NDArray[Any] = np.frombuffer(mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS), dtype)
+    return numbers.reshape(n_columns, rows)
 
 
 def parsed_together(
@@ -301,7 +312,7 @@ def _parsed_as_one(batch: Sequence[Source], parse_one: Callable[[Source], pl.Dat
 
 
 def _parsed_ahead(work: Callable[[Chunk], T], found: Iterator[Chunk]) -> Iterator[T]:
-    """Parse one part of a file while the next is read; one that is all there is needs no second thread."""
+    """Parse some parts of a file while the next is read; one that is all there is needs no second thread."""
     first = next(found, None)
     if first is None:
         return
@@ -309,13 +320,16 @@ def _parsed_ahead(work: Callable[[Chunk], T], found: Iterator[Chunk]) -> Iterato
     if second is None:
         yield work(first)
         return
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(copy_context().run, work, first)  # so that messages quote there what they do here
-        for chunk in chain([second], found):
-            later = pool.submit(copy_context().run, work, chunk)
-            yield pending.result()
-            pending = later
-        yield pending.result()
+    with ThreadPoolExecutor(PARSED_AT_ONCE) as pool:
+        pending: deque[Future[T]] = deque()
+        for chunk in chain([first, second], found):
+            pending.append(
+                pool.submit(copy_context().run, work, chunk)
+            )  # so that messages quote there what they do here
+            if len(pending) > PARSED_AT_ONCE:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.DataFrame:

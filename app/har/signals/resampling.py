@@ -31,6 +31,7 @@ MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's mem
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
 ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
 HOLE = 4.0  # usual steps; a longer one was hardly measured
+EVENLY_FROM = 1000  # moments; fewer are looked for one by one
 Scalar = TypeVar("Scalar", bound=np.generic)
 Floating = TypeVar("Floating", bound=np.floating)
 
@@ -138,7 +139,8 @@ class StretchIndex:
                 f"{part.recording_ids[0]}: gravity is {part.gravity}, in the recordings before it "
                 f"{self.gravity}; both kinds can't be mixed."
             )
-        used = set(np.unique(part.labels).tolist())  # a file may name activities of which no sample is left
+        # A file may name activities of which no sample is left
+        used = set(np.unique(part.labels).tolist()) if part.activities else set()
         codes = [
             self.activities.setdefault(name, len(self.activities))
             if code in used and name.casefold() not in NO_ACTIVITY
@@ -214,7 +216,7 @@ def _resampled(
                 samples[:, clock.columns] = _interpolate(clock, stretch.start_s, stretch.length, a, b, rate).T
         written.write(row + a, samples)
         present = [stream for stream, runs in zip(streams, stretch.present, strict=True) if runs]
-        labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s + np.arange(a, b) / rate)
+        labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s, a, b, rate)
 
     blocks = [
         (row, stretch, a)
@@ -379,7 +381,7 @@ def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -
 
 
 def _hermite(time: TimeArray, step: FloatArray, values: FloatArray, slope: FloatArray, at: TimeArray) -> FloatArray:
-    left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
+    left = np.clip(_not_later(time, at) - 1, 0, len(time) - 2)
     right = left + 1
     width = step[left]
     u = np.clip((at - time[left]).astype(np.float32) / width, 0.0, 1.0)
@@ -398,14 +400,30 @@ def _hermite(time: TimeArray, step: FloatArray, values: FloatArray, slope: Float
     return result
 
 
-def _labels_at(recording: Recording, streams: Sequence[Stream], grid: TimeArray) -> NDArray[np.int16]:
+def _not_later(time: TimeArray, at: TimeArray) -> NDArray[np.int64]:
+    """Count the times that are not later than each of many evenly spaced moments, in a third of the time of a search.
+
+    For each time the first moment that is not earlier is calculated, which is right to one moment, and corrected.
+    """
+    if len(at) < EVENLY_FROM:
+        return np.searchsorted(time, at, side="right")
+    moment = np.ceil((time - at[0]) * ((len(at) - 1) / (at[-1] - at[0]))).clip(0, len(at)).astype(np.int64)
+    moment -= (moment > 0) & (at.take(moment - 1, mode="clip") >= time)
+    moment += (moment < len(at)) & (at.take(moment, mode="clip") < time)
+    return np.cumsum(np.bincount(moment, minlength=len(at) + 1)[:-1])
+
+
+def _labels_at(
+    recording: Recording, streams: Sequence[Stream], start_s: float, a: int, b: int, rate: float
+) -> NDArray[np.int16] | int:
+    """Return the labels of the samples a to b of a piece that starts at a time, or the one of them all."""
     if recording.activity is not None:
-        return np.zeros(len(grid), np.int16)
-    for stream in streams:
-        if stream.labels is not None:
-            index = np.searchsorted(stream.time_s, grid, side="right") - 1
-            return np.asarray(stream.labels[np.maximum(index, 0)], np.int16)
-    return np.full(len(grid), UNLABELLED, np.int16)
+        return 0
+    stream = next((stream for stream in streams if stream.labels is not None), None)
+    if stream is None or stream.labels is None:
+        return UNLABELLED
+    index = np.searchsorted(stream.time_s, start_s + np.arange(a, b) / rate, side="right") - 1
+    return np.asarray(stream.labels[np.maximum(index, 0)], np.int16)
 
 
 def mean_magnitude(acceleration: NDArray[np.floating], samples: int = 50) -> float:

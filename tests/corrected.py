@@ -30,7 +30,8 @@ def a_result(
     movement = np.arange(n_windows) // turn % 2
     proba = np.full((n_windows, len(activities)), 0.05, np.float32)
     proba[:, 0], proba[:, 1] = 0.45, 0.4
-    features = rng.normal(0, 0.3, (n_windows, len(classifier.prior.mean)))
+    assert classifier.prior is not None
+    features = rng.normal(0, 0.3, (n_windows, classifier.prior.n_features))
     features += np.where(movement, 2.0, -2.0)[:, None]
     start_s = WINDOW_S * np.arange(n_windows)
     return PredictionResult(

@@ -58,7 +58,7 @@ def test_attention_is_a_share_of_every_frame_and_the_embedding_is_finite(
     assert embedding.shape == (len(windows), SMALL.units)
     assert np.isfinite(embedding).all()
     assert embedding.std() > 0
-    assert recognition.features.shape == (len(windows), len(model.prior.mean))
+    assert recognition.features.shape == (len(windows), model.prior.n_features)
     assert np.isfinite(recognition.features).all()
 
 

@@ -70,7 +70,8 @@ def test_any_device_with_an_accelerometer_is_understood(
     assert truth(proba, day) >= 0.9
     if "gravity" in lacking:
         assert np.ptp(proba[:, :3], axis=1).max() < 1e-6  # postures stay open
-    assert found.features.shape == (len(day), len(model.prior.mean))
+    assert model.prior is not None
+    assert found.features.shape == (len(day), model.prior.n_features)
     assert np.isfinite(found.features).all()
     sensors = np.array([name not in lacking for name in ("acc", "gyro", "gravity")])
     np.testing.assert_allclose(found.sensor_attention, np.tile(sensors / sensors.sum(), (len(day), 1)))
@@ -233,6 +234,20 @@ def test_a_stored_model_answers_the_same(folder: Path, day: WindowSet, answer: R
     np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=1e-6)
     np.testing.assert_allclose(found.novelty, answer.novelty, rtol=1e-5)
     assert found.wearings == answer.wearings
+    np.testing.assert_allclose(found.features, answer.features, atol=0.02)
+
+
+def test_a_model_from_before_there_were_personal_heads_answers_the_same_and_has_no_features(
+    folder: Path, tmp_path: Path, day: WindowSet, answer: Recognition
+) -> None:
+    manifest, arrays = model_folder.read(folder)
+    before = {name: array for name, array in arrays.items() if not name.startswith("space_")}
+    model_folder.write(tmp_path / "before", manifest, before, {})
+    model = stored_models.load_model(tmp_path / "before")
+    found = model.recognise_all([day])
+    np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=1e-6)
+    assert found.features.shape == (len(day), 0)
+    assert model.prior is None
 
 
 def test_a_model_from_before_stairs_of_one_direction_were_looked_for_opens(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from app.har.errors import ModelIntegrityError
 from app.har.personal.guard import guarded
 from app.har.personal.head import Examples, PersonalHead, learn
 from app.har.personal.prior import Prior
+from app.har.personal.space import fit_space
 
 ACTIVITIES = ("Sitting", "Standing", "Walking")
 D = 48
-PRIOR = Prior.plain(D)
+PRIOR = Prior(np.full(D, 4.0))
 CENTRES = {
     name: 2 * np.random.default_rng(number).standard_normal(D) for number, name in enumerate((*ACTIVITIES, "Kneeling"))
 }
@@ -72,7 +74,7 @@ def test_a_head_is_stored_in_40_kb_and_answers_the_same(tmp_path: Path) -> None:
     names = np.array([f"activity {i % 15}" for i in range(60)])
     features = rng.standard_normal((60, wide)).astype(np.float16)
     examples = Examples(features, np.full((60, 8), 0.125, np.float32), names, np.full(60, "a"))
-    head = learn(Prior.plain(wide), tuple(f"activity {i}" for i in range(8)), examples)
+    head = learn(Prior(np.full(wide, 4.0)), tuple(f"activity {i}" for i in range(8)), examples)
     head.save(tmp_path / "head.npz")
     assert (tmp_path / "head.npz").stat().st_size <= 40_000
     again = PersonalHead.load(tmp_path / "head.npz")
@@ -113,3 +115,54 @@ def test_one_window_of_each_activity_is_too_little_to_check_but_not_to_learn() -
     head, report = guarded(PRIOR, ACTIVITIES, windows(list(ACTIVITIES)))
     assert head is not None
     assert (report.kept, report.checked) == (True, 0)
+
+
+def people(n_people: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return windows of people whose first feature tells activities apart, each around a level of their own.
+
+    The second varies from window to window, the third is missing in one of two data sets.
+    """
+    rng = np.random.default_rng(seed)
+    person, activity = (column.ravel() for column in np.mgrid[:n_people, :3].repeat(10, axis=2))
+    rows = rng.standard_normal((len(person), 3)) * (0.1, 5.0, 0.1)
+    rows[:, 0] += activity + rng.standard_normal(n_people)[person]
+    rows[:, 2] += rng.standard_normal((n_people, 3))[person, activity]
+    dataset = np.where(person % 2, "one", "two")
+    rows[dataset == "two", 2] = np.nan
+    return rows.astype(np.float32), person, activity, dataset
+
+
+def test_a_space_scales_directions_by_how_a_persons_windows_vary_and_leads_with_what_tells_activities_apart() -> None:
+    rows, person, activity, dataset = people()
+    space = fit_space(rows, person, activity, dataset)
+    assert space is not None
+    found = space(rows).astype(np.float64)
+    assert found.shape == (len(rows), 3)
+    assert np.isfinite(found).all()
+    weights = np.abs(space.directions.astype(float)).max(axis=1)
+    assert weights[1] < min(weights[0], weights[2])  # what varies from window to window tells nothing
+    assert (np.diff(space.between) <= 0).all()
+    for number in range(3):
+        of_one = found[(person == 1) & (activity == number)]
+        assert (of_one.std(axis=0) <= 1.5).all()
+
+
+def test_where_nobody_shows_two_activities_there_is_no_space() -> None:
+    rows, person, activity, dataset = people()
+    alone = activity == person % 3
+    assert fit_space(rows[alone], person[alone], activity[alone], dataset[alone]) is None
+
+
+def test_examples_of_one_activity_do_not_take_from_the_others() -> None:
+    head = learn(PRIOR, ACTIVITIES, windows(["Walking"] * 5))
+    asked = windows(["Sitting"] * 20 + ["Standing"] * 20, seed=1)
+    after = head.adjust(asked.probabilities, asked.features)
+    assert (after.argmax(axis=1) == asked.probabilities.argmax(axis=1)).all()
+
+
+def test_where_the_model_is_right_already_half_of_the_strength_is_kept() -> None:
+    examples = windows([name for name in ACTIVITIES for _ in range(6)])
+    right = np.eye(3, dtype=np.float32)[[ACTIVITIES.index(name) for name in examples.activity]] * 0.7 + 0.1
+    head, report = guarded(PRIOR, ACTIVITIES, replace(examples, probabilities=right))
+    assert head is not None
+    assert (head.strength, report.right_before, report.right_after) == (0.5, 1.0, 1.0)

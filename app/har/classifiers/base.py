@@ -184,8 +184,12 @@ class Recogniser(Classifier):
 
     @property
     @abstractmethod
-    def prior(self) -> Prior:
-        """Return what is known of people in the space of `Recognition.features`, before they gave an example."""
+    def prior(self) -> Prior | None:
+        """Return what is known of people in the space of `Recognition.features`, before they gave an example.
+
+        None where it does not know, as in an earlier build: `Recognition.features` have no columns, and no head can be
+        learnt.
+        """
 
     @abstractmethod
     def recognise_all(

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from app.har.personal.head import LEAST, Examples, PersonalHead, learn
 from app.har.personal.prior import Prior
 
+HALF = 0.5  # of the strength of a head
+
 
 @dataclass(frozen=True)
 class Report:
@@ -26,24 +28,35 @@ def guarded(prior: Prior, activities: Sequence[str], examples: Examples) -> tupl
     """Learn from a person's examples, and keep the head only where it does not hurt on examples left out.
 
     Each recording is left out in turn, or half of it where no other has the same activities. Of an activity with a
-    single example nothing can be left out.
+    single example nothing can be left out. Where as many are right as before, only half of the head's strength is kept.
     """
     if not len(examples):
         return None, Report(False, 0, np.nan, np.nan)
-    right: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
-    log_p = []
-    for left_out in _left_out(examples):
-        head = learn(prior, activities, examples.where(~left_out))
+    folds = list(_left_out(examples))
+    if not folds:
+        return learn(prior, activities, examples), Report(True, 0, np.nan, np.nan)
+    checked = sum(int(fold.sum()) for fold in folds)
+    for strength in (1.0, HALF):
+        before, after, gain = _asked(prior, activities, examples, folds, strength)
+        kept = gain >= 0 and (after > before or (after == before and strength == HALF))
+        if kept:
+            return learn(prior, activities, examples, strength), Report(True, checked, before, after)
+    return None, Report(False, checked, before, after)
+
+
+def _asked(
+    prior: Prior, activities: Sequence[str], examples: Examples, folds: Sequence[NDArray[np.bool_]], strength: float
+) -> tuple[float, float, float]:
+    """Return the share that is right before and after, and the mean gain in log probability, of examples left out."""
+    rows = []
+    for left_out in folds:
+        head = learn(prior, activities, examples.where(~left_out), strength)
         asked = examples.where(left_out)
-        after = head.adjust(asked.probabilities, asked.features)
-        right.append((_right(activities, asked.probabilities, asked), _right(head.activities, after, asked)))
-        log_p.append(_log_p(head.activities, after, asked) - _log_p(activities, asked.probabilities, asked))
-    head = learn(prior, activities, examples)
-    if not right:
-        return head, Report(True, 0, np.nan, np.nan)
-    before, after_ = (np.concatenate(part) for part in zip(*right, strict=True))
-    kept = bool(after_.mean() >= before.mean() and np.concatenate(log_p).mean() >= 0)
-    return head if kept else None, Report(kept, len(before), float(before.mean()), float(after_.mean()))
+        adjusted = head.adjust(asked.probabilities, asked.features)
+        gain = _log_p(head.activities, adjusted, asked) - _log_p(activities, asked.probabilities, asked)
+        rows.append([_right(activities, asked.probabilities, asked), _right(head.activities, adjusted, asked), gain])
+    before, after, gains = (float(np.concatenate(column).mean()) for column in zip(*rows, strict=True))
+    return before, after, gains
 
 
 def _left_out(examples: Examples) -> Iterator[NDArray[np.bool_]]:
@@ -70,7 +83,6 @@ def _right(activities: Sequence[str], probabilities: NDArray[np.floating], asked
 def _log_p(activities: Sequence[str], probabilities: NDArray[np.floating], asked: Examples) -> NDArray[np.float64]:
     """Return the log probability of what a person says, (n,); one that a model does not know is as good as none."""
     position = {name: number for number, name in enumerate(activities)}
-    of_truth = [
-        p[position[name]] if name in position else 0 for p, name in zip(probabilities, asked.activity, strict=True)
-    ]
-    return np.log(np.maximum(np.array(of_truth, np.float64), LEAST))
+    pairs = zip(probabilities, asked.activity.tolist(), strict=True)
+    of_truth = np.array([p[position[name]] if name in position else 0.0 for p, name in pairs])
+    return np.asarray(np.log(np.maximum(of_truth, LEAST)))

@@ -13,8 +13,16 @@ from app.har.errors import ModelIntegrityError
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
 
-FORMAT = 1
+FORMAT = 2
 LEAST = 1e-4  # probability: no model is certain
+FREEDOM = 5.0  # degrees: how little is known of how much a person's windows vary
+OWN_WEIGHT = (
+    0.15  # exponent of the likelihood of the features; FREEDOM, it, MARGIN and DOUBT are from data sets left out
+)
+MARGIN = (
+    10.0  # log likelihood by which windows must be more like examples than like anything, if those are of one activity
+)
+DOUBT = 1.0  # examples, before it counts how often the model named each activity in them
 
 
 @dataclass(frozen=True)
@@ -36,19 +44,26 @@ class Examples:
 
 @dataclass(frozen=True)
 class PersonalHead:
-    """How likely a person's windows are under each activity, and how much that counts beside the model's answer."""
+    """How likely a person's windows are under each activity, and how that changes the model's answer."""
 
     activities: tuple[str, ...]  # those of the model, then those that are new
     mean: NDArray[np.float32]  # (k', d) of a next window of each activity
     variance: NDArray[np.float32]  # (k', d)
-    background: NDArray[np.float32]  # (2, d) mean and variance of any window of anybody
+    anything: NDArray[np.float32]  # (d,) variance of any window, around 0
     learnt: NDArray[np.bool_]  # (k',) which activities have examples
-    own_weight: float
+    log_shift: NDArray[np.float32]  # (k',) of activities that the model names too often, or too rarely
+    margin: float  # see MARGIN; none where all activities have examples
+    strength: float  # 0 … 1
+
+    @property
+    def n_features(self) -> int:
+        """Return how many features a window has."""
+        return int(self.mean.shape[1])
 
     def adjust(self, probabilities: FloatArray, features: NDArray[np.floating]) -> FloatArray:
-        """Return probabilities (n, k') ∝ p (likelihood of the features / that under the background) ^ own_weight.
+        """Return probabilities (n, k') ∝ p · shift · (likelihood of the features / that of anything) ^ OWN_WEIGHT.
 
-        An activity without an example keeps its weight. One that is new to the model starts as likely as any.
+        An activity without an example keeps its likelihood. One that is new to the model starts as likely as any.
 
         Parameters
         ----------
@@ -59,18 +74,15 @@ class PersonalHead:
         ------
         ValueError : these are of another model.
         """
-        k, d = probabilities.shape[1], features.shape[1]
-        if d != self.mean.shape[1] or k > len(self.activities):
-            raise ValueError(f"The head is for {self.mean.shape[1]} features; found {d}.")
-        x = features.astype(np.float32)
-        log_p = np.full((len(x), len(self.activities)), -np.log(max(k, 1)))
-        log_p[:, :k] = np.log(np.maximum(probabilities, LEAST))
-        anybody = _log_likelihood(x, *self.background)
-        for number in np.flatnonzero(self.learnt):
-            own = _log_likelihood(x, self.mean[number], self.variance[number])
-            log_p[:, number] += self.own_weight * (own - anybody)
-        log_p -= log_p.max(axis=1, keepdims=True)
-        p = np.exp(log_p)
+        k = probabilities.shape[1]
+        if features.shape[1] != self.n_features or k > len(self.activities):
+            raise ValueError(f"The head is for {self.n_features} features; found {features.shape[1]}.")
+        x = features.astype(np.float64)
+        log_p = _log_of_all(probabilities, len(self.activities)) + self.strength * self.log_shift
+        like = _log_likelihood(x, self.mean[self.learnt], self.variance[self.learnt])
+        anything = _log_likelihood(x, np.zeros((1, self.n_features)), self.anything[None, :])
+        log_p[:, self.learnt] += self.strength * OWN_WEIGHT * (like - anything - self.margin)
+        p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
         return np.asarray(p / p.sum(axis=1, keepdims=True), np.float32)
 
     def save(self, path: Path) -> None:
@@ -91,38 +103,64 @@ class PersonalHead:
             arrays = dict(stored)
         if arrays.pop("format", None) != FORMAT:
             raise ModelIntegrityError("This personal head was made by another version. Learn it again.")
-        activities, own_weight = tuple(arrays.pop("activities").tolist()), float(arrays.pop("own_weight"))
-        return cls(activities, own_weight=own_weight, **arrays)
+        activities = tuple(arrays.pop("activities").tolist())
+        margin, strength = (float(arrays.pop(name)) for name in ("margin", "strength"))
+        return cls(activities, margin=margin, strength=strength, **arrays)
 
 
-def learn(prior: Prior, activities: Sequence[str], examples: Examples) -> PersonalHead:
-    """Learn from a person's examples, in closed form: none but their number and their sum counts.
+def learn(prior: Prior, activities: Sequence[str], examples: Examples, strength: float = 1.0) -> PersonalHead:
+    """Learn from a person's examples, in closed form, of sums over them: in any order, and without those taken back.
 
-    What is usual for an activity of this person is normal around what is usual for anybody, and their windows are
-    normal around it. Both variances are known, so what is known after some examples is normal, too (probabilistic
-    linear discriminant analysis; Ioffe 2006, ECCV).
+    What is usual for an activity of this person is normal around 0, and their windows are normal around it. Both
+    variances are known, so what is known after some examples is normal, too (probabilistic linear discriminant
+    analysis; Ioffe 2006, ECCV). How often the model named each activity in the examples, against how often it was
+    true, shifts its answers (Saerens, Latinne, Decaestecker 2002, Neural Computation 14). The fewer activities have
+    examples, the less that is: who corrects what is wrong shows nothing of what is right.
 
     Parameters
     ----------
     activities : of the model, in the order of its probabilities.
+    strength : how far the head goes, 0 … 1.
     """
     new = tuple(dict.fromkeys(name for name in examples.activity.tolist() if name not in activities))
     names = (*activities, *new)
     member = examples.activity[None, :] == np.array(names)[:, None]
-    n = member.sum(axis=1)[:, None]
+    n = member.sum(axis=1)
     total = member.astype(np.float64) @ examples.features.astype(np.float64)
-    variance = 1 / (1 / prior.between + n / prior.within)
-    mean = variance * (prior.mean / prior.between + total / prior.within)
+    variance = 1 / (1 / prior.between + n[:, None])
+    named = np.exp(_log_of_all(examples.probabilities, len(names)))
+    named = (named / named.sum(axis=1, keepdims=True)).sum(axis=0)
+    covered = np.count_nonzero(n[: len(activities)]) / max(len(activities), 1)
     return PersonalHead(
         names,
-        mean.astype(np.float32),
-        (variance + prior.within).astype(np.float32),
-        np.stack([prior.mean, prior.between + prior.within]).astype(np.float32),
-        n[:, 0] > 0,
-        prior.own_weight,
+        (variance * total).astype(np.float32),
+        (variance + 1).astype(np.float32),
+        (prior.between + 1).astype(np.float32),
+        n > 0,
+        (covered * np.log((n + DOUBT) / (named + DOUBT))).astype(np.float32),
+        MARGIN * (1 - covered),
+        strength,
     )
 
 
-def _log_likelihood(x: FloatArray, mean: FloatArray, variance: FloatArray) -> FloatArray:
-    """Return that of a normal distribution with independent features, up to a constant, (n,)."""
-    return np.asarray(-((x - mean) ** 2 / variance + np.log(variance)).sum(axis=1) / 2)
+def _log_of_all(probabilities: FloatArray, n_activities: int) -> NDArray[np.float64]:
+    """Return log probabilities, (n, n_activities); of those that are new to the model, that of one among its own."""
+    k = probabilities.shape[1]
+    log_p = np.full((len(probabilities), n_activities), -np.log(max(k, 1)))
+    log_p[:, :k] = np.log(np.maximum(probabilities, LEAST))
+    return log_p
+
+
+def _log_likelihood(
+    x: NDArray[np.float64], mean: NDArray[np.floating], variance: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return that of Student's t around each mean, (n, n_means), but for a constant: few windows are as wide as most.
+
+    Parameters
+    ----------
+    mean, variance : (n_means, d).
+    """
+    mean, precision = mean.astype(np.float64), 1 / variance.astype(np.float64)
+    distance = x**2 @ precision.T - 2 * x @ (mean * precision).T + (mean**2 * precision).sum(axis=1)
+    wide = np.log1p(np.maximum(distance, 0) / FREEDOM)
+    return np.asarray(-((FREEDOM + x.shape[1]) * wide + np.log(variance).sum(axis=1)) / 2)

@@ -203,14 +203,14 @@ def _learn(
     from app.har.personal.head import Examples
 
     prior = model_files.load(model_versions.directory(version), version.label).prior
-    n_features = len(prior.mean)
+    n_features = prior.n_features if prior else None
     here = {number: windows.where(windows.place == place) for number, windows in found.items()}
     used = {number: one for number, one in here.items() if one.features.shape[1] == n_features and len(one.place)}
     report: dict[str, Any] = {
         "recordings": list(used),
         "without": [number for number, windows in here.items() if len(windows.place) and number not in used],
     }
-    if not used:
+    if prior is None or not used:
         return None, report | {"examples": {}, "unfamiliar": []}
     names = np.concatenate([windows.activities for windows in used.values()]).astype(np.str_)
     unfamiliar = np.concatenate([windows.unfamiliar for windows in used.values()])
@@ -272,7 +272,7 @@ def personalised(result: PredictionResult, learnt: Mapping[str, Learnt]) -> Pred
     used = [
         (one, one.head)
         for place, one in learnt.items()
-        if one.switched_on and one.head and one.head.mean.shape[1] == n_features and (places == place).any()
+        if one.switched_on and one.head and one.head.n_features == n_features and (places == place).any()
     ]
     if not used:
         return result

@@ -37,6 +37,7 @@ from app.har.windows import WindowSet
 if TYPE_CHECKING:
     import keras
 
+PEOPLE_DIFFER = 4.0  # variance of what is usual for an activity of a person; windows around it have 1
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
 
 
@@ -114,7 +115,7 @@ class ActivityClassifier(Recogniser):
     def prior(self) -> Prior:
         """Return that windows vary by 1 around what is usual for their activity, see `Familiarity.along_centres`."""
         n_features = sum(len(familiarity.centres) - 1 for familiarity in self.familiarity_)
-        return Prior(np.full(n_features, 1.0), np.full(n_features, 4.0), np.zeros(n_features))
+        return Prior(np.full(n_features, PEOPLE_DIFFER))
 
     def recognise(self, windows: WindowSet) -> Recognition:
         """Return the probabilities and what they were made from.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
@@ -14,7 +15,7 @@ from app.har.classifiers.everyday.answer import ACTIVITIES, choose_limit, on_tab
 from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
 from app.har.classifiers.everyday.evidence import Evidence, gather, guessed_place
 from app.har.classifiers.everyday.features import describe, feature_names
-from app.har.classifiers.everyday.looks import N_GRAVITY, looks
+from app.har.classifiers.everyday.looks import looks, space_of
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions, Training, fit_questions
@@ -22,6 +23,7 @@ from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
 from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.personal.prior import Prior
+from app.har.personal.space import Space
 from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray
 from app.har.vocabulary import OTHER, STILL, node_of
@@ -59,6 +61,9 @@ class EverydayClassifier(Recogniser):
     questions_: Questions
     calibration_: Calibration
     novelty_: Novelty
+    space_: (
+        Space | None
+    )  # of what a person's examples are compared in; None of earlier builds, and where nobody shows two activities
     answer_limit_: float  # how probable an answer must be, see `answer.choose_limit`
 
     def __init__(self, place_of: Mapping[str, str] | None = None) -> None:
@@ -70,9 +75,9 @@ class EverydayClassifier(Recogniser):
         return Columns(feature_names(self.n_timesteps, self.sampling_rate_hz))
 
     @property
-    def prior(self) -> Prior:
-        """Return that nothing is known but the scale of the features."""
-        return Prior.plain(len(self.novelty_.centre) + N_GRAVITY)
+    def prior(self) -> Prior | None:
+        """Return how much people's activities differ in its space."""
+        return None if self.space_ is None else Prior(self.space_.between.astype(np.float64))
 
     def recognise_all(
         self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
@@ -110,9 +115,12 @@ class EverydayClassifier(Recogniser):
             np.zeros((len(track), 0), np.float32),
             np.where(missing, np.inf, novelty).astype(np.float32),
             np.zeros((len(track), 3), bool),
-            looks(track, self.columns, self.novelty_),
+            self._personal_features(track),
             _wearings(track, evidence, place, walking, self._unlike(track, evidence, place)),
         )
+
+    def _personal_features(self, track: Track) -> NDArray[np.float16]:
+        return np.zeros((len(track), 0), np.float16) if self.space_ is None else self.space_(looks(track))
 
     def _unlike(self, track: Track, evidence: Evidence, place: str) -> list[str]:
         """Return where each wearing was worn by its walking, where that strongly contradicts what a person said."""
@@ -183,6 +191,7 @@ class EverydayClassifier(Recogniser):
         self.calibration_, trials = fit_calibration(training, self.columns, seed)
         self.answer_limit_ = choose_limit(trials, self.calibration_)
         self.novelty_ = fit_novelty(training, self.columns, seed)
+        self.space_ = space_of(training)
         self.format_ = replace(self.format_, activities=ACTIVITIES)
 
     def _training(self, windows: WindowSet) -> Training:

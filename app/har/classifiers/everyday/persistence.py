@@ -18,6 +18,7 @@ from app.har.classifiers.everyday.forest import Forest
 from app.har.classifiers.everyday.novelty import Novelty
 from app.har.classifiers.everyday.training import Questions
 from app.har.errors import ModelIntegrityError
+from app.har.personal.space import Space
 
 BOTH_WAYS = Line(3.7, -4.2)  # what data sets left out ask for
 
@@ -53,6 +54,7 @@ def save_model(
         for name, array in vars(forest).items()
     }
     arrays |= {f"novelty_{name}": value for name, value in vars(model.novelty_).items() if name != "limit"}
+    arrays |= {f"space_{name}": value for name, value in vars(model.space_).items()} if model.space_ else {}
     model_folder.write(folder, manifest, arrays, texts or {})
 
 
@@ -83,6 +85,9 @@ def load_model(folder: Path) -> EverydayClassifier:
     model.answer_limit_ = manifest["answer_limit"]
     names = [field.name for field in fields(Novelty) if field.name != "limit"]
     model.novelty_ = Novelty(**{name: arrays[f"novelty_{name}"] for name in names}, limit=manifest["novelty_limit"])
+    names = [field.name for field in fields(Space)]
+    there = f"space_{names[0]}" in arrays
+    model.space_ = Space(**{name: arrays[f"space_{name}"] for name in names}) if there else None
     return model
 
 

@@ -246,7 +246,7 @@ def test_a_unit_of_time_that_makes_no_rate_is_told_with_the_one_that_does(unit: 
     ("acceleration", "rotation", "actions"),
     [
         ("mg", "deg/s", ("kept in mg; if m/s² is right", "kept in deg/s; if rad/s is right")),
-        ("g", "mdeg/s", ("multiplied by 0.101972, to m/s²", "kept in mdeg/s; if rad/s is right")),
+        ("g", "mdeg/s", ("taken as m/s²", "kept in mdeg/s; if rad/s is right")),
         ("m/s²", "rad/s", ()),
     ],
 )
@@ -376,6 +376,8 @@ def test_what_would_be_read_is_told_with_what_speaks_against_it() -> None:
     (facts,) = dry_run([source(labelled())], good)
     assert facts.duration_s == pytest.approx(12, abs=0.1)
     assert (facts.subject, facts.activities, facts.gravity, facts.whole) == ("p1", ("Walk",), "included", True)
+    without = good.model_copy(update={"subject": None})
+    assert [own.subject for own in dry_run([source(labelled())], without)] == [""]  # the name of the file is nobody's
     assert facts.sensors[0].rate_hz == pytest.approx(50, rel=0.02)
     assert facts.sensors[0].size == pytest.approx(9.81, abs=0.3)
     assert [sensor.doubt for sensor in facts.sensors] == ["", ""]

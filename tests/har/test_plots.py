@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from app.har.colours import MISSING, OF_NODE, PALETTE, activity_colour, activity_colours
 from app.har.evaluation.types import Confidence, Coverage, Metrics, ScoreInterval, SubjectMetrics
@@ -139,3 +143,18 @@ def test_only_a_whole_figure_can_be_saved(tmp_path: Path) -> None:
     assert figure is not None
     with pytest.raises(TypeError, match="whole figure"):
         plots.save(figure.subfigures(), tmp_path / "part")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("steps", [(100, 99, 97, 60), (100, 100, 99.9, 99.8), (100, 98, 50, 20), (100, 100, 100, 100)])
+def test_the_names_of_limits_do_not_lie_over_one_another_or_outside(steps: tuple[float, ...]) -> None:
+    shares = dict(zip((0.5, 0.7, 0.9, 0.99), steps, strict=True))
+    coverage = tuple(Coverage(threshold, share / 100, 1 - share / 1000) for threshold, share in shares.items())
+    _, answered = plots.reliability(replace(metrics(0.9), coverage=coverage))
+    figure = answered.get_figure()
+    assert isinstance(figure, Figure)
+    FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in answered.texts]
+    assert boxes
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    frame = answered.get_window_extent()
+    assert all(frame.x0 < box.x0 and box.x1 < frame.x1 and frame.y0 < box.y0 for box in boxes)

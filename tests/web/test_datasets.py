@@ -449,6 +449,21 @@ def test_the_download_in_kinelabs_layout_is_added_again(admin_client: FlaskClien
     }
 
 
+def test_only_two_data_sets_are_sent_at_once_so_that_threads_are_left_for_pages(
+    admin_client: FlaskClient, small_page: str
+) -> None:
+    address = f"{small_page}/export.zip?layout=kinelab"
+    for _ in range(exports.MOST_AT_ONCE + 1):
+        assert admin_client.get(address).status_code == 200  # each gives its place back once it is sent
+    others = [exports.begin() for _ in range(exports.MOST_AT_ONCE)]  # are being sent
+    refused = admin_client.get(address)
+    others[0]()
+    assert admin_client.get(address).status_code == 200
+    others[1]()
+    assert refused.status_code == 503
+    assert "Try again when one is done." in unescape(refused.text)
+
+
 def test_an_export_in_no_known_layout_is_refused(admin_client: FlaskClient, small_page: str) -> None:
     response = admin_client.get(f"{small_page}/export.zip?layout=../x")
     assert response.status_code == 422

@@ -80,7 +80,7 @@ def test_the_page_has_the_quality_card_with_verdict_rates_gaps_and_units(
     for words in ('data-verdict="usable"', "30.0 of 90.0 s are missing", "g, by the length of"):
         assert words in page
     assert re.search(r'class="gap" x="22[0-9.]+" width="33[0-9.]+"', page)
-    assert "multiplied by 9.80665, to m/s²" in page
+    assert "taken as g and converted to m/s²" in page
     response = user_client.get(address + "/quality.json")
     assert "walk-quality.json" in response.headers["Content-Disposition"]
     (card,) = response.json["cards"]

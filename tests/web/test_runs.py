@@ -10,12 +10,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.extensions import db
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid
 from app.services.models import model_versions, runs
 from app.services.transaction import transaction
 from app.tables import TrainingRun
 from app.tables.training_run import RunStatus
+from app.web.training.side_by_side import settings_of
 from tests import homes
 
 Another = Callable[..., TrainingRun]
@@ -123,6 +125,16 @@ def test_the_list_has_the_best_score_and_those_of_folds_a_page_of_runs_at_a_time
         another(RunStatus.FAILED)
     assert f"Run {run.id}</a>" not in admin_client.get("/training/").text
     assert f"Run {run.id}</a>" in admin_client.get("/training/?page=2").text
+
+
+def test_epochs_are_shown_of_models_that_have_some(another: Another, admin_client: FlaskClient) -> None:
+    forest = another(epochs=1)
+    forest.result = {**forest.result, "models": {"random-forest": forest.result["models"]["random-forest"]}}
+    db.session.commit()
+    assert ">Epochs<" not in admin_client.get(f"/training/{forest.id}").text
+    assert settings_of(forest)["Epochs"] == "–"
+    forest.result["models"] = {"lstm": next(iter(forest.result["models"].values()))}
+    assert settings_of(forest)["Epochs"] == "1"
 
 
 def test_runs_side_by_side_mark_what_differs_and_say_whether_they_were_tested_alike(

@@ -22,7 +22,7 @@ class ModelInfo:
     about: str  # one short sentence: it stands under a check box
     family: str
     relative_cost: float  # measured share of the time of a comparison, for the progress bar alone
-    needs_tensorflow: bool = False  # to train it; no stored model needs it for its answers
+    needs_tensorflow: bool = False  # to train it, in epochs; no stored model needs it for its answers
 
 
 CATALOGUE = {

@@ -36,7 +36,7 @@ DEVICE_FILES = (
     DeviceFile(
         re.compile(rb"Obj\x01"), "an Avro file (.avro), as an Empatica EmbracePlus writes it",
         "Convert it to CSV by Empatica's own script for raw data (Care Portal, 'Avro to CSV'), or in Python by "
-        f"`fastavro`, {AS_CSV}: the file holds raw counts and the factor that makes g of them.",
+        f"the package fastavro, {AS_CSV}: the file holds raw counts and the factor that makes g of them.",
     ),
     DeviceFile(
         re.compile(rb"SQLite format 3\x00"), "a SQLite database, as AWARE, ActiLife (.agd) and other programs keep",
@@ -45,7 +45,7 @@ DEVICE_FILES = (
     ),
     DeviceFile(
         re.compile(rb"\x89HDF\r\n"), "an HDF5 file (.h5, .mat of MATLAB 7.3)",
-        f"Write its samples as CSV {AS_CSV}: in Python by `h5py`, in MATLAB by writetimetable.",
+        f"Write its samples as CSV {AS_CSV}: in Python by the package h5py, in MATLAB by writetimetable.",
     ),
     DeviceFile(
         re.compile(rb"PAR1"), "a Parquet file", "Write it as CSV: in Python by pandas.read_parquet(…).to_csv(…).",
@@ -65,7 +65,7 @@ DEVICE_FILES = (
     DeviceFile(
         re.compile(rb'\s*\{\s*"(?:data|meta|Samples)"\s*:.{0,2000}?"(?:Array(?:Acc|Gyro)|acc|imu\d*)"', re.I | re.S),
         "a Movesense recording (.json)",
-        f"Convert it to CSV {AS_CSV}: Movesense's showcase app exports CSV too, or in Python by `json` and pandas.",
+        f"Convert it to CSV {AS_CSV}: Movesense's showcase app exports CSV too, or in Python by json and pandas.",
     ),
 )  # fmt: skip
 

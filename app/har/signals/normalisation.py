@@ -196,8 +196,13 @@ def _converted(stream: Stream, recording: Recording, dataset: DatasetUnits | Non
     outdated = [p for p in problems if p.kind == ProblemKind.UNIT_CONVERTED and p.detail.startswith(stream.modality)]
     problems[:] = [problem for problem in problems if problem not in outdated]
     stated = ProblemKind.UNIT_MISMATCH if stream.unit_found else ProblemKind.UNIT_CONVERTED
-    note(stated, f"multiplied by {unit.factor / read_as.factor:.6g}, to {si}")
+    note(stated, _taken_as(unit, si))
     return _in_unit(stream, unit, _how(stream, certain))
+
+
+def _taken_as(unit: Unit, si: str) -> str:
+    """Say what was done to values in a unit: those in the core's are left alone, whatever they were read in."""
+    return f"taken as {unit.name}" + (f" and converted to {si}" if unit.factor != 1.0 else "")
 
 
 def _in_unit(stream: Stream, unit: Unit, how: str) -> Stream:
@@ -218,7 +223,7 @@ def _as_accelerometer(
     if not shared or not _fits_accelerometer(stream, after):
         return stream
     detail = f"{stream.modality}: {stream.unit_found}, as the accelerometer, which is in {after.read_as.name}"
-    action = f"multiplied by {after.read_as.factor / before.read_as.factor:.6g}, to {MODALITY_UNITS[stream.kind]}"
+    action = _taken_as(after.read_as, MODALITY_UNITS[stream.kind])
     problems.append(Problem(recording.recording_id, ProblemKind.UNIT_MISMATCH, detail, action))
     return _in_unit(stream, after.read_as, "as the accelerometer")
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WIDTH = 4.8  # inches, of figures for pages: with these letters they can be read on a phone, too
 LETTERS = 10  # points, of all text in a saved figure
+NAMED_LIMITS = (0.5, 0.7, 0.9, 0.99)  # whose names stand beside their points
+TEXT = (0.16, 0.12)  # width and height of such a name, as shares of the axes
 SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
@@ -107,6 +109,17 @@ def importances(ranking: Sequence[tuple[str, float]], selected_k: int, *, n_name
     return ax, fall_off
 
 
+def apart(places: Mapping[float, tuple[float, float]]) -> list[float]:
+    """Return the names of places that are so far from those before them that texts at them don't overlap."""
+    width, height = (float(np.ptp(axis)) or 1.0 for axis in zip(*places.values(), strict=True)) if places else (1, 1)
+    kept: list[float] = []
+    for name, (x, y) in places.items():
+        near = (abs(x - places[k][0]) / width < TEXT[0] and abs(y - places[k][1]) / height < TEXT[1] for k in kept)
+        if not any(near):
+            kept.append(name)
+    return kept
+
+
 def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
     """Draw how often answers of each confidence are right, and accuracy against the share of windows answered."""
     from matplotlib.figure import Figure
@@ -128,9 +141,13 @@ def reliability(metrics: Metrics, *, title: str = "") -> tuple[Axes, Axes]:
     shares = [100 * one.share for one in metrics.coverage]
     accuracies = [100 * one.accuracy for one in metrics.coverage]
     answered.plot(shares, accuracies, marker="o", color=PALETTE[0])
-    for one, x, y in zip(metrics.coverage, shares, accuracies, strict=True):
-        if one.threshold in (0.5, 0.7, 0.9, 0.99):
-            answered.annotate(f"≥ {100 * one.threshold:.0f} %", (x, y), (-4, -12), textcoords="offset points")
+    named = {one.threshold: (x, y) for one, x, y in zip(metrics.coverage, shares, accuracies, strict=True)}
+    for threshold in apart({limit: named[limit] for limit in NAMED_LIMITS if limit in named}):
+        text = f"≥ {100 * threshold:.0f} %"
+        answered.annotate(text, named[threshold], (-6, -3), textcoords="offset points", ha="right", va="top")
+    width = float(np.ptp(shares)) or 1.0
+    answered.set_xlim(min(shares) - 0.24 * width, max(shares) + 0.05 * width)  # room for the names
+    answered.margins(y=0.12)
     answered.set(xlabel="windows answered (%)", ylabel="accuracy of the answers (%)")
     answered.set_title("If answers below a confidence are withheld")
     for ax in (calibration, answered):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from app.har.recordings.files import is_there
 from app.services import audit, room
 from app.services.audit import Action
 from app.services.datasets import library, worn
-from app.services.errors import Conflict, Invalid, NoRoom
+from app.services.errors import Busy, Conflict, Invalid, NoRoom
 from app.services.files import DRAFT
 from app.tables import Dataset
 
@@ -25,6 +26,8 @@ FORMATS: Mapping[str, str] = {
     "kinelab": "Kinelab’s own layout: a CSV file a recording, in a folder a person",
     "bids": "BIDS-Motion, which tools for brain imaging and movement read",
 }
+MOST_AT_ONCE = 2
+_places = threading.BoundedSemaphore(MOST_AT_ONCE)
 PACKED = 4  # of 9: half the time of the usual 6, and a twentieth larger
 
 
@@ -45,6 +48,18 @@ def files(dataset: Dataset, layout: str) -> Iterator[tuple[str, Iterable[bytes]]
         return kinelab.files(store.signals)
     places = worn.places(dataset)
     return bids.files(bids.Dataset(dataset.name, store.summary.format_title, store.signals, places))
+
+
+def begin() -> Callable[[], None]:
+    """Take one of the places for downloads; return what gives it back. Each holds a thread of the server until sent.
+
+    Raises
+    ------
+    Busy : all are taken.
+    """
+    if not _places.acquire(blocking=False):
+        raise Busy(f"{MOST_AT_ONCE} data sets are being downloaded at this moment. Try again when one is done.")
+    return _places.release
 
 
 def zipped(named: Iterable[tuple[str, Iterable[bytes]]], folder: str) -> Iterator[bytes]:

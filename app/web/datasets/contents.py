@@ -77,6 +77,8 @@ def export(name: str) -> Response:
     """Download a data set in Kinelab's own layout or as BIDS-Motion."""
     layout = request.args.get("layout", "")
     named = exports.files(library.get(name), layout)
+    give_back = exports.begin()
     response = Response(exports.zipped(named, name), mimetype="application/zip")
+    response.call_on_close(give_back)
     response.headers.set("Content-Disposition", "attachment", filename=f"{name}-{layout}.zip")
     return response

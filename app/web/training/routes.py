@@ -134,6 +134,7 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
         cannot_say=what_it_cannot_say(split) if split else "",
         fewest_people=FEWEST_PEOPLE,
         linked=tested_windows.are_kept(run.id),
+        has_epochs=bool(split) and side_by_side.has_epochs(run.result),
         not_kept=tested_windows.NOT_KEPT,
         palette=PALETTE,
         protocols=PROTOCOLS,

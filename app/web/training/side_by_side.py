@@ -58,7 +58,7 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
         "How to test": PROTOCOLS[split["protocol"]][0] + (f", {config['folds']} folds" if config["folds"] else ""),
         "Models": ", ".join(titles().get(name, name) for name in run.result["models"]),
         "Window": f"{config['window_length_s']:g} s, overlap {config['overlap']:g}",
-        "Epochs": str(config["epochs"] or "the default of each network"),
+        "Epochs": str(config["epochs"] or "the default of each network") if has_epochs(run.result) else "–",
         "Seed": str(config["seed"]),
         "Low-pass filter": f"{config['low_pass_hz']:g} Hz" if config["low_pass_hz"] else "none",
         "Train without gravity": switches["separate_gravity"],
@@ -66,6 +66,11 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
         "Trained on": f"{split['train_windows']:,} windows of {split['train_subjects']} subjects",
         "Tested on": f"{split['test_windows']:,} windows of {split['test_subjects']} subjects",
     }
+
+
+def has_epochs(result: Mapping[str, Any]) -> bool:
+    """Tell whether a model of a run is trained in epochs; a forest, for one, is not."""
+    return any(name in CATALOGUE and CATALOGUE[name].needs_tensorflow for name in result["models"])
 
 
 def same_test(runs: Sequence[TrainingRun]) -> bool:

@@ -39,7 +39,7 @@ class RecordingSummary:
     """One recording as it would be read."""
 
     name: str
-    subject: str
+    subject: str  # "" where nothing names one
     duration_s: float
     gravity: Gravity
     activities: tuple[str, ...]
@@ -65,7 +65,7 @@ def facts(recording: Recording, whole: bool = True) -> RecordingSummary:
     sensors = tuple(_sensor(stream, recording.gravity) for stream in recording.streams)
     return RecordingSummary(
         recording.recording_id,
-        recording.subject,
+        "" if recording.subject == recording.recording_id else recording.subject,
         end - start,
         recording.gravity,
         activities,

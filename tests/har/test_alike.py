@@ -25,11 +25,13 @@ PLAIN = {
     "a single row": f"{HEADING}\n1,2,3,4",
     "no line end at the end": "\n".join([HEADING, *ROWS]),
     "50 rows": "\n".join([HEADING, *ROWS[:50]]),
+    "an empty cell far below": "\n".join([HEADING, *ROWS, "1,2,,4"]),
+    "a blank line far below": "\n".join([HEADING, *ROWS, "", "5,2,3,4"]),
     "149 rows": "\n".join([HEADING, *ROWS[:149]]) + "\n",
 }
 OTHER = {
     "other headings": "\n".join([HEADING.replace("acc", "gyro"), *ROWS]),
-    "an empty cell": "\n".join([HEADING, *ROWS, "1,2,,4"]),
+    "an empty cell": "\n".join([HEADING, *ROWS[:9], "1,2,,4", *ROWS]),
     "an empty last cell": "\n".join([HEADING, "1,2,3,", *ROWS]),
     "an empty first cell": "\n".join([HEADING, ",2,3,4", *ROWS]),
     "a blank line": "\n".join([HEADING, "", *ROWS]),

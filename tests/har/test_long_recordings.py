@@ -292,3 +292,13 @@ def test_moments_find_their_samples_as_a_search_would(rate_hz: float, start_s: f
     for stamps in (time, at, at[::7], time + 3, time[:2], np.array([start_s - 9, start_s + 1e4])):
         expected = np.searchsorted(stamps, at, side="right")
         assert resampling._not_later(stamps, at).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 11, 500])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_median_and_percentiles_are_numpys(n: int, dtype: type) -> None:
+    for seed in range(20):
+        numbers = np.random.default_rng(seed).normal(0, 3, n).astype(dtype)
+        assert summaries.median(numbers) == float(np.median(numbers))
+        for percent in (0, 10, 50, 90, 100):
+            assert summaries.percentile(numbers, percent) == float(np.percentile(numbers, percent))

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from app.har.recordings.layout import COMMENT, LEAD_LINES, SAMPLE_LINES, Layout, is_number, sniff
 
 MAX_HEADINGS = 100  # remembered
-NUMBERS = b"0123456789.+-eE,\n"  # nothing but these, below the headings of a plain file
-GAPS = b",,", b"\n,", b",\n", b"\n\n"  # cells and lines that hold nothing
+NUMBERS = b"0123456789.+-eE,\n"  # nothing but these below the headings of a plain file
 OTHER_MARKS = b'";\t|'  # in headings that may be read in several ways
 FEWEST_COLUMNS = 3
 
@@ -54,11 +53,11 @@ def _shows_layout(heading: bytes, layout: Layout) -> bool:
 
 
 def _of_numbers_below(heading: bytes, data: bytes, name: str, like: Layout) -> Layout | None:
-    """Return the layout of a file with a heading that was seen, None unless numbers fill every cell below it."""
+    """Return the layout of a file with a heading that was seen, None unless its first rows are full, of numbers."""
     body = data[len(heading) :]
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n")
-    if body[:1] in b",\n" or body.translate(None, NUMBERS) or any(map(body.__contains__, GAPS)):
+    if body.translate(None, NUMBERS):
         return None
     lines = body.decode("ascii").split("\n", SAMPLE_LINES + LEAD_LINES)[: SAMPLE_LINES + LEAD_LINES - 1]
     if lines[-1] == "":
@@ -66,6 +65,6 @@ def _of_numbers_below(heading: bytes, data: bytes, name: str, like: Layout) -> L
     if not lines or any(line.count(",") != like.n_columns - 1 for line in lines):
         return None
     rows = tuple(tuple(line.split(",")) for line in lines[: SAMPLE_LINES - 1])
-    if not all(map(is_number, rows[0])):
+    if any("" in row for row in rows) or not all(map(is_number, rows[0])):
         return None
     return replace(like, name=name, rows=rows, plain=True)

@@ -20,7 +20,7 @@ from app.har.signals.frozen import frozen_samples, zeros_in_motion
 from app.har.signals.remembered import remembered
 from app.har.signals.summaries import constant_axes, extremes, median
 from app.har.signals.types import Gravity, Recording, Stream
-from app.har.types import IntArray, TimeArray
+from app.har.types import FloatArray, IntArray, TimeArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +34,7 @@ LARGEST = 1e7  # value in any unit: 10,000 °/s in thousandths, 24 bits of raw c
 LARGEST_STAMP = 1e24  # in any unit
 FAR_S = 1e10  # after 1970; no clock reads so much: it is the year 2286
 STRETCHES, STRETCH = 20, 10_000  # of a long recording, in samples, that show in which unit its clock counts
+FEW_ROWS = 10_000  # of a table
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 
 
@@ -67,7 +68,7 @@ def raw_stream(
     """
     # What is sound is not copied: it may be a day
     stamps = frame[time].to_numpy().astype(np.float64, copy=False) if clock is None else clock
-    values = table_of(frame, axes).to_numpy().astype(np.float32, copy=False)
+    values = _values(frame, axes)
     good = np.ones(len(stamps), bool)
     columns: list[tuple[NDArray[Any], float]] = [(stamps[:, None], LARGEST_STAMP), (values, LARGEST)]
     for column, most in columns if len(good) else ():
@@ -123,6 +124,18 @@ def table_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     import polars as pl
 
     return pl.DataFrame([frame[name] for name in names])
+
+
+def _values(frame: pl.DataFrame, axes: Sequence[str]) -> FloatArray:
+    """Return some columns of numbers as an array (n, n_axes), that of a day without a copy where there is one array."""
+    import polars as pl
+
+    if len(frame) > FEW_ROWS or any(frame.schema[axis] != pl.Float32 for axis in axes):
+        return table_of(frame, axes).to_numpy().astype(np.float32, copy=False)
+    values = np.empty((len(axes), len(frame)), np.float32)
+    for row, axis in zip(values, axes, strict=True):
+        row[:] = frame[axis].to_numpy()  # polars copies a whole table in several threads, which takes a few rows longer
+    return values.T
 
 
 def _stray_problem(source: Source, modality: str, seconds: TimeArray, stray: IntArray, rows: IntArray) -> Problem:

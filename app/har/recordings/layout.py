@@ -62,7 +62,7 @@ class Layout:
     aligned: bool = False  # columns set apart by several spaces
     lead: tuple[str, ...] = ()  # lines of text before the table, such as a logger's name and settings
     thousands: bool = False  # set apart by dots
-    plain: bool = False  # known to hold numbers alone, one in each cell, below the headings of the first line
+    plain: bool = False  # known to hold only numbers below the headings of the first line, in each cell sampled
 
     def column(self, index: int) -> list[str]:
         """Return the sampled cells of one column."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths, mean_magnitude
-from app.har.signals.summaries import constant_axes, median
+from app.har.signals.summaries import constant_axes, median, percentile
 from app.har.signals.turning import turning_ratio
 from app.har.signals.types import MODALITY_UNITS, Stream
 from app.har.signals.units import (
@@ -189,9 +189,9 @@ def measure_gravity(values: NDArray[np.floating], rate_hz: float, read_as: Unit 
 def _steady_mean(values: NDArray[np.floating], samples: int) -> float:
     """Return the median length of the mean vector over so many samples; NaN where the lengths vary, or nothing does."""
     blocks = block_magnitudes(values, samples)
-    low, middle, high = np.percentile(blocks, (10, 50, 90))
+    low, middle, high = (percentile(blocks, percent) for percent in (10, 50, 90))
     steady = len(blocks) >= FEWEST_SECONDS and high - low <= STEADY * middle and not constant_axes(values).all()
-    return float(middle) if steady else math.nan
+    return middle if steady else math.nan
 
 
 def rotation_evidence(gyroscope: Stream, accelerometer: Stream | None = None) -> RotationEvidence:
@@ -209,9 +209,10 @@ def rotation_evidence(gyroscope: Stream, accelerometer: Stream | None = None) ->
     return RotationEvidence(fast, turning, gyroscope.read_as, correlation)
 
 
+@remembered
 def fast_tenth(values: NDArray[np.floating]) -> float:
     """Return the length that a tenth of the vectors exceeds; NaN where there is none."""
-    return float(np.percentile(lengths(_some(values)), 90, overwrite_input=True)) if len(values) else math.nan
+    return percentile(lengths(_some(values)), 90) if len(values) else math.nan
 
 
 def moves(accelerometer: Stream) -> bool:

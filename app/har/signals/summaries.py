@@ -71,6 +71,16 @@ def median(values: NDArray[np.floating]) -> float:
     return float((low + high) / 2)
 
 
+def percentile(values: NDArray[np.floating], percent: float) -> float:
+    """Return what a share of some finite numbers do not exceed, as `np.percentile` does; of a few, much sooner."""
+    place = (len(values) - 1) * (percent / 100)
+    below = min(int(place), len(values) - 1)
+    above, part = min(below + 1, len(values) - 1), place - below
+    ordered = np.partition(values, (below, above))
+    low, high = ordered[below], ordered[above]
+    return float(high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part)
+
+
 def rounded(values: NDArray[np.float64], digits: int = 3) -> list[float]:
     """Round numbers as Python's `round` does, to the last bit, in a fiftieth of the time.
 

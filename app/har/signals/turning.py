@@ -28,7 +28,8 @@ def turning_ratio(accelerometer: Stream, gyroscope: Stream) -> tuple[float, floa
     rotation = _smooth(_at(gyroscope, grid), SMOOTHED)
     direction = gravity / np.maximum(np.linalg.norm(gravity, axis=1, keepdims=True), 1e-9)
     observed = (direction[2:] - direction[:-2]) * (RATE_HZ / 2)
-    expected = -np.cross(rotation[1:-1], direction[1:-1])
+    (wx, wy, wz), (x, y, z) = rotation[1:-1].T, direction[1:-1].T
+    expected = -np.column_stack([wy * z - wz * y, wz * x - wx * z, wx * y - wy * x])
     power, observed_power = float((expected**2).sum()), float((observed**2).sum())
     if power == 0 or observed_power == 0:
         return math.nan, math.nan
@@ -70,10 +71,14 @@ def _at(stream: Stream, grid: NDArray[np.float64]) -> NDArray[np.float64]:
         time, values = time[order], values[order]
     inside = slice(max(int(np.searchsorted(time, grid[0], "right")) - 1, 0), int(np.searchsorted(time, grid[-1])) + 1)
     time, values = time[inside], values[inside]  # of a day, some minutes
-    return np.column_stack([np.interp(grid, time, values[:, axis]) for axis in range(3)])
+    found = np.empty((len(grid), 3))
+    for column, axis in zip(found.T, values.T, strict=True):
+        column[:] = np.interp(grid, time, axis)
+    return found
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """Return the mean over so many samples, at each place where there are as many."""
-    total = np.cumsum(np.vstack([np.zeros((1, 3)), values]), axis=0)
+    total = np.zeros((len(values) + 1, 3))
+    np.cumsum(values, axis=0, out=total[1:])
     return np.asarray((total[width:] - total[:-width]) / width)

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page
+from pyotp import TOTP
 
 from tests import homes
 from tests.bad_inputs import zipped
@@ -44,6 +45,7 @@ ADMIN = [
     "/models/1",
     "/models/1/card",
 ]
+ONCE = {"auth.invitation", "auth.reset", "auth.second_step", "auth.setup"}  # addresses made while the test runs
 USER = [
     "/",
     "/password",
@@ -53,9 +55,9 @@ USER = [
     "/account/delete",
     "/mappings/",
 ]
-# What is no page of its own, and the pages that only a code, a link in a letter or an import in progress leads to
+# What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
-    "admin.download_audit", "auth.invitation", "auth.reset", "auth.second_step", "auth.setup", "bootstrap.static",
+    "admin.download_audit", "bootstrap.static",
     "datasets.adding", "datasets.distribution", "datasets.export", "datasets.preview", "datasets.progress",
     "datasets.recording", "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
@@ -136,6 +138,31 @@ def test_the_pages_of_a_visitor_and_of_a_user(page: Page, furnished: Site) -> No
         check(page, furnished.address + path)
 
 
+def test_the_pages_behind_addresses_that_work_once(page: Page, furnished: Site, new_site: Site) -> None:
+    from app.services import accounts
+    from app.services.identity import one_time, second_factor
+
+    assert new_site.setup_address is not None
+    check(page, new_site.setup_address)
+    page.locator("main form [type=submit]").click()
+    check(page)  # with what is missing
+    with homes.at_home(furnished.home):
+        chief = accounts.find(ADMINISTRATOR).id
+        two = accounts.register("twofold", PASSWORD, "+44 20 7946 0000", "two@example.org", "1 High Street").id
+        invitation, reset = one_time.invite(chief, "user"), one_time.open_reset(two, chief)
+        salt = second_factor.new_salt()
+        app_of_phone = TOTP(second_factor.secret_of(accounts.get(two), salt))
+        second_factor.switch_on(two, salt, app_of_phone.now(), "")
+    check(page, f"{furnished.address}/invitation/{invitation}")
+    check(page, f"{furnished.address}/reset/{reset}")
+    page.goto(furnished.address + "/login")
+    page.fill("input[name=username]", "twofold")
+    page.fill("input[name=password]", PASSWORD)
+    page.locator("main form [type=submit]").click()
+    page.wait_for_url(re.compile("/login/code"))
+    check(page)
+
+
 def test_the_pages_of_a_recording(page: Page, furnished: Site) -> None:
     register(page, furnished.address, "walker")
     page.goto(furnished.address)
@@ -189,7 +216,7 @@ def test_every_page_is_among_these(app: Flask) -> None:
     from werkzeug.exceptions import HTTPException
 
     routes = app.url_map.bind("localhost")
-    visited = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe"}
+    visited = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe", *ONCE}
     for path in (*PUBLIC, *ADMIN, *USER):
         try:
             visited.add(routes.match(path.partition("?")[0])[0])

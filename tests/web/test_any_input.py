@@ -7,6 +7,7 @@ every key that is asked for. So a new route, field or parameter is tried without
 from __future__ import annotations
 
 import io
+import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -190,9 +191,12 @@ def _things(client: FlaskClient, model: ModelVersion) -> dict[str, Any]:
     described = sent("/datasets/add", zipped({"Walk/1.csv": unknown}), "own.zip", name="own", describe="y")
     assert imports.get(described.rsplit("/", 1)[1]).done.wait(60)
     client.post("/admin/invitations", data={"role": "user", "hours": "24"})
+    client.post(f"{recording}/corrections", data={"from": "0:00:01", "to": "0:00:05", "activity": "Walk"})
+    steps = json.dumps([{"activity": "Walk", "start": 1_764_000_000, "end": 1_764_000_009}])
+    calibrated = client.post("/calibration/", data={"place": "leg", "steps": steps}).location
     return {
         "recording_id": int(recording.rsplit("/", 1)[1]), "/mappings/": waiting.rsplit("/", 1)[1],
-        "/datasets/": described.rsplit("/", 1)[1], "user_id": 2,
+        "/datasets/": described.rsplit("/", 1)[1], "user_id": 2, "calibration_id": int(calibrated.rsplit("/", 1)[1]),
         "version_id": model.id, "run_id": 1, "name": homes.SMALL,
         "file_format": "png", "filename": "css/kinelab.css",
     }  # fmt: skip
@@ -204,7 +208,8 @@ def _answers(model: ModelVersion) -> dict[str, str]:
         "window_length_s": "3", "overlap": "0", "name": "new-one", "place": "", "state": "enabled", "role": "admin",
         "answer_limit": "60", "columns-time": "clock", "columns-time_unit": "s", "username": "eve",
         "email": "eve@example.org", "password": "correct horse battery", "password_again": "correct horse battery",
-        "recording": "1001_E_1", "activity": "Walk", "sort": "time", "page": "1",
+        "recording": "1001_E_1", "activity": "Walk",
+        "from": "0:00:01", "to": "0:00:05", "later": "1", "on": "1", "sort": "time", "page": "1",
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -197,3 +198,70 @@ def test_the_list_says_which_corrected_recordings_a_model_has_not_seen(
     assert "Seen by no model" in page
     assert db.session.get(StoredRecording, other.recording_id) is not None
     assert model_versions.get(model.id).label in page
+
+
+def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_them(
+    own: Prediction, user_client: FlaskClient, log_in: Callable[..., FlaskClient]
+) -> None:
+    url = f"/predictions/{own.recording_id}"
+    user_client.post(f"{url}/corrections?tz=UTC", data={"from": "16:00:00", "to": "16:00:15", "other": NEW})
+    admin = log_in("adam", role="admin")
+    page = "/datasets/shared-corrections"
+    for address in (page, f"{page}.zip"):
+        assert user_client.get(address).status_code == 403
+    assert "Nobody shares corrections" in admin.get(page).text
+    assert admin.get(f"{page}.zip").status_code == 409
+    assert "You do not share your corrections" in user_client.get("/account/sharing").text
+    user_client.post("/account/sharing", data={"version": "99"})
+    assert "You do not share your corrections" in user_client.get("/account/sharing").text
+    user_client.post("/account/sharing", data={"version": "1"})
+    assert "You share your corrections" in user_client.get("/account/sharing").text
+    seen = admin.get(page).text
+    assert NEW in seen  # listed: no signal is stored of this recording
+    assert "no signal is stored of this recording" in seen
+    assert "ursula" not in seen
+    refused = admin.post(page, data={"name": "corrections"})
+    assert refused.status_code == 409
+    assert "Nobody shares corrections with a signal" in refused.text
+    user_client.post("/account/sharing/stop")
+    assert "Nobody shares corrections" in admin.get(page).text
+    assert admin.get(url).status_code == 404
+
+
+def test_steps_of_a_calibration_are_sent_placed_and_learnt(own: Prediction, user_client: FlaskClient) -> None:
+    begin = 1_764_000_000.0
+    page = user_client.get("/calibration/").text
+    for words in ("Start the countdown", "Walking", 'id="count"', "calibration.js"):
+        assert words in page
+    steps = [{"activity": name, "start": begin + 40 * i, "end": begin + 40 * i + 30} for i, name in enumerate("ab")]
+    for sent in ("", "[", "{}", "[1]", "[" * 3000):
+        assert user_client.post("/calibration/", data={"place": "leg", "steps": sent}).status_code == 422
+    url = user_client.post("/calibration/", data={"place": "leg", "steps": json.dumps(steps)}).location
+    assert "Or one that you have uploaded already" in user_client.get(url).text
+    assert "Choose the file" in user_client.post(f"{url}/file", data={}, follow_redirects=True).text
+    chosen = user_client.post(f"{url}/recording", data={"recording": str(own.recording_id)}, follow_redirects=True)
+    assert "Do the steps fit the signal?" in chosen.text
+    assert "The recording knows the time of day" in chosen.text
+    assert (
+        "Not a valid decimal value."
+        in user_client.post(f"{url}/apply", data={"later": "x"}, follow_redirects=True).text
+    )
+    assert said() == []
+    done = user_client.post(f"{url}/apply", data={"later": "-1,5"})
+    assert f"/predictions/{own.recording_id}" in done.location
+    assert said() == [(0.5, 26.5, "a"), (40.5, 66.5, "b")]
+    assert "2 steps are in your personal model now" in user_client.get(done.location).text
+    assert "in use" in user_client.get("/calibration/").text
+
+
+def test_nobody_else_opens_or_changes_a_calibration(
+    own: Prediction, user_client: FlaskClient, log_in: Callable[..., FlaskClient]
+) -> None:
+    steps = json.dumps([{"activity": "a", "start": 1_764_000_000.0, "end": 1_764_000_030.0}])
+    url = user_client.post("/calibration/", data={"place": "leg", "steps": steps}).location
+    other = log_in("adam", role="admin")
+    for address in (f"{url}/file", f"{url}/recording", f"{url}/apply"):
+        assert other.post(address, data={"later": "0", "recording": "1"}).status_code == 404
+    assert other.get(url).status_code == 404
+    theirs = other.post("/calibration/", data={"place": "leg", "steps": steps}).location
+    assert other.post(f"{theirs}/recording", data={"recording": str(own.recording_id)}).status_code == 404

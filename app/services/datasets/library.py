@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESERVED_NAMES = frozenset({"add"})  # /datasets/add is a page
+RESERVED_NAMES = frozenset({"add", "shared-corrections"})  # pages below /datasets/
 EXAMPLE_NAME = "physiotherapy-example"
 EXAMPLE_PATH = "embedded-example"  # what one writes instead of a path to add it again
 UPLOAD_PREFIX = "dataset-"

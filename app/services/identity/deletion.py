@@ -10,7 +10,7 @@ from app.extensions import db
 from app.services import accounts, audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Forbidden
-from app.services.personal import head_files
+from app.services.personal import consents, head_files
 from app.services.recordings import pending, reading, recordings
 from app.services.transaction import transaction
 from app.tables import SavedMapping, StoredRecording
@@ -52,6 +52,7 @@ def _delete(user_id: int) -> str:
     # What is read meanwhile would outlive the account, and the next one may get its number
     with reading.nothing_read(user_id), audit.acting(audit.origin()):  # who may be gone when it is recorded
         with transaction() as session:
+            consents.end(user_id)  # where a data set has a copy of theirs, administrators see that it ended
             folders = [recordings.folder_of(recording) for recording in recordings.list_recordings(user_id)]
             session.delete(user)
             session.flush()

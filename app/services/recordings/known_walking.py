@@ -13,6 +13,7 @@ from app.services.transaction import transaction
 from app.tables import StoredRecording
 
 WALKING = "walking"  # in the facts of a recording
+STRETCH = "walking_stretch"  # likewise: part, from, to; nothing where they walk all through it
 
 
 def is_walking(recording: StoredRecording) -> bool:
@@ -20,8 +21,16 @@ def is_walking(recording: StoredRecording) -> bool:
     return bool(recording.facts.get(WALKING))
 
 
-def mark(recording: StoredRecording, walking: bool) -> None:
-    """Keep that a person walks all through a recording, or no longer.
+def stretch_of(recording: StoredRecording) -> tuple[str, float, float] | None:
+    """Return in which part of a recording, from when to when, the person walks; None where they do all through it."""
+    if (stretch := recording.facts.get(STRETCH)) is None:
+        return None
+    part, start_s, end_s = stretch
+    return str(part), float(start_s), float(end_s)
+
+
+def mark(recording: StoredRecording, walking: bool, stretch: tuple[str, float, float] | None = None) -> None:
+    """Keep that a person walks all through a recording, or in a stretch of it, or no longer.
 
     Raises
     ------
@@ -30,7 +39,7 @@ def mark(recording: StoredRecording, walking: bool) -> None:
     if walking and not recording.place:
         raise Invalid("Say first where the device was worn: your walking is a measure for this place only.")
     with transaction():
-        recording.facts = recording.facts | {WALKING: walking}
+        recording.facts = recording.facts | {WALKING: walking, STRETCH: stretch and list(stretch)}
 
 
 def list_known(user_id: int) -> list[StoredRecording]:

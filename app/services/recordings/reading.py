@@ -203,6 +203,7 @@ def _ask(
             "path": str(walking.path),
             "name": walking.name,
             "mapping": walking.mapping and walking.mapping.as_dict(),
+            "stretch": walking.stretch,
         },
         "candidates": asdict(candidates),
         "result": str(folder / f"{DRAFT}{uuid4().hex}.npz"),

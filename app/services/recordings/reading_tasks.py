@@ -103,6 +103,7 @@ def _recogniser(arguments: Arguments, on_event: OnEvent) -> Callable[..., Recogn
         Path(walking["path"]),
         walking["name"],
         _mapping(walking["mapping"], walking["name"]),
+        walking["stretch"] and tuple(walking["stretch"]),
     )
     candidates = Candidates.from_dict(arguments["candidates"])
     return partial(

@@ -73,12 +73,21 @@ def always(model: Model) -> ModelsFor:
 
 @dataclass(frozen=True)
 class KnownWalking:
-    """A recording in which a person walks all the time, as a measure for others with the device in the same place."""
+    """A recording in which a person walks, as a measure for others with the device in the same place."""
 
     recording_id: int | None  # of `StoredRecording`; None of a file that is not stored
     path: Path
     name: str
     mapping: ColumnMapping | None = None
+    stretch: tuple[str, float, float] | None = None  # recording of the file, from, to; None: they walk all the time
+
+    def cut(self, windows: WindowSet) -> WindowSet:
+        """Return the windows in which the person walks."""
+        if self.stretch is None:
+            return windows
+        recording, start_s, end_s = self.stretch
+        inside = (windows.start_s >= start_s) & (windows.start_s + windows.window_length_s <= end_s)
+        return windows.take(inside & (windows.recordings == recording))
 
 
 @dataclass(frozen=True)
@@ -264,7 +273,7 @@ def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingRe
         origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
         signals, _ = resample(recordings, classifier, walking.name)
         batches = iter_window_batches(prepare(signals, classifier.preparation), classifier.window_length_s, BATCH)
-        reference = classifier.walking_reference(windows for windows, _ in batches)
+        reference = classifier.walking_reference(walking.cut(windows) for windows, _ in batches)
         return reference and _by_world_clock(reference, origin_utc_s.get(reference.recording)), ()
     except HarError as error:
         problem = Problem(walking.name, ProblemKind.WALKING_NOT_USED, str(error), "recognised without it")

@@ -152,7 +152,7 @@ def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> K
     """Return a person's own walking with the device in a place, to measure another recording against, ``of``."""
     if (own := known_walking.find(user_id, place, of)) is None:
         return None
-    return KnownWalking(own.id, uploaded_file(own), own.filename, _mapping_of(own))
+    return KnownWalking(own.id, uploaded_file(own), own.filename, _mapping_of(own), known_walking.stretch_of(own))
 
 
 def _store_again(prediction: Prediction, result: PredictionResult, saved: Path | None = None) -> None:

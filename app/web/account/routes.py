@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
@@ -11,6 +11,7 @@ from app.services.audit import Action
 from app.services.errors import ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
+from app.services.personal import consents
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
@@ -124,3 +125,39 @@ def end_other_sessions() -> ResponseReturnValue:
     sessions.end_others(current_user.id, current_user.session_token)
     flash("You are logged out everywhere else.", "success")
     return redirect(url_for(".list_sessions"))
+
+
+@bp.get("/sharing")
+@access("user")
+def sharing() -> ResponseReturnValue:
+    """Say what sharing corrections means, and whether one does."""
+    return render_template(
+        "account/sharing.html",
+        consent=consents.current(current_user.id),
+        text=consents.TEXTS[consents.VERSION],
+        version=consents.VERSION,
+        history=consents.history(current_user.id),
+    )
+
+
+@bp.post("/sharing")
+@access("user")
+def share() -> ResponseReturnValue:
+    """Agree that administrators see one's corrections."""
+    shown = next((version for version in consents.TEXTS if str(version) == request.form.get("version")), 0)
+    try:
+        consents.give(current_user.id, shown)
+    except ServiceError as error:
+        flash(str(error), "danger")
+    else:
+        flash("You share your corrections from now on. You can take it back here at any time.", "success")
+    return redirect(url_for(".sharing"))
+
+
+@bp.post("/sharing/stop")
+@access("user")
+def stop_sharing() -> ResponseReturnValue:
+    """Take back that administrators see one's corrections."""
+    consents.withdraw(current_user.id)
+    flash("Your corrections are yours alone again.", "success")
+    return redirect(url_for(".sharing"))

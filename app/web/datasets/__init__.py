@@ -1,4 +1,4 @@
-from app.web.datasets import contents  # whose routes belong to the blueprint
+from app.web.datasets import contents, shared  # whose routes belong to the blueprint
 from app.web.datasets.routes import bp
 
-__all__ = ["bp", "contents"]
+__all__ = ["bp", "contents", "shared"]

@@ -95,6 +95,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         rerun_form=_rerun_form(recording, prediction.model_version_id),
         said_place=PLACES.get(recording.place or ""),
         walking=known_walking.is_walking(recording),
+        walking_stretch=known_walking.stretch_of(recording),
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,

@@ -51,8 +51,8 @@ function timeAxis(data) {
 }
 
 // Rows are stacked from the top; each gets a y axis of its own.
-export function figure(data) {
-  const strips = [["Recognised", data.recognised], ["Model alone", data.before ?? []], ["You said", data.said ?? []], ["In the file", data.labelled]].filter(([, bands]) => bands.length);
+export function figure(data, title = "Recognised") {
+  const strips = [[title, data.recognised], ["Model alone", data.before ?? []], ["You said", data.said ?? []], ["In the file", data.labelled]].filter(([, bands]) => bands.length);
   const panels = bySensor(data.signal);
   const heightOf = (title) => (SLOW.test(title) ? 70 : isNarrow() ? 115 : 135);
   const inner = strips.length * (STRIP_HEIGHT + SPACE) + panels.reduce((sum, [title]) => sum + TITLE + heightOf(title) + SPACE, 0);

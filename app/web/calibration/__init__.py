@@ -1,0 +1,3 @@
+from app.web.calibration.routes import bp
+
+__all__ = ["bp"]

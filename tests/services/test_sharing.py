@@ -1,0 +1,137 @@
+"""Corrections as a data set: of those who agreed, only what they corrected, and what cannot be in it is listed."""
+
+from __future__ import annotations
+
+import io
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.extensions import db
+from app.services import audit
+from app.services.datasets import imports, library
+from app.services.errors import Conflict, Invalid
+from app.services.identity import deletion
+from app.services.personal import consents, corrections, sharing
+from app.tables import Consent, Prediction, User
+from tests.long_recording import a_day, store
+from tests.services.conftest import a_user
+
+
+@pytest.fixture
+def own(app: Flask, user: User) -> Prediction:
+    """Return an hour of somebody who corrected two stretches and an instant of it."""
+    signals, result = a_day(1.0, rate_hz=20.0)
+    prediction = store(app, user.id, signals, result)
+    said = [(0, 30.0, 60.0, "Walking"), (0, 300.0, 330.0, "Rowing"), (0, 400.0, 400.0, "Falling")]
+    corrections.add(user.id, prediction.recording, result, said)
+    return prediction
+
+
+def shared() -> dict[str, str]:
+    with ZipFile(io.BytesIO(b"".join(sharing.zipped()))) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_without_consent_nothing_is_seen_and_after_it_was_taken_back_nothing_either(own: Prediction) -> None:
+    for agreed in (False, True, False):
+        if agreed:
+            consents.give(own.recording.user_id, consents.VERSION)
+        else:
+            consents.withdraw(own.recording.user_id)
+        people, missing = sharing.overview()
+        assert (len(people), len(missing)) == ((1, 1) if agreed else (0, 0))
+        if not agreed:
+            with pytest.raises(Conflict, match="Nobody shares"):
+                sharing.zipped()
+
+
+def test_only_the_corrected_stretches_are_in_it_under_a_made_up_name_and_the_rest_is_listed(
+    app: Flask, own: Prediction
+) -> None:
+    consent = consents.give(own.recording.user_id, consents.VERSION)
+    unreadable = store(app, own.recording.user_id, None, a_day(1.0, rate_hz=1.0)[1], "secret name.csv")
+    corrections.add(own.recording.user_id, unreadable.recording, a_day(1.0, rate_hz=1.0)[1], [(0, 0.0, 30.0, "Sit")])
+    files = shared()
+    assert list(files) == [f"corrections/{consent.pseudonym}/recording-1-place-unknown.csv"]
+    (text,) = files.values()
+    rows = text.splitlines()
+    assert rows[0] == "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z,activity"
+    times, names = zip(*((float(row.split(",")[0]), row.split(",")[-1]) for row in rows[1:]), strict=True)
+    assert len(rows) == 1 + 2 * 30 * 20
+    assert all(30 <= time < 60 or 300 <= time < 330 for time in times)
+    assert set(names[: 30 * 20]) == {"Walking"}
+    assert set(names[30 * 20 :]) == {"Rowing"}
+    for text in (*files, *files.values()):
+        assert "ursula" not in text
+        assert "day.csv" not in text
+    (person,), missing = sharing.overview()
+    assert (person.name, person.recordings) == (consent.pseudonym, 1)
+    assert person.minutes == {"Walking": pytest.approx(0.5), "Rowing": pytest.approx(0.5)}
+    assert [(one.activity, one.missing) for one in missing] == [
+        ("Falling", "an instant, which has no signal of its own"),
+        ("Sit", "no signal is stored of this recording"),
+    ]
+
+
+def test_an_administrator_makes_a_data_set_that_can_be_trained_on_and_hears_when_consent_is_taken_back(
+    own: Prediction,
+) -> None:
+    user_id, chief = own.recording.user_id, a_user("chief", role="admin")
+    consent = consents.give(user_id, consents.VERSION)
+    with pytest.raises(Invalid):
+        sharing.make_dataset("no name!", chief.id)
+    assert consents.current(user_id).copies == {}  # type: ignore[union-attr]
+    job = sharing.make_dataset("corrections", chief.id)
+    assert job.done.wait(60)
+    assert (job.status, job.message) == (imports.ImportStatus.FINISHED, "")
+    signals = library.open_dataset(library.get("corrections")).signals
+    assert (signals.subjects, set(signals.activities)) == ((consent.pseudonym,), {"Walking", "Rowing"})
+    assert np.count_nonzero(signals.labels >= 0) == pytest.approx(2 * 30 * 20, abs=4)
+    assert consents.withdrawn_with_copies() == []
+    consents.withdraw(user_id)
+    assert [(one.pseudonym, one.copies) for one in consents.withdrawn_with_copies()] == [
+        (consent.pseudonym, {"datasets": ["corrections"]})
+    ]
+
+
+def test_with_the_account_the_name_goes_from_the_consent_and_what_was_made_of_it_is_still_told(own: Prediction) -> None:
+    user_id = own.recording.user_id
+    consents.give(user_id, consents.VERSION)
+    consents.note_copy("corrections", [1])
+    deletion.delete_other(a_user("chief", role="admin").id, user_id)
+    consent = db.session.scalars(select(Consent)).one()
+    assert (consent.user_id, consent.withdrawn is None) == (None, False)
+    assert consents.withdrawn_with_copies() == [consent]
+    assert consents.holding() == []
+
+
+def test_who_agreed_to_another_text_is_asked_again(own: Prediction, monkeypatch: pytest.MonkeyPatch) -> None:
+    user_id = own.recording.user_id
+    first = consents.give(user_id, consents.VERSION)
+    assert consents.give(user_id, consents.VERSION) is first
+    with pytest.raises(Conflict, match="The text has changed"):
+        consents.give(user_id, consents.VERSION + 1)
+    monkeypatch.setattr(consents, "VERSION", consents.VERSION + 1)
+    assert consents.current(user_id) is None
+    assert sharing.overview() == ([], [])
+
+
+def test_acceleration_gets_back_the_gravity_that_the_everyday_model_looks_at_by_itself() -> None:
+    signal = np.arange(9, dtype=np.float32)[None, :]
+    channels = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "gravity") for axis in "xyz")
+    whole, kept = sharing._with_gravity(signal, channels)
+    assert kept == channels[:6]
+    assert whole.tolist() == [[6.0, 8.0, 10.0, 3.0, 4.0, 5.0]]
+
+
+def test_the_audit_log_says_who_agreed_and_who_looked_without_a_signal(own: Prediction) -> None:
+    consents.give(own.recording.user_id, consents.VERSION)
+    sharing.overview()
+    text = "".join(path.read_text() for path in audit.files())
+    for action in ("recording corrected", "consent given", "shared corrections read"):
+        assert f'"action":"{action}"' in text
+    assert "Rowing" not in text

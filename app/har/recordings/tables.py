@@ -59,6 +59,7 @@ class Chunk:
 
     text: bytes
     first_line: int  # lines before it
+    heading: bytes = b""  # that was put in front of it
 
 
 def open_table(member: Member, known: Known | None = None) -> Source:
@@ -93,12 +94,13 @@ def layout_problems(source: Source) -> list[Problem]:
     return problems
 
 
-def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
+def chunks(source: Source, size: int = 0, heading: bytes = b"") -> Iterator[Chunk]:
     """Cut a file into parts of UTF-8 text, at line ends outside quotes, so that a day's recording needs no more memory.
 
     Parameters
     ----------
     size : bytes read at a time; default CHUNK_BYTES.
+    heading : a line that is put in front of each part.
 
     Raises
     ------
@@ -115,16 +117,16 @@ def chunks(source: Source, size: int = 0) -> Iterator[Chunk]:
         data = data if rest or lines else data.removeprefix(codecs.BOM_UTF8)
         cut = _rows_end(rest, data, newline) or (data.rfind(newline) + 1 if len(rest) > size else 0)
         if cut:
-            text = b"".join((rest, memoryview(data)[:cut]))
-            yield Chunk(_utf8(text), lines)
-            lines += _count(text, newline)
+            text = b"".join((heading, rest, memoryview(data)[:cut]))
+            yield Chunk(_utf8(text), lines, heading)
+            lines += _count(text, newline) - _count(heading, newline)
         rest = data[cut:] if cut else rest + data
         if len(rest) > 2 * max(size, HEAD_BYTES):
             raise UnreadableData(
                 f"{source.name}, line {lines + 1}: over {len(rest):,} bytes long, expected one row of readings a line."
             )
     if rest.strip():
-        yield Chunk(_utf8(rest), lines)
+        yield Chunk(_utf8(heading + rest), lines, heading)
 
 
 def _utf8(text: bytes) -> bytes:
@@ -181,13 +183,14 @@ def parse(
     import polars as pl
 
     keep = list(keep or schema)
-    parts = _parsed_ahead(lambda chunk: (parse_chunk(source, schema, chunk).select(keep), chunk), chunks(source))
+    found = chunks(source, heading=_numbered(source, len(schema)))
+    parts = _parsed_ahead(lambda chunk: (parse_chunk(source, schema, chunk), chunk), found)
     first = next(parts, None)
     if first is None:
         return pl.DataFrame(schema=dict(schema)).select(keep)
     frame, chunk = first
     if (second := next(parts, None)) is None:
-        return frame.rechunk()
+        return pl.DataFrame([frame[name] for name in keep]).rechunk()
     rows = 1 + int(1.02 * len(frame) * source.member.size / len(chunk.text))  # as many to a byte as in the first part
     grouped = {name for names in together for name in names}
     groups = [
@@ -196,7 +199,8 @@ def parse(
     for frame, _ in chain([first, second], parts):
         for group in groups:
             group.add(frame)
-    return pl.DataFrame([column for group in groups for column in group.finish()]).select(keep)
+    columns = {column.name: column for group in groups for column in group.finish()}
+    return pl.DataFrame([columns[name] for name in keep])
 
 
 class _Columns:
@@ -339,17 +343,19 @@ def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.D
     layout, raw = source.layout, chunk.text
     nul = raw.find(0)
     if nul >= 0 and not layout.encoding.startswith("utf-16"):
-        line = chunk.first_line + raw.count(b"\n", 0, nul) + 1
+        line = chunk.first_line + raw.count(b"\n", len(chunk.heading), nul) + 1
         raise UnreadableData(f"{source.name}, line {line}: holds NUL bytes, expected CSV text; the file is damaged.")
     raw = _plain(raw, layout)
     separator = layout.separator.encode()
     if separator != b" " and not layout.plain and any(cell[:1] == " " for row in layout.rows for cell in row):
         # Spaces before a separator from the first of them on: else a run of them would cost the square of its length
         raw = re.sub(b"(?:(?<! ) +)?" + re.escape(separator) + b" *", separator, raw)
+    start = _line_start(raw, layout, chunk)
+    if start or not chunk.heading:
+        raw = _numbered(source, len(schema)) + raw[start:]
     read = partial(
         pl.read_csv,
-        # a heading of our own: else the first row of a part, which may be a damaged one, would decide how many columns
-        separator.join(b"%d" % i for i in range(len(schema))) + b"\n" + raw[_line_start(raw, layout, chunk) :],
+        raw,
         schema={str(i): dtype for i, dtype in enumerate(schema.values())},
         separator=layout.separator,
         decimal_comma=layout.decimal_comma,
@@ -367,12 +373,20 @@ def parse_chunk(source: Source, schema: Mapping[str, Any], chunk: Chunk) -> pl.D
         raise UnreadableData(
             f"{source.name}: cannot be parsed as CSV ({quote(str(error).splitlines()[0])})."
         ) from error
-    return frame.rename(dict(zip(frame.columns, schema, strict=True)))
+    frame.columns = list(schema)
+    return frame
+
+
+def _numbered(source: Source, width: int) -> bytes:
+    """Return headings of our own: else the first row of a part, which may be damaged, would tell how many columns."""
+    return source.layout.separator.encode().join(b"%d" % i for i in range(width)) + b"\n"
 
 
 def _line_start(text: bytes, layout: Layout, chunk: Chunk) -> int:
-    """Return where the first data line of a part begins."""
+    """Return where the first data line of a part begins, 0 where its text begins with it, or with the heading."""
     start = 0
+    if chunk.heading and layout.first_data_line - 1 > chunk.first_line:
+        start = text.find(b"\n") + 1
     for _ in range(layout.first_data_line - 1 - chunk.first_line):
         start = text.find(b"\n", start) + 1 or len(text)
     return start

@@ -11,9 +11,10 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
+from app.har.errors import ModelIntegrityError
 from app.services.errors import Invalid, NotFound
 from app.services.identity import deletion
-from app.services.models import model_versions
+from app.services.models import model_files, model_versions
 from app.services.personal import corrections, effect, head_files, heads, view
 from app.services.personal.said import as_called, moved, overlaid
 from app.services.recordings import recordings, result_tables
@@ -178,8 +179,25 @@ def test_a_damaged_head_is_learnt_again(own: Prediction) -> None:
     before = view.view_of(own).result.proba
     heads._load.cache_clear()
     (file,) = files(own.recording.user_id)
-    file.write_bytes(b"no head")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200] + bytes(100) + whole[300:])
     np.testing.assert_array_equal(view.view_of(own).result.proba, before)
+
+
+def test_a_model_that_brings_nothing_to_learn_with_or_is_damaged_says_so_and_what_was_said_holds(
+    app: Flask, user: User, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = recorded(app, user.id, model, without_features(a_result(model)))
+    correct(prediction, recordings.result_of(prediction), NEW)
+
+    def damaged(folder: Path, label: str) -> None:
+        raise ModelIntegrityError("changed")
+
+    monkeypatch.setattr(model_files, "load", damaged)
+    seen = view.view_of(prediction)
+    assert int(seen.result.corrected.sum()) == 5
+    found = effect.effect_of(prediction, seen, 0)
+    assert (found.cannot_learn, found.too_old) == (True, False)
 
 
 def test_a_result_of_an_earlier_build_keeps_what_was_said_and_nothing_is_learnt_from_it(
@@ -191,7 +209,7 @@ def test_a_result_of_an_earlier_build_keeps_what_was_said_and_nothing_is_learnt_
     seen = view.view_of(old)
     assert (seen.result.personal_windows, int(seen.result.corrected.sum())) == (0, 5)
     found = effect.effect_of(old, seen, 0)
-    assert (found.too_old, found.learnt) == (True, [])
+    assert (found.too_old, found.cannot_learn, found.learnt) == (True, False, [])
 
 
 def test_a_group_of_activities_can_be_said_and_is_the_answer_and_nothing_is_learnt_from_it(

@@ -34,6 +34,7 @@ class Effect:
     moved: Moved | None  # None where the model's own answers are shown
     learnt: Sequence[HeadInWords]
     groups: Sequence[str]  # said, and too inexact to learn from
+    cannot_learn: bool  # the model brings nothing to learn with
     too_old: bool  # the result was stored before it held what is learnt from
     elsewhere: Sequence[StoredRecording]  # corrected, and not recognised by this model version
 
@@ -48,11 +49,14 @@ def effect_of(prediction: Prediction, view: View, recording_index: int | None) -
     version, stored = prediction.model_version, view.before or view.result
     learnt = [_in_words(one) for one in view.learnt.values() if one.report["examples"]]
     names = dict.fromkeys(correction.activity for correction in view.said)
+    lacking = bool(view.said) and not stored.features.shape[1]
+    learns = version is not None and (not lacking or heads.learns(version))
     return Effect(
         moved=moved(view.before, view.result, recording_index) if view.before else None,
         learnt=learnt,
         groups=[name for name in names if is_group(stored.activities, name)],
-        too_old=bool(view.said) and not stored.features.shape[1],
+        cannot_learn=bool(view.said) and not learns,
+        too_old=lacking and learns,
         elsewhere=heads.not_recognised(prediction.recording.user_id, version) if version else [],
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +17,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.errors import HarError
 from app.har.types import FloatArray
 from app.services.errors import ServiceError
 from app.services.files import written_whole
@@ -37,6 +40,7 @@ from app.tables import Correction, ModelVersion, PersonalHead, Prediction, Store
 
 if TYPE_CHECKING:
     from app.har.personal import head as core
+    from app.har.personal.prior import Prior
 
 log = logging.getLogger(__name__)
 
@@ -87,15 +91,25 @@ class _Windows:
 
 def current(user_id: int, version: ModelVersion) -> dict[str, Learnt]:
     """Return what a model version knows of a person, by place; learnt now, where something has changed."""
+    from app.har.personal.head import FORMAT
+
     sources, _ = _sources(user_id, version)
     rows = {row.place: row for row in _rows(user_id, version)}
-    key = hashlib.sha256(json.dumps([source.key() for source in sources]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([FORMAT, *(source.key() for source in sources)]).encode()).hexdigest()
     if any(row.made_from != key for row in rows.values()) or (sources and not rows):
         return _learnt_anew(user_id, version, sources, key, rows)
     folder = head_files.folder_of(user_id)
     try:
         heads = {place: _load(folder / row.file) if row.file else None for place, row in rows.items()}
-    except (OSError, ValueError, KeyError) as error:  # a file that is damaged, or gone, is learnt again
+    except (
+        HarError,
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        BadZipFile,
+        zlib.error,
+    ) as error:  # a file that is damaged, or gone, is learnt again
         log.warning("a personal head of user %s cannot be read: %s", user_id, error)
         return _learnt_anew(user_id, version, sources, key, rows)
     return {
@@ -202,7 +216,7 @@ def _learn(
     from app.har.personal.guard import guarded
     from app.har.personal.head import Examples
 
-    prior = model_files.load(model_versions.directory(version), version.label).prior
+    prior = _prior(version)
     n_features = prior.n_features if prior else None
     here = {number: windows.where(windows.place == place) for number, windows in found.items()}
     used = {number: one for number, one in here.items() if one.features.shape[1] == n_features and len(one.place)}
@@ -229,6 +243,21 @@ def _learn(
         "right_before": check.right_before if check.checked else None,
         "right_after": check.right_after if check.checked else None,
     }
+
+
+def _prior(version: ModelVersion) -> Prior | None:
+    """Return what a model version brings for learning from a person; None where it brings nothing, or is damaged."""
+    try:
+        return model_files.load(model_versions.directory(version), version.label).prior
+    # A file that is damaged, or gone, is learnt again
+    except (HarError, OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+        log.warning("%s cannot learn from a person: %s", version.label, error)
+        return None
+
+
+def learns(version: ModelVersion) -> bool:
+    """Say whether a model version can learn from a person."""
+    return _prior(version) is not None
 
 
 def _store(user_id: int, version: ModelVersion, learnt: Mapping[str, Learnt], key: str) -> None:

@@ -197,7 +197,7 @@ def _things(client: FlaskClient, model: ModelVersion) -> dict[str, Any]:
     return {
         "recording_id": int(recording.rsplit("/", 1)[1]), "/mappings/": waiting.rsplit("/", 1)[1],
         "/datasets/": described.rsplit("/", 1)[1], "user_id": 2, "calibration_id": int(calibrated.rsplit("/", 1)[1]),
-        "version_id": model.id, "run_id": 1, "name": homes.SMALL,
+        "/sites/": "ab" * 16, "site_id": 1, "version_id": model.id, "run_id": 1, "name": homes.SMALL,
         "file_format": "png", "filename": "css/kinelab.css",
     }  # fmt: skip
 
@@ -210,6 +210,7 @@ def _answers(model: ModelVersion) -> dict[str, str]:
         "email": "eve@example.org", "password": "correct horse battery", "password_again": "correct horse battery",
         "recording": "1001_E_1", "activity": "Walk",
         "from": "0:00:01", "to": "0:00:05", "later": "1", "on": "1", "sort": "time", "page": "1",
+        "public_key": "ab" * 32, "model": model.label,
     }  # fmt: skip
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from flask import current_app
 
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.services import audit
 from app.services.audit import Action
-from app.services.errors import Invalid
+from app.services.errors import Conflict, Invalid
 from app.services.federation import exchange, masked, sharing, sites
 from app.services.models import model_versions
 from app.services.names import NAME_RULE, is_name
@@ -19,6 +21,16 @@ from app.services.names import NAME_RULE, is_name
 if TYPE_CHECKING:
     from app.har.federation.site_sums import Contribution, SharedMap
     from app.tables import ModelVersion
+
+
+_merging = Lock()  # one at a time: it takes some seconds and half a gigabyte
+
+
+def bases() -> list[ModelVersion]:
+    """Return the models whose head sites can learn together, the newest first."""
+    return [
+        one for one in model_versions.list_versions() if model_versions.provenance(one).get("model") == DEPLOYABLE_MODEL
+    ]
 
 
 def merge(paths: Sequence[Path], model: str, name: str) -> ModelVersion:
@@ -36,14 +48,15 @@ def merge(paths: Sequence[Path], model: str, name: str) -> ModelVersion:
     """
     if not is_name(name):
         raise Invalid(f"A model's name is {NAME_RULE}; found {name[:80]!r}.", field="name")
-    version = model_versions.get(model)
-    shared = sharing.shared_map(version)
-    merged = (
-        masked.merged(paths, shared)
-        if any(exchange.kind_of(path) == "round" for path in paths)
-        else _plain(paths, shared)
-    )
-    return _stored(shared, merged, version, name)
+    if not _merging.acquire(blocking=False):
+        raise Conflict("Sums are being merged already. Try again in a minute.")
+    try:
+        version = model_versions.get(model)
+        shared = sharing.shared_map(version)
+        of_round = any(exchange.kind_of(path) == "round" for path in paths)
+        return _stored(shared, masked.merged(paths, shared) if of_round else _plain(paths, shared), version, name)
+    finally:
+        _merging.release()
 
 
 def _plain(paths: Iterable[Path], shared: SharedMap) -> exchange.Merged:

@@ -33,3 +33,12 @@ def test_a_copy_is_asked_again() -> None:
     changed = array.copy()
     changed[0] = 99
     assert (found(changed), found(array)) == (99, 9)
+
+
+def test_another_array_is_known_by_itself_and_not_by_its_place() -> None:
+    found = remembered(lambda array, other: float(array.sum() + other.sum()))
+    array = np.ones(3)
+    for number in range(50):
+        other = np.full(1000, float(number))
+        assert found(array, other) == found(array, other) == 3 + 1000 * number
+        del other

@@ -7,8 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.signals.remembered import remembered
 from app.har.signals.summaries import step_range
 from app.har.signals.types import Stream
+from app.har.types import FloatArray, TimeArray
 
 RATE_HZ = 50.0  # at which two sensors are compared
 COMPARED_S = 600.0  # ten minutes are enough
@@ -21,6 +23,17 @@ def turning_ratio(accelerometer: Stream, gyroscope: Stream) -> tuple[float, floa
     Gravity fixed in the world turns by du/dt = −ω × u in the axes of the device. It is taken from the acceleration by a
     mean over 0.4 s. NaN where the two do not run together for some seconds.
     """
+    return _turning_ratio(gyroscope.values, gyroscope.time_s, accelerometer.values, accelerometer.time_s)
+
+
+@remembered
+def _turning_ratio(
+    rotation_values: FloatArray, rotation_time: TimeArray, values: FloatArray, time_s: TimeArray
+) -> tuple[float, float]:
+    accelerometer, gyroscope = (
+        Stream("accelerometer", time_s, values),
+        Stream("gyroscope", rotation_time, rotation_values),
+    )
     grid = _common_times(accelerometer, gyroscope)
     if grid is None:
         return math.nan, math.nan

@@ -216,7 +216,8 @@ def _recognised(
 
     classifier = model.load()
     gap_s = classifier.preparation.gap_s
-    recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
+    for _ in range(len(recordings)):  # in place: the caller's would keep the samples of a day until the end
+        recordings.append(_with_gaps_of_model(recordings.popleft(), gap_s))
     quality = assess_quality(recordings, gap_s)
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     beside = tuple(lanes.beside(recordings, classifier.channels))

@@ -88,7 +88,7 @@ def answers(model: EverydayClassifier, windows: WindowSet, said: bool) -> Answer
     """Recognise a data set as if all of its recordings were uploaded together; ``said``: with where they were worn."""
     track = model.track(windows)
     if said:
-        track = replace(track, place=_places(windows))
+        track = replace(track, place=place_as_said(windows))
     return _answered(model, track, labels_of(windows))
 
 
@@ -103,7 +103,7 @@ def labels_of(windows: WindowSet) -> NDArray[np.str_]:
     return names[windows.y]
 
 
-def _places(windows: WindowSet) -> NDArray[np.str_]:
+def place_as_said(windows: WindowSet) -> NDArray[np.str_]:
     """Return where devices were worn, as a person would say it: of Oxford's recordings, each for itself."""
     known, exact = place_of(), {word: place for word, (place, _) in OXFORD_PLACES.items()}
     found = []
@@ -212,7 +212,7 @@ def labelled_training(model: EverydayClassifier, name: str) -> Training:
     """Return the labelled windows of a data set, without where they were worn."""
     windows = labelled_windows(name)
     dataset = np.full(len(windows), name)
-    placed = Training(replace(model.track(windows), place=_places(windows)), labels_of(windows), dataset)
+    placed = Training(replace(model.track(windows), place=place_as_said(windows)), labels_of(windows), dataset)
     wearing = placed.wearing  # who wore what is the data set's to say; the model is not told
     subjects = np.char.add(np.char.add(placed.track.subjects, "#"), wearing.astype(str))
     return replace(placed, track=replace(placed.track, subjects=subjects, place=np.full(len(windows), "", "U16")))

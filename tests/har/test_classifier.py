@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.har.classifiers import model_folder
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.combination import combine, fit_combination
 from app.har.classifiers.elm_gru_am.config import ModelConfig
@@ -58,6 +59,7 @@ def test_attention_is_a_share_of_every_frame_and_the_embedding_is_finite(
     assert embedding.shape == (len(windows), SMALL.units)
     assert np.isfinite(embedding).all()
     assert embedding.std() > 0
+    assert model.prior is not None
     assert recognition.features.shape == (len(windows), model.prior.n_features)
     assert np.isfinite(recognition.features).all()
 
@@ -121,6 +123,19 @@ def test_a_saved_model_predicts_the_same(model: ActivityClassifier, windows: Win
     assert manifest["data"] == {"name": "walkers"}
     assert set(manifest["files"]) == {p.name for p in (tmp_path / "v1").iterdir()} - {"manifest.json"}
     assert manifest["libraries"]["keras"]
+    np.testing.assert_array_equal(loaded.recognise(windows).features, model.recognise(windows).features)
+
+
+def test_a_model_of_an_earlier_build_has_nothing_for_a_personal_head(
+    model: ActivityClassifier, windows: WindowSet, tmp_path: Path
+) -> None:
+    save_model(model, tmp_path / "v1")
+    manifest, arrays = model_folder.read(tmp_path / "v1")
+    before = {name: array for name, array in arrays.items() if not name.startswith("space_")}
+    model_folder.write(tmp_path / "before", manifest, before, {})
+    loaded = load_model(tmp_path / "before")
+    assert loaded.prior is None
+    assert loaded.recognise(windows).features.shape == (len(windows), 0)
 
 
 def flip(path: Path) -> None:

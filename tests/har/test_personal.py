@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,11 +157,3 @@ def test_examples_of_one_activity_do_not_take_from_the_others() -> None:
     asked = windows(["Sitting"] * 20 + ["Standing"] * 20, seed=1)
     after = head.adjust(asked.probabilities, asked.features)
     assert (after.argmax(axis=1) == asked.probabilities.argmax(axis=1)).all()
-
-
-def test_where_the_model_is_right_already_half_of_the_strength_is_kept() -> None:
-    examples = windows([name for name in ACTIVITIES for _ in range(6)])
-    right = np.eye(3, dtype=np.float32)[[ACTIVITIES.index(name) for name in examples.activity]] * 0.7 + 0.1
-    head, report = guarded(PRIOR, ACTIVITIES, replace(examples, probabilities=right))
-    assert head is not None
-    assert (head.strength, report.right_before, report.right_after) == (0.5, 1.0, 1.0)

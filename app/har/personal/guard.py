@@ -28,7 +28,7 @@ def guarded(prior: Prior, activities: Sequence[str], examples: Examples) -> tupl
     """Learn from a person's examples, and keep the head only where it does not hurt on examples left out.
 
     Each recording is left out in turn, or half of it where no other has the same activities. Of an activity with a
-    single example nothing can be left out. Where as many are right as before, only half of the head's strength is kept.
+    single example nothing can be left out. A head that hurts is tried again at half its strength.
     """
     if not len(examples):
         return None, Report(False, 0, np.nan, np.nan)
@@ -38,8 +38,7 @@ def guarded(prior: Prior, activities: Sequence[str], examples: Examples) -> tupl
     checked = sum(int(fold.sum()) for fold in folds)
     for strength in (1.0, HALF):
         before, after, gain = _asked(prior, activities, examples, folds, strength)
-        kept = gain >= 0 and (after > before or (after == before and strength == HALF))
-        if kept:
+        if after >= before and gain >= 0:
             return learn(prior, activities, examples, strength), Report(True, checked, before, after)
     return None, Report(False, checked, before, after)
 

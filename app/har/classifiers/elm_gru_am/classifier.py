@@ -29,6 +29,7 @@ from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
 from app.har.classifiers.types import Recognition, WalkingReference
 from app.har.evaluation.splits import split_inner
 from app.har.personal.prior import Prior
+from app.har.personal.space import Space, fit_space
 from app.har.progress import OnEvent, Stage
 from app.har.signals.cores import one_core_each
 from app.har.types import FloatArray, IntArray
@@ -37,11 +38,15 @@ from app.har.windows import WindowSet
 if TYPE_CHECKING:
     import keras
 
-PEOPLE_DIFFER = 4.0  # variance of what is usual for an activity of a person; windows around it have 1
 FEWEST_OF_A_SENSOR = 8  # features, or it could not stand in for the others
 
 
 _layout_of = lru_cache(maxsize=64)(SensorLayout)
+
+
+def _space(windows: WindowSet, scaled: FloatArray) -> Space | None:
+    person = np.unique(windows.subjects, return_inverse=True)[1].astype(np.int64)
+    return fit_space(scaled, person, windows.y, np.full(len(windows), "all"))
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,9 @@ class ActivityClassifier(Recogniser):
     window_columns_: list[IntArray]  # see Description.columns
     familiarity_: list[Familiarity]  # of each sensor's features
     directions_: dict[int, Familiarity]  # of an accelerometer's mean vector, by the number of the sensor
+    space_: (
+        Space | None
+    )  # of the features of whole windows; None of earlier builds, and where nobody shows two activities
     elm_: ExtremeLearningMachine
     network_: PlainNetwork
     # By the sensors present: the weight of the network's log probabilities, and of the head's scores
@@ -112,10 +120,9 @@ class ActivityClassifier(Recogniser):
         return available if self.config.lacks("selection") else min(self.config.n_selected, available)
 
     @property
-    def prior(self) -> Prior:
-        """Return that windows vary by 1 around what is usual for their activity, see `Familiarity.along_centres`."""
-        n_features = sum(len(familiarity.centres) - 1 for familiarity in self.familiarity_)
-        return Prior(np.full(n_features, PEOPLE_DIFFER))
+    def prior(self) -> Prior | None:
+        """Return how much people's activities differ in its space."""
+        return None if self.space_ is None else Prior(self.space_.between.astype(np.float64))
 
     def recognise(self, windows: WindowSet) -> Recognition:
         """Return the probabilities and what they were made from.
@@ -158,14 +165,13 @@ class ActivityClassifier(Recogniser):
         )
 
     def _personal_features(self, scaled: FloatArray, missing: NDArray[np.bool_]) -> NDArray[np.float16]:
-        """Return what a personal head looks at, (n, n_features); 0 of a sensor that is missing."""
-        of_sensors = [
-            np.where(missing[:, [number]], 0, familiarity.along_centres(scaled[:, columns]))
-            for number, (familiarity, columns) in enumerate(
-                zip(self.familiarity_, self.window_columns_[: len(self.sensors)], strict=True)
-            )
-        ]
-        return np.concatenate(of_sensors, axis=1).astype(np.float16)
+        """Return what a personal head looks at, (n, n_features)."""
+        if self.space_ is None:
+            return np.zeros((len(scaled), 0), np.float16)
+        complete, rows = self.layout.complete_blocks(~missing), scaled.copy()
+        for columns, there in zip(self.window_columns_, complete.T, strict=True):
+            rows[np.ix_(~there, columns)] = np.nan
+        return self.space_(rows)
 
     def _novelty(self, scaled: FloatArray, missing: NDArray[np.bool_]) -> FloatArray:
         """Return how unlike the training data each sensor is, (n, n_sensors); infinite where it is missing."""
@@ -219,6 +225,7 @@ class ActivityClassifier(Recogniser):
         on_event({"stage": Stage.SELECTION, "fraction": 0.2})
         scaled = self._select_and_scale(part, seed)
         self._learn_what_is_familiar(windows, part, scaled)
+        self.space_ = _space(windows, scaled[: len(windows)])
         on_event({"stage": Stage.HEAD, "fraction": 0.3})
         patterns = list(self.layout.patterns())
         scores = self._fit_head(np.clip(scaled, -CLIP, CLIP), part, np.array(patterns), seed)

@@ -68,17 +68,6 @@ class Familiarity:
         nearest: FloatArray = np.sqrt(np.maximum(square.min(axis=1), 0))
         return nearest
 
-    def along_centres(self, rows: FloatArray) -> FloatArray:
-        """Return scaled features in the space that the activities' centres span, (n, n_activities - 1).
-
-        There, windows of one activity vary by 1 in each direction.
-        """
-        apart = self.centres[:-1] - self.centres[-1]
-        basis, _ = np.linalg.qr(apart.T.astype(np.float64))
-        size = np.sqrt(len(self.whitening))
-        z = np.clip(rows, -FAR, FAR) @ (self.whitening @ basis.astype(np.float32))
-        return np.asarray((z - self.centres.mean(axis=0) @ basis) * size, np.float32)
-
     def novelty(self, rows: FloatArray) -> FloatArray:
         """Return the distance in units of the limit: above 1 is unlike anything seen in training."""
         return self.distance(rows) / np.float32(self.limit)

@@ -21,6 +21,7 @@ from app.har.classifiers.elm_gru_am.familiarity import Familiarity
 from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import Compander, Scaler
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
+from app.har.personal.space import Space
 from app.har.renamed import with_current_names
 from app.har.signals.filters import Preparation
 
@@ -72,6 +73,7 @@ def save_model(
     }
     for prefix, number, value in numbered:
         arrays |= _arrays_of(value, prefix, number)
+    arrays |= _arrays_of(model.space_, "space_") if model.space_ else {}
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
     arrays |= {NETWORK + name: array for name, array in model.network_.arrays.items()}
@@ -102,6 +104,7 @@ def load_model(folder: Path) -> ActivityClassifier:
     model.frame_scaler_ = _from_arrays(Scaler, arrays, "frame_")
     model.window_scaler_ = _from_arrays(Scaler, arrays, "window_")
     model.compander_ = _from_arrays(Compander, arrays, "raw_")
+    model.space_ = _from_arrays(Space, arrays, "space_") if "space_centre" in arrays else None
     model.window_columns_ = [arrays[f"columns_{number}"] for number in range(n_sensors + n_devices)]
     model.familiarity_ = [
         _from_arrays(Familiarity, arrays, number=number, limit=limit)

@@ -98,6 +98,10 @@ class EverydayClassifier(Recogniser):
         track = Track.joined([self.track(windows, place) for windows in batches])
         if not np.isfinite(track.movement_rms).any():
             raise UnusableRecording("The model needs an accelerometer; the recording has none.")
+        return self.recognise_track(track, place, walking)
+
+    def recognise_track(self, track: Track, place: str = "", walking: WalkingReference | None = None) -> Recognition:
+        """Return the same of windows that were described already, see `track`."""
         evidence = gather(track, self.columns, self.questions_, walking)
         answer = probabilities(track, evidence, self.calibration_)
         self._check_answer(answer)

@@ -19,7 +19,8 @@ export function correctable(timeline) {
   const mark = () => timeline.mark([...chosen.values()]);
   const isEmpty = (row) => [...row.querySelectorAll("input")].every((input) => !input.value);
 
-  function add(range) {
+  function add(range) { // a part that is there already stays: a touch may come as a click, too
+    if (range && [...chosen.values()].some(([from, to]) => from === range[0] && to === range[1])) return undefined;
     let row = [...list.children].find(isEmpty);
     if (!row) { row = template.cloneNode(true); list.append(row); }
     if (range) {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, jsonify, request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Response, flash, jsonify, request
 from flask_wtf import FlaskForm
 
 from app.har.errors import HarError
@@ -26,6 +29,15 @@ def status_of(error: Exception | None) -> int:
     if isinstance(error, ServiceError):
         return error.status
     return UNUSABLE_DATA if isinstance(error, HarError) else 500
+
+
+@contextmanager
+def flashed(*kinds: type[Exception]) -> Iterator[None]:
+    """Let an error of one of these kinds, which ends the block, be read on the page that comes next."""
+    try:
+        yield
+    except kinds as error:
+        flash(str(error), "danger")
 
 
 def show_at_field(error: Exception, form: FlaskForm) -> bool:

@@ -34,7 +34,7 @@ from app.services.formatting import duration
 from app.services.known_formats import dataset_formats
 from app.web.access import access
 from app.web.datasets.forms import AddForm, DescribeForm, PlacesForm, SharedNamesForm, answers_of
-from app.web.errors import json_error, show_at_field, status_of, wants_json
+from app.web.errors import flashed, json_error, show_at_field, status_of, wants_json
 from app.web.mappings.forms import reasons_for
 
 if TYPE_CHECKING:
@@ -262,13 +262,11 @@ def save_names(name: str) -> BaseResponse:
     """Save what the activities are called among several data sets."""
     form = SharedNamesForm()
     activities = list(library.get(name).summary["activities"])
-    try:
+    with flashed(ServiceError):
         if not form.validate() or len(form.names.data) != len(activities):
             raise Invalid("Expected a name for each activity. Nothing was saved.")
         shared_names.choose(name, dict(zip(activities, form.names.data, strict=True)))
         flash("Names saved.", "success")
-    except ServiceError as error:
-        flash(str(error), "danger")
     return redirect(url_for(".settings", name=name, _anchor="names"))
 
 
@@ -278,13 +276,11 @@ def save_places(name: str) -> BaseResponse:
     """Save where the devices were worn."""
     form = PlacesForm()
     devices = list(worn.places(library.get(name)))
-    try:
+    with flashed(ServiceError):
         if not form.validate() or len(form.places.data) != len(devices):
             raise Invalid("Expected a place from the list for each device. Nothing was saved.")
         worn.choose(name, dict(zip(devices, form.places.data, strict=True)))
         flash("Places saved.", "success")
-    except ServiceError as error:
-        flash(str(error), "danger")
     return redirect(url_for(".settings", name=name, _anchor="places"))
 
 

@@ -17,7 +17,7 @@ from app.services.errors import Invalid
 from app.services.recordings import mappings, pending, uploads
 from app.services.recordings.pending import PendingUpload
 from app.web.access import access
-from app.web.errors import show_at_field, status_of
+from app.web.errors import flashed, show_at_field, status_of
 from app.web.mappings.forms import MappingForm, NameForm, fields_of, reasons_for
 from app.web.predictions.forms import AUTOMATIC
 
@@ -151,11 +151,9 @@ def download(mapping_id: int) -> ResponseReturnValue:
 @access("user")
 def rename(mapping_id: int) -> ResponseReturnValue:
     """Rename a saved mapping."""
-    try:
+    with flashed(Invalid):
         saved = mappings.rename(current_user.id, mapping_id, NameForm(request.form).name.data or "")
         flash(f"Renamed to “{saved.name}”.", "success")
-    except Invalid as error:
-        flash(str(error), "danger")
     return redirect(url_for(".index"))
 
 

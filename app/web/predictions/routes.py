@@ -38,6 +38,7 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.verdict import decide
 from app.web.access import access
 from app.web.downloads import attachment, download_name, named, reader_zone
+from app.web.errors import flashed
 from app.web.predictions import correcting
 from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import RerunForm, known_places, model_choice
@@ -307,11 +308,8 @@ def rerun(recording_id: int) -> ResponseReturnValue:
 def mark_walking(recording_id: int) -> ResponseReturnValue:
     """Use a recording as the person's own walking, or stop using it."""
     walking = request.form.get("walking") == "1"
-    try:
+    with flashed(Invalid):
         known_walking.mark(recordings.get(current_user.id, recording_id), walking)
-    except Invalid as error:
-        flash(str(error), "danger")
-    else:
         used = "New recordings are measured against it, earlier ones when they are recognised again."
         flash(used if walking else "This recording is no longer used as your walking.", "success")
     return redirect(url_for(".show", recording_id=recording_id))

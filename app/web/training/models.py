@@ -13,7 +13,7 @@ from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
 from app.services.models import model_versions, reference_models
 from app.web.access import access
-from app.web.errors import show_at_field, status_of
+from app.web.errors import flashed, show_at_field, status_of
 from app.web.training.blueprint import bp
 from app.web.training.cards import title_and_text
 from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, PriorForm
@@ -86,12 +86,10 @@ def _prior_form(version: ModelVersion) -> PriorForm:
 def prior(version_id: int) -> Response:
     """Say how often a version is to expect activities."""
     form = PriorForm()
-    try:
+    with flashed(Invalid):
         version = model_versions.set_prior(version_id, form.prior.data or "")
         expected = "as in daily life" if version.prior else "all alike"
         flash(f"{version.label} expects activities {expected} from now on.", "success")
-    except Invalid as error:
-        flash(str(error), "danger")
     return redirect(url_for(".model", version_id=version_id))
 
 
@@ -138,11 +136,9 @@ def promote(version_id: int) -> Response:
 def delete(version_id: int) -> Response:
     """Delete a version and its files."""
     label = model_versions.get(version_id).label
-    try:
+    with flashed(ServiceError):
         model_versions.delete(version_id)
         flash(f"Model {label} was deleted.", "success")
-    except ServiceError as error:
-        flash(str(error), "danger")
     return redirect(url_for(".models"))
 
 
@@ -150,8 +146,6 @@ def delete(version_id: int) -> Response:
 @access("admin")
 def restore(name: str) -> Response:
     """Bring back a reference model that was deleted."""
-    try:
+    with flashed(ServiceError, HarError):
         flash(f"{reference_models.restore(name).label} is here again.", "success")
-    except (ServiceError, HarError) as error:
-        flash(str(error), "danger")
     return redirect(url_for(".models"))

@@ -46,7 +46,8 @@ def save(folder: Path, signals: SignalSet) -> None:
     OSError : the disk is full, for example.
     """
     path = folder / "signal.npy"
-    _write_rows(path, signals.signal)
+    begin = _write_rows(path, signals.signal)
+    n = len(signals.signal)
     np.savez(
         folder / "stretches.npz",
         first=signals.first,
@@ -59,18 +60,22 @@ def save(folder: Path, signals: SignalSet) -> None:
     )
     starts = _blocks(signals.first, signals.length)
     overview = np.empty((len(signals.channels), len(starts), 2), np.float32)
-    rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    for row, pairs in zip(rows, overview, strict=True):  # fmin and fmax pass over NaN
+
+    def samples(channel: int, first: int, end: int) -> FloatArray:  # read, as a memory map would keep them all
+        return np.fromfile(path, np.float32, end - first, offset=begin + 4 * (channel * n + first))
+
+    for channel, pairs in enumerate(overview):  # fmin and fmax pass over NaN
+        row = samples(channel, 0, n)
         pairs[:, 0], pairs[:, 1] = np.fmin.reduceat(row, starts), np.fmax.reduceat(row, starts)
     np.save(folder / "overview.npy", overview, allow_pickle=False)
     lengths = np.empty((len(triples := _triples(signals.channels)), len(starts), 2), np.float32)
     for axes, pairs in zip(triples.values(), lengths, strict=True):
-        for begin in range(0, len(starts), BLOCKS_A_CHUNK):
-            chunk = starts[begin : begin + BLOCKS_A_CHUNK]
-            end = starts[begin + BLOCKS_A_CHUNK] if begin + BLOCKS_A_CHUNK < len(starts) else rows.shape[1]
-            length = _length(rows[list(axes), chunk[0] : end])
-            pairs[begin : begin + len(chunk), 0] = np.fmin.reduceat(length, chunk - chunk[0])
-            pairs[begin : begin + len(chunk), 1] = np.fmax.reduceat(length, chunk - chunk[0])
+        for block in range(0, len(starts), BLOCKS_A_CHUNK):
+            chunk = starts[block : block + BLOCKS_A_CHUNK]
+            end = int(starts[block + BLOCKS_A_CHUNK]) if block + BLOCKS_A_CHUNK < len(starts) else n
+            length = _length(np.stack([samples(axis, int(chunk[0]), end) for axis in axes]))
+            pairs[block : block + len(chunk), 0] = np.fmin.reduceat(length, chunk - chunk[0])
+            pairs[block : block + len(chunk), 1] = np.fmax.reduceat(length, chunk - chunk[0])
     np.save(folder / "magnitudes.npy", lengths, allow_pickle=False)
 
 
@@ -89,8 +94,8 @@ def _length(axes: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.square(axes).sum(axis=0)), np.float32)
 
 
-def _write_rows(path: Path, samples: FloatArray) -> None:
-    """Write samples, (n, n_channels), as rows of channels.
+def _write_rows(path: Path, samples: FloatArray) -> int:
+    """Write samples, (n, n_channels), as rows of channels; return where in the file they begin.
 
     By writing, not through a memory map: where the disk is full, a map ends the whole process by a signal.
     """
@@ -103,6 +108,7 @@ def _write_rows(path: Path, samples: FloatArray) -> None:
             for channel, row in enumerate(np.ascontiguousarray(samples[start : start + CHUNK].T, np.float32)):
                 file.seek(begin + 4 * (channel * n + start))
                 file.write(row.data)
+    return begin
 
 
 def _blocks(first: IntArray, length: IntArray) -> IntArray:

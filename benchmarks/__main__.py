@@ -37,6 +37,7 @@ NAMES = [
     "depth",
     "everyday",
     "unknown",
+    "personal",
     "directions",
     "smoothing",
     "rates",

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zipfile import BadZipFile
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from app.har.personal.prior import Prior
 
 log = logging.getLogger(__name__)
+
+_prepared: set[str] = set()  # labels of versions: they are loaded, or were
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,21 @@ def _prior(version: ModelVersion) -> Prior | None:
     except (HarError, OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         log.warning("%s cannot learn from a person: %s", version.label, error)
         return None
+
+
+def prepare(version: ModelVersion) -> None:
+    """Begin to load a model version that may soon learn: the first correction would wait most of a second for it."""
+    folder, label = model_versions.directory(version), version.label
+    if label not in _prepared:
+        _prepared.add(label)
+        Thread(target=_load_model, args=(folder, label), daemon=True).start()
+
+
+def _load_model(folder: Path, label: str) -> None:
+    try:
+        model_files.load(folder, label)
+    except (HarError, OSError) as error:  # whoever needs it will hear of it
+        log.info("%s is not loaded in advance: %s", label, error)
 
 
 def learns(version: ModelVersion) -> bool:

@@ -32,6 +32,8 @@ def shown(prediction: Prediction, view: View, recording_index: int | None, clock
     """Return what the page of a recording says of corrections; single windows have no time in which to be any."""
     if clock is None or recording_index is None:
         return {"effect": None}
+    if prediction.model_version is not None:
+        heads.prepare(prediction.model_version)
     part = view.result.recording_ids[recording_index]
     of_part = [correction for correction in view.said if correction.part == part]
     return {

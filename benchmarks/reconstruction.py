@@ -86,8 +86,8 @@ def labels_and_weights(sums: Sums, rows: Matrix) -> tuple[NDArray[np.int64], NDA
 
 
 def features_behind(elm: ExtremeLearningMachine, rows: Matrix, block: int) -> Matrix:
-    """Return the features that nodes of a block have read: where a node is not zero, it is a linear equation."""
-    weights, bias = elm._hidden_layer[block]
+    """Return the features that the first nodes of a block have read: one that is not zero is a linear equation."""
+    weights, bias = (part[..., : rows.shape[1]] for part in elm._hidden_layer[block])
     found = []
     for row in rows:
         active = row > ZERO * row.max()

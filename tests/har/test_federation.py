@@ -18,8 +18,9 @@ from app.har.federation.joint import joint_card, joint_model
 from app.har.federation.minimums import Minimum
 from app.har.federation.site_sums import Contribution, SharedMap, counts_of, packed_length
 from app.har.federation.windows import windows_for
-from app.har.sums import Matrix
+from app.har.sums import Matrix, Sums
 from app.har.windows import WindowSet
+from benchmarks.reconstruction import RowSpace, features_behind, labels_and_weights, recovered_rows
 from tests.federation import divided, shared_map, small_model, together, windows_of
 from tests.trained import Example
 
@@ -374,3 +375,34 @@ def test_the_card_says_who_and_what_it_was_learnt_from(shared: SharedMap) -> Non
     ):
         assert text in card
     assert f"No site had {shared.model.activities[0]}" in card
+
+
+def test_few_windows_are_found_again_in_their_sums_and_the_minimum_refuses_these(
+    example_model: Example, windows: WindowSet
+) -> None:
+    shared = shared_map(example_model.model)
+    few = windows.take(np.random.default_rng(0).permutation(len(windows))[:4])
+    H, T, W = rows_of(shared, few)
+    relu = np.arange(800)  # of the nodes of a sensor, as many as make it quick
+    sums = Sums.of(H, T, W).select(relu)
+    rows = recovered_rows(sums.gram, 24)
+    true = np.sqrt(W)[:, None] * H[:, relu]
+    nearest = np.array([np.linalg.norm(true - row, axis=1).argmin() for row in rows])
+    assert sorted(nearest) == [0, 1, 2, 3]
+    np.testing.assert_allclose(rows, true[nearest], atol=1e-6)
+    labels, weights = labels_and_weights(sums, rows)
+    assert (labels == few.y[nearest]).all()
+    features = features_behind(shared.model.elm_, rows / np.sqrt(weights)[:, None], 0)
+    read = shared._scaled(few)[nearest][:, shared.model.elm_.blocks[0]]
+    np.testing.assert_allclose(features, read, atol=1e-6)
+    with pytest.raises(InsufficientData):
+        Minimum(4000, 5).check(counts_of(few), "This")
+
+
+def test_below_the_length_of_a_row_sums_tell_which_windows_are_in_them(shared: SharedMap, windows: WindowSet) -> None:
+    order = np.random.default_rng(0).permutation(len(windows))
+    inside, outside = windows.take(order[:200]), windows.take(order[200:400])
+    rows, others = shared.hidden(inside), shared.hidden(outside)
+    space = RowSpace.of(rows.T @ rows)
+    assert space.rank < shared.n_nodes
+    assert space.outside(rows).max() < space.outside(others).min()

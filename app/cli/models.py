@@ -1,4 +1,4 @@
-"""``flask models list|info|promote|history|limit|prior|delete|restore``."""
+"""``flask models list|info|promote|history|limit|prior|forget|delete|restore``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from app.cli.output import json_option, needs_home, print_json
 from app.har.classifiers.catalogue import PRIORS
 
 models = AppGroup(
-    "models", help="List, inspect, promote, limit, delete and restore trained models, and say what they expect."
+    "models",
+    help="List, inspect, promote, limit, delete and restore trained models, say what they expect, let them forget.",
 )
 
 
@@ -153,6 +154,32 @@ def prior_model(name: str, how: str | None, as_json: bool) -> None:
         return
     shares = ", ".join(f"{node.lower()} {share:.1%}" for node, share in version.prior.items())
     click.echo(f"{version.label} expects activities " + (f"as in daily life: {shares}." if shares else "all alike."))
+
+
+@models.command("forget")
+@click.argument("name")
+@click.option("--subject", required=True, help="Whom to forget, as the data set names them.")
+@json_option
+@needs_home
+def forget_person(name: str, subject: str, as_json: bool) -> None:
+    """Make a new version of a model whose head was solved without a person; the version before stays.
+
+    The model must have been trained with --keep-sums. Prints a certificate: what was forgotten, how far the
+    head is from one that is solved from scratch, and what is not forgotten.
+    """
+    from app.services.models import forgetting
+
+    version, certificate = forgetting.forget(name, subject)
+    if as_json:
+        print_json({"label": version.label, **certificate})
+        return
+    click.echo(f"{version.label} is {certificate['model']} without subject {subject}: {certificate['rows']:,} rows.")
+    off = certificate["difference_to_solving_from_scratch"]
+    click.echo(f"Its head differs by {off:.1e} from one that is solved from scratch without them.")
+    click.echo("Not forgotten:")
+    for line in certificate["not_forgotten"]:
+        click.echo(f"  {line}")
+    click.echo(f"To train everything anew without them: flask train --leave-out {subject}")
 
 
 @models.command("delete")

@@ -55,6 +55,7 @@ def _settings(models: Sequence[str]) -> Decorator:
         _setting("--gap", "gap_s", click.FloatRange),
         click.option("--separate-gravity", is_flag=True, help=help_on("separate_gravity")),
         click.option("--rotation-augmentation", is_flag=True, help=help_on("rotation_augmentation")),
+        click.option("--leave-out", default="", callback=_names, help=help_on("leave_out")),
     )  # fmt: skip
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
@@ -85,6 +86,7 @@ def _show(event: Event) -> None:
 
 @click.command(epilog=MODELS_LIST)
 @_settings(TrainConfig.models)
+@click.option("--keep-sums", is_flag=True, help=help_on("keep_sums"))
 @click.option("--promote", is_flag=True, help="Make the trained model the default; of two that are kept, the first.")
 @json_option
 @needs_home

@@ -80,6 +80,7 @@ class Action(str, Enum):
     TRAINING_DELETED = "training deleted"
     MODEL_PROMOTED = "model promoted"
     MODEL_CHANGED = "model changed"
+    MODEL_FORGOT = "model forgot a person"
     MODEL_DELETED = "model deleted"
     MODEL_RESTORED = "model restored"
     SITE_ADDED = "site added"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from app.har.errors import ModelIntegrityError
 FORMAT, READABLE = 4, (3, 4)  # 3 kept a network of Keras beside the arrays
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "tensorflow", "keras")
 MANIFEST, ARRAYS = "manifest.json", "arrays.npz"
+ASIDE = "kept-"  # begins the names of files that recognition never reads; they may be large
 
 
 def write(
@@ -27,6 +29,7 @@ def write(
     manifest: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     texts: Mapping[str, str],
+    aside: Mapping[str, Mapping[str, NDArray[Any]]] | None = None,
 ) -> None:
     """Write a new folder, whole or not at all.
 
@@ -34,12 +37,15 @@ def write(
     ----------
     manifest : with the name of the kind of model as ``model``, see `stored_models`.
     texts : further files, by name.
+    aside : further arrays, by the name of their file, which begins with `ASIDE`; default none.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} exists; a stored model is never overwritten")
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         np.savez_compressed(draft / ARRAYS, allow_pickle=False, **arrays)
+        for name, further in (aside or {}).items():
+            np.savez(draft / name, allow_pickle=False, **further)
         for name, content in texts.items():
             (draft / name).write_text(content, encoding="utf-8", newline="\n")
         document = {
@@ -89,8 +95,10 @@ def manifest_of(content: bytes) -> dict[str, Any]:
     return dict(document)
 
 
-def verify(folder: Path) -> dict[str, Any]:
+def verify(folder: Path, aside: bool = True) -> dict[str, Any]:
     """Check every byte of a stored model, without loading it, and return its manifest.
+
+    ``aside=False`` passes over the files that recognition never reads.
 
     Raises
     ------
@@ -108,17 +116,30 @@ def verify(folder: Path) -> dict[str, Any]:
             f"{folder / MANIFEST} is of format {found_format}; this version reads {readable}. Train the model again."
         )
     _compare(folder / MANIFEST, expected, _digest_of(manifest))
-    for name in {ARRAYS, *files}:
+    for name in {ARRAYS, *(name for name in files if aside or not name.startswith(ASIDE))}:
         _compare(folder / name, files.get(name), _digest(_bytes(folder / name)))
     return manifest
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read manifest and arrays, after `verify`."""
-    manifest = verify(folder)
+    manifest = verify(folder, aside=False)
     with np.load(folder / ARRAYS, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     return manifest, arrays
+
+
+def read_aside(folder: Path, manifest: Mapping[str, Any], name: str) -> dict[str, NDArray[Any]]:
+    """Read a file of further arrays.
+
+    Raises
+    ------
+    ModelIntegrityError : it is missing or was changed.
+    """
+    content = _bytes(folder / name)
+    _compare(folder / name, manifest["files"].get(name), _digest(content))
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -67,6 +67,17 @@ class TrainConfig:
         ),
     ] = False
 
+    keep_sums: Annotated[
+        bool,
+        Doc(
+            "ELM-GRU-AM keeps beside it what its head was solved from, person by person, so that the head can forget "
+            "one of them exactly. These are data of the people trained on, about 2 KB a window."
+        ),
+    ] = False
+    leave_out: Annotated[
+        tuple[str, ...], Doc("Subjects who are neither trained on nor tested on, with commas between them.")
+    ] = ()
+
     keep: Annotated[bool, Doc("Keep the models that people can use; without, they are only tested.")] = True
 
     @property

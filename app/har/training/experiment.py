@@ -27,6 +27,7 @@ from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training import plots as figures
 from app.har.training.config import TrainConfig
 from app.har.training.everyday import EverydayRows, depth_and_truth, in_activities, places_of, with_everyday_labels
+from app.har.training.left_out import without_people
 from app.har.training.model_card import CARD, everyday_card, everyday_figures, model_card, trained_on
 from app.har.training.pooled import counted, with_complete_sensors, with_even_training, with_flat_labels
 from app.har.training.results import (
@@ -89,6 +90,8 @@ def run_experiment(
     InsufficientData : the data set cannot be split as the configuration says.
     """
     on_event({"stage": Stage.WINDOWS})
+    signals = without_people(signals, config.leave_out)
+    everyday = None if everyday is None else without_people(everyday, config.leave_out)
     preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)
     windows = make_windows(prepare(signals, preparation), config.window_length_s, config.overlap)
     windows, incomplete = with_complete_sensors(windows)
@@ -171,7 +174,7 @@ def fit_and_score(
     """
     on_event({"stage": Stage.FIT})
     if name == DEPLOYABLE_MODEL:
-        options = {"rotation_augmentation": config.rotation_augmentation}
+        options = {"rotation_augmentation": config.rotation_augmentation, "keep_sums": config.keep_sums}
     classifier = make_classifier(name, options)
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
@@ -277,7 +280,8 @@ def _save(classifier: Classifier, result: Result, folder: Path) -> None:
     metrics = result["models"][classifier.name]
     extra = {"data": result["data"], "split": result["split"], "config": result["config"], "metrics": metrics}
     title = str(result["data"].get("dataset", classifier.name))
-    card = model_card(title, classifier.format_, extra)
+    kept = {"kept": classifier.head_rows_.size} if classifier.head_rows_ else {}
+    card = model_card(title, classifier.format_, extra | kept)
     save_model(classifier, folder, extra=extra, texts={CARD: card})
 
 

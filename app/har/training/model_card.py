@@ -27,7 +27,8 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
     ----------
     title : the model's or data set's name.
     windows : what the model was trained on.
-    result : ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training.
+    result : ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training; ``kept``, where
+        rows of people are kept with the model: ``people``, ``rows`` and ``bytes``.
     """
     metrics, split, config, data = (result[key] for key in ("metrics", "split", "config", "data"))
     protocol = split["protocol"]
@@ -59,6 +60,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         + f"\n- Expected calibration error: {metrics['calibration_error']:.3f}",
         _per_activity(metrics),
         *_by_people(metrics["per_subject"]),
+        *_kept(result.get("kept")),
         "## Limits",
         _bullets(
             [
@@ -171,8 +173,23 @@ def _options(config: Mapping[str, Any]) -> Iterator[str]:
         yield "Gravity was separated by a low-pass at 0.3 Hz"
     if noise := config.get("low_pass_hz"):
         yield f"Low-pass filter at {noise} Hz"
+    if people := config.get("leave_out"):
+        yield f"Left out, neither trained on nor tested on: {', '.join(people)}"
     if config.get("rotation_augmentation"):
         yield "Half of the windows a second time, as from a device that is turned"
+
+
+def _kept(kept: Mapping[str, int] | None) -> list[str]:
+    """Say what of the people is in the files of the model beside what recognises."""
+    if not kept:
+        return []
+    return [
+        "## Kept of the people",
+        f"What the head was solved from is kept with the model, so that it can forget a person: the features of "
+        f"{kept['rows']:,} windows and of copies of windows, and their activities, by {kept['people']} people "
+        f"({kept['bytes'] / 1e6:.1f} MB). No signal can be read from it directly, but it is data of these people; "
+        "whoever is given the folder of the model is given it, too.",
+    ]
 
 
 def _by_people(per_subject: Sequence[Mapping[str, Any]]) -> list[str]:

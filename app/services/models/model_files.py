@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.har.classifiers.model_folder import ASIDE
 from app.har.errors import ModelIntegrityError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def load(folder: Path, label: str) -> Recogniser:
     manifest(folder)  # a clear message when the files are gone
     content = hashlib.sha256()
     for path in sorted(folder.iterdir()):
+        if path.name.startswith(ASIDE):  # its digest is in the manifest, and recognition never reads it
+            continue
         content.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     with _loading:
         if (key := content.digest()) not in _loaded:

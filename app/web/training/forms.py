@@ -116,6 +116,8 @@ class TrainForm(PageForm):
     )
     separate_gravity = BooleanField("Train without gravity", description=help_on("separate_gravity"))
     rotation_augmentation = BooleanField("Any device orientation", description=help_on("rotation_augmentation"))
+    keep_sums = BooleanField("Keep sums by person", description=help_on("keep_sums"))
+    leave_out = StringField("People to leave out", validators=[Length(max=500)], description=help_on("leave_out"))
     name = StringField(
         "Name of the run",
         validators=[Length(max=runs.MAX_NAME)],
@@ -137,6 +139,8 @@ class TrainForm(PageForm):
             separate_gravity=bool(self.separate_gravity.data),
             gap_s=float(self.gap_s.data or TrainConfig.gap_s),
             rotation_augmentation=bool(self.rotation_augmentation.data),
+            keep_sums=bool(self.keep_sums.data),
+            leave_out=tuple(filter(None, map(str.strip, (self.leave_out.data or "").split(",")))),
         )
 
 
@@ -164,9 +168,18 @@ def answers_of(run: TrainingRun, choices: Collection[str]) -> tuple[dict[str, An
         lost.append(f"{folds} folds can only be asked for on the command line; 5 are chosen here.")
         folds = "5"
     settings = ("protocol", "epochs", "window_length_s", "overlap", "seed", "low_pass_hz", "gap_s", "separate_gravity")
-    answers = {name: config[name] for name in (*settings, "rotation_augmentation") if config.get(name) is not None}
+    switches = ("rotation_augmentation", "keep_sums")
+    answers = {name: config[name] for name in (*settings, *switches) if config.get(name) is not None}
+    answers["leave_out"] = ", ".join(config.get("leave_out", []))
     again = {"dataset": [name for name in names if name in choices], "models": models, "folds": folds, "name": run.name}
     return answers | again, lost
+
+
+class ForgetForm(PageForm):
+    """Whom a model version is to forget."""
+
+    subject = SelectField("Subject", validators=[DataRequired("Choose a subject.")])
+    submit = SubmitField("Forget")
 
 
 class LimitForm(PageForm):

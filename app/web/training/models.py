@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import flash, redirect, render_template, request, send_file, url_for
+from flask import flash, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from app.har.classifiers.catalogue import BALANCED, DAILY
 from app.har.errors import HarError
-from app.services.errors import Invalid, NotFound, ServiceError
+from app.services.errors import Invalid, NoRoom, NotFound, ServiceError
 from app.services.formatting import percent
-from app.services.models import model_versions, reference_models
+from app.services.models import forgetting, model_versions, reference_models
 from app.web.access import access
 from app.web.errors import flashed, show_at_field, status_of
 from app.web.training.blueprint import bp
 from app.web.training.cards import title_and_text
-from app.web.training.forms import PROTOCOLS, LimitForm, NotesForm, PriorForm
+from app.web.training.forms import PROTOCOLS, ForgetForm, LimitForm, NotesForm, PriorForm
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
@@ -74,7 +75,18 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
         prior_form=_prior_form(version) if model_versions.knows_prior(version) else None,
         protocols=PROTOCOLS,
         default=model_versions.promoted(),
+        people=(people := forgetting.people_of(version)),
+        forget_form=_forget_form(people) if len(people) > 1 else None,
+        kept_bytes=forgetting.size_of(version),
+        certificates=forgetting.certificates_of(version),
+        still_knowing=forgetting.still_knowing(version),
     )
+
+
+def _forget_form(people: Iterable[str]) -> ForgetForm:
+    form = ForgetForm()
+    form.subject.choices = [("", "Choose …"), *((subject, subject) for subject in people)]
+    return form
 
 
 def _prior_form(version: ModelVersion) -> PriorForm:
@@ -91,6 +103,28 @@ def prior(version_id: int) -> Response:
         expected = "as in daily life" if version.prior else "all alike"
         flash(f"{version.label} expects activities {expected} from now on.", "success")
     return redirect(url_for(".model", version_id=version_id))
+
+
+@bp.post("/models/<int:version_id>/forget")
+@access("admin")
+def forget(version_id: int) -> Response:
+    """Make a new version without a person, and go to its page."""
+    with flashed(Invalid, NoRoom):
+        version, certificate = forgetting.forget(version_id, request.form.get("subject", ""))
+        flash(f"{version.label} is {certificate['model']} without subject {certificate['subject']}.", "success")
+        return redirect(url_for(".model", version_id=version.id, _anchor="forgotten-title"))
+    return redirect(url_for(".model", version_id=version_id, _anchor="forget-title"))
+
+
+@bp.get("/models/<int:version_id>/forgotten")
+@access("admin")
+def certificates(version_id: int) -> Response:
+    """Send the certificates of all who were forgotten, as JSON."""
+    version = model_versions.get(version_id)
+    response = jsonify(forgetting.certificates_of(version))
+    name = f"{version.name}-{version.version}-forgotten.json"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
 
 
 @bp.post("/models/<int:version_id>/notes")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def index() -> str:
     """Show the form and the runs so far."""
     if (number := request.args.get("like", type=int)) is not None:
-        return _train_page(_form_like(runs.get(number)), again=True)
+        return _train_page(_form_like(runs.get(number), request.args.get("without", "")), again=True)
     return _train_page(_form(training_data.names_in(request.args.get("dataset", ""))))
 
 
@@ -74,8 +74,9 @@ def _form(chosen: list[str] | None = None) -> TrainForm:
     )
 
 
-def _form_like(run: TrainingRun) -> TrainForm:
+def _form_like(run: TrainingRun, without: str = "") -> TrainForm:
     answers, lost = answers_of(run, _choices())
+    answers["leave_out"] = ", ".join(filter(None, (answers["leave_out"], without)))
     for message in lost:
         flash(message, "warning")
     return _with_choices(TrainForm(formdata=None, **answers))

@@ -51,7 +51,7 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
     default = TrainConfig()
     switches = {
         name: SWITCHES[bool(config.get(name, getattr(default, name)))]
-        for name in ("separate_gravity", "rotation_augmentation")
+        for name in ("separate_gravity", "rotation_augmentation", "keep_sums")
     }
     return {
         "Data": run.dataset_name,
@@ -63,6 +63,8 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
         "Low-pass filter": f"{config['low_pass_hz']:g} Hz" if config["low_pass_hz"] else "none",
         "Train without gravity": switches["separate_gravity"],
         "Any device orientation": switches["rotation_augmentation"],
+        "Keep sums by person": switches["keep_sums"],
+        "People left out": ", ".join(config.get("leave_out", ())) or "nobody",
         "Trained on": f"{split['train_windows']:,} windows of {split['train_subjects']} subjects",
         "Tested on": f"{split['test_windows']:,} windows of {split['test_subjects']} subjects",
     }

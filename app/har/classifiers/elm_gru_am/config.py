@@ -37,6 +37,7 @@ class ModelConfig:
     elm_ridge: float = 100.0
     elm_convolutions: int = 500  # random kernels, in equal parts a device
     held_out_fraction: float = 0.15  # of the training windows: how to combine, and how confident to be
+    keep_sums: bool = False  # what the head was solved from, by subject, so that it can forget one
     without: tuple[str, ...] = ()  # of PARTS; only to see what they are worth
 
     def lacks(self, part: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.sums import Rows, Sums
+from app.har.sums import Matrix, Rows, Sums
 from app.har.types import FloatArray, IntArray
 
 F = TypeVar("F", np.float32, np.float64)
@@ -102,9 +102,12 @@ class ExtremeLearningMachine:
             return self
         if self.sums is None:
             raise ValueError("fit the extreme learning machine first")
-        nodes = np.flatnonzero(np.repeat(present, self.sizes))
-        self.betas[key] = self.sums.select(nodes).solve(self.ridge).astype(np.float32)
+        self.betas[key] = self.solution(self.sums, key).astype(np.float32)
         return self
+
+    def solution(self, sums: Sums, present: Sequence[bool]) -> Matrix:
+        """Return the output weights of these blocks alone that some sums give, in float64; nothing is learnt."""
+        return sums.select(np.flatnonzero(np.repeat(present, self.sizes))).solve(self.ridge)
 
     def hidden(self, X: NDArray[F]) -> NDArray[F]:
         """Return H, the outputs of the hidden layer: (n, n_nodes), as exact as `X`."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.har.classifiers import model_folder
 from app.har.classifiers.base import WindowFormat
-from app.har.classifiers.elm_gru_am import network_weights
+from app.har.classifiers.elm_gru_am import head_sums, network_weights
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.classifiers.elm_gru_am.convolutions import RandomConvolutions
@@ -77,7 +77,8 @@ def save_model(
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
     arrays |= {NETWORK + name: array for name, array in model.network_.arrays.items()}
-    model_folder.write(folder, manifest, arrays, texts or {})
+    kept, aside = head_sums.files_of(model.elm_, model.head_rows_) if model.head_rows_ else ({}, {})
+    model_folder.write(folder, manifest | kept, arrays, texts or {}, aside)
 
 
 def load_model(folder: Path) -> ActivityClassifier:

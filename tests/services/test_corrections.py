@@ -285,7 +285,8 @@ def test_downloads_say_what_was_learnt_from_and_which_windows_a_person_corrected
         assert set(table(seen)["corrected_windows"]) == {10}
         assert set(table(stored)["personal_windows"]) == set(table(stored)["corrected_windows"]) == {0}
     assert result_tables.windows(seen)["corrected"].tolist() == [True] * 10 + [False] * 30
-    many = Source.of(own.recording, "a.csv").table("windows", time_zone("UTC"))
+    (source,) = Source.of_all([(own.recording, "a.csv")])
+    many = source.table("windows", time_zone("UTC"))
     assert many is not None
     assert set(many["personal_windows"]) == {10}
 

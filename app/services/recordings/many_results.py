@@ -6,7 +6,7 @@ import io
 import logging
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -53,14 +53,22 @@ class Source:
     member: str  # the name of its file in an archive
 
     @classmethod
-    def of(cls, recording: StoredRecording, member: str) -> Source:
-        """Take what is needed of a row."""
+    def of_all(cls, members: Iterable[tuple[StoredRecording, str]]) -> list[Source]:
+        """Take what is needed of rows, each with the name of its file; what a model learnt is looked up once."""
+        known: dict[int | None, Mapping[str, Learnt]] = {}
+        return [cls._of(recording, member, known) for recording, member in members]
+
+    @classmethod
+    def _of(cls, recording: StoredRecording, member: str, known: dict[int | None, Mapping[str, Learnt]]) -> Source:
         prediction = recordings.get_prediction(recording)
         said = tuple(corrections.of_recording(recording))
         for correction in said:  # they are read after the session has ended
             db.session.expunge(correction)
-        learnt = view.learnt_by(prediction)
-        return cls(recording.filename, recording.title, recordings.result_file(prediction), said, learnt, member)
+        version_id = prediction.model_version_id
+        if version_id not in known:
+            known[version_id] = view.learnt_by(prediction)
+        path = recordings.result_file(prediction)
+        return cls(recording.filename, recording.title, path, said, known[version_id], member)
 
     def table(self, name: str, zone: tzinfo) -> pd.DataFrame | None:
         """Return one of `TABLES` with the name of the file before it; None where the stored result is damaged."""

@@ -55,10 +55,9 @@ def download_many() -> ResponseReturnValue:
     if message:
         flash(message, "warning")
         return redirect(url_for("home.index", _anchor="recordings", **dict[str, Any](wanted.parameters)))
-    sources = [
-        many_results.Source.of(recording, f"{recording.id}-{download_name(recording.filename, table, 'csv')}")
-        for recording in found
-    ]
+    sources = many_results.Source.of_all(
+        (recording, f"{recording.id}-{download_name(recording.filename, table, 'csv')}") for recording in found
+    )
     zone = reader_zone()
     if request.args.get("form") == "csv":
         body: Iterator[str] | Iterator[bytes] = many_results.as_csv(sources, table, zone)

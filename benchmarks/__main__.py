@@ -40,6 +40,7 @@ NAMES = [
     "personal",
     "directions",
     "smoothing",
+    "federation",
     "rates",
     "cost",
     "web",

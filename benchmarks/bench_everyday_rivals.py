@@ -1,18 +1,22 @@
 """The everyday model against others on the same pooled data, each data set left out in turn.
 
-python -m benchmarks.bench_everyday_rivals [--models minirocket …] [--only hapt …]; JSON on stdout. With the packages
-of benchmarks/requirements.txt. The others get flat activities, movement without gravity and rotation; a sensor that is
-missing is silent. Differences are paired over people: 95 % intervals of the mean over resampled people.
+python -m benchmarks.bench_everyday_rivals [--models minirocket …] [--only hapt …] [--seed 0]; JSON on stdout. With
+the packages of benchmarks/requirements.txt. Runs of other models, data sets and seeds are put together with --results
+0=first.json 0=second.json 1=third.json …: means over seeds, and of the intervals the lowest and the highest end. The
+others get flat activities, movement without gravity and rotation; a sensor that is missing is silent. Differences are
+paired over people: 95 % intervals of the mean over resampled people.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +41,7 @@ from benchmarks.everyday_data import SOURCES, joined, labelled_windows, windows_
 
 FLAT = tuple(name for name in ACTIVITIES if name != NOT_WORN)
 RESAMPLED = 2000
+AHEAD = "everyday ahead, points of recall"
 RIVALS = ("minirocket", "multirocket-hydra", "random-forest", "cnn", "elm-gru-am")
 
 
@@ -133,10 +138,39 @@ def measure(
                 person = difference(by_person(ours.where(kept), COARSE), by_person(theirs.where(kept), COARSE))
                 figures = {name: row[name] for name in ("levels", "coarse", "leaves")}
                 ahead = f"{100 * person['value']:+.1f} ({100 * person['low']:+.1f} to {100 * person['high']:+.1f})"
-                found = figures | {"everyday ahead, points of recall": ahead, "fit (s)": round(fitted[key], 1)}
+                found = figures | {AHEAD: ahead, "fit (s)": round(fitted[key], 1)}
                 rows.setdefault(name, {})[key] = found
                 print(name, key, found, file=sys.stderr, flush=True)
     return rows
+
+
+def together(runs: Sequence[str]) -> dict[str, Any]:
+    """Return the means over seeds of runs written as ``seed=path``; of a seed that ran twice, the later run counts."""
+    by_seed: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for run in runs:
+        seed, _, path = run.partition("=")
+        for name, models in json.loads(Path(path).read_text()).items():
+            for key, figures in models.items():
+                by_seed.setdefault((name, key), {})[seed] = figures
+    rows: dict[str, Any] = {}
+    for (name, key), seeds in by_seed.items():
+        rows.setdefault(name, {})[key] = _mean(seeds, key)
+    return rows
+
+
+def _mean(by_seed: dict[str, dict[str, Any]], model: str) -> dict[str, Any]:
+    of_seeds = list(by_seed.values())
+    row: dict[str, Any] = {
+        key: round(float(np.mean([run[key] for run in of_seeds])), 4) for key in ("levels", "coarse", "leaves")
+    }
+    if model != "everyday":
+        ahead = [[float(part) for part in re.findall(r"[-+]?[0-9.]+", run[AHEAD])] for run in of_seeds]
+        value, low, high = zip(*ahead, strict=True)
+        row[AHEAD] = f"{np.mean(value):+.1f} ({min(low):+.1f} to {max(high):+.1f})"
+    return row | {
+        "seeds": ", ".join(sorted(by_seed)),
+        "fit (s)": round(float(np.mean([r["fit (s)"] for r in of_seeds])), 1),
+    }
 
 
 def main() -> None:
@@ -146,7 +180,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=500, help="of each data set and activity, people evenly")
+    parser.add_argument("--results", nargs="+", default=[], metavar="SEED=FILE")
     options = parser.parse_args()
+    if options.results:
+        found = {"windows of each data set and activity": options.rows, **together(options.results)}
+        print(json.dumps(found, indent=1))
+        return
     print(json.dumps(measure(options.models, options.only, options.seed, options.rows), indent=1))
 
 

@@ -18,7 +18,10 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "evaluate": ("app.cli.train:evaluate", "Cross-validate models on a data set, or on several as one."),
     "federation": ("app.cli.federation:federation", "Learn one model at several sites, from sums alone."),
     "map": ("app.cli.predict:map_", "Guess what the columns of FILE are, for flask predict --map."),
-    "models": ("app.cli.models:models", "List, inspect, promote, limit, delete and restore models."),
+    "models": (
+        "app.cli.models:models",
+        "List, inspect, promote, limit, delete and restore models, let them forget a person.",
+    ),
     "predict": ("app.cli.predict:predict", "Recognise the activities in FILE."),
     "quality": ("app.cli.quality:quality", "Print the quality card of each recording in FILE."),
     "train": ("app.cli.train:train", "Train and compare models on a data set."),

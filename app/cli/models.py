@@ -10,7 +10,7 @@ from app.har.classifiers.catalogue import PRIORS
 
 models = AppGroup(
     "models",
-    help="List, inspect, promote, limit, delete and restore trained models, say what they expect, let them forget.",
+    help="List, inspect, promote, limit, delete and restore models, let them forget a person.",
 )
 
 

@@ -145,6 +145,7 @@ def test_a_stored_model_forgets_two_people_one_after_the_other(trained: Path, tm
         np.testing.assert_array_equal(new.network_.arrays[name], array)
     card = (tmp_path / "b" / forgetting.CARD).read_text(encoding="utf-8")
     assert card.count("## Forgotten") == 1
+    assert "nothing is kept of whoever is named here" in card
     assert "subject 2, on" in card
     assert "subject 4, on" in card
     windows = synthetic.window_set(5)

@@ -34,5 +34,8 @@ def test_the_card_has_the_figures_of_the_test_part_by_activity_and_by_people() -
         assert f"| {activity['activity']} | {activity['precision']:.3f} |" in card
     assert "| worst recognised | 2 |" in card  # six people in five groups
     assert "| best recognised | 1 | 1.000 |" in card
+    assert "Kept of the people" not in card
+    kept = model_card("walkers", FORMAT, {**result, "kept": {"people": 9, "rows": 1851, "bytes": 3_700_000}})
+    assert "1,851 windows and of copies of windows, and their activities, by 9 people (3.7 MB)" in kept
     flattering = model_card("walkers", FORMAT, {**result, "split": {**split, "protocol": "random"}})
     assert "the very people the model was trained on" in flattering

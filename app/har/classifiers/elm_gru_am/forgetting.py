@@ -64,6 +64,7 @@ _SECTION = """
 ## Forgotten
 
 The head (the extreme learning machine) is the one that the other people alone give. Scaling, selection of features and
-the network have seen whoever is named here, and the results above were measured before.
+the network have seen whoever is named here. The results above, and how much is kept of the people, are those of the
+model before; nothing is kept of whoever is named here.
 
 """

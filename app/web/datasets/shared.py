@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -38,7 +38,8 @@ def _page(message: str = "", status: int = 200) -> ResponseReturnValue:
 @access("admin")
 def shared_corrections_zip() -> ResponseReturnValue:
     """Download all that is shared in Kinelab's own layout."""
-    return named(Response(sharing.zipped(), mimetype="application/zip"), "shared-corrections.zip")
+    content = stream_with_context(sharing.zipped())  # it reads folders and rows while it is sent
+    return named(Response(content, mimetype="application/zip"), "shared-corrections.zip")
 
 
 @bp.post("/shared-corrections")

@@ -14,8 +14,8 @@ from app.har.classifiers import model_folder, stored_models
 from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.evidence import gather
-from app.har.classifiers.everyday.novelty import Limits, fit_novelty
-from app.har.classifiers.everyday.persistence import _novelty, save_model
+from app.har.classifiers.everyday.novelty import fit_novelty
+from app.har.classifiers.everyday.persistence import save_model
 from app.har.classifiers.types import Recognition
 from app.har.errors import InsufficientData, ModelIntegrityError, UnusableRecording
 from app.har.vocabulary import AnswerTree
@@ -180,14 +180,6 @@ def test_what_is_unlike_all_that_was_learnt_is_novel(model: EverydayClassifier, 
     shaken = day.take(np.arange(20))
     shaken.X[:, :, :3] = 60 * np.sign(np.sin(2 * np.pi * 7 * np.arange(150) / 50))[:, None]
     assert (model.recognise_all([shaken]).novelty[:, 0] > 1).all()
-
-
-def test_a_model_stored_with_one_score_of_strangeness_has_that_one(model: EverydayClassifier) -> None:
-    level = model.novelty_.level
-    arrays = {f"novelty_{name}": array for name, array in vars(level).items()}
-    arrays |= {f"novelty_{name}": getattr(model.novelty_, name) for name in ("centre", "scale")}
-    novelty = _novelty(arrays, {"novelty_limit": 1.25})
-    assert (novelty.own, novelty.other, novelty.limits) == (None, None, Limits(level=1.25))
 
 
 def test_other_movements_in_training_are_told_from_the_known_ones(model: EverydayClassifier) -> None:

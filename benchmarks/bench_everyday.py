@@ -45,10 +45,10 @@ from app.har.windows import WindowSet
 from benchmarks.everyday_data import (
     OXFORD_PLACES,
     SOURCES,
+    joined,
     labelled_windows,
     place_of,
     signals_of,
-    to_learn,
     windows_in_time,
 )
 
@@ -80,7 +80,8 @@ class Answers:
 
 def fit_without(names: Sequence[str], seed: int) -> EverydayClassifier:
     """Train on all data sets but these."""
-    return EverydayClassifier(place_of()).fit(to_learn(name for name in SOURCES if name not in names), seed=seed)
+    parts = [labelled_windows(name) for name in SOURCES if name not in names]
+    return EverydayClassifier(place_of()).fit(joined(parts), seed=seed)
 
 
 def answers(model: EverydayClassifier, windows: WindowSet, said: bool) -> Answers:
@@ -93,7 +94,7 @@ def answers(model: EverydayClassifier, windows: WindowSet, said: bool) -> Answer
 
 def _answered(model: EverydayClassifier, track: Track, label: NDArray[np.str_], reference: Any = None) -> Answers:
     evidence = gather(track, model.columns, model.questions_, reference)
-    novel = model.novelty_(track, model.columns, evidence) > 1
+    novel = model.novelty(track, evidence) > 1
     return Answers(probabilities(track, evidence, model.calibration_), label, track.subjects, track.recordings, novel)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,7 +28,6 @@ SOURCES = {  # a name here: the data set, and the device where several were worn
     "sp-sw-har-phone": ("sp-sw-har", "phone"),
     "sp-sw-har-watch": ("sp-sw-har", "watch"),
 }
-OTHERS = ("wisdm-watch", "stm-har", "physiotherapy")  # they hold movements that are none of the everyday activities
 LICENSED = tuple(name for name in SOURCES if name != "hapt")  # HAPT's licence allows to measure, not to use
 PLACE_OF_SET = {
     "ku-har": "trunk", "hapt": "trunk", "motion-sense": "leg", "wisdm-watch": "wrist",
@@ -45,7 +43,7 @@ OXFORD_PLACES = {  # by the word in a recording's name: where it was, and which 
 @cache
 def signals_of(name: str) -> SignalSet:
     """Read a data set anew; subjects and recordings are called ``name/…``."""
-    source, device = SOURCES.get(name, (name, ""))
+    source, device = SOURCES[name]
     with tempfile.TemporaryDirectory() as folder:
         build_store(SETS[source][0], Path(folder) / "store")
         signals = movement_and_gravity(open_store(Path(folder) / "store").signals, device)
@@ -55,20 +53,6 @@ def signals_of(name: str) -> SignalSet:
 def labelled_windows(name: str) -> WindowSet:
     """Return windows of one label each, without what the shared vocabulary lacks."""
     return in_vocabulary(make_windows(signals_of(name), WINDOW_S))
-
-
-def other_movements(name: str) -> WindowSet:
-    """Return windows of what the shared vocabulary lacks: kicking a ball, exercises of the shoulder."""
-    windows = make_windows(signals_of(name), WINDOW_S)
-    others = [i for i, activity in enumerate(windows.activities) if shared_node(activity) in (None, OTHER)]
-    return windows.take(np.isin(windows.y, others))
-
-
-def to_learn(names: Iterable[str]) -> WindowSet:
-    """Return what a model learns from these data sets: everyday activities, and other movements."""
-    names = list(names)
-    others = [name for name in OTHERS if name in names or name not in SOURCES]
-    return joined([*map(labelled_windows, names), *map(other_movements, others)])
 
 
 def windows_in_time(name: str) -> WindowSet:

@@ -20,7 +20,7 @@ from app.har.smoothing import bout_lengths, shortest_bout
 from app.har.training.model_card import CARD, everyday_card
 from app.har.windows import WindowSet
 from benchmarks.bench_everyday import GROUPS, Answers, answers, fit_without, settings, table_row
-from benchmarks.everyday_data import LICENSED, labelled_windows, place_of, signals_of, to_learn, windows_in_time
+from benchmarks.everyday_data import LICENSED, joined, labelled_windows, place_of, signals_of, windows_in_time
 from config import ROOT
 
 NAME = "reference-everyday"
@@ -51,7 +51,7 @@ def build() -> dict[str, Any]:
     metrics = evaluate(
         tested, np.concatenate([proba for _, proba in scored]), fit_seconds=0.0, predict_seconds=1.0, seed=SEED
     ).as_dict()
-    final = EverydayClassifier(place_of()).fit(to_learn(LICENSED), seed=SEED)
+    final = EverydayClassifier(place_of()).fit(joined([labelled_windows(name) for name in LICENSED]), seed=SEED)
     final.shortest_bout_s = shortest_bout(np.concatenate([bout_lengths(signals_of(name)) for name in LICENSED]))
     people = {name: len(set(signals_of(name).subjects)) for name in LICENSED}
     split = {

@@ -13,7 +13,6 @@ import pytest
 from app.har.classifiers import model_folder, stored_models
 from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.classifiers.everyday.classifier import EverydayClassifier
-from app.har.classifiers.everyday.evidence import gather
 from app.har.classifiers.everyday.novelty import fit_novelty
 from app.har.classifiers.everyday.persistence import save_model
 from app.har.classifiers.types import Recognition
@@ -171,7 +170,7 @@ def test_rest_is_known_however_quiet_it_is_and_a_dead_sensor_does_not_rest(model
     dead = replace(still, X=np.where(np.arange(9) < 6, 0, still.X).astype(np.float32))
     assert (model.recognise_all([quiet]).novelty[:, 0] <= 1).all()
     track = model.track(dead)
-    assert (model.novelty_(track, model.columns, gather(track, model.columns, model.questions_)) > 1).all()
+    assert (model.novelty_(track, model.columns) > 1).all()
     assert (model.recognise_all([dead]).novelty[:, 0] > 1).all()
 
 
@@ -180,28 +179,6 @@ def test_what_is_unlike_all_that_was_learnt_is_novel(model: EverydayClassifier, 
     shaken = day.take(np.arange(20))
     shaken.X[:, :, :3] = 60 * np.sign(np.sin(2 * np.pi * 7 * np.arange(150) / 50))[:, None]
     assert (model.recognise_all([shaken]).novelty[:, 0] > 1).all()
-
-
-def test_other_movements_in_training_are_told_from_the_known_ones(model: EverydayClassifier) -> None:
-    described = model._training(everyday.training())
-    runs = described.node == "Running"
-    known, others = described.take(np.flatnonzero(~runs)), described.take(np.flatnonzero(runs))
-    novelty = fit_novelty(known, others, model.columns, [], seed=0)
-    shares = novelty.scores(described.track, model.columns, gather(described.track, model.columns, model.questions_))[2]
-    assert np.median(shares[runs]) > 0.8
-    assert np.median(shares[~runs]) < 0.2
-
-
-def test_walking_unlike_the_rest_of_the_persons_own_is_noticed(model: EverydayClassifier, day: WindowSet) -> None:
-    track = model.track(day)
-    evidence = gather(track, model.columns, model.questions_)
-    before = model.novelty_.scores(track, model.columns, evidence)[1]
-    assert (before[~evidence.on_foot] == 0).all()
-    odd = np.flatnonzero(evidence.on_foot)[:3]
-    features = track.features.copy()
-    features[np.ix_(odd, model.columns.own)] += 4 * model.novelty_.restlessness
-    after = model.novelty_.scores(replace(track, features=features), model.columns, evidence)[1]
-    assert (after[odd] > 1.3 * before[odd]).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -231,7 +208,7 @@ def test_so_few_windows_that_nothing_can_be_called_unlike_them_are_refused(
 ) -> None:
     training = model._training(day.take(np.flatnonzero(day.y == 2)[:5]))
     with pytest.raises(InsufficientData, match="more than 5 windows of an activity"):
-        fit_novelty(training, training.take(np.arange(0)), model.columns, [], seed=0)
+        fit_novelty(training, model.columns, seed=0)
 
 
 def test_a_data_set_of_walking_alone_may_be_among_others() -> None:

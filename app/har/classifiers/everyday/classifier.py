@@ -18,20 +18,21 @@ from app.har.classifiers.everyday.features import describe, feature_names
 from app.har.classifiers.everyday.looks import looks, space_of
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
-from app.har.classifiers.everyday.training import PLACES, Columns, Questions, Training, fit_questions
+from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions, Training, fit_questions
 from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
 from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.personal.prior import Prior
 from app.har.personal.space import Space
-from app.har.progress import OnEvent, Stage, ignore_event
+from app.har.progress import OnEvent, Stage
 from app.har.types import FloatArray
-from app.har.vocabulary import CYCLING, OTHER, node_of
+from app.har.vocabulary import OTHER, STILL, node_of
 from app.har.windows import WindowSet
 
 CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "gravity") for axis in "xyz")
 RATE_HZ, WINDOW_S = 50.0, 3.0
 CHUNK = 1024
+DEAD_RMS = 1e-3  # m/s²: every sensor has more noise
 LIKELY_PLACE = 0.6  # a guess that is worth showing
 SURE_PLACE, SURE_WINDOWS = 0.9, 10  # a guess, and the walking that it is made by, that may contradict a person
 CONTRADICTED = ("leg", "trunk", "wrist")  # places that a model can tell from each other; few data sets hold a hand
@@ -109,7 +110,7 @@ class EverydayClassifier(Recogniser):
         )
         present = (~missing).astype(np.float32)
         # Of a window without acceleration nothing is known, not that it is like no activity
-        unlike = np.where(missing[:, 0], 0, self.novelty_(track, self.columns, evidence))
+        unlike = np.where(missing[:, 0], 0, self.novelty(track, evidence))
         novelty = np.repeat(unlike[:, None], 3, axis=1)
         return Recognition(
             answer,
@@ -135,6 +136,15 @@ class EverydayClassifier(Recogniser):
                 if guess.max() >= SURE_PLACE and likeliest in CONTRADICTED and likeliest != place:
                     found[number] = likeliest
         return found
+
+    def novelty(self, track: Track, evidence: Evidence) -> FloatArray:
+        """Return how unlike any activity windows are, (n,); above 1 is novel.
+
+        Rest is known however quiet it is, though no example may be as quiet; a sensor that gives nothing does not rest.
+        """
+        unlike = self.novelty_(track, self.columns)
+        rests = (evidence.level.argmax(axis=1) == LEVELS.index(STILL)) & (track.movement_rms >= DEAD_RMS)
+        return np.where(rests, np.minimum(unlike, 1), unlike)
 
     def walking_reference(self, batches: Iterable[WindowSet]) -> WalkingReference:
         """Make a reference of a recording in which a person walks, all the time.
@@ -176,13 +186,7 @@ class EverydayClassifier(Recogniser):
                 f"{', '.join(windows.channels)}."
             )
         on_event({"stage": Stage.FEATURES, "fraction": 0.0})
-        self.learn(self._training(windows), seed, on_event)
-        self.format_ = replace(self.format_, activities=ACTIVITIES)
-
-    def learn(self, described: Training, seed: int, on_event: OnEvent = ignore_event) -> None:
-        """Learn all questions from described windows; those of other movements only tell what is none of them."""
-        other = np.isin(described.node, (OTHER, CYCLING))
-        training = described.take(np.flatnonzero(described.node != OTHER))
+        training = self._training(windows)
         on_event({"stage": Stage.LEARNING, "fraction": 0.2})
         self.questions_ = fit_questions(training, self.columns, seed)
         if self.questions_.level is None:
@@ -190,8 +194,9 @@ class EverydayClassifier(Recogniser):
         on_event({"stage": Stage.CALIBRATION, "fraction": 0.3})
         self.calibration_, trials = fit_calibration(training, self.columns, seed)
         self.answer_limit_ = choose_limit(trials, self.calibration_)
-        self.novelty_ = fit_novelty(training, described.take(np.flatnonzero(other)), self.columns, trials, seed)
+        self.novelty_ = fit_novelty(training, self.columns, seed)
         self.space_ = space_of(training)
+        self.format_ = replace(self.format_, activities=ACTIVITIES)
 
     def _training(self, windows: WindowSet) -> Training:
         track = self.track(windows)
@@ -201,7 +206,7 @@ class EverydayClassifier(Recogniser):
             self.place_of.get(recording, self.place_of.get(name, ""))
             for recording, name in zip(windows.recordings.tolist(), dataset.tolist(), strict=True)
         ]
-        return Training(replace(track, place=np.array(place, "U16")), node, dataset)
+        return Training(replace(track, place=np.array(place, "U16")), node, dataset).take(np.flatnonzero(node != OTHER))
 
 
 def _wearings(

@@ -16,7 +16,6 @@ from app.har.classifiers.everyday.wearing import (
     Track,
     angle_deg,
     find_wearings,
-    runs_among,
     smoothed,
     smoothed_among_alike,
     upright,
@@ -52,7 +51,6 @@ class Evidence:
     place: Odds  # (n, 4) probability of PLACES, of the wearing
     known: bool  # stairs are measured against a known stretch of walking
     walked: tuple[IntArray, ...]  # a wearing: positions of the walking found in it
-    usual: FloatArray  # (n_wearings, n_features) that walking and stairs are measured against; NaN where there is none
 
 
 def gather(track: Track, columns: Columns, questions: Questions, known: WalkingReference | None = None) -> Evidence:
@@ -78,19 +76,18 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
             return odds
         rows = feet[~np.isnan(contrast[feet, 0])]
         answers = _odds(forest.predict_proba(contrast[np.ix_(rows, among)]))
-        odds[rows] = smoothed(answers, runs_among(runs, wearing, rows), reach)
+        odds[rows] = smoothed(answers, _runs_among(runs, wearing, rows), reach)
         return odds
 
     features = np.where(on_foot[:, None], track.features, np.nan)
     raw = np.nan_to_num(ask(questions.raw, features, columns.raw, STAIRS_REACH))
     if known is not None:
-        usual = np.repeat(known.usual[None], len(groups), axis=0)
+        contrast = features - known.usual
     else:
-        usual = _usual(features, [rows[on_foot[rows]] for rows in groups])
-    contrast = features - usual[wearing]
+        contrast = _contrast(features, [rows[on_foot[rows]] for rows in groups])
     stairs = ask(questions.contrast, contrast, columns.contrast, STAIRS_REACH)
     climbed = [rows[np.nan_to_num(stairs[rows], nan=-1) >= 0] for rows in groups]
-    down = ask(questions.direction, features - _usual(features, climbed)[wearing], columns.everything, DIRECTION_REACH)
+    down = ask(questions.direction, _contrast(features, climbed, groups), columns.everything, DIRECTION_REACH)
     against_walking = np.where((sees_gravity & (known is not None))[:, None], contrast, np.nan)
     down_from_walking = ask(questions.direction_from_walking, against_walking, columns.everything, DIRECTION_REACH)
     walked = [rows[np.nan_to_num(stairs[rows], nan=1) < 0] for rows in groups]
@@ -114,7 +111,6 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
         place=place,
         known=known is not None,
         walked=tuple(walked),
-        usual=usual,
     )
 
 
@@ -130,13 +126,19 @@ def _groups(numbers: IntArray) -> list[IntArray]:
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
-def _usual(features: FloatArray, references: list[IntArray]) -> FloatArray:
-    """Return the median of each reference, positions of windows, (n_references, n_features); NaN where it is short."""
-    usual = np.full((len(references), features.shape[1]), np.nan, np.float32)
-    for number, reference in enumerate(references):
+def _contrast(features: FloatArray, references: list[IntArray], groups: list[IntArray] | None = None) -> FloatArray:
+    """Return features against the median of the reference of each group; NaN where that is too short.
+
+    Parameters
+    ----------
+    references : positions of the windows that make the reference, one array a group.
+    groups : positions of the windows that are measured against it; default those of the reference themselves.
+    """
+    contrast = np.full_like(features, np.nan)
+    for reference, rows in zip(references, groups or references, strict=True):
         if len(reference) >= FEWEST:
-            usual[number] = median(features[reference])
-    return usual
+            contrast[rows] = features[rows] - median(features[reference])
+    return contrast
 
 
 def _place(track: Track, columns: Columns, questions: Questions, rows: IntArray, walk: IntArray) -> Odds:
@@ -169,6 +171,13 @@ def _tilt(
     else:
         return np.full(len(rows), np.nan)
     return np.where(seen | (tilt <= TURNED_DEG), tilt, np.nan)
+
+
+def _runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:
+    """Number the runs of some windows: they end where a window between is not among them, or another wearing begins."""
+    new = np.ones(len(rows), bool)
+    new[1:] = (np.diff(rows) > 1) | (np.diff(runs[rows]) != 0) | (np.diff(wearing[rows]) != 0)
+    return np.cumsum(new) - 1
 
 
 def _log(probability: FloatArray) -> NDArray[np.float64]:

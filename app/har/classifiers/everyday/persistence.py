@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from app.har.classifiers.base import WindowFormat
 from app.har.classifiers.everyday.calibration import Binary, Calibration, Directions, Line
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.forest import Forest
-from app.har.classifiers.everyday.novelty import Limits, Neighbours, Novelty
+from app.har.classifiers.everyday.novelty import Novelty
 from app.har.classifiers.everyday.training import Questions
 from app.har.errors import ModelIntegrityError
 from app.har.personal.space import Space
@@ -23,7 +23,6 @@ from app.har.personal.space import Space
 BOTH_WAYS = Line(3.7, -4.2)  # what data sets left out ask for
 
 Arrays = dict[str, NDArray[Any]]
-P = TypeVar("P", Forest, Neighbours)
 
 
 def save_model(
@@ -44,19 +43,17 @@ def save_model(
         "shortest_bout_s": model.shortest_bout_s,
         "features": list(model.columns.names),
         "calibration": asdict(model.calibration_),
-        "novelty_limits": asdict(model.novelty_.limits),
+        "novelty_limit": model.novelty_.limit,
         "answer_limit": model.answer_limit_,
     }
-    novelty = model.novelty_
     forests = {field.name: getattr(model.questions_, field.name) for field in fields(Questions)}
-    parts = {**forests, "novelty": novelty.level, "novelty_own": novelty.own, "novelty_other": novelty.other}
     arrays: Arrays = {
-        f"{name}_{array}": values
-        for name, part in parts.items()
-        if part is not None
-        for array, values in vars(part).items()
+        f"{question}_{name}": array
+        for question, forest in forests.items()
+        if forest is not None
+        for name, array in vars(forest).items()
     }
-    arrays |= {f"novelty_{name}": getattr(novelty, name) for name in ("centre", "scale", "restlessness")}
+    arrays |= {f"novelty_{name}": value for name, value in vars(model.novelty_).items() if name != "limit"}
     arrays |= {f"space_{name}": value for name, value in vars(model.space_).items()} if model.space_ else {}
     model_folder.write(folder, manifest, arrays, texts or {})
 
@@ -76,7 +73,7 @@ def load_model(folder: Path) -> EverydayClassifier:
     model.shortest_bout_s = manifest.get("shortest_bout_s")
     if manifest["features"] != list(model.columns.names):
         raise ModelIntegrityError(f"{folder} was made from other features than this version computes. Train it again.")
-    model.questions_ = Questions(**{field.name: _part(Forest, arrays, field.name) for field in fields(Questions)})
+    model.questions_ = Questions(**{field.name: _forest(arrays, field.name) for field in fields(Questions)})
     stored = manifest["calibration"]
     model.calibration_ = Calibration(
         stored["level"],
@@ -86,32 +83,19 @@ def load_model(folder: Path) -> EverydayClassifier:
         _directions(stored["down_without_gravity"]),
     )
     model.answer_limit_ = manifest["answer_limit"]
-    model.novelty_ = _novelty(arrays, manifest)
+    names = [field.name for field in fields(Novelty) if field.name != "limit"]
+    model.novelty_ = Novelty(**{name: arrays[f"novelty_{name}"] for name in names}, limit=manifest["novelty_limit"])
     names = [field.name for field in fields(Space)]
     there = f"space_{names[0]}" in arrays
     model.space_ = Space(**{name: arrays[f"space_{name}"] for name in names}) if there else None
     return model
 
 
-def _novelty(arrays: Arrays, manifest: Mapping[str, Any]) -> Novelty:
-    return Novelty(
-        arrays["novelty_centre"],
-        arrays["novelty_scale"],
-        Neighbours(*(arrays[f"novelty_{field.name}"] for field in fields(Neighbours))),
-        arrays.get("novelty_restlessness", np.empty(0, np.float32)),
-        _part(Neighbours, arrays, "novelty_own"),
-        _part(Forest, arrays, "novelty_other"),
-        # of a model from before windows were held against their wearing and against other movements
-        Limits(**manifest.get("novelty_limits", {"level": manifest.get("novelty_limit")})),
-    )
-
-
-def _part(of: type[P], arrays: Arrays, prefix: str) -> P | None:
-    """Return what was stored by the names of its fields, None where it was not."""
-    names = [field.name for field in fields(of)]
-    if f"{prefix}_{names[0]}" not in arrays:
+def _forest(arrays: Arrays, question: str) -> Forest | None:
+    names = [field.name for field in fields(Forest)]
+    if f"{question}_{names[0]}" not in arrays:
         return None
-    return of(**{name: np.asarray(arrays[f"{prefix}_{name}"]) for name in names})
+    return Forest(**{name: np.asarray(arrays[f"{question}_{name}"]) for name in names})
 
 
 def _binary(stored: Mapping[str, Mapping[str, float]]) -> Binary:

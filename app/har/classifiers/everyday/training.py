@@ -48,11 +48,6 @@ class Columns:
         return np.asarray(self._of("acc", "gyro") & ~slow)
 
     @cached_property
-    def own(self) -> Bools:
-        """Movement alone against the person's own."""
-        return np.asarray(self._of("acc") & self.contrast)
-
-    @cached_property
     def raw(self) -> Bools:
         """Movement without its amplitude, whose meaning turns round between pocket and waist."""
         amplitude = np.array([name.split(".")[1] == AMPLITUDE for name in self.names])
@@ -202,15 +197,15 @@ def _contrasts(training: Training, values: FloatArray, rng: np.random.Generator)
     rows, y, dataset = [], [], []
     for name in np.unique(training.dataset):
         of_set = training.dataset == name
-        composed = [
+        sessions = [
             session
             for number in np.unique(training.wearing[of_set & training.on_foot])
-            for session in sessions(training, training.wearing == number, rng)
+            for session in _sessions(training, training.wearing == number, rng)
         ]
-        if not composed:
+        if not sessions:
             continue
-        contrast = np.concatenate([values[index] - median(values[index]) for index in composed])
-        stairs = training.stairs[np.concatenate(composed)].astype(np.int64)
+        contrast = np.concatenate([values[index] - median(values[index]) for index in sessions])
+        stairs = training.stairs[np.concatenate(sessions)].astype(np.int64)
         for number in (0, 1):
             of_class = np.flatnonzero(stairs == number)
             drawn = rng.choice(of_class, min(ROWS["stairs"], len(of_class)), replace=False)
@@ -222,8 +217,7 @@ def _contrasts(training: Training, values: FloatArray, rng: np.random.Generator)
     return np.concatenate(rows), np.concatenate(y), np.concatenate(dataset)
 
 
-def sessions(training: Training, of_wearing: Bools, rng: np.random.Generator) -> Iterator[IntArray]:
-    """Yield windows of a wearing that make sessions with shares of stairs: as recorded, and STAIRS_SHARES."""
+def _sessions(training: Training, of_wearing: Bools, rng: np.random.Generator) -> Iterator[IntArray]:
     walking = np.flatnonzero(of_wearing & (training.node == WALKING))
     stairs = np.flatnonzero(of_wearing & training.stairs)
     for share in STAIRS_SHARES:

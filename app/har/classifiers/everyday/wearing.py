@@ -81,13 +81,6 @@ def smoothed(values: NDArray[np.floating], runs: IntArray, reach: int) -> NDArra
     return np.asarray((total[high] - total[low]) / count)
 
 
-def runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:
-    """Number the runs of some windows: they end where a window between is not among them, or another wearing begins."""
-    new = np.ones(len(rows), bool)
-    new[1:] = (np.diff(rows) > 1) | (np.diff(runs[rows]) != 0) | (np.diff(wearing[rows]) != 0)
-    return np.cumsum(new) - 1
-
-
 def smoothed_among_alike(log_p: NDArray[np.float64], runs: IntArray) -> NDArray[np.float64]:
     """Return the mean of log probabilities over a window and its two neighbours, as far as those agree with it.
 

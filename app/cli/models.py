@@ -10,7 +10,7 @@ from app.har.classifiers.catalogue import PRIORS
 
 models = AppGroup(
     "models",
-    help="List, inspect, promote, limit, delete and restore models, let them forget a person.",
+    help="List, promote, limit, delete, restore models; forget a person.",
 )
 
 

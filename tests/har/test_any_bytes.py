@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.har.errors import HarError
@@ -98,6 +98,12 @@ HEADERS = [
 
 
 @quickly
+@example(
+    rows=[["-3e9"], ["nan"]],
+    separator=",",
+    end="\n",
+    header="timestamp,double_values_0,double_values_1,double_values_2",
+)
 @given(
     rows=st.lists(st.lists(CELL, min_size=1, max_size=9), min_size=1, max_size=30),
     separator=st.sampled_from([",", ";", "\t", " "]),

@@ -43,7 +43,9 @@ def test_the_bar_on_top_shows_each_person_their_pages(
 
     assert bar(client) == ["/login", "/register"]
     assert bar(user_client) == ["/"]
-    assert bar(admin_client) == ["/", "/datasets/", "/training/", "/models/", "/admin/users", "/admin/audit"]
+    assert bar(admin_client) == [
+        "/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users", "/admin/audit",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

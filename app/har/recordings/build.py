@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -281,7 +282,9 @@ def read_each(parts: Mapping[str, T], read: Callable[[str, T], Recording]) -> li
 def earliest(tables: Iterable[pl.DataFrame], column: str) -> int | None:
     """Return the first stamp in a column of some tables; None where there is none. 0 means that a stamp is missing."""
     stamps = [table[column].filter(table[column] > 0).min() for table in tables]
-    return min((int(stamp) for stamp in stamps if isinstance(stamp, (int, float))), default=None)
+    return min(
+        (int(stamp) for stamp in stamps if isinstance(stamp, (int, float)) and math.isfinite(stamp)), default=None
+    )
 
 
 def printable(name: str) -> str:

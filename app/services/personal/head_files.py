@@ -25,11 +25,16 @@ def forget(user_id: int) -> None:
 
     Which heads are switched off stays known.
     """
-    with transaction() as session:
-        session.execute(delete(PersonalHead).filter_by(user_id=user_id, switched_on=True))
-        for row in session.scalars(select(PersonalHead).filter_by(user_id=user_id)):
-            row.file, row.made_from, row.report = "", "", {}
+    with transaction():
+        forget_rows(user_id)
     delete_all(user_id)
+
+
+def forget_rows(user_id: int) -> None:
+    """Do so in the database alone, within a transaction."""
+    db.session.execute(delete(PersonalHead).filter_by(user_id=user_id, switched_on=True))
+    for row in db.session.scalars(select(PersonalHead).filter_by(user_id=user_id)):
+        row.file, row.made_from, row.report = "", "", {}
 
 
 def delete_all(user_id: int) -> None:

@@ -188,10 +188,11 @@ def confirm(
                 mappings.keep(waiting.user_id, name, read.fingerprint, mapping)
             if old is not None:
                 db.session.delete(old)
+                head_files.forget_rows(waiting.user_id)
             attempts.settle(waiting)
     if old_folder is not None:
         leftovers.delete(old_folder)
-        head_files.forget(waiting.user_id)
+        head_files.delete_all(waiting.user_id)
     pending.cancel(waiting)
     _record_upload(prediction, replaces=waiting.replaces)
     if name:

@@ -77,6 +77,18 @@ def test_only_the_corrected_stretches_are_in_it_under_a_made_up_name_and_the_res
     ]
 
 
+def test_a_stretch_counts_once_and_only_as_long_as_the_recording_is(own: Prediction) -> None:
+    user_id, result = own.recording.user_id, a_day(1.0, rate_hz=20.0)[1]
+    consents.give(user_id, consents.VERSION)
+    corrections.add(user_id, own.recording, result, [(0, 30.0, 60.0, "Walking"), (0, 315.0, 330.0, "Walking")])
+    ((person,), _) = sharing.overview()
+    assert person.minutes == {"Rowing": pytest.approx(0.25), "Walking": pytest.approx(0.75)}
+    (far,) = corrections.add(user_id, own.recording, result, [(0, 1.0, 9999 * 3600.0, "Running")])
+    assert (far.start_s, far.end_s) == (1.0, float(result.end_s.max()))
+    ((person,), _) = sharing.overview()
+    assert person.minutes == {"Running": pytest.approx((far.end_s - 1.0) / 60)}
+
+
 def test_an_administrator_makes_a_data_set_that_can_be_trained_on_and_hears_when_consent_is_taken_back(
     own: Prediction,
 ) -> None:

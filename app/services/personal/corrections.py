@@ -36,7 +36,7 @@ def add(
     Parameters
     ----------
     result : of any model, for which recordings the file holds.
-    said : see `PredictionResult.said`; an instant begins where it ends.
+    said : see `PredictionResult.said`; an instant begins where it ends. What lies beyond the recording is cut off.
 
     Raises
     ------
@@ -69,6 +69,8 @@ def _correction(
             "recorded there.",
             field="from",
         )
+    here = result.positions(part)  # nothing is known of what lies beyond the recording
+    start_s, end_s = max(start_s, float(result.start_s[here].min())), min(end_s, float(result.end_s[here].max()))
     return Correction(
         recording_id=recording.id,
         user_id=user_id,

@@ -122,8 +122,8 @@ def _with_signal() -> list[_Shared]:
 def _stretches(shared: _Shared) -> Iterator[Stretch]:
     """Yield what a person said of a recording, and why it is in no file."""
     there = _parts(recordings.folder_of(shared.recording))
-    for one in shared.corrections:
-        missing = ""
+    for i, one in enumerate(shared.corrections):
+        missing, seconds = "", one.end_s - one.start_s
         if one.start_s == one.end_s:
             missing = "an instant, which has no signal of its own"
         elif there is None:
@@ -132,7 +132,19 @@ def _stretches(shared: _Shared) -> Iterator[Stretch]:
             missing = "the file no longer has this recording"
         elif not _overlaps(there[one.part], one):
             missing = "nothing was recorded in this stretch"
-        yield Stretch(shared.consent.pseudonym, shared.name, one.end_s - one.start_s, one.activity, missing)
+        else:
+            seconds = _seconds(there[one.part], one, shared.corrections[i + 1 :])
+        if seconds or missing:
+            yield Stretch(shared.consent.pseudonym, shared.name, seconds, one.activity, missing)
+
+
+def _seconds(spans: Sequence[tuple[float, float]], one: Correction, later: Sequence[Correction]) -> float:
+    """Return how much signal a stretch has; the last word counts, so that what is said twice counts once."""
+    left = [(max(start, one.start_s), min(end, one.end_s)) for start, end in spans]
+    for other in (other for other in later if other.part == one.part):
+        pieces = [((start, min(end, other.start_s)), (max(start, other.end_s), end)) for start, end in left]
+        left = [(start, end) for two in pieces for start, end in two if start < end]
+    return sum(end - start for start, end in left if start < end)
 
 
 def _overlaps(spans: Sequence[tuple[float, float]], one: Correction) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
@@ -34,6 +36,14 @@ def own(app: Flask, user: User) -> Prediction:
 def shared() -> dict[str, str]:
     with ZipFile(io.BytesIO(b"".join(sharing.zipped()))) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_the_archive_is_sent_after_the_request_is_over(
+    app: Flask, own: Prediction, log_in: Callable[..., FlaskClient]
+) -> None:
+    consents.give(own.recording.user_id, consents.VERSION)
+    content = log_in("adam", role="admin").get("/datasets/shared-corrections.zip").data
+    assert len(ZipFile(io.BytesIO(content)).namelist()) == 1
 
 
 def test_without_consent_nothing_is_seen_and_after_it_was_taken_back_nothing_either(own: Prediction) -> None:

@@ -109,8 +109,9 @@ def test_a_sensor_far_too_slow_is_left_out_and_told_if_there_is_another(
         )
     ]
     assert holes(result) == []
-    with pytest.raises(UnusableRecording, match="accelerometer gives 5"):
+    with pytest.raises(UnusableRecording, match="accelerometer gives 5") as refused:
         recognised(export("accelerometer", "gyroscope"), ku_har, tmp_path)
+    assert str(refused.value).count("walk.csv") == 1
 
 
 def test_holes_too_short_for_a_window_are_not_told(ku_har: ActivityClassifier, tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def resample(recordings: Iterable[Recording], classifier: Demands, name: str) ->
         problems += recording.problems
         problems += sensor_gaps(recording, signals, classifier.n_timesteps)
     if not signal:
-        raise UnusableRecording(f"{name}: {left_out[0].detail}")
+        why = left_out[0].detail  # begins with the name of its recording, which a single file has, too
+        raise UnusableRecording(why if why.startswith(f"{name}: ") else f"{name}: {why}")
     return index.finish(joined(signal), joined(labels)), tuple(condensed([*problems, *left_out]))
 
 

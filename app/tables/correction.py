@@ -40,7 +40,8 @@ class Calibration(Model):
     # None until its recording is uploaded
     recording_id: Mapped[int | None] = mapped_column(ForeignKey("recording.id", ondelete="CASCADE"), index=True)
     place: Mapped[str] = mapped_column(String(20))
-    steps: Mapped[JsonDict]  # {"steps": [{"activity", "start", "end"}, …]} in Unix time
+    # {"steps": [{"activity", "start", "end"}, …]} in Unix time; "later_s": by how much they were moved, once applied
+    steps: Mapped[JsonDict]
     batch: Mapped[str] = mapped_column(String(32), default="")  # of the corrections that it became; "" until then
     created: Mapped[Created]
     recording: Mapped[StoredRecording | None] = relationship()

@@ -42,6 +42,7 @@ def test_steps_are_where_the_two_clocks_say_without_their_ends_and_walking_becom
     calibration.give_recording(user_id, kept, own.recording_id)
     where = calibration.placed(kept, recordings.result_of(own))
     assert (where.part, where.by_clock) == (0, True)
+    assert calibration.later_of(kept) == 0
     assert calibration.apply(user_id, kept) == 2
     assert said(own) == [(12.0, 38.0, "Walking", "calibration"), (52.0, 78.0, "Standing", "calibration")]
     assert view.view_of(own).result.personal_windows > 10
@@ -51,6 +52,8 @@ def test_steps_are_where_the_two_clocks_say_without_their_ends_and_walking_becom
     assert (walking.recording_id, walking.stretch) == (own.recording_id, ("walk.csv", 12.0, 38.0))
     calibration.apply(user_id, kept, 3.0)  # moved: what was said before is undone
     assert said(own) == [(15.0, 41.0, "Walking", "calibration"), (55.0, 81.0, "Standing", "calibration")]
+    assert calibration.later_of(calibration.get(user_id, kept.id)) == 3.0
+    assert len(calibration.steps_of(kept)) == 2
     known_walking.mark(own.recording, walking=False)
     assert known_walking.stretch_of(own.recording) is None
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.services.models import model_versions
-from app.services.recordings import recordings
+from app.services.recordings import recordings, same_files
 from app.tables import Correction, ModelVersion, Prediction, StoredRecording, User
 from tests.corrected import NEW, a_result, recorded, without_features
 from tests.trained import Example, register_model
@@ -252,6 +252,24 @@ def test_steps_of_a_calibration_are_sent_placed_and_learnt(own: Prediction, user
     assert said() == [(0.5, 26.5, "a"), (40.5, 66.5, "b")]
     assert "2 steps are in your personal model now" in user_client.get(done.location).text
     assert "in use" in user_client.get("/calibration/").text
+    assert 'value="-1.50"' in user_client.get(url).text  # a second press changes nothing
+
+
+def test_a_file_that_is_there_already_is_used_for_a_calibration_and_not_stored_twice(
+    own: Prediction, user_client: FlaskClient
+) -> None:
+    source = recordings.uploaded_file(own.recording)
+    source.write_bytes(b"x,y,z")
+    own.recording.fingerprint = same_files.fingerprint(source)
+    db.session.commit()
+    steps = json.dumps([{"activity": "a", "start": 1_764_000_000.0, "end": 1_764_000_030.0}])
+    url = user_client.post("/calibration/", data={"place": "leg", "steps": steps}).location
+    sent = {"file": (source.open("rb"), "again.csv")}
+    page = user_client.post(f"{url}/file", data=sent, content_type="multipart/form-data", follow_redirects=True).text
+    assert "You uploaded this file on" in page
+    assert "That recording is used here." in page
+    assert "Do the steps fit the signal?" in page
+    assert db.session.scalars(select(StoredRecording.id)).all() == [own.recording_id]
 
 
 def test_nobody_else_opens_or_changes_a_calibration(

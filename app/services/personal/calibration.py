@@ -130,6 +130,11 @@ def steps_of(calibration: Calibration) -> list[Step]:
     return [Step(**step) for step in calibration.steps["steps"]]
 
 
+def later_of(calibration: Calibration) -> float:
+    """Return by how much the steps were moved in their recording when they were applied; in seconds."""
+    return float(calibration.steps.get("later_s", 0.0))
+
+
 def give_recording(user_id: int, calibration: Calibration, recording_id: int) -> None:
     """Say which recording was made meanwhile; it is recognised again where another place was said of it.
 
@@ -204,6 +209,7 @@ def apply(user_id: int, calibration: Calibration, later_s: float = 0.0) -> int:
     rows = corrections.add(user_id, recording, result, said, corrections.CALIBRATION)
     with transaction():
         calibration.batch = rows[0].batch
+        calibration.steps = {**calibration.steps, "later_s": later_s}
     _use_walking(recording, result, where.part, said)
     return len(rows)
 

@@ -9,10 +9,11 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from werkzeug.datastructures import FileStorage
 
 from app.har.colours import activity_colours
 from app.har.errors import HarError
-from app.services.errors import Invalid, ServiceError
+from app.services.errors import AlreadyThere, Invalid, ServiceError
 from app.services.formatting import counted
 from app.services.personal import calibration
 from app.services.recordings import recordings, uploads
@@ -90,7 +91,7 @@ def show(calibration_id: int) -> ResponseReturnValue:
     where = calibration.placed(kept, result)
     return render_template(
         "calibration/place.html",
-        form=ApplyForm(),
+        form=ApplyForm(later=calibration.later_of(kept)),
         where=where,
         clock=clock_of(result, where.part, reader_zone()),
         colours=activity_colours(list(dict.fromkeys(step.activity for step in steps))),
@@ -109,14 +110,24 @@ def upload(calibration_id: int) -> ResponseReturnValue:
         return _again(kept.id, str(next(iter(form.errors.values()), ["Choose a file."])[0]))
     try:
         with closing(form.file.data) as file:
-            read = uploads.receive(current_user.id, file.filename or "", file.stream, place=kept.place)
-        if isinstance(read, PendingUpload):
+            number = _received(file, kept.place)
+        if isinstance(number, PendingUpload):
             flash("Say first what the columns of this file are. Then choose it on the page Calibrate.", "info")
-            return redirect(url_for("mappings.show", token=read.token))
-        calibration.give_recording(current_user.id, kept, read.recording_id)
+            return redirect(url_for("mappings.show", token=number.token))
+        calibration.give_recording(current_user.id, kept, number)
     except (ServiceError, HarError) as error:
         return _again(kept.id, str(error))
     return redirect(url_for(".show", calibration_id=kept.id))
+
+
+def _received(file: FileStorage, place: str) -> int | PendingUpload:
+    """Return the number of the recording of a file; one that the person has already is not stored twice."""
+    try:
+        read = uploads.receive(current_user.id, file.filename or "", file.stream, place=place, only_new=True)
+    except AlreadyThere as known:
+        flash(f"{known} That recording is used here.", "info")
+        return known.recording_id
+    return read if isinstance(read, PendingUpload) else read.recording_id
 
 
 @bp.post("/<int:calibration_id>/recording")

@@ -216,6 +216,8 @@ def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_
     assert "You do not share your corrections" in user_client.get("/account/sharing").text
     user_client.post("/account/sharing", data={"version": "1"})
     assert "You share your corrections" in user_client.get("/account/sharing").text
+    assert "administrators may see this part" in section(user_client.get(url).text)
+    assert "Nobody else sees it" not in section(user_client.get(url).text)
     seen = admin.get(page).text
     assert NEW in seen  # listed: no signal is stored of this recording
     assert "no signal is stored of this recording" in seen
@@ -224,6 +226,7 @@ def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_
     assert refused.status_code == 409
     assert "Nobody shares corrections with a signal" in refused.text
     user_client.post("/account/sharing/stop")
+    assert "Nobody else sees it while you do not share" in section(user_client.get(url).text)
     assert "Nobody shares corrections" in admin.get(page).text
     assert admin.get(url).status_code == 404
 

@@ -11,7 +11,7 @@ from flask_login import current_user
 from app.har.vocabulary import PARENT, in_order, normalised, shared_node
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import counted
-from app.services.personal import corrections, effect, heads
+from app.services.personal import consents, corrections, effect, heads
 from app.services.personal.view import View
 from app.services.recordings import recordings
 from app.services.recordings.activity_times import clock_of
@@ -39,6 +39,7 @@ def shown(prediction: Prediction, view: View, recording_index: int | None, clock
     return {
         "effect": effect.effect_of(prediction, view, recording_index),
         "correct_form": CorrectForm(),
+        "shares": consents.current(prediction.recording.user_id) is not None,
         "choices": activities_of(view),
         "vocabulary": [name for name in in_order(PARENT) if name not in view.result.activities],
         "batches": _by_batch(of_part),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.har.errors import ModelIntegrityError
-from app.har.personal.guard import guarded
+from app.har.personal.guard import _is_clear, guarded
 from app.har.personal.head import Examples, PersonalHead, learn
 from app.har.personal.prior import Prior
 from app.har.personal.space import fit_space
@@ -108,6 +108,54 @@ def test_the_guard_keeps_what_helps_and_refuses_what_hurts() -> None:
     head, report = guarded(PRIOR, ACTIVITIES, mixed)
     assert head is None
     assert not report.kept
+
+
+def two_recordings(counts: dict[str, int], sure: float, moved: float, seed: int) -> Examples:
+    """Return a bout of each activity in two recordings, which the model names rightly.
+
+    From one recording to the next, the bouts of all but walking lie elsewhere.
+    """
+    rng, recordings = np.random.default_rng(seed), []
+    names = [name for name, n in counts.items() for _ in range(n)]
+    for recording in ("a", "b"):
+        at = {name: CENTRES[name] + moved * rng.standard_normal(D) * (name != "Walking") for name in ACTIVITIES}
+        features = np.stack([at[name] for name in names]) + 0.5 * rng.standard_normal((len(names), D))
+        probabilities = np.full((len(names), 3), (1 - sure) / 2, np.float32)
+        probabilities[np.arange(len(names)), [ACTIVITIES.index(name) for name in names]] = sure
+        recordings.append(
+            Examples(features.astype(np.float16), probabilities, np.array(names), np.full(len(names), recording))
+        )
+    return together(*recordings)
+
+
+def test_a_head_that_goes_too_far_is_kept_at_half_its_strength() -> None:
+    examples = two_recordings({"Sitting": 4, "Standing": 4, "Walking": 4}, sure=0.6, moved=4.0, seed=0)
+    head, report = guarded(PRIOR, ACTIVITIES, examples)
+    assert head is not None
+    assert (head.strength, report.kept, report.right_before, report.right_after) == (0.5, True, 1.0, 1.0)
+
+
+def test_one_long_bout_does_not_outweigh_those_that_a_head_hurts() -> None:
+    long = {"Walking": 20, "Sitting": 3, "Standing": 3}
+    examples = two_recordings(long, sure=0.9, moved=3.0, seed=1)
+    assert guarded(PRIOR, ACTIVITIES, examples)[0] is None
+    steady = two_recordings(long, sure=0.9, moved=0.0, seed=1)  # the same, where bouts are alike: all gain
+    assert guarded(PRIOR, ACTIVITIES, steady)[0] is not None
+
+
+def test_where_no_more_are_right_a_gain_within_its_standard_error_keeps_nothing() -> None:
+    assert not _is_clear(np.array([0.3, -0.1, 0.2, -0.25]))
+    assert not _is_clear(np.array([0.3]))
+    assert _is_clear(np.array([0.3, 0.1, 0.2, -0.05]))
+
+
+def test_windows_are_alike_where_they_are_as_near_to_the_examples_as_the_next_ones_would_be() -> None:
+    head = learn(PRIOR, ACTIVITIES, windows(["Standing"] * 5))
+    assert head.alike(windows(["Standing"] * 20, seed=1).features)[:, 1].all()
+    assert not head.alike(windows(["Walking"] * 20, seed=1).features).any()
+    # Of a recording unlike all others: far from everything, less far from these
+    far = 5 * windows(["Standing"] * 20, seed=1).features
+    assert not head.alike(far).any()
 
 
 def test_one_window_of_each_activity_is_too_little_to_check_but_not_to_learn() -> None:

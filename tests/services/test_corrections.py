@@ -137,6 +137,36 @@ def test_a_head_that_would_make_the_persons_own_recordings_worse_is_not_kept_and
     assert said.verdict.startswith("Not kept, because it would have made your own recordings worse: of 20 windows")
 
 
+def test_a_head_that_makes_no_more_right_is_said_to() -> None:
+    report = {"checked": 3, "kept": False, "right_before": 0.0, "right_after": 0.0}
+    said = effect.verdict(report)
+    assert said.startswith("Not kept: of 3 windows of yours that it had not learnt from, it made no more right.")
+    assert "worse" not in said
+    said = effect.verdict({**report, "right_after": 1 / 3})
+    assert "would have become less probable" in said
+    assert "worse" not in said
+
+
+@pytest.mark.parametrize(
+    ("unfamiliar_from", "familiar_from", "stay"),
+    [(0, 30, False), (10, 40, True), (0, 40, True)],
+    ids=["like unfamiliar examples", "like familiar examples", "the model does not fit"],
+)
+def test_what_is_unfamiliar_stays_so_but_where_it_is_like_unfamiliar_examples(
+    app: Flask, user: User, model: ModelVersion, unfamiliar_from: int, familiar_from: int, stay: bool
+) -> None:
+    stored, number = a_result(model), np.arange(40)
+    stored.unfamiliar[:] = (number >= unfamiliar_from) & (number < familiar_from)
+    stored.features[25:30] *= 5  # a movement of its own kind
+    own = recorded(app, user.id, model, stored)
+    correct(own, stored, NEW, stored.activities[1])
+    (learnt,) = view.learnt_by(own).values()
+    assert learnt.head is not None
+    after = heads.personalised(stored, {"leg": learnt})
+    assert after.unfamiliar[10:25].tolist() == [stay] * 15
+    assert after.unfamiliar[25:30].all()
+
+
 def test_deleting_a_recording_or_a_model_or_an_account_deletes_what_was_learnt(
     app: Flask, own: Prediction, model: ModelVersion
 ) -> None:

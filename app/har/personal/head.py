@@ -13,7 +13,7 @@ from app.har.errors import ModelIntegrityError
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
 
-FORMAT = 2
+FORMAT = 3  # heads of another one are learnt again, by the guard of today
 LEAST = 1e-4  # probability: no model is certain
 FREEDOM = 5.0  # degrees: how little is known of how much a person's windows vary
 OWN_WEIGHT = (
@@ -22,6 +22,7 @@ OWN_WEIGHT = (
 MARGIN = (
     10.0  # log likelihood by which windows must be more like examples than like anything, if those are of one activity
 )
+ALIKE = 3.0  # standard deviations of the distance of an activity's windows from its centre
 DOUBT = 1.0  # examples, before it counts how often the model named each activity in them
 
 
@@ -84,6 +85,16 @@ class PersonalHead:
         log_p[:, self.learnt] += self.strength * OWN_WEIGHT * (like - anything - self.margin)
         p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
         return np.asarray(p / p.sum(axis=1, keepdims=True), np.float32)
+
+    def alike(self, features: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Say which windows are as near to the examples of an activity as its next ones would be; (n, k').
+
+        The squared distance of those is distributed as chi-square with d degrees of freedom. What is merely less like
+        anything else is not alike: in a recording unlike all that was trained on, that is every window.
+        """
+        distance = _distance(features.astype(np.float64), self.mean, self.variance)
+        d = self.n_features
+        return np.asarray((distance <= d + ALIKE * np.sqrt(2 * d)) & self.learnt)
 
     def save(self, path: Path) -> None:
         """Write the head, at most 40 KB, without pickle."""
@@ -160,7 +171,14 @@ def _log_likelihood(
     ----------
     mean, variance : (n_means, d).
     """
+    wide = np.log1p(_distance(x, mean, variance) / FREEDOM)
+    return np.asarray(-((FREEDOM + x.shape[1]) * wide + np.log(variance).sum(axis=1)) / 2)
+
+
+def _distance(
+    x: NDArray[np.float64], mean: NDArray[np.floating], variance: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return squared distances from each mean in units of each variance, (n, n_means)."""
     mean, precision = mean.astype(np.float64), 1 / variance.astype(np.float64)
     distance = x**2 @ precision.T - 2 * x @ (mean * precision).T + (mean**2 * precision).sum(axis=1)
-    wide = np.log1p(np.maximum(distance, 0) / FREEDOM)
-    return np.asarray(-((FREEDOM + x.shape[1]) * wide + np.log(variance).sum(axis=1)) / 2)
+    return np.asarray(np.maximum(distance, 0))

@@ -87,6 +87,17 @@ def verdict(report: Mapping[str, Any]) -> str:
             f"Kept: of {of_yours} of yours that it had not learnt from, {share(after, checked)} were right; "
             f"without it, {share(before, checked)}."
         )
+    if before == after:
+        return (
+            f"Not kept: of {of_yours} of yours that it had not learnt from, it made no more right. What you said still "
+            "holds where you said it."
+        )
+    if after > before:
+        return (
+            f"Not kept: of {of_yours} of yours that it had not learnt from, {share(after, checked)} would have been "
+            f"right instead of {share(before, checked)}, but the true activities would have become less probable. What "
+            "you said still holds where you said it."
+        )
     return (
         f"Not kept, because it would have made your own recordings worse: of {of_yours} of yours that it had not "
         f"learnt from, {share(after, checked)} would have been right instead of {share(before, checked)}. What you "

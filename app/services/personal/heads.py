@@ -36,6 +36,7 @@ from app.services.recordings import recordings
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.result_files import load_result
+from app.services.recordings.unlike_training import fits
 from app.services.transaction import transaction
 from app.tables import Correction, ModelVersion, PersonalHead, Prediction, StoredRecording
 
@@ -313,7 +314,8 @@ def switch(user_id: int, version: ModelVersion, on: bool) -> None:
 def personalised(result: PredictionResult, learnt: Mapping[str, Learnt]) -> PredictionResult:
     """Return a result as a model answers that has learnt from the person, window by window.
 
-    What the model took for unfamiliar is so no longer where it is likeliest an activity that the person taught it so.
+    What the model took for unfamiliar stays so, but where it is like examples that were unfamiliar, too, and likeliest
+    their activity. All of it stays so where the model does not fit the recording: it tells nothing apart there.
     """
     places, n_features = places_of(result), result.features.shape[1]
     used = [
@@ -331,7 +333,9 @@ def personalised(result: PredictionResult, learnt: Mapping[str, Learnt]) -> Pred
         adjusted = head.adjust(result.proba[rows], result.features[rows])
         proba[rows] = 0.0
         proba[np.ix_(rows, np.array([position[name] for name in head.activities]))] = adjusted
-        taught = [position[name] for name in one.report["unfamiliar"]]
-        unfamiliar[rows] &= ~np.isin(proba[rows].argmax(axis=1), taught)
+        if fits(result.unfamiliar):
+            likeliest = adjusted.argmax(axis=1)
+            taught = np.isin(np.array(head.activities)[likeliest], one.report["unfamiliar"])
+            unfamiliar[rows] &= ~(taught & head.alike(result.features[rows])[np.arange(len(rows)), likeliest])
     n = sum(sum(one.report["examples"].values()) for one, _ in used)
     return replace(whole, proba=proba, unfamiliar=unfamiliar, personal_windows=n)

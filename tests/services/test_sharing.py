@@ -115,19 +115,22 @@ def test_an_administrator_makes_a_data_set_that_can_be_trained_on_and_hears_when
     assert np.count_nonzero(signals.labels >= 0) == pytest.approx(2 * 30 * 20, abs=4)
     assert consents.withdrawn_with_copies() == []
     consents.withdraw(user_id)
-    assert [(one.pseudonym, one.copies) for one in consents.withdrawn_with_copies()] == [
-        (consent.pseudonym, {"datasets": ["corrections"]})
-    ]
+    assert consents.withdrawn_with_copies() == [(consent, ["corrections"])]
+    library.rename("corrections", "walks")
+    assert consents.withdrawn_with_copies() == [(consent, ["walks"])]
+    library.remove("walks")
+    assert consents.withdrawn_with_copies() == []
 
 
 def test_with_the_account_the_name_goes_from_the_consent_and_what_was_made_of_it_is_still_told(own: Prediction) -> None:
     user_id = own.recording.user_id
     consents.give(user_id, consents.VERSION)
-    consents.note_copy("corrections", [1])
+    consents.note_copy(library.EXAMPLE_NAME, [1])
+    library.ensure_embedded_example()
     deletion.delete_other(a_user("chief", role="admin").id, user_id)
     consent = db.session.scalars(select(Consent)).one()
     assert (consent.user_id, consent.withdrawn is None) == (None, False)
-    assert consents.withdrawn_with_copies() == [consent]
+    assert consents.withdrawn_with_copies() == [(consent, [library.EXAMPLE_NAME])]
     assert consents.holding() == []
 
 

@@ -31,7 +31,7 @@ from app.services.errors import Conflict, Invalid, NoRoom, NotFound
 from app.services.names import NAME_RULE, is_name
 from app.services.readers import pool
 from app.services.transaction import BACKGROUND_WAIT_S, rows_changed, transaction
-from app.tables import Dataset, TrainingRun
+from app.tables import Consent, Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 
 if TYPE_CHECKING:
@@ -189,8 +189,11 @@ def rename(name: str, new_name: str) -> Dataset:
     dataset = get(name)
     check_name(new_name)
     try:
-        with transaction():
+        with transaction() as session:
             dataset.name = new_name
+            for consent in session.scalars(select(Consent)):  # who shared what is in it is still found
+                if name in (names := consent.copies.get("datasets", [])):
+                    consent.copies = {"datasets": sorted({*names, new_name} - {name})}
     except IntegrityError as error:
         raise _name_taken(new_name) from error
     audit.record(Action.DATASET_CHANGED, name, new_name=new_name)

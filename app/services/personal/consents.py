@@ -11,7 +11,7 @@ from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict
 from app.services.transaction import transaction
-from app.tables import Consent
+from app.tables import Consent, Dataset
 from app.tables._columns import now
 
 TEXTS: dict[int, tuple[str, ...]] = {  # a text that people agreed to is never changed: another one is another version
@@ -44,10 +44,15 @@ def holding() -> list[Consent]:
     return list(db.session.scalars(query.order_by(Consent.id)))
 
 
-def withdrawn_with_copies() -> list[Consent]:
-    """Return consents that hold no longer, and that data sets were made with."""
+def withdrawn_with_copies() -> list[tuple[Consent, list[str]]]:
+    """Return consents that hold no longer, with the names of the data sets made with them that are still there."""
+    there = set(db.session.scalars(select(Dataset.name)))
     ended = select(Consent).where(Consent.withdrawn.is_not(None)).order_by(Consent.withdrawn.desc())
-    return [consent for consent in db.session.scalars(ended) if consent.copies.get("datasets")]
+    found = [
+        (consent, [name for name in consent.copies.get("datasets", []) if name in there])
+        for consent in db.session.scalars(ended)
+    ]
+    return [(consent, names) for consent, names in found if names]
 
 
 def give(user_id: int, version: int) -> Consent:

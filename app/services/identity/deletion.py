@@ -13,7 +13,7 @@ from app.services.errors import Forbidden
 from app.services.personal import consents, head_files
 from app.services.recordings import pending, reading, recordings
 from app.services.transaction import transaction
-from app.tables import SavedMapping, StoredRecording
+from app.tables import Correction, SavedMapping, StoredRecording
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,17 @@ class Belongings:
     recordings: int
     waiting: int  # uploads whose columns are not known yet, or that could not be read
     mappings: int
+    corrections: int  # stretches
 
 
 def belongings(user_id: int) -> Belongings:
     """Count what would be deleted with an account."""
 
-    def count(table: type[StoredRecording | SavedMapping]) -> int:
+    def count(table: type[StoredRecording | SavedMapping | Correction]) -> int:
         return db.session.scalar(select(func.count()).select_from(table).where(table.user_id == user_id)) or 0
 
-    return Belongings(count(StoredRecording), len(pending.list_kept(user_id)), count(SavedMapping))
+    waiting = len(pending.list_kept(user_id))
+    return Belongings(count(StoredRecording), waiting, count(SavedMapping), count(Correction))
 
 
 def delete_own(user_id: int) -> None:

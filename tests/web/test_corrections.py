@@ -12,9 +12,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
+from app.services.datasets import library
 from app.services.models import model_versions
+from app.services.personal import consents
 from app.services.recordings import recordings, same_files
-from app.tables import Correction, ModelVersion, Prediction, StoredRecording, User
+from app.tables import Consent, Correction, ModelVersion, Prediction, StoredRecording, User
 from tests.corrected import NEW, a_result, recorded, without_features
 from tests.trained import Example, register_model
 
@@ -228,6 +230,13 @@ def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_
     user_client.post("/account/sharing/stop")
     assert "Nobody else sees it while you do not share" in section(user_client.get(url).text)
     assert "Nobody shares corrections" in admin.get(page).text
+    assert "Taken back" not in admin.get(page).text
+    (consent,) = db.session.scalars(select(Consent))
+    consents.note_copy(library.EXAMPLE_NAME, [consent.id])
+    library.ensure_embedded_example()
+    withdrawn = admin.get(page).text.partition('id="withdrawn"')[2]
+    assert consent.pseudonym in withdrawn
+    assert f": {library.EXAMPLE_NAME}</li>" in withdrawn
     assert admin.get(url).status_code == 404
 
 
@@ -255,7 +264,9 @@ def test_steps_of_a_calibration_are_sent_placed_and_learnt(own: Prediction, user
     assert said() == [(0.5, 26.5, "a"), (40.5, 66.5, "b")]
     assert "2 steps are in your personal model now" in user_client.get(done.location).text
     assert "in use" in user_client.get("/calibration/").text
-    assert 'value="-1.50"' in user_client.get(url).text  # a second press changes nothing
+    again = user_client.get(url).text
+    assert 'value="-1.50"' in again  # a second press changes nothing
+    assert again[again.index('class="placed-steps"') :] != chosen.text[chosen.text.index('class="placed-steps"') :]
 
 
 def test_a_file_that_is_there_already_is_used_for_a_calibration_and_not_stored_twice(

@@ -88,11 +88,12 @@ def show(calibration_id: int) -> ResponseReturnValue:
         own = recordings.list_recordings(current_user.id)[:LISTED]
         return render_template("calibration/recording.html", form=RecordingForm(), recordings=own, **about)
     result = recordings.result_of(recordings.get_prediction(kept.recording))
-    where = calibration.placed(kept, result)
+    where, later = calibration.placed(kept, result), calibration.later_of(kept)
     return render_template(
         "calibration/place.html",
-        form=ApplyForm(later=calibration.later_of(kept)),
+        form=ApplyForm(later=later),
         where=where,
+        moved=[step.moved(later) for step in where.steps],
         clock=clock_of(result, where.part, reader_zone()),
         colours=activity_colours(list(dict.fromkeys(step.activity for step in steps))),
         drawn=[[step.activity, round(step.start, 3), round(step.end, 3)] for step in where.steps],

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ from scipy import linalg
 from app.har.errors import UnsolvableSums
 
 Matrix: TypeAlias = NDArray[np.float64]
+BLAS: Any = linalg.blas  # whose types are known in later versions of its stubs only
 Rows: TypeAlias = tuple[NDArray[np.floating], NDArray[np.floating], "ArrayLike"]  # H (n, d), T (n, k), weights
 
 CHECKED_EVERY = 16  # updates: how far the solution is from the exact one
@@ -154,7 +155,8 @@ class Sums:
         regularised[np.diag_indices(self.n_features)] += ridge
         if np.isfinite(regularised).all() and np.isfinite(self.moment).all():
             try:
-                return linalg.cho_factor(regularised, lower=True, overwrite_a=True, check_finite=False)
+                factor, _ = linalg.cho_factor(regularised, lower=True, overwrite_a=True, check_finite=False)
+                return np.asarray(factor, np.float64), True
             except linalg.LinAlgError:
                 pass
         raise UnsolvableSums(
@@ -276,7 +278,7 @@ class Updated:
                 "Rows can be forgotten only where they were learnt, with the same weights, and all values must be "
                 f"finite: after these {len(weighted):,} rows there would be no solution."
             ) from error
-        reach = linalg.solve_triangular(lower, through, lower=True, check_finite=False)
+        reach = np.asarray(linalg.solve_triangular(lower, through, lower=True, check_finite=False), np.float64)
         misses = linalg.solve_triangular(lower, weighted_targets - weighted @ self.beta, lower=True)
         return reach, reach.T @ misses, float(np.diag(lower).min() ** 2)
 
@@ -294,9 +296,9 @@ class Updated:
         """Make the inverse and β from the sums alone."""
         factor = self.sums.factor(self.ridge)
         self.factorised += 1
-        inverse: Matrix = linalg.cho_solve(factor, np.eye(len(self._gram)), check_finite=False)
-        beta: Matrix = linalg.cho_solve(factor, self._moment, check_finite=False)
-        return np.asfortranarray(inverse), beta
+        inverse = linalg.cho_solve(factor, np.eye(len(self._gram)), check_finite=False)
+        beta = linalg.cho_solve(factor, self._moment, check_finite=False)
+        return np.asfortranarray(inverse, np.float64), np.asarray(beta, np.float64)
 
 
 def left_out_scores(
@@ -327,13 +329,12 @@ def left_out_scores(
 
 def _times(symmetric: Matrix, columns: Matrix) -> Matrix:
     """Return symmetric @ columns, with a look at the lower triangle alone."""
-    product: Matrix = linalg.blas.dsymm(1.0, symmetric, columns, lower=1)
-    return product
+    return np.asarray(BLAS.dsymm(1.0, symmetric, columns, lower=1), np.float64)
 
 
 def _add_square(symmetric: Matrix, rows: Matrix, sign: int) -> None:
     """Add sign · rowsᵀ rows to the lower triangle, in place: (d, d) in Fortran's order, rows (r, d)."""
-    linalg.blas.dsyrk(float(sign), rows.T, beta=1.0, c=symmetric, lower=1, overwrite_c=1)
+    BLAS.dsyrk(float(sign), rows.T, beta=1.0, c=symmetric, lower=1, overwrite_c=1)
 
 
 def _weighted(H: NDArray[np.floating], targets: NDArray[np.floating], weights: ArrayLike) -> tuple[Matrix, Matrix]:

@@ -26,7 +26,8 @@ def encoded(values: Matrix, n_sites: int) -> Words:
             f"Masked sums of {n_sites} sites must each be below {LARGEST / n_sites:,.0f}; found {largest:,.0f}. Give "
             "fewer windows, or share the sums without masks."
         )
-    return np.rint(np.ldexp(values, FRACTION_BITS)).astype(np.int64).view(np.uint64)
+    words: Words = np.rint(np.ldexp(values, FRACTION_BITS)).astype(np.int64).view(np.uint64)
+    return words
 
 
 def decoded(words: Words) -> Matrix:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.errors import InsufficientData, UnreadableData
 from app.har.federation import fixed_point, secret_shares
@@ -291,7 +292,7 @@ def total(
         for site in stayed:
             public = bytes.fromhex(round_.members[site].mask_key)
             left_over[site, gone] = agreed(private, public, round_._purpose("mask"))
-    words = np.zeros(length, np.uint64)
+    words: NDArray[np.uint64] = np.zeros(length, np.uint64)
     for _, one_site in masked_files.values():
         words += one_site
     words = unmasked(words, {site: secret(site, "own_seeds") for site in stayed}, left_over)

@@ -47,7 +47,7 @@ class SharedMap:
             return cls(model, np.array(manifest["federation"]["weights"], np.float64))
         tested = {one["activity"]: one["support"] for one in manifest.get("metrics", {}).get("per_activity", [])}
         support = np.array([tested.get(activity, 0) for activity in model.activities], np.float64)
-        weights = np.ones(len(support))
+        weights: NDArray[np.float64] = np.ones(len(support))
         if support.any():
             usual = support[support > 0].mean()
             weights = np.where(support > 0, usual / np.maximum(support, 1), 1.0)

@@ -56,8 +56,10 @@ def fit_space(rows: FloatArray, person: IntArray, activity: IntArray, dataset: N
     centre, scale = _scaling(rows, dataset, held)
     scaled = np.clip(np.nan_to_num((rows - centre) / scale), -CLIP, CLIP).astype(np.float64)
     n_features = rows.shape[1]
-    within, between = np.zeros((n_features, n_features)), np.zeros((n_features, n_features))
-    n_within, n_between = within.copy(), between.copy()
+    within: Square = np.zeros((n_features, n_features))
+    between: Square = within.copy()
+    n_within: Square = within.copy()
+    n_between: Square = within.copy()
     for name in names:
         of_set = dataset == name
         spread, n_spread, apart, n_apart = _scatter(scaled[of_set], person[of_set], activity[of_set])
@@ -84,8 +86,8 @@ def _scaling(
         total[there] += np.nanmean(of_set, axis=0)
         square[there] += np.nanvar(of_set, axis=0)
         n[there] += 1
-    n = np.maximum(n, 1)
-    return (total / n).astype(np.float32), (np.sqrt(square / n) + LEAST).astype(np.float32)
+    least_one = np.maximum(n, 1)
+    return (total / least_one).astype(np.float32), (np.sqrt(square / least_one) + LEAST).astype(np.float32)
 
 
 def _scatter(scaled: Square, person: IntArray, activity: IntArray) -> tuple[Square, int, Square, int]:

@@ -180,7 +180,8 @@ class PredictionResult:
             return found
         at = (start_s + end_s) / 2
         around = of_it[(first <= at) & (at < last)]
-        return around[np.abs((self.start_s + self.end_s)[around] / 2 - at).argsort()[:1]]
+        nearest: IntArray = around[np.abs((self.start_s + self.end_s)[around] / 2 - at).argsort()[:1]]
+        return nearest
 
     @cached_property
     def answers(self) -> IntArray:

@@ -36,6 +36,8 @@ ADMIN = [
     "/datasets/physiotherapy-example/recordings?text=nothing",
     "/datasets/physiotherapy-example/problems",
     "/datasets/physiotherapy-example/settings",
+    "/datasets/shared-corrections",
+    "/sites/",
     "/training/",
     "/training/1",
     "/training/1/windows?model=random-forest&true=Pendulum&recognised=Pendulum",
@@ -51,18 +53,21 @@ USER = [
     "/password",
     "/account/",
     "/account/sessions",
+    "/account/sharing",
+    "/calibration/",
     "/account/second-factor",
     "/account/delete",
     "/mappings/",
 ]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
-    "admin.download_audit", "bootstrap.static",
-    "datasets.adding", "datasets.distribution", "datasets.export", "datasets.preview", "datasets.progress",
-    "datasets.recording", "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",
+    "admin.download_audit", "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
+    "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
+    "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
     "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
-    "predictions.timeline_image", "predictions.timeline_json", "static", "training.artefact", "training.progress",
+    "predictions.timeline_image", "predictions.timeline_json", "static", "training.artefact",
+    "training.certificates", "training.progress",
 }  # fmt: skip
 
 
@@ -216,7 +221,8 @@ def test_every_page_is_among_these(app: Flask) -> None:
     from werkzeug.exceptions import HTTPException
 
     routes = app.url_map.bind("localhost")
-    visited = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe", *ONCE}
+    elsewhere = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe", "calibration.show"}
+    visited = elsewhere | ONCE
     for path in (*PUBLIC, *ADMIN, *USER):
         try:
             visited.add(routes.match(path.partition("?")[0])[0])

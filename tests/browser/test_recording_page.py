@@ -81,7 +81,7 @@ def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Pa
     expect(page).to_have_url(re.compile("from="))
     assert seen(page)[1] - seen(page)[0] == pytest.approx((whole[1] - whole[0]) / 2, rel=0.01)
 
-    bout = page.locator("#bouts a").nth(1)
+    bout = page.locator("#bouts a[data-bout]").nth(1)
     bout.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#timeline-title")).to_be_focused()
@@ -172,7 +172,7 @@ def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
     ).new_page()
     phone.goto(site.address)
     phone.goto(url)
-    expect(phone.locator("[data-zone]")).to_have_attribute("data-zone", "Asia/Tokyo")
+    expect(phone.locator("p[data-zone]")).to_have_attribute("data-zone", "Asia/Tokyo")
     phone.get_by_role("button", name="Zoom in").tap()
     expect(phone.locator(SHOWING)).to_contain_text("(12 h 00 min)")
     before = seen(phone)

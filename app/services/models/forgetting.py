@@ -79,8 +79,8 @@ def forget(key: int | str, subject: str) -> tuple[ModelVersion, dict[str, Any]]:
 def _why_not(label: str, subject: str, people: Sequence[str]) -> str:
     if not people:
         return (
-            f"{label} can forget nobody: it did not keep what its head was solved from. Train it again with “keep sums "
-            "by person” (flask train --keep-sums), or without that person (--leave-out)."
+            f"{label} can forget nobody: it did not keep what its head was solved from. Train it again with “keep "
+            "features by person” (flask train --keep-sums), or without that person (--leave-out)."
         )
     more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
     return f"{label} cannot forget a subject {subject[:64]!r}. It can forget {', '.join(people[:NAMED])}{more}."

@@ -116,7 +116,7 @@ class TrainForm(PageForm):
     )
     separate_gravity = BooleanField("Train without gravity", description=help_on("separate_gravity"))
     rotation_augmentation = BooleanField("Any device orientation", description=help_on("rotation_augmentation"))
-    keep_sums = BooleanField("Keep sums by person", description=help_on("keep_sums"))
+    keep_sums = BooleanField("Keep features by person", description=help_on("keep_sums"))
     leave_out = StringField("People to leave out", validators=[Length(max=500)], description=help_on("leave_out"))
     name = StringField(
         "Name of the run",

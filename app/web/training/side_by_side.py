@@ -63,7 +63,7 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
         "Low-pass filter": f"{config['low_pass_hz']:g} Hz" if config["low_pass_hz"] else "none",
         "Train without gravity": switches["separate_gravity"],
         "Any device orientation": switches["rotation_augmentation"],
-        "Keep sums by person": switches["keep_sums"],
+        "Keep features by person": switches["keep_sums"],
         "People left out": ", ".join(config.get("leave_out", ())) or "nobody",
         "Trained on": f"{split['train_windows']:,} windows of {split['train_subjects']} subjects",
         "Tested on": f"{split['test_windows']:,} windows of {split['test_subjects']} subjects",

@@ -75,7 +75,7 @@ def read(folder: Path, manifest: Mapping[str, Any]) -> tuple[HeadRows, Matrix]:
     if not manifest.get(KEPT):
         raise InsufficientData(
             "This model did not keep what its head was solved from, so it cannot forget anybody. Train it again with "
-            "“keep sums by person” (--keep-sums), or without that person."
+            "“keep features by person” (--keep-sums), or without that person."
         )
     stored = model_folder.read_aside(folder, manifest, ROWS_FILE)
     subjects = np.array([one["subject"] for one in manifest[KEPT]])[stored["subject"]]

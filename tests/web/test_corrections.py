@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.services.datasets import library
 from app.services.models import model_versions
-from app.services.personal import consents
+from app.services.personal import consents, corrections, heads, in_lists, view
 from app.services.recordings import recordings, same_files
 from app.tables import Consent, Correction, ModelVersion, Prediction, StoredRecording, User
 from tests.corrected import NEW, a_result, recorded, without_features
@@ -297,3 +297,64 @@ def test_nobody_else_opens_or_changes_a_calibration(
     assert other.get(url).status_code == 404
     theirs = other.post("/calibration/", data={"place": "leg", "steps": steps}).location
     assert other.post(f"{theirs}/recording", data={"recording": str(own.recording_id)}).status_code == 404
+
+
+def first_answers(user_client: FlaskClient, address: str = "") -> list[str]:
+    """Return what the home page says of each recording, the last upload first."""
+    cells = re.findall(r'data-label="Main activity">([^<]*)<', user_client.get(f"/{address}").text)
+    return [cell.partition(",")[0] for cell in cells]
+
+
+def test_lists_say_what_the_pages_say_after_corrections_and_an_undo(
+    app: Flask, own: Prediction, model: ModelVersion, user_client: FlaskClient
+) -> None:
+    other = recorded(app, own.recording.user_id, model, a_result(model, seed=1))
+    result = recordings.result_of(own)
+    first = first_answers(user_client)[0]
+    assert first_answers(user_client) == [first, first]
+    rows = corrections.add(own.recording.user_id, own.recording, result, [(0, 0.0, 90.0, NEW)])
+    assert first_answers(user_client) == [first, NEW]
+    assert first_answers(user_client, f"?activity={NEW}") == [NEW]
+    assert f"<option>{NEW}</option>" in user_client.get("/").text
+
+    def minutes(prediction: Prediction) -> dict[str, float]:
+        totals: dict[str, float] = view.view_of(prediction).result.summary()["minutes_per_activity"]
+        return totals
+
+    both = [own, other]
+    assert in_lists.minutes_of(own.recording.user_id, both) == {one.id: minutes(one) for one in both}
+    corrections.undo(own.recording.user_id, own.recording_id, rows[0].batch)
+    rows = [
+        *corrections.add(own.recording.user_id, own.recording, result, [(0, 0.0, 15.0, result.activities[1])]),
+        *corrections.add(own.recording.user_id, own.recording, result, [(0, 15.0, 30.0, NEW)]),
+        *corrections.add(own.recording.user_id, own.recording, result, [(0, 30.0, 45.0, result.activities[1])]),
+        *corrections.add(own.recording.user_id, own.recording, result, [(0, 45.0, 60.0, NEW)]),
+    ]
+    of_other = in_lists.minutes_of(own.recording.user_id, both)[other.id]
+    assert of_other == minutes(other) != other.summary["minutes_per_activity"]  # by what was learnt alone
+    assert in_lists.minutes_of_all(own.recording.user_id)[other.recording_id] == of_other
+    heads.switch(own.recording.user_id, model, on=False)
+    assert in_lists.minutes_of(own.recording.user_id, both)[other.id] == other.summary["minutes_per_activity"]
+    for batch in {row.batch for row in rows}:
+        corrections.undo(own.recording.user_id, own.recording_id, batch)
+    assert first_answers(user_client) == [first, first]
+
+
+def test_the_minutes_of_lists_are_counted_once(
+    own: Prediction, user_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corrections.add(own.recording.user_id, own.recording, recordings.result_of(own), [(0, 0.0, 90.0, NEW)])
+    assert first_answers(user_client) == [NEW]
+
+    def refused(*_: object) -> None:
+        raise AssertionError("the windows were read again")
+
+    monkeypatch.setattr(in_lists, "as_owner_sees", refused)
+    assert first_answers(user_client) == [NEW]
+
+
+def test_a_damaged_result_does_not_take_the_list_away(own: Prediction, user_client: FlaskClient) -> None:
+    before = first_answers(user_client)
+    corrections.add(own.recording.user_id, own.recording, recordings.result_of(own), [(0, 0.0, 90.0, NEW)])
+    recordings.result_file(own).write_bytes(b"PK damaged")
+    assert first_answers(user_client) == before

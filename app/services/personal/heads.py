@@ -167,13 +167,20 @@ def _learnt_anew(
 
 
 def _examples(sources: Sequence[_Source]) -> tuple[tuple[str, ...], dict[int, _Windows]]:
-    """Return the activities of the model, and by recording the windows of which their owner says what they were."""
+    """Return the activities of the model, and by recording the windows of which their owner says what they were.
+
+    A result that is damaged is left out: it must not take what was learnt from the others away.
+    """
     activities: tuple[str, ...] = ()
     found = {}
     for source in sources:
         path = recordings.result_file(source.prediction)
         said = tuple((c.part, c.start_s, c.end_s, c.activity) for c in source.corrections)
-        activities, windows = _windows_said(path, path.stat().st_mtime_ns, said)
+        try:
+            activities, windows = _windows_said(path, path.stat().st_mtime_ns, said)
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+            log.warning("nothing is learnt from %s, which cannot be read: %s", path, error)
+            continue
         found[source.recording.id] = windows
     return activities, found
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import selectinload
 from app.extensions import db
 from app.har.vocabulary import NO_ANSWER, UNFAMILIAR, in_order, node_of, path_of, shared_node
 from app.services.paging import Page, page_of
+from app.services.personal import corrections, in_lists
 from app.tables import Prediction, StoredRecording
 
 ROWS_A_PAGE = 25
@@ -109,18 +110,21 @@ def models_of(user_id: int) -> list[str]:
 
 def activities_of(user_id: int) -> list[str]:
     """Return what occurs in recordings of a user, and the groups that it belongs to, in the order of the tree."""
-    return list(in_order(node for names in _answers(user_id).values() for name in names for node in _nodes(name)))
-
-
-def _answers(user_id: int) -> dict[int, Sequence[str]]:
-    """Return what was answered in each recording of a user, by its newest prediction."""
     query = (
-        select(Prediction.recording_id, Prediction.summary["minutes_per_activity"])
+        select(
+            Prediction.recording_id,
+            Prediction.summary["minutes_per_activity"],
+            Prediction.summary[(in_lists.OWN, "minutes_per_activity")],
+        )
         .join(StoredRecording)
         .where(StoredRecording.user_id == user_id)
         .order_by(Prediction.id)
     )
-    return {recording_id: tuple(minutes or ()) for recording_id, minutes in db.session.execute(query)}
+    newest = {
+        recording_id: {*(minutes or ()), *(own or ())} for recording_id, minutes, own in db.session.execute(query)
+    }
+    said = {row.activity for rows in corrections.of_user(user_id).values() for row in rows}
+    return list(in_order(node for name in said.union(*newest.values()) for node in _nodes(name)))
 
 
 @lru_cache(1024)
@@ -136,7 +140,8 @@ def _matching(user_id: int, wanted: Wanted) -> Select[Any]:  # SQLAlchemy 2.0 an
     query = select(StoredRecording).where(StoredRecording.user_id == user_id, *_conditions(wanted))
     if not wanted.activity:
         return query
-    holding = [i for i, names in _answers(user_id).items() if any(wanted.activity in _nodes(name) for name in names)]
+    answers = in_lists.minutes_of_all(user_id)
+    holding = [i for i, names in answers.items() if any(wanted.activity in _nodes(name) for name in names)]
     return query.where(StoredRecording.id.in_(holding))
 
 

@@ -13,6 +13,7 @@ from app.services import accounts
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
+from app.services.personal import in_lists
 from app.services.recordings import attempts, example, known_walking, listing, pending
 from app.services.recordings.many_results import TABLES
 from app.services.recordings.places import PLACES
@@ -31,9 +32,12 @@ def index() -> str:
         return render_template("home/landing.html", setup_needed=accounts.setup_needed())
     wanted = listing.Wanted.from_parameters(request.args, reader_zone())
     pending.sweep()
+    page = listing.page(current_user.id, wanted, request.args.get("page", 1, type=int))
+    newest = [recording.predictions[0] for recording in page.items if recording.predictions]
     return render_template(
         "home/index.html",
-        recordings=listing.page(current_user.id, wanted, request.args.get("page", 1, type=int)),
+        recordings=page,
+        minutes=in_lists.minutes_of(current_user.id, newest),
         wanted=wanted,
         sorts=listing.SORTS,
         models=listing.models_of(current_user.id),

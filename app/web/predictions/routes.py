@@ -18,7 +18,7 @@ from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
 from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
-from app.services.personal import view
+from app.services.personal import in_lists, view
 from app.services.personal.view import View
 from app.services.recordings import (
     figures,
@@ -93,6 +93,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         **(in_time := _in_time(result, recording_index)),
         **correcting.shown(prediction, seen, recording_index, in_time["clock"]),
         personal=_personal(),
+        minutes=in_lists.minutes_of(recording.user_id, [p for p in recording.predictions if p is not prediction]),
         rerun_form=_rerun_form(recording, prediction.model_version_id),
         said_place=PLACES.get(recording.place or ""),
         walking=known_walking.is_walking(recording),

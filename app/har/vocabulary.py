@@ -25,7 +25,11 @@ UNFAMILIAR = "Unfamiliar"  # no node: the movement is unlike anything that the m
 TOO_LITTLE = "Too little"  # no node: recorded, but for less than a window between two gaps
 MISSING = "missing"  # no node: not recorded
 NO_ANSWER = (ANYTHING, UNFAMILIAR, TOO_LITTLE)
-NO_ACTIVITY = frozenset(name.casefold() for name in (*NO_ANSWER, MISSING))  # labels that say that there is none
+# As programs and people write that there is no label, see `normalised`; "" is what holds no letter or digit: "?", "-"
+NO_ACTIVITY = frozenset(
+    (*(name.casefold() for name in (*NO_ANSWER, MISSING)), "", "nan", "null", "none", "na", "n a", "nil", "unknown",
+     "undefined", "unlabelled", "unlabeled", "not labelled", "not labeled", "no label", "no activity")
+)  # fmt: skip
 
 DEFAULT_LIMIT = 0.8  # how probable a node must be to be an answer, where neither administrator nor model says it
 LIMITS = (0.5, 0.99)  # below one half, two nodes of which at most one is true could both be answers
@@ -98,6 +102,11 @@ def normalised(name: str) -> str:
     """Return a name in lower case, its words apart by single spaces: ``WALKING_UPSTAIRS`` → ``walking upstairs``."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return " ".join(re.findall(r"[^\W_]+", apart.casefold()))
+
+
+def means_none(name: str) -> bool:
+    """Tell whether a label says that there is none: ``NaN``, ``null``, ``unlabelled``, *Uncertain*."""
+    return normalised(name) in NO_ACTIVITY or name.casefold() in NO_ACTIVITY
 
 
 def shared_node(name: str) -> str | None:

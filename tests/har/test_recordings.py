@@ -82,7 +82,10 @@ def test_rows_without_label_are_unlabelled(label: str, tmp_path: Path) -> None:
     assert set(labels[399:].tolist()) == {-1}
 
 
-@pytest.mark.parametrize("label", ["missing", "Missing", "Uncertain", "unfamiliar", "Too little"])
+@pytest.mark.parametrize(
+    "label",
+    ["missing", "Missing", "Uncertain", "unfamiliar", "Too little", "NaN", "null", "None", "N/A", "unlabelled", "?"],
+)
 def test_what_kinelab_calls_no_activity_is_none_of_a_data_set(label: str, tmp_path: Path) -> None:
     lines = synthetic.hhar_csv("accelerometer").splitlines()
     path = tmp_path / "x"

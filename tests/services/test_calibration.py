@@ -112,6 +112,8 @@ def test_nobody_elses_calibration_or_recording_can_be_used(own: Prediction) -> N
         ("leg", [{"activity": "Walking", "start": 1e12, "end": 1e12 + 30}], "no time of day"),
         ("leg", [{"activity": "Walking", "start": ORIGIN, "end": ORIGIN + 2}], "takes 5 to 600 seconds"),
         ("leg", [{"activity": "", "start": ORIGIN, "end": ORIGIN + 20}], "in 1 to 64 characters"),
+        ("leg", [{"activity": "nan", "start": ORIGIN, "end": ORIGIN + 20}], "is no activity"),
+        ("leg", [{"activity": 7, "start": ORIGIN, "end": ORIGIN + 20}], "Say in words"),
         ("leg", [*steps(), *steps()], "do not follow each other"),
     ],
 )

@@ -294,7 +294,10 @@ def test_by_how_much_other_answers_moved(model: ModelVersion) -> None:
         ((0, float("nan"), 3.0, "Walking"), "begins before it ends"),
         ((0, 0.0, 3.0, "  "), "in 1 to 64 characters"),
         ((0, 0.0, 3.0, "x" * 65), "in 1 to 64 characters"),
-        ((0, 0.0, 3.0, "Uncertain"), "is no activity"),
+        ((0, 0.0, 3.0, "row\x07ing"), "all of them printable"),
+        ((0, 0.0, 3.0, "Uncertain"), "“Uncertain” is no activity: it says that there is no answer"),
+        *(((0, 0.0, 3.0, name), "is no activity: it says") for name in ("nan", "NULL", "None", "N/A", "unknown", "?")),
+        *(((0, 0.0, 3.0, name), "Say in words what it was") for name in ("3", "-1.5", "²")),
     ],
 )
 def test_what_is_no_correction_is_refused_and_nothing_is_kept(

@@ -38,9 +38,11 @@ def test_a_name_that_is_chosen_is_kept_and_the_others_stay(small: Dataset) -> No
     ("chosen", "message"),
     [
         ({"Jump": "Running"}, "small has no activity “Jump”; it has Rest, Walk, Run"),
-        ({"Rest": "a" * 65}, "at most 64 letters"),
+        ({"Rest": "a" * 65}, "in 1 to 64 characters"),
         ({"Rest": "\x07"}, "all of them printable"),
-        ({"Rest": "Uncertain"}, "“Uncertain” is what is said where there is no answer"),
+        ({"Rest": "Uncertain"}, "“Uncertain” is no activity: it says that there is no answer"),
+        ({"Rest": "null"}, "“null” is no activity: it says that there is no answer"),
+        ({"Rest": "7"}, "“7” is no activity. Say in words what it was"),
     ],
 )
 def test_a_name_that_none_can_have_is_refused_and_nothing_saved(

@@ -101,7 +101,7 @@ def test_an_instant_and_a_new_activity_can_be_said_and_wrong_answers_are_explain
             "'noon' is not a time of this recording",
         ),
         ({"from": "16:00:10", "to": "16:00:05", "activity": "Walk"}, "A stretch begins before it ends."),
-        ({"from": "16:00:10", "to": "16:00:15", "activity": ""}, "Say what it was"),
+        ({"from": "16:00:10", "to": "16:00:15", "activity": ""}, "Name the activity in 1 to 64 characters"),
         ({"from": ["16:00:10", "16:00:20"], "to": "16:00:15", "activity": "Walk"}, "a beginning and an end"),
         ({"from": "16:00:10", "to": "", "other": "missing"}, "is no activity"),
         ({"from": "16:00:10", "to": "", "other": "x" * 300}, "fewer words"),

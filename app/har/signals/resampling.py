@@ -20,7 +20,7 @@ from app.har.signals.samples import Samples
 from app.har.signals.summaries import median
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
-from app.har.vocabulary import NO_ACTIVITY
+from app.har.vocabulary import means_none
 
 NICE_RATES_HZ = (5, 10, 12.5, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 400, 500, 512, 1000)
 MIN_STRETCH_S = 0.5
@@ -143,7 +143,7 @@ class StretchIndex:
         used = set(np.unique(part.labels).tolist()) if part.activities else set()
         codes = [
             self.activities.setdefault(name, len(self.activities))
-            if code in used and name.casefold() not in NO_ACTIVITY
+            if code in used and not means_none(name)
             else UNLABELLED
             for code, name in enumerate(part.activities)
         ]

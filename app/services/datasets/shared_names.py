@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.har.vocabulary import NO_ANSWER, PARENT, shared_name, shared_names, shared_node
-from app.services import audit
+from app.har.vocabulary import PARENT, shared_name, shared_names, shared_node
+from app.services import activity_names, audit
 from app.services.audit import Action
 from app.services.datasets import library
 from app.services.errors import Invalid
 from app.services.transaction import transaction
 from app.tables import Dataset
-
-MAX_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,19 @@ def choose(name: str, chosen: Mapping[str, str]) -> Dataset:
     vocabulary = dict(dataset.vocabulary)
     for own, wanted in chosen.items():
         if own not in known:
-            raise Invalid(f"{name} has no activity “{own[:MAX_NAME]}”; it has {', '.join(known)}.", field="names")
-        vocabulary[own] = _checked(wanted)
+            raise Invalid(
+                f"{name} has no activity “{own[: activity_names.LONGEST]}”; it has {', '.join(known)}.", field="names"
+            )
+        vocabulary[own] = _checked(own, wanted)
     with transaction():
         dataset.vocabulary = {own: shared for own, shared in vocabulary.items() if shared != shared_name(own)}
     audit.record(Action.DATASET_CHANGED, name, change="names of activities")
     return dataset
 
 
-def _checked(wanted: str) -> str:
-    name = " ".join(wanted.split())
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise Invalid(f"A name has at most {MAX_NAME} letters, all of them printable; found {name[:80]!r}.", "names")
-    if name in NO_ANSWER:
-        raise Invalid(f"“{name}” is what is said where there is no answer. Choose another name.", "names")
+def _checked(own: str, wanted: str) -> str:
+    """Return the shared name that was chosen; the name that a data set itself has, such as a number, is one."""
+    if not wanted.strip():
+        return ""
+    name = own if wanted == own else activity_names.checked(wanted, "names")
     return shared_node(name) or name

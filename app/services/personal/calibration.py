@@ -18,11 +18,10 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.vocabulary import WALKING, shared_node
-from app.services import audit
+from app.services import activity_names, audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.personal import corrections
-from app.services.personal.said import checked_name
 from app.services.recordings import known_walking, recordings
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult, Said
@@ -108,7 +107,7 @@ def _step(step: Any) -> Step:
         raise Invalid("A step has no time of day.", field="steps")
     if not SHORTEST_S <= end - start <= LONGEST_S:
         raise Invalid(f"A step takes {SHORTEST_S:.0f} to {LONGEST_S:.0f} seconds.", field="steps")
-    return Step(checked_name(activity), start, end)
+    return Step(activity_names.checked(activity, "steps"), start, end)
 
 
 def get(user_id: int, calibration_id: int) -> Calibration:

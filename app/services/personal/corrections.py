@@ -13,10 +13,10 @@ from uuid import uuid4
 from sqlalchemy import func, select, update
 
 from app.extensions import db
-from app.services import audit
+from app.services import activity_names, audit
 from app.services.audit import Action
 from app.services.errors import Invalid, NotFound
-from app.services.personal.said import as_called, checked_name
+from app.services.personal.said import as_called
 from app.services.recordings import recordings
 from app.services.recordings.prediction_result import PredictionResult, Said
 from app.services.transaction import rows_changed, transaction
@@ -77,7 +77,7 @@ def _correction(
         part=result.recording_ids[part],
         start_s=start_s,
         end_s=end_s,
-        activity=checked_name(activity),
+        activity=activity_names.checked(activity, "activity"),
         source=source,
         batch=batch,
     )

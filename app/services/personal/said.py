@@ -8,27 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.vocabulary import NO_ACTIVITY, PARENT, AnswerTree, normalised, shared_node
-from app.services.errors import Invalid
+from app.har.vocabulary import AnswerTree, normalised, shared_node
 from app.services.recordings.prediction_result import PredictionResult, Said
 
-LONGEST = 64  # characters of a name
 MOST_PAIRS = 5  # of changes that are listed
-
-
-def checked_name(name: str) -> str:
-    """Return the name of an activity as it is kept; one of the shared vocabulary as it is written there.
-
-    Raises
-    ------
-    Invalid : it is none.
-    """
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST or not name.isprintable():
-        raise Invalid(f"Say what it was in 1 to {LONGEST} characters.", field="activity")
-    if name.casefold() in NO_ACTIVITY or shared_node(name) not in (None, *PARENT):
-        raise Invalid(f"“{name}” is no activity: Kinelab writes it where there is no answer.", field="activity")
-    return next((node for node in PARENT if normalised(node) == normalised(name)), name)
 
 
 def as_called(activities: Sequence[str], name: str) -> str:

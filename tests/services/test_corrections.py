@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
+import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
+from app.har.personal.head import PersonalHead as PersonalHeadItself
 from app.services.errors import Invalid, NotFound
 from app.services.identity import deletion
 from app.services.models import model_files, model_versions
@@ -201,6 +207,60 @@ def test_at_a_start_files_go_that_no_row_or_account_knows(app: Flask, own: Predi
     head_files.sweep()
     assert files(own.recording.user_id) == [file]
     assert not stranger.exists()
+
+
+def test_nothing_is_kept_of_a_recording_that_is_deleted_while_a_model_learns_from_it(
+    own: Prediction, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, user_id, recording_id, learn = (
+        recordings.result_of(own),
+        own.recording.user_id,
+        own.recording_id,
+        heads._learn,
+    )
+    correct(own, stored, NEW, stored.activities[1])
+
+    def deleted_meanwhile(*given: Any) -> Any:
+        learnt = learn(*given)
+        recordings.delete(user_id, recording_id)
+        return learnt
+
+    monkeypatch.setattr(heads, "_learn", deleted_meanwhile)
+    assert heads.current(user_id, model)["leg"].used
+    assert (count(PersonalHead), files(user_id)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), FileNotFoundError()], ids=["full disk", "folder gone"]
+)
+def test_a_head_that_cannot_be_stored_is_used_all_the_same(
+    own: Prediction, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    stored = recordings.result_of(own)
+    correct(own, stored, NEW, stored.activities[1])
+
+    def fails(head: PersonalHeadItself, path: Path) -> None:
+        path.write_bytes(b"begun")
+        raise error
+
+    with monkeypatch.context() as full:
+        full.setattr(PersonalHeadItself, "save", fails)
+        assert view.view_of(own).result.personal_windows == 10
+    assert (count(PersonalHead), files(own.recording.user_id)) == (0, [])
+    assert view.view_of(own).result.personal_windows == 10
+    assert count(PersonalHead) == 1
+
+
+def test_a_page_does_not_wait_long_to_store_what_was_learnt(app: Flask, own: Prediction) -> None:
+    stored = recordings.result_of(own)
+    correct(own, stored, NEW, stored.activities[1])
+    db.session.commit()
+    with closing(sqlite3.connect(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")  # as a backup does
+        begun = time.monotonic()
+        assert view.view_of(own).result.personal_windows == 10
+        assert time.monotonic() - begun < 20
+    assert (count(PersonalHead), files(own.recording.user_id)) == (0, [])
 
 
 def test_a_damaged_head_is_learnt_again(own: Prediction) -> None:

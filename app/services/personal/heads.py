@@ -37,7 +37,7 @@ from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.result_files import load_result
 from app.services.recordings.unlike_training import fits
-from app.services.transaction import transaction
+from app.services.transaction import USUAL_WAIT_S, transaction
 from app.tables import Correction, ModelVersion, PersonalHead, Prediction, StoredRecording
 
 if TYPE_CHECKING:
@@ -95,11 +95,9 @@ class _Windows:
 
 def current(user_id: int, version: ModelVersion) -> dict[str, Learnt]:
     """Return what a model version knows of a person, by place; learnt now, where something has changed."""
-    from app.har.personal.head import FORMAT
-
     sources, _ = _sources(user_id, version)
     rows = {row.place: row for row in _rows(user_id, version)}
-    key = hashlib.sha256(json.dumps([FORMAT, *(source.key() for source in sources)]).encode()).hexdigest()
+    key = _key(sources)
     if any(row.made_from != key for row in rows.values()) or (sources and not rows):
         return _learnt_anew(user_id, version, sources, key, rows)
     folder = head_files.folder_of(user_id)
@@ -119,6 +117,13 @@ def current(user_id: int, version: ModelVersion) -> dict[str, Learnt]:
     return {
         place: Learnt(place, heads[place], row.report, row.switched_on) for place, row in rows.items() if row.report
     }
+
+
+def _key(sources: Sequence[_Source]) -> str:
+    """Return what tells heads that are learnt from these from all others."""
+    from app.har.personal.head import FORMAT
+
+    return hashlib.sha256(json.dumps([FORMAT, *(source.key() for source in sources)]).encode()).hexdigest()
 
 
 def _rows(user_id: int, version: ModelVersion) -> list[PersonalHead]:
@@ -161,7 +166,7 @@ def _learnt_anew(
         learnt[place] = Learnt(place, head, report, rows[place].switched_on if place in rows else True)
     try:
         _store(user_id, version, learnt, key)
-    except ServiceError as error:  # it can be learnt again any time
+    except (ServiceError, OSError) as error:  # the disk is full, say; it can be learnt again any time
         log.warning("the personal heads of user %s are not stored: %s", user_id, error)
     return learnt
 
@@ -287,27 +292,40 @@ def learns(version: ModelVersion) -> bool:
 
 
 def _store(user_id: int, version: ModelVersion, learnt: Mapping[str, Learnt], key: str) -> None:
-    """Write heads to files of their own, and rows; then delete the files that no row names any more."""
+    """Write heads to files of their own, and rows; then delete the files that no row names any more.
+
+    Nothing is stored where something was undone, or deleted, while this was learnt from it.
+    """
     folder = head_files.folder_of(user_id)
     folder.mkdir(mode=0o700, exist_ok=True)
     files = {place: f"{uuid4().hex}.npz" if one.head else "" for place, one in learnt.items()}
-    for place, one in learnt.items():
-        if one.head is not None:
-            with written_whole(folder / files[place]) as draft:
-                one.head.save(draft)
-    with transaction() as session:
-        rows = {row.place: row for row in _rows(user_id, version)}
-        for place in rows.keys() - learnt.keys():
-            if rows[place].switched_on:
-                session.delete(rows[place])
-            else:  # stays off, whatever is said later
-                rows[place].file, rows[place].made_from, rows[place].report = "", key, {}
+    try:
         for place, one in learnt.items():
-            if place not in rows:
-                rows[place] = PersonalHead(user_id=user_id, model_version_id=version.id, place=place, file="")
-                session.add(rows[place])
-            rows[place].file, rows[place].made_from, rows[place].report = files[place], key, dict(one.report)
-    head_files.sweep(user_id)
+            if one.head is not None:
+                with written_whole(folder / files[place]) as draft:
+                    one.head.save(draft)
+        with transaction(USUAL_WAIT_S):
+            if _key(_sources(user_id, version)[0]) == key:
+                _write_rows(user_id, version, learnt, key, files)
+    finally:
+        head_files.sweep(user_id)
+
+
+def _write_rows(
+    user_id: int, version: ModelVersion, learnt: Mapping[str, Learnt], key: str, files: Mapping[str, str]
+) -> None:
+    """Within a transaction: let the rows say what was learnt, and the file of each place."""
+    rows = {row.place: row for row in _rows(user_id, version)}
+    for place in rows.keys() - learnt.keys():
+        if rows[place].switched_on:
+            db.session.delete(rows[place])
+        else:  # stays off, whatever is said later
+            rows[place].file, rows[place].made_from, rows[place].report = "", key, {}
+    for place, one in learnt.items():
+        if place not in rows:
+            rows[place] = PersonalHead(user_id=user_id, model_version_id=version.id, place=place, file="")
+            db.session.add(rows[place])
+        rows[place].file, rows[place].made_from, rows[place].report = files[place], key, dict(one.report)
 
 
 def switch(user_id: int, version: ModelVersion, on: bool) -> None:

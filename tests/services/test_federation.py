@@ -146,24 +146,44 @@ def test_only_files_that_fit_are_merged(base: ModelVersion, example_model: Examp
     assert [version.name for version in model_versions.list_versions()] == ["full", "lab"]
 
 
+def shared_by(names: list[str], folder: Path) -> list[Path]:
+    """Open a round of sites that know each other, and let them share their seeds; return their files."""
+    known(*names)
+    keys = [folder / f"{name}.keys" for name in names]
+    for name, file in zip(names, keys, strict=True):
+        with acting_as(name):
+            masked.make_keys("lab", DATASET, file)
+    assert masked.open_round(keys, folder / "round") == 2
+    shares = [folder / f"{name}.shares" for name in names]
+    for name, file in zip(names, shares, strict=True):
+        with acting_as(name):
+            masked.share(folder / "round", file)
+    return shares
+
+
+def test_two_files_of_a_site_in_one_round_show_no_more_than_one(base: ModelVersion, tmp_path: Path) -> None:
+    shares = shared_by(["leeds", "ulm", "graz"], tmp_path)
+    round_ = tmp_path / "round"
+    with acting_as("leeds"):
+        masked.share(round_, tmp_path / "again.shares")
+        assert document_of(tmp_path / "again.shares") == document_of(shares[0])
+        masked.mask(round_, shares, tmp_path / "first")
+        masked.mask(round_, shares, tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()
+        with pytest.raises(Conflict, match="other masked sums in this round"):
+            masked.mask(round_, shares[:2], tmp_path / "without graz")
+    assert not (tmp_path / "without graz").exists()
+
+
 def test_a_round_of_masked_sums_survives_a_site_that_drops_out(
     example: Flask, base: ModelVersion, tmp_path: Path
 ) -> None:
     names = ["leeds", "ulm", "graz"]
-    known(*names)
+    shares = shared_by(names, tmp_path)
 
     def path(name: str, kind: str) -> Path:
         return tmp_path / f"{name}.{kind}"
 
-    for name in names:
-        with acting_as(name):
-            masked.make_keys("lab", DATASET, path(name, "keys"))
-    keys = [path(name, "keys") for name in names]
-    assert masked.open_round(keys, tmp_path / "round") == 2
-    for name in names:
-        with acting_as(name):
-            masked.share(tmp_path / "round", path(name, "shares"))
-    shares = [path(name, "shares") for name in names]
     for name in names[:2]:
         with acting_as(name):
             given = masked.mask(tmp_path / "round", shares, path(name, "masked"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,6 +34,8 @@ class Kept:
     secrets: Secrets
     model: str  # a label
     dataset: str
+    shares: Mapping[str, str] = field(default_factory=dict)  # as they were given, see `share`
+    masked: str = ""  # SHA-256 of the masked sums that were given
 
 
 def make_keys(model: str, dataset_name: str, path: Path) -> sharing.Given:
@@ -75,12 +78,15 @@ def open_round(paths: Sequence[Path], path: Path, threshold: int | None = None) 
 
 
 def share(round_path: Path, path: Path) -> None:
-    """Share this site's seeds with the others (step 3)."""
+    """Share this site's seeds with the others (step 3).
+
+    Asked again, it gives the same shares: others would be sealed with the same keys, and both together tell of each.
+    """
     from app.har.federation.rounds import shares_for
 
     round_, me, kept = _taking_part(round_path)
-    _keep(kept)
-    shares = shares_for(round_, me, kept.secrets)
+    shares = kept.shares or shares_for(round_, me, kept.secrets)
+    _keep(replace(kept, shares=shares))
     exchange.write(path, {"kind": "shares", "made": exchange.today(), "round": round_.digest, "shares": shares})
 
 
@@ -89,7 +95,8 @@ def mask(round_path: Path, shares_paths: Sequence[Path], path: Path) -> sharing.
 
     Raises
     ------
-    Conflict : the data set has changed since the keys were made.
+    Conflict : the data set has changed since the keys were made, or this site has given other masked sums before, of
+        which the difference would tell.
     InsufficientData : too few windows or people could be left, or too few sites have shared their seeds.
     """
     import numpy as np
@@ -111,6 +118,13 @@ def mask(round_path: Path, shares_paths: Sequence[Path], path: Path) -> sharing.
                 if n and i not in allowed}  # fmt: skip
     contribution = Contribution.of(map_, windows.take(np.isin(windows.y, allowed)))
     words = masked_sums(round_, me, kept.secrets, shared, contribution)
+    digest = hashlib.sha256(words.tobytes()).hexdigest()
+    if kept.masked not in ("", digest):
+        raise Conflict(
+            "This site has given other masked sums in this round already, of other data or for other sites that share "
+            "their seeds. Both together could show its sums. Give the first file again, or begin a new round."
+        )
+    _keep(replace(kept, masked=digest))
     document = {"kind": "masked", "made": exchange.today(), "round": round_.digest, "masked_with": sorted(shared)}
     exchange.write(path, document, words.astype("<u8").tobytes())
     audit.record(
@@ -145,7 +159,9 @@ def answer(round_path: Path, shares_paths: Sequence[Path], ask_path: Path, path:
         raise Conflict(f"{path.name} is there already. Choose another name, or delete it first.")
     blank = "0" * 64
     spent = replace(kept.secrets, share_private=blank, mask_private=blank, own_seed=blank, answered=True)
-    _keep(replace(kept, secrets=spent))  # before the answer leaves: of two at once, the second finds it answered
+    _keep(
+        replace(kept, secrets=spent, shares={})
+    )  # before the answer leaves: of two at once, the second finds it answered
     exchange.write(path, {"kind": "answer", "made": exchange.today(), "round": round_.digest, **told})
 
 
@@ -210,7 +226,7 @@ def _taking_part(path: Path) -> tuple[Round, int, Kept]:
         raise Invalid("This site has no secrets of this round: they were made in another home, or deleted.")
     document = json.loads(file.read_text(encoding="utf-8"))
     own = Secrets(**document["secrets"]).serving(round_.digest)
-    return round_, me, Kept(own, document["model"], document["dataset"])
+    return round_, me, Kept(**{**document, "secrets": own})
 
 
 def _folder() -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.extensions import db
 from app.services.datasets import library
@@ -358,3 +359,25 @@ def test_a_damaged_result_does_not_take_the_list_away(own: Prediction, user_clie
     corrections.add(own.recording.user_id, own.recording, recordings.result_of(own), [(0, 0.0, 90.0, NEW)])
     recordings.result_file(own).write_bytes(b"PK damaged")
     assert first_answers(user_client) == before
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM recording", "UPDATE prediction SET summary = json_set(summary, '$.place', 'wrist')"]
+)
+def test_a_list_brings_nothing_back_that_was_deleted_or_stored_again_meanwhile(
+    own: Prediction, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    user_id, number, counted = own.recording.user_id, own.id, in_lists._counted
+    corrections.add(user_id, own.recording, recordings.result_of(own), [(0, 0.0, 90.0, NEW)])
+
+    def meanwhile(*given: Any) -> Any:
+        minutes = counted(*given)
+        with db.engine.begin() as another_request:
+            another_request.execute(text(change))
+        return minutes
+
+    monkeypatch.setattr(in_lists, "_counted", meanwhile)
+    assert NEW in in_lists.minutes_of(user_id, [own])[number]
+    db.session.expire_all()
+    summaries = list(db.session.scalars(select(Prediction.summary)))
+    assert [(summary["place"], in_lists.OWN in summary) for summary in summaries] == [("wrist", False)] * len(summaries)

@@ -91,9 +91,13 @@ def _counted(prediction: Prediction, said: Sequence[Correction]) -> Minutes:
 
 
 def _keep(new: Mapping[Prediction, Mapping[str, Any]]) -> None:
+    """Keep what was counted, but of predictions that were deleted, or stored again, meanwhile."""
     try:
-        with transaction(USUAL_WAIT_S):
+        with transaction(USUAL_WAIT_S) as session:
             for prediction, own in new.items():
-                prediction.summary = {**prediction.summary, OWN: own}
+                counted_from = prediction.summary
+                there = session.get(Prediction, prediction.id, populate_existing=True)
+                if there is not None and there.summary == counted_from:
+                    there.summary = {**counted_from, OWN: own}
     except ServiceError as error:  # they are counted again for the next list
         log.warning("the minutes of %d recordings are not kept: %s", len(new), error)

@@ -16,7 +16,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
-from app.har.signals.resampling import HOLE, _spline
+from app.har.signals.resampling import HOLE
+from app.har.signals.spline import spline
 from app.har.types import FloatArray, TimeArray
 
 RATE_HZ, SAMPLES, ROUNDS = 100.0, 65_536, 15
@@ -35,7 +36,7 @@ def block() -> tuple[TimeArray, FloatArray]:
 
 
 def ours(times: TimeArray, values: FloatArray, at: TimeArray) -> FloatArray:
-    return _spline(times, values, at, HOLE / RATE_HZ)
+    return spline(times, values, at, HOLE / RATE_HZ)
 
 
 def cubic_spline(times: TimeArray, values: FloatArray, at: TimeArray) -> FloatArray:

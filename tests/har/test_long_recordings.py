@@ -19,7 +19,7 @@ from app.har.recordings import tables
 from app.har.recordings.files import in_memory
 from app.har.recordings.tables import open_table, parse
 from app.har.recordings.upload import read_upload
-from app.har.signals import filters, resampling, samples, summaries
+from app.har.signals import filters, resampling, samples, spline, summaries
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.gravity import match_gravity
 from app.har.signals.resampling import to_signal_set
@@ -291,7 +291,7 @@ def test_moments_find_their_samples_as_a_search_would(rate_hz: float, start_s: f
     time = time[(time < start_s + 10) | (time > start_s + 17)]
     for stamps in (time, at, at[::7], time + 3, time[:2], np.array([start_s - 9, start_s + 1e4])):
         expected = np.searchsorted(stamps, at, side="right")
-        assert resampling._not_later(stamps, at).tolist() == expected.tolist()
+        assert spline._not_later(stamps, at).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 11, 500])

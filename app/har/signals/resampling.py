@@ -17,6 +17,7 @@ from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
 from app.har.signals.remembered import remembered
 from app.har.signals.samples import Samples
+from app.har.signals.spline import spline
 from app.har.signals.summaries import median
 from app.har.signals.types import MOTION, UNLABELLED, Gravity, Recording, SignalSet, Stream, channels_of
 from app.har.types import FloatArray, TimeArray
@@ -31,7 +32,6 @@ MARGIN = 32  # and on either side: the filter reaches 10 samples, a spline's mem
 CLOSEST = 0.2  # of the usual step; samples closer than this are one
 ON_TIME = 1e-3  # of a step; a sample this near to where one is wanted is the one wanted
 HOLE = 4.0  # usual steps; a longer one was hardly measured
-EVENLY_FROM = 1000  # moments; fewer are looked for one by one
 Scalar = TypeVar("Scalar", bound=np.generic)
 Floating = TypeVar("Floating", bound=np.floating)
 
@@ -318,7 +318,7 @@ def _interpolate(clock: _Clock, start: float, n: int, a: int, b: int, rate: floa
         int(np.searchsorted(clock.time_s, fine[-1], side="right")) + MARGIN,
     )
     time, values = _apart(clock.time_s[inside], _columns(clock.values, inside), CLOSEST / clock.rate_hz)
-    values = _spline(time, values, fine, HOLE / clock.rate_hz)
+    values = spline(time, values, fine, HOLE / clock.rate_hz)
     if factor > 1:
         values = decimated(values, factor)
     return values[:, a - before : b - before]
@@ -345,72 +345,6 @@ def _apart(time: TimeArray, values: FloatArray, least_s: float) -> tuple[TimeArr
     count = np.diff(np.append(first, len(time)))
     mean = np.add.reduceat(values, first, axis=1) / count
     return np.add.reduceat(time - time[0], first) / count + time[0], mean.astype(np.float32)
-
-
-def _spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -> FloatArray:
-    """Interpolate (n_channels, n) by the natural cubic spline, held constant beyond the ends.
-
-    Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). At a
-    hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured. Only times
-    need more than single precision, and their differences no longer do.
-    """
-    from scipy.linalg import solve_banded
-
-    if len(time) < 3:
-        return np.stack([np.interp(at, time, y) for y in values]).astype(np.float32)
-    width = np.diff(time).astype(np.float32)
-    secant = np.diff(values, axis=1)
-    secant /= width
-    bands = np.zeros((3, len(time)), np.float32)
-    bands[1, 0] = bands[1, -1] = 2.0
-    bands[0, 1] = bands[2, -2] = 1.0
-    bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
-    bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
-    right = np.empty_like(values)
-    right[:, 0], right[:, -1] = secant[:, 0], secant[:, -1]
-    np.multiply(width[1:], secant[:, :-1], out=right[:, 1:-1])
-    right[:, 1:-1] += width[:-1] * secant[:, 1:]
-    right *= 3
-    solved = solve_banded((1, 1), bands, right.T, overwrite_ab=True, overwrite_b=True, check_finite=False)
-    slope = np.asarray(solved.T, np.float32)
-    hole = np.flatnonzero(width > hole_s)
-    for side in (hole, hole + 1):
-        limit, steep = 3 * secant[:, hole], slope[:, side]
-        slope[:, side] = np.where(steep * limit > 0, np.sign(limit) * np.minimum(abs(steep), abs(limit)), 0.0)
-    return _hermite(time, width, values, slope, at)
-
-
-def _hermite(time: TimeArray, step: FloatArray, values: FloatArray, slope: FloatArray, at: TimeArray) -> FloatArray:
-    left = np.clip(_not_later(time, at) - 1, 0, len(time) - 2)
-    right = left + 1
-    width = step[left]
-    u = np.clip((at - time[left]).astype(np.float32) / width, 0.0, 1.0)
-    rest = 1 - u
-    before, slope_before = (1 + 2 * u) * rest**2, u * rest**2 * width
-    after, slope_after = u**2 * (3 - 2 * u), -(u**2) * rest * width
-    result = np.empty((len(values), len(at)), np.float32)
-    taken = np.empty(len(at), np.float32)
-    for out, y, d in zip(result, values, slope, strict=True):
-        y.take(left, out=out, mode="clip")  # with the other modes, it would take to elsewhere first
-        out *= before
-        for weight, samples, position in ((after, y, right), (slope_before, d, left), (slope_after, d, right)):
-            samples.take(position, out=taken, mode="clip")
-            taken *= weight
-            out += taken
-    return result
-
-
-def _not_later(time: TimeArray, at: TimeArray) -> NDArray[np.int64]:
-    """Count the times that are not later than each of many evenly spaced moments, in a third of the time of a search.
-
-    For each time the first moment that is not earlier is calculated, which is right to one moment, and corrected.
-    """
-    if len(at) < EVENLY_FROM:
-        return np.searchsorted(time, at, side="right")
-    moment = np.ceil((time - at[0]) * ((len(at) - 1) / (at[-1] - at[0]))).clip(0, len(at)).astype(np.int64)
-    moment -= (moment > 0) & (at.take(moment - 1, mode="clip") >= time)
-    moment += (moment < len(at)) & (at.take(moment, mode="clip") < time)
-    return np.cumsum(np.bincount(moment, minlength=len(at) + 1)[:-1])
 
 
 def _labels_at(

@@ -14,14 +14,31 @@ from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import DecimalField, FieldList, FileField, FloatField, Form
 from wtforms.widgets import TextInput
 
+from app.web.plain_words import PlainWords
+
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class PartForm(Form):
+    """A part of a form, for a FormField."""
+
+    class Meta:
+        """What is wrong is said in plain words."""
+
+        def get_translations(self, form: Form) -> PlainWords:
+            """Return what turns messages into others."""
+            return PlainWords()
 
 
 class PageForm(FlaskForm):
     """A form of a page: text comes in fields of text, files in fields of files; a body of JSON is no form."""
 
     class Meta(FlaskForm.Meta):
-        """Where the answers come from."""
+        """Where the answers come from, and in which words wrong ones are refused."""
+
+        def get_translations(self, form: Form) -> PlainWords:
+            """Return what turns messages into others."""
+            return PlainWords()
 
         def wrap_formdata(self, form: Form, formdata: Any) -> Any:
             """Return the answers of the request, unless others, or none, are given."""

@@ -256,7 +256,7 @@ def test_steps_of_a_calibration_are_sent_placed_and_learnt(own: Prediction, user
     assert "Do the steps fit the signal?" in chosen.text
     assert "The recording knows the time of day" in chosen.text
     assert (
-        "Not a valid decimal value."
+        "Write a number, for example 2.5."
         in user_client.post(f"{url}/apply", data={"later": "x"}, follow_redirects=True).text
     )
     assert said() == []

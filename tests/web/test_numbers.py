@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import wtforms
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
@@ -13,6 +16,7 @@ from app.services.formatting import counted
 from app.tables import Dataset
 from app.web.forms import with_point
 from app.web.mappings.forms import MappingFields
+from app.web.plain_words import WORDS
 from app.web.training.forms import TrainForm
 
 
@@ -60,3 +64,22 @@ def test_no_field_lets_the_browser_decide_which_mark_it_takes(admin_client: Flas
 def test_one_is_not_several() -> None:
     assert [counted(n, "recording") for n in (0, 1, 1945)] == ["0 recordings", "1 recording", "1,945 recordings"]
     assert counted(2, "activity", "activities") == "2 activities"
+
+
+def test_no_form_shows_a_text_of_the_library_that_reads_it() -> None:
+    texts: set[str] = set()
+    for path in Path(str(wtforms.__file__)).parent.rglob("*.py"):
+        for call in re.findall(r"gettext\(\s*((?:\"[^\"]+\",?\s*){1,2})", path.read_text("utf-8")):
+            texts.update(re.findall(r'"([^"]+)"', call))
+    assert len(texts) > 25
+    assert texts - WORDS.keys() <= {"Invalid field name '%s'.", "Choices cannot be None."}  # errors of the program
+
+
+def test_a_wrong_number_among_columns_is_refused_in_plain_words(app: Flask) -> None:
+    with app.test_request_context():
+        form = MappingFields(MultiDict({"rate_hz": "often", "sensors-0-scale": "big", "sensors-0-unit": "stones"}))
+        assert not form.validate()
+    (sensor,) = form.sensors.entries
+    assert form.rate_hz.errors == ["Write a number, for example 2.5."]
+    assert sensor.form.scale.errors == ["Write a number, for example 2.5."]
+    assert sensor.form.unit.errors == ["Choose from the list."]

@@ -180,19 +180,19 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
     ("answer", "message"),
     [
         ({"models": []}, "at least one model"),
-        ({"models": ["svm2000"]}, "not a valid choice"),
-        ({"dataset": "elsewhere"}, "not a valid choice"),
-        ({"epochs": "0"}, "between 1 and 1000"),
-        ({"epochs": "many"}, "Not a valid integer"),
-        ({"window_length_s": "0.1"}, "between 0.5 and 60"),
+        ({"models": ["svm2000"]}, "is not in the list. Choose from it."),
+        ({"dataset": "elsewhere"}, "is not in the list. Choose from it."),
+        ({"epochs": "0"}, "from 1 to 1000"),
+        ({"epochs": "many"}, "Write a whole number"),
+        ({"window_length_s": "0.1"}, "from 0.5 to 60"),
         ({"protocol": "random", "overlap": "0.5"}, "share samples"),
-        ({"seed": "-1"}, "between 0 and"),
+        ({"seed": "-1"}, "from 0 to"),
         ({"dataset": []}, "Choose at least one data set"),
         ({"protocol": "dataset"}, "at least two are needed"),
         ({"low_pass_hz": "30"}, "and so nothing above 25 Hz"),
-        ({"low_pass_hz": "0"}, "between 0.1 and 500"),
-        ({"gap_s": "3"}, "between 0.1 and 1.0"),
-        ({"epochs": "2001"}, "between 1 and 1000"),
+        ({"low_pass_hz": "0"}, "from 0.1 to 500"),
+        ({"gap_s": "3"}, "from 0.1 to 1.0"),
+        ({"epochs": "2001"}, "from 1 to 1000"),
         ({"models": ["everyday"]}, "has not two of them"),
         ({"window_length_s": "59"}, "No window of 59 s fits"),
     ],
@@ -225,7 +225,7 @@ def test_the_limit_of_a_models_answers_is_set_on_its_page_and_a_wrong_one_refuse
     done = admin_client.post("/models/1/limit", data={"answer_limit": "85"}, follow_redirects=True)
     assert "Answers must be at least 85.0 % probable from now on." in done.text
     assert 'value="85.0"' in done.text
-    for wrong, words in (("8", "from 50 % to 99 %; found 8.0 %"), ("high", "Not a valid decimal value.")):
+    for wrong, words in (("8", "from 50 % to 99 %; found 8.0 %"), ("high", "Write a number, for example 2.5.")):
         refused = admin_client.post("/models/1/limit", data={"answer_limit": wrong})
         assert refused.status_code == 422
         assert words in refused.text

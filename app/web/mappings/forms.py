@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from wtforms import (
     BooleanField,
     FloatField,
-    Form,
     FormField,
     SelectField,
     StringField,
@@ -21,7 +20,7 @@ from app.har.recordings.mappings.units import DATE_TIME, UNITS
 from app.har.signals.types import MODALITY_CHANNELS
 from app.services.formatting import sensor_name
 from app.services.models import model_titles
-from app.web.forms import EntryList, FactorField, PageForm
+from app.web.forms import EntryList, FactorField, PageForm, PartForm
 from app.web.predictions.forms import model_choices
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class ColumnField(SelectField):
         self.choices = [("", self.none), *((name, name) for name in columns)]
 
 
-class SensorFields(Form):
+class SensorFields(PartForm):
     kind = SelectField("Sensor", choices=SENSORS)
     device = StringField(
         "Device or placement", [Length(max=32)], render_kw={"maxlength": 32, "placeholder": "only one device"}
@@ -69,7 +68,7 @@ class SensorFields(Form):
         return f"{device}.{self.kind.data}" if device else str(self.kind.data)
 
 
-class MappingFields(Form):
+class MappingFields(PartForm):
     """The columns of a table; put into a form by a FormField."""
 
     time = ColumnField("Time column", "– none: fixed rate –")

@@ -61,7 +61,9 @@ def test_on_the_page_a_new_version_forgets_and_shows_its_certificate(
         assert words in page
     (certificate,) = json.loads(admin_client.get(f"/models/{made.id}/forgotten").text)
     assert certificate["difference_to_solving_from_scratch"] <= 1e-8
-    assert "Forgotten" in user_client.get(f"/models/{made.id}/card").text
+    card = user_client.get(f"/models/{made.id}/card").text
+    assert "Forgotten" in card
+    assert "=02" not in card  # any user reads it
     for refused in (user_client.get(f"/models/{made.id}/forgotten"), user_client.post(f"/models/{made.id}/forget")):
         assert refused.status_code == 403
     (line,) = [line for line in lines(app) if line["action"] == "model forgot a person"]

@@ -47,7 +47,8 @@ def forget(folder: Path, subject: str, target: Path, label: str) -> dict[str, An
     certificates = [*of(folder), certificate]
     texts = {CERTIFICATES: json.dumps(certificates, indent=1, ensure_ascii=False)}
     if (card := folder / CARD).is_file():
-        line = f"- {certificate['rows']:,} rows of subject {subject}, on {certificate['made'][:10]}, from {label}"
+        # Every user reads the card: the certificate, for administrators, says who it was
+        line = f"- {certificate['rows']:,} rows of one person, on {certificate['made'][:10]}, from {label}"
         heading = "" if len(certificates) > 1 else _SECTION
         texts[CARD] = f"{card.read_text(encoding='utf-8').rstrip()}\n{heading}{line}\n"
     persistence.save_model(model, target, extra=manifest, texts=texts)
@@ -64,7 +65,7 @@ _SECTION = """
 ## Forgotten
 
 The head (the extreme learning machine) is the one that the other people alone give. Scaling, selection of features and
-the network have seen whoever is named here. The results above, and how much is kept of the people, are those of the
-model before; nothing is kept of whoever is named here.
+the network have seen whoever was forgotten. The results above, and how much is kept of the people, are those of the
+model before; nothing is kept of whoever was forgotten.
 
 """

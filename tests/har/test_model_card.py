@@ -39,3 +39,6 @@ def test_the_card_has_the_figures_of_the_test_part_by_activity_and_by_people() -
     assert "1,851 windows and of copies of windows, and their activities, by 9 people (3.7 MB)" in kept
     flattering = model_card("walkers", FORMAT, {**result, "split": {**split, "protocol": "random"}})
     assert "the very people the model was trained on" in flattering
+    without = model_card("walkers", FORMAT, {**result, "config": {"overlap": 0.5, "leave_out": ["Ann", "Ben"]}})
+    assert "2 people left out, neither trained on nor tested on" in without
+    assert "Ann" not in without  # all users read it

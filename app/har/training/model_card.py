@@ -173,8 +173,8 @@ def _options(config: Mapping[str, Any]) -> Iterator[str]:
         yield "Gravity was separated by a low-pass at 0.3 Hz"
     if noise := config.get("low_pass_hz"):
         yield f"Low-pass filter at {noise} Hz"
-    if people := config.get("leave_out"):
-        yield f"Left out, neither trained on nor tested on: {', '.join(people)}"
+    if people := config.get("leave_out"):  # all users read the card, and the run says who they are
+        yield f"{len(people)} {'person' if len(people) == 1 else 'people'} left out, neither trained on nor tested on"
     if config.get("rotation_augmentation"):
         yield "Half of the windows a second time, as from a device that is turned"
 

@@ -18,6 +18,8 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.personal.head import PersonalHead as PersonalHeadItself
+from app.services import audit_reading
+from app.services.audit_reading import AuditQuery
 from app.services.errors import Invalid, NotFound
 from app.services.identity import deletion
 from app.services.models import model_files, model_versions
@@ -120,6 +122,10 @@ def test_a_switched_off_model_stays_off_when_more_is_said_and_what_was_said_hold
     version = own.model_version
     assert version is not None
     heads.switch(own.recording.user_id, version, on=False)
+    (line,) = [
+        line for line in audit_reading.find(AuditQuery())[0].items if line["action"] == "personal model switched"
+    ]
+    assert (line["object"], line["details"]) == (version.label, {"on": False})
     correct(own, stored, NEW)
     seen = view.view_of(own)
     assert (seen.result.personal_windows, int(seen.result.corrected.sum())) == (0, 10)

@@ -27,6 +27,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.types import FloatArray
+from app.services import audit
+from app.services.audit import Action
 from app.services.errors import ServiceError
 from app.services.files import written_whole
 from app.services.models import model_files, model_versions
@@ -334,6 +336,7 @@ def switch(user_id: int, version: ModelVersion, on: bool) -> None:
     with transaction():
         for row in _rows(user_id, version):
             row.switched_on = on
+    audit.record(Action.PERSONAL_MODEL, version.label, on=on)
 
 
 def personalised(result: PredictionResult, learnt: Mapping[str, Learnt]) -> PredictionResult:

@@ -22,6 +22,7 @@ from app.har.classifiers.elm_gru_am.head_sums import HeadRows, as_kept
 from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
 from app.har.errors import InsufficientData, InvalidSetting, ModelIntegrityError
 from app.har.signals.types import UNLABELLED
+from app.har.training import left_out
 from app.har.training.left_out import without_people
 from tests import synthetic
 from tests.trained import Example
@@ -204,3 +205,12 @@ def test_people_who_are_left_out_have_no_labels_any_more(example_model: Example)
     assert without_people(signals, ()) is signals
     with pytest.raises(InvalidSetting, match="There is no subject ghost in the data to leave out"):
         without_people(signals, ["ghost", gone[0]])
+
+
+def test_a_person_of_several_data_sets_may_be_called_as_their_own_does_if_that_is_clear() -> None:
+    people = ["hapt/2", "ku-har/17", "ku-har/2", *(f"ku-har/10{i}" for i in range(30))]
+    assert left_out.resolved(["17", "hapt/2", "17"], people) == ("ku-har/17", "hapt/2")
+    with pytest.raises(InvalidSetting, match=r"not exactly one subject 2 in .* Subjects: hapt/2, ku-har/2, hapt"):
+        left_out.resolved(["2"], [*people, "hapt/1"])
+    with pytest.raises(InvalidSetting, match=r"no subject ku-har/71 in .* Subjects: ku-har/17, .* and 13 more\.$"):
+        left_out.resolved(["ku-har/71", "17"], people)

@@ -195,6 +195,11 @@ def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_n
         ({"epochs": "2001"}, "from 1 to 1000"),
         ({"models": ["everyday"]}, "has not two of them"),
         ({"window_length_s": "59"}, "No window of 59 s fits"),
+        (
+            {"leave_out": "01, 1, ghost"},
+            "There is no subject 1 or ghost in the data to leave out. Subjects: 10, 01, 02,",
+        ),
+        ({"leave_out": ",".join(f"{i:02d}" for i in range(1, 10))}, "has only 1 of its people left"),
     ],
 )
 def test_a_wrong_answer_is_named_beside_its_field_and_nothing_starts(

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,6 +84,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
     name = runs.check_name(name)
     choices = [training_data.chosen(each) for each in training_data.names_in(names)]
     datasets = [choice.dataset for choice in choices]
+    config = replace(config, leave_out=training_data.people_left_out(datasets, config))
     training_data.check_usable(datasets, config)
     if lacking := what_is_lacking(config.models):
         raise Conflict(lacking)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
-from app.har.errors import HarError
+from app.har.errors import HarError, InvalidSetting
+from app.har.recordings.parts import UNKNOWN_SUBJECT
 from app.har.signals.types import SignalSet
 from app.har.training.config import TrainConfig
+from app.har.training.left_out import resolved
 from app.har.vocabulary import ON_FOOT, RUNNING, STILL, node_of, path_of
 from app.services.datasets import library
 from app.services.datasets.shared_names import names_of
@@ -84,6 +86,29 @@ def provenance(choices: Sequence[Choice]) -> dict[str, Any]:
     return {"dataset": ", ".join(one.text for one in choices), "fingerprint": "", "datasets": each}
 
 
+def people_left_out(datasets: Sequence[Dataset], config: TrainConfig) -> tuple[str, ...]:
+    """Return the people to leave out as the data call them: of several data sets, with the name of theirs before it.
+
+    Raises
+    ------
+    Invalid : one of them is not in the data; the message names those who are.
+    """
+    if not config.leave_out:
+        return ()
+    several, wanted = len(datasets) > 1, config.leave_out
+    people = [
+        f"{dataset.name}/{subject}" if several else subject
+        for dataset in datasets
+        for subject in set(library.open_dataset(dataset).signals.subjects)
+    ]
+    if not several:
+        wanted = tuple(name if name in people else name.removeprefix(f"{datasets[0].name}/") for name in wanted)
+    try:
+        return resolved(wanted, people)
+    except InvalidSetting as error:
+        raise Invalid(str(error), error.setting) from error
+
+
 def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
     """Refuse at once what the trainer would find out after seconds."""
     from app.har.datasets.pool import rate_together
@@ -99,12 +124,15 @@ def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
         )
     # Of several, those who are not named are one more
     subjects = sum(max(dataset.summary["subjects"], int(several)) for dataset in datasets)
+    subjects -= sum(name.rpartition("/")[2] != UNKNOWN_SUBJECT for name in config.leave_out)
     if config.protocol == "subject" and config.folds and 2 <= subjects < config.folds:
         raise Invalid(
             f"{config.folds} folds by subject need at least as many subjects; {whole} has {subjects}.", "folds"
         )
     if config.protocol == "subject" and subjects < 2:
-        known = "does not say who was recorded" if subjects == 0 else "has only one subject"
+        known = "has only one subject" if subjects else "does not say who was recorded"
+        if config.leave_out:
+            known = f"has only {subjects} of its people left"
         raise Invalid(f"The data set {whole} {known}, so it cannot be split by subject. Choose random.", "protocol")
     rates = [dataset.summary["sampling_rate_hz"] for dataset in datasets]
     rate = rate_together(rates) if several else rates[0]

@@ -224,7 +224,7 @@ def test_no_training_starts_on_a_disk_that_is_nearly_full(small: Dataset, app: F
     app.config["DISK_RESERVE"] = 2**60
     with pytest.raises(NoRoom, match="disk is full"):
         training.start(small.name, training.TrainConfig(models=("random-forest",)))
-    assert runs.list_runs() == []
+    assert runs.list_page(1).items == []
 
 
 def test_a_commit_that_fails_keeps_neither_version_nor_status(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
@@ -280,7 +280,7 @@ def test_a_training_that_cannot_be_launched_is_a_failed_run(small: Dataset, app:
     (Path(app.config["INSTANCE"]) / "runs").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="Not a directory"):
         training.start(small.name, training.TrainConfig(models=("random-forest",)))
-    (run,) = runs.list_runs()
+    (run,) = runs.list_page(1).items
     assert run.status is RunStatus.FAILED
     assert "Not a directory" in run.reason
     assert training.mark_interrupted() == 0  # nothing runs, and the lock is free

@@ -26,11 +26,6 @@ PAGE_SIZE = 20
 MAX_NAME, MAX_NOTES = 80, 4000  # characters
 
 
-def list_runs() -> Sequence[TrainingRun]:
-    """Return all runs, newest first."""
-    return db.session.scalars(select(TrainingRun).order_by(TrainingRun.id.desc())).all()
-
-
 def list_page(number: int, size: int = PAGE_SIZE) -> Page[TrainingRun]:
     """Return a page of the runs, newest first: the results of many are large."""
     newest = select(TrainingRun).order_by(TrainingRun.id.desc())

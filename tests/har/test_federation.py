@@ -43,6 +43,62 @@ def windows(example_model: Example, small: Path) -> WindowSet:
     return windows_of(example_model, shared_map(small))
 
 
+P = 2**255 - 19
+D = -121665 * pow(121666, -1, P) % P  # of Ed25519: -x² + y² = 1 + d x² y²
+
+
+def added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    (x1, y1), (x2, y2) = one, other
+    product = D * x1 * x2 * y1 * y2
+    return (
+        (x1 * y2 + x2 * y1) * pow(1 + product, -1, P) % P,
+        (y1 * y2 + x1 * x2) * pow(1 - product, -1, P) % P,
+    )
+
+
+def of_order_8_or_less() -> set[tuple[int, int]]:
+    """Return the eight points: what is left of any point once its part of the large prime order is taken away."""
+    order = 2**252 + 27742317777372353535851937790883648493
+    found: set[tuple[int, int]] = set()
+    y = 2
+    while len(found) < 8:
+        y += 1
+        square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+        x = pow(square, (P + 3) // 8, P)
+        x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
+        if x * x % P == square:
+            total, doubled, n = (0, 1), (x, y), order
+            while n:
+                total = added(total, doubled) if n & 1 else total
+                doubled, n = added(doubled, doubled), n >> 1
+            found.add(total)
+    return found
+
+
+def test_keys_with_which_anybody_can_sign_are_known() -> None:
+    points = of_order_8_or_less()
+    assert {y for _, y in points} == {y for y in envelope.WEAK if y < P}
+    for y in [y for _, y in points] + [y + P for _, y in points if y + P < 2**255]:
+        for sign in (0, 2**255):
+            assert envelope.is_weak((y | sign).to_bytes(32, "little").hex())
+    assert not envelope.is_weak(envelope.public_key(Ed25519PrivateKey.generate()))
+    nobody = "00" * 32
+    content = envelope.sealed({"kind": "sums"}, b"", Ed25519PrivateKey.generate())
+    signer = envelope.opened(content, "a").signer
+    with pytest.raises(UnreadableData, match="anybody can sign"):
+        envelope.opened(content.replace(signer.encode(), nobody.encode()), "a")
+
+
+def test_what_is_no_text_is_not_shown() -> None:
+    for content, found in [
+        (b"\x89PNG\r\n\x1a\n", "found no text"),
+        (b"a,b\r\n1,2\r\n", r"found 'a,b\\r'"),
+        (b"", "found ''"),
+    ]:
+        with pytest.raises(UnreadableData, match=found):
+            envelope.opened(content, "a.sums")
+
+
 def relative(one: Matrix, other: Matrix) -> float:
     return float(np.linalg.norm(one - other) / np.linalg.norm(other))
 

@@ -65,7 +65,7 @@ def test_a_site_is_known_by_one_name_and_one_key(app: Flask) -> None:
     for name, key, error in [
         ("leeds", "cd" * 32, Conflict), ("ulm", "ab" * 32, Conflict), ("ULM", "cd" * 32, Invalid),
         ("this-site", "cd" * 32, Invalid), ("ulm", "cd" * 31, Invalid), ("ulm", "xy" * 32, Invalid),
-        ("ulm", sites.own_public_key(), Invalid),
+        ("ulm", sites.own_public_key(), Invalid), ("ulm", "00" * 32, Invalid), ("ulm", "01" + "00" * 31, Invalid),
     ]:  # fmt: skip
         with pytest.raises(error):
             sites.add(name, key)

@@ -64,6 +64,24 @@ def test_two_sites_are_uploaded_seen_and_merged(files: list[Path], admin_client:
     assert [one.token for one in received.list_files()] == tokens[1:]
 
 
+def test_the_base_that_the_files_name_is_proposed_and_a_second_file_of_a_site_has_its_name(
+    files: list[Path], admin_client: FlaskClient, example_model: Example, tmp_path: Path
+) -> None:
+    model_versions.register("newer", small_model(example_model, tmp_path / "newer"), FIGURES)
+    uploaded(admin_client, *files)
+    with acting_as("leeds"):
+        sharing.export_sums("lab", DATASET, tmp_path / "again.sums", (5.0, 1e-5, 20))
+    uploaded(admin_client, tmp_path / "again.sums")
+    page = admin_client.get("/sites/").get_data(as_text=True)
+    assert '<option selected value="lab/1">' in page
+    assert '<option value="newer/1">' in page
+    tokens = [one.token for one in received.list_files()]
+    answer = admin_client.post("/sites/merge", data={"tokens": tokens, "model": "lab/1", "name": "joint"})
+    assert answer.status_code == 422
+    assert "There are two files of leeds" in answer.get_data(as_text=True)
+    assert admin_client.post("/sites/merge", data={"tokens": tokens, "name": "joint"}).status_code == 422
+
+
 def test_a_file_that_is_not_to_be_trusted_is_refused_in_words(
     files: list[Path], admin_client: FlaskClient, tmp_path: Path
 ) -> None:

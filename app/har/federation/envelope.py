@@ -22,6 +22,10 @@ MAGIC = b"kinelab federation 1\n"
 SIGNED = b"kinelab federation file, version 1\x00"  # before what is signed: no signature is one of anything else
 LENGTH_BYTES, SIGNATURE_BYTES = 8, 64
 LONGEST_DOCUMENT = 8 * 2**20
+# The y of every point of Ed25519 whose order is 8 or less, also written as y + p: 0, 1, p - 1, and two of order 8
+_P = 2**255 - 19
+_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+WEAK = {0, 1, _P - 1, _P, _P + 1, _OF_ORDER_8, _P - _OF_ORDER_8}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Sealed:
 def public_key(key: Ed25519PrivateKey) -> str:
     """Return the public half of a site's key, 64 hexadecimal digits."""
     return key.public_key().public_bytes_raw().hex()
+
+
+def is_weak(key: str) -> bool:
+    """Tell whether a public key is one of the few with which anybody can sign (points of small order)."""
+    return int.from_bytes(bytes.fromhex(key), "little") % 2**255 in WEAK  # without the sign of x
 
 
 def sealed(document: Mapping[str, Any], payload: bytes, key: Ed25519PrivateKey) -> bytes:
@@ -65,6 +74,8 @@ def opened(content: bytes, name: str) -> Sealed:
     if end + SIGNATURE_BYTES != len(content):
         raise UnreadableData(f"{name} is cut off or has something added: expected {end + SIGNATURE_BYTES:,} bytes.")
     try:
+        if is_weak(document["signer"]):
+            raise UnreadableData(f"{name} is signed with a key with which anybody can sign.")
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(document["signer"]))
         key.verify(content[end:], _signed(content[:end]))
     except (InvalidSignature, ValueError) as error:
@@ -81,10 +92,11 @@ def document_of(path: Path) -> dict[str, Any]:
 def _document(beginning: bytes, name: str) -> tuple[dict[str, Any], int]:
     """Return the document, and where the numbers begin."""
     if not beginning.startswith(MAGIC):
-        first = beginning.partition(b"\n")[0][:40].decode("ascii", "replace")
+        first = beginning.partition(b"\n")[0][:40]
+        is_text = first.isascii() and first.decode().strip().isprintable()
         raise UnreadableData(
             f"{name} is no file of a federation that this version reads: expected the first line "
-            f"{MAGIC.decode().strip()!r}, found {first!r}."
+            f"{MAGIC.decode().strip()!r}, found {repr(first.decode()) if is_text else 'no text'}."
         )
     start = len(MAGIC) + LENGTH_BYTES
     length = int.from_bytes(beginning[len(MAGIC) : start], "big")

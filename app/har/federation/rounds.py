@@ -187,7 +187,7 @@ def shares_for(round_: Round, me: int, own: Secrets) -> dict[str, str]:
     private = _private(bytes.fromhex(own.share_private))
     shares = {}
     for number, member in round_.members.items():
-        key = agreed(private, bytes.fromhex(member.share_key), round_._purpose("shares", me, number))
+        key = _agreed(private, member.share_key, round_._purpose("shares", me, number))
         shares[str(number)] = ChaCha20Poly1305(key).encrypt(NONCE, of_key[number] + of_seed[number], None).hex()
     return shares
 
@@ -208,7 +208,7 @@ def masked_sums(
         )
     private = _private(bytes.fromhex(own.mask_private))
     seeds = {
-        other: agreed(private, bytes.fromhex(round_.members[other].mask_key), round_._purpose("mask"))
+        other: _agreed(private, round_.members[other].mask_key, round_._purpose("mask"))
         for other in shared
         if other != me
     }
@@ -239,7 +239,7 @@ def answer(
     private = _private(bytes.fromhex(own.share_private))
     own_seeds, mask_keys = {}, {}
     for number, document in shared.items():
-        key = agreed(private, bytes.fromhex(round_.members[number].share_key), round_._purpose("shares", number, me))
+        key = _agreed(private, round_.members[number].share_key, round_._purpose("shares", number, me))
         try:
             both = ChaCha20Poly1305(key).decrypt(NONCE, bytes.fromhex(document.shares.get(str(me), "")), None)
         except (InvalidTag, ValueError) as error:
@@ -290,13 +290,19 @@ def total(
     for gone in dropped:
         private = _private(secret(gone, "mask_keys"))
         for site in stayed:
-            public = bytes.fromhex(round_.members[site].mask_key)
-            left_over[site, gone] = agreed(private, public, round_._purpose("mask"))
+            left_over[site, gone] = _agreed(private, round_.members[site].mask_key, round_._purpose("mask"))
     words: NDArray[np.uint64] = np.zeros(length, np.uint64)
     for _, one_site in masked_files.values():
         words += one_site
     words = unmasked(words, {site: secret(site, "own_seeds") for site in stayed}, left_over)
     return Contribution.unpacked(fixed_point.decoded(words), first.nodes, len(first.activities))
+
+
+def _agreed(private: X25519PrivateKey, public: str, purpose: bytes) -> bytes:
+    try:
+        return agreed(private, bytes.fromhex(public), purpose)
+    except ValueError as error:
+        raise UnreadableData(f"The key {public[:16]}… of a site of this round leads to no secret.") from error
 
 
 def _private(secret: bytes) -> X25519PrivateKey:

@@ -73,14 +73,15 @@ def _plain(paths: Iterable[Path], shared: SharedMap) -> exchange.Merged:
     for path in paths:
         sealed = exchange.opened(path)
         document = parsed(SumsDocument, sealed.document, path.name)
-        exchange.check_map(document, shared, path.name)
         site = sites.name_of(sealed.signer)
+        file = f"The file of {site}"  # what it is called here may be a number
+        exchange.check_map(document, shared, file)
         if site in found:
-            raise Invalid(f"{path.name}: there are two files of {site}; its people would count twice.")
+            raise Invalid(f"There are two files of {site}; its people would count twice. Choose one of them.")
         found[site] = document.made
         vector = np.frombuffer(sealed.payload, "<f8") if len(sealed.payload) % 8 == 0 else np.zeros(0)
         if len(vector) != packed_length(document.nodes, len(document.activities)) or not np.isfinite(vector).all():
-            raise UnreadableData(f"{path.name} does not hold the numbers that it says.")
+            raise UnreadableData(f"{file} does not hold the numbers that it says.")
         one = Contribution.unpacked(vector, document.nodes, len(document.activities))
         total = one if total is None else total + one
         if document.noise:

@@ -70,6 +70,8 @@ def add(name: str, public_key: str) -> Site:
     ------
     Invalid, Conflict : the name or the key cannot be, or is taken.
     """
+    from app.har.federation.envelope import is_weak
+
     if not is_name(name) or name == HERE:
         raise Invalid(f"A site's name must have {NAME_RULE}, and not be “{HERE}”.", field="name")
     key = "".join(public_key.split()).lower()
@@ -79,6 +81,8 @@ def add(name: str, public_key: str) -> Site:
             "flask federation key.",
             field="public_key",
         )
+    if is_weak(key):
+        raise Invalid("With this key anybody can sign; it is of no site. Ask for the right one.", field="public_key")
     if key == own_public_key():
         raise Invalid("This is the key of this site; its files are known here anyway.", field="public_key")
     site = Site(name=name, public_key=key, added_by_id=audit.origin().actor_id)

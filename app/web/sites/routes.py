@@ -28,6 +28,9 @@ def _page(
     files = received.list_files()
     merge_form = merge_form or MergeForm(formdata=None, tokens=[one.token for one in files if one.site])
     _offer(merge_form)
+    if merge_form.model.data is None and merge_form.model.choices:
+        made_for = [one.model for one in files if one.site]
+        merge_form.model.data = max((label for label, _ in merge_form.model.choices), key=made_for.count)
     key = sites.own_public_key()
     return render_template(
         "sites/index.html",

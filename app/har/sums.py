@@ -206,7 +206,7 @@ class Updated:
         self._counts, self._rows = sums.counts, sums.rows
         # Of the two symmetric matrices, the lower triangles alone are right: half of the memory is gone through
         self._gram, self._moment = np.array(sums.gram, order="F"), np.array(sums.moment)
-        self._inverse, self.beta = self._solved()
+        self._inverse, self.beta = self._solved(sums)
 
     @property
     def sums(self) -> Sums:
@@ -250,33 +250,40 @@ class Updated:
         counts, rows = self._counts + sign * np.asarray(targets).sum(axis=0), self._rows + sign * len(weighted)
         if rows < 0:
             raise UnsolvableSums(f"{len(weighted):,} rows cannot be forgotten where {self._rows:,} are learnt.")
-        if many := len(weighted) >= len(self._gram):
+        reach, step, pivots = None, None, 0.0
+        if len(weighted) < len(self._gram):
+            reach, step, pivots = self._step(weighted, weighted_targets, sign)
+        if reach is None or step is None or pivots < SMALLEST_PIVOT:
             changed = Sums.of(H, targets, weights)
             after = self.sums + changed if sign > 0 else self.sums - changed
-            after.factor(self.ridge)  # raises while nothing has changed
+            inverse, beta = self._solved(after)  # raises while nothing has changed
             self._gram, self._moment = np.asfortranarray(after.gram), after.moment
+            self._inverse, self.beta = inverse, beta
         else:
-            reach, step, pivots = self._step(weighted, weighted_targets, sign)
             _add_square(self._gram, weighted, sign)
             self._moment += sign * (weighted.T @ weighted_targets)
             self.beta = self.beta + sign * step
             _add_square(self._inverse, reach, -sign)
         self._counts, self._rows = counts, rows
         self._updates += 1
-        if many or pivots < SMALLEST_PIVOT or (self._updates % CHECKED_EVERY == 0 and not self._is_exact()):
-            self._inverse, self.beta = self._solved()
+        if self._updates % CHECKED_EVERY == 0 and not self._is_exact():
+            self._inverse, self.beta = self._solved(self.sums)
         return self
 
     def _step(self, weighted: Matrix, weighted_targets: Matrix, sign: int) -> tuple[Matrix, Matrix, float]:
         """Return L⁻¹ U P with S = L Lᵀ, (r, d), by how much β changes, and the smallest pivot of S."""
+        if not (np.isfinite(weighted).all() and np.isfinite(weighted_targets).all()):
+            raise UnsolvableSums(
+                f"All values of rows and targets must be finite; of these {len(weighted):,} rows some are not."
+            )
         through = _times(self._inverse, weighted.T).T  # (r, d)
         inner = np.eye(len(weighted)) + sign * (through @ weighted.T)
         try:
             lower = linalg.cholesky(inner, lower=True)
-        except (linalg.LinAlgError, ValueError) as error:
+        except linalg.LinAlgError as error:
             raise UnsolvableSums(
-                "Rows can be forgotten only where they were learnt, with the same weights, and all values must be "
-                f"finite: after these {len(weighted):,} rows there would be no solution."
+                "Rows can be forgotten only where they were learnt, with the same weights: without these "
+                f"{len(weighted):,} rows there would be no solution."
             ) from error
         reach = np.asarray(linalg.solve_triangular(lower, through, lower=True, check_finite=False), np.float64)
         misses = linalg.solve_triangular(lower, weighted_targets - weighted @ self.beta, lower=True)
@@ -292,12 +299,12 @@ class Updated:
         of_inverse = linalg.norm(refined[:, -1:] - self._probe) / linalg.norm(self._probe)
         return self.drift <= TOLERATED and bool(of_inverse <= TOLERATED_INVERSE)
 
-    def _solved(self) -> tuple[Matrix, Matrix]:
-        """Make the inverse and β from the sums alone."""
-        factor = self.sums.factor(self.ridge)
+    def _solved(self, sums: Sums) -> tuple[Matrix, Matrix]:
+        """Make the inverse and β from sums alone."""
+        factor = sums.factor(self.ridge)
         self.factorised += 1
-        inverse = linalg.cho_solve(factor, np.eye(len(self._gram)), check_finite=False)
-        beta = linalg.cho_solve(factor, self._moment, check_finite=False)
+        inverse = linalg.cho_solve(factor, np.eye(sums.n_features), check_finite=False)
+        beta = linalg.cho_solve(factor, sums.moment, check_finite=False)
         return np.asfortranarray(inverse, np.float64), np.asarray(beta, np.float64)
 
 

@@ -142,6 +142,26 @@ def test_what_was_never_learnt_cannot_be_forgotten_and_nothing_changes() -> None
         _ = Sums.of(H[:5], T[:5]) - Sums.of(H[:6], T[:6])
 
 
+@pytest.mark.parametrize("short_by", [1e-12, 1e-14, 1e-15, 0.0])
+def test_whatever_comes_of_forgetting_what_leaves_next_to_nothing_all_or_nothing_has_changed(short_by: float) -> None:
+    for seed in range(40):
+        H, T, w = rows(60, seed=seed)
+        learnt = Sums.of(H[:59], T[:59], w[:59])
+        updated = Updated(learnt, RIDGE)
+        before = updated.beta.copy()
+        strange = H[59:]
+        length = (strange @ np.linalg.solve(learnt.gram + RIDGE * np.eye(H.shape[1]), strange.T)).item()
+        strange *= np.sqrt((1 - short_by) / length)  # of which the inverse can tell hardly whether it was learnt
+        try:
+            updated.remove(strange, T[59:])
+        except UnsolvableSums:
+            np.testing.assert_array_equal(updated.beta, before)
+            np.testing.assert_array_equal(updated.sums.gram, learnt.gram)
+            assert updated.sums.rows == 59
+        else:
+            assert updated.sums.rows == 58
+
+
 @pytest.mark.parametrize(("spoil", "ridge"), [(1.0, 0.0), (np.nan, 1.0), (1.0, -1e9)])
 def test_sums_without_a_solution_are_refused(spoil: float, ridge: float) -> None:
     H, T, _ = rows(3)  # fewer rows than features
@@ -155,6 +175,8 @@ def test_a_value_that_is_not_finite_is_refused_before_it_spoils_anything() -> No
     before = updated.beta.copy()
     with pytest.raises(UnsolvableSums, match="finite"):
         updated.add(np.full((2, H.shape[1]), np.nan), T[:2])
+    with pytest.raises(UnsolvableSums, match="finite"):
+        updated.add(H[:2], np.full((2, T.shape[1]), np.nan))
     np.testing.assert_array_equal(updated.beta, before)
     with pytest.raises(ValueError, match="at least 0"):
         updated.add(H[:2], T[:2], -1.0)

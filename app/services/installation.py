@@ -46,9 +46,9 @@ def prepare() -> None:
 
 
 def _roots() -> tuple[Path, ...]:
-    """Return the folders in which each row has a folder."""
+    """Return the folders in which others are made and deleted."""
     config = current_app.config
-    return config["UPLOADS"], config["MODEL_STORE"], library.root(), runs.root()
+    return config["UPLOADS"], config["MODEL_STORE"], library.root(), runs.root(), config["INSTANCE"] / "federation"
 
 
 def _keep_private() -> None:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from app.services import audit
 from app.services.audit import Action
+from app.services.files import DRAFT
 from app.tables._columns import now
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 ASIDE = ".leftovers"
 DELETED = ".deleted-"  # begins the name of a folder whose row is gone because somebody wanted it
 KEPT_DAYS = 30
+DRAFT_S = 86_400.0  # no draft is written for so long
 
 
 def delete(folder: Path) -> None:
@@ -30,6 +32,13 @@ def delete(folder: Path) -> None:
     with suppress(OSError):
         folder = folder.rename(folder.with_name(f"{DELETED}{folder.name}"))
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _delete_old(draft: Path) -> None:
+    """Delete a draft that is older than any work takes: it was begun by a server, or a command, that died."""
+    with suppress(OSError):
+        if draft.lstat().st_mtime < now().timestamp() - DRAFT_S:
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def set_aside(folder: Path, root: Path) -> None:
@@ -43,11 +52,13 @@ def set_aside(folder: Path, root: Path) -> None:
 
 
 def sweep(roots: Iterable[Path]) -> None:
-    """Finish what deletions have left, and delete what was set aside long ago."""
+    """Finish what deletions have left; delete what was set aside long ago, and drafts that nobody works on any more."""
     oldest = now().date() - timedelta(days=KEPT_DAYS)
     for root in roots:
         for folder in (*root.glob(f"{DELETED}*"), *root.glob(f"*/{DELETED}*")):
             shutil.rmtree(folder, ignore_errors=True)
+        for draft in (*root.glob(f"{DRAFT}*"), *root.glob(f"*/{DRAFT}*")):
+            _delete_old(draft)
         for folder in root.glob(f"{ASIDE}/*"):
             with suppress(ValueError):
                 if date.fromisoformat(folder.name[:10]) < oldest:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -132,3 +134,19 @@ def test_what_was_set_aside_goes_after_its_time_and_the_log_says_so(app: Flask) 
     assert [path.name[:10] for path in aside(root)] == [str(days[1]), str(days[0]), "notes"]
     (line,) = [line for line in lines(app) if line["action"] == "leftover"]
     assert line["details"] == {"deleted": True}
+
+
+def test_drafts_of_models_and_sums_go_when_nobody_can_be_writing_them_any_more(app: Flask) -> None:
+    store, federation = Path(app.config["MODEL_STORE"]), Path(app.config["INSTANCE"]) / "federation"
+    folders = [store / ".draft-joint", store / "lab" / ".draft-forgetting"]
+    files = [federation / "received" / ".draft-sums", federation / "rounds" / ".draft-secrets.json"]
+    for folder in (*folders, *(file.parent for file in files)):
+        folder.mkdir(parents=True)
+    for file in (*files, *(folder / "arrays.npz" for folder in folders)):
+        file.write_bytes(b"half")
+    installation.prepare()
+    assert all(path.exists() for path in (*folders, *files)), "somebody may be writing them"
+    for path in (*folders, *files):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    installation.prepare()
+    assert not any(path.exists() for path in (*folders, *files))

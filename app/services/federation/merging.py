@@ -15,6 +15,7 @@ from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid
 from app.services.federation import exchange, masked, sharing, sites
+from app.services.files import DRAFT
 from app.services.models import model_versions
 from app.services.names import NAME_RULE, is_name
 
@@ -113,7 +114,7 @@ def _stored(shared: SharedMap, merged: exchange.Merged, base: ModelVersion, name
         "n_people": merged.total.n_people,
     }
     extra = {"data": {"dataset": name}, "federation": facts}
-    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".joint-") as draft:
+    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=DRAFT) as draft:
         folder = Path(draft) / "model"
         save_model(joint, folder, extra=extra, texts={CARD: joint_card(name, joint, facts)})
         version = model_versions.register(name, folder, {})

@@ -16,6 +16,7 @@ from app.har.errors import ModelIntegrityError
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
+from app.services.files import DRAFT
 from app.services.models import model_versions
 from app.tables import ModelVersion
 
@@ -97,7 +98,7 @@ def _is_there(name: str, manifest: str) -> bool:
 
 
 def _take_over(folder: Path, manifest: str) -> ModelVersion:
-    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".reference-") as draft:
+    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=DRAFT) as draft:
         copy = shutil.copytree(folder, Path(draft) / "model", copy_function=shutil.copyfile)
         copy.chmod(0o700)  # not as open as what is installed
         version = model_versions.register(folder.name, copy, json.loads(manifest)["metrics"])

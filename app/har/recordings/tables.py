@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHUNK_BYTES = 4 * 2**20
-PARSED_AT_ONCE = 2  # parts: polars takes one core for each of this size
+PARSED_AT_ONCE = 4  # parts: polars' threads have enough to do while one is planned and another is put in its place
 MOVED = 2**18  # numbers at a time
 T = TypeVar("T")
 
@@ -184,14 +184,14 @@ def parse(
 
     keep = list(keep or schema)
     found = chunks(source, heading=_numbered(source, len(schema)))
-    parts = _parsed_ahead(lambda chunk: (parse_chunk(source, schema, chunk), chunk), found)
+    parts = _parsed_ahead(lambda chunk: (parse_chunk(source, schema, chunk), len(chunk.text)), found)
     first = next(parts, None)
     if first is None:
         return pl.DataFrame(schema=dict(schema)).select(keep)
-    frame, chunk = first
+    frame, size = first
     if (second := next(parts, None)) is None:
         return pl.DataFrame([frame[name] for name in keep]).rechunk()
-    rows = 1 + int(1.02 * len(frame) * source.member.size / len(chunk.text))  # as many to a byte as in the first part
+    rows = 1 + int(1.02 * len(frame) * source.member.size / size)  # as many to a byte as in the first part
     grouped = {name for names in together for name in names}
     groups = [
         _Columns(names, schema[names[0]], rows) for names in (*together, *([n] for n in keep if n not in grouped))

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.har.problems import Problem
+from app.har.recordings import quality
 from app.har.recordings.quality import QualityCard, StreamQuality, card
 from app.har.signals.clocks import repair
 from app.har.signals.types import Recording, Stream
@@ -88,6 +89,14 @@ def test_a_tolerated_hole_is_no_gap() -> None:
 
 def clipped(values: NDArray[np.float32], at: float) -> NDArray[np.float32]:
     return np.clip(4 * values, -at, at)
+
+
+def test_sensors_examined_at_once_are_as_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = synthetic.recording("Run", seconds=30.0)
+    recording = changed(recording, values=clipped(recording.streams[0].values, 2 * 9.80665))
+    one_after_the_other = card(recording)
+    monkeypatch.setattr(quality, "LONG", 0)
+    assert card(recording) == one_after_the_other
 
 
 @pytest.mark.parametrize(("at", "told"), [(2 * 9.80665, True), (50.0, False), (5.0, False)])

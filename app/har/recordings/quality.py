@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
+from app.har.signals.cores import on_every_core
 from app.har.signals.intervals import Interval, gap_free, segments_by_presence
 from app.har.signals.resampling import lengths, mean_magnitude
 from app.har.signals.summaries import BLOCK, constant_axes, extremes, holes, rounded
@@ -31,6 +33,7 @@ SHORTEST_S = 3.0  # of a gap-free stretch that says something of an activity
 SLOW_HZ = 20.0  # a rate below loses part of what a walking body does
 MANY = 0.01  # share of the time or the samples that is worth telling
 OUTLINE = 240  # points
+LONG = 2**20  # samples; a recording of fewer is examined before a second thread has begun
 LISTED_SPANS = 200
 TOO_SHORT, UNWORN, WORN_FOR = "the longest stretch of a sensor without a gap lasts", "it was not worn", "worn for"
 DOUBTFUL = {  # kinds of problems that leave a doubt about the result
@@ -100,7 +103,8 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
     ----------
     gap_s : holes up to this long are not gaps.
     """
-    streams = tuple(_examined(stream, recording.gravity, gap_s) for stream in recording.streams)
+    each = on_every_core if max(len(stream.time_s) for stream in recording.streams) > LONG else map
+    streams = tuple(each(partial(_examined, gravity=recording.gravity, gap_s=gap_s), recording.streams))
     start = min(own.start_s for own in streams)
     end = max(own.start_s + own.duration_s for own in streams)
     running = [
@@ -159,7 +163,7 @@ def _examined(stream: Stream, gravity: Gravity, gap_s: float) -> StreamQuality:
         longest_gap_s=round(float(gaps.max(initial=0.0)), 3),
         gap_s=round(float(gaps.sum()), 3),
         worn=None if unworn is None else round(1 - sum(b - a for a, b in unworn) / (end - start), 4),
-        clipped=round(float(clipped.mean()), 6),
+        clipped=round(float(np.count_nonzero(clipped) / len(clipped)), 6),
         dead_axes=tuple(name for name, dead in zip(stream.channels, still, strict=True) if dead and not still.all()),
         constant=bool(still.all()),
         mean_magnitude=round(_mean(stream, rate), 4),
@@ -184,10 +188,13 @@ def _clipped(stream: Stream) -> NDArray[np.bool_]:
         for extreme in (high, low):
             if abs(extreme) < CLIPS_FROM[stream.kind]:
                 continue
-            at = axis == extreme
-            flat = at & (np.append(at[1:], False) | np.append(False, at[:-1]))
-            if flat.sum() >= 3:
-                clipped |= flat
+            at = np.flatnonzero(axis == extreme)
+            if len(at) < 3:
+                continue
+            follows = np.diff(at) == 1
+            flat = at[np.append(follows, False) | np.append(False, follows)]
+            if len(flat) >= 3:
+                clipped[flat] = True
     return clipped
 
 

@@ -115,7 +115,7 @@ def find_timestamp_outliers(time_s: TimeArray) -> NDArray[np.int64]:
     goes on from where it fell to started again.
     """
     stale = _stale(time_s)
-    return np.concatenate([np.arange(stale), _within(time_s[stale:]) + stale])
+    return np.concatenate([np.arange(stale), _within(time_s[stale:] if stale else time_s) + stale])
 
 
 def _within(time_s: TimeArray) -> NDArray[np.int64]:

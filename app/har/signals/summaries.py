@@ -44,9 +44,10 @@ def holes(time_s: TimeArray, longer_than_s: float) -> IntArray:
 
 
 @remembered
-def extremes(values: FloatArray) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return the least and the greatest value of each axis, (n_axes,), of some samples; NaN where one is."""
-    return np.array([axis.min() for axis in values.T]), np.array([axis.max() for axis in values.T])
+def extremes(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the least and the greatest value of each axis, (n_axes,), of some samples or times; NaN where one is."""
+    axes = np.atleast_2d(values.T)
+    return np.array([axis.min() for axis in axes]), np.array([axis.max() for axis in axes])
 
 
 def constant_axes(values: FloatArray) -> NDArray[np.bool_]:

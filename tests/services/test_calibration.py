@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 
@@ -79,6 +80,41 @@ def test_steps_outside_the_recording_are_left_out_and_none_is_refused(own: Predi
     with pytest.raises(Invalid, match="None of the steps is in this recording"):
         calibration.apply(user_id, kept, 500.0)
     assert len(said(own)) == 1
+
+
+def test_walking_that_is_undone_or_mostly_beyond_the_recording_is_no_measure(own: Prediction) -> None:
+    user_id = own.recording.user_id
+    kept = calibration.keep(user_id, "leg", steps(ORIGIN + 10))
+    calibration.give_recording(user_id, kept, own.recording_id)
+    calibration.apply(user_id, kept)
+    assert known_walking.is_walking(own.recording)
+    calibration.apply(user_id, kept, -30.0)  # six seconds of the walk are in the recording
+    assert said(own)[0] == (0.0, 8.0, "Walking", "calibration")
+    assert not known_walking.is_walking(own.recording)
+    calibration.apply(user_id, kept)
+    assert known_walking.stretch_of(own.recording) == ("walk.csv", 12.0, 38.0)
+    corrections.undo(user_id, own.recording_id, kept.batch)
+    assert recordings.walking_of(user_id, "leg") is None
+    known_walking.mark(own.recording, True)  # all through it, as they say on its page
+    rows = corrections.add(user_id, own.recording, recordings.result_of(own), [(0, 0.0, 30.0, "Walking")])
+    corrections.undo(user_id, own.recording_id, rows[0].batch)
+    assert known_walking.is_walking(own.recording)
+
+
+def test_single_windows_have_no_clock_for_steps(app: Flask, user: User, model: ModelVersion) -> None:
+    whole = a_result(model, 12)
+    single = replace(
+        whole,
+        end_s=whole.start_s + 6.0,
+        recording_index=np.arange(12),
+        recording_ids=tuple(f"window-{i}" for i in range(12)),
+        origin_utc_s=(None,) * 12,
+    )
+    own = recorded(app, user.id, model, single)
+    kept = calibration.keep(user.id, "leg", steps())
+    calibration.give_recording(user.id, kept, own.recording_id)
+    with pytest.raises(Invalid, match="without a common clock"):
+        calibration.apply(user.id, kept)
 
 
 def test_a_recording_of_another_place_is_recognised_again(own: Prediction, monkeypatch: pytest.MonkeyPatch) -> None:

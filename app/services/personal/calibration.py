@@ -26,7 +26,7 @@ from app.services.recordings import known_walking, recordings
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult, Said
 from app.services.transaction import transaction
-from app.tables import Calibration, StoredRecording
+from app.tables import Calibration, Correction, StoredRecording
 from app.tables._columns import now
 
 STEPS: Mapping[str, int] = {  # by name: for how many seconds
@@ -209,13 +209,13 @@ def apply(user_id: int, calibration: Calibration, later_s: float = 0.0) -> int:
     with transaction():
         calibration.batch = rows[0].batch
         calibration.steps = {**calibration.steps, "later_s": later_s}
-    _use_walking(recording, result, where.part, said)
+    _use_walking(recording, rows)
     return len(rows)
 
 
-def _use_walking(recording: StoredRecording, result: PredictionResult, part: int, said: Sequence[Said]) -> None:
+def _use_walking(recording: StoredRecording, rows: Sequence[Correction]) -> None:
     """Keep the longest walk as the person's own walking with the device in this place, if it is long enough."""
-    walks = [(end - start, start, end) for _, start, end, name in said if shared_node(name) == WALKING]
-    longest, start_s, end_s = max(walks, default=(0.0, 0.0, 0.0))
-    if longest >= WALK_S:
-        known_walking.mark(recording, True, (result.recording_ids[part], start_s, end_s))
+    walks = [row for row in rows if shared_node(row.activity) == WALKING and row.end_s - row.start_s >= WALK_S]
+    if walks:
+        longest = max(walks, key=lambda row: row.end_s - row.start_s)
+        known_walking.mark(recording, True, (longest.part, longest.start_s, longest.end_s))

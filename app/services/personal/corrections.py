@@ -17,7 +17,7 @@ from app.services import activity_names, audit
 from app.services.audit import Action
 from app.services.errors import Invalid, NotFound
 from app.services.personal.said import as_called
-from app.services.recordings import recordings
+from app.services.recordings import known_walking, recordings
 from app.services.recordings.prediction_result import PredictionResult, Said
 from app.services.transaction import rows_changed, transaction
 from app.tables import Correction, StoredRecording
@@ -42,6 +42,8 @@ def add(
     ------
     Invalid : a stretch is none of this recording, or has no name of an activity; nothing is kept.
     """
+    if result.layout == "windows":
+        raise Invalid("Windows without a common clock cannot be corrected.")
     if not said:
         raise Invalid("Choose a stretch first.", field="from")
     if len(said) > MOST_AT_ONCE:
@@ -84,26 +86,26 @@ def _correction(
 
 
 def undo(user_id: int, recording_id: int, batch: str) -> int:
-    """Undo what was said at once; return how many stretches that were.
+    """Undo what was said at once; return how many stretches that were. Walking among it is a measure no longer.
 
     Raises
     ------
     NotFound : they are undone already, or somebody else's.
     """
-    recordings.get(user_id, recording_id)
+    recording = recordings.get(user_id, recording_id)
+    of_it = (
+        Correction.user_id == user_id,
+        Correction.recording_id == recording_id,
+        Correction.batch == batch,
+        Correction.undone_at.is_(None),
+    )
     with transaction():
-        undone = rows_changed(
-            update(Correction)
-            .where(
-                Correction.user_id == user_id,
-                Correction.recording_id == recording_id,
-                Correction.batch == batch,
-                Correction.undone_at.is_(None),
-            )
-            .values(undone_at=now())
-        )
+        stretches = [(c.part, c.start_s, c.end_s) for c in db.session.scalars(select(Correction).where(*of_it))]
+        undone = rows_changed(update(Correction).where(*of_it).values(undone_at=now()))
     if not undone:
         raise NotFound("These corrections are undone already.")
+    if known_walking.stretch_of(recording) in stretches:
+        known_walking.mark(recording, False)
     audit.record(Action.CORRECTION_UNDONE, f"recording {recording_id}", stretches=undone)
     return undone
 

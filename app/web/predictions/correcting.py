@@ -88,8 +88,6 @@ def correct(recording_id: int) -> ResponseReturnValue:
     try:
         if not form.validate_on_submit():
             raise Invalid("Say what it was in fewer words.", field="activity")
-        if result.layout == "windows":
-            raise Invalid("Windows without a common clock cannot be corrected.")
         part = min(max(request.args.get("part", 0, type=int), 0), len(result.recording_ids) - 1)
         clock = clock_of(result, part, reader_zone())
         activity = (form.other.data or "").strip() or (form.activity.data or "").strip()

@@ -15,7 +15,7 @@ from app.extensions import db
 from app.services import audit, leftovers
 from app.services.datasets import library
 from app.services.models import reference_models, runs, training
-from app.services.personal import head_files
+from app.services.personal import head_files, taken_back
 from app.services.recordings import pending, recordings
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ def prepare() -> None:
     pending.sweep()
     leftovers.sweep(_roots())
     audit.forget_old()
+    taken_back.begin()
 
 
 def _roots() -> tuple[Path, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from zipfile import ZipFile
 
 import numpy as np
@@ -17,8 +19,10 @@ from app.services import audit
 from app.services.datasets import imports, library
 from app.services.errors import Conflict, Invalid
 from app.services.identity import deletion
-from app.services.personal import consents, corrections, sharing
-from app.tables import Consent, Prediction, User
+from app.services.personal import consents, corrections, sharing, taken_back
+from app.services.transaction import transaction
+from app.tables import Consent, Prediction, TrainingRun, User
+from app.tables.training_run import RunStatus
 from tests.long_recording import a_day, store
 from tests.services.conftest import a_user
 
@@ -113,24 +117,86 @@ def test_an_administrator_makes_a_data_set_that_can_be_trained_on_and_hears_when
     signals = library.open_dataset(library.get("corrections")).signals
     assert (signals.subjects, set(signals.activities)) == ((consent.pseudonym,), {"Walking", "Rowing"})
     assert np.count_nonzero(signals.labels >= 0) == pytest.approx(2 * 30 * 20, abs=4)
-    assert consents.withdrawn_with_copies() == []
-    consents.withdraw(user_id)
-    assert consents.withdrawn_with_copies() == [(consent, ["corrections"])]
+    assert taken_back.copies_of(consent) == [taken_back.Copy("corrections", is_there=True, holds_them=True)]
+    assert taken_back.outstanding() == []  # the consent holds
     library.rename("corrections", "walks")
-    assert consents.withdrawn_with_copies() == [(consent, ["walks"])]
-    library.remove("walks")
-    assert consents.withdrawn_with_copies() == []
+    consents.withdraw(user_id)
+    assert taken_back.outstanding() == [("walks", consent.pseudonym)]
+    assert taken_back.take_out()
+    assert taken_back.copies_of(consent) == [
+        taken_back.Copy("walks", is_there=False, holds_them=False)
+    ]  # nobody is left
 
 
-def test_with_the_account_the_name_goes_from_the_consent_and_what_was_made_of_it_is_still_told(own: Prediction) -> None:
-    user_id = own.recording.user_id
-    consents.give(user_id, consents.VERSION)
-    consents.note_copy(library.EXAMPLE_NAME, [1])
+def somebody_else(app: Flask, said: list[tuple[int, float, float, str]]) -> Consent:
+    """Return the consent of another person who corrected an hour of theirs."""
+    other = a_user("vera")
+    signals, result = a_day(1.0, rate_hz=20.0)
+    signals = replace(signals, signal=np.asarray(signals.signal) * 1.01)  # or it would be left out as a copy
+    corrections.add(other.id, store(app, other.id, signals, result).recording, result, said)
+    return consents.give(other.id, consents.VERSION)
+
+
+def test_who_takes_consent_back_is_taken_out_of_the_data_sets_and_the_others_stay(app: Flask, own: Prediction) -> None:
+    chief, mine = a_user("chief", role="admin"), consents.give(own.recording.user_id, consents.VERSION)
+    theirs = somebody_else(app, [(0, 30.0, 90.0, "Sitting"), (0, 300.0, 360.0, "Walking")])
+    job = sharing.make_dataset("both", chief.id)
+    assert job.done.wait(60)
+    before = library.open_dataset(library.get("both")).signals
+    folder = library.store_folder(library.get("both"))
+    assert set(before.subjects) == {mine.pseudonym, theirs.pseudonym}
+    with transaction() as session:
+        run = TrainingRun(config={"dataset": "both"}, dataset_id=library.get("both").id, status=RunStatus.RUNNING)
+        run.result = {"split": {"subjects": {"train": [mine.pseudonym], "test": [theirs.pseudonym]}}}
+        session.add(run)
+    consents.withdraw(own.recording.user_id)
+    assert not taken_back.take_out()  # a training reads it
+    assert set(library.open_dataset(library.get("both")).signals.subjects) == {mine.pseudonym, theirs.pseudonym}
+    with transaction():
+        run.status = RunStatus.FINISHED
+    assert taken_back.take_out()
+    after = library.open_dataset(library.get("both")).signals
+    assert set(after.subjects) == {theirs.pseudonym}
+    assert set(after.activities) == {"Sitting", "Walking"}
+    kept = np.array([subject == theirs.pseudonym for subject in before.subjects])[before.recording]
+    rows = np.concatenate([np.arange(i, i + n) for i, n in zip(before.first[kept], before.length[kept], strict=True)])
+    np.testing.assert_allclose(after.signal, before.signal[rows], atol=1e-4)
+    assert after.sampling_rate_hz == before.sampling_rate_hz
+    assert not folder.exists()
+    assert taken_back.copies_of(mine) == [taken_back.Copy("both", is_there=True, holds_them=False)]
+    assert taken_back.copies_of(theirs) == [taken_back.Copy("both", is_there=True, holds_them=True)]
+    assert taken_back.learnt_from(mine) == [taken_back.Learnt(run.id, ())]
+    assert taken_back.outstanding() == []
+
+
+def test_the_pages_say_what_became_of_what_was_shared(
+    app: Flask, own: Prediction, log_in: Callable[..., FlaskClient]
+) -> None:
+    mine = consents.give(own.recording.user_id, consents.VERSION)
+    consents.note_copy(library.EXAMPLE_NAME, [mine.id])
+    consents.note_copy("gone", [mine.id])
     library.ensure_embedded_example()
-    deletion.delete_other(a_user("chief", role="admin").id, user_id)
+    with transaction() as session:
+        session.add(TrainingRun(config={}, result={"people": [mine.pseudonym]}, status=RunStatus.FINISHED))
+    consents.withdraw(own.recording.user_id)
+    seen = log_in("adam", role="admin").get("/datasets/shared-corrections").text
+    for words in (mine.pseudonym, ">Training 1</a> learnt from them", "(taken out)", "gone (removed)"):
+        assert words in seen
+
+
+def test_with_the_account_the_name_goes_from_the_consent_and_data_sets_lose_what_was_shared(own: Prediction) -> None:
+    user_id, chief = own.recording.user_id, a_user("chief", role="admin")
+    consents.give(user_id, consents.VERSION)
+    job = sharing.make_dataset("corrections", chief.id)
+    assert job.done.wait(60)
+    deletion.delete_other(chief.id, user_id)
     consent = db.session.scalars(select(Consent)).one()
     assert (consent.user_id, consent.withdrawn is None) == (None, False)
-    assert consents.withdrawn_with_copies() == [(consent, [library.EXAMPLE_NAME])]
+    for _ in range(200):  # the thread that was begun
+        if not taken_back.outstanding():
+            break
+        time.sleep(0.05)
+    assert library.list_datasets() == []
     assert consents.holding() == []
 
 
@@ -141,6 +207,7 @@ def test_who_agreed_to_another_text_is_asked_again(own: Prediction, monkeypatch:
     with pytest.raises(Conflict, match="The text has changed"):
         consents.give(user_id, consents.VERSION + 1)
     monkeypatch.setattr(consents, "VERSION", consents.VERSION + 1)
+    monkeypatch.setattr(consents, "HOLDING", frozenset({consents.VERSION}))
     assert consents.current(user_id) is None
     assert sharing.overview() == ([], [])
 

@@ -217,7 +217,7 @@ def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_
     assert "You do not share your corrections" in user_client.get("/account/sharing").text
     user_client.post("/account/sharing", data={"version": "99"})
     assert "You do not share your corrections" in user_client.get("/account/sharing").text
-    user_client.post("/account/sharing", data={"version": "1"})
+    user_client.post("/account/sharing", data={"version": "2"})
     assert "You share your corrections" in user_client.get("/account/sharing").text
     assert "administrators may see this part" in section(user_client.get(url).text)
     assert "Nobody else sees it" not in section(user_client.get(url).text)
@@ -237,7 +237,8 @@ def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_
     library.ensure_embedded_example()
     withdrawn = admin.get(page).text.partition('id="withdrawn"')[2]
     assert consent.pseudonym in withdrawn
-    assert f": {library.EXAMPLE_NAME}</li>" in withdrawn
+    assert f">{library.EXAMPLE_NAME}</a> (taken out)" in withdrawn
+    assert f"In the data sets {library.EXAMPLE_NAME} (taken out)." in user_client.get("/account/sharing").text
     assert admin.get(url).status_code == 404
 
 

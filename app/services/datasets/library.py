@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +18,13 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from flask import current_app
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, Stage, ignore_event
-from app.har.recordings.reach import Reach
+from app.har.recordings.reach import ANYWHERE, Reach
 from app.services import audit, leftovers, room
 from app.services.audit import Action
 from app.services.datasets import reading_tasks
@@ -83,15 +84,8 @@ def add(
     NoRoom : the disk is nearly full, or full.
     """
     check_name(name)
-    folder = root() / uuid4().hex
-    n_bytes = 0
-    with suppress(OSError, ValueError):  # reading it will say what is wrong with the path
-        n_bytes = room.size_of(path)
-    room.require(root(), room.DATASET_FACTOR * n_bytes)
-    on_event({"stage": Stage.WAITING})
     try:
-        with _conversion_lock().acquire():
-            summary = _convert(path, folder, source, description, reach or machine_reach(), on_event)
+        with _new_store(path, source, description, reach or machine_reach(), on_event) as (folder, summary):
             dataset = Dataset(
                 name=name,
                 folder=folder.name,
@@ -102,17 +96,54 @@ def add(
             )
             with transaction(BACKGROUND_WAIT_S) as session:
                 session.add(dataset)
-    except BaseException as error:
-        for left in (folder, *root().glob(f".{folder.name}.*")):  # as of a reader that was ended
-            shutil.rmtree(left, ignore_errors=True)
-        if isinstance(error, IntegrityError):
-            raise _name_taken(name) from error
-        if room.is_full(error):
-            raise NoRoom from error
-        raise
+    except IntegrityError as error:
+        raise _name_taken(name) from error
     log.info("added data set %s: %d recordings", name, summary["recordings"])
     audit.record(Action.DATASET_ADDED, name, recordings=summary["recordings"])
     return dataset
+
+
+def renew(name: str, path: Path) -> None:
+    """Let a data set hold what is at ``path``, in a layout that tells all of it, instead of what it holds.
+
+    Raises
+    ------
+    Conflict : it is being used for training.
+    NoRoom : the disk is nearly full, or full.
+    """
+    with _new_store(path, name, None, ANYWHERE, ignore_event) as (folder, summary), transaction(BACKGROUND_WAIT_S):
+        dataset = get(name)
+        before = store_folder(dataset)
+        running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
+        new = {"folder": folder.name, "fingerprint": summary["fingerprint"], "summary": summary}
+        held = update(Dataset).where(Dataset.id == dataset.id, ~running.exists())
+        if _is_pooled_now(dataset) or rows_changed(held.values(new)) == 0:
+            raise _in_use(name)
+    audit.record(Action.DATASET_CHANGED, name, recordings=summary["recordings"])
+    _open.cache_clear()
+    leftovers.delete(before)
+
+
+@contextmanager
+def _new_store(
+    path: Path, source: str | None, description: Description | None, reach: Reach, on_event: OnEvent
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Convert what is at ``path`` into a folder of its own; nothing is left of it where the block fails."""
+    folder = root() / uuid4().hex
+    n_bytes = 0
+    with suppress(OSError, ValueError):  # reading it will say what is wrong with the path
+        n_bytes = room.size_of(path)
+    room.require(root(), room.DATASET_FACTOR * n_bytes)
+    on_event({"stage": Stage.WAITING})
+    try:
+        with _conversion_lock().acquire():
+            yield folder, _convert(path, folder, source, description, reach, on_event)
+    except BaseException as error:
+        for left in (folder, *root().glob(f".{folder.name}.*")):  # as of a reader that was ended
+            shutil.rmtree(left, ignore_errors=True)
+        if room.is_full(error):
+            raise NoRoom from error
+        raise
 
 
 def _convert(
@@ -210,10 +241,14 @@ def remove(name: str) -> None:
             _is_pooled_now(dataset)
             or rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0
         ):
-            raise Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
+            raise _in_use(name)
     audit.record(Action.DATASET_DELETED, name)
     _open.cache_clear()
     leftovers.delete(folder)
+
+
+def _in_use(name: str) -> Conflict:
+    return Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
 
 
 def _is_pooled_now(dataset: Dataset) -> bool:

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.services import accounts, audit, leftovers
 from app.services.audit import Action
 from app.services.errors import Forbidden
-from app.services.personal import consents, head_files
+from app.services.personal import consents, head_files, taken_back
 from app.services.recordings import pending, reading, recordings
 from app.services.transaction import transaction
 from app.tables import Correction, SavedMapping, StoredRecording
@@ -54,7 +54,7 @@ def _delete(user_id: int) -> str:
     # What is read meanwhile would outlive the account, and the next one may get its number
     with reading.nothing_read(user_id), audit.acting(audit.origin()):  # who may be gone when it is recorded
         with transaction() as session:
-            consents.end(user_id)  # where a data set has a copy of theirs, administrators see that it ended
+            consents.end(user_id)  # what data sets hold of theirs is taken out below
             folders = [recordings.folder_of(recording) for recording in recordings.list_recordings(user_id)]
             session.delete(user)
             session.flush()
@@ -66,4 +66,5 @@ def _delete(user_id: int) -> str:
         for upload in pending.list_kept(user_id):
             pending.cancel(upload)
         audit.record(Action.ACCOUNT_DELETED, name, recordings=len(folders))
+    taken_back.begin()
     return name

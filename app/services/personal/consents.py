@@ -11,7 +11,7 @@ from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict
 from app.services.transaction import transaction
-from app.tables import Consent, Dataset
+from app.tables import Consent
 from app.tables._columns import now
 
 TEXTS: dict[int, tuple[str, ...]] = {  # a text that people agreed to is never changed: another one is another version
@@ -23,14 +23,22 @@ TEXTS: dict[int, tuple[str, ...]] = {  # a text that people agreed to is never c
         "name. Whoever knows how I move might still recognise me in a signal.",
         "I can take this back at any time. From then on nothing of mine is shown or copied. Data sets that were made "
         "before are marked, so that an administrator removes them; models that were trained on them stay.",
-    )
+    ),
 }
+TEXTS[2] = (
+    *TEXTS[1][:2],
+    "I can take this back at any time. From then on nothing of mine is shown or copied, and my parts are taken out of "
+    "the data sets that were made before. Models that were trained on them stay; administrators see which, and can "
+    "train them again without me.",
+)
 VERSION = max(TEXTS)
+HOLDING = frozenset({1, 2})  # texts that promise no more than what is done: who agreed to one is not asked again
 
 
 def current(user_id: int) -> Consent | None:
     """Return a person's consent that holds, None where there is none."""
-    return db.session.scalar(select(Consent).filter_by(user_id=user_id, withdrawn=None, version=VERSION))
+    own = select(Consent).filter_by(user_id=user_id, withdrawn=None).where(Consent.version.in_(HOLDING))
+    return db.session.scalar(own.order_by(Consent.id.desc()).limit(1))
 
 
 def history(user_id: int) -> list[Consent]:
@@ -40,19 +48,8 @@ def history(user_id: int) -> list[Consent]:
 
 def holding() -> list[Consent]:
     """Return all consents that hold, of accounts that are there."""
-    query = select(Consent).filter_by(withdrawn=None, version=VERSION).where(Consent.user_id.is_not(None))
-    return list(db.session.scalars(query.order_by(Consent.id)))
-
-
-def withdrawn_with_copies() -> list[tuple[Consent, list[str]]]:
-    """Return consents that hold no longer, with the names of the data sets made with them that are still there."""
-    there = set(db.session.scalars(select(Dataset.name)))
-    ended = select(Consent).where(Consent.withdrawn.is_not(None)).order_by(Consent.withdrawn.desc())
-    found = [
-        (consent, [name for name in consent.copies.get("datasets", []) if name in there])
-        for consent in db.session.scalars(ended)
-    ]
-    return [(consent, names) for consent, names in found if names]
+    agreed = Consent.user_id.is_not(None), Consent.version.in_(HOLDING)
+    return list(db.session.scalars(select(Consent).filter_by(withdrawn=None).where(*agreed).order_by(Consent.id)))
 
 
 def give(user_id: int, version: int) -> Consent:

@@ -11,7 +11,7 @@ from app.services.audit import Action
 from app.services.errors import ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
-from app.services.personal import consents
+from app.services.personal import consents, taken_back
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
@@ -131,12 +131,16 @@ def end_other_sessions() -> ResponseReturnValue:
 @access("user")
 def sharing() -> ResponseReturnValue:
     """Say what sharing corrections means, and whether one does."""
+    consent = consents.current(current_user.id)
+    version = consent.version if consent else consents.VERSION
+    taken_back.begin()  # what could not be done before
+    so_far = consents.history(current_user.id)
     return render_template(
         "account/sharing.html",
-        consent=consents.current(current_user.id),
-        text=consents.TEXTS[consents.VERSION],
-        version=consents.VERSION,
-        history=consents.history(current_user.id),
+        consent=consent,
+        text=consents.TEXTS[version],
+        version=version,
+        history=[(one, taken_back.copies_of(one), taken_back.learnt_from(one)) for one in so_far],
     )
 
 
@@ -159,5 +163,6 @@ def share() -> ResponseReturnValue:
 def stop_sharing() -> ResponseReturnValue:
     """Take back that administrators see one's corrections."""
     consents.withdraw(current_user.id)
-    flash("Your corrections are yours alone again.", "success")
+    taken_back.begin()
+    flash("Your corrections are yours alone again. What data sets hold of them is being taken out.", "success")
     return redirect(url_for(".sharing"))

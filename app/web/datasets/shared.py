@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.services.errors import Conflict, Invalid
-from app.services.personal import consents, sharing
+from app.services.personal import sharing, taken_back
 from app.web.access import access
 from app.web.datasets.routes import bp
 from app.web.downloads import named
@@ -23,11 +23,12 @@ def shared_corrections() -> ResponseReturnValue:
 
 def _page(message: str = "", status: int = 200) -> ResponseReturnValue:
     people, missing = sharing.overview()
+    taken_back.begin()  # what could not be done before
     page = render_template(
         "datasets/shared.html",
         people=people,
         missing=missing,
-        withdrawn=consents.withdrawn_with_copies(),
+        withdrawn=[(one, taken_back.copies_of(one), taken_back.learnt_from(one)) for one in taken_back.withdrawn()],
         message=message,
         name=request.form.get("name", "")[:64],
     )

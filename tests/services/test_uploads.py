@@ -19,9 +19,10 @@ from app.har.recordings import tables
 from app.har.recordings.mappings.mapping import ColumnMapping
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_files
-from app.services.recordings import pending, recordings, uploads
+from app.services.personal import calibration, corrections
+from app.services.recordings import known_walking, pending, recordings, uploads
 from app.services.recordings.pending import PendingUpload
-from app.tables import ModelVersion, Prediction, SavedMapping, StoredRecording, User
+from app.tables import Correction, ModelVersion, Prediction, SavedMapping, StoredRecording, User
 from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 
@@ -105,6 +106,30 @@ def test_the_recording_that_is_read_again_stays_when_its_confirmation_fails(
     second = uploads.confirm(again, mapping).recording
     assert [recording.id for recording in recordings.list_recordings(user.id)] == [second.id]
     assert kinds(app) == ["recording"]
+
+
+@pytest.mark.parametrize("same_length", [True, False])
+def test_what_its_owner_said_of_a_recording_stays_when_it_is_read_again(
+    app: Flask, user: User, model: ModelVersion, same_length: bool
+) -> None:
+    waiting = receive(user)
+    mapping = guessed(waiting)
+    first = uploads.confirm(waiting, mapping).recording
+    recordings.describe(user.id, first.id, "Morning", "knee")
+    result = recordings.result_of(first.predictions[0])
+    corrections.add(user.id, first, result, [(0, 0.0, 6.0, "Walking")])
+    kept = calibration.keep(user.id, "leg", [{"activity": "Walking", "start": 1e9, "end": 1e9 + 20}])
+    calibration.give_recording(user.id, kept, first.id)
+    known_walking.mark(first, True, (result.recording_ids[0], 0.0, 6.0))
+    if not same_length:  # as with another unit of time
+        first.facts = first.facts | {"minutes": 1000 * first.facts["minutes"]}
+        db.session.commit()
+    second = uploads.confirm(uploads.reopen(user.id, first.id), mapping).recording
+    assert (second.title, second.notes) == ("Morning", "knee")
+    assert [correction.activity for correction in corrections.of_recording(second)] == ["Walking"] * same_length
+    assert [one.recording_id for one in calibration.list_calibrations(user.id)] == [second.id] * same_length
+    assert known_walking.is_walking(second) is same_length
+    assert count(Correction) == same_length
 
 
 def test_a_recording_that_was_deleted_meanwhile_needs_no_replacing(app: Flask, user: User, model: ModelVersion) -> None:

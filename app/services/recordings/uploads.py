@@ -6,6 +6,7 @@ called ``pending-<token>``. See `recordings` and `pending` for what is in them.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.extensions import db
 from app.har.errors import HarError
@@ -27,11 +28,11 @@ from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
 from app.services.personal import head_files
-from app.services.recordings import attempts, mappings, pending, quota, reading, recordings, same_files
+from app.services.recordings import attempts, known_walking, mappings, pending, quota, reading, recordings, same_files
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import SOURCE
 from app.services.transaction import transaction
-from app.tables import Prediction, StoredRecording
+from app.tables import Calibration, Correction, Prediction, StoredRecording
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.dry_run import RecordingSummary
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from app.services.recordings.table_preview import TablePreview
 
 COPY_BYTES = 2**20
+SAME_LENGTH = 0.02  # of a recording, relative, that is read anew
 
 
 def receive(
@@ -187,6 +189,7 @@ def confirm(
             if name:
                 mappings.keep(waiting.user_id, name, read.fingerprint, mapping)
             if old is not None:
+                _take_along(old, prediction.recording)
                 db.session.delete(old)
                 head_files.forget_rows(waiting.user_id)
             attempts.settle(waiting)
@@ -334,6 +337,19 @@ def _stored(
     )
     with recordings.new_prediction(recording, read.result, read.version, read.path) as prediction:
         yield prediction
+
+
+def _take_along(old: StoredRecording, new: StoredRecording) -> None:
+    """Within a transaction: give a recording that was read anew what its owner said of it before.
+
+    What they said of moments only where it is as long as before: with another unit of time they would be others.
+    """
+    new.title, new.notes = old.title, old.notes
+    if math.isclose(old.facts.get("minutes", math.nan), new.facts["minutes"], rel_tol=SAME_LENGTH):
+        for table in (Correction, Calibration):
+            db.session.execute(update(table).where(table.recording_id == old.id).values(recording_id=new.id))
+        said = (known_walking.WALKING, known_walking.STRETCH)
+        new.facts = new.facts | {key: old.facts[key] for key in said if key in old.facts}
 
 
 def _replaced(waiting: PendingUpload) -> StoredRecording | None:

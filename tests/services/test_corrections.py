@@ -308,7 +308,7 @@ def test_a_result_of_an_earlier_build_keeps_what_was_said_and_nothing_is_learnt_
     assert (found.too_old, found.cannot_learn, found.learnt) == (True, False, [])
 
 
-def test_a_group_of_activities_can_be_said_and_is_the_answer_and_nothing_is_learnt_from_it(
+def test_a_group_of_activities_can_be_said_and_is_the_answer_and_is_learnt_from(
     app: Flask, user: User, model: ModelVersion
 ) -> None:
     result = replace(a_result(model), activities=("Sitting", "Standing", "Walking", "a", "b", "c", "d"))
@@ -317,7 +317,25 @@ def test_a_group_of_activities_can_be_said_and_is_the_answer_and_nothing_is_lear
     seen = view.view_of(prediction)
     assert {seen.result.answer_names[i] for i in seen.result.answers[:5]} == {"Still"}
     found = effect.effect_of(prediction, seen, 0)
-    assert (list(found.groups), found.learnt) == (["Still"], [])
+    (learnt,) = found.learnt
+    assert learnt.examples == {"Still": 5}
+    head = view.learnt_by(prediction)["leg"].head
+    assert head is not None
+    assert head.activities == result.activities
+    assert head.shown.tolist() == [[True, True, False, False, False, False, False]]
+
+
+def test_a_person_who_contradicts_what_the_model_was_certain_of_is_told_so(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    stored = a_result(model)
+    first, second = stored.activities[:2]
+    sure = np.full_like(stored.proba, 0.001)
+    sure[:, 0] = 1 - 0.001 * (sure.shape[1] - 1)
+    prediction = recorded(app, user.id, model, replace(stored, proba=sure))
+    correct(prediction, stored, second, NEW, first)
+    (learnt,) = effect.effect_of(prediction, view.view_of(prediction), 0).learnt
+    assert [tuple(each) for each in learnt.contradicted] == [(second, first, 5)]  # nothing is known of a new one
 
 
 def test_the_last_word_counts_an_instant_is_its_window_and_words_are_the_models(model: ModelVersion) -> None:

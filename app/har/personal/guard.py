@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.personal.head import LEAST, Examples, PersonalHead, learn
+from app.har.personal.head import LEAST, WEIGHING, Examples, PersonalHead, Weighing, learn, meant
 from app.har.personal.prior import Prior
 
 HALF = 0.5  # of the strength of a head
@@ -24,7 +24,12 @@ class Report:
     right_after: float
 
 
-def guarded(prior: Prior, activities: Sequence[str], examples: Examples) -> tuple[PersonalHead | None, Report]:
+def guarded(
+    prior: Prior,
+    activities: Sequence[str],
+    examples: Examples,
+    weighing: Weighing = WEIGHING,
+) -> tuple[PersonalHead | None, Report]:
     """Learn from a person's examples, and keep the head only where it does not hurt on examples left out.
 
     Each recording is left out in turn, or half of it where no other has the same activities. Of an activity with a
@@ -35,17 +40,22 @@ def guarded(prior: Prior, activities: Sequence[str], examples: Examples) -> tupl
         return None, Report(False, 0, np.nan, np.nan)
     folds = list(_left_out(examples))
     if not folds:
-        return learn(prior, activities, examples), Report(True, 0, np.nan, np.nan)
+        return learn(prior, activities, examples, 1.0, weighing), Report(True, 0, np.nan, np.nan)
     checked = sum(int(fold.sum()) for fold in folds)
     for strength in (1.0, HALF):
-        before, after, gain = _asked(prior, activities, examples, folds, strength)
+        before, after, gain = _asked(prior, activities, examples, folds, strength, weighing)
         if gain.mean() >= 0 and (after > before or (after == before and _is_clear(gain))):
-            return learn(prior, activities, examples, strength), Report(True, checked, before, after)
+            return learn(prior, activities, examples, strength, weighing), Report(True, checked, before, after)
     return None, Report(False, checked, before, after)
 
 
 def _asked(
-    prior: Prior, activities: Sequence[str], examples: Examples, folds: Sequence[NDArray[np.bool_]], strength: float
+    prior: Prior,
+    activities: Sequence[str],
+    examples: Examples,
+    folds: Sequence[NDArray[np.bool_]],
+    strength: float,
+    weighing: Weighing,
 ) -> tuple[float, float, NDArray[np.float64]]:
     """Return of examples left out the share that is right before and after, and the gains in log probability.
 
@@ -53,13 +63,14 @@ def _asked(
     """
     rows = []
     for left_out in folds:
-        head = learn(prior, activities, examples.where(~left_out), strength)
+        head = learn(prior, activities, examples.where(~left_out), strength, weighing)
         asked = examples.where(left_out)
         adjusted = head.adjust(asked.probabilities, asked.features)
-        gain = _log_p(head.activities, adjusted, asked) - _log_p(activities, asked.probabilities, asked)
-        rows.append([_right(activities, asked.probabilities, asked), _right(head.activities, adjusted, asked), gain])
+        true_before, true = (meant(activities, names, asked.activity) for names in (activities, head.activities))
+        gain = _log_p(true, adjusted) - _log_p(true_before, asked.probabilities)
+        rows.append([_right(true_before, asked.probabilities), _right(true, adjusted), gain])
     before, after, gains = (np.concatenate(column) for column in zip(*rows, strict=True))
-    bout = np.concatenate([_bouts(examples)[left_out] for left_out in folds])
+    bout = np.concatenate([examples.bouts()[left_out] for left_out in folds])
     found, bout = np.unique(bout, return_inverse=True)
     if len(found) > 1:
         gains = np.bincount(bout, gains) / np.bincount(bout)
@@ -69,14 +80,6 @@ def _asked(
 def _is_clear(gains: NDArray[np.float64]) -> bool:
     """Say whether gains are more than their standard error, in the mean; a single one says nothing."""
     return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
-
-
-def _bouts(examples: Examples) -> NDArray[np.int64]:
-    """Return which bout each example is of, (n,): one activity, one after the other in one recording."""
-    _, recording = np.unique(examples.recording, return_inverse=True)
-    _, activity = np.unique(examples.activity, return_inverse=True)
-    changes = (np.diff(recording) != 0) | (np.diff(activity) != 0)
-    return np.concatenate(([0], np.cumsum(changes)))
 
 
 def _left_out(examples: Examples) -> Iterator[NDArray[np.bool_]]:
@@ -96,13 +99,10 @@ def _left_out(examples: Examples) -> Iterator[NDArray[np.bool_]]:
             yield left_out
 
 
-def _right(activities: Sequence[str], probabilities: NDArray[np.floating], asked: Examples) -> NDArray[np.bool_]:
-    return np.asarray(np.array(activities)[probabilities.argmax(axis=1)] == asked.activity)
+def _right(true: NDArray[np.bool_], probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray(true[np.arange(len(true)), probabilities.argmax(axis=1)])
 
 
-def _log_p(activities: Sequence[str], probabilities: NDArray[np.floating], asked: Examples) -> NDArray[np.float64]:
+def _log_p(true: NDArray[np.bool_], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the log probability of what a person says, (n,); one that a model does not know is as good as none."""
-    position = {name: number for number, name in enumerate(activities)}
-    pairs = zip(probabilities, asked.activity.tolist(), strict=True)
-    of_truth = np.array([p[position[name]] if name in position else 0.0 for p, name in pairs])
-    return np.asarray(np.log(np.maximum(of_truth, LEAST)))
+    return np.asarray(np.log(np.maximum((true * probabilities).sum(axis=1), LEAST)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,28 @@ from numpy.typing import NDArray
 from app.har.errors import ModelIntegrityError
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
+from app.har.vocabulary import AnswerTree
 
-FORMAT = 3  # heads of another one are learnt again, by the guard of today
+FORMAT = 4  # heads of another one are learnt again, by the guard of today
 LEAST = 1e-4  # probability: no model is certain
-FREEDOM = 5.0  # degrees: how little is known of how much a person's windows vary
-OWN_WEIGHT = (
-    0.15  # exponent of the likelihood of the features; FREEDOM, it, MARGIN and DOUBT are from data sets left out
-)
-MARGIN = (
-    10.0  # log likelihood by which windows must be more like examples than like anything, if those are of one activity
-)
 ALIKE = 3.0  # standard deviations of the distance of an activity's windows from its centre
-DOUBT = 1.0  # examples, before it counts how often the model named each activity in them
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How much examples count; chosen on people of data sets that the model did not see, see ADR 13."""
+
+    freedom: float = 5.0  # degrees: how little is known of how much a person's windows vary
+    own: float = 0.15  # exponent of the likelihood of the features
+    bouts: float = 0.02  # variance between bouts of an activity, of that of what is usual for one
+    otherwise: float = 0.05  # how probable it is that an activity is done otherwise than in its examples
+    margin: float = 20.0  # log likelihood by which windows must be more like examples, if those are of one activity
+    doubt: float = 0.25  # examples, before it counts how often the model named each activity in them
+    confirmed: float = 1.0  # log probability by which another activity must exceed one that the model never mistook
+    sharpness: float = 1.5  # exponent of the answer where all activities have examples
+
+
+WEIGHING = Weighing()
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class Examples:
 
     features: NDArray[np.floating]  # (n, d)
     probabilities: FloatArray  # (n, k) as the model answered
-    activity: NDArray[np.str_]  # (n,) names; any that the model does not know is new
+    activity: NDArray[np.str_]  # (n,) names, or groups of the model's activities; any other is new
     recording: NDArray[np.generic]  # (n,) what each was cut from
 
     def __len__(self) -> int:
@@ -42,29 +53,42 @@ class Examples:
         """Return some of them."""
         return Examples(*(getattr(self, name)[rows] for name in vars(self)))
 
+    def bouts(self) -> NDArray[np.int64]:
+        """Return which bout each is of, (n,): one activity, one after the other in one recording."""
+        _, recording = np.unique(self.recording, return_inverse=True)
+        _, activity = np.unique(self.activity, return_inverse=True)
+        changes = (np.diff(recording) != 0) | (np.diff(activity) != 0)
+        return np.concatenate(([0], np.cumsum(changes)))[: len(self)]
+
 
 @dataclass(frozen=True)
 class PersonalHead:
-    """How likely a person's windows are under each activity, and how that changes the model's answer."""
+    """How likely a person's windows are under each kind of example, and how that changes the model's answer."""
 
     activities: tuple[str, ...]  # those of the model, then those that are new
-    mean: NDArray[np.float32]  # (k', d) of a next window of each activity
-    variance: NDArray[np.float32]  # (k', d)
+    shown: NDArray[np.bool_]  # (c, k') which activities examples of each name are of: of a group, all of its
+    mean: NDArray[np.float32]  # (c, d) of a window of the next bout
+    variance: NDArray[np.float32]  # (c, d)
     anything: NDArray[np.float32]  # (d,) variance of any window, around 0
-    learnt: NDArray[np.bool_]  # (k',) which activities have examples
     log_shift: NDArray[np.float32]  # (k',) of activities that the model names too often, or too rarely
-    margin: float  # see MARGIN; none where all activities have examples
+    confirmed: NDArray[np.bool_]  # (k',) those that the model named in examples, always and only rightly
+    covered: float  # 0 … 1: share of the model's activities that have examples
     strength: float  # 0 … 1
+    weighing: Weighing
 
     @property
     def n_features(self) -> int:
         """Return how many features a window has."""
-        return int(self.mean.shape[1])
+        return len(self.anything)
 
     def adjust(self, probabilities: FloatArray, features: NDArray[np.floating]) -> FloatArray:
-        """Return probabilities (n, k') ∝ p · shift · (likelihood of the features / that of anything) ^ OWN_WEIGHT.
+        """Return probabilities (n, k') ∝ (p · shift · likelihood) ^ sharpness.
 
-        An activity without an example keeps its likelihood. One that is new to the model starts as likely as any.
+        The likelihood is that of the features against that of anything, to the power of `Weighing.own`; as an activity
+        may be done otherwise than in its examples, features unlike all of them say little against it. An activity
+        without an example keeps its likelihood. One that is new to the model starts as likely as any. The model's
+        answer gives way only to something clearly more probable where all examples confirmed that answer: most who
+        lost lost there.
 
         Parameters
         ----------
@@ -78,11 +102,19 @@ class PersonalHead:
         k = probabilities.shape[1]
         if features.shape[1] != self.n_features or k > len(self.activities):
             raise ValueError(f"The head is for {self.n_features} features; found {features.shape[1]}.")
-        x = features.astype(np.float64)
+        x, weighing = features.astype(np.float64), self.weighing
         log_p = _log_of_all(probabilities, len(self.activities)) + self.strength * self.log_shift
-        like = _log_likelihood(x, self.mean[self.learnt], self.variance[self.learnt])
-        anything = _log_likelihood(x, np.zeros((1, self.n_features)), self.anything[None, :])
-        log_p[:, self.learnt] += self.strength * OWN_WEIGHT * (like - anything - self.margin)
+        like = _log_likelihood(x, self.mean, self.variance, weighing.freedom)
+        like -= _log_likelihood(x, np.zeros((1, self.n_features)), self.anything[None, :], weighing.freedom)
+        like -= weighing.margin * (1 - self.covered)
+        like = np.logaddexp(
+            np.log1p(-weighing.otherwise) + self.strength * weighing.own * like, np.log(weighing.otherwise)
+        )
+        for activity in np.flatnonzero(self.shown.any(axis=0)):
+            log_p[:, activity] += like[:, self.shown[:, activity]].max(axis=1)
+        answer = probabilities.argmax(axis=1)
+        log_p[np.arange(len(x)), answer] += self.strength * weighing.confirmed * self.confirmed[answer]
+        log_p *= 1 + (weighing.sharpness - 1) * self.covered * self.strength
         p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
         return np.asarray(p / p.sum(axis=1, keepdims=True), np.float32)
 
@@ -92,15 +124,15 @@ class PersonalHead:
         The squared distance of those is distributed as chi-square with d degrees of freedom. What is merely less like
         anything else is not alike: in a recording unlike all that was trained on, that is every window.
         """
-        distance = _distance(features.astype(np.float64), self.mean, self.variance)
         d = self.n_features
-        return np.asarray((distance <= d + ALIKE * np.sqrt(2 * d)) & self.learnt)
+        near = _distance(features.astype(np.float64), self.mean, self.variance) <= d + ALIKE * np.sqrt(2 * d)
+        return np.asarray((near[:, :, None] & self.shown).any(axis=1))
 
     def save(self, path: Path) -> None:
         """Write the head, at most 40 KB, without pickle."""
-        arrays = {name: value for name, value in vars(self).items() if name != "activities"}
+        arrays = vars(self) | {"activities": np.array(self.activities), "weighing": np.array(astuple(self.weighing))}
         with path.open("wb") as file:
-            np.savez_compressed(file, format=FORMAT, activities=np.array(self.activities), **arrays)
+            np.savez_compressed(file, format=FORMAT, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> PersonalHead:
@@ -115,43 +147,95 @@ class PersonalHead:
         if arrays.pop("format", None) != FORMAT:
             raise ModelIntegrityError("This personal head was made by another version. Learn it again.")
         activities = tuple(arrays.pop("activities").tolist())
-        margin, strength = (float(arrays.pop(name)) for name in ("margin", "strength"))
-        return cls(activities, margin=margin, strength=strength, **arrays)
+        weighing = Weighing(*arrays.pop("weighing").tolist())
+        covered, strength = (float(arrays.pop(name)) for name in ("covered", "strength"))
+        return cls(activities, covered=covered, strength=strength, weighing=weighing, **arrays)
 
 
-def learn(prior: Prior, activities: Sequence[str], examples: Examples, strength: float = 1.0) -> PersonalHead:
+def learn(
+    prior: Prior,
+    activities: Sequence[str],
+    examples: Examples,
+    strength: float = 1.0,
+    weighing: Weighing = WEIGHING,
+) -> PersonalHead:
     """Learn from a person's examples, in closed form, of sums over them: in any order, and without those taken back.
 
-    What is usual for an activity of this person is normal around 0, and their windows are normal around it. Both
-    variances are known, so what is known after some examples is normal, too (probabilistic linear discriminant
-    analysis; Ioffe 2006, ECCV). How often the model named each activity in the examples, against how often it was
-    true, shifts its answers (Saerens, Latinne, Decaestecker 2002, Neural Computation 14). The fewer activities have
-    examples, the less that is: who corrects what is wrong shows nothing of what is right.
+    What is usual for an activity of this person is normal around 0, their bouts are normal around that, and the windows
+    of a bout around it. All variances are known, so what is known after some examples is normal, too (probabilistic
+    linear discriminant analysis; Ioffe 2006, ECCV; with bouts: Gelman et al. 2013, Bayesian Data Analysis, ch. 5). So
+    ten windows of one bout count less than ten of several. How often the model named each activity in the examples,
+    against how often it was true, shifts its answers (Saerens, Latinne, Decaestecker 2002, Neural Computation 14). The
+    fewer activities have examples, the less that is: who corrects what is wrong shows nothing of what is right.
 
     Parameters
     ----------
     activities : of the model, in the order of its probabilities.
     strength : how far the head goes, 0 … 1.
     """
-    new = tuple(dict.fromkeys(name for name in examples.activity.tolist() if name not in activities))
-    names = (*activities, *new)
-    member = examples.activity[None, :] == np.array(names)[:, None]
-    n = member.sum(axis=1)
-    total = member.astype(np.float64) @ examples.features.astype(np.float64)
-    variance = 1 / (1 / prior.between + n[:, None])
+    names = all_names(activities, examples)
+    kinds, kind = np.unique(examples.activity, return_inverse=True)
+    shown = meant(activities, names, kinds)
+    weight, total = _sums(prior, examples, kind, len(kinds), weighing)
+    between_bouts = weighing.bouts * prior.between
+    variance = 1 / (1 / prior.between + weight)
     named = np.exp(_log_of_all(examples.probabilities, len(names)))
-    named = (named / named.sum(axis=1, keepdims=True)).sum(axis=0)
-    covered = np.count_nonzero(n[: len(activities)]) / max(len(activities), 1)
+    named /= named.sum(axis=1, keepdims=True)
+    # Of a group, each of its activities in the shares that the model says
+    true = named * shown[kind]
+    n = (true / true.sum(axis=1, keepdims=True)).sum(axis=0)
+    answer = examples.probabilities.argmax(axis=1)
+    right: NDArray[np.bool_] = np.asarray(shown[kind, answer])
+    named_rightly, named_wrongly = (np.bincount(answer[rows], minlength=len(names)) for rows in (right, ~right))
+    missed = shown[kind[~right]].any(axis=0)
+    covered = np.count_nonzero(shown[:, : len(activities)].any(axis=0)) / max(len(activities), 1)
     return PersonalHead(
         names,
+        shown,
         (variance * total).astype(np.float32),
-        (variance + 1).astype(np.float32),
-        (prior.between + 1).astype(np.float32),
-        n > 0,
-        (covered * np.log((n + DOUBT) / (named + DOUBT))).astype(np.float32),
-        MARGIN * (1 - covered),
+        (variance + between_bouts + 1).astype(np.float32),
+        (prior.between + between_bouts + 1).astype(np.float32),
+        (covered * np.log((n + weighing.doubt) / (named.sum(axis=0) + weighing.doubt))).astype(np.float32),
+        (named_rightly > 0) & (named_wrongly == 0) & ~missed,
+        covered,
         strength,
+        weighing,
     )
+
+
+def _sums(
+    prior: Prior, examples: Examples, kind: NDArray[np.intp], n_kinds: int, weighing: Weighing
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what examples of each name weigh, and their sum, each (n_kinds, d); n windows of a bout n / (1 + n · v).
+
+    There, v is the variance between bouts.
+    """
+    bout = examples.bouts()
+    _, first, n = np.unique(bout, return_index=True, return_counts=True)
+    sums = np.zeros((len(first), prior.n_features))
+    np.add.at(sums, bout, examples.features.astype(np.float64))
+    counts = 1 / (1 + n[:, None] * weighing.bouts * prior.between)
+    weight, total = np.zeros((n_kinds, prior.n_features)), np.zeros((n_kinds, prior.n_features))
+    np.add.at(weight, kind[first], n[:, None] * counts)
+    np.add.at(total, kind[first], sums * counts)
+    return weight, total
+
+
+_tree = lru_cache(maxsize=16)(AnswerTree)  # a model's, of whom many learn
+
+
+def all_names(activities: Sequence[str], examples: Examples) -> tuple[str, ...]:
+    """Return the activities of a model, then those of a person that it does not know."""
+    known = {*activities, *_tree(tuple(activities)).nodes}
+    return (*activities, *dict.fromkeys(name for name in examples.activity.tolist() if name not in known))
+
+
+def meant(activities: Sequence[str], names: Sequence[str], said: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Say which of some names a person may mean by each of theirs, (n, len(names)); by a group, each activity of it."""
+    tree = _tree(tuple(activities))
+    members = {name: tree.members(name) if name in tree.nodes else (name,) for name in said.tolist()}
+    found = [[name in members[own] for name in names] for own in said.tolist()]
+    return np.array(found, bool).reshape(len(said), len(names))
 
 
 def _log_of_all(probabilities: FloatArray, n_activities: int) -> NDArray[np.float64]:
@@ -163,7 +247,7 @@ def _log_of_all(probabilities: FloatArray, n_activities: int) -> NDArray[np.floa
 
 
 def _log_likelihood(
-    x: NDArray[np.float64], mean: NDArray[np.floating], variance: NDArray[np.floating]
+    x: NDArray[np.float64], mean: NDArray[np.floating], variance: NDArray[np.floating], freedom: float
 ) -> NDArray[np.float64]:
     """Return that of Student's t around each mean, (n, n_means), but for a constant: few windows are as wide as most.
 
@@ -171,8 +255,8 @@ def _log_likelihood(
     ----------
     mean, variance : (n_means, d).
     """
-    wide = np.log1p(_distance(x, mean, variance) / FREEDOM)
-    return np.asarray(-((FREEDOM + x.shape[1]) * wide + np.log(variance).sum(axis=1)) / 2)
+    wide = np.log1p(_distance(x, mean, variance) / freedom)
+    return np.asarray(-((freedom + x.shape[1]) * wide + np.log(variance).sum(axis=1)) / 2)
 
 
 def _distance(

@@ -9,7 +9,7 @@ from typing import Any
 from app.services.formatting import counted, share
 from app.services.personal import heads
 from app.services.personal.heads import Learnt
-from app.services.personal.said import Moved, is_group, moved
+from app.services.personal.said import Moved, moved
 from app.services.personal.view import View
 from app.services.recordings.places import PLACES
 from app.tables import Prediction, StoredRecording
@@ -25,6 +25,7 @@ class HeadInWords:
     kept: bool
     switched_on: bool
     verdict: str
+    contradicted: Sequence[tuple[str, str, int]]  # what was said, what the model was certain of there, windows
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ class Effect:
 
     moved: Moved | None  # None where the model's own answers are shown
     learnt: Sequence[HeadInWords]
-    groups: Sequence[str]  # said, and too inexact to learn from
     cannot_learn: bool  # the model brings nothing to learn with
     too_old: bool  # the result was stored before it held what is learnt from
     elsewhere: Sequence[StoredRecording]  # corrected, and not recognised by this model version
@@ -48,13 +48,11 @@ def effect_of(prediction: Prediction, view: View, recording_index: int | None) -
     """Return what came of the corrections of whom a prediction is."""
     version, stored = prediction.model_version, view.before or view.result
     learnt = [_in_words(one) for one in view.learnt.values() if one.report["examples"]]
-    names = dict.fromkeys(correction.activity for correction in view.said)
     lacking = bool(view.said) and not stored.features.shape[1]
     learns = version is not None and (not lacking or heads.learns(version))
     return Effect(
         moved=moved(view.before, view.result, recording_index) if view.before else None,
         learnt=learnt,
-        groups=[name for name in names if is_group(stored.activities, name)],
         cannot_learn=bool(view.said) and not learns,
         too_old=lacking and learns,
         elsewhere=heads.not_recognised(prediction.recording.user_id, version) if version else [],
@@ -70,6 +68,7 @@ def _in_words(one: Learnt) -> HeadInWords:
         kept=one.head is not None,
         switched_on=one.switched_on,
         verdict=verdict(report),
+        contradicted=report["contradicted"],
     )
 
 

@@ -33,7 +33,7 @@ from app.services.errors import ServiceError
 from app.services.files import written_whole
 from app.services.models import model_files, model_versions
 from app.services.personal import corrections, head_files
-from app.services.personal.said import is_group, names_of, with_activities
+from app.services.personal.said import names_of, with_activities
 from app.services.recordings import recordings
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from app.har.personal.prior import Prior
 
 log = logging.getLogger(__name__)
+
+CERTAIN = 0.95  # probability
 
 _prepared: set[str] = set()  # labels of versions: they are loaded, or were
 
@@ -204,7 +206,6 @@ def _windows_said(
     number = {name: i for i, name in enumerate(result.recording_ids)}
     names = names_of(result, [(number[part], *rest) for part, *rest in said if part in number])  # type: ignore[misc]
     there = np.flatnonzero(names != None)  # noqa: E711  of each window
-    there = there[[not is_group(result.activities, names[i]) for i in there]]
     return result.activities, _Windows(
         result.features[there], result.proba[there], names[there], places_of(result)[there], result.unfamiliar[there]
     )
@@ -228,11 +229,11 @@ def _learn(
     """Let a model version learn for one place; return also the report, plain values for the row.
 
     ``examples`` are windows by activity, ``recordings`` those that they are from, ``without`` those whose result was
-    stored before it held what is learnt from, ``unfamiliar`` the activities that the model took for unfamiliar; the
-    rest is the guard's.
+    stored before it held what is learnt from, ``unfamiliar`` the activities that the model took for unfamiliar,
+    ``contradicted`` what the model was certain of instead, see `_contradicted`; the rest is the guard's.
     """
     from app.har.personal.guard import guarded
-    from app.har.personal.head import Examples
+    from app.har.personal.head import Examples, all_names, meant
 
     prior = _prior(version)
     n_features = prior.n_features if prior else None
@@ -243,7 +244,7 @@ def _learn(
         "without": [number for number, windows in here.items() if len(windows.place) and number not in used],
     }
     if prior is None or not used:
-        return None, report | {"examples": {}, "unfamiliar": []}
+        return None, report | {"examples": {}, "unfamiliar": [], "contradicted": []}
     names = np.concatenate([windows.activities for windows in used.values()]).astype(np.str_)
     unfamiliar = np.concatenate([windows.unfamiliar for windows in used.values()])
     examples = Examples(
@@ -253,14 +254,37 @@ def _learn(
         np.concatenate([np.full(len(windows.place), number) for number, windows in used.items()]),
     )
     head, check = guarded(prior, activities, examples)
+    strange = np.array([name for name in np.unique(names).tolist() if unfamiliar[names == name].mean() > 0.5], np.str_)
+    all_of_them = all_names(activities, examples)
     return head, report | {
         "examples": dict(Counter(names.tolist()).most_common()),
-        "unfamiliar": [name for name in np.unique(names).tolist() if unfamiliar[names == name].mean() > 0.5],
+        "unfamiliar": np.array(all_of_them)[meant(activities, all_of_them, strange).any(axis=0)].tolist(),
+        "contradicted": _contradicted(activities, examples),
         "kept": check.kept,
         "checked": check.checked,
         "right_before": check.right_before if check.checked else None,
         "right_after": check.right_after if check.checked else None,
     }
+
+
+def _contradicted(activities: tuple[str, ...], examples: core.Examples) -> list[tuple[str, str, int]]:
+    """Return what a person says most of whose windows the model was certain to be something else, what, and how many.
+
+    No guard can tell who is right where all examples agree with each other; the person can.
+    """
+    from app.har.personal.head import meant
+
+    true = meant(activities, activities, examples.activity)
+    likeliest = examples.probabilities.argmax(axis=1)
+    rows = np.arange(len(examples))
+    against = (examples.probabilities[rows, likeliest] >= CERTAIN) & ~true[rows, likeliest] & true.any(axis=1)
+    found = []
+    for name in np.unique(examples.activity).tolist():
+        said = examples.activity == name
+        if against[said].mean() > 0.5:
+            number, windows = Counter(likeliest[said & against].tolist()).most_common(1)[0]
+            found.append((name, activities[number], windows))
+    return found
 
 
 def _prior(version: ModelVersion) -> Prior | None:

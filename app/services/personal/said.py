@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.vocabulary import AnswerTree, normalised, shared_node
+from app.har.vocabulary import normalised, shared_node
 from app.services.recordings.prediction_result import PredictionResult, Said
 
 MOST_PAIRS = 5  # of changes that are listed
@@ -58,11 +58,6 @@ def overlaid(result: PredictionResult, stretches: Sequence[Said]) -> PredictionR
         proba[np.ix_(rows, members)] = 1.0 if len(members) == 1 else min(1 / len(members), result.limit - 1e-3)
     there = np.asarray(names != None, bool)  # noqa: E711  of each window
     return replace(result, proba=proba, unfamiliar=result.unfamiliar & ~there, said=tuple(stretches))
-
-
-def is_group(activities: tuple[str, ...], name: str) -> bool:
-    """Say whether a name leaves open which activity of the model it was: nothing can be learnt from that."""
-    return name not in activities and name in AnswerTree(activities).nodes
 
 
 @dataclass(frozen=True)

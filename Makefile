@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS
 
-.PHONY: help setup run test test-fast test-pythons lint bench reference reference-models migration lock audit
+.PHONY: help setup federated run test test-fast test-pythons lint bench reference reference-models migration lock audit
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,11 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.python
 	@touch $@ $(VENV)/.run
 
 setup: $(VENV)/.run ## create the environment and install the dependencies
+
+federated: requirements-federated.txt ## create .venv-federated, to train a network at several sites over Flower (Python 3.11 or newer)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Flower needs Python 3.11 to 3.13; found " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 federated" )'
+	@$(PYTHON) -m venv .venv-federated
+	@.venv-federated/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-federated.txt
 
 run: setup ## start the site (HOST, PORT, HAR_HOME and DATA_FOLDERS are respected)
 	@$(BIN)/python run.py
@@ -66,3 +71,4 @@ audit: $(VENV)/.dev ## look for known vulnerabilities in what is pinned (needs t
 lock: $(VENV)/.dev ## pin requirements*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements-federated.in -o requirements-federated.txt

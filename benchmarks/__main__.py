@@ -4,7 +4,7 @@ What does not measure how well or how fast, but whether anything breaks, has a p
 
 Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document.
 The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them. One that
-was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds`` and
+was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds``, ``flower`` and
 ``everyday_rivals`` need a second environment, ``answering``, ``load`` and ``trials`` another build to compare with
 (``python -m benchmarks.bench_answering --against CHECKOUT``).
 """
@@ -52,7 +52,7 @@ NAMES = [
     "hostile",
     "reliability",
 ]
-ELSEWHERE = ["folds", "everyday_rivals", "answering", "load", "trials"]
+ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials"]
 PAGES = {"reliability": "RELIABILITY.md"}  # of docs/; what is above the mark stays, what is below is written
 MARK = "<!-- Written by `python -m benchmarks`; do not edit below this line. -->"
 MAX_COLUMNS = 12  # of a table

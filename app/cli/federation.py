@@ -213,6 +213,62 @@ def answer(round: Path, shares: tuple[Path, ...], ask_: Path, out: Path) -> None
     click.echo(f"Wrote {out.name}. The secrets of this round are deleted here.")
 
 
+@federation.command("train-server")
+@click.argument("model")
+@click.option("--name", required=True, help="Of the new model.")
+@click.option("--sites", type=click.IntRange(2, 1000), default=2, show_default=True, help="To wait for at the start.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=8, show_default=True)
+@click.option("--epochs", type=click.IntRange(1, 50), default=2, show_default=True, help="At each site in a round.")
+@click.option("--wait", type=click.IntRange(1), default=600, show_default=True, help="Seconds to wait for sites.")
+@click.option(
+    "--timeout", type=click.IntRange(1), default=1800, show_default=True, help="Seconds that a round takes at most."
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="On this machine alone.")
+@json_option
+@needs_home
+def train_server(
+    model: str, name: str, sites: int, rounds: int, epochs: int, wait: int, timeout: int, port: int, as_json: bool
+) -> None:
+    """Let sites train the network of MODEL anew, together, and store it as a model; needs Flower.
+
+    The server listens on this machine alone: sites reach it by a tunnel, such as ssh -L.
+    """
+    from app.services.federation import network
+    from app.services.models import model_versions
+
+    def say(report: dict[str, Any]) -> None:
+        names = ", ".join(f"{site} (loss {one['loss']:.3f})" for site, one in report["sites"].items()) or "nobody"
+        click.echo(f"Round {report['round']} of {report['rounds']}: {names}", err=True)
+        for reason in report["refused"]:
+            click.echo(f"  Not counted: {reason}", err=True)
+
+    choices = network.Choices(sites, rounds, epochs, wait, timeout)
+    version = network.train(model, name, choices, port, say)
+    print_json(model_versions.as_dict(version)) if as_json else click.echo(f"Stored as model {version.label}.")
+
+
+@federation.command("train-site")
+@click.argument("model")
+@click.option("--dataset", required=True, help="Name of a data set: flask datasets list.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True,
+    help="Where the server is reached on this machine, by a tunnel if it runs on another.",
+)  # fmt: skip
+@needs_home
+def train_site(model: str, dataset: str, port: int) -> None:
+    """Train the network of MODEL with a data set of this site, for the server that asks; needs Flower.
+
+    The recordings stay here; the weights of the network as trained here are seen by the server.
+    """
+    from app.services.federation import network
+
+    def say(report: dict[str, Any]) -> None:
+        click.echo(f"Round {report['round']} of {report['rounds']}: loss {report['loss']:.3f}", err=True)
+
+    network.take_part(model, dataset, ("127.0.0.1", port), say)
+    click.echo("The network is trained. The server has it, and can give it to you as a model.")
+
+
 def _say(given: Given, out: Path, as_json: bool) -> None:
     counts = given.counts
     if as_json:

@@ -89,6 +89,8 @@ class Action(str, Enum):
     SUMS_RECEIVED = "sums received"
     SUMS_DELETED = "sums deleted"
     SITES_MERGED = "sites merged"
+    NETWORK_SHARED = "network trained for others"
+    NETWORK_TRAINED = "network trained by sites"
     LEFTOVER = "leftover"
 
 

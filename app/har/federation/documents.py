@@ -15,6 +15,7 @@ from app.har.federation.site_sums import Counts
 D = TypeVar("D", bound="FileDocument")
 MOST_NODES, MOST_ACTIVITIES, MOST_SITES = 20_000, 500, 1000
 LARGEST_COUNT = 10**12
+MOST_ROUNDS, MOST_EPOCHS = 1000, 50  # of training the network
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # a public key, or a SHA-256
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
@@ -123,6 +124,27 @@ class AnswerDocument(OfRound):
     kind: Literal["answer"]
     own_seeds: dict[str, Share]
     mask_keys: dict[str, Share]
+
+
+class TaskDocument(FileDocument):
+    """What a site is asked to do in one round of training the network; the weights follow as float32."""
+
+    kind: Literal["task"]
+    network: Key  # what windows become before they reach it: the same at all sites
+    round: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+
+
+class TrainedDocument(FileDocument):
+    """What a site gives back: the weights as it has trained them, float32, and how many windows they saw."""
+
+    kind: Literal["trained"]
+    task: Key  # the digest of what it was asked
+    windows: Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+    people: Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+    loss: float
 
 
 def parsed(kind: type[D], document: Mapping[str, Any], name: str) -> D:

@@ -9,6 +9,8 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.federation.site_sums import SharedMap
 from app.har.sums import Sums
 
+UNTESTED = "It was not tested when it was made. Test it on people of yours before you rely on it."
+
 
 def joint_model(shared: SharedMap, total: Sums, ridge: float | None = None) -> ActivityClassifier:
     """Return the shared model with the head that solves these sums, for every pattern of sensors that it knows.
@@ -60,9 +62,41 @@ def joint_card(title: str, model: ActivityClassifier, facts: dict[str, Any]) -> 
         f"Only the head was solved anew. The scaling of features, the network beside the head and how confident an "
         f"answer may be are those of {facts['base']}, and so is what counts as unfamiliar; see its card.",
         "## How well it does",
-        "It was not tested when it was made. Test it on people of yours before you rely on it.",
+        UNTESTED,
         "## Limits",
         "\n".join(f"- {line}" for line in _limits(facts, unseen)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def network_card(title: str, model: ActivityClassifier, facts: dict[str, Any]) -> str:
+    """Write the card of a model whose network several sites have trained.
+
+    Parameters
+    ----------
+    facts : as the manifest keeps them under ``federation``.
+    """
+    sites = facts["network"]["sites"]
+    rows = [
+        f"| {name} | {one['windows']:,} | {one['people']:,} | {one['rounds']} of {facts['network']['rounds']} |"
+        for name, one in sites.items()
+    ]
+    sections = [
+        f"# {title}",
+        "Recognises the activity in each window of a recording of worn motion sensors (ELM-GRU-AM). The sites below "
+        "trained its network together, by federated averaging, without showing recordings to each other.",
+        "## Meant for",
+        f"Research on the activities {', '.join(model.activities)}, recorded with {', '.join(model.channels)}, sensors "
+        "worn as at the sites. Not a medical device: no diagnosis, no alarm and no decision about a person may rest on "
+        "it alone.",
+        "## What the network learnt from",
+        "\n".join(["| Site | Windows | People | Rounds |", "| --- | ---: | ---: | ---: |", *rows]),
+        "## What comes from the base model",
+        f"Only the network was trained, from weights that had learnt nothing. The head, the scaling of features, how "
+        f"both are combined and how confident an answer may be are those of {facts['base']}; see its card. Sites can "
+        "solve a joint head for this model: flask federation export-stats and merge.",
+        "## How well it does",
+        UNTESTED,
     ]
     return "\n\n".join(sections) + "\n"
 

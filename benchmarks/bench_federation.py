@@ -42,7 +42,7 @@ from benchmarks.reconstruction import (
 
 MODEL = Path(__file__).resolve().parent.parent / "reference_models" / "reference-ku-har"
 PARTS = ("merge", "noise", "attack")
-SITES = (2, 10, 64)
+SITES = (2, 10, 64, 80)
 ROWS = (1, 5, 20, 40, 80)
 WINDOWS = (500, 2000, 3500, 4500)
 SEEDS = (0, 1, 2)
@@ -66,7 +66,9 @@ class Data:
         say(f"{len(self.learnt)} windows of {len(self.people)} people; {len(self.tested)} to test")
 
     def of_site(self, number: int, n_sites: int) -> WindowSet:
-        """Return the windows of one of several sites of as many people."""
+        """Return the windows of one of several sites: as many people each, or windows where there are more sites."""
+        if n_sites > len(self.people):
+            return self.learnt.take(np.arange(len(self.learnt)) % n_sites == number)
         people = np.random.default_rng(0).permutation(self.people)[number::n_sites]
         return self.learnt.take(np.isin(self.learnt.subjects, people))
 

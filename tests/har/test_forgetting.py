@@ -122,6 +122,16 @@ def test_a_training_keeps_the_rows_of_everybody_and_their_copies_if_it_is_asked_
     assert (trained / head_sums.ROWS_FILE).stat().st_size <= len(rows.y) * (2 * rows.X.shape[1] + 16) + 4096
 
 
+def test_of_more_rows_than_a_model_may_keep_none_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(head_sums, "MOST_BYTES", 1000)
+    model = ActivityClassifier(SMALL).fit(synthetic.window_set(2), epochs=1, seed=1)
+    assert model.head_rows_ is None
+    assert model.too_many_ is not None
+    assert model.too_many_["rows"] > model.too_many_["most"]
+    save_model(model, tmp_path / "model")
+    assert not (tmp_path / "model" / head_sums.ROWS_FILE).exists()
+
+
 def test_a_stored_model_forgets_two_people_one_after_the_other(trained: Path, tmp_path: Path) -> None:
     first = forgetting.forget(trained, "2", tmp_path / "a", "lab/1")
     second = forgetting.forget(tmp_path / "a", "4", tmp_path / "b", "lab/2")

@@ -37,6 +37,9 @@ def test_the_card_has_the_figures_of_the_test_part_by_activity_and_by_people() -
     assert "Kept of the people" not in card
     kept = model_card("walkers", FORMAT, {**result, "kept": {"people": 9, "rows": 1851, "bytes": 3_700_000}})
     assert "1,851 windows and of copies of windows, and their activities, by 9 people (3.7 MB)" in kept
+    too_many = model_card("walkers", FORMAT, {**result, "too_many_to_keep": {"rows": 30_000, "most": 12_500}})
+    assert "30,000 windows and copies of windows, where at most 12,500 are kept" in too_many
+    assert "## Kept of the people" not in too_many
     flattering = model_card("walkers", FORMAT, {**result, "split": {**split, "protocol": "random"}})
     assert "the very people the model was trained on" in flattering
     without = model_card("walkers", FORMAT, {**result, "config": {"overlap": 0.5, "leave_out": ["Ann", "Ben"]}})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app.har.classifiers.elm_gru_am.head_sums import HeadRows, as_kept
 from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
-from app.services.models import forgetting, model_versions
+from app.services.models import forgetting, forgetting_jobs, model_versions
 from app.tables import ModelVersion
 from tests.services.test_audit import lines
 from tests.trained import FIGURES, Example, register_model
@@ -37,6 +40,13 @@ def version(app: Flask, example_model: Example, tmp_path: Path) -> ModelVersion:
     return model_versions.register("lab", tmp_path / "saved", FIGURES)
 
 
+def ended(client: FlaskClient, address: str) -> TestResponse:
+    """Wait until somebody is forgotten; return where the page then leads."""
+    while client.get(f"{address}/progress").json["status"] == "running":  # type: ignore[index]
+        time.sleep(0.05)
+    return client.get(address)
+
+
 def test_on_the_page_a_new_version_forgets_and_shows_its_certificate(
     app: Flask, version: ModelVersion, admin_client: FlaskClient, user_client: FlaskClient
 ) -> None:
@@ -44,6 +54,7 @@ def test_on_the_page_a_new_version_forgets_and_shows_its_certificate(
     assert "Forget a person" in page
     assert '<option value="&lt;b&gt;3">&lt;b&gt;3</option>' in page
     answer = admin_client.post(f"/models/{version.id}/forget", data={"subject": "=02"})
+    answer = ended(admin_client, answer.headers["Location"])
     made = model_versions.get("lab/2")
     assert answer.headers["Location"] == f"/models/{made.id}#forgotten-title"
     assert forgetting.people_of(made) == {"01": 30, "<b>3": 30}
@@ -93,3 +104,30 @@ def test_by_command_too(app: Flask, version: ModelVersion) -> None:
     assert refused.exit_code == 1
     assert "nothing would be left" in refused.stderr
     assert model_versions.get("lab").version == 3
+
+
+def test_while_it_takes_the_page_says_how_long_and_no_second_one_begins(
+    version: ModelVersion, admin_client: FlaskClient, user_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def forget(*_: object) -> None:
+        may_end.wait(30)
+        raise MemoryError
+
+    monkeypatch.setattr(forgetting_jobs, "SOON_S", 0.0)
+    monkeypatch.setattr(forgetting, "forget", forget)
+    address = admin_client.post(f"/models/{version.id}/forget", data={"subject": "01"}).headers["Location"]
+    try:
+        page = admin_client.get(address).text
+        assert "Forgetting 01" in page
+        assert f'data-progress-url="{address}/progress"' in page
+        assert admin_client.get(f"{address}/progress").json["status"] == "running"  # type: ignore[index]
+        again = admin_client.post(f"/models/{version.id}/forget", data={"subject": "01"}, follow_redirects=True)
+        assert "A model is forgetting somebody at this moment" in again.text
+        assert user_client.get(address).status_code == 403
+        assert admin_client.get("/models/forgetting/other").status_code == 404
+    finally:
+        may_end.set()
+    assert ended(admin_client, address).headers["Location"] == f"/models/{version.id}#forget-title"
+    assert "No version was made" in admin_client.get(f"/models/{version.id}").text

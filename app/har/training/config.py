@@ -71,7 +71,8 @@ class TrainConfig:
         bool,
         Doc(
             "ELM-GRU-AM keeps beside it what its head was solved from, person by person, so that the head can forget "
-            "one of them exactly. These are data of the people trained on, about 2 KB a window."
+            "one of them exactly. These are data of the people trained on, about 2 KB a window; of more than 25 MB "
+            "nothing is kept, as the model card then says."
         ),
     ] = False
     leave_out: Annotated[

@@ -280,7 +280,9 @@ def _save(classifier: Classifier, result: Result, folder: Path) -> None:
     metrics = result["models"][classifier.name]
     extra = {"data": result["data"], "split": result["split"], "config": result["config"], "metrics": metrics}
     title = str(result["data"].get("dataset", classifier.name))
-    kept = {"kept": classifier.head_rows_.size} if classifier.head_rows_ else {}
+    kept: dict[str, Any] = {"kept": classifier.head_rows_.size} if classifier.head_rows_ else {}
+    if classifier.too_many_:
+        kept = {"too_many_to_keep": classifier.too_many_}
     card = model_card(title, classifier.format_, extra | kept)
     save_model(classifier, folder, extra=extra, texts={CARD: card})
 

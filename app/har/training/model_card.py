@@ -60,7 +60,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         + f"\n- Expected calibration error: {metrics['calibration_error']:.3f}",
         _per_activity(metrics),
         *_by_people(metrics["per_subject"]),
-        *_kept(result.get("kept")),
+        *_kept(result.get("kept"), result.get("too_many_to_keep")),
         "## Limits",
         _bullets(
             [
@@ -179,8 +179,15 @@ def _options(config: Mapping[str, Any]) -> Iterator[str]:
         yield "Half of the windows a second time, as from a device that is turned"
 
 
-def _kept(kept: Mapping[str, int] | None) -> list[str]:
+def _kept(kept: Mapping[str, int] | None, too_many: Mapping[str, int] | None) -> list[str]:
     """Say what of the people is in the files of the model beside what recognises."""
+    if too_many:
+        return [
+            "## Nothing kept of the people",
+            "What the head was solved from was to be kept, so that the model can forget a person, and it is too much: "
+            f"{too_many['rows']:,} windows and copies of windows, where at most {too_many['most']:,} are kept (25 MB). "
+            "This model can forget nobody; it can be trained again without a person, or with longer windows.",
+        ]
     if not kept:
         return []
     return [

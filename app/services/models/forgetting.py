@@ -49,6 +49,19 @@ def certificates_of(version: ModelVersion) -> list[dict[str, Any]]:
     return forgetting.of(model_versions.directory(version))
 
 
+def check(key: int | str, subject: str) -> ModelVersion:
+    """Return a version that can forget a subject.
+
+    Raises
+    ------
+    Invalid : the model cannot forget this subject.
+    """
+    version = model_versions.get(key)
+    if subject not in (people := people_of(version)):
+        raise Invalid(_why_not(version.label, subject, list(people)), field="subject")
+    return version
+
+
 def forget(key: int | str, subject: str) -> tuple[ModelVersion, dict[str, Any]]:
     """Make a new version of a model that has forgotten a subject; the version before stays as it is.
 
@@ -59,10 +72,8 @@ def forget(key: int | str, subject: str) -> tuple[ModelVersion, dict[str, Any]]:
     """
     from app.har.classifiers.elm_gru_am import forgetting
 
-    version = model_versions.get(key)
+    version = check(key, subject)
     label, folder = version.label, model_versions.directory(version)
-    if subject not in people_of(version):
-        raise Invalid(_why_not(label, subject, list(people_of(version))), field="subject")
     room.require(Path(current_app.config["MODEL_STORE"]))
     with tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder.parent) as draft:
         target = Path(draft) / "model"

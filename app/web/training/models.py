@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 
 from app.har.classifiers.catalogue import BALANCED, DAILY
 from app.har.errors import HarError
-from app.services.errors import Invalid, NoRoom, NotFound, ServiceError
-from app.services.formatting import percent
-from app.services.models import forgetting, model_versions, reference_models
+from app.services.errors import Conflict, Invalid, NotFound, ServiceError
+from app.services.formatting import duration, percent
+from app.services.models import forgetting, forgetting_jobs, model_versions, reference_models
 from app.web.access import access
 from app.web.errors import flashed, show_at_field, status_of
 from app.web.training.blueprint import bp
@@ -21,6 +21,8 @@ from app.web.training.forms import PROTOCOLS, ForgetForm, LimitForm, NotesForm, 
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
+
+FORGETTING = "Solving the head without this person, and once more from scratch to compare"
 
 
 @bp.get("/models/")
@@ -108,12 +110,35 @@ def prior(version_id: int) -> Response:
 @bp.post("/models/<int:version_id>/forget")
 @access("admin")
 def forget(version_id: int) -> Response:
-    """Make a new version without a person, and go to its page."""
-    with flashed(Invalid, NoRoom):
-        version, certificate = forgetting.forget(version_id, request.form.get("subject", ""))
-        flash(f"{version.label} is {certificate['model']} without subject {certificate['subject']}.", "success")
-        return redirect(url_for(".model", version_id=version.id, _anchor="forgotten-title"))
+    """Begin to make a new version without a person, and go to its page, or to how far it is."""
+    with flashed(Invalid, Conflict):
+        job = forgetting_jobs.start(version_id, request.form.get("subject", ""))
+        return redirect(url_for(".forgetting_now", token=job.token))
     return redirect(url_for(".model", version_id=version_id, _anchor="forget-title"))
+
+
+@bp.get("/models/forgetting/<token>")
+@access("admin")
+def forgetting_now(token: str) -> str | Response:
+    """Show that a person is being forgotten; then go to the page of the new version."""
+    job = forgetting_jobs.get(token)
+    if not job.done.is_set():
+        return render_template(
+            "training/forgetting.html", job=job, version=model_versions.get(job.version_id), stage=FORGETTING
+        )
+    flash(job.message, "success" if job.made_id else "danger")
+    if job.made_id:
+        return redirect(url_for(".model", version_id=job.made_id, _anchor="forgotten-title"))
+    return redirect(url_for(".model", version_id=job.version_id, _anchor="forget-title"))
+
+
+@bp.get("/models/forgetting/<token>/progress")
+@access("admin")
+def forgetting_progress(token: str) -> dict[str, str]:
+    """Return whether it goes on and for how long, for the page's script."""
+    job = forgetting_jobs.get(token)
+    status = "ended" if job.done.is_set() else "running"
+    return {"status": status, "stage": FORGETTING, "elapsed": duration(job.elapsed_s)}
 
 
 @bp.get("/models/<int:version_id>/forgotten")

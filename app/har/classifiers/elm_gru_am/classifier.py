@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from app.har.classifiers.elm_gru_am.description import Description, WindowDescri
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.familiarity import Familiarity
 from app.har.classifiers.elm_gru_am.features import per_chunk, sensor_columns
-from app.har.classifiers.elm_gru_am.head_sums import HeadRows, as_kept
+from app.har.classifiers.elm_gru_am.head_sums import HeadRows, as_kept, most_rows
 from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Compander, Scaler
 from app.har.classifiers.elm_gru_am.selection import rank_features
@@ -101,6 +101,7 @@ class ActivityClassifier(Recogniser):
     # By the sensors present: the weight of the network's log probabilities, and of the head's scores
     combinations_: dict[tuple[bool, ...], tuple[float, float]]
     head_rows_: HeadRows | None = None  # what the head learnt from, where it is kept, until the model is saved
+    too_many_: Mapping[str, int] | None = None  # how many rows that were, where they were to be kept and are too many
 
     def __init__(self, config: ModelConfig | None = None) -> None:
         self.config = config or ModelConfig()
@@ -297,7 +298,8 @@ class ActivityClassifier(Recogniser):
         The scores are from before the head has seen these people; then it learns from them, too.
         """
         n_activities, held_out = len(self.activities), part.held_out
-        if self.config.keep_sums:
+        keeps = self.config.keep_sums and len(whole) <= most_rows(whole.shape[1])
+        if keeps:
             whole = as_kept(whole)
         self.elm_ = self.new_elm(seed)
         self.elm_.fit(whole[part.fitted], part.y[part.fitted], n_activities, balanced=True)
@@ -309,8 +311,10 @@ class ActivityClassifier(Recogniser):
         self.elm_.partial_fit(whole[part.held_out_and_copies], part.y[part.held_out_and_copies], n_activities)
         for pattern in blocks:
             self.elm_.solve(pattern)
-        if self.config.keep_sums:
+        if keeps:
             self.head_rows_ = HeadRows(whole, part.y, part.subjects)
+        elif self.config.keep_sums:
+            self.too_many_ = {"rows": len(whole), "most": most_rows(whole.shape[1])}
         return scores
 
     def new_elm(self, seed: int) -> ExtremeLearningMachine:

@@ -18,6 +18,7 @@ from app.har.types import FloatArray, IntArray
 
 ROWS_FILE, KEPT = f"{model_folder.ASIDE}rows.npz", "kept_subjects"  # the latter in the manifest
 EXACT = 1e-8  # of the output weights, relative: how far they may be from those that are solved from scratch
+MOST_BYTES = 25_000_000  # of kept rows: a model is loaded and given away with them
 ROUNDED = 1e-5  # and from the stored ones, which are in float32
 NOT_FORGOTTEN = (
     "Scaling, choice of features, what is familiar and what personal models look at were learnt with this person.",
@@ -44,6 +45,11 @@ class HeadRows:
     def take(self, which: NDArray[np.bool_]) -> HeadRows:
         """Return some of the rows."""
         return HeadRows(self.X[which], self.y[which], self.subjects[which])
+
+
+def most_rows(n_features: int) -> int:
+    """Return how many rows may be kept."""
+    return MOST_BYTES // (2 * n_features)
 
 
 def as_kept(X: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-// The progress of an import; when it has ended, this same address shows how it ended.
+// The progress of an import, or of other long work; when it has ended, this same address shows how it ended.
 import { poll } from "./lib/poll.js";
 import { showProgress } from "./lib/progress_bar.js";
 
@@ -11,6 +11,7 @@ poll(panel.dataset.progressUrl, (progress, response) => {
   }
   stage.textContent = progress.stage;
   panel.querySelector("[data-elapsed]").textContent = progress.elapsed;
-  showProgress(panel.querySelector(".progress"), progress.fraction ?? 0);
+  const bar = panel.querySelector(".progress"); // of what knows how far it is
+  if (bar) showProgress(bar, progress.fraction ?? 0);
   return true;
 }, { every: 400, lost: () => { stage.textContent = "the server does not answer; trying again"; } });

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
@@ -255,6 +255,23 @@ def test_a_head_that_cannot_be_stored_is_used_all_the_same(
     assert (count(PersonalHead), files(own.recording.user_id)) == (0, [])
     assert view.view_of(own).result.personal_windows == 10
     assert count(PersonalHead) == 1
+
+
+def test_a_model_that_is_deleted_while_it_learns_leaves_nothing(
+    own: Prediction, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, user_id, learn = recordings.result_of(own), own.recording.user_id, heads._learn
+    correct(own, stored, NEW, stored.activities[1])
+
+    def deleted_meanwhile(*given: Any) -> Any:
+        learnt = learn(*given)
+        with db.engine.begin() as another_request:
+            another_request.execute(delete(ModelVersion))
+        return learnt
+
+    monkeypatch.setattr(heads, "_learn", deleted_meanwhile)
+    assert heads.current(user_id, model)["leg"].used
+    assert (count(PersonalHead), files(user_id)) == (0, [])
 
 
 def test_a_page_does_not_wait_long_to_store_what_was_learnt(app: Flask, own: Prediction) -> None:

@@ -106,6 +106,12 @@ def test_a_file_that_is_not_to_be_trusted_is_refused_in_words(
     assert "no longer known" in page, "sums of a site that was removed can only be deleted"
 
 
+def test_a_file_that_is_deleted_while_the_page_is_made_is_not_shown(app: Flask, admin_client: FlaskClient) -> None:
+    gone = received._folder() / f"{'0' * 32}{received.ENDING}"
+    gone.symlink_to("deleted")
+    assert admin_client.get("/sites/").status_code == 200
+
+
 def test_a_site_is_added_once_with_a_key_that_can_be(admin_client: FlaskClient) -> None:
     key = "ab" * 32
     assert admin_client.post("/sites/add", data={"name": "leeds", "public_key": key}).status_code == 302

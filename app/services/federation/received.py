@@ -40,7 +40,7 @@ def list_files() -> list[ReceivedFile]:
     """Return the files that are here, by site."""
     found = []
     for path in _folder().glob(f"*{ENDING}"):
-        with suppress(UnreadableData):
+        with suppress(UnreadableData, FileNotFoundError):  # somebody deletes it at this moment
             found.append(_described(path))
     return sorted(found, key=lambda one: (one.site, one.made, one.token))
 
@@ -86,7 +86,7 @@ def delete(token: str) -> str:
     """Delete a file; return whose it was."""
     path = path_of(token)
     site = _described(path).site
-    path.unlink()
+    path.unlink(missing_ok=True)
     audit.record(Action.SUMS_DELETED, site)
     return site
 

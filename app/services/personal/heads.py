@@ -23,6 +23,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.har.errors import HarError
@@ -170,7 +171,8 @@ def _learnt_anew(
         learnt[place] = Learnt(place, head, report, rows[place].switched_on if place in rows else True)
     try:
         _store(user_id, version, learnt, key)
-    except (ServiceError, OSError) as error:  # the disk is full, say; it can be learnt again any time
+    except (ServiceError, OSError, IntegrityError) as error:
+        # The disk is full, or the model was deleted meanwhile, say; it can be learnt again any time
         log.warning("the personal heads of user %s are not stored: %s", user_id, error)
     return learnt
 

@@ -96,6 +96,14 @@ def deployed_home(shared_folder: Path, started_home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_base(shared_folder: Path) -> Path:
+    """Return the folder of a small model of ELM-GRU-AM to build on."""
+    from tests.trained import make_base
+
+    return homes.made_once(shared_folder / "small-base", lambda part: make_base(part / "model")) / "model"
+
+
+@pytest.fixture(scope="session")
 def ku_har_home(shared_folder: Path, migrated_home: Path, data_dir: Path) -> Path:
     """Return a home in which ``flask datasets add`` converted the real KU-HAR; ``stdout``."""
     archive = data_dir / "ku-har" / "1.Raw_time_domian_data.zip"

@@ -48,6 +48,27 @@ def register_model(example: Example, folder: Path, name: str = NAME, promote: bo
     return model_versions.promote(version.id) if promote else version
 
 
+def make_base(folder: Path) -> None:
+    """Write a small model of ELM-GRU-AM into a new folder, of movement without gravity at 50 Hz."""
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+    from app.har.classifiers.elm_gru_am.config import ModelConfig
+    from app.har.classifiers.elm_gru_am.persistence import save_model
+    from tests import synthetic
+
+    config = ModelConfig(n_selected=20, units=8, elm_nodes=80, elm_convolutions=40)
+    model = ActivityClassifier(config).fit(synthetic.window_set(subjects=5), epochs=1)
+    save_model(model, folder, extra={"data": {"dataset": "old data", "fingerprint": "0123"}})
+
+
+def register_base(saved: Path, folder: Path, fingerprint: str = "0123") -> ModelVersion:
+    """Register a copy of the small model as "old", which has seen data with this fingerprint."""
+    from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
+    from app.services.models import model_versions
+
+    save_model(load_model(saved), folder / "old", extra={"data": {"dataset": "old data", "fingerprint": fingerprint}})
+    return model_versions.register("old", folder / "old", {})
+
+
 def change_protocol(version: ModelVersion, protocol: str) -> None:
     """Write another protocol of the test into a version's manifest, and the digest that belongs to it."""
     from app.har.classifiers.model_folder import _digest_of

@@ -11,7 +11,7 @@ from typing import IO, Any, TypeAlias, get_args
 import click
 
 from app.cli.output import json_option, needs_home, print_json
-from app.har.classifiers.catalogue import CATALOGUE
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.evaluation.types import Protocol
 from app.har.progress import Event, Stage
 from app.har.training.config import TrainConfig, help_on, limits
@@ -86,6 +86,8 @@ def _show(event: Event) -> None:
 
 @click.command(epilog=MODELS_LIST)
 @_settings(TrainConfig.models)
+@click.option("--from", "base", default="", metavar="MODEL", help=help_on("base"))
+@click.option("--fine-tune", is_flag=True, help=help_on("fine_tune"))
 @click.option("--keep-sums", is_flag=True, help=help_on("keep_sums"))
 @click.option("--promote", is_flag=True, help="Make the trained model the default; of two that are kept, the first.")
 @json_option
@@ -95,6 +97,8 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
     from app.har.training.results import METRIC_NAMES, flat_metrics
     from app.services.models import model_versions, training
 
+    if settings["base"] and _is_default("models"):
+        settings["models"] = (DEPLOYABLE_MODEL,)  # others take minutes, and have no base
     run = training.train(dataset, _config(dataset, settings), on_event=_show)
     _end_unless_finished(run)
     version = run.result.get("model_version")
@@ -114,14 +118,20 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
         "split": run.result["split"],
         "data_sets": _by_dataset(run.result),
         "left_out": run.result["left_out"],
+        "transfer": run.result.get("transfer"),
     }
     if as_json:
         print_json(document)
         return
     _print_table(scores)
     _print_by_dataset(run.result)
+    _print_curve(document["transfer"])
     for label in document["model_versions"].values():
         click.echo(f"Stored as model {label}" + (", promoted." if promote and label == version else "."))
+
+
+def _is_default(parameter: str) -> bool:
+    return click.get_current_context().get_parameter_source(parameter) is click.core.ParameterSource.DEFAULT
 
 
 def _end_unless_finished(run: Any) -> None:
@@ -154,6 +164,17 @@ def _print_by_dataset(result: dict[str, Any]) -> None:
     for left in result["left_out"]:
         of_set = f"{left['dataset']}, " if left["dataset"] else ""
         click.echo(f"{of_set}{left['activity']}: {left['windows']:,} windows left out ({left['reason']})")
+
+
+def _print_curve(transfer: dict[str, Any] | None) -> None:
+    """Print what the base is worth, by how many windows of each activity there are."""
+    if not transfer or "curve" not in transfer:
+        return
+    click.echo(
+        f"\n{'windows an activity':<22}{'on ' + transfer['base']:>24}{'from scratch':>14}   (macro F1, heads alone)"
+    )
+    for one in transfer["curve"]:
+        click.echo(f"{one['windows'] or 'all':<22}{one['base']:>24.4f}{one['scratch']:>14.4f}")
 
 
 @click.command(epilog=MODELS_LIST)

@@ -43,6 +43,7 @@ class Stage(str, Enum):
     EVALUATION = "evaluation", "evaluating on the test windows"
     FOLD_SCORED = "fold scored", "fold scored"
     SCORED = "scored", "scored"
+    CURVE = "curve", "comparing with a head from scratch"
     WRITING = "writing", "drawing the plots"
     FAILED = "failed", "failed"
 

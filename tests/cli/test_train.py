@@ -14,6 +14,7 @@ from app.services.datasets import library
 from app.services.models import model_versions
 from app.tables import Dataset
 from tests.synthetic import ku_har_zip
+from tests.trained import register_base
 
 EXAMPLE = "physiotherapy-example"
 FIGURES = {"accuracy", "precision", "recall", "f1", "fit_seconds", "predict_windows_per_second"}
@@ -65,10 +66,27 @@ def test_the_help_says_what_each_model_is(app: Flask, command: str) -> None:
         assert re.search(rf"^ *{name} +{re.escape(info.about)}$", text, re.MULTILINE)
 
 
+def test_a_training_from_a_stored_model_trains_that_alone_and_says_what_it_is_worth(
+    example: Flask, small_base: Path, tmp_path: Path
+) -> None:
+    example.config["TRAINING_PLOTS"] = False
+    register_base(small_base, tmp_path)
+    result = example.test_cli_runner().invoke(args=["train", "--dataset", EXAMPLE, "--from", "old"])
+    assert result.exit_code == 0, result.stderr
+    assert "windows an activity" in result.stdout
+    assert "on old/1" in result.stdout
+    version = model_versions.get(f"{EXAMPLE}/1")
+    manifest = model_versions.info(version)["manifest"]
+    assert manifest["config"]["models"] == ["elm-gru-am"]
+    assert manifest["transfer"]["base"] == "old/1"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--dataset", "no-such-data"], "no-such-data"),
+        (["--dataset", EXAMPLE, "--from", "nothing"], "There is no model 'nothing'"),
+        (["--dataset", EXAMPLE, "--fine-tune"], "choose the stored model"),
         (["--dataset", EXAMPLE, "--models", "svm2000"], "svm2000"),
         (["--dataset", EXAMPLE, "--models", ""], "Choose models"),
         (["--dataset", EXAMPLE, "--protocol", "random", "--overlap", "0.5"], "share samples"),

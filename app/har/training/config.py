@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, get_type_hints
 from annotated_types import Interval  # pydantic reads it; importing pydantic itself would slow down every start
 from typing_extensions import Doc
 
-from app.har.classifiers.catalogue import CATALOGUE
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.errors import InvalidSetting
 from app.har.evaluation.types import Protocol
 from app.har.signals.clocks import MAX_GAP_S
@@ -75,6 +75,16 @@ class TrainConfig:
             "nothing is kept, as the model card then says."
         ),
     ] = False
+    base: Annotated[
+        str,
+        Doc(
+            "A stored ELM-GRU-AM model to build on: how it describes windows is kept, its head is solved for the new "
+            "data and activities, in seconds. Windows, filters and gravity are as it reads them."
+        ),
+    ] = ""
+    fine_tune: Annotated[
+        bool, Doc("Also train the network of that model on, for a few epochs at a small learning rate.")
+    ] = False
     leave_out: Annotated[
         tuple[str, ...], Doc("Subjects who are neither trained on nor tested on, with commas between them.")
     ] = ()
@@ -128,6 +138,11 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
     if unknown or not config.models:
         found = ", ".join(unknown) or "none"
         raise InvalidSetting(f"Choose models among {', '.join(CATALOGUE)}; found {found}.", "models")
+    if config.base and DEPLOYABLE_MODEL not in config.models:
+        title = CATALOGUE[DEPLOYABLE_MODEL].title
+        raise InvalidSetting(f"Only {title} is built on a stored model. Choose it, or start from scratch.", "models")
+    if config.fine_tune and not config.base:
+        raise InvalidSetting("To fine-tune a network, choose the stored model that it comes from.", "fine_tune")
     if config.protocol == "dataset" and config.folds:
         raise InvalidSetting("By data set, each data set is a fold; leave the number of folds out.", "folds")
     if config.protocol == "random" and config.overlap:

@@ -40,6 +40,7 @@ from app.har.training.results import (
     flat_metrics,
     write_result,
 )
+from app.har.training.transfer import Base, learning_curve
 from app.har.types import FloatArray
 from app.har.windows import WindowSet, make_windows
 
@@ -65,6 +66,7 @@ def run_experiment(
     on_event: OnEvent = ignore_event,
     plots: bool = True,
     everyday: SignalSet | None = None,
+    base: Base | None = None,
 ) -> Result:
     """Train and compare ``config.models`` on one split, or on folds, and write everything under `folder`.
 
@@ -80,6 +82,8 @@ def run_experiment(
     on_event : receives progress events; default: ignored.
     plots : whether to draw them, which takes seconds; default True.
     everyday : the same data sets as the everyday model reads them (`movement_and_gravity`); for that model alone.
+    base : the stored model that ELM-GRU-AM builds on, which must not know whom it is tested on. The signals are as that
+        one reads them. Default None, from scratch.
 
     Returns
     -------
@@ -112,10 +116,22 @@ def run_experiment(
     on_event({"stage": Stage.SPLIT, **{key: value for key, value in split.items() if key != "subjects"}})
     outcomes = {
         name: _assess(
-            name, windows, rows, splits, config, data, _with(on_event, model_index=index, n_models=len(config.models))
+            name,
+            windows,
+            rows,
+            splits,
+            config,
+            data,
+            _with(on_event, model_index=index, n_models=len(config.models)),
+            base,
         )
         for index, name in enumerate(config.models)
     }
+    curve: dict[str, Any] = {}
+    if base is not None and not config.in_folds:
+        on_event({"stage": Stage.CURVE})
+        train, test = (windows.take(part) for part in (splits[0].train, splits[0].test))
+        curve["curve"] = learning_curve(base, train, test, config.seed)
     on_event({"stage": Stage.WRITING})
     index = np.concatenate([part.test for part in splits])
     test = windows.take(index)
@@ -140,12 +156,16 @@ def run_experiment(
         "environment": environment(),
         "history": [event for outcome in outcomes.values() for event in outcome.epochs],
     }
+    if base is not None:
+        result["transfer"] = base.described(windows.activities, config.fine_tune) | curve
     write_result(result, folder)
     whence = {"subjects": test.subjects, "recordings": test.recordings, "start_s": test.start_s}
     arrays: dict[str, Any] = {"y": test.y, "index": index, **whence, **probabilities}
     np.savez_compressed(folder / "predictions.npz", **arrays)
     if plots:
         _draw(windows.activities, outcomes, folder / "plots")
+        if curve:
+            figures.save(figures.transfer_curve(curve["curve"]).figure, folder / "plots" / "transfer")
     if DEPLOYABLE_MODEL in outcomes and not config.in_folds:
         classifier = outcomes[DEPLOYABLE_MODEL].classifier
         classifier.preparation = preparation
@@ -167,6 +187,7 @@ def fit_and_score(
     config: TrainConfig,
     on_event: OnEvent,
     options: Mapping[str, Any] | None = None,
+    base: Base | None = None,
 ) -> tuple[Classifier, FloatArray, Metrics]:
     """Fit one model on the training windows, and look at the test windows once.
 
@@ -175,7 +196,10 @@ def fit_and_score(
     on_event({"stage": Stage.FIT})
     if name == DEPLOYABLE_MODEL:
         options = {"rotation_augmentation": config.rotation_augmentation, "keep_sums": config.keep_sums}
-    classifier = make_classifier(name, options)
+    if name == DEPLOYABLE_MODEL and base is not None:
+        classifier: Classifier = base.classifier(train.activities, config)
+    else:
+        classifier = make_classifier(name, options)
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
     fit_seconds = time.perf_counter() - started
@@ -228,6 +252,7 @@ def _assess(
     config: TrainConfig,
     data: Mapping[str, Any],
     on_event: OnEvent,
+    base: Base | None,
 ) -> Outcome:
     """Fit a model on the training part of each split, test it on the other, and score all test parts together."""
     epochs: list[Event] = []
@@ -250,7 +275,7 @@ def _assess(
             report = _with(report, dataset=split.dataset)
         train = everyday.to_learn(split, windows) if everyday else windows.take(split.train)
         test = (everyday.tested if everyday else windows).take(split.test)
-        classifier, proba, metrics = fit_and_score(name, train, test, config, report, options)
+        classifier, proba, metrics = fit_and_score(name, train, test, config, report, options, base)
         if isinstance(classifier, EverydayClassifier):
             of_part = depth_and_truth(proba, np.array(test.activities)[test.y].tolist(), classifier.answer_limit_)
             answers.append({"dataset": split.dataset, **of_part})
@@ -279,6 +304,8 @@ def _save(classifier: Classifier, result: Result, folder: Path) -> None:
         raise TypeError(f"{classifier.name} cannot be stored")
     metrics = result["models"][classifier.name]
     extra = {"data": result["data"], "split": result["split"], "config": result["config"], "metrics": metrics}
+    if "transfer" in result:
+        extra["transfer"] = result["transfer"]
     title = str(result["data"].get("dataset", classifier.name))
     kept: dict[str, Any] = {"kept": classifier.head_rows_.size} if classifier.head_rows_ else {}
     if classifier.too_many_:

@@ -28,7 +28,8 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
     title : the model's or data set's name.
     windows : what the model was trained on.
     result : ``metrics`` (as `Metrics.as_dict`), ``split``, ``data`` and ``config`` of the training; ``kept``, where
-        rows of people are kept with the model: ``people``, ``rows`` and ``bytes``.
+        rows of people are kept with the model: ``people``, ``rows`` and ``bytes``; ``transfer``, where it was built on
+        a stored model.
     """
     metrics, split, config, data = (result[key] for key in ("metrics", "split", "config", "data"))
     protocol = split["protocol"]
@@ -60,6 +61,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         + f"\n- Expected calibration error: {metrics['calibration_error']:.3f}",
         _per_activity(metrics),
         *_by_people(metrics["per_subject"]),
+        *_built_on(result.get("transfer")),
         *_kept(result.get("kept"), result.get("too_many_to_keep")),
         "## Limits",
         _bullets(
@@ -177,6 +179,33 @@ def _options(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"{len(people)} {'person' if len(people) == 1 else 'people'} left out, neither trained on nor tested on"
     if config.get("rotation_augmentation"):
         yield "Half of the windows a second time, as from a device that is turned"
+
+
+def _built_on(transfer: Mapping[str, Any] | None) -> list[str]:
+    """Say which model this one was built on, what was kept of it, and what that is worth."""
+    if not transfer:
+        return []
+    seen = ", ".join(dict.fromkeys(one["dataset"] for one in transfer["seen"]))
+    alike = [name if name == own else f"{name} ({own})" for name, own in transfer["alike"].items()]
+    lines = [
+        f"Model {transfer['base']}, manifest `{transfer['digest']}`; it and what it was built on have seen {seen}",
+        f"Kept: {'; '.join(transfer['kept'])}",
+        "Solved anew: the head and the last layer of the network, how both are combined, how confident an answer may "
+        "be, and what counts as unfamiliar",
+        f"Known to the base: {', '.join(alike) or 'no activity'}",
+        f"New: {', '.join(transfer['new']) or 'no activity'}",
+        "The base has not seen the data tested here. Whether it knows one of these people from a data set of another "
+        "name cannot be told",
+    ]
+    return ["## Built on", _bullets(lines), *_curve(transfer.get("curve"))]
+
+
+def _curve(points: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    if not points:
+        return []
+    rows = [(str(one["windows"] or "all"), f"{one['base']:.3f}", f"{one['scratch']:.3f}") for one in points]
+    header = ("Windows of each activity", "On the base", "From scratch")
+    return ["Macro F1 of the head alone, on the same test windows:", _table(header, rows)]
 
 
 def _kept(kept: Mapping[str, int] | None, too_many: Mapping[str, int] | None) -> list[str]:

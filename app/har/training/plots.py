@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -87,6 +87,20 @@ def learning_curve(events: Iterable[Event], *, title: str = "") -> tuple[Axes, A
     accuracy.legend()
     figure.suptitle(_title(title, "Learning curve"))
     return accuracy, loss
+
+
+def transfer_curve(points: Sequence[Mapping[str, Any]], *, ax: Axes | None = None) -> Axes:
+    """Draw macro F1 after few windows of each activity, on a stored model and from scratch; see `learning_curve`."""
+    ax = ax or _axes(WIDTH, 3.6)
+    places = range(len(points))
+    for key, label, marker in (("base", "on the stored model", "o"), ("scratch", "from scratch", "s")):
+        colour = PALETTE[0] if key == "base" else MISSING
+        ax.plot(places, [100 * one[key] for one in points], label=label, marker=marker, color=colour)
+    ax.set_xticks(places, [str(one["windows"] or "all") for one in points])
+    ax.set(xlabel="windows of each activity", ylabel="macro F1 (%)", title="Heads alone, on the test windows")
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower right")
+    return ax
 
 
 def importances(ranking: Sequence[tuple[str, float]], selected_k: int, *, n_named: int = 20) -> tuple[Axes, Axes]:

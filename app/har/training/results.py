@@ -86,6 +86,7 @@ class Result(TypedDict):
     config: dict[str, Any]  # `TrainConfig`
     data: dict[str, Any]  # name and fingerprint of the data set, or of each of several
     environment: dict[str, str]
+    transfer: NotRequired[dict[str, Any]]  # the stored model that ELM-GRU-AM was built on, see `Base.described`
     history: list[Event]  # those of epochs
 
 

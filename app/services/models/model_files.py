@@ -62,7 +62,7 @@ def provenance(folder: Path) -> dict[str, Any]:
         known = manifest(folder)
     except ModelIntegrityError:
         return {}
-    wanted = ("model", "data", "split", "activities", "channels", "gravity", "answer_limit")
+    wanted = ("model", "data", "split", "activities", "channels", "gravity", "answer_limit", "transfer")
     return {key: known[key] for key in wanted if key in known}
 
 

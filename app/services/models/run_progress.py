@@ -14,6 +14,7 @@ from app.tables import TrainingRun
 from app.tables._columns import now
 from app.tables.training_run import RunStatus
 
+AT_THE_END = (Stage.CURVE, Stage.WRITING)  # after the last model
 DONE, NOW, COMING = "done", "now", "to come"
 
 
@@ -36,7 +37,7 @@ def progress(run_id: int, after: int = 0) -> dict[str, Any]:
 
 def _remaining(latest: Event, elapsed_s: float) -> str:
     """Say how long a run still takes; where a part of it was never measured, say that it is not known."""
-    if latest.get("stage") == Stage.WRITING:
+    if latest.get("stage") in AT_THE_END:
         return "Nearly done"
     if (seconds := latest.get("run_remaining_s")) is None:
         titles = [_title(name) for name in latest.get("run_unknown", [])]
@@ -50,14 +51,15 @@ def _remaining(latest: Event, elapsed_s: float) -> str:
 def _steps(run: TrainingRun, latest: Event) -> Iterator[tuple[str, str, str]]:
     """Yield the steps of a run: what each is, its state, and for the present one what is done at the moment."""
     models, stage = run.config["models"], latest.get("stage")
-    writing = stage == Stage.WRITING
+    writing = stage in AT_THE_END
     at = len(models) if writing else latest.get("model_index", -1)
     yield "Read the data and cut windows", NOW if at < 0 else DONE, _detail(latest) if at < 0 else ""
     for number, name in enumerate(models):
         scored = number == at and stage == Stage.SCORED
         state = DONE if number < at or scored else NOW if number == at else COMING
         yield _title(name), state, _detail(latest) if state == NOW else ""
-    yield "Draw the plots and write the results", NOW if writing else COMING, ""
+    detail = Stage.CURVE.label if stage == Stage.CURVE else ""
+    yield "Draw the plots and write the results", NOW if writing else COMING, detail
 
 
 def _detail(event: Event) -> str:

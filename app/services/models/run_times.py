@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.extensions import db
-from app.har.classifiers.catalogue import CATALOGUE
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.progress import Event, Stage
 from app.tables import TrainingRun
 from app.tables.training_run import RunStatus
@@ -33,11 +33,17 @@ def earlier_fits(config: Mapping[str, Any]) -> dict[str, list[Fit]]:
     fits: dict[str, list[Fit]] = {name: [] for name in config["models"]}
     for run in db.session.scalars(finished.limit(LOOKED_AT)):
         same_epochs = run.config.get("epochs") == config.get("epochs")
+        same_start = _start(run.config) == _start(config)
         for name, metrics in run.result.get("models", {}).items():
-            if name in fits and (same_epochs or not _in_epochs(name)):
+            if name in fits and (same_epochs or not _in_epochs(name)) and (same_start or name != DEPLOYABLE_MODEL):
                 with suppress(KeyError, ZeroDivisionError):  # a result of an early build
                     fits[name].append(_fit(run, metrics))
     return fits
+
+
+def _start(config: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Return whether ELM-GRU-AM is built on a stored model, and whether its network is trained then."""
+    return bool(config.get("base")), bool(config.get("fine_tune"))
 
 
 def _in_epochs(name: str) -> bool:

@@ -23,7 +23,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
-from app.har.classifiers.catalogue import CATALOGUE
+from app.har.classifiers.catalogue import CATALOGUE, DEPLOYABLE_MODEL
 from app.har.errors import InvalidSetting
 from app.har.progress import OnEvent, ignore_event
 from app.har.training.config import TrainConfig, validated
@@ -31,7 +31,7 @@ from app.services import audit, leftovers, room
 from app.services.audit import Action
 from app.services.datasets import library
 from app.services.errors import Conflict, Invalid
-from app.services.models import model_versions, run_outcomes, runs, training_data
+from app.services.models import bases, model_versions, run_outcomes, runs, training_data
 from app.services.models.run_events import record_events
 from app.services.models.run_times import RemainingTime, earlier_fits
 from app.services.models.training_child import OUTPUT, STOP_FILE, UNFINISHED
@@ -85,8 +85,11 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
     choices = [training_data.chosen(each) for each in training_data.names_in(names)]
     datasets = [choice.dataset for choice in choices]
     config = replace(config, leave_out=training_data.people_left_out(datasets, config))
+    base = bases.chosen(config.base) if config.base else None
+    if base:
+        config = bases.settings_on(base, config, choices)
     training_data.check_usable(datasets, config)
-    if lacking := what_is_lacking(config.models):
+    if lacking := what_is_lacking(config.models, in_closed_form=base is not None and not config.fine_tune):
         raise Conflict(lacking)
     room.require(Path(current_app.config["INSTANCE"]))
     lock = _lock()
@@ -110,7 +113,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
         folder = runs.folder(run_id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        process = _launch(choices, config, folder)
+        process = _launch(choices, config, folder, base)
         audit.record(Action.TRAINING_STARTED, f"training {run_id}", data=names, protocol=config.protocol)
         return TrainingProcess(run_id, process, lock, folder)
     except BaseException as error:
@@ -120,9 +123,13 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
         raise
 
 
-def what_is_lacking(models: Iterable[str]) -> str:
-    """Say why some of these models can't be trained here; "" if all can."""
-    titles = [CATALOGUE[name].title for name in models if CATALOGUE[name].needs_tensorflow]
+def what_is_lacking(models: Iterable[str], *, in_closed_form: bool = False) -> str:
+    """Say why some of these models can't be trained here; "" if all can.
+
+    ``in_closed_form``: ELM-GRU-AM keeps the network of a stored model as it is.
+    """
+    trained = [name for name in models if not (in_closed_form and name == DEPLOYABLE_MODEL)]
+    titles = [CATALOGUE[name].title for name in trained if CATALOGUE[name].needs_tensorflow]
     if not titles or find_spec("tensorflow"):
         return ""
     return (
@@ -131,12 +138,15 @@ def what_is_lacking(models: Iterable[str]) -> str:
     )
 
 
-def _launch(choices: Sequence[training_data.Choice], config: TrainConfig, folder: Path) -> subprocess.Popen[str]:
+def _launch(
+    choices: Sequence[training_data.Choice], config: TrainConfig, folder: Path, base: bases.ChosenBase | None
+) -> subprocess.Popen[str]:
     job = {
         "folder": str(folder),
         "stores": [str(library.store_folder(one.dataset)) for one in choices],
         "config": asdict(config),
         "data": training_data.provenance(choices),
+        "base": base.as_job() if base else None,
         "plots": current_app.config.get("TRAINING_PLOTS", True),  # tests that look at none do without
     }
     with (folder / "trainer.log").open("w", encoding="utf-8") as errors:

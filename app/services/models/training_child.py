@@ -21,8 +21,10 @@ from app.har.progress import Stage
 from app.services import server_log
 
 if TYPE_CHECKING:
+    from app.har.classifiers.base import WindowFormat
     from app.har.datasets.pool import Member
     from app.har.signals.types import SignalSet
+    from app.har.training.transfer import Base
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +70,12 @@ def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     unfinished.mkdir()
     members = _members(job["stores"], job["data"])
     wants_everyday = EVERYDAY_MODEL in config.models
-    signals, data = _signals(members, job["data"], wants_everyday)
+    base = _base(job["base"], members) if job["base"] else None
+    signals, data = _signals(members, job["data"], wants_everyday, base.model.format_ if base else None)
     everyday = _for_everyday(members) if wants_everyday else None
-    run_experiment(signals, config, unfinished, data=data, on_event=emit, plots=job["plots"], everyday=everyday)
+    run_experiment(
+        signals, config, unfinished, data=data, on_event=emit, plots=job["plots"], everyday=everyday, base=base
+    )
     unfinished.rename(folder / OUTPUT)  # so that there is one only when it is whole
 
 
@@ -85,13 +90,33 @@ def _members(stores: list[str], data: dict[str, Any]) -> list[Member]:
     ]
 
 
-def _signals(members: list[Member], data: dict[str, Any], shared_names: bool) -> tuple[SignalSet, dict[str, Any]]:
+def _base(job: dict[str, Any], members: list[Member]) -> Base:
+    """Load the stored model to build on; activities of several data sets have their shared names already."""
+    from app.har.classifiers.elm_gru_am.persistence import load_model
+    from app.har.training.transfer import Base
+
+    own_names = members[0].names if len(members) == 1 else {}
+    return Base(load_model(Path(job["folder"])), job["facts"], job["names"], own_names)
+
+
+def _signals(
+    members: list[Member], data: dict[str, Any], shared_names: bool, read_as: WindowFormat | None
+) -> tuple[SignalSet, dict[str, Any]]:
     """Return the signals of one data set, or of several as one, and what is to be said of the data.
 
-    ``shared_names`` gives the activities of one data set the names that they have among several.
+    ``shared_names`` gives the activities of one data set the names that they have among several; ``read_as`` is how a
+    stored model reads signals that is built on.
     """
+    from app.har.datasets.as_read import as_read
     from app.har.datasets.pool import of_device, pool, together
 
+    if read_as:
+        wanted = read_as.channels, read_as.sampling_rate_hz, read_as.gravity
+        members = [
+            replace(one, signals=as_read(of_device(one.signals, one.device) if one.device else one.signals, *wanted))
+            for one in members
+        ]
+        return together(members) if shared_names or len(members) > 1 else members[0].signals, data
     if len(members) > 1:
         pooled = pool(members)
         return pooled.signals, {**data, "notes": list(pooled.notes)}

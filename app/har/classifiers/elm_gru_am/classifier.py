@@ -51,7 +51,7 @@ def _space(windows: WindowSet, scaled: FloatArray) -> Space | None:
 
 
 @dataclass(frozen=True)
-class _TrainingPart:
+class TrainingPart:
     """The windows to learn from, described, with the copies that augment them."""
 
     description: Description
@@ -232,21 +232,18 @@ class ActivityClassifier(Recogniser):
         on_event({"stage": Stage.HEAD, "fraction": 0.3})
         patterns = list(self.layout.patterns())
         scores = self._fit_head(np.clip(scaled, -CLIP, CLIP), part, np.array(patterns), seed)
-        on_event({"stage": Stage.NETWORK, "fraction": 0.4})
         self._fit_network_and_combination(part, dict(zip(patterns, scores, strict=True)), epochs, seed, on_event)
 
-    def _describe_training_part(self, windows: WindowSet, seed: int) -> _TrainingPart:
+    def _describe_training_part(self, windows: WindowSet, seed: int) -> TrainingPart:
         """Draw the people held out and the random convolutions, and describe all windows and their copies."""
         config = self.config
         fitted, held_out = split_inner(windows, seed, config.held_out_fraction)
-        sample = windows.take(np.random.default_rng(seed).permutation(fitted)[:SAMPLE])
-        bare = WindowDescriber(config, SensorLayout(self.channels), self.sampling_rate_hz, self.n_timesteps)
-        self.describer_ = bare.with_convolutions(sample, seed)
+        self.describer_ = self._new_describer(windows, fitted, seed)
         share = 0.0 if config.lacks("slow copies") else config.low_rate_augmentation
         copied, copies = device_copies(windows, share, seed, rotation_augmentation=config.rotation_augmentation)
         description = Description.joined(per_chunk(windows, self.describer_) + per_chunk(copies, self.describer_))
         origin = np.append(np.arange(len(windows)), copied)
-        return _TrainingPart(
+        return TrainingPart(
             description,
             windows.y[origin],
             windows.subjects[origin],
@@ -255,7 +252,13 @@ class ActivityClassifier(Recogniser):
             np.flatnonzero(np.isin(origin, held_out)),
         )
 
-    def _select_and_scale(self, part: _TrainingPart, seed: int) -> FloatArray:
+    def _new_describer(self, windows: WindowSet, fitted: IntArray, seed: int) -> WindowDescriber:
+        """Draw the random convolutions."""
+        sample = windows.take(np.random.default_rng(seed).permutation(fitted)[:SAMPLE])
+        bare = WindowDescriber(self.config, SensorLayout(self.channels), self.sampling_rate_hz, self.n_timesteps)
+        return bare.with_convolutions(sample, seed)
+
+    def _select_and_scale(self, part: TrainingPart, seed: int) -> FloatArray:
         """Choose the frame features and fit all scalers; return the features of whole windows, scaled, unclipped."""
         description, fitted = part.description, part.fitted
         self.importances_ = rank_features(description.frames[fitted], part.y[fitted], description.names, seed)
@@ -279,7 +282,7 @@ class ActivityClassifier(Recogniser):
             chosen += [i for i in best if i not in chosen]
         return np.array(chosen)
 
-    def _learn_what_is_familiar(self, windows: WindowSet, part: _TrainingPart, scaled: FloatArray) -> None:
+    def _learn_what_is_familiar(self, windows: WindowSet, part: TrainingPart, scaled: FloatArray) -> None:
         columns_of_sensors = self.window_columns_[: len(self.sensors)]
         self.familiarity_ = [
             Familiarity.of(scaled[:, columns], part.y, part.subjects) for columns in columns_of_sensors
@@ -291,7 +294,7 @@ class ActivityClassifier(Recogniser):
         }
 
     def _fit_head(
-        self, whole: FloatArray, part: _TrainingPart, patterns: NDArray[np.bool_], seed: int
+        self, whole: FloatArray, part: TrainingPart, patterns: NDArray[np.bool_], seed: int
     ) -> list[FloatArray]:
         """Fit the extreme learning machine for each pattern of sensors; return its scores of the people held out.
 
@@ -325,13 +328,14 @@ class ActivityClassifier(Recogniser):
 
     def _fit_network_and_combination(
         self,
-        part: _TrainingPart,
+        part: TrainingPart,
         scores: dict[tuple[bool, ...], FloatArray],
         epochs: int | None,
         seed: int,
         on_event: OnEvent,
     ) -> None:
         """Train the network, combine it with the head on the people held out, then let it learn from them, too."""
+        on_event({"stage": Stage.NETWORK, "fraction": 0.4})
         config, y, held_out = self.config, part.y, part.held_out
         inputs = self._network_inputs(part.description, np.ones((len(y), len(self.sensors)), bool))
         of_fitted, of_held_out = ({name: x[rows] for name, x in inputs.items()} for rows in (part.fitted, held_out))

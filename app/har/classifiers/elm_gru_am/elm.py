@@ -49,6 +49,7 @@ class ExtremeLearningMachine:
         self.ridge, self.seed, self.blocks, self.nodes = ridge, seed, blocks or [slice(None)], nodes
         self.sizes = [n_nodes // len(self.blocks)] * len(self.blocks) + [len(columns) for columns in nodes]
         self.betas: dict[tuple[bool, ...], FloatArray] = {}  # present blocks -> (their nodes, n_outputs)
+        self.centres: dict[tuple[bool, ...], FloatArray] = {}  # the same, where β is drawn towards anything but 0
         self._hidden_layer: list[tuple[FloatArray, FloatArray]] = []
         self.weights: NDArray[np.float64] = np.ones(0)  # of the rows of each output
         self.sums: Sums | None = None  # of all rows learnt; a stored model has none
@@ -107,7 +108,9 @@ class ExtremeLearningMachine:
 
     def solution(self, sums: Sums, present: Sequence[bool]) -> Matrix:
         """Return the output weights of these blocks alone that some sums give, in float64; nothing is learnt."""
-        return sums.select(np.flatnonzero(np.repeat(present, self.sizes))).solve(self.ridge)
+        centre = self.centres.get(tuple(present))
+        selected = sums.select(np.flatnonzero(np.repeat(present, self.sizes)))
+        return selected.solve(self.ridge, None if centre is None else centre.astype(np.float64))
 
     def hidden(self, X: NDArray[F]) -> NDArray[F]:
         """Return H, the outputs of the hidden layer: (n, n_nodes), as exact as `X`."""

@@ -25,6 +25,7 @@ NOT_FORGOTTEN = (
     "The network was trained with this person; the network and the head answer together.",
     "How the network and the head are combined, and how much each activity counts, was decided with this person.",
     "The test results are those of the model before: the new head was not tested again.",
+    "Where the model was built on another, what that one knows comes with it.",
     "The versions that were made before still know this person, and so do the training run and the data set.",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,39 @@ def of_network(network: keras.Model, n_sensors: int, without: Collection[str] = 
         if layer.weights:
             layers.setdefault(type(layer).__name__.lower(), []).append(layer.get_weights())
     return _named(layers, n_sensors, without)
+
+
+def load_into(network: keras.Model, arrays: Mapping[str, FloatArray], n_sensors: int) -> None:
+    """Give a network, built whole by `networks.gru_attention`, the arrays of a trained one, to train it on.
+
+    The normalisation after a convolution was taken into its kernel; what is left of it shifts only, and is frozen: it
+    would take what the new windows are by and large for what is usual.
+    """
+    layers: dict[str, list[Any]] = {}
+    for layer in network.layers:
+        if layer.weights:
+            layers.setdefault(type(layer).__name__.lower(), []).append(layer)
+    for position, (convolution, normalisation) in enumerate(
+        zip(layers["conv1d"], layers["batchnormalization"], strict=True)
+    ):
+        name = f"{position % n_sensors} {('first', 'second')[position // n_sensors]}"
+        convolution.set_weights([arrays[name].reshape(convolution.get_weights()[0].shape)])
+        shift, one = arrays[f"{name} shift"], np.ones_like(arrays[f"{name} shift"])
+        normalisation.set_weights([np.sqrt(one + np.float32(EPSILON)), shift, 0 * one, one])
+        normalisation.trainable = False
+    *of_sensors, hidden, score, embedding, activity = layers["dense"][n_sensors:]  # what is before pools only
+    for number in range(n_sensors):
+        own = {
+            name: arrays[f"{number} {name}"] for name in ("frames", "shape", "bias", "hidden", "hidden bias", "score")
+        }
+        encoder, of_hidden, of_score = of_sensors[number::n_sensors]
+        encoder.set_weights([np.concatenate([own["frames"], own["shape"]]), own["bias"]])
+        of_hidden.set_weights([own["hidden"], own["hidden bias"]])
+        of_score.set_weights([own["score"], arrays["score bias"][number : number + 1]])
+    layers["bidirectional"][0].set_weights(_gru_weights(arrays))
+    score.set_weights([arrays["score"]])
+    for layer, name in ((hidden, "hidden"), (embedding, "embedding"), (activity, "activity")):
+        layer.set_weights([arrays[name], arrays[f"{name} bias"]])
 
 
 def of_file(path: Path, n_sensors: int, without: Collection[str] = ()) -> dict[str, FloatArray]:
@@ -117,3 +150,20 @@ def _gru(weights: list[FloatArray]) -> dict[str, FloatArray]:
         "gru recurrent": kept,  # (3, 2, units, units)
         "gru recurrent bias": biases[1],  # (3, 2, 1, units)
     }
+
+
+def _gru_weights(arrays: Mapping[str, FloatArray]) -> list[FloatArray]:
+    """Return what `_gru` was given: of each direction what it reads, what it keeps, and the biases of both."""
+    kept = arrays["gru recurrent"]  # (3 gates, 2 directions, units, units)
+    units = kept.shape[-1]
+    read = arrays["gru input"].reshape(-1, 3, 2, units)
+    biases = np.stack([arrays["gru input bias"].reshape(3, 2, units), arrays["gru recurrent bias"][:, :, 0]])
+    return [
+        part
+        for way in (0, 1)
+        for part in (
+            read[:, :, way].reshape(-1, 3 * units),
+            kept[:, way].transpose(1, 0, 2).reshape(units, 3 * units),
+            biases[:, :, way].reshape(2, 3 * units),
+        )
+    ]

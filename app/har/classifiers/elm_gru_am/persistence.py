@@ -76,6 +76,9 @@ def save_model(
     arrays |= _arrays_of(model.space_, "space_") if model.space_ else {}
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
+    if model.head_rows_:  # to solve it again
+        centres = model.elm_.centres
+        arrays |= {f"centre_{i}": centres[present] for i, present in enumerate(model.elm_.betas) if present in centres}
     arrays |= {NETWORK + name: array for name, array in model.network_.arrays.items()}
     kept, aside = head_sums.files_of(model.elm_, model.head_rows_) if model.head_rows_ else ({}, {})
     model_folder.write(folder, manifest | kept, arrays, texts or {}, aside)
@@ -118,6 +121,8 @@ def load_model(folder: Path) -> ActivityClassifier:
     model.elm_ = model.new_elm(manifest["elm_seed"])
     for number, blocks in enumerate(manifest["elm_combinations"]):
         model.elm_.betas[tuple(blocks)] = arrays[f"beta_{number}"]
+        if f"centre_{number}" in arrays:
+            model.elm_.centres[tuple(blocks)] = arrays[f"centre_{number}"]
     all_sensors = [(True,) * n_sensors, manifest.get("combination")]  # the only one that there once was
     model.combinations_ = {
         tuple(present): tuple(weights) for present, weights in manifest.get("combinations", [all_sensors])

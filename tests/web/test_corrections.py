@@ -382,3 +382,19 @@ def test_a_list_brings_nothing_back_that_was_deleted_or_stored_again_meanwhile(
     db.session.expire_all()
     summaries = list(db.session.scalars(select(Prediction.summary)))
     assert [(summary["place"], in_lists.OWN in summary) for summary in summaries] == [("wrist", False)] * len(summaries)
+
+
+def test_what_an_earlier_build_kept_beyond_the_recording_is_marked_and_can_be_undone(
+    own: Prediction, user_client: FlaskClient
+) -> None:
+    (good,) = corrections.add(own.recording.user_id, own.recording, recordings.result_of(own), [(0, 0.0, 15.0, NEW)])
+    about = {"recording_id": own.recording_id, "user_id": own.recording.user_id, "part": good.part}
+    far = Correction(**about, start_s=9000.0, end_s=9030.0, activity=NEW, source="timeline", batch="f" * 32)
+    db.session.add(far)
+    db.session.commit()
+    url = f"/predictions/{own.recording_id}"
+    listed = section(user_client.get(url).text).partition('id="said"')[2]
+    assert listed.count("not used: nothing was recorded then") == 1
+    assert listed.index("not used") < listed.index(f"/corrections/{far.batch}/undo") < listed.index(good.batch)
+    user_client.post(f"{url}/corrections/{far.batch}/undo")
+    assert "not used" not in section(user_client.get(url).text)

@@ -227,6 +227,8 @@ def test_a_file_of_single_windows_has_rows_and_neither_bouts_nor_hours(app: Flas
     assert page.status_code == 200
     for title in ('id="periods-title"', 'id="bouts-title"', "data-zone"):
         assert title not in page.text
+    assert "single pieces without a common clock" in page.text
+    assert "correct-form" not in page.text
     assert user_client.get(f"{url}/timeline.json?from=0.5&to=9.5").json["showing"] == "rows 1 – 9 of 1,800"
     assert user_client.get(f"{url}/timeline.json?from=5000&to=6000", headers=JSON).status_code == 400
     assert user_client.get(f"{url}/daily.csv").text == ",".join(DAY_COLUMNS) + "\r\n"

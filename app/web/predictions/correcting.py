@@ -23,6 +23,7 @@ from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import CorrectForm
 
 if TYPE_CHECKING:
+    from app.services.recordings.prediction_result import PredictionResult
     from app.tables import Correction, Prediction
 
 KEPT_IN_ADDRESS = ("prediction", "part", "tz", "smooth", "from", "to", "axes")  # of the page that is corrected
@@ -43,6 +44,7 @@ def shown(prediction: Prediction, view: View, recording_index: int | None, clock
         "choices": activities_of(view),
         "vocabulary": [name for name in in_order(PARENT) if name not in view.result.activities],
         "batches": _by_batch(of_part),
+        "unusable": _unusable(of_part, view.result, recording_index),
         "undone": [c for c in corrections.undone_of(prediction.recording) if c.part == part],
         "other_parts": len(view.said) - len(of_part),
         "first_stretch": _first_stretch(clock),
@@ -64,6 +66,12 @@ def _by_batch(said: list[Correction]) -> list[list[Correction]]:
     for correction in said:
         batches.setdefault(correction.batch, []).append(correction)
     return list(batches.values())[::-1]
+
+
+def _unusable(said: list[Correction], result: PredictionResult, recording_index: int) -> set[int]:
+    """Return the numbers of corrections without a window: earlier builds kept what lies beyond the recording."""
+    stretches = ((one, (recording_index, one.start_s, one.end_s, one.activity)) for one in said)
+    return {one.id for one, stretch in stretches if not len(result.windows_of(stretch))}
 
 
 def _first_stretch(clock: WallClock) -> tuple[str, str]:

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+from app.extensions import db
 from app.har.windows import WindowSet
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.personal import calibration, corrections, view
 from app.services.recordings import known_walking, recordings
 from app.services.recordings.recognise import KnownWalking
-from app.tables import ModelVersion, Prediction, User
+from app.tables import Calibration, ModelVersion, Prediction, User
 from tests.corrected import a_result, recorded
 from tests.everyday import windows_of
 from tests.services.conftest import a_user
@@ -124,6 +126,15 @@ def test_a_recording_of_another_place_is_recognised_again(own: Prediction, monke
     kept = calibration.keep(user_id, "wrist", steps())
     calibration.give_recording(user_id, kept, own.recording_id)
     assert asked == [(user_id, own.recording_id, own.model_version_id, "wrist")]
+
+
+def test_of_calibrations_that_wait_for_a_recording_only_the_last_are_kept(own: Prediction) -> None:
+    user_id = own.recording.user_id
+    first = calibration.keep(user_id, "leg", steps())
+    calibration.give_recording(user_id, first, own.recording_id)
+    kept = [calibration.keep(user_id, "leg", steps()).id for _ in range(calibration.SHOWN + 2)]
+    there = db.session.scalars(select(Calibration.id).order_by(Calibration.id)).all()
+    assert there == [first.id, *kept[-calibration.SHOWN :]]
 
 
 def test_nobody_elses_calibration_or_recording_can_be_used(own: Prediction) -> None:

@@ -116,6 +116,17 @@ def test_what_is_undone_is_as_if_it_had_never_been_said(own: Prediction) -> None
         corrections.undo(user_id, own.recording_id, rows[0].batch)
 
 
+def test_what_was_undone_long_ago_is_deleted(own: Prediction) -> None:
+    stored, user_id = recordings.result_of(own), own.recording.user_id
+    kept = correct(own, stored, NEW)
+    for number in range(corrections.UNDONE_SHOWN + 3):
+        rows = correct(own, stored, f"Row {number}")
+        corrections.undo(user_id, own.recording_id, rows[0].batch)
+    assert [row.activity for row in corrections.undone_of(own.recording)] == [f"Row {i}" for i in range(7, 2, -1)]
+    assert count(Correction) == corrections.UNDONE_SHOWN + 1
+    assert corrections.of_recording(own.recording) == kept
+
+
 def test_a_switched_off_model_stays_off_when_more_is_said_and_what_was_said_holds(own: Prediction) -> None:
     stored = recordings.result_of(own)
     correct(own, stored, NEW, stored.activities[1])

@@ -41,7 +41,7 @@ TRIM_S = 2.0  # at both ends: nobody changes at the beep
 LEAST_S = 3.0  # that stay
 WALK_S = 15.0  # from which a model can take a measure
 FARTHEST_S = 86_400.0  # that the clocks may be apart
-KEPT = timedelta(days=30)  # a calibration without a recording
+KEPT = timedelta(days=30)  # a calibration without a recording; of one person, as many as are shown
 SHOWN = 5
 
 
@@ -88,8 +88,9 @@ def keep(user_id: int, place: str, steps: Sequence[Any]) -> Calibration:
         raise Invalid("The steps do not follow each other.", field="steps")
     document = {"steps": [vars(step) for step in read]}
     with transaction() as session:
-        for old in session.scalars(select(Calibration).filter_by(user_id=user_id, recording_id=None)):
-            if old.created < now() - KEPT:
+        waiting = select(Calibration).filter_by(user_id=user_id, recording_id=None).order_by(Calibration.id.desc())
+        for number, old in enumerate(session.scalars(waiting).all(), start=1):
+            if number >= SHOWN or old.created < now() - KEPT:
                 session.delete(old)
         calibration = Calibration(user_id=user_id, place=place, steps=document)
         session.add(calibration)

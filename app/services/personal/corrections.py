@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from uuid import uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.extensions import db
 from app.services import activity_names, audit
@@ -102,12 +102,20 @@ def undo(user_id: int, recording_id: int, batch: str) -> int:
     with transaction():
         stretches = [(c.part, c.start_s, c.end_s) for c in db.session.scalars(select(Correction).where(*of_it))]
         undone = rows_changed(update(Correction).where(*of_it).values(undone_at=now()))
+        _forget_earlier(recording_id)
     if not undone:
         raise NotFound("These corrections are undone already.")
     if known_walking.stretch_of(recording) in stretches:
         known_walking.mark(recording, False)
     audit.record(Action.CORRECTION_UNDONE, f"recording {recording_id}", stretches=undone)
     return undone
+
+
+def _forget_earlier(recording_id: int) -> None:
+    """Within a transaction: delete what was undone and is no longer shown."""
+    gone = Correction.recording_id == recording_id, Correction.undone_at.is_not(None)
+    shown = select(Correction.id).where(*gone).order_by(Correction.undone_at.desc(), Correction.id).limit(UNDONE_SHOWN)
+    db.session.execute(delete(Correction).where(*gone, Correction.id.not_in(shown)))
 
 
 def of_recording(recording: StoredRecording) -> list[Correction]:

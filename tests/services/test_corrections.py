@@ -28,9 +28,11 @@ from app.services.personal.said import as_called, moved, overlaid
 from app.services.recordings import recordings, result_tables
 from app.services.recordings.many_results import Source
 from app.services.recordings.smoothing import as_chosen
+from app.services.recordings.timeline import _one_after_the_other
 from app.services.recordings.wall_clock import WallClock, time_zone
 from app.tables import Correction, ModelVersion, PersonalHead, Prediction, User
 from tests.corrected import NEW, a_result, correct, recorded, without_features
+from tests.long_recording import a_day
 from tests.services.conftest import a_user
 
 
@@ -453,3 +455,41 @@ def test_moments_are_read_as_they_are_written() -> None:
             berlin.read(text)
     with pytest.raises(Exception, match="is not a time"):
         since.read("12 May 01:00:00")
+
+
+def test_windows_of_a_stretch_are_those_whose_middle_is_in_it_whatever_their_order() -> None:
+    rng = np.random.default_rng(0)
+    _, result = a_day(0.13, labelled=False)
+    n = len(result)
+    start = rng.uniform(0, 60, n)
+    result = replace(
+        result,
+        start_s=start,
+        end_s=start + rng.uniform(1, 3, n),
+        recording_index=rng.integers(0, 2, n),
+        recording_ids=("a.csv", "b.csv"),
+        origin_utc_s=(None, None),
+    )
+    middle = (result.start_s + result.end_s) / 2
+    for recording in rng.integers(0, 2, 60).tolist():
+        first, length = rng.uniform(-2, 62), rng.uniform(0, 9)
+        said = (recording, first, first + length, "Walk")
+        inside = (result.recording_index == recording) & (middle >= first) & (middle < first + length)
+        if inside.any():
+            assert result.windows_of(said).tolist() == np.flatnonzero(inside).tolist()
+        else:
+            assert len(result.windows_of(said)) <= 1
+    assert not len(result.windows_of((2, 0.0, 60.0, "Walk")))
+
+
+def test_of_stretches_over_one_another_the_last_is_seen_at_each_moment() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"start_s": float(first), "end_s": float(first + length), "activity": str(number)}
+        for number, (first, length) in enumerate(zip(rng.integers(0, 90, 40), rng.integers(1, 30, 40), strict=True))
+    ]
+    drawn = _one_after_the_other(rows)
+    assert [row["start_s"] for row in drawn] == sorted(row["start_s"] for row in drawn)
+    for moment in np.arange(0.5, 120):
+        said = [row["activity"] for row in rows if row["start_s"] < moment < row["end_s"]]
+        assert [row["activity"] for row in drawn if row["start_s"] < moment < row["end_s"]] == said[-1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from app.services.recordings.prediction_result import PredictionResult, Said
 MOST_PAIRS = 5  # of changes that are listed
 
 
-def as_called(activities: Sequence[str], name: str) -> str:
+@lru_cache(maxsize=1024)
+def as_called(activities: tuple[str, ...], name: str) -> str:
     """Return what a model calls an activity: *Walk* for *Walking*; the name itself where it does not know it."""
     same = [known for known in activities if normalised(known) == normalised(name)]
     node = shared_node(name)

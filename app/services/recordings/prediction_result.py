@@ -172,16 +172,27 @@ class PredictionResult:
     def windows_of(self, stretch: Said) -> IntArray:
         """Return which windows a stretch is of: those whose middle is in it; of a short one, the one that it is in."""
         recording, start_s, end_s, _ = stretch
-        of_it = self.positions(recording)
-        first, last = self.start_s[of_it], self.end_s[of_it]
-        middle = (first + last) / 2
-        found = of_it[(middle >= start_s) & (middle < end_s)]
-        if len(found):
-            return found
+        of_it, middle = self._by_middle(recording)
+        first, last = np.searchsorted(middle, (start_s, end_s))
+        if first < last:
+            return np.sort(of_it[first:last])
         at = (start_s + end_s) / 2
-        around = of_it[(first <= at) & (at < last)]
-        nearest: IntArray = around[np.abs((self.start_s + self.end_s)[around] / 2 - at).argsort()[:1]]
+        around = np.sort(of_it[(self.start_s[of_it] <= at) & (at < self.end_s[of_it])])
+        nearest: IntArray = around[np.abs((self.start_s[around] + self.end_s[around]) / 2 - at).argsort()[:1]]
         return nearest
+
+    def _by_middle(self, recording: int) -> tuple[IntArray, TimeArray]:
+        """Return which windows are of a recording, in the order of their middles, and these; of many, found once."""
+        if recording not in self._middles:
+            of_it = self.positions(recording)
+            middle = (self.start_s[of_it] + self.end_s[of_it]) / 2
+            order = np.argsort(middle, kind="stable")
+            self._middles[recording] = of_it[order], middle[order]
+        return self._middles[recording]
+
+    @cached_property
+    def _middles(self) -> dict[int, tuple[IntArray, TimeArray]]:
+        return {}
 
     @cached_property
     def answers(self) -> IntArray:

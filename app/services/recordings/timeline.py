@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -178,16 +180,15 @@ def _said(
 
 def _one_after_the_other(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows in the order of time, each cut where a later said one begins."""
-    kept: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []  # in order, none over another
     for row in rows:
-        rest = []
-        for other in kept:
-            if other["start_s"] < row["start_s"]:
-                rest.append(other | {"end_s": min(other["end_s"], row["start_s"])})
-            if other["end_s"] > row["end_s"]:
-                rest.append(other | {"start_s": max(other["start_s"], row["end_s"])})
-        kept = [*rest, row]
-    return sorted(kept, key=lambda row: float(row["start_s"]))
+        first = bisect_right(kept, row["start_s"], key=itemgetter("end_s"))
+        last = bisect_left(kept, row["end_s"], key=itemgetter("start_s"))
+        under = kept[first:last]
+        before = [other | {"end_s": row["start_s"]} for other in under if other["start_s"] < row["start_s"]]
+        after = [other | {"start_s": row["end_s"]} for other in under if other["end_s"] > row["end_s"]]
+        kept[first:last] = [*before, row, *after]
+    return kept
 
 
 def _before(

@@ -1,6 +1,11 @@
 """A model that becomes a person's, on data sets that it never saw: windows of some recordings calibrate, others test.
 
-python -m benchmarks.bench_personal [--seeds 0 1 2] [--only hapt]; JSON on stdout, needs the recordings in HAR_DATA_DIR.
+python -m benchmarks.bench_personal [--seeds 0 1 2] [--only hapt] [--kept FOLDER]; JSON on stdout, needs the recordings
+in HAR_DATA_DIR. What takes an hour, the models' answers, is kept in FOLDER, and made anew where the code that makes it
+has changed.
+
+How much examples count (`Weighing`) was chosen on the same people. So there is a second table: each data set with the
+weighing that is best on the others, chosen with the first seed.
 """
 
 from __future__ import annotations
@@ -9,33 +14,22 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
 from app.har.classifiers.everyday.answer import ACTIVITIES
 from app.har.personal.guard import guarded
-from app.har.personal.head import Examples, PersonalHead, learn
+from app.har.personal.head import WEIGHING, Examples, PersonalHead, Weighing, learn
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
 from app.har.vocabulary import STAIRS, STAIRS_DOWN, STAIRS_UP
-from benchmarks.bench_everyday import fit_without
-from benchmarks.everyday_data import SOURCES
-from benchmarks.personal_people import (
-    NEW,
-    RATES,
-    Person,
-    Softmax,
-    first_of,
-    nearest_centroid,
-    of_data_set,
-    people_of,
-    space_of,
-    split,
-    training_rows,
-)
+from benchmarks.personal_people import NEW, RATES, Person, first_of, nearest_centroid, split
+from benchmarks.personal_prepared import Prepared, prepared
 from benchmarks.reference_models import with_unseen_people
 
 TESTED = ("ku-har", "hapt", "motion-sense", "wisdm-watch")  # SP-SW-HAR has one activity whose windows last 3 s: walking
@@ -44,6 +38,19 @@ USUAL = 5
 UP_AND_DOWN = (STAIRS_UP, STAIRS_DOWN)
 HARM = 0.01  # of macro F1
 SAMPLES = 1000
+CHOSEN_AT = (1, 5, 20)  # windows of each activity
+COST = 0.2  # of macro F1: what everybody harmed costs, and a calibration error of 1
+CANDIDATES = (
+    WEIGHING,
+    *(replace(WEIGHING, own=value) for value in (0.1, 0.2)),
+    *(replace(WEIGHING, bouts=value) for value in (0.0, 0.05)),
+    *(replace(WEIGHING, otherwise=value) for value in (0.01, 0.15)),
+    *(replace(WEIGHING, margin=value) for value in (10.0, 30.0)),
+    *(replace(WEIGHING, doubt=value) for value in (0.5, 1.0)),
+    *(replace(WEIGHING, confirmed=value) for value in (0.0, 0.5, 1.5)),
+    *(replace(WEIGHING, freedom=value) for value in (3.0, 15.0)),
+    *(replace(WEIGHING, sharpness=value) for value in (1.0, 1.25, 2.0)),
+)
 
 Row = dict[str, float]
 Names = NDArray[np.str_]
@@ -57,7 +64,8 @@ def score(label: Names, answer: Names) -> float:
     """Return macro F1; up and down are stairs where the labels say no more."""
     if STAIRS in label:
         answer = np.where(np.isin(answer, UP_AND_DOWN), STAIRS, answer)
-    return float(f1_score(label, answer, average="macro", labels=np.unique(label)))
+    of = [(label == name, answer == name) for name in np.unique(label)]
+    return float(np.mean([2 * (true & found).sum() / (true.sum() + found.sum()) for true, found in of]))
 
 
 def adjusted(
@@ -68,10 +76,10 @@ def adjusted(
     return head.activities, head.adjust(asked.probabilities, asked.features)
 
 
-def measured(people: Sequence[Person], prior: Prior, softmax: Softmax, n: int) -> list[Row]:
+def measured(data: Prepared, n: int) -> list[Row]:
     """Return the figures of each person after n windows of each activity."""
-    rows = []
-    for person in people:
+    rows, prior = [], data.prior
+    for person in data.people:
         kept, label = person.first(n), person.tested.activity
         examples = person.examples.where(kept)
         head, report = guarded(prior, ACTIVITIES, examples)
@@ -83,7 +91,7 @@ def measured(people: Sequence[Person], prior: Prior, softmax: Softmax, n: int) -
                 "personal": score(label, named(activities, proba)),
                 "unguarded": score(label, named(*adjusted(learn(prior, ACTIVITIES, examples), person.tested))),
                 "nearest centroid": score(label, nearest_centroid(person, kept)),
-                **{f"softmax {rate}": score(label, softmax.tuned(person, kept, rate)) for rate in RATES},
+                **{f"softmax {rate}": score(label, data.softmax.tuned(person, kept, rate)) for rate in RATES},
                 "kept": float(report.kept),
             }
         )
@@ -98,17 +106,49 @@ def _gap(confidence: FloatArray, right: NDArray[np.float64], bins: int = 10) -> 
     return float(np.abs(gap).sum() / weight.sum())
 
 
-def pooled_gap(people: Sequence[Person], prior: Prior, n: int) -> float:
-    """Return the expected calibration error over the tested windows of all people."""
-    confidence, right = [], []
-    for person in people:
-        head, _ = guarded(prior, ACTIVITIES, person.examples.where(person.first(n)))
+def personal(data: Prepared, n: int, weighing: Weighing = WEIGHING) -> tuple[list[Row], float]:
+    """Return of each person what the model and their own reach, and the calibration error over all tested windows."""
+    rows, confidence, right = [], [], []
+    for person in data.people:
+        head, report = guarded(data.prior, ACTIVITIES, person.examples.where(person.first(n)), weighing)
         activities, proba = adjusted(head, person.tested)
         answer, label = named(activities, proba), person.tested.activity
         stairs = np.where(np.isin(answer, UP_AND_DOWN), STAIRS, answer)
+        before = score(label, named(ACTIVITIES, person.tested.probabilities))
+        rows.append({"model": before, "personal": score(label, answer), "kept": float(report.kept)})
         confidence.append(proba.max(axis=1))
         right.append((answer == label) | (stairs == label))
-    return _gap(np.concatenate(confidence), np.concatenate(right).astype(np.float64))
+    return rows, _gap(np.concatenate(confidence), np.concatenate(right).astype(np.float64))
+
+
+def worth(data: Prepared, weighing: Weighing) -> float:
+    """Return how good a weighing is on people of a data set."""
+    found = []
+    for n in CHOSEN_AT:
+        rows, gap = personal(data, n, weighing)
+        before, after = (np.array([row[key] for row in rows]) for key in ("model", "personal"))
+        found.append(after.mean() - COST * (after < before - HARM).mean() - COST * gap)
+    return float(np.mean(found))
+
+
+def chosen_elsewhere(of: Mapping[str, Sequence[Prepared]]) -> dict[str, dict[str, float | str]]:
+    """Return the figures of each data set with the weighing that is best on the others.
+
+    Parameters
+    ----------
+    of : by data set, one a seed; the first chooses.
+    """
+    worths = {name: [worth(datas[0], weighing) for weighing in CANDIDATES] for name, datas in of.items()}
+    found = {}
+    for name, datas in of.items():
+        others = np.mean([worths[other] for other in of if other != name], axis=0)
+        weighing = CANDIDATES[int(others.argmax())]
+        differs = {key: value for key, value in asdict(weighing).items() if value != getattr(WEIGHING, key)}
+        chosen = ", ".join(f"{key} {value:g}" for key, value in differs.items()) or "as it is"
+        for n in CHOSEN_AT:
+            seeds, gaps = zip(*(personal(data, n, weighing) for data in datas), strict=True)
+            found[f"{name}, {n} windows"] = {"weighing": chosen, **summary(seeds, gaps)}
+    return found
 
 
 def without_examples(people: Sequence[Person], prior: Prior) -> Row:
@@ -218,13 +258,19 @@ def summary(seeds: Sequence[Sequence[Row]], gaps: Sequence[float]) -> dict[str, 
         "95 %": interval(of["personal"].mean(axis=0)),
         "gain, 95 %": interval((of["personal"] - of["model"]).mean(axis=0)),
         "error removed": float((personal - model) / (1 - model)),
-        "unguarded": float(of["unguarded"].mean()),
+        **({"unguarded": float(of["unguarded"].mean())} if "unguarded" in of else {}),
         **rivals,
         "harmed": float((of["personal"] < of["model"] - HARM).mean()),
-        "harmed unguarded": float((of["unguarded"] < of["model"] - HARM).mean()),
+        **({"harmed unguarded": float((of["unguarded"] < of["model"] - HARM).mean())} if "unguarded" in of else {}),
         "kept": float(of["kept"].mean()),
         "calibration error": float(np.mean(gaps)),
     }
+
+
+def harmed_by_chance(seeds: Sequence[Sequence[Row]]) -> float:
+    """Return how many people lose when the model is drawn anew with another seed; that is no head's fault."""
+    model = np.array([[row["model"] for row in rows] for rows in seeds])
+    return float(np.mean([(b < a - HARM).mean() for a, b in permutations(model, 2)]))
 
 
 def milliseconds(people: Sequence[Person], prior: Prior) -> Row:
@@ -249,31 +295,34 @@ def _timed(work: Callable[[], object], times: int = 15) -> float:
     return float(np.median(found))
 
 
-def measure(seeds: Sequence[int], only: Sequence[str]) -> dict[str, object]:
+def measure(seeds: Sequence[int], only: Sequence[str], kept: Path | None) -> dict[str, object]:
     """Return all figures."""
     found: dict[str, object] = {}
     others: dict[str, Row] = {}
+    by_chance: dict[str, float] = {}
+    of: dict[str, list[Prepared]] = {}
     for name in only or TESTED:
         by_number: dict[int, tuple[list[list[Row]], list[float]]] = {n: ([], []) for n in NUMBERS}
         for seed in seeds:
-            model = fit_without((name,), seed)
-            prior = Prior(space_of(model).between.astype(np.float64))
-            softmax = Softmax.learnt(*training_rows(model, [source for source in SOURCES if source != name]))
-            track, label = of_data_set(model, name)
-            known = np.flatnonzero(label != NEW)
-            people = people_of(model, track.take(known), label[known])
+            data = prepared(name, seed, kept)
+            of.setdefault(name, []).append(data)
             for n, (rows, gaps) in by_number.items():
-                rows.append(measured(people, prior, softmax, n))
-                gaps.append(pooled_gap(people, prior, n))
+                rows.append(measured(data, n))
+                gaps.append(personal(data, n)[1])
                 print(name, seed, n, summary([rows[-1]], gaps[-1:]), file=sys.stderr, flush=True)
-            if seed == seeds[0]:
-                others[name] = without_examples(people, prior)
-                if NEW in label:
-                    with_new = new_activity(people_of(model, track, label), prior)
-                    found["a new activity, kicking, after a minute of it (wisdm-watch)"] = with_new
-                found["ms"] = milliseconds(people, prior)
+        first = of[name][0]
+        others[name] = without_examples(first.people, first.prior)
+        if first.with_new:
+            with_new = new_activity(first.with_new, first.prior)
+            found["a new activity, kicking, after a minute of it (wisdm-watch)"] = with_new
+        found["ms"] = milliseconds(first.people, first.prior)
         found[name] = {f"{n} windows": summary(*parts) for n, parts in by_number.items()}
+        if len(seeds) > 1:
+            by_chance[name] = harmed_by_chance(by_number[USUAL][0])
+    if len(of) > 1:
+        found["weighed as is best on the other data sets"] = chosen_elsewhere(of)
     by_subject = {} if only else {f"inside the data set, new people, {n} windows": inside(n) for n in (1, USUAL, 20)}
+    found |= {"harmed where the model alone is drawn anew": by_chance} if by_chance else {}
     return {"seeds": ", ".join(map(str, seeds)), **found, **by_subject, "activities without examples": others}
 
 
@@ -282,8 +331,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=TESTED, default=[])
+    parser.add_argument("--kept", type=Path, help="folder in which the models' answers are kept")
     options = parser.parse_args()
-    print(json.dumps(measure(options.seeds, options.only), indent=1))
+    print(json.dumps(measure(options.seeds, options.only, options.kept), indent=1))
 
 
 if __name__ == "__main__":

@@ -110,9 +110,10 @@ def export_stats(
 @_several("files")
 @click.option("--model", required=True, help="The base whose feature map all sites have: name/version.")
 @click.option("--name", required=True, help="Of the new model.")
+@click.option("--test", default="", help="A data set to test it on, of people whose windows are in no sums.")
 @json_option
 @needs_home
-def merge(files: tuple[Path, ...], model: str, name: str, as_json: bool) -> None:
+def merge(files: tuple[Path, ...], model: str, name: str, test: str, as_json: bool) -> None:
     """Solve the joint head of the sums in FILES, and store it as a model.
 
     Of a round of masked sums, FILES are the round, the masked sums and the answers.
@@ -120,7 +121,7 @@ def merge(files: tuple[Path, ...], model: str, name: str, as_json: bool) -> None
     from app.services.federation import merging
     from app.services.models import model_versions
 
-    version = merging.merge(files, model, name)
+    version = merging.merge(files, model, name, test)
     if as_json:
         print_json(model_versions.as_dict(version))
         return
@@ -128,6 +129,7 @@ def merge(files: tuple[Path, ...], model: str, name: str, as_json: bool) -> None
     names = ", ".join(site["name"] for site in facts["sites"])
     people = f"{sum(facts['windows']):,} windows of {facts['n_people']:,} people"
     click.echo(f"Stored as model {version.label}: {names}; {people}.")
+    click.echo(model_versions.accuracy_in_words(version))
     if facts["missing"]:
         click.echo(f"Not in it, because they dropped out: {', '.join(facts['missing'])}.")
 

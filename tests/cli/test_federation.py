@@ -45,6 +45,7 @@ def test_two_sites_export_and_one_merges(site: Flask, tmp_path: Path) -> None:
     assert document["left_out"] == {}
     text = flask(site, "merge", tmp_path / "leeds.sums", out, "--model", "lab", "--name", "joint")
     assert text.startswith("Stored as model joint/1: leeds, this-site; ")
+    assert "no record of how it was tested" in text
     assert "no longer taken" in flask(site, "remove", "leeds")
 
 

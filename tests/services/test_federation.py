@@ -94,6 +94,35 @@ def test_two_sites_are_merged_into_a_model_whose_card_names_them(base: ModelVers
     sharing.export_sums("joint/1", DATASET, tmp_path / "next.sums")
 
 
+def test_a_joint_model_is_tested_on_people_of_the_site_that_merges(base: ModelVersion, tmp_path: Path) -> None:
+    known("leeds", "ulm")
+    for name in ("leeds", "ulm"):
+        with acting_as(name):
+            sharing.export_sums("lab", DATASET, tmp_path / f"{name}.sums")
+    sharing.export_sums("lab", DATASET, tmp_path / "here.sums")
+    files = [tmp_path / "leeds.sums", tmp_path / "ulm.sums"]
+    with pytest.raises(Invalid, match="keep some apart") as refused:
+        merging.merge([*files, tmp_path / "here.sums"], "lab", "joint", DATASET)
+    assert refused.value.field == "test"
+    with pytest.raises(NotFound):
+        merging.merge(files, "lab", "joint", "no such data")
+    version = merging.merge(files, "lab", "joint", DATASET)
+    shared = sharing.shared_map(version)
+    windows = sharing.windows_of(shared, DATASET)
+    right = load_model(model_versions.directory(version)).predict_proba(windows).argmax(axis=1) == windows.y
+    assert version.metrics["accuracy"]["value"] == pytest.approx(right.mean())
+    assert "for 10 people it was not trained on" in model_versions.accuracy_in_words(version)
+    card = model_versions.card(version)
+    assert card is not None
+    text = card.read_text(encoding="utf-8")
+    assert f"on {len(windows):,} windows of 10 people of the data set {DATASET}" in text
+    assert "Macro F1" in text
+    assert "not tested" not in text
+    names = set(windows.subjects.tolist())
+    assert not names & {one["subject"] for one in version.metrics["per_subject"]}, "a joint model goes to other sites"
+    assert shared.digest == sharing.shared_map(base).digest, "a test changes nothing for the next round"
+
+
 def test_files_say_no_more_than_sums_and_counts(base: ModelVersion, tmp_path: Path) -> None:
     given = sharing.export_sums("lab", DATASET, tmp_path / "a.sums")
     document = document_of(tmp_path / "a.sums")

@@ -53,6 +53,10 @@ def test_two_sites_are_uploaded_seen_and_merged(files: list[Path], admin_client:
     answer = admin_client.post("/sites/merge", data={"tokens": tokens[:1], "model": "lab/1", "name": "joint"})
     assert answer.status_code == 422
     assert "two sites at least" in answer.get_data(as_text=True)
+    tested = {"tokens": tokens, "model": "lab/1", "name": "tested", "test": DATASET}
+    answer = admin_client.post("/sites/merge", data=tested)
+    assert "Protocol" in admin_client.get(answer.location).get_data(as_text=True)
+    assert admin_client.post("/sites/merge", data=tested | {"test": "nothing"}).status_code == 422
     answer = admin_client.post("/sites/merge", data={"tokens": tokens, "model": "lab/1", "name": "joint"})
     version = model_versions.get("joint/1")
     assert answer.status_code == 302

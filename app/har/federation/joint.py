@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -36,12 +37,15 @@ def joint_model(shared: SharedMap, total: Sums, ridge: float | None = None) -> A
     return joint
 
 
-def joint_card(title: str, model: ActivityClassifier, facts: dict[str, Any]) -> str:
+def joint_card(
+    title: str, model: ActivityClassifier, facts: dict[str, Any], tested: Sequence[str] = (UNTESTED,)
+) -> str:
     """Write the card of a joint model.
 
     Parameters
     ----------
     facts : as the manifest keeps them under ``federation``.
+    tested : how well it does, as paragraphs; default that nobody knows.
     """
     rows = [
         f"| {activity.replace('|', '/')} | {windows:,} | {people:,} |"
@@ -62,7 +66,7 @@ def joint_card(title: str, model: ActivityClassifier, facts: dict[str, Any]) -> 
         f"Only the head was solved anew. The scaling of features, the network beside the head and how confident an "
         f"answer may be are those of {facts['base']}, and so is what counts as unfamiliar; see its card.",
         "## How well it does",
-        UNTESTED,
+        *tested,
         "## Limits",
         "\n".join(f"- {line}" for line in _limits(facts, unseen)),
     ]

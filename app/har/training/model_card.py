@@ -54,13 +54,7 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         "## How well it does",
         f"Measured once, on {split['test_windows']:,} windows {PROTOCOL[protocol]}"
         + (f" ({split['test_subjects']} people)." if protocol == "subject" else "."),
-        _bullets(
-            f"{name}: {_interval(metrics[key])}"
-            for name, key in (("Accuracy", "accuracy"), ("Macro F1", "f1"))
-        )
-        + f"\n- Expected calibration error: {metrics['calibration_error']:.3f}",
-        _per_activity(metrics),
-        *_by_people(metrics["per_subject"]),
+        *figures(metrics),
         *_built_on(result.get("transfer")),
         *_kept(result.get("kept"), result.get("too_many_to_keep")),
         "## Limits",
@@ -75,6 +69,13 @@ def model_card(title: str, windows: WindowFormat, result: Mapping[str, Any]) -> 
         ),
     ]  # fmt: skip
     return "\n\n".join(sections) + "\n"
+
+
+def figures(metrics: Mapping[str, Any]) -> list[str]:
+    """Return how well a model does, as paragraphs, by `Metrics.as_dict`."""
+    scores = [f"{name}: {_interval(metrics[key])}" for name, key in (("Accuracy", "accuracy"), ("Macro F1", "f1"))]
+    calibration = f"Expected calibration error: {metrics['calibration_error']:.3f}"
+    return [_bullets([*scores, calibration]), _per_activity(metrics), *_by_people(metrics["per_subject"])]
 
 
 EVERYDAY_LIMITS = (

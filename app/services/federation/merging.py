@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
@@ -20,7 +21,9 @@ from app.services.models import model_versions
 from app.services.names import NAME_RULE, is_name
 
 if TYPE_CHECKING:
+    from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
     from app.har.federation.site_sums import Contribution, SharedMap
+    from app.har.windows import WindowSet
     from app.tables import ModelVersion
 
 
@@ -34,7 +37,7 @@ def bases() -> list[ModelVersion]:
     ]
 
 
-def merge(paths: Sequence[Path], model: str, name: str) -> ModelVersion:
+def merge(paths: Sequence[Path], model: str, name: str, test: str = "") -> ModelVersion:
     """Solve the head of the sums of all sites, and store it as a new model version.
 
     Parameters
@@ -42,6 +45,7 @@ def merge(paths: Sequence[Path], model: str, name: str) -> ModelVersion:
     paths : files with sums; or of one round of masked sums the round, all that sites have masked, and their answers.
     model : the base, whose feature map the sums are over.
     name : of the new model.
+    test : a data set of this site to test the new model on, of people whose windows are in no sums; default none.
 
     Raises
     ------
@@ -55,7 +59,11 @@ def merge(paths: Sequence[Path], model: str, name: str) -> ModelVersion:
         version = model_versions.get(model)
         shared = sharing.shared_map(version)
         of_round = any(exchange.kind_of(path) == "round" for path in paths)
-        return _stored(shared, masked.merged(paths, shared) if of_round else _plain(paths, shared), version, name)
+        windows = sharing.windows_of(shared, test) if test else None  # before the sums: it may not fit
+        if windows is not None and not of_round:
+            _check_is_new(windows, paths, test)
+        merged = masked.merged(paths, shared) if of_round else _plain(paths, shared)
+        return _stored(shared, merged, version, name, (test, windows) if windows is not None else None)
     finally:
         _merging.release()
 
@@ -94,9 +102,58 @@ def _plain(paths: Iterable[Path], shared: SharedMap) -> exchange.Merged:
     )
 
 
-def _stored(shared: SharedMap, merged: exchange.Merged, base: ModelVersion, name: str) -> ModelVersion:
+def _check_is_new(windows: WindowSet, paths: Iterable[Path], test: str) -> None:
+    """Refuse to test on the data set that this site has given: the head would have learnt from the very windows.
+
+    Raises
+    ------
+    Invalid : this site's file has as many windows and people of each activity.
+    """
+    from app.har.federation.documents import SumsDocument, parsed
+    from app.har.federation.envelope import document_of
+    from app.har.federation.site_sums import counts_of
+
+    counts = counts_of(sharing.minimum().shareable(windows)[0])
+    for path in paths:
+        document = parsed(SumsDocument, document_of(path), path.name)
+        same = (document.windows, document.people) == (counts.windows.tolist(), counts.people.tolist())
+        if same and document.signer == sites.own_public_key():
+            raise Invalid(
+                f"The sums of this site are of {test}, as many windows and people say. A test needs people whose "
+                "windows are in no sums; keep some apart as a data set of their own.",
+                field="test",
+            )
+
+
+def _tested(joint: ActivityClassifier, windows: WindowSet, test: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what the manifest keeps of a test, and paragraphs of the card; neither has names of people."""
+    from app.har.evaluation.scores import evaluate
+    from app.har.training.model_card import figures
+
+    started = time.perf_counter()
+    proba = joint.predict_proba(windows)
+    seconds = time.perf_counter() - started
+    metrics = evaluate(windows, proba, fit_seconds=0.0, predict_seconds=seconds).as_dict()
+    for number, one in enumerate(metrics["per_subject"], start=1):
+        one["subject"] = f"person {number}"
+    people = len(metrics["per_subject"])
+    split = {"protocol": "subject", "test_windows": len(windows), "test_subjects": people, "dataset": test}
+    said = (
+        f"Measured once, when it was made, on {len(windows):,} windows of {people} people of the data set {test} at "
+        "the site that merged. That none of them is in the sums of a site cannot be seen from sums."
+    )
+    return {"metrics": metrics, "split": split}, [said, *figures(metrics)]
+
+
+def _stored(
+    shared: SharedMap,
+    merged: exchange.Merged,
+    base: ModelVersion,
+    name: str,
+    test: tuple[str, WindowSet] | None,
+) -> ModelVersion:
     from app.har.classifiers.elm_gru_am.persistence import save_model
-    from app.har.federation.joint import joint_card, joint_model
+    from app.har.federation.joint import UNTESTED, joint_card, joint_model
     from app.har.federation.noise import ridge_for
     from app.har.training.model_card import CARD
 
@@ -113,10 +170,11 @@ def _stored(shared: SharedMap, merged: exchange.Merged, base: ModelVersion, name
         "people": merged.total.people.tolist(),
         "n_people": merged.total.n_people,
     }
-    extra = {"data": {"dataset": name}, "federation": facts}
+    figures, card = _tested(joint, test[1], test[0]) if test else ({}, [UNTESTED])
+    extra = {"data": {"dataset": name}, "federation": facts, **figures}
     with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=DRAFT) as draft:
         folder = Path(draft) / "model"
-        save_model(joint, folder, extra=extra, texts={CARD: joint_card(name, joint, facts)})
-        version = model_versions.register(name, folder, {})
+        save_model(joint, folder, extra=extra, texts={CARD: joint_card(name, joint, facts, card)})
+        version = model_versions.register(name, folder, figures.get("metrics", {}))
     audit.record(Action.SITES_MERGED, version.label, sites=len(merged.sites), base=base.label)
     return version

@@ -43,4 +43,9 @@ class MergeForm(PageForm):
     name = StringField(
         "Name of the joint model", [DataRequired("Give the model a name.")], description=RULE, render_kw=NAME_FIELD
     )
+    test = SelectField(
+        "Test it on",
+        default="",
+        description="A data set here of people whose windows are in no sums. Without one, nobody knows how good it is.",
+    )
     submit = SubmitField("Merge")

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app.har.errors import HarError
+from app.services.datasets import library
 from app.services.errors import Invalid, ServiceError
 from app.services.federation import merging, received, sites
 from app.web.access import access
@@ -46,6 +47,7 @@ def _page(
 
 def _offer(form: MergeForm) -> None:
     form.model.choices = [(version.label, version.label) for version in merging.bases()]
+    form.test.choices = [("", "no test"), *((one.name, one.name) for one in library.list_datasets())]
 
 
 @bp.post("/add")
@@ -113,7 +115,7 @@ def merge() -> ResponseReturnValue:
         paths = [received.path_of(token) for token in form.tokens.data or []]
         if len(paths) < 2:
             raise Invalid("Choose the sums of two sites at least.", field="tokens")
-        version = merging.merge(paths, form.model.data, form.name.data.strip())
+        version = merging.merge(paths, form.model.data, form.name.data.strip(), form.test.data or "")
     except (ServiceError, HarError) as error:
         if not show_at_field(error, form):
             form.model.errors = [*form.model.errors, str(error)]

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from app.har.classifiers.types import Recognition
-from app.services.recordings.unlike_training import CALLED_UNFAMILIAR, fits, unfamiliar_windows, unlike_training
+from app.services.recordings.unlike_training import (
+    CALLED_UNFAMILIAR,
+    fits,
+    knows_only_special,
+    misfit_problem,
+    unfamiliar_windows,
+    unlike_training,
+)
 
 SENSORS = ("accelerometer", "gyroscope", "gravity")
 
@@ -76,3 +83,16 @@ def test_of_two_devices_one_may_be_unlike_the_training() -> None:
     sensors = ("phone.accelerometer", "phone.gyroscope", "watch.accelerometer")
     seen = replace(recognised([0] * MANY), novelty=np.repeat(np.array([[2, 0, 0]], np.float32), MANY, axis=0))
     assert fits(unfamiliar_windows(seen, sensors))
+
+
+def test_a_model_of_special_movements_names_none_where_much_is_strange_to_it() -> None:
+    assert knows_only_special(["Pendulum", "Upright row"])
+    assert not knows_only_special(["Pendulum", "Walk"])
+    for strange, special, unfamiliar in ((5, True, MANY), (4, True, 0), (5, False, 0), (16, False, 16)):
+        seen = recognised([0] * MANY)
+        seen.novelty[:strange, 0] = 2  # the accelerometer
+        found = unfamiliar_windows(seen, SENSORS, special=special)
+        assert int(found.sum()) == unfamiliar
+    problem = misfit_problem(np.ones(4, bool), 0.54, ["walk"], "exercises/1", "", special=True)
+    assert "in 54 % of the windows" in problem.detail
+    assert "special movements alone" in problem.detail

@@ -36,6 +36,7 @@ from app.services.recordings.unanswered import not_worn, too_little
 from app.services.recordings.unlike_training import (
     OFTEN,
     fits,
+    knows_only_special,
     misfit_problem,
     share_unlike_training,
     unfamiliar_windows,
@@ -171,14 +172,15 @@ def recognise_upload(
         return that_fit(alternatives(), read_recordings(upload, mapping), upload.name)
 
     try:
-        recognised, _ = _recognised(recordings, upload.name, last, on_event, place, walking, others_that_fit)
+        recognised, unlike = _recognised(recordings, upload.name, last, on_event, place, walking, others_that_fit)
     except UnusableRecording as error:
         error.held = held.as_dict()
         raise
     result = recognised.result
     if not fits(result.unfamiliar):
         other = _first_that_fits(alternatives(), upload, mapping, place)
-        misfit_found = misfit_problem(result.unfamiliar, result.recording_ids, last.label, other)
+        special = knows_only_special(result.activities)
+        misfit_found = misfit_problem(result.unfamiliar, unlike, result.recording_ids, last.label, other, special)
         recognised = replace(recognised, result=replace(result, problems=(misfit_found, *result.problems)))
     if len(devices_in(recognised.signals.channels)) == 1:
         return recognised
@@ -388,6 +390,7 @@ def _assemble(
         if name not in with_windows
     )
     sensors = sensors_of(classifier.channels)
+    judges = classifier.judges_sensors, knows_only_special(classifier.activities)
     spelling = {name.casefold(): name for name in classifier.activities}  # one file's "walk" is another's "Walk"
     return PredictionResult(
         model_label=model_label,
@@ -401,12 +404,12 @@ def _assemble(
         label_activities=tuple(spelling.get(name.casefold(), name) for name in windows.activities),
         sensors=sensors,
         sensor_attention=recognition.sensor_attention,
-        unfamiliar=unfamiliar_windows(recognition, sensors, classifier.judges_sensors),
+        unfamiliar=unfamiliar_windows(recognition, sensors, *judges),
         features=recognition.features,
         problems=(
             *too_short,
             *_places_in_doubt(recognition),
-            *unlike_training(recognition, recording_ids, sensors, classifier.judges_sensors),
+            *unlike_training(recognition, recording_ids, sensors, *judges),
         ),
         wearings=recognition.wearings,
     )

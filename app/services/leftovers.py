@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ASIDE = ".leftovers"
 DELETED = ".deleted-"  # begins the name of a folder whose row is gone because somebody wanted it
 KEPT_DAYS = 30
-DRAFT_S = 86_400.0  # no draft is written for so long
+DRAFT_S = 86_400.0  # in which somebody who works on a draft has written something
 
 
 def delete(folder: Path) -> None:
@@ -35,9 +35,10 @@ def delete(folder: Path) -> None:
 
 
 def _delete_old(draft: Path) -> None:
-    """Delete a draft that is older than any work takes: it was begun by a server, or a command, that died."""
+    """Delete a draft that nobody has written to for long: it was begun by a server, or a command, that died."""
     with suppress(OSError):
-        if draft.lstat().st_mtime < now().timestamp() - DRAFT_S:
+        last = max(path.lstat().st_mtime for path in (draft, *draft.glob("*")))  # a training may take longer than a day
+        if last < now().timestamp() - DRAFT_S:
             shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 

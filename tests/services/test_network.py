@@ -79,7 +79,7 @@ def test_a_name_a_port_and_data_are_looked_at_before_anything_starts(example: Fl
     example.config["FEDERATION_MIN_PEOPLE"] = 11
     with pytest.raises(InsufficientData, match="Sums are given away of at least"):
         network.take_part("lab", DATASET, (processes.HERE, 1), no_round)
-    assert list(sites.folder().glob(".flower-*")) == []
+    assert list(sites.folder().glob(".draft-*")) == []
 
 
 def test_a_job_has_our_programs_and_nothing_of_the_network(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 from app.har.federation import flower
 from app.services.errors import Conflict, Invalid
 from app.services.federation import sites
+from app.services.files import DRAFT
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = "127.0.0.1"
@@ -102,7 +103,7 @@ class Job:
         description : what `har.federation.flower` reads, besides this site's key and the keys that it knows.
         """
         known = {site.public_key: site.name for site in sites.list_sites()} | {sites.own_public_key(): sites.HERE}
-        with tempfile.TemporaryDirectory(dir=sites.folder(), prefix=".flower-") as name:
+        with tempfile.TemporaryDirectory(dir=sites.folder(), prefix=DRAFT) as name:
             folder = Path(name)
             (folder / "bin").mkdir()
             for program, function in OURS.items():

@@ -19,6 +19,7 @@ from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid
 from app.services.federation import sharing
+from app.services.files import DRAFT
 from app.services.models import model_versions
 from app.services.names import NAME_RULE, is_name
 
@@ -154,7 +155,7 @@ def _stored(base: ModelVersion, name: str, weights: Any, rounds: list[dict[str, 
     }
     trained = SharedNetwork(shared).joined(weights)
     extra = {"data": {"dataset": name}, "federation": facts}
-    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=".joint-") as draft:
+    with tempfile.TemporaryDirectory(dir=current_app.config["MODEL_STORE"], prefix=DRAFT) as draft:
         folder = Path(draft) / "model"
         save_model(trained, folder, extra=extra, texts={CARD: network_card(name, trained, facts)})
         version = model_versions.register(name, folder, {})

@@ -16,9 +16,10 @@ from app.har.training.config import TrainConfig
 from app.services.datasets import library
 from app.services.models import model_versions, reference_models, runs
 from app.tables import Dataset
+from app.web.training.verdicts import what_a_base_is_worth
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_zip, sp_sw_csv
-from tests.trained import Example, register_model
+from tests.trained import Example, register_base, register_model
 
 ANSWERS = {
     "dataset": "physiotherapy-example",
@@ -272,3 +273,64 @@ def test_the_page_of_the_everyday_model_names_each_figure_by_data_set_and_shows_
     assert left_out.count('data-label="True answers"') == left_out.count('<th scope="row">') > 0
     listed = admin_client.get("/models/").text
     assert "Four models come with Kinelab" in listed
+
+
+def test_a_training_on_a_stored_model_is_started_from_the_page_which_shows_what_that_is_worth(
+    example: Flask, small_base: Path, admin_client: FlaskClient, tmp_path: Path
+) -> None:
+    version = register_base(small_base, tmp_path)
+    page = admin_client.get("/training/").text
+    option = re.search(r'<option[^>]*value="old/1"[^>]*>([^<]*)</option>', page)
+    assert option
+    assert 'data-fits="physiotherapy-example"' in option[0]
+    assert option[1] == "old/1: 3 activities, accelerometer and gyroscope"
+    answers = ANSWERS | {"models": ["elm-gru-am"], "base": "old/1", "window_length_s": "2.5"}
+    response = admin_client.post("/training/", data=answers)
+    assert response.status_code == 302, response.text
+    address = response.headers["Location"]
+    assert finish(admin_client, address)["status"] == "finished"
+    page = admin_client.get(address).text
+    for shown in (
+        "What the base is worth",
+        "ELM-GRU-AM was built on old/1.",
+        "plots/transfer.png",
+        "From scratch",
+        "New to it",
+    ):
+        assert shown in page
+    assert admin_client.get(f"{address}/files/plots/transfer.svg").status_code == 200
+    (made,) = runs.versions_of(int(address.rpartition("/")[2]))
+    assert "Built on" in admin_client.get(f"/models/{made.id}").text
+    assert "Macro F1 of the head alone" in admin_client.get(f"/models/{made.id}/card").text
+    again = admin_client.get(f"/training/?like={address.rpartition('/')[2]}").text
+    assert re.search(r'<option[^>]*selected[^>]*value="old/1"', again)
+    model_versions.delete(version.id)
+    again = admin_client.get(f"/training/?like={address.rpartition('/')[2]}").text
+    assert "it starts from scratch" in again
+
+
+def test_a_base_that_does_not_fit_is_refused_at_its_field(
+    small: Dataset, admin_client: FlaskClient, example_model: Example, tmp_path: Path
+) -> None:
+    register_model(example_model, tmp_path)
+    answers = ANSWERS | {"dataset": "small", "models": ["elm-gru-am"], "base": "physiotherapy-example/1"}
+    response = admin_client.post("/training/", data=answers)
+    assert response.status_code == 422
+    assert "does not fit small: The model reads acceleration with gravity; these data are without." in response.text
+    assert admin_client.post("/training/", data=answers | {"base": "no/1"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ([(0.5, 0.3), (0.9, 0.9)], "It helps, above all with few windows"),
+        ([(0.5, 0.3), (0.8, 0.9)], "with all of yours, training from scratch is better"),
+        ([(0.2, 0.3), (0.9, 0.9)], "Here it is no help"),
+    ],
+)
+def test_what_a_base_is_worth_is_said_as_the_curve_shows_it(points: list[tuple[float, float]], said: str) -> None:
+    curve = [{"windows": n, "base": on, "scratch": off} for n, (on, off) in zip((1, None), points, strict=True)]
+    text = what_a_base_is_worth({"base": "old/1", "curve": curve})
+    assert said in text
+    assert f"With 1 window of each activity, macro F1 is {100 * points[0][0]:.1f} % on old/1" in text
+    assert what_a_base_is_worth({}) == ""

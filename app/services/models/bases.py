@@ -13,6 +13,7 @@ from app.har.training.config import TrainConfig
 from app.services.errors import Invalid
 from app.services.models import model_files, model_versions
 from app.services.models.training_data import Choice
+from app.services.recordings.sensor_names import in_words, sensors_of
 from app.tables import ModelVersion
 
 FIELD = "base"
@@ -29,6 +30,12 @@ class ChosenBase:
     @property
     def folder(self) -> Path:
         return model_versions.directory(self.version)
+
+    @property
+    def in_words(self) -> str:
+        """Return what people know it by: its label, what it recognises, and with which sensors."""
+        activities, sensors = self.manifest["activities"], sensors_of(self.manifest["channels"])
+        return f"{self.version.label}: {len(activities)} activities, {in_words(sensors)}"
 
     @property
     def seen(self) -> list[dict[str, str]]:

@@ -35,3 +35,33 @@ boxes.forEach((box) => box.addEventListener("change", () => {
   else if (several && !chosen) choose("dataset");
 }));
 if (howMuch) showHowMuch();
+
+// What can be built on: the stored models that fit all chosen data. One is trained in seconds, so the others wait to be asked for.
+const base = document.querySelector('select[name="base"]');
+const models = [...document.querySelectorAll('input[name="models"]')];
+const usual = models.map((box) => box.checked);
+let areChosen = Boolean(base?.value); // of a training that is asked for again, the models are as they were
+models.forEach((box) => box.addEventListener("change", () => { areChosen = true; }));
+
+function offerBases() {
+  const data = boxes.filter((box) => box.checked).map((box) => box.value);
+  [...base.options].slice(1).forEach((option) => {
+    const fitting = option.dataset.fits.split(",");
+    option.disabled = !data.every((name) => fitting.includes(name));
+  });
+  if (base.selectedOptions[0]?.disabled) base.value = "";
+  showBase();
+}
+
+function showBase() {
+  const scratch = !base.value;
+  document.getElementById("with-base").hidden = scratch;
+  document.querySelectorAll("[data-read-by-base]").forEach((field) => { field.hidden = !scratch; });
+  if (!areChosen) models.forEach((box, i) => { box.checked = scratch ? usual[i] : box.value === "elm-gru-am"; });
+}
+
+if (base) {
+  boxes.forEach((box) => box.addEventListener("change", offerBases));
+  base.addEventListener("change", showBase);
+  offerBases();
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wtforms import (
@@ -20,7 +21,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from app.har.classifiers.catalogue import BALANCED, CATALOGUE, DAILY
 from app.har.training.config import TrainConfig, help_on, limits
-from app.services.models import model_versions, runs
+from app.services.models import bases, model_versions, runs
 from app.web.forms import NumberField, PageForm
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class TrainForm(PageForm):
         widget=widgets.ListWidget(prefix_label=False),
         validators=[DataRequired("Choose at least one model.")],
     )
+    base = SelectField("Start from", default="", description=help_on("base"))
+    fine_tune = BooleanField("Fine-tune its network", description=help_on("fine_tune"))
     epochs = IntegerField(
         "Epochs",
         validators=[Optional(), NumberRange(*limits("epochs"))],
@@ -126,8 +129,8 @@ class TrainForm(PageForm):
     submit = SubmitField("Start training")
 
     def config(self) -> TrainConfig:
-        """Return the answers as the core takes them."""
-        return TrainConfig(
+        """Return the answers as the core takes them; how signals are read is for the base to say, if there is one."""
+        config = TrainConfig(
             models=tuple(name for name in CATALOGUE if name in (self.models.data or [])),
             protocol=self.protocol.data,
             seed=int(self.seed.data or 0),
@@ -141,15 +144,20 @@ class TrainForm(PageForm):
             rotation_augmentation=bool(self.rotation_augmentation.data),
             keep_sums=bool(self.keep_sums.data),
             leave_out=tuple(filter(None, map(str.strip, (self.leave_out.data or "").split(",")))),
+            base=self.base.data or "",
+            fine_tune=bool(self.base.data and self.fine_tune.data),
         )
+        usual = {name: getattr(TrainConfig, name) for name in bases.READS}
+        return replace(config, **usual) if config.base else config
 
 
-def answers_of(run: TrainingRun, choices: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+def answers_of(run: TrainingRun, choices: Collection[str], stored: Collection[str]) -> tuple[dict[str, Any], list[str]]:
     """Return the answers that ask for a run once more, and what can't be asked for any longer, in words.
 
     Parameters
     ----------
     choices : the data sets that there are, each as it is chosen.
+    stored : the models that can be built on, by their labels.
     """
     config = run.config
     names = [
@@ -160,6 +168,9 @@ def answers_of(run: TrainingRun, choices: Collection[str]) -> tuple[dict[str, An
         known = run.dataset.name if run.dataset else run.dataset_name.partition(":")[0]  # it may have another name now
         names = [f"{known}:{device}" if device else known]
     lost = [f"The data set {name} is not here any longer." for name in names if name not in choices]
+    if (base := config.get("base", "")) and base not in stored:
+        lost.append(f"The model {base} that it was built on is not here any longer; it starts from scratch.")
+        base = ""
     models = [name for name in config["models"] if name in CATALOGUE]
     if len(models) < len(config["models"]):
         lost.append("Some of its models do not exist any longer.")
@@ -168,11 +179,11 @@ def answers_of(run: TrainingRun, choices: Collection[str]) -> tuple[dict[str, An
         lost.append(f"{folds} folds can only be asked for on the command line; 5 are chosen here.")
         folds = "5"
     settings = ("protocol", "epochs", "window_length_s", "overlap", "seed", "low_pass_hz", "gap_s", "separate_gravity")
-    switches = ("rotation_augmentation", "keep_sums")
+    switches = ("rotation_augmentation", "keep_sums", "fine_tune")
     answers = {name: config[name] for name in (*settings, *switches) if config.get(name) is not None}
     answers["leave_out"] = ", ".join(config.get("leave_out", []))
     again = {"dataset": [name for name in names if name in choices], "models": models, "folds": folds, "name": run.name}
-    return answers | again, lost
+    return answers | again | {"base": base}, lost
 
 
 class ForgetForm(PageForm):

@@ -15,13 +15,13 @@ from app.har.errors import HarError
 from app.har.evaluation.types import FEWEST_PEOPLE
 from app.har.training.config import TrainConfig
 from app.services.errors import ServiceError
-from app.services.models import model_versions, run_progress, runs, tested_windows, training, training_data
+from app.services.models import bases, model_versions, run_progress, runs, tested_windows, training, training_data
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training import side_by_side
 from app.web.training.blueprint import bp
 from app.web.training.forms import PROTOCOLS, RunForm, TrainForm, answers_of
-from app.web.training.verdicts import compared, what_it_cannot_say
+from app.web.training.verdicts import compared, what_a_base_is_worth, what_it_cannot_say
 
 if TYPE_CHECKING:
     from app.tables import TrainingRun
@@ -75,7 +75,7 @@ def _form(chosen: list[str] | None = None) -> TrainForm:
 
 
 def _form_like(run: TrainingRun, without: str = "") -> TrainForm:
-    answers, lost = answers_of(run, _choices())
+    answers, lost = answers_of(run, _choices(), [base.version.label for base in bases.available()])
     answers["leave_out"] = ", ".join(filter(None, (answers["leave_out"], without)))
     for message in lost:
         flash(message, "warning")
@@ -84,7 +84,21 @@ def _form_like(run: TrainingRun, without: str = "") -> TrainForm:
 
 def _with_choices(form: TrainForm) -> TrainForm:
     form.dataset.choices = list(_choices().items())
+    form.base.choices = [("", "Scratch: everything is learnt from these data"), *_bases()]
     return form
+
+
+def _bases() -> list[tuple[str, str, dict[str, str]]]:
+    """Return the models that can be built on, each with the data that it fits for the page's script."""
+    choices = training_data.all_choices()
+    return [
+        (
+            base.version.label,
+            base.in_words,
+            {"data-fits": ",".join(one.text for one in choices if not base.why_not([one]))},
+        )
+        for base in bases.available()
+    ]
 
 
 def _choices() -> dict[str, str]:
@@ -107,6 +121,7 @@ def _train_page(form: TrainForm, again: bool = False) -> str:
         again=again,
         windows=_windows(),
         protocols=PROTOCOLS,
+        read_by_base=bases.READS,
         runs=(page := runs.list_page(request.args.get("page", 1, type=int))),
         best={run.id: side_by_side.best_of(run) for run in page.items},
         page_url=lambda number: url_for(".index", page=number) + "#runs-title",
@@ -133,6 +148,7 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
         titles=titles,
         comparisons=compared(run.result.get("comparisons", []), titles, split) if split else [],
         cannot_say=what_it_cannot_say(split) if split else "",
+        worth=what_a_base_is_worth(run.result.get("transfer") or {}),
         fewest_people=FEWEST_PEOPLE,
         linked=tested_windows.are_kept(run.id),
         has_epochs=bool(split) and side_by_side.has_epochs(run.result),

@@ -56,6 +56,7 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
     return {
         "Data": run.dataset_name,
         "How to test": PROTOCOLS[split["protocol"]][0] + (f", {config['folds']} folds" if config["folds"] else ""),
+        "Start from": (config.get("base") or "scratch") + (", fine-tuned" if config.get("fine_tune") else ""),
         "Models": ", ".join(titles().get(name, name) for name in run.result["models"]),
         "Window": f"{config['window_length_s']:g} s, overlap {config['overlap']:g}",
         "Epochs": str(config["epochs"] or "the default of each network") if has_epochs(run.result) else "–",

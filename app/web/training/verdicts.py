@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.har.evaluation.types import FEWEST_PEOPLE
+from app.services.formatting import percent
+
+CLOSE = 0.01  # of macro F1: another draw of the windows changes as much
 
 
 def compared(
@@ -53,3 +56,24 @@ def what_it_cannot_say(split: Mapping[str, Any]) -> str:
             "anybody else. Split by subject to see that."
         )
     return ""
+
+
+def what_a_base_is_worth(transfer: Mapping[str, Any]) -> str:
+    """Say in words what the curve of a training on a stored model shows; "" where there is none."""
+    points = transfer.get("curve")
+    if not points:
+        return ""
+    base, ahead = transfer["base"], [one["base"] - one["scratch"] for one in points]
+    if max(ahead) <= CLOSE:
+        why = "Here it is no help: training from scratch is as good, or better, with few windows and with all."
+    elif ahead[-1] < -CLOSE:
+        why = "It helps with few windows; with all of yours, training from scratch is better."
+    else:
+        why = "It helps, above all with few windows."
+    few, every = ((percent(one["base"]), percent(one["scratch"])) for one in (points[0], points[-1]))
+    n = points[0]["windows"] or "all"
+    windows = "window" if n == 1 else "windows"
+    return (
+        f"{why} With {n} {windows} of each activity, macro F1 is {few[0]} on {base} and {few[1]} from scratch; "
+        f"with all, {every[0]} and {every[1]}."
+    )

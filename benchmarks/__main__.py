@@ -38,6 +38,8 @@ NAMES = [
     "everyday",
     "unknown",
     "personal",
+    "personal_speed",
+    "correction",
     "directions",
     "smoothing",
     "federation",

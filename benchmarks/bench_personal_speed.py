@@ -2,7 +2,8 @@
 
 Rows are like those of a hidden layer of ReLU nodes. "refit" is what a training does with a head: the sums of all rows,
 then Cholesky. "solve" keeps the sums and solves again. A correction is `Updated.add` of ten rows, or `remove`, with all
-nodes and in subspaces. The difference is that of β to solving from scratch.
+nodes and in subspaces. The difference is that of β to solving from scratch. "personal head" is what the site learns
+from ten windows, the guard's check included; it needs none of these nodes, only what the model says of a window.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
+from app.har.classifiers.stored_models import load_model
+from app.har.personal.guard import guarded
+from app.har.personal.head import Examples
 from app.har.signals.cores import one_core_each
 from app.har.sums import Sums, Updated
 
 ROWS, FEATURES, NODES, ACTIVITIES, RIDGE, ROUNDS = 10_000, 700, 3500, 12, 100.0, 15
 SUBSPACES = (500, 1700)
+MODEL = Path(__file__).resolve().parent.parent / "reference_models" / "reference-everyday"
 
 
 def seconds(work: Callable[[], Any], rounds: int = ROUNDS) -> float:
@@ -56,6 +62,21 @@ def correction(sums: Sums, H: np.ndarray[Any, Any], targets: np.ndarray[Any, Any
     }
 
 
+def personal_head() -> dict[str, float]:
+    """Time what the site does for a correction of ten windows: five of each of two activities of the everyday model."""
+    model, rng = load_model(MODEL), np.random.default_rng(0)
+    assert model.prior is not None
+    second = np.arange(10) >= 5
+    examples = Examples(
+        rng.normal(0, 0.3, (10, model.prior.n_features)) + np.where(second, 2.0, -2.0)[:, None],
+        np.full((10, len(model.activities)), 1 / len(model.activities), np.float32),
+        np.where(second, *model.activities[:2]),
+        np.zeros(10, np.int64),
+    )
+    assert guarded(model.prior, model.activities, examples)[0] is not None
+    return {"add_s": seconds(lambda: guarded(model.prior, model.activities, examples))}
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(ROWS, 40)) @ rng.normal(size=(40, FEATURES)) / 6).astype(np.float32)
@@ -76,6 +97,7 @@ def main() -> None:
     for size in SUBSPACES:
         directions = basis[:, :size]
         result[f"subspace of {size}"] = correction(sums.within(directions), H @ directions, targets)
+    result["personal head"] = personal_head()
     for one in [value for value in result.values() if isinstance(value, dict)]:
         one["refit_ratio"] = refit_s / one["add_s"]
     print(json.dumps(result, indent=1))

@@ -116,7 +116,9 @@ def _time(results: dict[str, Figures]) -> list[str]:
     training, day, page = results["model"]["subject"], results["long"], results["recording_page"]
     most = results["cost"]["windows"]["32000"]
     slowest = max(figures["median_ms"] for figures in results["web"]["while a training runs"].values())
-    answering = results["answering"]
+    answering, heads = results["answering"], results["personal_speed"]
+    saved = results["correction"]["an hour, in Chromium"] or results["correction"]["an hour, served"]
+    until_drawn = next(iter(saved.values()))
     seconds, predict, peak = (
         answering[name] for name in ("recording (s)", "flask predict (s)", "flask predict, peak (MiB)")
     )
@@ -129,6 +131,10 @@ def _time(results: dict[str, Figures]) -> list[str]:
         f"{day['import and recognition']['recognition, processor (s)']:.1f} s to recognise, and "
         f"{day['import and recognition']['peak memory, stored (MiB)']:.0f} MiB (`long`); its page draws all of it in "
         f"{page['look at all of it (ms)']:.0f} ms (`recording_page`).",
+        f"- **A correction** in an hour's recording is on the timeline {until_drawn['p50 (ms)']:.0f} ms after the "
+        f"click (95 % within {until_drawn['p95 (ms)']:.0f} ms, `correction`). What is learnt from ten windows takes "
+        f"{1000 * heads['personal head']['add_s']:.1f} ms, 1/{heads['personal head']['refit_ratio']:,.0f} of solving a "
+        f"head of {heads['nodes']:,} nodes anew (`personal_speed`).",
         f"- **From a cold start** `flask predict` recognises {seconds} s in {predict['this build']:.1f} s and "
         f"{peak['this build']:.0f} MiB: {predict['times the other']:.2f} and {peak['times the other']:.2f} times what "
         f"it took with TensorFlow (`answering`).",

@@ -343,12 +343,15 @@ def test_what_an_earlier_version_stored_is_read_without_what_it_did_not_store(ap
     assert [b["start_s"] for b in deepest[0]] == [b["start_s"] for b in deepest[1]]
 
 
-def test_what_an_earlier_version_summarised_is_summarised_as_answers_at_the_next_start(app: Flask, user: User) -> None:
+@pytest.mark.parametrize("damage", [b"PK", b""])
+def test_what_an_earlier_version_summarised_is_summarised_as_answers_at_the_next_start(
+    app: Flask, user: User, damage: bytes
+) -> None:
     _, result = a_day(2.0, rate_hz=1.0)
     renewed, damaged, todays = (store(app, user.id, None, replace(result, limit=limit)) for limit in (0.9, 0.9, 0.6))
     make_old(app, renewed)
     make_old(app, damaged)
-    (Path(app.config["UPLOADS"]) / damaged.recording.folder / f"{damaged.id}.npz").write_bytes(b"PK")
+    (Path(app.config["UPLOADS"]) / damaged.recording.folder / f"{damaged.id}.npz").write_bytes(damage)
     recordings.renew_summaries()
     assert renewed.summary == recordings.result_of(renewed).summary()
     assert "limit" not in damaged.summary

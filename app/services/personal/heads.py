@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,6 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +36,7 @@ from app.services.personal.said import names_of, with_activities
 from app.services.recordings import recordings
 from app.services.recordings.places import PLACES
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.result_files import load_result
+from app.services.recordings.result_files import DAMAGED, load_result
 from app.services.recordings.unlike_training import fits
 from app.services.transaction import USUAL_WAIT_S, transaction
 from app.tables import Correction, ModelVersion, PersonalHead, Prediction, StoredRecording
@@ -108,15 +106,7 @@ def current(user_id: int, version: ModelVersion) -> dict[str, Learnt]:
     folder = head_files.folder_of(user_id)
     try:
         heads = {place: _load(folder / row.file) if row.file else None for place, row in rows.items()}
-    except (
-        HarError,
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        BadZipFile,
-        zlib.error,
-    ) as error:  # a file that is damaged, or gone, is learnt again
+    except (HarError, *DAMAGED) as error:  # a file that is damaged, or gone, is learnt again
         log.warning("a personal head of user %s cannot be read: %s", user_id, error)
         return _learnt_anew(user_id, version, sources, key, rows)
     return {
@@ -189,7 +179,7 @@ def _examples(sources: Sequence[_Source]) -> tuple[tuple[str, ...], dict[int, _W
         said = tuple((c.part, c.start_s, c.end_s, c.activity) for c in source.corrections)
         try:
             activities, windows = _windows_said(path, path.stat().st_mtime_ns, said)
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+        except DAMAGED as error:
             log.warning("nothing is learnt from %s, which cannot be read: %s", path, error)
             continue
         found[source.recording.id] = windows
@@ -294,7 +284,7 @@ def _prior(version: ModelVersion) -> Prior | None:
     try:
         return model_files.load(model_versions.directory(version), version.label).prior
     # A file that is damaged, or gone, is learnt again
-    except (HarError, OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+    except (HarError, *DAMAGED) as error:
         log.warning("%s cannot learn from a person: %s", version.label, error)
         return None
 

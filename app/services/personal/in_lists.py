@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zipfile import BadZipFile
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -22,6 +20,7 @@ from app.services.personal import corrections
 from app.services.personal.heads import Learnt
 from app.services.personal.view import as_owner_sees, learnt_by
 from app.services.recordings import recordings
+from app.services.recordings.result_files import DAMAGED
 from app.services.transaction import USUAL_WAIT_S, transaction
 from app.tables import Correction, PersonalHead, Prediction, StoredRecording
 
@@ -84,7 +83,7 @@ def _counted(prediction: Prediction, said: Sequence[Correction]) -> Minutes:
     learnt: Mapping[str, Learnt] = learnt_by(prediction)
     try:
         return as_owner_sees(recordings.result_of(prediction), said, learnt).totals("answer")[0]
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         log.warning("the result of prediction %s cannot be read: %s", prediction.id, error)
         minutes: Minutes = prediction.summary["minutes_per_activity"]
         return minutes

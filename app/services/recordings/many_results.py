@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 from app.extensions import db
 from app.har.texts import to_csv
@@ -19,7 +17,7 @@ from app.services.personal import corrections, view
 from app.services.personal.heads import Learnt
 from app.services.recordings import recordings, result_tables
 from app.services.recordings.prediction_result import PredictionResult
-from app.services.recordings.result_files import load_result
+from app.services.recordings.result_files import DAMAGED, load_result
 from app.tables import Correction, StoredRecording
 
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ class Source:
         """Return one of `TABLES` with the name of the file before it; None where the stored result is damaged."""
         try:
             table = _MAKERS[name](view.as_owner_sees(load_result(self.path), self.said, self.learnt), zone)
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+        except DAMAGED as error:
             log.warning("the result %s cannot be read: %s", self.path, error)
             return None
         table.insert(0, "file", self.filename)

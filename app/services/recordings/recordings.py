@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from flask import current_app
 from sqlalchemy import select
@@ -30,7 +29,7 @@ from app.services.personal import head_files
 from app.services.recordings import known_walking, reading
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise
-from app.services.recordings.result_files import load_quality, load_result, save_result
+from app.services.recordings.result_files import DAMAGED, load_quality, load_result, save_result
 from app.services.recordings.smoothing import as_chosen
 from app.services.transaction import transaction
 from app.tables import ModelVersion, Prediction, StoredRecording
@@ -283,7 +282,7 @@ def renew_summaries() -> None:
     for prediction in db.session.scalars(earlier).all():
         try:
             summary = as_chosen(result_of(prediction)).summary()
-        except (OSError, ValueError, KeyError, BadZipFile) as error:  # a damaged file is no reason not to start
+        except DAMAGED as error:  # a damaged file is no reason not to start
             current_app.logger.warning("The result of prediction %s cannot be read: %s", prediction.id, error)
             continue
         with transaction():
@@ -296,7 +295,7 @@ def date_earlier() -> None:
     for recording in db.session.scalars(undated.options(selectinload(StoredRecording.predictions))).all():
         try:
             begins = result_of(get_prediction(recording)).begins
-        except (NotFound, OSError, ValueError, KeyError, BadZipFile):  # a damaged file is no reason not to start
+        except (NotFound, *DAMAGED):  # a damaged file is no reason not to start
             begins = None
         with transaction():
             recording.recorded, recording.facts = begins, recording.facts | {DATED: True}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,6 +20,8 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
 
 QUALITY = "quality.json"
+# What reading a damaged file of arrays may raise
+DAMAGED = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
     "chosen_because": "", "prior": {}, "unworn": [], "too_little": [],

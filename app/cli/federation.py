@@ -29,6 +29,25 @@ _out = click.option(
 )
 
 
+def _noise(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of noise."""
+    small = click.FloatRange(0, 1, min_open=True, max_open=True)
+    options = (
+        click.option("--epsilon", type=click.FloatRange(0, min_open=True), help="Add noise for this ε of each person."),
+        click.option("--delta", type=small, default=1e-5, show_default=True),
+        click.option(
+            "--windows-of-a-person",
+            type=click.IntRange(1),
+            default=20,
+            show_default=True,
+            help="With noise: at most so many.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @federation.command("key")
 @json_option
 @needs_home
@@ -83,11 +102,7 @@ def remove_site(name: str) -> None:
 @click.argument("model")
 @click.option("--dataset", required=True, help="Name of a data set: flask datasets list.")
 @_out
-@click.option("--epsilon", type=click.FloatRange(0, min_open=True), help="Add noise for this ε of each person.")
-@click.option("--delta", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=1e-5, show_default=True)
-@click.option(
-    "--windows-of-a-person", type=click.IntRange(1), default=20, show_default=True, help="With noise: at most so many."
-)
+@_noise
 @json_option
 @needs_home
 def export_stats(
@@ -153,12 +168,21 @@ def make_keys(model: str, dataset: str, out: Path, as_json: bool) -> None:
     "--threshold", type=click.IntRange(2), help="How many sites must stay; default more than two thirds, of 3 sites 2."
 )
 @_out
+@_noise
 @needs_home
-def open_round(keys: tuple[Path, ...], threshold: int | None, out: Path) -> None:
+def open_round(
+    keys: tuple[Path, ...],
+    threshold: int | None,
+    out: Path,
+    epsilon: float | None,
+    delta: float,
+    windows_of_a_person: int,
+) -> None:
     """Step 2, at one site: put the KEYS of all sites in one file, for all sites."""
     from app.services.federation import masked
 
-    stay = masked.open_round(keys, out, threshold)
+    noise = None if epsilon is None else (epsilon, delta, windows_of_a_person)
+    stay = masked.open_round(keys, out, threshold, noise)
     click.echo(f"{out.name}: a round of {len(keys)} sites, of which {stay} must stay to its end.")
 
 

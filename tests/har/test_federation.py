@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -251,20 +251,26 @@ def test_fixed_point_sums_are_those_of_rounded_numbers_whatever_their_sign() -> 
 class Party:
     """The sites of a round, all in one place."""
 
-    def __init__(self, shared: SharedMap, parts: list[WindowSet], threshold: int) -> None:
+    def __init__(
+        self, shared: SharedMap, parts: list[WindowSet], threshold: int, privacy: noise.Privacy | None = None
+    ) -> None:
         self.contributions = [Contribution.of(shared, part) for part in parts]
         self.keys = [Ed25519PrivateKey.generate() for _ in parts]
         self.secrets = [rounds.Secrets.drawn() for _ in parts]
         self.files = [self._keys_file(shared, i) for i in range(len(parts))]
         members = [base64.b64encode(one).decode() for one in self.files]
-        content = envelope.sealed(
-            {"kind": "round", "made": MADE, "threshold": threshold, "members": members}, b"", self.keys[0]
-        )
+        document = {"kind": "round", "made": MADE, "threshold": threshold, "members": members}
+        wanted = {"noise": asdict(privacy)} if privacy else {}
+        content = envelope.sealed(document | wanted, b"", self.keys[0])
         self.round = rounds.Round.of(envelope.opened(content, "round"), "round", lambda _: None)
         self.shares = {
             i + 1: self._document(SharesDocument, i, {"shares": rounds.shares_for(self.round, i + 1, own)})
             for i, own in enumerate(self.secrets)
         }
+        if privacy:
+            self.contributions = [
+                self.round.given(shared, part, own) for part, own in zip(parts, self.secrets, strict=True)
+            ]
 
     def _keys_file(self, shared: SharedMap, i: int) -> bytes:
         own, counts = self.secrets[i], self.contributions[i].counts
@@ -308,6 +314,36 @@ def test_masked_sums_give_the_same_head_and_sites_that_drop_out_do_not_end_the_r
     assert (found.people == exact.people).all()
     assert found.sums.rows == exact.sums.rows
     assert found.n_people == exact.n_people
+
+
+@pytest.mark.parametrize(("n_sites", "threshold", "counted"), [(3, 2, 1), (4, 3, 2), (10, 7, 4), (80, 54, 28)])
+def test_noise_is_counted_of_the_sites_that_stay_and_keep_theirs(n_sites: int, threshold: int, counted: int) -> None:
+    assert rounds.usual_threshold(n_sites) == threshold
+    assert rounds.Round("", threshold, dict.fromkeys(range(1, n_sites + 1))).noisy_sites == counted  # type: ignore[arg-type]
+
+
+def test_noise_that_sites_share_is_that_of_one_and_more_and_stays_when_one_drops_out(
+    shared: SharedMap, windows: WindowSet
+) -> None:
+    privacy = noise.Privacy(1.0, windows_of_a_person=5, row_norm=3.0)
+    parts = divided(windows, 4)
+    party = Party(shared, parts, 3, privacy)
+    files = {i + 1: party.masked(i) for i in range(3)}  # the fourth drops out
+    answers = {number: party.answer(number - 1, list(files)) for number in files}
+    found = rounds.total(party.round, files, answers)
+    one_site = noise.deviations_for(shared, privacy)
+    said = party.round.noise_of(3, shared)[0]
+    assert said["epsilon"] == 1.0
+    for key, one in one_site.items():
+        assert said[key] == pytest.approx(one * np.sqrt(3 / 2)), "two of three count, and three have added"
+        assert said[key] > one
+    upper = found.sums.gram[np.triu_indices(shared.n_nodes, 1)]
+    assert upper.std() == pytest.approx(said["gram_deviation"], rel=0.02), "rows of five windows are nothing beside it"
+    assert found.sums.moment.std() == pytest.approx(said["moment_deviation"], rel=0.05)
+    again = party.round.given(shared, parts[0], party.secrets[0])
+    np.testing.assert_array_equal(again.packed(), party.contributions[0].packed())
+    other = party.round.given(shared, parts[0], rounds.Secrets.drawn())
+    assert (other.sums.gram != again.sums.gram).all()
 
 
 def test_what_a_site_masks_looks_like_noise_and_no_other_site_can_take_it_off(party: Party) -> None:

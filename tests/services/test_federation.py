@@ -175,14 +175,14 @@ def test_only_files_that_fit_are_merged(base: ModelVersion, example_model: Examp
     assert [version.name for version in model_versions.list_versions()] == ["full", "lab"]
 
 
-def shared_by(names: list[str], folder: Path) -> list[Path]:
+def shared_by(names: list[str], folder: Path, noise: tuple[float, float, int] | None = None) -> list[Path]:
     """Open a round of sites that know each other, and let them share their seeds; return their files."""
     known(*names)
     keys = [folder / f"{name}.keys" for name in names]
     for name, file in zip(names, keys, strict=True):
         with acting_as(name):
             masked.make_keys("lab", DATASET, file)
-    assert masked.open_round(keys, folder / "round") == 2
+    assert masked.open_round(keys, folder / "round", noise_for=noise) == 2
     shares = [folder / f"{name}.shares" for name in names]
     for name, file in zip(names, shares, strict=True):
         with acting_as(name):
@@ -204,6 +204,28 @@ def test_two_files_of_a_site_in_one_round_show_no_more_than_one(base: ModelVersi
     assert not (tmp_path / "without graz").exists()
 
 
+def test_noise_of_a_round_is_that_of_all_and_on_the_card(base: ModelVersion, tmp_path: Path) -> None:
+    names = ["leeds", "ulm", "graz"]
+    shares = shared_by(names, tmp_path, (8.0, 1e-5, 20))
+    round_ = tmp_path / "round"
+    masks, answers = [tmp_path / f"{name}.masked" for name in names], [tmp_path / f"{name}.answer" for name in names]
+    for name, file in zip(names, masks, strict=True):
+        with acting_as(name):
+            given = masked.mask(round_, shares, file)
+    assert masked.ask(round_, masks, tmp_path / "ask") == []
+    for name, file in zip(names, answers, strict=True):
+        with acting_as(name):
+            masked.answer(round_, shares, tmp_path / "ask", file)
+    version = merging.merge([round_, *masks, *answers], "lab", "joint")
+    facts = model_versions.info(version)["manifest"]["federation"]
+    assert given.counts.n_windows == 200, "20 windows of each of 10 people"
+    assert sum(facts["windows"]) == 600
+    assert facts["noise"][0]["epsilon"] == 8.0
+    card = model_versions.card(version)
+    assert card is not None
+    assert "Noise of all sites together: differential privacy for each person with ε = 8" in card.read_text("utf-8")
+
+
 def test_a_round_of_masked_sums_survives_a_site_that_drops_out(
     example: Flask, base: ModelVersion, tmp_path: Path
 ) -> None:
@@ -223,6 +245,8 @@ def test_a_round_of_masked_sums_survives_a_site_that_drops_out(
             masked.answer(tmp_path / "round", shares, tmp_path / "ask", path(name, "answer"))
             with pytest.raises(InsufficientData, match="second answer"):
                 masked.answer(tmp_path / "round", shares, tmp_path / "ask", path(name, "twice"))
+            with pytest.raises(InsufficientData, match="secrets are deleted"):
+                masked.mask(tmp_path / "round", shares, path(name, "late"))  # with masks that anybody could take off
     answers = [path(name, "answer") for name in names[:2]]
     version = merging.merge([tmp_path / "round", *files, *answers], "lab", "joint")
     facts = model_versions.info(version)["manifest"]["federation"]

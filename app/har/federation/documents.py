@@ -33,14 +33,19 @@ class FileDocument(BaseModel):
     made: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
-class Noise(BaseModel):
-    """How much noise is in some sums, and what it was chosen for."""
+class WantedNoise(BaseModel):
+    """What noise in the sums of a round is to keep, and what it is added for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     epsilon: Annotated[float, Field(gt=0)]
     delta: Annotated[float, Field(gt=0, lt=1)]
     windows_of_a_person: Annotated[int, Field(ge=1)]
     row_norm: Annotated[float, Field(gt=0)]
+
+
+class Noise(WantedNoise):
+    """How much noise is in some sums, and what it was chosen for."""
+
     gram_deviation: Annotated[float, Field(gt=0)]
     moment_deviation: Annotated[float, Field(gt=0)]
 
@@ -89,6 +94,7 @@ class RoundDocument(FileDocument):
     kind: Literal["round"]
     threshold: Number
     members: Annotated[list[str], Field(min_length=1, max_length=MOST_SITES)]
+    noise: WantedNoise | None = None
 
 
 class OfRound(FileDocument):

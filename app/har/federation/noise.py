@@ -2,7 +2,8 @@
 
 Each person gives at most so many windows, and each row is shortened to at most so long a norm C, so that one person
 changes HᵀH by at most m C² and HᵀT by at most m C, in Frobenius norm. Both are perturbed by the Gaussian mechanism, as
-one release of two parts, each brought to a sensitivity of 1/√2 of the whole.
+one release of two parts, each brought to a sensitivity of 1/√2 of the whole. Where masks hide the sums of each site,
+every site adds a part of the noise, so that those that can be relied on add enough together.
 
 References
 ----------
@@ -63,30 +64,44 @@ def deviation(epsilon: float, delta: float, sensitivity: float) -> float:
     return high
 
 
-def noisy(shared: SharedMap, windows: WindowSet, privacy: Privacy) -> tuple[Contribution, dict[str, Any]]:
+def noisy(
+    shared: SharedMap, windows: WindowSet, privacy: Privacy, *, secret: bytes = b"", sites: int = 1
+) -> tuple[Contribution, dict[str, Any]]:
     """Return a site's sums with noise, and what the file says of it. How many windows and people there are is exact.
 
     There are no copies as from slower devices: they would use up what a person may give.
+
+    Parameters
+    ----------
+    secret : that draws the same noise again; default one from the operating system.
+    sites : how many add as much noise, which together is enough; default this one alone.
     """
-    random = np.random.default_rng()  # from the operating system: a seed that could be guessed would hide nothing
+    # A seed that could be guessed would hide nothing
+    random = np.random.default_rng(int.from_bytes(secret, "big") if secret else None)
     windows = windows.take(_few_of_each(windows, privacy.windows_of_a_person, random))
     sums = _bounded(shared, windows, privacy.row_norm)
-    sigma = deviation(privacy.epsilon, privacy.delta, sqrt(2))
-    of_gram = sigma * privacy.windows_of_a_person * privacy.row_norm**2
-    of_moment = sigma * privacy.windows_of_a_person * privacy.row_norm * sqrt(float(shared.weights.max()))
-    upper = np.triu(random.normal(0, of_gram, sums.gram.shape))
+    deviations = deviations_for(shared, privacy, sites)
+    upper = np.triu(random.normal(0, deviations["gram_deviation"], sums.gram.shape))
     gram = sums.gram + upper + np.triu(upper, 1).T
-    moment = sums.moment + random.normal(0, of_moment, sums.moment.shape)
+    moment = sums.moment + random.normal(0, deviations["moment_deviation"], sums.moment.shape)
     counts = counts_of(windows)
     said = {
         "epsilon": float(privacy.epsilon),
         "delta": float(privacy.delta),
         "windows_of_a_person": privacy.windows_of_a_person,
         "row_norm": float(privacy.row_norm),
-        "gram_deviation": of_gram,
-        "moment_deviation": of_moment,
+        **deviations,
     }
     return Contribution(replace(sums, gram=gram, moment=moment), counts.windows, counts.people, counts.n_people), said
+
+
+def deviations_for(shared: SharedMap, privacy: Privacy, sites: int = 1) -> dict[str, float]:
+    """Return the deviations of the noise that each of so many sites adds."""
+    of_person = deviation(privacy.epsilon, privacy.delta, sqrt(2)) / sqrt(sites) * privacy.windows_of_a_person
+    return {
+        "gram_deviation": of_person * privacy.row_norm**2,
+        "moment_deviation": of_person * privacy.row_norm * sqrt(float(shared.weights.max())),
+    }
 
 
 def ridge_for(shared: SharedMap, noise: Sequence[Mapping[str, Any]]) -> float:

@@ -9,8 +9,9 @@ question about the same round can have enough answers: of no site can both seeds
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,9 @@ from app.har.federation.envelope import Sealed, opened
 from app.har.federation.fixed_point import Words
 from app.har.federation.masking import agreed, masked, unmasked
 from app.har.federation.minimums import Minimum
-from app.har.federation.site_sums import Contribution, Counts, packed_length
+from app.har.federation.noise import Privacy, deviations_for, noisy
+from app.har.federation.site_sums import Contribution, Counts, SharedMap, packed_length
+from app.har.windows import WindowSet
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -49,6 +52,16 @@ class Secrets:
     own_seed: str
     round: str = ""  # the digest of the only round that they serve
     answered: bool = False
+
+    def secret_for(self, purpose: bytes) -> bytes:
+        """Return 32 bytes that nobody else ever learns, the same for the same purpose.
+
+        They come of the one secret of which no share leaves the site.
+        """
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose).derive(bytes.fromhex(self.share_private))
 
     @classmethod
     def drawn(cls) -> Secrets:
@@ -79,6 +92,7 @@ class Round:
     digest: str
     threshold: int
     members: dict[int, KeysDocument]
+    noise: Privacy | None = None  # what the noise of all together is to keep
 
     @classmethod
     def of(cls, sealed: Sealed, name: str, check_signer: Callable[[str], Any]) -> Round:
@@ -103,7 +117,8 @@ class Round:
             check_signer(inner.signer)
             members[number] = parsed(KeysDocument, inner.document, f"{name}, site {number}")
         check_members(list(members.values()), document.threshold)
-        return cls(sealed.digest, document.threshold, members)
+        noise = Privacy(**document.noise.model_dump()) if document.noise else None
+        return cls(sealed.digest, document.threshold, members, noise)
 
     def number_of(self, signer: str) -> int:
         """Return the number of a site.
@@ -131,6 +146,33 @@ class Round:
             int(least([one.n_people for one in counts])),
         )
 
+    @property
+    def noisy_sites(self) -> int:
+        """Return how many sites add noise that nobody takes off: of those that must stay, who tell nobody theirs.
+
+        Fewer than a third of the sites, and at least one, may know the total and tell each other their noise.
+        """
+        n = len(self.members)
+        return max(1, self.threshold - max(1, -(-n // 3) - 1))
+
+    def given(self, shared: SharedMap, windows: WindowSet, own: Secrets) -> Contribution:
+        """Return what a site gives of these windows, with its part of the noise if there is to be some.
+
+        The same noise is drawn each time: of two files with different noise, the difference would tell something.
+        """
+        if self.noise is None:
+            return Contribution.of(shared, windows)
+        secret = own.secret_for(self._purpose("noise"))
+        return noisy(shared, windows, self.noise, secret=secret, sites=self.noisy_sites)[0]
+
+    def noise_of(self, stayed: int, shared: SharedMap) -> list[dict[str, Any]]:
+        """Return what is to be said of the noise in the total of so many sites."""
+        if self.noise is None:
+            return []
+        deviations = deviations_for(shared, self.noise, self.noisy_sites)
+        together = {name: value * math.sqrt(stayed) for name, value in deviations.items()}
+        return [{"site": "all sites together", **asdict(self.noise), **together}]
+
     def activities_for(self, minimum: Minimum, numbers: Sequence[int]) -> list[int]:
         """Return the activities that the masked sums of these sites may have: so many people did them in any case.
 
@@ -139,6 +181,9 @@ class Round:
         InsufficientData : too few windows are left.
         """
         few = self.fewest(numbers)
+        if self.noise is not None:  # no more windows are used of each person
+            used = min(1.0, self.noise.windows_of_a_person * few.n_people / max(few.n_windows, 1))
+            few = replace(few, windows=(few.windows * used).astype(np.int64))
         kept = np.flatnonzero(few.people >= minimum.people)
         windows, people = np.zeros_like(few.windows), np.zeros_like(few.people)
         windows[kept], people[kept] = few.windows[kept], few.people[kept]
@@ -181,6 +226,7 @@ def shares_for(round_: Round, me: int, own: Secrets) -> dict[str, str]:
     """Return my two secrets in shares, each sealed for the site that it is for, by its number (step 3)."""
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+    _check_unspent(own)
     holders = list(round_.members)
     of_key = secret_shares.split(bytes.fromhex(own.mask_private), round_.threshold, holders)
     of_seed = secret_shares.split(bytes.fromhex(own.own_seed), round_.threshold, holders)
@@ -199,8 +245,9 @@ def masked_sums(
 
     Raises
     ------
-    InsufficientData : too few have, or a number is too large.
+    InsufficientData : too few have, a number is too large, or I have answered: what masks came of is deleted then.
     """
+    _check_unspent(own)
     if len(shared) < round_.threshold or me not in shared:
         raise InsufficientData(
             f"{round_.threshold} of {len(round_.members)} sites must have shared their seeds, this one among them; "
@@ -296,6 +343,11 @@ def total(
         words += one_site
     words = unmasked(words, {site: secret(site, "own_seeds") for site in stayed}, left_over)
     return Contribution.unpacked(fixed_point.decoded(words), first.nodes, len(first.activities))
+
+
+def _check_unspent(own: Secrets) -> None:
+    if own.answered:
+        raise InsufficientData("This site has answered in this round, and its secrets are deleted. Begin a new one.")
 
 
 def _agreed(private: X25519PrivateKey, public: str, purpose: bytes) -> bytes:

@@ -59,21 +59,33 @@ def make_keys(model: str, dataset_name: str, path: Path) -> sharing.Given:
     return sharing.Given(counts, shared.model.activities, {})
 
 
-def open_round(paths: Sequence[Path], path: Path, threshold: int | None = None) -> int:
+def open_round(
+    paths: Sequence[Path],
+    path: Path,
+    threshold: int | None = None,
+    noise_for: tuple[float, float, int] | None = None,
+) -> int:
     """Put the keys of all sites in one file, which opens the round (step 2); return how many sites must stay.
+
+    Parameters
+    ----------
+    noise_for : ε, δ and the most windows of a person, to have all sites add noise for; default None.
 
     Raises
     ------
     InsufficientData, UnreadableData, Invalid : too few sites, or they do not fit together.
     """
     from app.har.federation.documents import KeysDocument, parsed
+    from app.har.federation.noise import Privacy
     from app.har.federation.rounds import check_members, usual_threshold
 
     members = [parsed(KeysDocument, exchange.opened(one).document, one.name) for one in paths]
     threshold = usual_threshold(len(paths)) if threshold is None else threshold
     check_members(members, threshold)
     texts = [base64.b64encode(one.read_bytes()).decode() for one in paths]
-    exchange.write(path, {"kind": "round", "made": exchange.today(), "threshold": threshold, "members": texts})
+    wanted = {"noise": asdict(Privacy(*noise_for))} if noise_for else {}
+    document = {"kind": "round", "made": exchange.today(), "threshold": threshold, "members": texts, **wanted}
+    exchange.write(path, document)
     return threshold
 
 
@@ -103,7 +115,7 @@ def mask(round_path: Path, shares_paths: Sequence[Path], path: Path) -> sharing.
 
     from app.har.federation.documents import SharesDocument
     from app.har.federation.rounds import masked_sums
-    from app.har.federation.site_sums import Contribution, counts_of
+    from app.har.federation.site_sums import counts_of
 
     round_, me, kept = _taking_part(round_path)
     shared = _of_round(SharesDocument, shares_paths, round_)
@@ -116,7 +128,7 @@ def mask(round_path: Path, shares_paths: Sequence[Path], path: Path) -> sharing.
     allowed = round_.activities_for(sharing.minimum(), list(shared))
     left_out = {name: int(n) for i, (name, n) in enumerate(zip(map_.model.activities, counts.windows, strict=True))
                 if n and i not in allowed}  # fmt: skip
-    contribution = Contribution.of(map_, windows.take(np.isin(windows.y, allowed)))
+    contribution = round_.given(map_, windows.take(np.isin(windows.y, allowed)), kept.secrets)
     words = masked_sums(round_, me, kept.secrets, shared, contribution)
     digest = hashlib.sha256(words.tobytes()).hexdigest()
     if kept.masked not in ("", digest):
@@ -192,7 +204,7 @@ def merged(paths: Iterable[Path], shared: SharedMap) -> exchange.Merged:
     names = {number: sites.name_of(member.signer) for number, member in round_.members.items()}
     stayed = [{"name": names[number], "made": masked_files[number][0].made} for number in sorted(masked_files)]
     missing = [name for number, name in names.items() if number not in masked_files]
-    return exchange.Merged(total, stayed, missing, [], masked=True)
+    return exchange.Merged(total, stayed, missing, round_.noise_of(len(stayed), shared), masked=True)
 
 
 def _of_round(kind: type[R], paths: Iterable[Path], round_: Round) -> dict[int, R]:

@@ -84,8 +84,9 @@ export function correctable(timeline) {
       status.textContent = answer.message;
       status.classList.toggle("text-danger", !response.ok);
       if (!response.ok) return undefined;
+      const redrawn = timeline.redraw(); // the server is asked before the marks are taken away, which draws all anew
       if (sent === form) clear();
-      await timeline.redraw();
+      await redrawn;
       await follow();
     } catch {
       status.textContent = "The server did not answer. Try again.";

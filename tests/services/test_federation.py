@@ -14,6 +14,7 @@ from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.errors import InsufficientData, UnreadableData
 from app.har.federation.envelope import document_of, opened
 from app.services import audit
+from app.services.datasets import library
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.federation import masked, merging, sharing, sites
 from app.services.models import model_versions
@@ -224,6 +225,22 @@ def test_noise_of_a_round_is_that_of_all_and_on_the_card(base: ModelVersion, tmp
     card = model_versions.card(version)
     assert card is not None
     assert "Noise of all sites together: differential privacy for each person with ε = 8" in card.read_text("utf-8")
+
+
+def test_a_joint_model_is_not_tested_on_what_its_base_or_the_base_of_that_was_trained_on(
+    example: Flask, base: ModelVersion, example_model: Example, tmp_path: Path
+) -> None:
+    known("leeds", "ulm")
+    folder = small_model(example_model, tmp_path / "seen", fingerprint=library.get(DATASET).fingerprint)
+    model_versions.register("seen", folder, FIGURES)
+    files = [tmp_path / "leeds.sums", tmp_path / "ulm.sums"]
+    for name, file in zip(("leeds", "ulm"), files, strict=True):
+        with acting_as(name):
+            sharing.export_sums("seen", DATASET, file)
+    for model in ("seen", merging.merge(files, "seen", "joint").label):
+        with pytest.raises(Invalid, match="windows that it has seen") as refused:
+            merging.merge(files, model, "again", DATASET)
+        assert refused.value.field == "test"
 
 
 def test_a_round_of_masked_sums_survives_a_site_that_drops_out(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,11 @@ from flask import current_app
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.services import audit
 from app.services.audit import Action
-from app.services.errors import Conflict, Invalid
+from app.services.datasets import library
+from app.services.errors import Conflict, Invalid, NotFound
 from app.services.federation import exchange, masked, sharing, sites
 from app.services.files import DRAFT
-from app.services.models import model_versions
+from app.services.models import model_files, model_versions
 from app.services.names import NAME_RULE, is_name
 
 if TYPE_CHECKING:
@@ -60,6 +62,12 @@ def merge(paths: Sequence[Path], model: str, name: str, test: str = "") -> Model
         shared = sharing.shared_map(version)
         of_round = any(exchange.kind_of(path) == "round" for path in paths)
         windows = sharing.windows_of(shared, test) if test else None  # before the sums: it may not fit
+        if windows is not None and library.get(test).fingerprint in _learnt_from(version):
+            raise Invalid(
+                f"{version.label} was trained on {test}, and the joint model has its network and scaling: it would be "
+                "tested on windows that it has seen. Choose a data set of other people.",
+                field="test",
+            )
         if windows is not None and not of_round:
             _check_is_new(windows, paths, test)
         merged = masked.merged(paths, shared) if of_round else _plain(paths, shared)
@@ -100,6 +108,17 @@ def _plain(paths: Iterable[Path], shared: SharedMap) -> exchange.Merged:
     return exchange.Merged(
         total, [{"name": site, "made": made} for site, made in found.items()], [], noise, masked=False
     )
+
+
+def _learnt_from(version: ModelVersion) -> set[str]:
+    """Return the fingerprints of the data sets that a model, or the base of a joint one, was trained on."""
+    manifest = model_files.manifest(model_versions.directory(version))
+    data = manifest.get("data", {})
+    found = {one.get("fingerprint", "") for one in data.get("datasets", [data])} - {""}
+    if "federation" in manifest:
+        with suppress(NotFound):  # deleted: nobody knows
+            found |= _learnt_from(model_versions.get(manifest["federation"]["base"]))
+    return found
 
 
 def _check_is_new(windows: WindowSet, paths: Iterable[Path], test: str) -> None:

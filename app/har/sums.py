@@ -13,7 +13,8 @@ Huang, Zhu, Siew (2006), Extreme learning machine: theory and applications, Neur
 Liang, Huang, Saratchandran, Sundararajan (2006), A fast and accurate online sequential learning algorithm for
 feedforward networks (OS-ELM), IEEE Transactions on Neural Networks 17(6): rows that come later, by Woodbury's identity.
 Woodbury (1950), Inverting modified matrices, Princeton; Hager (1989), Updating the inverse of a matrix, SIAM Review 31.
-arXiv 2603.12977: the exact forgetting of ridge regressions by sums that are subtracted.
+Quan, Wu, Montana (2026), Exact federated continual unlearning for ridge heads on frozen foundation models, arXiv
+2603.12977: heads that are exactly those of retraining after rows are added or deleted, from two sums.
 """
 
 from __future__ import annotations
@@ -201,7 +202,7 @@ class Updated:
 
     References
     ----------
-    Liang et al. (2006), OS-ELM, equation 17; Hager (1989); see the module.
+    Liang et al. (2006), the recursive step of OS-ELM; Hager (1989); see the module.
     """
 
     def __init__(self, sums: Sums, ridge: float) -> None:

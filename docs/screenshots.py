@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,8 +60,8 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("data-set", "/datasets/physiotherapy-example")
     camera.shoot("training", "/training/")
     camera.shoot("models-at-first", "/models/")
-    start_training(page, site.address, models=("elm-gru-am", "random-forest", "cnn"), epochs=12)
-    page.wait_for_selector("#loss-curve .scatterlayer .trace", timeout=3 * MINUTES)
+    start_training(page, site.address, models=("elm-gru-am", "random-forest", "cnn"), epochs=12, keep_sums=True)
+    page.wait_for_selector("#loss-curve .scatterlayer .trace", timeout=10 * MINUTES)
     page.wait_for_timeout(4000)
     run = page.url.removeprefix(site.address)
     camera.shoot("training-running")
@@ -70,6 +72,10 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("models", "/models/")
     page.get_by_role("link", name="physiotherapy-example/1").first.click()
     camera.shoot("model")
+    page.select_option("select[name=subject]", index=1)
+    page.get_by_role("button", name="Forget", exact=True).click()
+    page.wait_for_selector("#forgotten-title", timeout=MINUTES)
+    camera.shoot("model-that-forgot")
     start_training(page, site.address, models=("plain-elm", "svm", "decision-tree"), epochs=12, folds="5")
     page.wait_for_selector("#differences", timeout=10 * MINUTES)
     camera.shoot("evaluation")
@@ -83,6 +89,8 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("sessions", "/account/sessions")
     camera.shoot("second-factor", "/account/second-factor")
     camera.shoot("audit-log", "/admin/audit")
+    camera.shoot("sites", "/sites/")
+    chief = camera
 
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(5 * MINUTES)
@@ -99,6 +107,10 @@ def photograph(browser: Browser, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_url(re.compile(r"/predictions/\d+"))
     camera.shoot("prediction")
+    correct(page, camera)
+    calibrate(page, camera)
+    share(page, camera)
+    chief.shoot("shared-corrections", "/datasets/shared-corrections")
     no_gyroscope = [",".join(row.split(",")[:4]) for row in example.decode().splitlines()]
     page.goto(site.address + "/")
     file = {"name": "no gyroscope.csv", "mimeType": "text/csv", "buffer": "\n".join(no_gyroscope).encode()}
@@ -114,6 +126,48 @@ def photograph(browser: Browser, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_timeout(1500)
     camera.shoot("upload-refused")
+
+
+def correct(page: Page, camera: Camera) -> None:
+    """Say what two stretches of the recording on the page were."""
+    url = page.url
+    for number, (first, last) in enumerate((("0:00:30", "0:01:00"), ("0:02:00", "0:02:30")), start=1):
+        page.locator("input[name=from]").fill(first)
+        page.locator("input[name=to]").fill(last)
+        if number == 1:
+            page.locator("#activity-choices label").nth(1).click()
+        else:
+            page.locator("input[name=other]").fill("Rowing")
+        page.locator("#correct-form").get_by_role("button", name="Save").click()
+        page.wait_for_function("n => document.querySelectorAll('#said > li').length === n", arg=number)
+    camera.shoot("corrections", url.removeprefix(camera.site.address).partition("#")[0])
+
+
+def calibrate(page: Page, camera: Camera) -> None:
+    """Go through a calibration whose steps are over, with a recording that is there."""
+    camera.shoot("calibrate", "/calibration/")
+    page.select_option("#place", "wrist")
+    begin = int(time.time()) - 120
+    steps = [
+        {"activity": name, "start": begin + 35 * i, "end": begin + 35 * i + 25}
+        for i, name in enumerate(("Standing", "Walking", "Sitting"))
+    ]
+    page.evaluate(
+        "steps => { const form = document.getElementById('steps-form'); form.steps.value = steps; form.submit(); }",
+        json.dumps(steps),
+    )
+    page.wait_for_selector("#recording")
+    camera.shoot("calibrate-recording")
+    page.get_by_role("button", name="Use it").click()
+    page.wait_for_selector("input[name=later]")
+    camera.shoot("calibrate-steps")
+
+
+def share(page: Page, camera: Camera) -> None:
+    """Agree that administrators see corrections."""
+    camera.shoot("share-corrections", "/account/sharing")
+    page.get_by_role("button", name="I agree").click()
+    page.wait_for_selector("text=Take it back")
 
 
 def describe(page: Page, camera: Camera) -> None:

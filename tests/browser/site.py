@@ -152,7 +152,9 @@ def log_out(page: Page) -> None:
     page.context.clear_cookies()
 
 
-def start_training(page: Page, address: str, *, models: tuple[str, ...], epochs: int, folds: str = "") -> None:
+def start_training(
+    page: Page, address: str, *, models: tuple[str, ...], epochs: int, folds: str = "", keep_sums: bool = False
+) -> None:
     """Fill in the train page for the embedded example and press the button."""
     page.goto(address + "/training/?dataset=physiotherapy-example")
     for box in page.locator("input[name=models]").all():
@@ -160,5 +162,6 @@ def start_training(page: Page, address: str, *, models: tuple[str, ...], epochs:
     page.select_option("select[name=folds]", folds)
     page.locator("summary", has_text="Advanced").click()
     page.fill("input[name=epochs]", str(epochs))
+    page.locator("input[name=keep_sums]").set_checked(keep_sums)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_selector("#progress")

@@ -144,7 +144,7 @@ def test_a_person_calibrates_by_the_guided_page_from_a_file_and_an_administrator
     page.set_input_files("input[type=file]", walk)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", name="Do the steps fit the signal?")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("The recording does not know the time of day")
+    expect(page.locator("main")).to_contain_text("The recording does not say the time of day")
     expect(page.locator("#placing .main-svg").first).to_be_visible()
     check(page, page.url)
     page.get_by_role("button", name="1 s later").click()

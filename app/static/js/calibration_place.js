@@ -1,5 +1,5 @@
 // Where the steps of a calibration are in its recording: bands over the signal, which can be moved.
-import { QUIET } from "./lib/plots.js";
+import { QUIET, narrow } from "./lib/plots.js";
 import { figure } from "./recording/plot.js";
 
 const plot = document.getElementById("placing");
@@ -28,6 +28,7 @@ for (const button of document.querySelectorAll("[data-by]")) {
   button.addEventListener("click", () => { field.value = String(Math.round(10 * (later() + Number(button.dataset.by))) / 10); draw(); });
 }
 field.addEventListener("input", () => { if (data) draw(); });
+narrow.addEventListener("change", () => { if (data) draw(); }); // a telephone that is turned
 
 const response = await fetch(plot.dataset.url, { headers: { Accept: "application/json" } });
 data = await response.json();

@@ -40,6 +40,7 @@ NAMES = [
     "personal",
     "personal_speed",
     "correction",
+    "transfer",
     "directions",
     "smoothing",
     "federation",

@@ -15,6 +15,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _never_met(results["everyday_rivals"]),
         _true_at_their_depth(results["everyday"]),
         _smoothing(results["smoothing"]),
+        _on_a_stored_model(results["transfer"]),
         *_limits(results),
         *_time(results),
     ]
@@ -35,6 +36,21 @@ def _against_others(folds: Figures) -> list[str]:
         f"- **One person decides much.** Of {worst['of']:,} windows of subject {worst['subject']} in KU-HAR, "
         f"{worst['wrong']:,} are wrong; without that person the F1 is {worst['f1 of all others']:.3f} (`folds`).",
     ]
+
+
+def _on_a_stored_model(transfer: Figures) -> str:
+    of_sets = []
+    for title, name in {"HAPT": "hapt", "MotionSense": "motion-sense"}.items():
+        pairs = (
+            f"{row['head on the base']:.3f} against {row['head from scratch']:.3f} with {n}"
+            for n in (1, 10, "all")
+            for row in [transfer[name][f"{n} windows"]]
+        )
+        of_sets.append(f"{title} {', '.join(pairs)}")
+    return (
+        "- **On a stored model.** Macro F1 on people not seen in training, of heads solved on KU-HAR's reference model "
+        f"against heads from scratch, by windows of each activity: {'; '.join(of_sets)} (`transfer`, seeds 0, 1, 2)."
+    )
 
 
 def _never_met(by_set: Figures) -> str:

@@ -113,6 +113,26 @@ def test_the_window_length_follows_the_data_sets_until_a_person_writes_one(admin
     expect(length).to_have_value("2")
 
 
+def test_a_stored_model_is_offered_where_it_fits_and_reads_windows_in_its_own_way(admin: Page, site: Site) -> None:
+    admin.goto(site.address + "/training/")
+    admin.locator("summary", has_text="Advanced").click()
+    base, length = admin.get_by_label("Start from"), admin.get_by_label("Window length (s)")
+    tuned, ticked = admin.get_by_label("Fine-tune its network"), admin.locator("input[name=models]:checked")
+    for box in admin.locator("input[name=dataset]").all():
+        box.uncheck()
+    admin.locator("input[name=dataset][value=physiotherapy-example]").check()
+    assert base.locator("option[value='reference-physiotherapy/1']").is_disabled()  # it has seen these people
+    expect(tuned).to_be_hidden()
+    expect(ticked).to_have_count(4)
+    base.select_option("reference-ku-har/1")
+    expect(tuned).to_be_visible()
+    expect(length).to_be_hidden()
+    expect(ticked).to_have_value("elm-gru-am")
+    base.select_option("")
+    expect(length).to_be_visible()
+    expect(ticked).to_have_count(4)
+
+
 def test_an_upload_after_the_session_has_ended_says_so(page: Page, site: Site) -> None:
     register(page, site.address, "gone")
     page.goto(site.address + "/")

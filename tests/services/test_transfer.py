@@ -129,3 +129,15 @@ def test_settings_at_odds_with_a_base_are_refused_by_field(
 def test_an_unknown_base_is_not_found(quick: Flask) -> None:
     with pytest.raises(NotFound, match="There is no model 'nothing'"):
         training.start(EXAMPLE, TrainConfig(models=("elm-gru-am",), base="nothing"))
+
+
+def test_several_data_sets_are_read_as_the_base_reads_its_own_and_folds_keep_people_apart(
+    quick: Flask, small: Dataset, old: ModelVersion
+) -> None:
+    config = TrainConfig(models=("elm-gru-am",), base="old", folds=2, overlap=0.5)
+    run = training.train(f"{EXAMPLE},small", config)
+    assert run.status is RunStatus.FINISHED, run.reason
+    assert run.result["transfer"]["alike"]["Walking"] == "Walk"  # Stand, Sit, Walk … of the small set by shared names
+    assert "curve" not in run.result["transfer"]
+    for fold in run.result["folds"]:
+        assert not set(fold["subjects"]["train"]) & set(fold["subjects"]["test"])

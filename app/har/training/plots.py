@@ -94,7 +94,7 @@ def transfer_curve(points: Sequence[Mapping[str, Any]], *, ax: Axes | None = Non
     ax = ax or _axes(WIDTH, 3.6)
     places = range(len(points))
     for key, label, marker in (("base", "on the stored model", "o"), ("scratch", "from scratch", "s")):
-        colour = PALETTE[0] if key == "base" else MISSING
+        colour = PALETTE[0] if key == "base" else PALETTE[1]
         ax.plot(places, [100 * one[key] for one in points], label=label, marker=marker, color=colour)
     ax.set_xticks(places, [str(one["windows"] or "all") for one in points])
     ax.set(xlabel="windows of each activity", ylabel="macro F1 (%)", title="Heads alone, on the test windows")

@@ -51,7 +51,7 @@ def test_a_run_gets_a_name_and_notes_that_its_page_and_the_list_show(
     assert "longer windows" in admin_client.get("/training/").text
     refused = admin_client.post(f"/training/{finished_run}/details", data={"name": "x" * 81, "notes": "kept"})
     assert refused.status_code == 422
-    assert "longer than 80 characters" in refused.text
+    assert "at most 80 characters" in refused.text
     assert "kept" in refused.text
     assert runs.get(finished_run).name == "longer windows"
     with pytest.raises(Invalid, match="at most 4,000 characters"):

@@ -21,7 +21,7 @@ from app.services import audit
 from app.services.audit import Action
 from app.services.datasets import exports, imports
 from app.services.errors import Conflict
-from app.services.personal import consents, corrections
+from app.services.personal import consents, corrections, taken_back
 from app.services.recordings import recordings
 from app.tables import Consent, Correction, StoredRecording
 
@@ -101,6 +101,7 @@ def make_dataset(name: str, added_by_id: int) -> imports.DatasetImport:
         file.writelines(exports.zipped(_files(shared), FOLDER))
         job = imports.start_import(name, upload=file, filename="shared corrections.zip", added_by_id=added_by_id)
     consents.note_copy(name, list({one.consent.id for one in shared}))
+    taken_back.begin(after=job.done)
     audit.record(Action.CORRECTIONS_READ, name, recordings=len(shared))
     return job
 

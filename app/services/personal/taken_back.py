@@ -11,7 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from flask import Flask, current_app
 from sqlalchemy import Text, cast, select
@@ -84,15 +84,24 @@ def withdrawn() -> list[Consent]:
     return [consent for consent in db.session.scalars(ended) if consent.copies.get("datasets")]
 
 
-def begin() -> None:
-    """Take people out of data sets, in the background, where that is still to be done; return at once."""
-    if not outstanding() or not _at_work.acquire(blocking=False):
+def begin(after: Event | None = None) -> None:
+    """Take people out of data sets, in the background, where that is still to be done; return at once.
+
+    Parameters
+    ----------
+    after : what to wait for: an import that is going on may hold somebody who takes their consent back meanwhile.
+    """
+    if after is None and not outstanding():
         return
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    Thread(target=_work, args=(app,), daemon=True).start()
+    Thread(target=_work, args=(app, after), daemon=True).start()
 
 
-def _work(app: Flask) -> None:
+def _work(app: Flask, after: Event | None) -> None:
+    if after is not None:
+        after.wait()
+    if not _at_work.acquire(blocking=False):
+        return  # the other sees to it
     try:
         with app.app_context():
             while not take_out():

@@ -324,12 +324,14 @@ def test_a_base_that_does_not_fit_is_refused_at_its_field(
     ("points", "said"),
     [
         ([(0.5, 0.3), (0.9, 0.9)], "It helps, above all with few windows"),
-        ([(0.5, 0.3), (0.8, 0.9)], "with all of yours, training from scratch is better"),
+        ([(0.5, 0.3), (0.8, 0.9)], "It helps with few windows; with more, training from scratch is better"),
+        ([(0.5, 0.3), (0.6, 0.7), (0.9, 0.9)], "with more, training from scratch is better"),
+        ([(0.2, 0.3), (0.9, 0.8)], "with more, the base helps"),
         ([(0.2, 0.3), (0.9, 0.9)], "Here it is no help"),
     ],
 )
 def test_what_a_base_is_worth_is_said_as_the_curve_shows_it(points: list[tuple[float, float]], said: str) -> None:
-    curve = [{"windows": n, "base": on, "scratch": off} for n, (on, off) in zip((1, None), points, strict=True)]
+    curve = [{"windows": n, "base": on, "scratch": off} for n, (on, off) in zip((1, 2, None), points, strict=False)]
     text = what_a_base_is_worth({"base": "old/1", "curve": curve})
     assert said in text
     assert f"With 1 window of each activity, macro F1 is {100 * points[0][0]:.1f} % on old/1" in text

@@ -66,10 +66,12 @@ def what_a_base_is_worth(transfer: Mapping[str, Any]) -> str:
     base, ahead = transfer["base"], [one["base"] - one["scratch"] for one in points]
     if max(ahead) <= CLOSE:
         why = "Here it is no help: training from scratch is as good, or better, with few windows and with all."
-    elif ahead[-1] < -CLOSE:
-        why = "It helps with few windows; with all of yours, training from scratch is better."
-    else:
+    elif min(ahead) >= -CLOSE:
         why = "It helps, above all with few windows."
+    elif ahead[0] > CLOSE:
+        why = "It helps with few windows; with more, training from scratch is better."
+    else:
+        why = "With few windows, training from scratch is better; with more, the base helps."
     few, every = ((percent(one["base"]), percent(one["scratch"])) for one in (points[0], points[-1]))
     n = points[0]["windows"] or "all"
     windows = "window" if n == 1 else "windows"

@@ -37,7 +37,8 @@ class TransferredClassifier(ActivityClassifier):
     and how both are combined, how confident an answer may be, what is familiar, and what personal heads look at.
 
     The head is drawn towards half of what the base knows of an activity of the same name: of few windows that decides,
-    of many hardly anything (see `Sums.solve`). Half was best, or as good as any, for 1 to 50 windows an activity.
+    of many hardly anything (see `Sums.solve`). Half was best, or as good as any, for 1 to 50 windows an activity
+    (KU-HAR's model under HAPT and MotionSense; on a watch at the wrist, WISDM's, it helps with 1 and 2 windows alone).
 
     Parameters
     ----------

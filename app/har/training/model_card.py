@@ -191,8 +191,8 @@ def _built_on(transfer: Mapping[str, Any] | None) -> list[str]:
     lines = [
         f"Model {transfer['base']}, manifest `{transfer['digest']}`; it and what it was built on have seen {seen}",
         f"Kept: {'; '.join(transfer['kept'])}",
-        "Solved anew: the head and the last layer of the network, how both are combined, how confident an answer may "
-        "be, and what counts as unfamiliar",
+        f"Solved anew: the head{'' if transfer['fine_tuned'] else ' and the last layer of the network'}, how both are "
+        "combined, how confident an answer may be, and what counts as unfamiliar",
         f"Known to the base: {', '.join(alike) or 'no activity'}",
         f"New: {', '.join(transfer['new']) or 'no activity'}",
         "The base has not seen the data tested here. Whether it knows one of these people from a data set of another "

@@ -366,7 +366,7 @@ def test_the_names_among_several_data_sets_are_shown_and_saved(admin_client: Fla
     ("answers", "message"),
     [
         ({"names-0": "Lying"}, "a name for each activity"),
-        ({"names-0": "Uncertain", "names-1": "", "names-2": ""}, "where there is no answer"),
+        ({"names-0": "Uncertain", "names-1": "", "names-2": ""}, "it says that there is no answer"),
     ],
 )
 def test_names_that_do_not_do_are_refused(

@@ -16,6 +16,7 @@ from app.har.datasets.store import build_store, open_store
 from app.har.signals.types import SignalSet
 from app.har.vocabulary import OTHER, shared_names, shared_node
 from app.har.windows import WindowSet, make_windows
+from benchmarks import strangers
 from benchmarks.data import SETS
 
 SOURCES = {  # a name here: the data set, and the device where several were worn
@@ -28,6 +29,8 @@ SOURCES = {  # a name here: the data set, and the device where several were worn
     "sp-sw-har-phone": ("sp-sw-har", "phone"),
     "sp-sw-har-watch": ("sp-sw-har", "watch"),
 }
+BESIDES = ("dsads-torso", "dsads-wrist", "dsads-leg")  # of `strangers`
+MOVEMENTS = ("Jumping", "Exercise bike")
 LICENSED = tuple(name for name in SOURCES if name != "hapt")  # HAPT's licence allows to measure, not to use
 PLACE_OF_SET = {
     "ku-har": "trunk", "hapt": "trunk", "motion-sense": "leg", "wisdm-watch": "wrist",
@@ -67,14 +70,24 @@ def in_vocabulary(windows: WindowSet) -> WindowSet:
 
 
 def joined(parts: list[WindowSet]) -> WindowSet:
-    """Put windows of several data sets in one set, their activities by the names of the shared vocabulary."""
-    names = [[shared_node(name) or OTHER for name in part.activities] for part in parts]
+    """Put windows of several data sets in one, activities by their name in the shared vocabulary or their own."""
+    names = [
+        [shared_node(name) or (name if (part.y == i).any() else OTHER) for i, name in enumerate(part.activities)]
+        for part in parts
+    ]
     activities = tuple(sorted({name for of_part in names for name in of_part}))
     renamed = [
         replace(part, y=np.array([activities.index(name) for name in of_part])[part.y], activities=activities)
         for part, of_part in zip(parts, names, strict=True)
     ]
     return WindowSet.joined(renamed)
+
+
+def other_movements() -> list[WindowSet]:
+    """Return the windows of movements besides, of data sets of which nothing else is learnt; none where they lack."""
+    parts = [make_windows(strangers.signals_of(name), WINDOW_S) for name in BESIDES if name in strangers.there()]
+    wanted = [[i for i, name in enumerate(part.activities) if name in MOVEMENTS] for part in parts]
+    return [part.take(np.isin(part.y, of_part)) for part, of_part in zip(parts, wanted, strict=True)]
 
 
 def place_of() -> dict[str, str]:

@@ -206,7 +206,7 @@ def test_people_who_are_left_out_must_leave_two_levels_to_learn_from() -> None:
 def test_so_few_windows_that_nothing_can_be_called_unlike_them_are_refused(
     model: EverydayClassifier, day: WindowSet
 ) -> None:
-    training = model._training(day.take(np.flatnonzero(day.y == 2)[:5]))
+    training, _ = model._training(day.take(np.flatnonzero(day.y == 2)[:5]))
     with pytest.raises(InsufficientData, match="more than 5 windows of an activity"):
         fit_novelty(training, model.columns, seed=0)
 

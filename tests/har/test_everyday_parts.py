@@ -223,7 +223,7 @@ def test_up_and_down_are_named_by_own_stairs_only_where_those_go_both_ways(
     down: float, spread: float, by_walking: float, expected: float
 ) -> None:
     model = everyday.model()
-    walk = model._training(everyday.windows_of([("Walking", 6)])).track
+    walk = model._training(everyday.windows_of([("Walking", 6)]))[0].track
     evidence = gather(walk, model.columns, model.questions_)
     scores, spreads, from_walking = (np.full(6, value) for value in (down, spread, by_walking))
     evidence = replace(evidence, down=scores, spread=spreads, down_from_walking=from_walking)
@@ -234,18 +234,18 @@ def test_up_and_down_are_named_by_own_stairs_only_where_those_go_both_ways(
 def test_a_wearing_is_taken_with_stairs_one_way_and_both_ways() -> None:
     model = everyday.model()
     parts = [("Walking", 9), ("Stairs up", 6), ("Standing", 3), ("Stairs down", 5)]
-    walks = [walk.node.tolist() for walk in one_and_both_ways(model._training(everyday.windows_of(parts)))]
+    walks = [walk.node.tolist() for walk in one_and_both_ways(model._training(everyday.windows_of(parts))[0])]
     walking, up, down = ["Walking"] * 9, ["Stairs up"] * 6, ["Stairs down"] * 5
     assert walks == [walking + up, walking + down, walking + up + down]
     few = [*parts[:-1], ("Stairs down", 4)]
-    assert not list(one_and_both_ways(model._training(everyday.windows_of(few))))
+    assert not list(one_and_both_ways(model._training(everyday.windows_of(few))[0]))
 
 
 def asked(odds: FloatArray, truth: IntArray, dataset: list[str]) -> Line:
     """Fit a line to the answers about windows of some data sets; nothing else of a trial counts."""
     model = everyday.model()
     windows = everyday.windows_of([("Walking", 6), ("Standing", 6)])
-    training = replace(model._training(windows), dataset=np.array(dataset))
+    training = replace(model._training(windows)[0], dataset=np.array(dataset))
     evidence = gather(training.track, model.columns, model.questions_)
     trial = Trial(training, evidence, np.ones(len(odds), bool), "recorded", evidence)
     return _line([(trial, odds.astype(np.float64), truth)])

@@ -329,7 +329,8 @@ def _save_everyday(
     metrics = result["models"][EVERYDAY_MODEL]
     extra = {"data": result["data"], "split": split, "config": result["config"], "metrics": metrics}
     title = str(result["data"].get("dataset", classifier.name))
-    card = everyday_card(title, trained_on(extra), everyday_figures(extra, classifier.answer_limit_))
+    besides = classifier.besides_.movements if classifier.besides_ else ()
+    card = everyday_card(title, trained_on(extra), everyday_figures(extra, classifier.answer_limit_), besides)
     everyday_files.save_model(classifier, folder, extra=extra, texts={CARD: card})
 
 

@@ -83,12 +83,11 @@ EVERYDAY_LIMITS = (
     "kind of walking stays *on foot*. Half a minute of walking at the start changes that.",
     "Sitting and lying are one to a phone in a trouser pocket, and all postures are to a watch, a hand or a bag.",
     "Stairs up and down need gravity, which *linear acceleration* lacks.",
-    "Cycling, jumping and other movement were not learnt; they are often called *on foot* or *running*.",
     "Nothing is known of how it does by age, sex or illness. Test it on your own people before you rely on it.",
 )
 
 
-def everyday_card(title: str, trained: Iterable[str], measured: Iterable[str]) -> str:
+def everyday_card(title: str, trained: Iterable[str], measured: Iterable[str], besides: Sequence[str] = ()) -> str:
     """Write the card of an everyday model.
 
     Parameters
@@ -96,7 +95,14 @@ def everyday_card(title: str, trained: Iterable[str], measured: Iterable[str]) -
     title : its heading.
     trained : what it was trained on, a line each; see `trained_on`.
     measured : how well it does, as paragraphs; see `everyday_figures`.
+    besides : other movements that it learnt to call unfamiliar.
     """
+    learnt = (
+        f"Of other movements it learnt {' and '.join(besides).lower()}, to call them *unfamiliar* where it is sure; "
+        "others"
+        if besides
+        else "Cycling, jumping and other movement were not learnt; they"
+    )
     sections = [
         f"# {title}",
         "Recognises standing, sitting, lying, walking, stairs up and down, running, and a device that nobody wears, in "
@@ -111,7 +117,7 @@ def everyday_card(title: str, trained: Iterable[str], measured: Iterable[str]) -
         "## How well it does",
         *measured,
         "## Limits",
-        _bullets(EVERYDAY_LIMITS),
+        _bullets([f"{learnt} are often called *on foot* or *running*.", *EVERYDAY_LIMITS]),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -122,7 +122,7 @@ def fit_calibration(training: Training, columns: Columns, seed: int) -> tuple[Ca
     ------
     InsufficientData : without any of them, the rest is only one of still, on foot and running.
     """
-    trials = [trial for fitted, left_out in _left_out(training) for trial in _trials(fitted, left_out, columns, seed)]
+    trials = [trial for fitted, left_out in leave_out(training) for trial in _trials(fitted, left_out, columns, seed)]
     if not trials:
         raise InsufficientData(
             "The everyday model is calibrated on people who were left out of its training, and this data has too few: "
@@ -139,7 +139,8 @@ def fit_calibration(training: Training, columns: Columns, seed: int) -> tuple[Ca
     return Calibration(_temperature(recorded), stairs, raw, down, blind), trials
 
 
-def _left_out(training: Training) -> Iterator[tuple[Training, Training]]:
+def leave_out(training: Training) -> Iterator[tuple[Training, Training]]:
+    """Yield the rest of the windows and those left out: each data set in turn; people, where there is only one."""
     names, count = np.unique(training.dataset, return_counts=True)
     names, of = names[count >= FEW_WINDOWS], training.dataset
     if len(names) < 2:

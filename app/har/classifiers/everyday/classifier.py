@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.catalogue import EVERYDAY_MODEL
 from app.har.classifiers.everyday.answer import ACTIVITIES, choose_limit, on_table, probabilities
+from app.har.classifiers.everyday.besides import Besides, fit_besides
 from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
 from app.har.classifiers.everyday.evidence import Evidence, gather, guessed_place
 from app.har.classifiers.everyday.features import describe, feature_names
@@ -61,6 +62,7 @@ class EverydayClassifier(Recogniser):
     questions_: Questions
     calibration_: Calibration
     novelty_: Novelty
+    besides_: Besides | None  # other movements that were learnt; None where training data hold none
     space_: (
         Space | None
     )  # of what a person's examples are compared in; None of earlier builds, and where nobody shows two activities
@@ -138,11 +140,13 @@ class EverydayClassifier(Recogniser):
         return found
 
     def novelty(self, track: Track, evidence: Evidence) -> FloatArray:
-        """Return how unlike any activity windows are, (n,); above 1 is novel.
+        """Return how unlike any activity windows are, or like another movement, (n,); above 1 is novel.
 
         Rest is known however quiet it is, though no example may be as quiet; a sensor that gives nothing does not rest.
         """
         unlike = self.novelty_(track, self.columns)
+        if self.besides_ is not None:
+            unlike = np.maximum(unlike, self.besides_(track, self.columns))
         rests = (evidence.level.argmax(axis=1) == LEVELS.index(STILL)) & (track.movement_rms >= DEAD_RMS)
         return np.where(rests, np.minimum(unlike, 1), unlike)
 
@@ -186,7 +190,7 @@ class EverydayClassifier(Recogniser):
                 f"{', '.join(windows.channels)}."
             )
         on_event({"stage": Stage.FEATURES, "fraction": 0.0})
-        training = self._training(windows)
+        training, others = self._training(windows)
         on_event({"stage": Stage.LEARNING, "fraction": 0.2})
         self.questions_ = fit_questions(training, self.columns, seed)
         if self.questions_.level is None:
@@ -195,10 +199,12 @@ class EverydayClassifier(Recogniser):
         self.calibration_, trials = fit_calibration(training, self.columns, seed)
         self.answer_limit_ = choose_limit(trials, self.calibration_)
         self.novelty_ = fit_novelty(training, self.columns, seed)
+        self.besides_ = fit_besides(training, others, self.columns, seed)
         self.space_ = space_of(training)
         self.format_ = replace(self.format_, activities=ACTIVITIES)
 
-    def _training(self, windows: WindowSet) -> Training:
+    def _training(self, windows: WindowSet) -> tuple[Training, Training]:
+        """Return the windows of activities, and those of other movements by their names."""
         track = self.track(windows)
         node = np.array([node_of(name) for name in windows.activities])[windows.y]
         dataset = np.array([name.partition("/")[0] for name in windows.subjects.tolist()])
@@ -206,7 +212,9 @@ class EverydayClassifier(Recogniser):
             self.place_of.get(recording, self.place_of.get(name, ""))
             for recording, name in zip(windows.recordings.tolist(), dataset.tolist(), strict=True)
         ]
-        return Training(replace(track, place=np.array(place, "U16")), node, dataset).take(np.flatnonzero(node != OTHER))
+        whole = Training(replace(track, place=np.array(place, "U16")), node, dataset)
+        named = replace(whole, node=np.array(windows.activities)[windows.y])
+        return whole.take(np.flatnonzero(node != OTHER)), named.take(np.flatnonzero(node == OTHER))
 
 
 def _wearings(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.har.classifiers import model_folder
 from app.har.classifiers.base import WindowFormat
+from app.har.classifiers.everyday.besides import Besides
 from app.har.classifiers.everyday.calibration import Binary, Calibration, Directions, Line
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.forest import Forest
@@ -21,6 +22,7 @@ from app.har.errors import ModelIntegrityError
 from app.har.personal.space import Space
 
 BOTH_WAYS = Line(3.7, -4.2)  # what data sets left out ask for
+BESIDES = "besides"
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -45,8 +47,12 @@ def save_model(
         "calibration": asdict(model.calibration_),
         "novelty_limit": model.novelty_.limit,
         "answer_limit": model.answer_limit_,
+        "other_movements": list(model.besides_.movements) if model.besides_ else [],
     }
-    forests = {field.name: getattr(model.questions_, field.name) for field in fields(Questions)}
+    forests: dict[str, Forest | None] = {
+        field.name: getattr(model.questions_, field.name) for field in fields(Questions)
+    }
+    forests[BESIDES] = model.besides_.forest if model.besides_ else None
     arrays: Arrays = {
         f"{question}_{name}": array
         for question, forest in forests.items()
@@ -54,6 +60,7 @@ def save_model(
         for name, array in vars(forest).items()
     }
     arrays |= {f"novelty_{name}": value for name, value in vars(model.novelty_).items() if name != "limit"}
+    arrays |= {f"{BESIDES}_limits": model.besides_.limits} if model.besides_ else {}
     arrays |= {f"space_{name}": value for name, value in vars(model.space_).items()} if model.space_ else {}
     model_folder.write(folder, manifest, arrays, texts or {})
 
@@ -85,6 +92,9 @@ def load_model(folder: Path) -> EverydayClassifier:
     model.answer_limit_ = manifest["answer_limit"]
     names = [field.name for field in fields(Novelty) if field.name != "limit"]
     model.novelty_ = Novelty(**{name: arrays[f"novelty_{name}"] for name in names}, limit=manifest["novelty_limit"])
+    forest = _forest(arrays, BESIDES)  # none in models of earlier builds
+    movements = tuple(manifest.get("other_movements", ()))
+    model.besides_ = None if forest is None else Besides(movements, arrays[f"{BESIDES}_limits"], forest)
     names = [field.name for field in fields(Space)]
     there = f"space_{names[0]}" in arrays
     model.space_ = Space(**{name: arrays[f"space_{name}"] for name in names}) if there else None

@@ -268,7 +268,8 @@ def test_the_page_of_the_everyday_model_names_each_figure_by_data_set_and_shows_
     version = model_versions.promoted()
     assert version is not None
     page = admin_client.get(f"/models/{version.id}").text
-    assert re.search(r'Not worn</th>(<td class="text-end">–</td>\s*){3}<td class="text-end">0</td>', page)
+    cell = '<td class="text-end text-nowrap">'
+    assert re.search(rf"Not worn</th>({cell}–</td>\s*){{3}}{cell}0</td>", page)
     left_out = page.partition("By data set left out")[2]
     assert left_out.count('data-label="True answers"') == left_out.count('<th scope="row">') > 0
     listed = admin_client.get("/models/").text

@@ -55,7 +55,7 @@ NAMES = [
     "hostile",
     "reliability",
 ]
-ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials"]
+ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials", "strangers"]
 PAGES = {"reliability": "RELIABILITY.md"}  # of docs/; what is above the mark stays, what is below is written
 MARK = "<!-- Written by `python -m benchmarks`; do not edit below this line. -->"
 MAX_COLUMNS = 12  # of a table

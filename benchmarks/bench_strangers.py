@@ -1,7 +1,8 @@
 """What the general model says of data sets that it never saw and by which nothing was chosen, by activity.
 
 python -m benchmarks.bench_strangers; JSON on stdout. Needs data sets where `benchmarks.strangers` says; those that are
-not there are left out. Each recording is somebody's only upload: nobody says who carried the device, and where.
+not there are left out, and so are the movements that it learnt besides. Each recording is an only upload: nobody
+says who carried the device, and where.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import json
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.classifiers.everyday.answer import ACTIVITIES
-from app.har.classifiers.everyday.classifier import WINDOW_S
+from app.har.classifiers.everyday.classifier import WINDOW_S, EverydayClassifier
 from app.har.classifiers.everyday.persistence import load_model
-from app.har.classifiers.everyday.wearing import UNKNOWN_SUBJECT
+from app.har.classifiers.everyday.wearing import UNKNOWN_SUBJECT, Track
 from app.har.vocabulary import (
     ANYTHING,
     ON_FOOT,
@@ -28,6 +30,7 @@ from app.har.vocabulary import (
     shared_node,
 )
 from app.har.windows import WindowSet, make_windows
+from benchmarks.everyday_data import BESIDES, MOVEMENTS
 from benchmarks.strangers import signals_of, there
 from config import ROOT
 
@@ -37,18 +40,20 @@ SAID = {  # the answers that a column counts: those at one of these nodes or bel
 }  # fmt: skip
 
 
-def by_activity(windows: WindowSet) -> dict[str, dict[str, float | None]]:
+def by_activity(model: EverydayClassifier, windows: WindowSet) -> dict[str, dict[str, float | None]]:
     """Return the answers to each activity: which share is true of those given, and what is said how often."""
-    model = load_model(ROOT / "reference_models" / "reference-everyday")
-    track = model.track(windows)
+    return of_track(model, model.track(windows), np.array(windows.activities)[windows.y])
+
+
+def of_track(model: EverydayClassifier, track: Track, label: NDArray[np.str_]) -> dict[str, dict[str, float | None]]:
+    """Return the same of windows that were described already, each with its activity."""
     recognition = model.recognise_track(replace(track, subjects=np.full(len(track), UNKNOWN_SUBJECT)))
     answer = np.array(TREE.nodes)[TREE.answers(recognition.probabilities, model.answer_limit_)].astype("U32")
     answer[recognition.novelty[:, 0] > 1] = UNFAMILIAR
-    label = np.array(windows.activities)[windows.y]
     return {name: _row(answer[label == name], name) for name in np.unique(label).tolist()}
 
 
-def _row(answer: np.ndarray, activity: str) -> dict[str, float | None]:
+def _row(answer: NDArray[np.str_], activity: str) -> dict[str, float | None]:
     names, count = np.unique(answer, return_counts=True)
     share = dict(zip(names.tolist(), (count / count.sum()).tolist(), strict=True))
     given = {name: part for name, part in share.items() if name not in (ANYTHING, UNFAMILIAR)}
@@ -65,7 +70,13 @@ def _row(answer: np.ndarray, activity: str) -> dict[str, float | None]:
 
 def main() -> None:
     """Print the figures."""
-    print(json.dumps({name: by_activity(make_windows(signals_of(name), WINDOW_S)) for name in there()}, indent=1))
+    model = load_model(ROOT / "reference_models" / "reference-everyday")
+    found = {}
+    for name in there():
+        rows = by_activity(model, make_windows(signals_of(name), WINDOW_S))
+        learnt = MOVEMENTS if name in BESIDES else ()
+        found[name] = {activity: row for activity, row in rows.items() if activity not in learnt}
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

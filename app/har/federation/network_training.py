@@ -150,7 +150,8 @@ class SharedNetwork:
 
 def vector_of(network: keras.Model) -> Vector:
     """Return all weights of a network of Keras as one vector."""
-    return np.concatenate([array.ravel() for array in network.get_weights()]).astype(np.float32)
+    weights: list[Vector] = network.get_weights()
+    return np.concatenate([array.ravel() for array in weights]).astype(np.float32)
 
 
 def averaged(updates: Sequence[tuple[Vector, int]]) -> Vector:

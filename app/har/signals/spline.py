@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ def spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) ->
     hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured. Only times
     need more than single precision, and their differences no longer do.
     """
-    from scipy.linalg.lapack import sgttrf, sgttrs
+    from scipy.linalg import get_lapack_funcs
 
     if len(time) < 3:
         return np.stack([np.interp(at, time, y) for y in values]).astype(np.float32)
@@ -35,8 +37,10 @@ def spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) ->
     right[:, 1:-1] += width[:-1] * secant[:, 1:]
     right *= 3
     # In two steps: `solve_banded` keeps the interpreter to itself all the time, so that no second block is resampled
-    factors = sgttrf(lower, diagonal, upper, overwrite_dl=True, overwrite_d=True, overwrite_du=True)[:5]
-    solved, _ = sgttrs(*factors, right.T, overwrite_b=True)
+    factor: Any = get_lapack_funcs("gttrf", dtype=np.float32)
+    solve: Any = get_lapack_funcs("gttrs", dtype=np.float32)
+    factors = factor(lower, diagonal, upper, overwrite_dl=True, overwrite_d=True, overwrite_du=True)[:5]
+    solved, _ = solve(*factors, right.T, overwrite_b=True)
     slope = np.asarray(solved.T, np.float32)
     hole = np.flatnonzero(width > hole_s)
     for side in (hole, hole + 1):

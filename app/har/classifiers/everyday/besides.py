@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def fit_besides(training: Training, others: Training, columns: Columns, seed: in
 
 def _limits(training: Training, others: Training, movements: Sequence[str], columns: Columns, seed: int) -> FloatArray:
     """Return, (n_movements,), what KNOWN_SHARE stay below on every data set left out; NaN where none could say it."""
-    quantiles = [np.full(len(movements), np.nan, np.float32)]
+    quantiles: list[NDArray[np.floating[Any]]] = [np.full(len(movements), np.nan, np.float32)]
     for rest, left_out in leave_out(training):
         moving = left_out.track.take(np.flatnonzero(_kinds(left_out) >= 0))
         gone = np.setdiff1d(left_out.dataset, rest.dataset)

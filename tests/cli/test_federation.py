@@ -49,6 +49,17 @@ def test_two_sites_export_and_one_merges(site: Flask, tmp_path: Path) -> None:
     assert "no longer taken" in flask(site, "remove", "leeds")
 
 
+@pytest.mark.parametrize(("option", "value"), [("--epsilon", "nan"), ("--epsilon", "inf"), ("--delta", "nan")])
+def test_no_sums_are_written_whose_noise_would_hide_nobody(
+    site: Flask, tmp_path: Path, option: str, value: str
+) -> None:
+    arguments = ["export-stats", "lab", "--dataset", DATASET, "--out", str(tmp_path / "a.sums"), "--epsilon", "1"]
+    result = site.test_cli_runner().invoke(args=["federation", *arguments, option, value])
+    assert result.exit_code == 1
+    assert f"Error: {option[2:]}: must be" in result.stderr
+    assert not (tmp_path / "a.sums").exists()
+
+
 def test_what_is_refused_is_one_line_and_exit_status_1(site: Flask, tmp_path: Path) -> None:
     site.config["FEDERATION_MIN_PEOPLE"] = 11
     arguments = ["federation", "export-stats", "lab", "--dataset", DATASET, "--out", str(tmp_path / "a.sums")]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.har.errors import InsufficientData, UnreadableData, UnusableRecording
+from app.har.errors import InsufficientData, InvalidSetting, UnreadableData, UnusableRecording
 from app.har.federation import envelope, fixed_point, noise, rounds, secret_shares
 from app.har.federation.documents import AnswerDocument, MaskedDocument, SharesDocument, SumsDocument, parsed
 from app.har.federation.joint import joint_card, joint_model
@@ -428,6 +428,14 @@ def test_the_noise_is_as_large_as_its_epsilon_asks_for() -> None:
         assert spent(0.99 * sigma) > delta
     classical = 2.0 * np.sqrt(2 * np.log(1.25 / 1e-5))
     assert noise.deviation(1, 1e-5, 2.0) < classical
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epsilon": x} for x in (0.0, -1.0, np.nan, np.inf)] + [{"delta": x} for x in (0.0, 1.0, np.nan)]
+)
+def test_no_noise_is_promised_where_none_would_be_added(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidSetting, match=next(iter(wrong))):
+        noise.Privacy(**{"epsilon": 1.0, **wrong})
 
 
 def test_no_person_moves_noisy_sums_by_more_than_they_were_made_for(shared: SharedMap, windows: WindowSet) -> None:

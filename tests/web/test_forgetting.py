@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.extensions import db
 from app.har.classifiers.elm_gru_am.head_sums import HeadRows, as_kept
 from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
 from app.services.models import forgetting, forgetting_jobs, model_versions
@@ -38,6 +39,17 @@ def version(app: Flask, example_model: Example, tmp_path: Path) -> ModelVersion:
     extra = {"data": {"dataset": "physiotherapy"}, "split": {"protocol": "subject"}}
     save_model(model, tmp_path / "saved", extra=extra, texts={"model_card.md": "# A card\n"})
     return model_versions.register("lab", tmp_path / "saved", FIGURES)
+
+
+def test_the_page_of_a_training_tells_its_model_from_what_was_made_of_it_later(
+    version: ModelVersion, finished_run: int, admin_client: FlaskClient
+) -> None:
+    version.training_run_id = finished_run
+    db.session.commit()
+    forgetting.forget(version.id, "01")
+    page = " ".join(admin_client.get(f"/training/{finished_run}").text.split())
+    assert page.count("Stored as model <a") == 1
+    assert page.count("Made of it later, without 1 person; the figures below are not its own: model <a") == 1
 
 
 def ended(client: FlaskClient, address: str) -> TestResponse:

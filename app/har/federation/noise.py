@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 from scipy.special import log_ndtr
 
+from app.har.errors import InvalidSetting
 from app.har.federation.site_sums import Contribution, SharedMap, counts_of
 from app.har.sums import Sums
 from app.har.types import IntArray
@@ -40,12 +41,22 @@ class Privacy:
     delta : δ, far below one in the number of people; default 1e-5.
     windows_of_a_person : at most so many are used of each; default 20.
     row_norm : C; default 12. Longer rows are shortened.
+
+    Raises
+    ------
+    InvalidSetting : ε or δ promises nothing: no noise would be added, and the file would say that there is some.
     """
 
     epsilon: float
     delta: float = 1e-5
     windows_of_a_person: int = 20
     row_norm: float = 12.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.epsilon < inf:
+            raise InvalidSetting(f"epsilon: must be a number above 0; found {self.epsilon:g}.", "epsilon")
+        if not 0 < self.delta < 1:
+            raise InvalidSetting(f"delta: must be between 0 and 1; found {self.delta:g}.", "delta")
 
 
 def deviation(epsilon: float, delta: float, sensitivity: float) -> float:

@@ -67,8 +67,8 @@ def _correction(
         raise Invalid("A stretch begins before it ends.", field="from")
     if not 0 <= part < len(result.recording_ids) or not len(result.windows_of(stretch)):
         raise Invalid(
-            "There is no answer in this stretch that could be corrected: it is outside the recording, or nothing was "
-            "recorded there.",
+            "There is no answer in this stretch that could be corrected: it is outside the recording, or nothing or "
+            "too little for an answer was recorded there.",
             field="from",
         )
     here = result.positions(part)  # nothing is known of what lies beyond the recording

@@ -15,7 +15,16 @@ from app.har.errors import HarError
 from app.har.evaluation.types import FEWEST_PEOPLE
 from app.har.training.config import TrainConfig
 from app.services.errors import ServiceError
-from app.services.models import bases, model_versions, run_progress, runs, tested_windows, training, training_data
+from app.services.models import (
+    bases,
+    forgetting,
+    model_versions,
+    run_progress,
+    runs,
+    tested_windows,
+    training,
+    training_data,
+)
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training import side_by_side
@@ -141,6 +150,7 @@ def run(run_id: int) -> str:
 def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
     """Return a run's page, with the answers in a form of its name and notes that were not right."""
     titles, split = side_by_side.titles(), run.result.get("split")
+    versions = runs.versions_of(run.id)
     return render_template(
         "training/run.html",
         run=run,
@@ -155,7 +165,8 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
         not_kept=tested_windows.NOT_KEPT,
         palette=PALETTE,
         protocols=PROTOCOLS,
-        versions=runs.versions_of(run.id),
+        versions=versions,
+        forgot={version.id: len(forgetting.certificates_of(version)) for version in versions},
         default=model_versions.promoted(),
         progress=run_progress.progress(run.id),
     )

@@ -1,8 +1,10 @@
 """The tables. Signals and models are files; the database knows where they are and whose."""
 
+from app.tables.alarm import Alarm, AlarmRule, AlarmStep, CareConsent, Notice, NoticeTarget
 from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
 from app.tables.failed_attempts import FailedAttempts
+from app.tables.live import Device, LiveSession
 from app.tables.login_session import LoginSession
 from app.tables.mapping import SavedMapping
 from app.tables.model_version import ModelVersion
@@ -15,13 +17,21 @@ from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
 
 __all__ = [
+    "Alarm",
+    "AlarmRule",
+    "AlarmStep",
     "Calibration",
+    "CareConsent",
     "Consent",
     "Correction",
     "Dataset",
+    "Device",
     "FailedAttempts",
+    "LiveSession",
     "LoginSession",
     "ModelVersion",
+    "Notice",
+    "NoticeTarget",
     "OneTimeAddress",
     "PersonalHead",
     "Prediction",

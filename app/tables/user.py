@@ -19,6 +19,7 @@ PASSWORD_METHOD = "scrypt:32768:8:3"  # noqa: S105  the name of a method
 class Role(str, Enum):
     ADMIN = "admin"
     USER = "user"
+    CAREGIVER = "caregiver"  # sees those who agreed to it, and nothing else
 
 
 def hash_of(password: str) -> str:
@@ -51,6 +52,10 @@ class User(UserMixin, Model):
     @property
     def is_admin(self) -> bool:
         return self.role is Role.ADMIN
+
+    @property
+    def is_caregiver(self) -> bool:
+        return self.role is Role.CAREGIVER
 
     # of the session that the request belongs to; not a column (services/identity/sessions.py)
     session_token = ""

@@ -64,7 +64,7 @@ def test_no_row_of_an_account_stays_in_any_table(app: Flask) -> None:
             there = db.session.scalar(select(func.count()).select_from(table))
             assert there == (table.name in STAY), f"what becomes of {table.name} when an account is deleted?"
         for column in table.columns:
-            of_user = column.name == "user_id" or column.name.endswith("_by_id")
+            of_user = column.name in {"user_id", "caregiver_id", "who_id"} or column.name.endswith("_by_id")
             refers = any(key.column.table.name == "user" for key in column.foreign_keys)
             assert of_user == refers, f"{table.name}.{column.name} is of an account, and must refer to it"
             if refers:

@@ -84,6 +84,23 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO site (id, name, public_key, created) VALUES (1, 'leeds', 'ab', '2026-11-28')",
     ],
     "0018": [],
+    "0019": [
+        "UPDATE user SET role = 'CAREGIVER'",
+        "INSERT INTO device (id, user_id, name, place, keeps, token_hash, created) "
+        "VALUES (1, 1, 'phone', 'leg', 1, 'abc', '2026-11-28')",
+        "INSERT INTO live_session (id, device_id, user_id, key, folder, keeps, started, end_reason, facts) "
+        "VALUES (1, 1, 1, 'a', 'live-1', 1, '2026-11-28', '', '{}')",
+        "INSERT INTO alarm_rule (id, user_id, kind, switched_on, settings) VALUES (1, 1, 'fall', 1, '{}')",
+        "INSERT INTO alarm (id, user_id, kind, state, session_id, created, times, facts, verdict) "
+        "VALUES (1, 1, 'fall', 'raised', 1, '2026-11-28', 1, '{}', '')",
+        "INSERT INTO alarm_step (id, alarm_id, before, after, who_id, why, at) "
+        "VALUES (1, 1, '', 'observed', 1, 'an impact', '2026-11-28')",
+        "INSERT INTO notice_target (id, user_id, channel, address, switched_on, created, last_error) "
+        "VALUES (1, 1, 'e-mail', '{}', 1, '2026-11-28', '')",
+        "INSERT INTO notice (id, target_id, step_id, state, tries, error, created) "
+        "VALUES (1, 1, 1, 'waiting', 0, '', '2026-11-28')",
+        "INSERT INTO care_consent (id, user_id, caregiver_id, version, given) VALUES (1, 1, 1, 1, '2026-11-28')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 
@@ -120,6 +137,11 @@ def contents() -> dict[str, list[tuple[object, ...]]]:
             for table in metadata.sorted_tables
             if table.name != "alembic_version"
         }
+
+
+def filled() -> dict[str, list[tuple[object, ...]]]:
+    """Return what is in tables that have rows: all of them, in a database of 0017 with `many`."""
+    return {table: rows for table, rows in contents().items() if rows}
 
 
 def test_every_released_revision_is_tested(app: Flask) -> None:
@@ -189,7 +211,7 @@ def test_tables_are_rebuilt_without_the_loss_of_a_row_and_their_numbers_are_neve
     many()
     before = contents()
     installation.migrate()
-    assert contents() == before
+    assert filled() == before
     with db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1  # again
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
@@ -234,4 +256,4 @@ def test_a_migration_that_fails_in_the_middle_changes_nothing(empty: Flask, monk
     db.session.rollback()
     monkeypatch.undo()
     installation.migrate()
-    assert contents() == before
+    assert filled() == before

@@ -162,7 +162,7 @@ class RowNumber(IntegerConverter):
 
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
-    from app.web import account, admin, auth, calibration, datasets, home, mappings, predictions, sites, training
+    from app.web import account, admin, auth, calibration, care, datasets, home, mappings, predictions, sites, training
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
@@ -175,6 +175,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(mappings.bp, url_prefix="/mappings")
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
     app.register_blueprint(sites.bp, url_prefix="/sites")
+    app.register_blueprint(care.bp)
 
 
 def register_error_pages(app: Flask) -> None:

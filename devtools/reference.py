@@ -99,7 +99,13 @@ COLUMNS = {  # of the tables of a result: meaning
     "agreement": "`right` as a share of `answered`; empty where no window has an answer.",
     "as_activity": "How many windows with this label have that answer; a column for each answer that occurs.",
 }
-WHO = {"public": "anyone", "user": "user", "admin": "administrator"}
+WHO = {
+    "public": "anyone",
+    "account": "account",
+    "user": "user",
+    "caregiver": "caregiver",
+    "admin": "administrator",
+}
 
 
 def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -249,6 +249,12 @@ def admin_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
     return log_in("adam", role="admin")
 
 
+@pytest.fixture
+def caregiver_client(log_in: Callable[..., FlaskClient]) -> FlaskClient:
+    """Return a client of the caregiver ``carla``."""
+    return log_in("carla", role="caregiver")
+
+
 @pytest.fixture(scope="session")
 def example_model(started_home: Path) -> Example:
     """Return the embedded example and the reference model that was trained on eight of its ten people."""

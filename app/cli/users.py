@@ -27,7 +27,7 @@ def users() -> None:
 @users.command("create")
 @click.option("--username", required=True)
 @click.option("--email", required=True)
-@click.option("--role", type=click.Choice(["admin", "user"]), default="user", show_default=True)
+@click.option("--role", type=click.Choice(list(accounts.ROLES)), default="user", show_default=True)
 @click.option("--contact-number", default="")
 @click.option("--address", default="")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking twice.")
@@ -39,7 +39,7 @@ def create_user(username: str, email: str, role: str, contact_number: str, addre
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     user = accounts.register(username, password, contact_number, email, address, role)
-    click.echo(f"{user.username} may log in now, as {'an administrator' if user.is_admin else 'a user'}.")
+    click.echo(f"{user.username} may log in now, as {user.role.in_words}.")
 
 
 @users.command("setup-address")

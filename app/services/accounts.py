@@ -39,6 +39,7 @@ from app.tables import Role, User
 from app.tables.user import hash_of
 
 SETUP_HOURS = 24  # that a set-up address works
+ROLES = {role.value: role.label for role in (Role.USER, Role.CAREGIVER, Role.ADMIN)}  # the least power first
 
 
 def register(username: str, password: str, contact_number: str, email: str, address: str, role: str = "user") -> User:
@@ -178,30 +179,24 @@ def list_users(page: int = 1, per_page: int = 25) -> Page[User]:
     return page_of(_count(), page, per_page, lambda start, stop: db.session.scalars(by_name.slice(start, stop)).all())
 
 
-def set_role(actor_id: int, user_id: int, role: str) -> User:
-    """Make an account an administrator's (``admin``) or a user's (``user``), who logs in again as that."""
-    user = _administer(actor_id, user_id, role=Role(role))
-    audit.record(Action.ROLE_CHANGED, user.username, role=user.role.value)
-    return user
-
-
 def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
     """Disable an account, which ends its sessions at once, or enable it again, which brings none of them back."""
-    user = _administer(actor_id, user_id, disabled=disabled)
+    with transaction():
+        user = administer(actor_id, user_id, disabled=disabled)
     audit.record(Action.ACCOUNT_CHANGED, user.username, disabled=disabled)
     return user
 
 
-def _administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
+def administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
+    """Within a transaction: change what somebody else's account may do, and end its sessions."""
     if actor_id == user_id:
         raise Forbidden("You cannot change your own role or disable your own account. Ask another administrator.")
-    with transaction():
-        user = get(user_id)
-        for name, value in changes.items():
-            setattr(user, name, value)
-        db.session.flush()
-        db.session.execute(sessions.delete_of(user_id))
-        require_administrator()
+    user = get(user_id)
+    for name, value in changes.items():
+        setattr(user, name, value)
+    db.session.flush()
+    db.session.execute(sessions.delete_of(user_id))
+    require_administrator()
     return user
 
 

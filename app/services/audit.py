@@ -65,6 +65,8 @@ class Action(str, Enum):
     PERSONAL_MODEL = "personal model switched"
     CONSENT_GIVEN = "consent given"
     CONSENT_WITHDRAWN = "consent withdrawn"
+    CARE_AGREED = "caregiver agreed to"
+    CARE_ENDED = "caregiver no longer agreed to"
     CORRECTIONS_READ = "shared corrections read"
     UPLOAD_DELETED = "upload deleted"
     MAPPING_SAVED = "mapping saved"

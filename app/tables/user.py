@@ -21,6 +21,16 @@ class Role(str, Enum):
     USER = "user"
     CAREGIVER = "caregiver"  # sees those who agreed to it, and nothing else
 
+    @property
+    def in_words(self) -> str:
+        """Return what people call it, with its article."""
+        return {Role.ADMIN: "an administrator", Role.USER: "a user", Role.CAREGIVER: "a caregiver"}[self]
+
+    @property
+    def label(self) -> str:
+        """Return what stands in a table."""
+        return self.in_words.split()[1].capitalize()
+
 
 def hash_of(password: str) -> str:
     """Hash a password for storing."""

@@ -10,13 +10,18 @@ from flask_login import current_user
 
 from app.extensions import login_manager
 
-Access = Literal["public", "user", "admin"]
+Access = Literal["public", "account", "user", "caregiver", "admin"]
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' own assets
 
 
 def access(level: Access, files: bool = False) -> Callable[[View], View]:
-    """Mark a view with who may open it: anyone, a logged-in user, or an administrator; and whether it takes files."""
+    """Mark a view with who may open it, and whether it takes files.
+
+    ``public``: anyone. ``account``: whoever is logged in. ``user``: who has recordings of their own, as users and
+    administrators may. ``caregiver``: caregivers alone, who see of others what these agreed to. ``admin``:
+    administrators.
+    """
 
     def mark(view: View) -> View:
         view.access = level  # type: ignore[attr-defined]
@@ -51,4 +56,8 @@ def enforce_access() -> Any:
         return login_manager.unauthorized()
     if level == "admin" and not current_user.is_admin:
         abort(403, "This page is for administrators.")
+    if level == "caregiver" and not current_user.is_caregiver:
+        abort(403, "This page is for caregivers.")
+    if level == "user" and current_user.is_caregiver:
+        abort(403, "Caregivers see the people who agreed to it, and nothing else.")
     return None

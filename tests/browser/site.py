@@ -145,7 +145,7 @@ def log_in(page: Page, address: str, username: str) -> None:
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", PASSWORD)
     page.locator("main form [type=submit]").click()
-    page.wait_for_url(re.compile(r"/$"))
+    page.wait_for_url(re.compile(r"/(people)?$"))
 
 
 def log_out(page: Page) -> None:

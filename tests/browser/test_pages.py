@@ -15,7 +15,7 @@ from pyotp import TOTP
 
 from tests import homes
 from tests.bad_inputs import zipped
-from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, register, running
+from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, log_out, register, running
 from tests.synthetic import kinelab_csv
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,10 @@ USER = [
     "/account/second-factor",
     "/account/delete",
     "/mappings/",
+    "/caregivers",
+    "/caregivers?code=no-such",
 ]
+CAREGIVER = ["/people"]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
     "admin.download_audit", "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
@@ -82,6 +85,7 @@ def furnished(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     home = shutil.copytree(finished_home, tmp_path_factory.mktemp("furnished") / "home")
     with homes.at_home(home):
         accounts.register(ADMINISTRATOR, PASSWORD, "+44 20 7946 0000", "chief@example.org", "1 High Street", "admin")
+        accounts.register("carla", PASSWORD, "", "carla@example.org", "", "caregiver")
         run = runs.describe(1, "three hundred trees", "A first try.")
         with transaction() as session:
             session.add(TrainingRun(status=run.status, config=run.config | {"seed": 1}, result=run.result))
@@ -141,6 +145,21 @@ def test_the_pages_of_a_visitor_and_of_a_user(page: Page, furnished: Site) -> No
     register(page, furnished.address, "visitor")
     for path in USER:
         check(page, furnished.address + path)
+
+
+def test_the_pages_of_a_caregiver_and_of_whom_they_see(page: Page, furnished: Site) -> None:
+    log_in(page, furnished.address, "carla")
+    for path in CAREGIVER:
+        check(page, furnished.address + path)
+    code = page.locator(".care-code").inner_text()
+    log_out(page)
+    register(page, furnished.address, "seen")
+    check(page, f"{furnished.address}/caregivers?code={code}")
+    page.get_by_role("button", name="I agree").click()
+    check(page)
+    log_out(page)
+    log_in(page, furnished.address, "carla")
+    check(page, furnished.address + "/people")
 
 
 def test_the_pages_behind_addresses_that_work_once(page: Page, furnished: Site, new_site: Site) -> None:
@@ -223,7 +242,7 @@ def test_every_page_is_among_these(app: Flask) -> None:
     routes = app.url_map.bind("localhost")
     elsewhere = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe", "calibration.show"}
     visited = elsewhere | ONCE
-    for path in (*PUBLIC, *ADMIN, *USER):
+    for path in (*PUBLIC, *ADMIN, *USER, *CAREGIVER):
         try:
             visited.add(routes.match(path.partition("?")[0])[0])
         except HTTPException:

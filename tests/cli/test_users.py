@@ -31,6 +31,12 @@ def test_a_password_may_come_from_standard_input(app: Flask) -> None:
     assert (user.is_admin, user.contact_number, user.address) == (False, "+44 20 7946 0000", "1 High Street")
 
 
+def test_a_caregiver_is_made_from_the_shell(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=[*CREATE, "--role", "caregiver", "--password-stdin"], input=PASSWORD)
+    assert result.stdout == "ada may log in now, as a caregiver.\n"
+    assert accounts.find("ada").is_caregiver
+
+
 @pytest.mark.parametrize(
     ("more", "typed", "says"),
     [

@@ -15,6 +15,7 @@ from werkzeug.security import generate_password_hash
 from app.extensions import db
 from app.services import accounts
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.identity import roles
 from app.services.transaction import transaction
 from app.tables import Role, User
 from tests.conftest import PASSWORD
@@ -152,12 +153,12 @@ def test_a_password_change_that_breaks_a_rule_changes_nothing(app: Flask, curren
 
 def test_administrators_change_each_other_but_not_themselves(app: Flask) -> None:
     adam, eve = register("adam", "admin"), register("eve")
-    accounts.set_role(adam.id, eve.id, "admin")
+    roles.set_role(adam.id, eve.id, "admin")
     with pytest.raises(Forbidden):
-        accounts.set_role(eve.id, eve.id, "user")
+        roles.set_role(eve.id, eve.id, "user")
     with pytest.raises(Forbidden):
         accounts.set_disabled(eve.id, eve.id, True)
-    assert accounts.set_role(eve.id, adam.id, "user").role is Role.USER
+    assert roles.set_role(eve.id, adam.id, "user").role is Role.USER
 
 
 def test_the_last_active_administrator_stays(app: Flask) -> None:
@@ -165,7 +166,7 @@ def test_the_last_active_administrator_stays(app: Flask) -> None:
     accounts.set_disabled(adam.id, eve.id, True)
     # asked by someone who was an administrator when the page was opened
     with pytest.raises(Conflict, match="last active administrator"):
-        accounts.set_role(eve.id, adam.id, "user")
+        roles.set_role(eve.id, adam.id, "user")
     with pytest.raises(Conflict, match="last active administrator"):
         accounts.set_disabled(eve.id, adam.id, True)
     assert (adam.role, adam.disabled) == (Role.ADMIN, False)
@@ -179,7 +180,7 @@ def test_two_administrators_cannot_demote_each_other_at_once(app: Flask) -> None
         with app.app_context():
             together.wait()
             try:
-                return accounts.set_role(actor, other, "user").role.value
+                return roles.set_role(actor, other, "user").role.value
             except Conflict:
                 return "refused"
 
@@ -212,7 +213,7 @@ def test_one_of_two_who_open_the_set_up_address_at_once_becomes_administrator(ap
 def test_an_account_that_is_not_there_is_not_found(app: Flask) -> None:
     adam = register("adam", "admin")
     with pytest.raises(NotFound):
-        accounts.set_role(adam.id, 99, "admin")
+        roles.set_role(adam.id, 99, "admin")
 
 
 def test_users_come_in_pages_by_name(app: Flask) -> None:

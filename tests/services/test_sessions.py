@@ -13,7 +13,7 @@ from flask import Flask
 from app.extensions import db
 from app.services import accounts
 from app.services.errors import Conflict, NotFound
-from app.services.identity import sessions
+from app.services.identity import roles, sessions
 from app.tables import LoginSession, User
 from app.tables._columns import now
 from tests.conftest import PASSWORD
@@ -59,7 +59,7 @@ def test_a_forged_session_belongs_to_nobody(app: Flask, token: str) -> None:
 ENDINGS: dict[str, Callable[[User, User, str], object]] = {
     "log-out": lambda ada, adam, token: sessions.end(token),
     "disabling": lambda ada, adam, token: accounts.set_disabled(adam.id, ada.id, True),
-    "another role": lambda ada, adam, token: accounts.set_role(adam.id, ada.id, "admin"),
+    "another role": lambda ada, adam, token: roles.set_role(adam.id, ada.id, "admin"),
     "another password": lambda ada, adam, token: accounts.change_password(ada.id, PASSWORD, "another good password"),
 }
 

@@ -39,12 +39,13 @@ def test_every_route_says_who_may_open_it(app: Flask) -> None:
 
 
 def test_the_walk_meets_the_pages_of_every_part(app: Flask) -> None:
-    met = {address.split("/")[1] for _, address in routes(app, "public", "user", "admin")}
-    assert met >= {"", "login", "password", "admin", "datasets", "training", "models", "predictions", "mappings"}
+    met = {address.split("/")[1] for _, address in routes(app, "public", "account", "user", "caregiver", "admin")}
+    assert met >= {"", "login", "password", "admin", "datasets", "training", "models", "predictions", "people"}
 
 
 def test_whoever_is_not_logged_in_is_sent_to_log_in(app: Flask, client: FlaskClient) -> None:
-    answers = {route: client.open(route[1], method=route[0]) for route in routes(app, "user", "admin")}
+    closed = routes(app, "account", "user", "caregiver", "admin")
+    answers = {route: client.open(route[1], method=route[0]) for route in closed}
     assert len(answers) > 20
     for route, answer in answers.items():
         assert answer.status_code == 302, route
@@ -55,6 +56,26 @@ def test_a_user_is_refused_on_every_page_for_administrators(app: Flask, user_cli
     statuses = {route: user_client.open(route[1], method=route[0]).status_code for route in routes(app, "admin")}
     assert len(statuses) > 10
     assert set(statuses.values()) == {403}, statuses
+
+
+def test_a_caregiver_is_refused_on_every_page_of_users_and_administrators(
+    app: Flask, caregiver_client: FlaskClient
+) -> None:
+    walk = {r: caregiver_client.open(r[1], method=r[0]).status_code for r in routes(app, "user", "admin")}
+    assert len(walk) > 50
+    assert set(walk.values()) == {403}, walk
+
+
+def test_what_everybody_may_open_is_open_to_caregivers_and_their_own_pages_to_nobody_else(
+    app: Flask, caregiver_client: FlaskClient, user_client: FlaskClient, admin_client: FlaskClient
+) -> None:
+    open_to_all, own = ([r for r in routes(app, level) if r[0] == "GET"] for level in ("account", "caregiver"))
+    for method, address in (*open_to_all, *own):
+        assert caregiver_client.open(address, method=method).status_code in {200, 302, 404}, address
+    assert own
+    for route in routes(app, "caregiver"):
+        statuses = {client.open(route[1], method=route[0]).status_code for client in (user_client, admin_client)}
+        assert statuses == {403}, route
 
 
 def test_no_change_is_made_by_a_get(app: Flask) -> None:

@@ -36,13 +36,14 @@ def test_after_the_set_up_the_first_page_offers_to_log_in(client: FlaskClient) -
 
 
 def test_the_bar_on_top_shows_each_person_their_pages(
-    client: FlaskClient, user_client: FlaskClient, admin_client: FlaskClient
+    client: FlaskClient, user_client: FlaskClient, caregiver_client: FlaskClient, admin_client: FlaskClient
 ) -> None:
     def bar(client: FlaskClient) -> list[str]:
-        return re.findall(r'class="nav-link[^"]*" href="([^"]+)"', client.get("/").text)
+        return re.findall(r'class="nav-link[^"]*" href="([^"]+)"', client.get("/", follow_redirects=True).text)
 
     assert bar(client) == ["/login", "/register"]
     assert bar(user_client) == ["/"]
+    assert bar(caregiver_client) == ["/people"]
     assert bar(admin_client) == [
         "/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users", "/admin/audit",
     ]  # fmt: skip

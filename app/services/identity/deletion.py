@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.services import accounts, audit, leftovers
 from app.services.audit import Action
+from app.services.care import consents as care
 from app.services.errors import Forbidden
 from app.services.personal import consents, head_files, taken_back
 from app.services.recordings import pending, reading, recordings
@@ -55,11 +56,13 @@ def _delete(user_id: int) -> str:
     with reading.nothing_read(user_id), audit.acting(audit.origin()):  # who may be gone when it is recorded
         with transaction() as session:
             consents.end(user_id)  # what data sets hold of theirs is taken out below
+            ended = care.end_all(user_id)
             folders = [recordings.folder_of(recording) for recording in recordings.list_recordings(user_id)]
             session.delete(user)
             session.flush()
             if was_admin:
                 accounts.require_administrator()
+        care.record_end(ended)
         for folder in folders:
             leftovers.delete(folder)
         head_files.delete_all(user_id)

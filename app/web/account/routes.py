@@ -22,7 +22,7 @@ SALT = "second_factor_salt"  # in the session of who is about to switch a second
 
 
 @bp.route("/", methods=["GET", "POST"])
-@access("user")
+@access("account")
 def details() -> ResponseReturnValue:
     """Show what the account says of its owner, and let them correct it."""
     form = DetailsForm(obj=current_user)
@@ -39,7 +39,7 @@ def details() -> ResponseReturnValue:
 
 
 @bp.route("/delete", methods=["GET", "POST"])
-@access("user")
+@access("account")
 def delete() -> ResponseReturnValue:
     """Delete the account with everything that is its owner's."""
     form = OwnPasswordForm()
@@ -59,7 +59,7 @@ def delete() -> ResponseReturnValue:
 
 
 @bp.route("/second-factor", methods=["GET", "POST"])
-@access("user")
+@access("account")
 def second_factor() -> ResponseReturnValue:
     """Show whether a code is asked for beside the password, and let it be switched on."""
     if current_user.second_factor:
@@ -82,7 +82,7 @@ def second_factor() -> ResponseReturnValue:
 
 
 @bp.post("/second-factor/<any(codes, off):action>")
-@access("user")
+@access("account")
 def change_second_factor(action: str) -> ResponseReturnValue:
     """Make new recovery codes, or switch the second factor off."""
     form = OwnPasswordForm()
@@ -101,7 +101,7 @@ def change_second_factor(action: str) -> ResponseReturnValue:
 
 
 @bp.get("/sessions")
-@access("user")
+@access("account")
 def list_sessions() -> str:
     """Show where one is logged in."""
     token = current_user.session_token
@@ -110,7 +110,7 @@ def list_sessions() -> str:
 
 
 @bp.post("/sessions/<int:session_id>/end")
-@access("user")
+@access("account")
 def end_session(session_id: int) -> ResponseReturnValue:
     """End one of one's own sessions."""
     sessions.end_one(current_user.id, session_id)
@@ -119,7 +119,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/sessions/end-others")
-@access("user")
+@access("account")
 def end_other_sessions() -> ResponseReturnValue:
     """End all of one's own sessions but this one."""
     sessions.end_others(current_user.id, current_user.session_token)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from wtforms import SelectField, StringField, SubmitField
 from wtforms.validators import AnyOf
 
+from app.services.accounts import ROLES
 from app.web.auth.forms import OwnPasswordForm, own_password
 from app.web.forms import PageForm
 
 
 class RoleForm(OwnPasswordForm):
-    role = StringField("Role", [AnyOf(["admin", "user"])])
+    role = StringField("Role", [AnyOf(ROLES)])
 
 
 class StateForm(PageForm):
@@ -18,6 +19,6 @@ class StateForm(PageForm):
 
 
 class InvitationForm(PageForm):
-    role = SelectField("Role", choices=[("user", "User"), ("admin", "Administrator")])
+    role = SelectField("Role", choices=list(ROLES.items()))
     password = own_password()
     submit = SubmitField("Make an invitation")

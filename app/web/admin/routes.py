@@ -15,7 +15,7 @@ from app.services import accounts, audit_reading
 from app.services.audit import Action
 from app.services.audit_reading import AuditQuery
 from app.services.errors import NotFound, ServiceError
-from app.services.identity import deletion, one_time, second_factor, sessions
+from app.services.identity import deletion, one_time, roles, second_factor, sessions
 from app.web.access import access
 from app.web.admin.forms import InvitationForm, RoleForm, StateForm
 from app.web.auth.forms import OwnPasswordForm
@@ -36,7 +36,9 @@ def users() -> str:
 @access("admin")
 def user(user_id: int) -> str:
     """Show an account, and what can be done with it."""
-    return render_template("admin/user.html", user=accounts.get(user_id), goes=deletion.belongings(user_id))
+    return render_template(
+        "admin/user.html", user=accounts.get(user_id), goes=deletion.belongings(user_id), roles=accounts.ROLES
+    )
 
 
 def _change(user_id: int, form: FlaskForm, change: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
@@ -57,12 +59,12 @@ def _change(user_id: int, form: FlaskForm, change: Callable[[], ResponseReturnVa
 @bp.post("/users/<int:user_id>/role")
 @access("admin")
 def set_role(user_id: int) -> ResponseReturnValue:
-    """Make somebody an administrator, or a user."""
+    """Make somebody an administrator, a user, or a caregiver."""
     form = RoleForm()
 
     def change() -> ResponseReturnValue:
-        changed = accounts.set_role(current_user.id, user_id, form.role.data)
-        flash(f"{changed.username} is now {'an administrator' if changed.is_admin else 'a user'}.", "success")
+        changed = roles.set_role(current_user.id, user_id, form.role.data)
+        flash(f"{changed.username} is now {changed.role.in_words}.", "success")
         return redirect(url_for(".user", user_id=user_id))
 
     return _change(user_id, form, change)
@@ -144,7 +146,9 @@ def invitations() -> ResponseReturnValue:
             return _show_address("auth.invitation", token, "Invitation", f"{one_time.INVITATION_DAYS} days")
         except ServiceError as error:
             status = show_in_form(error, form)
-    return render_template("admin/invitations.html", form=form, invitations=one_time.open_invitations()), status
+    return render_template(
+        "admin/invitations.html", form=form, invitations=one_time.open_invitations(), roles=accounts.ROLES
+    ), status
 
 
 @bp.post("/invitations/<int:invitation_id>/withdraw")

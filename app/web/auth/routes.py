@@ -94,10 +94,11 @@ def setup(token: str) -> ResponseReturnValue:
 @guessing_addresses
 def invitation(token: str) -> ResponseReturnValue:
     """Make the account that an invitation is for."""
-    one_time.get_invitation(token)
+    invited = one_time.get_invitation(token)
     form = RegisterForm()
     accept = partial(one_time.accept, token)
-    return _page("auth/invitation.html", form, lambda: accept(**form.answers()), "Your account is ready.")
+    accepted = "Your account is ready."
+    return _page("auth/invitation.html", form, lambda: accept(**form.answers()), accepted, invitation=invited)
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"])
@@ -120,7 +121,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 @bp.route("/password", methods=["GET", "POST"])
-@access("user")
+@access("account")
 def change_password() -> ResponseReturnValue:
     """Change the password; every session ends, and here a new one begins."""
     form = ChangePasswordForm()
@@ -134,7 +135,7 @@ def change_password() -> ResponseReturnValue:
 
 
 @bp.post("/logout")
-@access("user")
+@access("account")
 def logout() -> ResponseReturnValue:
     """End the session, and let the browser forget what it has kept of it."""
     record(Action.LOG_OUT)
@@ -154,6 +155,7 @@ def _page(
     open_account: Callable[[], Any],
     message: str = "",
     go_on: Callable[[Any], Response] | None = None,
+    **shown: object,
 ) -> ResponseReturnValue:
     """Show a form; once its answers are right, start a session of the account that they open, and go on."""
     status = 422 if form.is_submitted() else 200
@@ -163,7 +165,7 @@ def _page(
             return go_on(account) if go_on else _open(account, message)
         except ServiceError as error:
             status = show_in_form(error, form)
-    return render_template(template, form=form), status
+    return render_template(template, form=form, **shown), status
 
 
 def _open(user: Any, message: str = "") -> Response:

@@ -6,7 +6,8 @@ from functools import cache
 from importlib.metadata import distribution, version
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, send_file
+from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.services import accounts
@@ -26,10 +27,12 @@ bp = Blueprint("home", __name__)
 
 @bp.get("/")
 @access("public")
-def index() -> str:
-    """Say what this is, or show people their recordings and administrators the state of things as well."""
+def index() -> ResponseReturnValue:
+    """Say what this is, or show people their recordings, caregivers the people, administrators the state of things."""
     if not current_user.is_authenticated:
         return render_template("home/landing.html", setup_needed=accounts.setup_needed())
+    if current_user.is_caregiver:
+        return redirect(url_for("care.people"))
     wanted = listing.Wanted.from_parameters(request.args, reader_zone())
     pending.sweep()
     page = listing.page(current_user.id, wanted, request.args.get("page", 1, type=int))

@@ -1,0 +1,72 @@
+"""Whom a caregiver may see, and what a person lets whom see."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app.extensions import limiter
+from app.services.care import codes, consents
+from app.services.errors import ServiceError
+from app.web.access import access
+from app.web.care.forms import ConsentForm
+
+bp = Blueprint("care", __name__)
+guessing_codes = limiter.limit("100 per hour", deduct_when=lambda response: response.status_code == 404)
+
+
+@bp.get("/people")
+@access("caregiver")
+def people() -> str:
+    """Show a caregiver the people who agreed to it."""
+    seen = consents.people_of(current_user.id)
+    return render_template("care/people.html", people=seen, code=codes.code_of(current_user), days=codes.DAYS)
+
+
+@bp.get("/caregivers")
+@access("user")
+@guessing_codes
+def caregivers() -> ResponseReturnValue:
+    """Show who sees one's state and alarms, ask for a caregiver's code, and say what one would agree to."""
+    caregiver, wrong = None, ""
+    if entered := request.args.get("code", "").strip()[:40]:
+        try:
+            caregiver = codes.caregiver_of(entered)
+        except ServiceError as error:
+            wrong = str(error)
+    return render_template(
+        "care/caregivers.html",
+        history=consents.history(current_user.id),
+        texts=consents.TEXTS,
+        version=consents.VERSION,
+        caregiver=caregiver,
+        entered=entered,
+        wrong=wrong,
+    ), (404 if wrong else 200)
+
+
+@bp.post("/caregivers")
+@access("user")
+@guessing_codes
+def agree() -> ResponseReturnValue:
+    """Agree that a caregiver sees one's state and alarms."""
+    form = ConsentForm()
+    if not form.validate():
+        abort(422, "Enter your caregiver’s code, and agree on the page that follows.")
+    try:
+        caregiver = consents.give(current_user.id, form.code.data, form.version.data)
+    except ServiceError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"{caregiver.username} sees your state and your alarms from now on.", "success")
+    return redirect(url_for(".caregivers"))
+
+
+@bp.post("/caregivers/<int:consent_id>/withdraw")
+@access("user")
+def withdraw(consent_id: int) -> ResponseReturnValue:
+    """Take back what a caregiver was allowed to see."""
+    ended = consents.withdraw(current_user.id, consent_id)
+    flash(f"{ended.caregiver} sees nothing of you any more.", "success")
+    return redirect(url_for(".caregivers"))

@@ -93,6 +93,13 @@ class Action(str, Enum):
     SITES_MERGED = "sites merged"
     NETWORK_SHARED = "network trained for others"
     NETWORK_TRAINED = "network trained by sites"
+    ALARM_RULE_CHANGED = "alarm rule changed"
+    ALARM_CANCELLED = "alarm cancelled"
+    ALARM_ACKNOWLEDGED = "alarm acknowledged"
+    ALARM_CLOSED = "alarm closed"
+    TARGET_ADDED = "notice target added"
+    TARGET_CHANGED = "notice target changed"
+    TARGET_REMOVED = "notice target removed"
     LEFTOVER = "leftover"
 
 

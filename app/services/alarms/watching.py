@@ -1,0 +1,360 @@
+"""From what is recognised of a person to what is noticed: falls, steps, stillness, heart rate, devices.
+
+The engine's thread alone calls it. What it remembers is small: stillness is written down each minute, so that a restart
+does not begin to count anew; a fall that steps may cancel is found in the database. What cannot be kept at the moment,
+because the disk is full or the database busy, waits and is tried again each second.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from flask import current_app
+
+from app.har.vocabulary import CYCLING, NO_ANSWER, NOT_WORN, ON_FOOT, OTHER, RUNNING, STILL, node_of, path_of
+from app.services.alarms import alarms, false_alarms, life, rules, unusual
+from app.services.errors import Busy, NoRoom
+from app.services.files import written_whole
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 1.0  # for the database: the engine goes on, and tries again
+TRIES = 5  # of what fails for another reason than that
+STEP_S = 5.0  # one window says no more than so much about the time since the one before
+MOVED_S = 10.0  # of movement end a stillness; a single window may be wrong
+STEPS_S = 8.0  # of walking without a break, a dozen steps, end a fall that is not raised
+STEPS_FOR_S = 900.0  # after a fall
+LEAD_S = 15.0  # of several devices, one counts stillness; another takes over when it has been silent for so long
+BACK_S = 60.0  # a device's clock that was put back by more
+HEART_GAP_S = 120.0  # between two heart rates, after which what was before says nothing
+HEART_RANGE = (20.0, 260.0)  # beyond, a sensor is wrong
+CHARGED = 5  # percent above the limit at which a battery is no longer low
+SAVED_S = 60.0
+RESTART_S = 900.0  # after a longer break nobody knows whether a person was still
+FILE = "watching.json"
+MOVING = (ON_FOOT, RUNNING, CYCLING, OTHER)
+STEPPING = (ON_FOOT, RUNNING)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a person did in a window, as the page shows it."""
+
+    start_s: float  # Unix seconds, the device's clock
+    end_s: float
+    answer: str  # a node of the vocabulary
+    activity: str  # the likeliest leaf
+    confidence: float
+    unworn: bool = False
+    unfamiliar: bool = False
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The nodes that are true of it; none where it says nothing of the person."""
+        if self.unworn or self.unfamiliar or self.answer in NO_ANSWER or node_of(self.answer) == NOT_WORN:
+            return ()
+        return path_of(node_of(self.answer))
+
+
+class Fall(Protocol):
+    """What `app.har.falls` finds in a stream."""
+
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def peak_g(self) -> float: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def method(self) -> str: ...
+
+
+@dataclass
+class _Person:
+    """What is remembered of one person."""
+
+    still_s: float = 0.0
+    still_told: bool = False
+    moving_s: float = 0.0
+    lead: int | None = None  # the session that counts stillness
+    lead_heard: float = 0.0
+    seen: dict[int, float] = field(default_factory=dict)  # the end of the last window of each session
+    fall_s: float | None = None  # of the impact, as long as steps may cancel it
+    fall_noticed: float = 0.0
+    steps_s: float = 0.0
+    heart_out_since: float | None = None
+    heart_heard: float = 0.0
+    heart_told: bool = False
+    faults: dict[int, set[str]] = field(default_factory=dict)  # of each session: "silent", "battery"
+    faults_known: bool = False  # not after a restart
+
+
+@dataclass
+class _State:
+    people: dict[int, _Person]
+    waiting: deque[tuple[Callable[[], object], int]] = field(default_factory=deque)
+    saved: float = 0.0
+
+
+def _state(now: float) -> _State:
+    state: _State | None = current_app.extensions.get("alarm_watching")
+    if state is None:
+        state = current_app.extensions["alarm_watching"] = _State(_read(now), saved=now)
+    return state
+
+
+def _person(user_id: int, now: float) -> _Person:
+    people = _state(now).people
+    if (person := people.get(user_id)) is None or not person.faults_known:
+        person = people.setdefault(user_id, _Person())
+        person.faults_known = True
+        for alarm in alarms.live_of(user_id):  # of before a restart
+            if alarm.kind == life.FALL and alarm.state in life.COUNTING:
+                facts = alarm.facts.get("latest", alarm.facts)
+                person.fall_s, person.fall_noticed = facts.get("time_s"), facts["noticed_s"]
+            if alarm.kind == life.SILENT and alarm.session_id is not None:
+                person.faults[alarm.session_id] = {str(alarm.facts.get("reason", "silent"))}
+            if alarm.kind == life.HEART_RATE:
+                person.heart_told = True
+    return person
+
+
+def _do(what: Callable[[], object], now: float) -> None:
+    """Do what changes an alarm, now or as soon as it can be done, in order."""
+    _state(now).waiting.append((what, 0))
+    _catch_up(now)
+
+
+def _catch_up(now: float) -> None:
+    waiting = _state(now).waiting
+    while waiting:
+        what, tries = waiting[0]
+        try:
+            what()
+        except (Busy, NoRoom) as error:
+            log.warning("an alarm waits to be kept: %s", error)
+            return
+        except Exception:
+            log.exception("an alarm could not be kept")
+            if tries + 1 < TRIES:
+                waiting[0] = what, tries + 1
+                return
+        waiting.popleft()
+
+
+def on_fall(user_id: int, session_id: int | None, candidate: Fall, now: float | None = None) -> bool:
+    """Notice a fall, unless it scores below the person's own threshold; return whether it was noticed."""
+    at = time.time() if now is None else now
+    answers = false_alarms.answers_of(user_id, candidate.method)
+    base = min((score for score, _ in answers), default=0.0)  # the method's limit lies no higher
+    if answers and candidate.score < false_alarms.personal_threshold(base, answers):
+        return False
+    person = _person(user_id, at)
+    person.fall_s, person.fall_noticed, person.steps_s = candidate.time_s, at, 0.0
+    facts = {
+        "time_s": float(candidate.time_s),
+        "peak_g": round(float(candidate.peak_g), 2),
+        "score": round(float(candidate.score), 4),
+        "method": candidate.method,
+    }
+    _do(lambda: alarms.notice(user_id, life.FALL, facts, session_id, at, WAIT_S), at)
+    return True
+
+
+def fall_threshold(user_id: int, method: str, base: float) -> float:
+    """Return the score from which an impact of this person counts as a fall; ``base`` is the method's limit."""
+    return false_alarms.of(user_id, method, base).threshold
+
+
+def on_windows(user_id: int, session_id: int, windows: Sequence[Seen], now: float | None = None) -> None:
+    """Take in what a person did: steps end a fall that is not raised, movement ends a stillness, stillness adds up."""
+    at = time.time() if now is None else now
+    person = _person(user_id, at)
+    for window in windows:
+        passed_s = _passed(person, session_id, window)
+        if passed_s <= 0:
+            continue
+        path = window.path
+        _count_steps(user_id, person, window, path, passed_s, at)
+        moves = any(node in path for node in MOVING)
+        person.moving_s = person.moving_s + passed_s if moves else max(0.0, person.moving_s - passed_s)
+        if person.moving_s >= MOVED_S:
+            _moved(user_id, person, at)
+        elif STILL in path and _leads(person, session_id, at):
+            _count_stillness(user_id, session_id, person, passed_s, at)
+
+
+def _passed(person: _Person, session_id: int, window: Seen) -> float:
+    """Return for how many seconds a window is new; one that is seen again, or revised, for none."""
+    last = person.seen.get(session_id)
+    if last is None or window.end_s < last - BACK_S:
+        person.seen[session_id] = window.end_s
+        return min(window.end_s - window.start_s, 1.0)
+    person.seen[session_id] = max(last, window.end_s)
+    return min(window.end_s - last, STEP_S)
+
+
+def _leads(person: _Person, session_id: int, at: float) -> bool:
+    if person.lead != session_id and at - person.lead_heard < LEAD_S and person.lead is not None:
+        return False
+    person.lead, person.lead_heard = session_id, at
+    return True
+
+
+def _count_steps(
+    user_id: int, person: _Person, window: Seen, path: tuple[str, ...], passed_s: float, at: float
+) -> None:
+    if person.fall_s is None:
+        return
+    if at - person.fall_noticed > STEPS_FOR_S:
+        person.fall_s = None
+        return
+    regular = any(node in path for node in STEPPING) and window.start_s > person.fall_s
+    person.steps_s = person.steps_s + passed_s if regular else 0.0
+    if person.steps_s >= STEPS_S:
+        person.fall_s = None
+        _do(lambda: alarms.steps(user_id, at, WAIT_S), at)
+
+
+def _moved(user_id: int, person: _Person, at: float) -> None:
+    person.still_s = 0.0
+    if person.still_told:
+        person.still_told = False
+        _do(lambda: alarms.gone(user_id, life.INACTIVITY, "the person moves", at, WAIT_S), at)
+
+
+def _count_stillness(user_id: int, session_id: int, person: _Person, passed_s: float, at: float) -> None:
+    limit_s = rules.still_limit_s(rules.of(user_id, life.INACTIVITY), rules.local(user_id, at))
+    if limit_s is None:
+        return  # asleep, as usual at this time
+    person.still_s += passed_s
+    if person.still_s >= limit_s and not person.still_told:
+        person.still_told = True
+        facts = {"time_s": at, "still_s": round(person.still_s), "limit_s": limit_s}
+        _do(lambda: alarms.notice(user_id, life.INACTIVITY, facts, session_id, at, WAIT_S), at)
+
+
+def on_heart_rate(user_id: int, session_id: int, bpm: float, activity: str, now: float | None = None) -> None:
+    """Take in a heart rate with what the person does; out of its bounds for long enough, it is noticed."""
+    at = time.time() if now is None else now
+    if not HEART_RANGE[0] <= bpm <= HEART_RANGE[1]:
+        return
+    person, rule = _person(user_id, at), rules.of(user_id, life.HEART_RATE)
+    path = () if activity in NO_ANSWER else path_of(node_of(activity))
+    part = "sport" if RUNNING in path or CYCLING in path else "rest" if STILL in path else "foot"
+    low, high = rule.number(f"{part}_low"), rule.number(f"{part}_high")
+    if abs(at - person.heart_heard) > HEART_GAP_S:
+        person.heart_out_since = None
+    person.heart_heard = at
+    if low <= bpm <= high:
+        person.heart_out_since = None
+        if person.heart_told:
+            person.heart_told = False
+            _do(lambda: alarms.gone(user_id, life.HEART_RATE, "back within its bounds", at, WAIT_S), at)
+        return
+    person.heart_out_since = at if person.heart_out_since is None else min(person.heart_out_since, at)
+    if at - person.heart_out_since >= rule.number("held_s") and not person.heart_told:
+        person.heart_told = True
+        facts = {"time_s": at, "bpm": round(bpm), "low": low, "high": high, "activity": activity}
+        _do(lambda: alarms.notice(user_id, life.HEART_RATE, facts, session_id, at, WAIT_S), at)
+
+
+def on_device(
+    user_id: int, session_id: int, last_heard: float, battery: float | None, now: float | None = None
+) -> None:
+    """Take in how a device of a session that is open is: silent for long, or its battery low, is a fault.
+
+    Parameters
+    ----------
+    last_heard : when its last batch came, by the server's clock.
+    battery : 0 to 1, None where it does not say.
+    """
+    at = time.time() if now is None else now
+    person, rule = _person(user_id, at), rules.of(user_id, life.SILENT)
+    before = person.faults.get(session_id, set())
+    found = {"silent"} if at - last_heard >= 60 * rule.number("minutes") else set()
+    limit = rule.number("battery") + (CHARGED if "battery" in before else 0)
+    if battery is not None and 100 * battery < limit:
+        found.add("battery")
+    person.faults[session_id] = found
+    for reason in sorted(found - before):
+        facts: dict[str, Any] = {"time_s": at, "reason": reason, "last_heard_s": last_heard}
+        if battery is not None:
+            facts["battery"] = round(battery, 2)
+        _do(lambda facts=facts: alarms.notice(user_id, life.SILENT, facts, session_id, at, WAIT_S), at)  # type: ignore[misc]
+    if before and not found:
+        _end_fault(user_id, person, "the device is heard again", at)
+
+
+def on_ended(user_id: int, session_id: int, now: float | None = None) -> None:
+    """Forget a session that has ended: its device need not be heard any more."""
+    at = time.time() if now is None else now
+    person = _person(user_id, at)
+    person.seen.pop(session_id, None)
+    if person.faults.pop(session_id, None):
+        _end_fault(user_id, person, "the session has ended", at)
+
+
+def _end_fault(user_id: int, person: _Person, why: str, at: float) -> None:
+    if not any(person.faults.values()):
+        _do(lambda: alarms.gone(user_id, life.SILENT, why, at, WAIT_S), at)
+
+
+def tick(now: float | None = None, steady: float | None = None) -> None:
+    """Move alarms on that are due; the engine calls it each second, the server once at its start.
+
+    Parameters
+    ----------
+    steady : see `alarms.tick`.
+    """
+    at = time.time() if now is None else now
+    _catch_up(at)
+    try:
+        alarms.tick(at, steady, WAIT_S)
+        state = _state(at)
+        if abs(at - state.saved) >= SAVED_S:
+            state.saved = at
+            _save(state, at)
+            for user_id, facts in unusual.found(at):
+                _do(lambda u=user_id, f=facts: alarms.notice(u, life.UNUSUAL, f, None, at, WAIT_S), at)  # type: ignore[misc]
+    except (Busy, NoRoom, OSError) as error:
+        log.warning("alarms wait to be moved on: %s", error)
+
+
+def _file() -> Path:
+    return Path(current_app.config["INSTANCE"]) / FILE
+
+
+def _save(state: _State, now: float) -> None:
+    people = {
+        str(number): {"still_s": person.still_s, "told": person.still_told, "seen": person.seen}
+        for number, person in state.people.items()
+        if person.still_s or person.still_told
+    }
+    if people or _file().exists():
+        with written_whole(_file()) as draft:
+            draft.write_text(json.dumps({"saved_s": now, "people": people}), encoding="utf-8")
+
+
+def _read(now: float) -> dict[int, _Person]:
+    """Return what a server before this one remembered, if it ended a short while ago."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        kept = json.loads(_file().read_text(encoding="utf-8"))
+        if abs(now - kept["saved_s"]) <= RESTART_S:
+            return {
+                int(number): _Person(
+                    still_s=float(each["still_s"]),
+                    still_told=bool(each["told"]),
+                    seen={int(session): float(end) for session, end in each["seen"].items()},
+                )
+                for number, each in kept["people"].items()
+            }
+    return {}

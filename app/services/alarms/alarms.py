@@ -6,86 +6,33 @@ is due. Two clicks or two processes change an alarm once. Moments are Unix secon
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.extensions import db
 from app.services import audit
-from app.services.alarms import life, outbox, people, rules
+from app.services.alarms import clock, life, outbox, people, rules
+from app.services.alarms.changes import Change, listen, publish
 from app.services.alarms.life import Event, Party, Wait
 from app.services.alarms.outbox import moment
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.transaction import PAGE_WAIT_S, rows_changed, transaction
-from app.tables import Alarm, AlarmStep, Notice, User
+from app.tables import Alarm, AlarmStep, User
 
-log = logging.getLogger(__name__)
-
-JUMP_S = 2.0  # by more, a clock was set: it did not drift
 WHY_LENGTH = 200
 
-
-@dataclass(frozen=True)
-class Change:
-    """A step that was made, or that an alarm was noticed once more; for pages, and whoever else listens."""
-
-    alarm_id: int
-    user_id: int
-    kind: str
-    before: str
-    after: str
-    due_s: float | None
-    loud_s: float | None  # when the countdown that is heard begins
-    times: int
-    session_id: int | None
-    facts: Mapping[str, Any]
-    verdict: str
-    why: str
-    who: str  # "" : Kinelab
-    at_s: float
-
-    def data(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {
-            "id": self.alarm_id,
-            "user": self.user_id,
-            "kind": self.kind,
-            "state": self.after,
-            "before": self.before,
-            "due_s": self.due_s,
-            "loud_s": self.loud_s,
-            "times": self.times,
-            "session": self.session_id,
-            "facts": dict(self.facts),
-            "verdict": self.verdict,
-            "why": self.why,
-            "who": self.who,
-            "at_s": self.at_s,
-        }
-
-
-Listener = Callable[[Change], None]
-
-
-def listen(callback: Listener) -> Callable[[], None]:
-    """Call somebody after each step, in the thread that made it; return what ends that."""
-    listeners = _listeners()
-    listeners.append(callback)
-    return lambda: listeners.remove(callback) if callback in listeners else None
-
-
-def _listeners() -> list[Listener]:
-    listeners: list[Listener] = current_app.extensions.setdefault("alarm_listeners", [])
-    return listeners
+__all__ = [
+    "Change", "acknowledge", "as_change", "cancel", "close", "get", "gone", "history", "listen", "live_for", "live_of",
+    "loud_s", "notice", "steps", "tick", "told",
+]  # fmt: skip
 
 
 @contextmanager
@@ -95,11 +42,7 @@ def _told(wait_s: float = PAGE_WAIT_S) -> Iterator[list[Change]]:
     with transaction(wait_s):
         yield changes
     for change in changes:
-        for listener in list(_listeners()):
-            try:
-                listener(change)
-            except Exception:  # a page that cannot be told must not keep an alarm from others
-                log.exception("a listener to alarms failed")
+        publish(change)
 
 
 def notice(
@@ -230,8 +173,18 @@ def _change(alarm: Alarm, before: str, why: str, at: float, who: str = "") -> Ch
     return Change(
         alarm.id, alarm.user_id, alarm.kind, before, alarm.state,
         None if alarm.due is None else alarm.due.timestamp(), loud_s(alarm), alarm.times, alarm.session_id,
-        dict(alarm.facts), alarm.verdict, why, who, at,
+        dict(alarm.facts), alarm.verdict, why, who, at, _audience(alarm),
     )  # fmt: skip
+
+
+def _audience(alarm: Alarm) -> tuple[int, ...]:
+    seen = db.session.scalar(select(_was_raised(alarm.id)))
+    return (alarm.user_id, *(people.caregivers_of(alarm.user_id) if seen else ()))
+
+
+def _was_raised(alarm_id: int | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Tell of an alarm whether it was raised: what the person cancels before is nobody else's business."""
+    return select(AlarmStep.id).where(AlarmStep.alarm_id == alarm_id, AlarmStep.after == life.RAISED).exists()
 
 
 def loud_s(alarm: Alarm) -> float | None:
@@ -301,7 +254,7 @@ def _by_person(
     with _told() as changes:
         alarm = _locked(alarm_id)
         party = people.party_of(who_id, alarm.user_id) if alarm is not None else None
-        if alarm is None or party is None:
+        if alarm is None or party is None or who_id not in _audience(alarm):
             raise NotFound("There is no such alarm.")
         change = _move(alarm, event, party, at, who_id, why, verdict)
         if change is None:
@@ -353,8 +306,8 @@ def tick(now: float | None = None, steady: float | None = None, wait_s: float = 
     """
     at = time.time() if now is None else now
     if steady is not None:
-        _follow_clock(at, steady, wait_s)
-    _shorten(at, wait_s)
+        clock.follow(at, steady, wait_s)
+    clock.shorten(at, wait_s)
     due = select(Alarm.id).where(Alarm.state != life.CLOSED, Alarm.due <= moment(at)).order_by(Alarm.due)
     moved = 0
     for number in db.session.scalars(due).all():
@@ -367,46 +320,15 @@ def tick(now: float | None = None, steady: float | None = None, wait_s: float = 
     return moved
 
 
-def _follow_clock(at: float, steady: float, wait_s: float) -> None:
-    """Move due times along with a clock that was set."""
-    before: tuple[float, float] | None = current_app.extensions.get("alarm_clock")
-    if before is not None and abs(jump := (at - before[0]) - (steady - before[1])) > JUMP_S:
-        log.warning("the clock was set by %+.0f s: what is due moves along", jump)
-        with transaction(wait_s) as session:
-            live = select(Alarm).where(Alarm.state != life.CLOSED, Alarm.due.is_not(None))
-            for alarm in session.scalars(live.execution_options(populate_existing=True)):
-                alarm.due = moment(alarm.due.timestamp() + jump) if alarm.due else None
-            waiting = select(Notice).where(Notice.state == outbox.WAITING, Notice.tries > 0)
-            for each in session.scalars(waiting.execution_options(populate_existing=True)):
-                each.due = moment(each.due.timestamp() + jump) if each.due else None
-    current_app.extensions["alarm_clock"] = at, steady
-
-
-def _shorten(at: float, wait_s: float) -> None:
-    """Let no countdown take longer than its rule says, if the clock was put back while no server ran."""
-    counting = select(Alarm.id, Alarm.user_id, Alarm.kind, Alarm.state, Alarm.due)
-    for row in db.session.execute(counting.where(Alarm.state.in_(life.COUNTING), Alarm.due > moment(at))).all():
-        wait = Wait.SETTLE if row.state == life.OBSERVED else Wait.COUNTDOWN
-        latest = moment(at + rules.of(row.user_id, row.kind).wait_s(wait))
-        if row.due > latest:
-            with transaction(wait_s):
-                rows_changed(
-                    update(Alarm)
-                    .where(Alarm.id == row.id, Alarm.state == row.state, Alarm.due == row.due)
-                    .values(due=latest)
-                    .execution_options(synchronize_session=False)
-                )
-
-
 def get(viewer_id: int, alarm_id: int) -> Alarm:
-    """Return an alarm that somebody may see.
+    """Return an alarm that somebody may see; caregivers see it once it was raised.
 
     Raises
     ------
     NotFound : there is none, or it is not theirs to see.
     """
     alarm = db.session.get(Alarm, alarm_id)
-    if alarm is None or people.party_of(viewer_id, alarm.user_id) is None:
+    if alarm is None or viewer_id not in _audience(alarm):
         raise NotFound("There is no such alarm.")
     return alarm
 
@@ -418,15 +340,18 @@ def live_of(user_id: int) -> list[Alarm]:
 
 def live_for(viewer_id: int) -> list[Alarm]:
     """Return the alarms that somebody may see and that are not closed: their own, and of people who agreed."""
-    return _list(Alarm.user_id.in_([viewer_id, *people.people_of(viewer_id)]), Alarm.state != life.CLOSED)
+    theirs = and_(Alarm.user_id.in_(people.people_of(viewer_id)), _was_raised(Alarm.id))
+    return _list(or_(Alarm.user_id == viewer_id, theirs), Alarm.state != life.CLOSED)
 
 
 def history(viewer_id: int, user_id: int, limit: int = 100) -> list[Alarm]:
     """Return the alarms of a person for somebody who may see them, the newest first."""
-    if people.party_of(viewer_id, user_id) is None:
+    party = people.party_of(viewer_id, user_id)
+    if party is None:
         raise NotFound("There is no such person.")
-    return _list(Alarm.user_id == user_id, limit=limit)
+    seen = () if party is Party.PERSON else (_was_raised(Alarm.id),)
+    return _list(Alarm.user_id == user_id, *seen, limit=limit)
 
 
-def _list(*conditions: Any, limit: int | None = None) -> list[Alarm]:
+def _list(*conditions: ColumnElement[bool], limit: int | None = None) -> list[Alarm]:
     return list(db.session.scalars(select(Alarm).where(*conditions).order_by(Alarm.id.desc()).limit(limit)))

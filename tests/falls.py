@@ -1,0 +1,51 @@
+"""Made falls: what a phone would send while a person walks, falls, lies, or drops hard onto a chair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.har.signals.units import STANDARD_GRAVITY
+from app.har.types import FloatArray, TimeArray
+
+START_S = 1_790_000_000.0
+FALL_S = 8.0  # after the start
+
+
+@dataclass(frozen=True)
+class Sensor:
+    time_s: TimeArray
+    values: FloatArray
+
+    def part(self, rows: slice | np.ndarray) -> Sensor:
+        return Sensor(self.time_s[rows], self.values[rows])
+
+
+def fall(
+    rate_hz: float = 100.0, *, peak_g: float = 3.5, turned_deg: float = 90.0, steps_after: bool = False, seed: int = 0
+) -> Sensor:
+    """Return 20 s: walking, half a second almost weightless, an impact at `FALL_S`, then another posture, at rest."""
+    random = np.random.default_rng(seed)
+    t = np.arange(0, 20, 1 / rate_hz)
+    walking = (t < FALL_S - 0.5) | (steps_after & (t > FALL_S + 0.3))
+    magnitude = np.where(walking, 1 + 0.3 * np.sin(2 * np.pi * 1.9 * t), 1.0)
+    magnitude[(t >= FALL_S - 0.5) & (t < FALL_S)] = 0.4
+    magnitude += (peak_g - 1) * np.exp(-(((t - FALL_S) / 0.04) ** 2))
+    angle = np.radians(turned_deg) * np.clip((t - FALL_S + 0.5) / 0.6, 0, 1)
+    values = magnitude[:, None] * np.stack([np.sin(angle), np.cos(angle), 0 * t], axis=1)
+    values = (values + random.normal(0, 0.01, values.shape)) * STANDARD_GRAVITY
+    return Sensor(START_S + t, values.astype(np.float32))
+
+
+def running(seconds: float = 60.0, rate_hz: float = 100.0) -> Sensor:
+    t = np.arange(0, seconds, 1 / rate_hz)
+    magnitude = 1 + 2.2 * np.maximum(np.sin(2 * np.pi * 2.8 * t), -0.4)
+    values = magnitude[:, None] * np.array([0.1, 0.99, 0.1]) * STANDARD_GRAVITY
+    return Sensor(START_S + t, values.astype(np.float32))
+
+
+def batches(sensor: Sensor, seconds: float = 1.0) -> list[Sensor]:
+    """Cut samples as a device sends them."""
+    number = ((sensor.time_s - sensor.time_s.min()) // seconds).astype(int)
+    return [sensor.part(number == i) for i in np.unique(number)]

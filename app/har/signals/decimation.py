@@ -22,7 +22,7 @@ def decimated(values: FloatArray, factor: int) -> FloatArray:
     n_channels, n = values.shape
     n_out, reach = -(-n // factor), REACH * factor
     n_blocks = -(-n_out // BLOCK)
-    weights = _weights(factor)
+    weights = block_weights(factor)
     slope = (values[:, -1:] - values[:, :1]) / np.float32(max(n - 1, 1))
     padded = np.zeros((n_channels, (n_blocks - 1) * BLOCK * factor + len(weights)), np.float32)
     padded[:, reach : reach + n] = values
@@ -36,7 +36,7 @@ def decimated(values: FloatArray, factor: int) -> FloatArray:
 
 
 @lru_cache(maxsize=16)
-def _weights(factor: int) -> FloatArray:
+def block_weights(factor: int) -> FloatArray:
     """Return what each of the samples that a block reads has in each sample of the block: (read, BLOCK)."""
     reach = REACH * factor
     filter_ = np.sinc(np.arange(-reach, reach + 1) / factor) * np.kaiser(2 * reach + 1, KAISER_BETA)

@@ -7,17 +7,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import FloatArray, TimeArray
+from app.har.types import FloatArray, IntArray, TimeArray
 
 EVENLY_FROM = 1000  # moments; fewer are looked for one by one
 
 
-def spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) -> FloatArray:
+def spline(
+    time: TimeArray,
+    values: FloatArray,
+    at: TimeArray,
+    hole_s: float | NDArray[np.floating],
+    ends: IntArray | None = None,
+) -> FloatArray:
     """Interpolate (n_channels, n) by the natural cubic spline, held constant beyond the ends.
 
     Its slopes solve a tridiagonal system that takes any spacing (de Boor, A Practical Guide to Splines, ch. IV). At a
     hole they are limited (Fritsch & Carlson 1980), so that nothing swings out where nothing was measured. Only times
     need more than single precision, and their differences no longer do.
+
+    Parameters
+    ----------
+    time, at : increasing.
+    hole_s : what is longer is a hole; of all, or (n - 1,) of each step.
+    ends : last samples of pieces, of three samples at least, that have nothing to do with the next one; default none.
+        Nothing between two pieces may be asked for.
     """
     from scipy.linalg import get_lapack_funcs
 
@@ -35,6 +48,9 @@ def spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) ->
     right[:, 0], right[:, -1] = secant[:, 0], secant[:, -1]
     np.multiply(width[1:], secant[:, :-1], out=right[:, 1:-1])
     right[:, 1:-1] += width[:-1] * secant[:, 1:]
+    if ends is not None:
+        lower[ends - 1], upper[ends], diagonal[ends], right[:, ends] = 1.0, 0.0, 2.0, secant[:, ends - 1]
+        lower[ends], upper[ends + 1], diagonal[ends + 1], right[:, ends + 1] = 0.0, 1.0, 2.0, secant[:, ends + 1]
     right *= 3
     # In two steps: `solve_banded` keeps the interpreter to itself all the time, so that no second block is resampled
     factor: Any = get_lapack_funcs("gttrf", dtype=np.float32)
@@ -43,14 +59,21 @@ def spline(time: TimeArray, values: FloatArray, at: TimeArray, hole_s: float) ->
     solved, _ = solve(*factors, right.T, overwrite_b=True)
     slope = np.asarray(solved.T, np.float32)
     hole = np.flatnonzero(width > hole_s)
+    if ends is not None:
+        hole = np.setdiff1d(hole, ends)
     for side in (hole, hole + 1):
         limit, steep = 3 * secant[:, hole], slope[:, side]
         slope[:, side] = np.where(steep * limit > 0, np.sign(limit) * np.minimum(abs(steep), abs(limit)), 0.0)
-    return _hermite(time, width, values, slope, at)
+    later = np.searchsorted(time, at, side="right") if ends is not None else _not_later(time, at)
+    left = np.clip(later - 1, 0, len(time) - 2)
+    if ends is not None:
+        left -= np.isin(left, ends)  # at the very end of a piece
+    return _hermite(time, width, values, slope, at, left)
 
 
-def _hermite(time: TimeArray, step: FloatArray, values: FloatArray, slope: FloatArray, at: TimeArray) -> FloatArray:
-    left = np.clip(_not_later(time, at) - 1, 0, len(time) - 2)
+def _hermite(
+    time: TimeArray, step: FloatArray, values: FloatArray, slope: FloatArray, at: TimeArray, left: IntArray
+) -> FloatArray:
     right = left + 1
     width = step[left]
     u = np.clip((at - time[left]).astype(np.float32) / width, 0.0, 1.0)

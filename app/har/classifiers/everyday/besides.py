@@ -37,7 +37,15 @@ class Besides:
 
     def __call__(self, track: Track, columns: Columns) -> FloatArray:
         """Return how like one of them windows in motion are, (n,); above 1 is one. Neighbours in time are averaged."""
-        return np.asarray((_shares(self.forest, track, columns) / self.limits).max(axis=1), np.float32)
+        return self.among_neighbours(self.shares(track.features, columns), track.runs)
+
+    def among_neighbours(self, shares: FloatArray, runs: IntArray) -> FloatArray:
+        """Return the same from the shares of single windows."""
+        return np.asarray((_among_neighbours(shares, runs) / self.limits).max(axis=1), np.float32)
+
+    def shares(self, features: FloatArray, columns: Columns) -> FloatArray:
+        """Return the share of trees for each movement of each window by itself, (n, n_movements)."""
+        return self.forest.predict_proba(features[:, columns.level])[:, 1:]
 
 
 def fit_besides(training: Training, others: Training, columns: Columns, seed: int) -> Besides | None:
@@ -121,5 +129,8 @@ def _kinds(training: Training) -> IntArray:
 
 def _shares(forest: Forest, track: Track, columns: Columns) -> FloatArray:
     """Return the share of trees for each movement, (n, n_movements), averaged over neighbours."""
-    shares = forest.predict_proba(track.features[:, columns.level])[:, 1:]
-    return np.stack([smoothed(of_movement, track.runs, REACH) for of_movement in shares.T], axis=1)
+    return _among_neighbours(forest.predict_proba(track.features[:, columns.level])[:, 1:], track.runs)
+
+
+def _among_neighbours(shares: FloatArray, runs: IntArray) -> FloatArray:
+    return np.stack([smoothed(of_movement, runs, REACH) for of_movement in shares.T], axis=1)

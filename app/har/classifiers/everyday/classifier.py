@@ -144,9 +144,13 @@ class EverydayClassifier(Recogniser):
 
         Rest is known however quiet it is, though no example may be as quiet; a sensor that gives nothing does not rest.
         """
-        unlike = self.novelty_(track, self.columns)
-        if self.besides_ is not None:
-            unlike = np.maximum(unlike, self.besides_(track, self.columns))
+        besides = None if self.besides_ is None else self.besides_(track, self.columns)
+        return self.unlike(track, evidence, self.novelty_(track, self.columns), besides)
+
+    @staticmethod
+    def unlike(track: Track, evidence: Evidence, novelty: FloatArray, besides: FloatArray | None) -> FloatArray:
+        """Return `novelty`, from what the examples and other movements say of the windows."""
+        unlike = novelty if besides is None else np.maximum(novelty, besides)
         rests = (evidence.level.argmax(axis=1) == LEVELS.index(STILL)) & (track.movement_rms >= DEAD_RMS)
         return np.where(rests, np.minimum(unlike, 1), unlike)
 

@@ -49,20 +49,30 @@ class Evidence:
     n_on_foot: IntArray  # (n,) in the wearing
     tilt_deg: Odds  # (n,) gravity against that of walking; NaN where either is not known
     place: Odds  # (n, 4) probability of PLACES, of the wearing
-    known: bool  # stairs are measured against a known stretch of walking
+    known: bool | Bools  # stairs are measured against a known stretch of walking; of all windows, or (n,) of each
     walked: tuple[IntArray, ...]  # a wearing: positions of the walking found in it
 
 
-def gather(track: Track, columns: Columns, questions: Questions, known: WalkingReference | None = None) -> Evidence:
+def gather(
+    track: Track,
+    columns: Columns,
+    questions: Questions,
+    known: WalkingReference | None = None,
+    log_level: Odds | None = None,
+) -> Evidence:
     """Ask all questions.
 
     Parameters
     ----------
     known : the person's walking in this placement; default None, what is usual in each wearing is the reference.
+    log_level : (n, 3) from `log_levels`, of windows that were asked before: of those that are not on foot no features
+        are needed then.
     """
     n, runs = len(track), track.runs
     sees_gravity = ~np.isnan(track.gravity[:, 0])
-    level = smoothed_among_alike(_log(_level(track, columns, questions)), runs)
+    if log_level is None:
+        log_level = log_levels(track.features, columns, questions)
+    level = smoothed_among_alike(log_level, runs)
     on_foot = level.argmax(axis=1) == LEVELS.index(ON_FOOT)
     wearing = find_wearings(track, on_foot)
     feet = np.flatnonzero(on_foot)
@@ -75,8 +85,8 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
         if forest is None:
             return odds
         rows = feet[~np.isnan(contrast[feet, 0])]
-        answers = _odds(forest.predict_proba(contrast[np.ix_(rows, among)]))
-        odds[rows] = smoothed(answers, _runs_among(runs, wearing, rows), reach)
+        answers = log_odds(forest.predict_proba(contrast[np.ix_(rows, among)]))
+        odds[rows] = smoothed(answers, runs_among(runs, wearing, rows), reach)
         return odds
 
     features = np.where(on_foot[:, None], track.features, np.nan)
@@ -114,10 +124,11 @@ def gather(track: Track, columns: Columns, questions: Questions, known: WalkingR
     )
 
 
-def _level(track: Track, columns: Columns, questions: Questions) -> FloatArray:
+def log_levels(features: FloatArray, columns: Columns, questions: Questions) -> Odds:
+    """Return the log probability of LEVELS of each window by itself, (n, 3)."""
     if questions.level is None:
         raise ValueError("fit the model on at least two of still, on foot and running")
-    return questions.level.predict_proba(track.features[:, columns.level])
+    return _log(questions.level.predict_proba(features[:, columns.level]))
 
 
 def _groups(numbers: IntArray) -> list[IntArray]:
@@ -173,7 +184,7 @@ def _tilt(
     return np.where(seen | (tilt <= TURNED_DEG), tilt, np.nan)
 
 
-def _runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:
+def runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:
     """Number the runs of some windows: they end where a window between is not among them, or another wearing begins."""
     new = np.ones(len(rows), bool)
     new[1:] = (np.diff(rows) > 1) | (np.diff(runs[rows]) != 0) | (np.diff(wearing[rows]) != 0)
@@ -184,6 +195,6 @@ def _log(probability: FloatArray) -> NDArray[np.float64]:
     return np.asarray(np.log(probability.astype(np.float64) + FLOOR))
 
 
-def _odds(probability: FloatArray) -> NDArray[np.float64]:
+def log_odds(probability: FloatArray) -> NDArray[np.float64]:
     """Return the log-odds of the second of two classes."""
     return np.asarray(np.log(probability[:, 1] + FLOOR) - np.log(probability[:, 0] + FLOOR), np.float64)

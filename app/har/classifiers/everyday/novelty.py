@@ -35,10 +35,17 @@ class Novelty:
 
     def __call__(self, track: Track, columns: Columns) -> FloatArray:
         """Return how unlike any activity windows are, (n,); above 1 is novel. Neighbours in time are averaged."""
-        rows = (track.features[:, columns.level] - self.centre) / self.scale
+        return self.among_neighbours(self.distance(track.features, columns), track.runs)
+
+    def among_neighbours(self, distance: NDArray[np.floating], runs: IntArray) -> FloatArray:
+        """Return the same from the distances of single windows."""
+        return (smoothed(distance, runs, REACH) / self.limit).astype(np.float32)
+
+    def distance(self, features: FloatArray, columns: Columns) -> FloatArray:
+        """Return how far each window by itself is from the examples, (n,)."""
+        rows = (features[:, columns.level] - self.centre) / self.scale
         parts = [self._distance(rows[i : i + ROWS]) for i in range(0, len(rows), ROWS)]
-        distance = np.concatenate(parts) if parts else np.zeros(0)
-        return (smoothed(distance, track.runs, REACH) / self.limit).astype(np.float32)
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def _distance(self, rows: FloatArray) -> FloatArray:
         examples = self.examples.astype(np.float32)

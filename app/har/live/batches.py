@@ -1,0 +1,231 @@
+"""One message of a device: samples of several sensors, each at its own times.
+
+Format: the page PUSHING of Sensor Logger's own documentation (github.com/tszheichoi/awesome-sensor-logger), which our
+phone page writes as well. Time is Unix time in ns, a number or its digits. Units and signs are those of its files, see
+`recordings.formats.sensor_logger`; a message does not name its platform, and what only iOS writes shows it: an
+uncalibrated accelerometer in g.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.errors import UnreadableData, quote
+from app.har.recordings.formats.sensor_logger import FILES, IN_SI, MOTION
+from app.har.signals.normalisation import MOST
+from app.har.signals.units import STANDARD_GRAVITY
+
+WATCH = "watch"
+WRIST = "wristmotion"  # one entry of three sensors, as an Apple Watch gives them
+# What we call a sensor, by the kind of Sensor Logger's, and the modality that a recording calls it
+SENSORS = {
+    "total": "acceleration",
+    "linear": "movement",
+    "gravity": "gravity",
+    "gyroscope": "rotation",
+    "magnetometer": "magnetometer",
+    "heart_rate": "heart_rate",
+}
+MODALITIES = {
+    "acceleration": "accelerometer",
+    "movement": "linear_accelerometer",
+    "gravity": "gravity",
+    "rotation": "gyroscope",
+    "magnetometer": "magnetometer",
+    "heart_rate": "heart_rate",
+}
+TURNED = ("total", "linear", "gravity")  # kinds in which Apple's sign is the other one
+AXES, PULSE = ("x", "y", "z"), ("bpm",)
+MAX_KEY = 64  # characters of a session's name
+MAX_ID = 2**53
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of one sensor in one batch."""
+
+    time_s: NDArray[np.float64]  # (n,) Unix seconds by the device's clock, not necessarily in order
+    values: NDArray[np.float32]  # (n, k) m/s², rad/s, µT, beats/min; k is 3, of a pulse 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One message of a device."""
+
+    message_id: int
+    session_key: str
+    sensors: Mapping[
+        str, Samples
+    ]  # "acceleration" (with gravity), "movement" (without), …; of a watch "watch.rotation"
+    battery: float | None = None  # 0 … 1
+
+    @property
+    def end_s(self) -> float:
+        """The latest time of a sample in it, -inf where there is none."""
+        return max((float(own.time_s.max()) for own in self.sensors.values() if len(own.time_s)), default=-math.inf)
+
+
+def read_batch(document: Any) -> Batch:
+    """Read a message ``{messageId, sessionId, deviceId, payload: [{name, time, values}, …]}``.
+
+    Sensors that are not known, such as orientation or location, are left out, and so are samples without a value, or
+    with one that no sensor gives.
+
+    Raises
+    ------
+    UnreadableData : it is not of that form; the message names the key, what was expected and what was found.
+    """
+    if not isinstance(document, Mapping):
+        raise _wrong("the message", "an object", document)
+    message_id, session_key = document.get("messageId"), document.get("sessionId")
+    if not isinstance(message_id, int) or isinstance(message_id, bool) or not 0 <= message_id < MAX_ID:
+        raise _wrong("messageId", "a whole number that grows by one", message_id)
+    if not isinstance(session_key, str) or not 0 < len(session_key) <= MAX_KEY:
+        raise _wrong("sessionId", f"a name of at most {MAX_KEY} characters", session_key)
+    payload = document.get("payload")
+    if not isinstance(payload, list):
+        raise _wrong("payload", "a list of readings", payload)
+    named = _by_name(payload)
+    battery = _battery(named.pop("battery", None))
+    found: dict[str, list[_Reading]] = {}
+    for name in sorted(named, key=_rank):
+        for reading in _readings(name, named[name]):
+            found.setdefault(reading.device, []).append(reading)
+    sensors: dict[str, Samples] = {}
+    for readings in found.values():
+        for key, samples in _in_our_units(readings):
+            sensors.setdefault(key, samples)  # of two of a kind, the first listed
+    return Batch(message_id, session_key, sensors, battery)
+
+
+@dataclass
+class _Entries:
+    """What a message holds of one sensor."""
+
+    time_ns: list[Any] = field(default_factory=list)
+    values: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Samples of one sensor as they came."""
+
+    name: str
+    device: str
+    kind: str
+    time_s: NDArray[np.float64]
+    values: NDArray[np.float32]
+
+    @property
+    def length(self) -> float:
+        """The median length of the vectors."""
+        return float(np.median(np.linalg.norm(self.values, axis=1))) if len(self.values) else math.nan
+
+
+def _by_name(payload: Sequence[Any]) -> dict[str, _Entries]:
+    named: dict[str, _Entries] = {}
+    for place, entry in enumerate(payload):
+        try:
+            own = named.get(entry["name"])
+            if own is None:
+                name = entry["name"]
+                if not isinstance(name, str):
+                    raise _wrong(f"payload[{place}].name", "a sensor's name", name)
+                own = named.setdefault(name, _Entries())
+            own.time_ns.append(entry["time"])
+            own.values.append(entry.get("values", entry))
+        except (KeyError, TypeError, AttributeError):
+            raise _wrong(f"payload[{place}]", "an object with name, time and values", entry) from None
+    joined: dict[str, _Entries] = {}
+    for name, own in named.items():
+        small = joined.setdefault(name.lower().replace(" ", ""), _Entries())
+        small.time_ns += own.time_ns
+        small.values += own.values
+    return joined
+
+
+def _rank(name: str) -> int:
+    """Put the sensor first that is taken where there are two of a kind."""
+    order = list(FILES)
+    bare = name.removeprefix(WATCH)
+    return order.index(bare) if bare in order else len(order)
+
+
+def _readings(name: str, entries: _Entries) -> list[_Reading]:
+    device = WATCH if name.startswith(WATCH) or name == WRIST else ""
+    if name == WRIST:
+        return [_reading(name, device, kind, entries, axes) for kind, axes in MOTION.items()]
+    kind = FILES.get(name.removeprefix(WATCH))
+    if kind is None:
+        return []
+    if kind == "heart_rate":
+        return [_reading(name, "", kind, entries, PULSE)]  # a pulse alone is of no device
+    return [_reading(name, device, kind, entries, AXES)]
+
+
+def _reading(name: str, device: str, kind: str, entries: _Entries, axes: Sequence[str]) -> _Reading:
+    keys = axes
+    if name == WRIST and entries.values and axes[0] not in entries.values[0]:
+        small = {key.lower(): key for key in entries.values[0]}  # "rotationRateX"
+        keys = [small.get(axis, axis) for axis in axes]
+    time_s = _numbers(f"time of {name}", "Unix time in ns", lambda: entries.time_ns) * 1e-9
+    values = _numbers(
+        f"values of {name}",
+        f"an object with numbers {', '.join(keys)}",
+        lambda: [[own[key] for key in keys] for own in entries.values],
+    ).reshape(-1, len(keys))
+    there = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
+    if not there.all():
+        time_s, values = time_s[there], values[there]
+    return _Reading(name, device, kind, time_s, values.astype(np.float32))
+
+
+def _numbers(key: str, expected: str, values: Callable[[], Any]) -> NDArray[np.float64]:
+    try:
+        return np.array(values(), np.float64)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UnreadableData(f"{key}: expected {expected}; found {quote(str(error))[:80]}") from None
+
+
+def _in_our_units(readings: Sequence[_Reading]) -> list[tuple[str, Samples]]:
+    """Convert the sensors of one device that are in g, and turn Apple's sign round."""
+    in_g = any(r.name.endswith("accelerometeruncalibrated") and r.length < IN_SI for r in readings)
+    in_g_wrist = any(r.name == WRIST and r.kind == "gravity" and r.length < IN_SI for r in readings)
+    found = []
+    for own in readings:
+        values = own.values
+        of_wrist = own.name == WRIST
+        if own.kind in TURNED and ((of_wrist and in_g_wrist) or own.name.endswith("accelerometeruncalibrated")):
+            values = values * np.float32(STANDARD_GRAVITY) if in_g or in_g_wrist else values
+        if own.kind in TURNED and (in_g_wrist if of_wrist else in_g):
+            values = -values
+        key = SENSORS[own.kind]
+        most = MOST.get(MODALITIES[key], math.inf)
+        time_s, beyond = own.time_s, (np.abs(values) > most).any(axis=1)
+        if beyond.any():
+            time_s, values = time_s[~beyond], values[~beyond]
+        if len(time_s):
+            found.append((f"{own.device}.{key}" if own.device else key, Samples(time_s, values)))
+    return found
+
+
+def _battery(entries: _Entries | None) -> float | None:
+    if entries is None or not entries.values:
+        return None
+    level = entries.values[-1].get("batteryLevel") if isinstance(entries.values[-1], Mapping) else None
+    if level is None:
+        return None
+    if not isinstance(level, int | float) or not math.isfinite(level):
+        raise _wrong("batteryLevel", "a number from 0 to 1", level)
+    return min(float(level), 1.0) if level >= 0 else None  # -1: the device does not know
+
+
+def _wrong(key: str, expected: str, found: Any) -> UnreadableData:
+    shown = "nothing" if found is None else quote(repr(found)[:80])
+    return UnreadableData(f"{key}: expected {expected}; found {shown}")

@@ -1,7 +1,7 @@
 """When the sensors of a stream run, as far as it has come: pieces without a gap, and which of them run together.
 
-What `signals.clocks` and `signals.intervals` say of a whole recording, said of its beginning: only what the samples that
-are still to come can no longer change.
+What `signals.clocks` and `signals.intervals` say of a whole recording, said of its beginning: only what the samples
+that are still to come can no longer change.
 """
 
 from __future__ import annotations

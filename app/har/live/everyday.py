@@ -58,7 +58,7 @@ class Row:
     """What is kept of a window."""
 
     start_s: float
-    measures: NDArray[np.float32]  # gravity, movement, rotation, sway, drift, as in a `Track`
+    measures: NDArray[np.float32]  # gravity, movement, rotation, sway, as in a `Track`
     features: FloatArray | None  # None, later: of windows that are not on foot
     personal: NDArray[np.float16]
     log_level: NDArray[np.float64] | None = None  # (3,) by itself; None: not asked yet
@@ -242,7 +242,6 @@ class EverydayAnswers:
             measures[:, 3],
             measures[:, 4],
             measures[:, 5],
-            measures[:, 6],
             np.full(len(rows), "", "U16"),
             names,
             names,
@@ -358,7 +357,7 @@ class EverydayAnswers:
 
 
 def _measures(track: Track) -> NDArray[np.float32]:
-    columns = [track.movement_rms, track.rotation_rms, track.sway_rms, track.drift_deg]
+    columns = [track.movement_rms, track.rotation_rms, track.sway_rms]
     return np.concatenate([track.gravity, np.stack(columns, axis=1)], axis=1).astype(np.float32)
 
 

@@ -65,7 +65,8 @@ def put(alarm: Alarm, step: AlarmStep, told: Told, at_s: float) -> int:
     targets = db.session.scalars(wanted.order_by(NoticeTarget.id)).all()
     for target in targets:
         held = rules.held_until(target.user_id, alarm.kind, at_s)
-        db.session.add(Notice(target_id=target.id, step_id=step.id, due=moment(at_s if held is None else held)))
+        due = moment(at_s if held is None else held)
+        db.session.add(Notice(target_id=target.id, step_id=step.id, due=due, created=moment(at_s)))
     db.session.flush()
     return len(targets)
 
@@ -80,9 +81,9 @@ def _take_back_held(alarm: Alarm, at_s: float) -> None:
     )
 
 
-def put_test(target: NoticeTarget, at_s: float) -> Notice:
-    """Within a transaction: keep a test message for a target."""
-    db.session.add(notice := Notice(target_id=target.id, due=moment(at_s)))
+def put_test(target: NoticeTarget, at_s: float, about: str) -> Notice:
+    """Within a transaction: keep a test message for a target; it says whose alarms are tested."""
+    db.session.add(notice := Notice(target_id=target.id, due=moment(at_s), created=moment(at_s), about=about))
     db.session.flush()
     return notice
 

@@ -162,7 +162,8 @@ class RowNumber(IntegerConverter):
 
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
-    from app.web import account, admin, auth, calibration, care, datasets, home, mappings, predictions, sites, training
+    from app.web import account, admin, auth, calibration, care, datasets, home, live, mappings, predictions, sites
+    from app.web import training
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
@@ -176,6 +177,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
     app.register_blueprint(sites.bp, url_prefix="/sites")
     app.register_blueprint(care.bp)
+    app.register_blueprint(live.bp, url_prefix="/live")
 
 
 def register_error_pages(app: Flask) -> None:

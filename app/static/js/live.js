@@ -1,4 +1,6 @@
 // What a person's devices say now: one panel a stream, kept up to date by server-sent events.
+import { follow } from "./lib/events.js";
+
 const BAND_S = 300;
 const QUIET_S = 8; // without a batch, what is shown is no longer now
 const streams = document.getElementById("streams");
@@ -173,13 +175,8 @@ const takers = {
   ended({ session }) { end(session); },
 };
 
-const source = new EventSource(streams.dataset.events);
-source.addEventListener("open", () => { connection.dataset.state = "open"; write(connection, "Connected"); });
-source.addEventListener("error", () => {
-  connection.dataset.state = "lost";
-  write(connection, source.readyState === EventSource.CLOSED ? "The connection has ended. Load the page again." : "The connection is lost; trying again …");
+follow(streams.dataset.events, takers, (state, words) => {
+  connection.dataset.state = state;
+  write(connection, words);
 });
-for (const [kind, taker] of Object.entries(takers)) source.addEventListener(kind, (event) => taker(JSON.parse(event.data)));
 setInterval(() => panels.forEach(showMessage), 1000);
-window.addEventListener("pagehide", () => source.close());
-window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

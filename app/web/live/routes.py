@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -34,7 +37,12 @@ def index() -> ResponseReturnValue:
 @access("user")
 def events() -> ResponseReturnValue:
     """Send what happens, as it happens; whoever comes back gets what they missed."""
-    return event_stream(current_user.id, hub.hub, sessions.state)
+    user_id = int(current_user.id)
+
+    def since(last_id: int | None) -> Sequence[hub.Event]:
+        return hub.since(user_id, last_id, lambda: sessions.state(user_id))
+
+    return event_stream(partial(hub.subscribe, user_id), since)
 
 
 @bp.post("/sessions/<int:session_id>/end")

@@ -162,8 +162,20 @@ class RowNumber(IntegerConverter):
 
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
-    from app.web import account, admin, auth, calibration, care, datasets, home, live, mappings, predictions, sites
-    from app.web import training
+    from app.web import (
+        account,
+        admin,
+        auth,
+        calibration,
+        care,
+        datasets,
+        home,
+        live,
+        mappings,
+        predictions,
+        sites,
+        training,
+    )
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)

@@ -85,9 +85,7 @@ def change_device(device_id: int) -> ResponseReturnValue:
     """Change a device's name, its place, or whether it keeps recordings."""
     form = DeviceForm()
     if form.validate_on_submit():
-        devices.change(
-            current_user.id, device_id, name=form.name.data or "", place=_place(form), keeps=form.keeps.data
-        )
+        devices.change(current_user.id, device_id, name=form.name.data or "", place=_place(form), keeps=form.keeps.data)
         flash("Changed. A stream that runs goes on as it began.", "success")
     else:
         flash("Nothing was changed: a device needs a name of at most 80 letters.", "danger")
@@ -126,9 +124,7 @@ def _place(form: DeviceForm) -> str:
 
 
 def _devices_page(form: DeviceForm) -> str:
-    return render_template(
-        "live/devices.html", form=form, places=PLACES, devices=devices.list_devices(current_user.id)
-    )
+    return render_template("live/devices.html", form=form, places=PLACES, devices=devices.list_devices(current_user.id))
 
 
 def _connect_page(device: Device, token: str) -> str:

@@ -167,6 +167,9 @@ class Config:
     MAX_CONNECTIONS: int = field(
         default_factory=lambda: _whole("MAX_CONNECTIONS", os.environ.get("MAX_CONNECTIONS") or "200", 10, 10_000)
     )
+    MAX_STREAMS: int = field(  # live pages that are open, besides MAX_CONNECTIONS
+        default_factory=lambda: _whole("MAX_STREAMS", os.environ.get("MAX_STREAMS") or "300", 1, 10_000)
+    )
     CONNECTION_TIMEOUT_S: int = field(
         default_factory=lambda: _whole("CONNECTION_TIMEOUT_S", os.environ.get("CONNECTION_TIMEOUT_S") or "120", 5, 3600)
     )

@@ -114,9 +114,10 @@ def configure_login(app: Flask) -> None:
 
 def configure_security(app: Flask) -> None:
     """CSRF on every form, rate limits, a role on every route, and response headers."""
-    from app.web import bodies
+    from app.web import bodies, event_streams
     from app.web.access import enforce_access
 
+    event_streams.init_app(app)
     bodies.init_app(app)  # first: without its body, a form has no token
     csrf.init_app(app)
     limiter.init_app(app)
@@ -170,7 +171,6 @@ def register_blueprints(app: Flask) -> None:
         care,
         datasets,
         home,
-        live,
         mappings,
         predictions,
         sites,
@@ -189,7 +189,6 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
     app.register_blueprint(sites.bp, url_prefix="/sites")
     app.register_blueprint(care.bp)
-    app.register_blueprint(live.bp, url_prefix="/live")
 
 
 def register_error_pages(app: Flask) -> None:

@@ -71,6 +71,7 @@ SETTINGS = {  # environment variable: default, meaning
         "A real address of the administrator (`mailto:…`), which push services want to know; without it there are no "
         "notices in browsers.",
     ),
+    "MAX_STREAMS": ("300", "Live pages that are open at once, besides the connections."),
     "CONNECTION_TIMEOUT_S": ("120", "Seconds after which a silent connection is closed."),
 }
 COLUMNS = {  # of the tables of a result: meaning

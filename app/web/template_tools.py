@@ -27,7 +27,6 @@ from app.services.recordings.answers_in_words import main_answers
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
     ("care.people", "People", "caregiver"),
-    ("live.index", "Live", "user"),
     ("datasets.index", "Data sets", "admin"),
     ("training.index", "Training", "admin"),
     ("training.models", "Models", "admin"),

@@ -1,3 +1,0 @@
-from app.web.live.routes import bp
-
-__all__ = ["bp"]

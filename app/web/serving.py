@@ -89,6 +89,8 @@ class Channel(HTTPChannel):
     task_class = Task
     stream: Stream | None = None
     requests: list[Any]
+    will_close: bool
+    current_outbuf_count: int
 
     def __init__(self, server: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(server, *arguments, **options)

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from app import create_app
 from app.services import accounts, installation, server_log
 from app.services.errors import ServiceError
+from app.services.live import engine
 from app.services.readers import pool
 from app.web.serving import make_server
 from config import Config
@@ -113,6 +114,7 @@ def main() -> None:
             sys.exit(f"Kinelab cannot start. {error}")
         print_setup_address(address)
         pool.warm(config.READ_MEMORY_MB)
+    engine.start(app)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
     server = make_server(app, listener)
     # The first page of a recording would wait half a second for it

@@ -147,6 +147,15 @@ def configure_audit(app: Flask) -> None:
     app.after_request(origin.record_answer)
 
 
+def configure_live(app: Flask) -> None:
+    """Tell pages of every step of an alarm, whoever made it."""
+    from app.services.alarms import alarms
+    from app.services.live import hub
+
+    with app.app_context():
+        alarms.listen(hub.tell_alarm)
+
+
 def configure_templates(app: Flask) -> None:
     """Bootstrap from its package, plotly's bundle from its own, and a few filters."""
     from app.web import template_tools
@@ -166,6 +175,7 @@ def register_blueprints(app: Flask) -> None:
     from app.web import (
         account,
         admin,
+        api,
         auth,
         calibration,
         care,
@@ -188,6 +198,8 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(mappings.bp, url_prefix="/mappings")
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
     app.register_blueprint(sites.bp, url_prefix="/sites")
+    app.register_blueprint(api.bp, url_prefix="/api")
+    csrf.exempt(api.bp)  # devices bring a token, and no cookie
     app.register_blueprint(care.bp)
 
 

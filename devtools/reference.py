@@ -119,6 +119,7 @@ COLUMNS = {  # of the tables of a result: meaning
 }
 WHO = {
     "public": "anyone",
+    "token": "a device, by its token",
     "account": "account",
     "user": "user",
     "caregiver": "caregiver",

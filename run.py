@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from app import create_app
 from app.services import accounts, installation, server_log
+from app.services.alarms import sending
 from app.services.errors import ServiceError
 from app.services.live import engine
 from app.services.readers import pool
@@ -115,6 +116,7 @@ def main() -> None:
         print_setup_address(address)
         pool.warm(config.READ_MEMORY_MB)
     engine.start(app)
+    sending.start(app)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
     server = make_server(app, listener)
     # The first page of a recording would wait half a second for it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from app.har.problems import ProblemKind
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.unanswered import Stretch
 from app.services.recordings.unlike_training import fits
-from app.services.recordings.verdict import Doubt, Verdict, decide
+from app.services.recordings.verdict import Verdict, decide
 
 
 def of_one(result: PredictionResult, position: int) -> PredictionResult:
@@ -47,17 +46,10 @@ def _of(stretches: tuple[Stretch, ...], position: int) -> tuple[Stretch, ...]:
     return tuple((0, start_s, end_s) for recording, start_s, end_s in stretches if recording == position)
 
 
-def verdict_of(
-    result: PredictionResult, position: int | None, quality: dict[str, Any] | None, doubts: Sequence[Doubt] = ()
-) -> Verdict:
-    """Return the verdict on one recording of a file; None, or of a file of one: on the file.
-
-    Parameters
-    ----------
-    doubts : about this recording, see `decide`.
-    """
+def verdict_of(result: PredictionResult, position: int | None, quality: dict[str, Any] | None) -> Verdict:
+    """Return the verdict on one recording of a file; None, or of a file of one: on the file."""
     if position is None or not result.holds_several:
-        return decide(result, quality, doubts)
+        return decide(result, quality)
     name = result.recording_ids[position]
     cards = [card for card in quality["cards"] if card["recording"] == name] if quality else []
-    return decide(of_one(result, position), {**quality, "cards": cards} if quality else None, doubts)
+    return decide(of_one(result, position), {**quality, "cards": cards} if quality else None)

@@ -1,3 +1,0 @@
-from app.web.api.routes import bp
-
-__all__ = ["bp"]

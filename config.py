@@ -87,6 +87,51 @@ def _whole(setting: str, text: str, low: int, high: int) -> int:
     return int(text)
 
 
+SMTP_PORTS = {"starttls": "587", "tls": "465", "none": "25"}
+
+
+def _smtp_security() -> str:
+    text = os.environ.get("SMTP_SECURITY") or "starttls"
+    if text not in SMTP_PORTS:
+        sys.exit(f"SMTP_SECURITY must be one of {', '.join(SMTP_PORTS)}; found {text!r}.")
+    if text == "none" and os.environ.get("SMTP_USER"):
+        sys.exit("SMTP_SECURITY must not be none where SMTP_USER is set: the password would travel open.")
+    return text
+
+
+def _smtp_from() -> str:
+    text = os.environ.get("SMTP_FROM") or ""
+    if os.environ.get("SMTP_HOST") and ("@" not in text or not text.isprintable()):
+        sys.exit(f"SMTP_FROM must be the address that e-mails come from, where SMTP_HOST is set; found {text!r}.")
+    return text
+
+
+def _vapid_contact() -> str:
+    """Return where those who run push services reach the administrator; they refuse what cannot be real."""
+    text = os.environ.get("VAPID_CONTACT") or ""
+    address = text.removeprefix("mailto:")
+    is_mail = text != address and "@" in address and "." in address.rpartition("@")[2]
+    invented = address.rpartition("@")[2].lower().removeprefix("https://").split("/")[0]
+    if text and (
+        not (is_mail or text.startswith("https://"))
+        or invented == "localhost"
+        or invented.endswith((".invalid", ".test", "example.com", "example.org", "example.net"))
+    ):
+        sys.exit(f"VAPID_CONTACT must be a real address such as mailto:lab@university.edu; found {text!r}.")
+    return text
+
+
+def _site_url() -> str:
+    text = (os.environ.get("SITE_URL") or "").rstrip("/")
+    if text and not text.startswith(("https://", "http://")):
+        sys.exit(f"SITE_URL must be the address by which others reach Kinelab, with https://; found {text!r}.")
+    return text
+
+
+def _webhook_hosts() -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in os.environ.get("WEBHOOK_HOSTS", "").split(",") if part.strip())
+
+
 def _secret_key(instance: Path) -> str:
     """Return the installation's own signing key, made at first start and readable by its owner alone."""
     if from_environment := os.environ.get("SECRET_KEY"):
@@ -122,6 +167,9 @@ class Config:
     MAX_CONNECTIONS: int = field(
         default_factory=lambda: _whole("MAX_CONNECTIONS", os.environ.get("MAX_CONNECTIONS") or "200", 10, 10_000)
     )
+    MAX_STREAMS: int = field(  # live pages that are open, besides MAX_CONNECTIONS
+        default_factory=lambda: _whole("MAX_STREAMS", os.environ.get("MAX_STREAMS") or "300", 1, 10_000)
+    )
     CONNECTION_TIMEOUT_S: int = field(
         default_factory=lambda: _whole("CONNECTION_TIMEOUT_S", os.environ.get("CONNECTION_TIMEOUT_S") or "120", 5, 3600)
     )
@@ -146,6 +194,19 @@ class Config:
             "FEDERATION_MIN_PEOPLE", os.environ.get("FEDERATION_MIN_PEOPLE") or "5", 2, 10_000
         )
     )
+    SITE_URL: str = field(default_factory=_site_url)
+    SMTP_HOST: str = field(default_factory=lambda: os.environ.get("SMTP_HOST") or "")
+    SMTP_SECURITY: str = field(default_factory=_smtp_security)
+    SMTP_PORT: int = field(
+        default_factory=lambda: _whole(
+            "SMTP_PORT", os.environ.get("SMTP_PORT") or SMTP_PORTS[_smtp_security()], 1, 65_535
+        )
+    )
+    SMTP_USER: str = field(default_factory=lambda: os.environ.get("SMTP_USER") or "")
+    SMTP_PASSWORD: str = field(default_factory=lambda: os.environ.get("SMTP_PASSWORD") or "", repr=False)
+    SMTP_FROM: str = field(default_factory=_smtp_from)
+    WEBHOOK_HOSTS: tuple[str, ...] = field(default_factory=_webhook_hosts)
+    VAPID_CONTACT: str = field(default_factory=_vapid_contact)
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import select
 import socket
 import sys
 import threading
@@ -13,13 +12,14 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from waitress import create_server
 
 from app import create_app
 from app.services import accounts, installation, server_log
+from app.services.alarms import sending
 from app.services.errors import ServiceError
+from app.services.live import engine
 from app.services.readers import pool
-from app.web import bodies
+from app.web.serving import make_server
 from config import Config
 
 log = logging.getLogger("kinelab")
@@ -115,22 +115,10 @@ def main() -> None:
             sys.exit(f"Kinelab cannot start. {error}")
         print_setup_address(address)
         pool.warm(config.READ_MEMORY_MB)
+    engine.start(app)
+    sending.start(app)
     print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
-    # `bodies` refuses a body that is too large first, with a page that says so.
-    server = create_server(
-        app,
-        sockets=[listener],
-        threads=config.THREADS,
-        connection_limit=config.MAX_CONNECTIONS,
-        asyncore_use_poll=hasattr(select, "poll"),  # otherwise no more than 1,024
-        channel_timeout=config.CONNECTION_TIMEOUT_S,
-        ident=None,
-        max_request_body_size=2 * config.MAX_CONTENT_LENGTH,
-        inbuf_overflow=bodies.IN_MEMORY,
-        outbuf_high_watermark=bodies.ANSWER_WAITS,
-        clear_untrusted_proxy_headers=not config.PROXIES,  # Flask reads them (factory.configure_proxies)
-    )
-    server.channel_class = bodies.channel_class(app)
+    server = make_server(app, listener)
     # The first page of a recording would wait half a second for it
     threading.Thread(target=importlib.import_module, args=("pandas",), daemon=True).start()
     server.run()

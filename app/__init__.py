@@ -30,6 +30,7 @@ def create_app(config: Any = None) -> Flask:
     factory.configure_login(app)
     factory.configure_security(app)
     factory.configure_audit(app)
+    factory.configure_live(app)
     factory.configure_templates(app)
     factory.register_blueprints(app)
     factory.register_error_pages(app)

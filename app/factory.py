@@ -114,9 +114,10 @@ def configure_login(app: Flask) -> None:
 
 def configure_security(app: Flask) -> None:
     """CSRF on every form, rate limits, a role on every route, and response headers."""
-    from app.web import bodies
+    from app.web import bodies, event_streams
     from app.web.access import enforce_access
 
+    event_streams.init_app(app)
     bodies.init_app(app)  # first: without its body, a form has no token
     csrf.init_app(app)
     limiter.init_app(app)
@@ -146,6 +147,15 @@ def configure_audit(app: Flask) -> None:
     app.after_request(origin.record_answer)
 
 
+def configure_live(app: Flask) -> None:
+    """Tell pages of every step of an alarm, whoever made it."""
+    from app.services.alarms import alarms
+    from app.services.live import hub
+
+    with app.app_context():
+        alarms.listen(hub.tell_alarm)
+
+
 def configure_templates(app: Flask) -> None:
     """Bootstrap from its package, plotly's bundle from its own, and a few filters."""
     from app.web import template_tools
@@ -162,7 +172,20 @@ class RowNumber(IntegerConverter):
 
 def register_blueprints(app: Flask) -> None:
     """One blueprint a screen."""
-    from app.web import account, admin, auth, calibration, care, datasets, home, mappings, predictions, sites, training
+    from app.web import (
+        account,
+        admin,
+        api,
+        auth,
+        calibration,
+        care,
+        datasets,
+        home,
+        mappings,
+        predictions,
+        sites,
+        training,
+    )
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
@@ -175,6 +198,8 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(mappings.bp, url_prefix="/mappings")
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
     app.register_blueprint(sites.bp, url_prefix="/sites")
+    app.register_blueprint(api.bp, url_prefix="/api")
+    csrf.exempt(api.bp)  # devices bring a token, and no cookie
     app.register_blueprint(care.bp)
 
 

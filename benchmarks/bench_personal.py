@@ -27,7 +27,16 @@ from app.har.personal.guard import guarded
 from app.har.personal.head import WEIGHING, Examples, PersonalHead, Weighing, learn
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
-from app.har.vocabulary import STAIRS, STAIRS_DOWN, STAIRS_UP
+from app.har.vocabulary import (
+    DEFAULT_LIMIT,
+    RUNNING,
+    SITTING,
+    STAIRS,
+    STAIRS_DOWN,
+    STAIRS_UP,
+    WALKING,
+    AnswerTree,
+)
 from benchmarks.personal_people import NEW, RATES, Person, first_of, nearest_centroid, split
 from benchmarks.personal_prepared import Prepared, prepared
 from benchmarks.reference_models import with_unseen_people
@@ -37,6 +46,7 @@ NUMBERS = (1, 2, 5, 10, 20)  # windows of each activity
 USUAL = 5
 UP_AND_DOWN = (STAIRS_UP, STAIRS_DOWN)
 HARM = 0.01  # of macro F1
+STRETCH, SAID_WRONGLY = 3, (SITTING, WALKING, RUNNING)  # windows that somebody says something wrong of, and what
 SAMPLES = 1000
 CHOSEN_AT = (1, 5, 20)  # windows of each activity
 COST = 0.2  # of macro F1: what everybody harmed costs, and a calibration error of 1
@@ -50,6 +60,7 @@ CANDIDATES = (
     *(replace(WEIGHING, confirmed=value) for value in (0.0, 0.5, 1.5)),
     *(replace(WEIGHING, freedom=value) for value in (3.0, 15.0)),
     *(replace(WEIGHING, sharpness=value) for value in (1.0, 1.25, 2.0)),
+    *(replace(WEIGHING, slip=value) for value in (0.01, 0.1)),
 )
 
 Row = dict[str, float]
@@ -178,6 +189,30 @@ def without_examples(people: Sequence[Person], prior: Prior) -> Row:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
+def one_slip(people: Sequence[Person], prior: Prior) -> Row:
+    """Return what becomes of answers that were sure and right where somebody says one wrong thing of one stretch.
+
+    Of each activity of a person, a bout of up to three windows is said to be each of some others, or a new one.
+    """
+    rows = []
+    for person, name in ((one, name) for one in people for name in np.unique(one.examples.activity)):
+        if name not in ACTIVITIES:
+            continue
+        sure = person.tested.activity == name
+        sure &= person.tested.probabilities[:, ACTIVITIES.index(name)] >= DEFAULT_LIMIT
+        bout = person.examples.where(person.examples.activity == name)
+        bout = bout.where(np.arange(len(bout)) < min(STRETCH, np.count_nonzero(bout.bouts() == 0)))
+        asked = person.tested.where(sure)
+        for wrong in (*SAID_WRONGLY, NEW):
+            if wrong != name and sure.any():
+                said = replace(bout, activity=np.full(len(bout), wrong))
+                activities, proba = adjusted(guarded(prior, ACTIVITIES, said)[0], asked)
+                tree = AnswerTree(tuple(activities))
+                answer = np.array(tree.nodes)[tree.answers(proba, DEFAULT_LIMIT)]
+                rows.append({"still answered rightly": (answer == name).mean(), "renamed": (answer == wrong).mean()})
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
 def inside(n: int) -> dict[str, dict[str, float | str]]:
     """Return the figures of the stored ELM-GRU-AMs, for the people whom they were tested on."""
     found = {}
@@ -192,7 +227,13 @@ def inside(n: int) -> dict[str, dict[str, float | str]]:
                 continue
             seen = [model.recognise(windows.take(part)) for part in parts]
             examples, tested = (
-                Examples(one.features, one.probabilities, label[part], windows.recordings[part])
+                Examples(
+                    one.features,
+                    one.probabilities,
+                    label[part],
+                    windows.recordings[part],
+                    np.zeros(len(part), np.int64),
+                )
                 for one, part in zip(seen, parts, strict=True)
             )
             examples = examples.where(first_of(examples, n))
@@ -299,6 +340,7 @@ def measure(seeds: Sequence[int], only: Sequence[str], kept: Path | None) -> dic
     """Return all figures."""
     found: dict[str, object] = {}
     others: dict[str, Row] = {}
+    slips: dict[str, Row] = {}
     by_chance: dict[str, float] = {}
     of: dict[str, list[Prepared]] = {}
     for name in only or TESTED:
@@ -312,6 +354,7 @@ def measure(seeds: Sequence[int], only: Sequence[str], kept: Path | None) -> dic
                 print(name, seed, n, summary([rows[-1]], gaps[-1:]), file=sys.stderr, flush=True)
         first = of[name][0]
         others[name] = without_examples(first.people, first.prior)
+        slips[name] = one_slip(first.people, first.prior)
         if first.with_new:
             with_new = new_activity(first.with_new, first.prior)
             found["a new activity, kicking, after a minute of it (wisdm-watch)"] = with_new
@@ -323,7 +366,13 @@ def measure(seeds: Sequence[int], only: Sequence[str], kept: Path | None) -> dic
         found["weighed as is best on the other data sets"] = chosen_elsewhere(of)
     by_subject = {} if only else {f"inside the data set, new people, {n} windows": inside(n) for n in (1, USUAL, 20)}
     found |= {"harmed where the model alone is drawn anew": by_chance} if by_chance else {}
-    return {"seeds": ", ".join(map(str, seeds)), **found, **by_subject, "activities without examples": others}
+    return {
+        "seeds": ", ".join(map(str, seeds)),
+        **found,
+        **by_subject,
+        "activities without examples": others,
+        "one wrong stretch of 3 windows": slips,
+    }
 
 
 def main() -> None:

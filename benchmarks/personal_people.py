@@ -92,7 +92,9 @@ def people_of(model: EverydayClassifier, track: Track, label: NDArray[np.str_]) 
 
 def _asked(model: EverydayClassifier, track: Track, label: NDArray[np.str_]) -> tuple[Examples, FloatArray]:
     recognition = model.recognise_track(track)
-    examples = Examples(recognition.features, recognition.probabilities, label, track.recordings)
+    examples = Examples(
+        recognition.features, recognition.probabilities, label, track.recordings, np.zeros(len(label), np.int64)
+    )
     return examples, scaled_looks(space_of(model), track)
 
 

@@ -54,6 +54,24 @@ SETTINGS = {  # environment variable: default, meaning
         "megabytes; on Windows it is not limited.",
     ),
     "ADD_TIMEOUT_S": ("21600", "Seconds that adding a data set may take."),
+    "SITE_URL": ("none", "The address by which others reach Kinelab, for links in messages of alarms."),
+    "SMTP_HOST": ("none", "The mail server that sends messages of alarms; without it there is no e-mail."),
+    "SMTP_SECURITY": ("starttls", "How the mail server is spoken to: `starttls`, `tls`, or `none` without a password."),
+    "SMTP_PORT": ("587, 465 or 25", "Its port; the default is that of SMTP_SECURITY."),
+    "SMTP_USER": ("none", "The account on the mail server."),
+    "SMTP_PASSWORD": ("none", "Its password."),
+    "SMTP_FROM": ("none", "The address that e-mails come from."),
+    "WEBHOOK_HOSTS": (
+        "none",
+        "Machines, with commas between and perhaps a port (`hooks.lab:8080`), to which webhooks may go although they "
+        "are on an inner network or without https.",
+    ),
+    "VAPID_CONTACT": (
+        "none",
+        "A real address of the administrator (`mailto:…`), which push services want to know; without it there are no "
+        "notices in browsers.",
+    ),
+    "MAX_STREAMS": ("300", "Live pages that are open at once, besides the connections."),
     "CONNECTION_TIMEOUT_S": ("120", "Seconds after which a silent connection is closed."),
 }
 COLUMNS = {  # of the tables of a result: meaning
@@ -101,6 +119,7 @@ COLUMNS = {  # of the tables of a result: meaning
 }
 WHO = {
     "public": "anyone",
+    "token": "a device, by its token",
     "account": "account",
     "user": "user",
     "caregiver": "caregiver",

@@ -18,7 +18,7 @@ def test_what_personal_heads_are_measured_with_is_the_same_when_it_is_read_again
     def person(n: int) -> Person:
         names = np.array(["Walking", "Kicking", "Sitting"])[np.arange(n) % 3]
         features, proba = rng.random((n, 4)).astype(np.float16), rng.random((n, 3), np.float32)
-        examples = Examples(features, proba, names, np.full(n, "a"))
+        examples = Examples(features, proba, names, np.full(n, "a"), np.zeros(n, np.int64))
         return Person(examples, examples.where(np.arange(n) > 1), rng.random((n, 5)), rng.random((n - 2, 5)))
 
     softmax = Softmax(("Sitting", "Walking"), rng.random((2, 6)))

@@ -63,6 +63,7 @@ def test_a_wrong_limit_of_bytes_is_a_clear_message(
     [
         "THREADS",
         "MAX_CONNECTIONS",
+        "MAX_STREAMS",
         "CONNECTION_TIMEOUT_S",
         "READERS",
         "READ_TIMEOUT_S",

@@ -183,8 +183,16 @@ def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
     """Disable an account, which ends its sessions at once, or enable it again, which brings none of them back."""
     with transaction():
         user = administer(actor_id, user_id, disabled=disabled)
+    _close_devices(user_id)
     audit.record(Action.ACCOUNT_CHANGED, user.username, disabled=disabled)
     return user
+
+
+def _close_devices(user_id: int) -> None:
+    """Ask anew whose their devices' tokens are."""
+    from app.services.live import tokens
+
+    tokens.forget(user_id)
 
 
 def administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:

@@ -100,6 +100,12 @@ class Action(str, Enum):
     TARGET_ADDED = "notice target added"
     TARGET_CHANGED = "notice target changed"
     TARGET_REMOVED = "notice target removed"
+    DEVICE_ADDED = "device added"
+    DEVICE_CHANGED = "device changed"
+    DEVICE_REVOKED = "device revoked"
+    DEVICE_DELETED = "device deleted"
+    LIVE_STARTED = "live session started"
+    LIVE_ENDED = "live session ended"
     LEFTOVER = "leftover"
 
 

@@ -101,6 +101,7 @@ class Notice(Model):
     due: Mapped[Moment | None] = mapped_column(index=True)
     claimed: Mapped[Moment | None]
     error: Mapped[str] = mapped_column(String(200), default="")
+    about: Mapped[str] = mapped_column(String(64), default="")  # of a test: whose alarms; a step says it itself
     created: Mapped[Created]
     target: Mapped[NoticeTarget] = relationship()
     step: Mapped[AlarmStep | None] = relationship()

@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from app.extensions import login_manager
 
-Access = Literal["public", "account", "user", "caregiver", "admin"]
+Access = Literal["public", "token", "account", "user", "caregiver", "admin"]
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' own assets
 
@@ -18,9 +18,9 @@ PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' o
 def access(level: Access, files: bool = False) -> Callable[[View], View]:
     """Mark a view with who may open it, and whether it takes files.
 
-    ``public``: anyone. ``account``: whoever is logged in. ``user``: who has recordings of their own, as users and
-    administrators may. ``caregiver``: caregivers alone, who see of others what these agreed to. ``admin``:
-    administrators.
+    ``public``: anyone. ``token``: devices, whose token the view itself looks at. ``account``: whoever is logged in.
+    ``user``: who has recordings of their own, as users and administrators may. ``caregiver``: caregivers alone, who
+    see of others what these agreed to. ``admin``: administrators.
     """
 
     def mark(view: View) -> View:
@@ -48,7 +48,7 @@ def enforce_access() -> Any:
     if request.endpoint is None:
         return None  # no such page: 404 follows
     level = access_of(request.endpoint)
-    if level == "public":
+    if level in ("public", "token"):
         return None
     if level is None:
         abort(403)

@@ -20,7 +20,6 @@ from werkzeug.exceptions import HTTPException
 
 from app.services import room
 from app.services.errors import Busy, ServiceError
-from app.web import connections
 from app.web.access import enforce_access, takes_files
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ log = logging.getLogger(__name__)
 IN_MEMORY = 512 * 1024  # bytes; what waitress keeps there
 ANSWER_WAITS = 256 * 2**20  # bytes of an answer that wait for a slow client; with more, a thread waits, too
 THROWN_AWAY = 64 * 2**20  # of more, the connection is closed
-SPARE_CONNECTIONS = 5  # while connections are being closed
 EACH = 3  # bodies of one person on the way at once: one is read at a time, and some have lost their browser
 MARK = "KINELAB_BODY"  # the name of a header, as waitress has them
 
@@ -40,10 +38,9 @@ def init_app(app: Flask) -> None:
     app.before_request(_answer_refused)
 
 
-def channel_class(app: Flask) -> type[Any]:
-    """Return what waitress reads connections with, so that it asks an application about large bodies."""
-    from waitress.channel import HTTPChannel  # commands need no server
-    from waitress.parser import HTTPRequestParser, ParsingError
+def parser_class(app: Flask) -> type[Any]:
+    """Return what waitress reads requests with, so that it asks an application about large bodies."""
+    from waitress.parser import HTTPRequestParser, ParsingError  # commands need no server
 
     class Parser(HTTPRequestParser):
         headers: dict[str, str]
@@ -78,16 +75,7 @@ def channel_class(app: Flask) -> type[Any]:
             super().close()
             self.is_over = True
 
-    class Channel(HTTPChannel):
-        parser_class = Parser
-
-        def __init__(self, server: Any, *arguments: Any, **options: Any) -> None:
-            super().__init__(server, *arguments, **options)
-            # waitress accepts nobody as long as it has as many, itself and its trigger included
-            if len(server._map) > server.adj.connection_limit - SPARE_CONNECTIONS:
-                connections.close_one(server.active_channels.values())
-
-    return Channel
+    return Parser
 
 
 class _Nowhere:

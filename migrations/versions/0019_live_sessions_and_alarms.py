@@ -149,6 +149,7 @@ def upgrade():
     sa.Column('due', sa.DateTime(timezone=True), nullable=True),
     sa.Column('claimed', sa.DateTime(timezone=True), nullable=True),
     sa.Column('error', sa.String(length=200), nullable=False),
+    sa.Column('about', sa.String(length=64), nullable=False),
     sa.Column('created', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['step_id'], ['alarm_step.id'], name=op.f('fk_notice_step_id_alarm_step'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['target_id'], ['notice_target.id'], name=op.f('fk_notice_target_id_notice_target'), ondelete='CASCADE'),

@@ -20,13 +20,19 @@ CENTRES = {
 }
 
 
+def one_stretch(n: int) -> np.ndarray:
+    return np.zeros(n, np.int64)
+
+
 def windows(names: list[str], seed: int = 0, recording: str = "a", says: str = "") -> Examples:
     """Return windows of a person whom the model takes to sit, whatever they do."""
     rng = np.random.default_rng(seed)
     features = np.stack([CENTRES[name] for name in names]) + 0.5 * rng.standard_normal((len(names), D))
     probabilities = np.tile(np.array([[0.8, 0.15, 0.05]], np.float32), (len(names), 1))
     called = np.array([says or name for name in names])
-    return Examples(features.astype(np.float16), probabilities, called, np.full(len(names), recording))
+    return Examples(
+        features.astype(np.float16), probabilities, called, np.full(len(names), recording), one_stretch(len(names))
+    )
 
 
 def together(*parts: Examples) -> Examples:
@@ -98,6 +104,32 @@ def test_an_answer_that_all_examples_confirmed_gives_way_only_to_what_is_clearly
     assert (loyal > free).all()
 
 
+@pytest.mark.parametrize("said", ["Walking", "Kneeling"])
+def test_one_bout_against_what_the_model_was_certain_of_makes_no_answer_sure_and_a_second_one_does(said: str) -> None:
+    def certain(n: int, seed: int, recording: str = "a") -> Examples:
+        sitting = windows(["Sitting"] * n, seed, recording, says=said)
+        return replace(sitting, probabilities=np.tile(np.array([[0.98, 0.01, 0.01]], np.float32), (n, 1)))
+
+    asked, once = certain(20, seed=9), certain(3, seed=1)
+    head, _ = guarded(PRIOR, ACTIVITIES, once)
+    assert head is not None
+    after = head.adjust(asked.probabilities, asked.features)
+    assert after.max() < 0.8
+    np.testing.assert_allclose(after.sum(axis=1), 1, rtol=1e-6)
+    elsewhere = replace(certain(3, seed=2), stretch=np.ones(3, np.int64))
+    for other in (elsewhere, certain(3, seed=2, recording="b")):
+        head, _ = guarded(PRIOR, ACTIVITIES, together(once, other))
+        assert head is not None
+        assert (head.adjust(asked.probabilities, asked.features)[:, head.activities.index(said)] > 0.8).all()
+
+
+def test_one_bout_is_believed_where_the_model_was_not_certain() -> None:
+    unsure = windows(["Standing"] * 3)
+    unsure.probabilities[:] = [0.5, 0.4, 0.1]
+    head = learn(PRIOR, ACTIVITIES, unsure)
+    assert head.trust[ACTIVITIES.index("Standing")] > 0.9
+
+
 def test_neither_their_order_nor_a_detour_over_other_examples_makes_a_difference() -> None:
     examples = windows(list(ACTIVITIES) * 4)
     turned = Examples(*(getattr(examples, name)[::-1] for name in vars(examples)))
@@ -120,7 +152,7 @@ def test_a_head_is_stored_in_40_kb_and_answers_the_same(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = np.array([f"activity {i % 15}" for i in range(60)])
     features = rng.standard_normal((60, wide)).astype(np.float16)
-    examples = Examples(features, np.full((60, 8), 0.125, np.float32), names, np.full(60, "a"))
+    examples = Examples(features, np.full((60, 8), 0.125, np.float32), names, np.full(60, "a"), one_stretch(60))
     head = learn(Prior(np.full(wide, 4.0)), tuple(f"activity {i}" for i in range(8)), examples)
     head.save(tmp_path / "head.npz")
     assert (tmp_path / "head.npz").stat().st_size <= 40_000
@@ -152,7 +184,7 @@ def test_the_guard_keeps_what_helps_and_refuses_what_hurts() -> None:
 
     rng = np.random.default_rng(0)
     right = np.eye(3, dtype=np.float32)[[ACTIVITIES.index(name) for name in first.activity]] * 0.94 + 0.02
-    mixed = Examples(rng.permutation(first.features), right, first.activity, first.recording)
+    mixed = Examples(rng.permutation(first.features), right, first.activity, first.recording, first.stretch)
     head, report = guarded(PRIOR, ACTIVITIES, mixed)
     assert head is None
     assert not report.kept
@@ -170,9 +202,8 @@ def two_recordings(counts: dict[str, int], sure: float, moved: float, seed: int)
         features = np.stack([at[name] for name in names]) + 0.5 * rng.standard_normal((len(names), D))
         probabilities = np.full((len(names), 3), (1 - sure) / 2, np.float32)
         probabilities[np.arange(len(names)), [ACTIVITIES.index(name) for name in names]] = sure
-        recordings.append(
-            Examples(features.astype(np.float16), probabilities, np.array(names), np.full(len(names), recording))
-        )
+        stretch, of = one_stretch(len(names)), np.full(len(names), recording)
+        recordings.append(Examples(features.astype(np.float16), probabilities, np.array(names), of, stretch))
     return together(*recordings)
 
 

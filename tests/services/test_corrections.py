@@ -18,6 +18,7 @@ from sqlalchemy import delete, func, select
 from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.personal.head import PersonalHead as PersonalHeadItself
+from app.har.vocabulary import ANYTHING
 from app.services import audit_reading
 from app.services.audit_reading import AuditQuery
 from app.services.errors import Invalid, NotFound
@@ -27,6 +28,7 @@ from app.services.personal import corrections, effect, head_files, heads, view
 from app.services.personal.said import as_called, moved, overlaid
 from app.services.recordings import recordings, result_tables
 from app.services.recordings.many_results import Source
+from app.services.recordings.one_recording import verdict_of
 from app.services.recordings.smoothing import as_chosen
 from app.services.recordings.timeline import _one_after_the_other
 from app.services.recordings.wall_clock import WallClock, time_zone
@@ -163,10 +165,11 @@ def test_a_head_that_would_make_the_persons_own_recordings_worse_is_not_kept_and
 
 
 def test_a_head_that_makes_no_more_right_is_said_to() -> None:
-    report = {"checked": 3, "kept": False, "right_before": 0.0, "right_after": 0.0}
+    report = {"checked": 3, "kept": False, "right_before": 0.0, "right_after": 0.0, "stretches": {"Walking": 2}}
     said = effect.verdict(report)
     assert said.startswith("Not kept: of 3 windows of yours that it had not learnt from, it made no more right.")
     assert "worse" not in said
+    assert "of the same stretches" in effect.verdict({**report, "stretches": {"Walking": 1}})
     said = effect.verdict({**report, "right_after": 1 / 3})
     assert "would have become less probable" in said
     assert "worse" not in said
@@ -365,7 +368,42 @@ def test_a_person_who_contradicts_what_the_model_was_certain_of_is_told_so(
     prediction = recorded(app, user.id, model, replace(stored, proba=sure))
     correct(prediction, stored, second, NEW, first)
     (learnt,) = effect.effect_of(prediction, view.view_of(prediction), 0).learnt
-    assert [tuple(each) for each in learnt.contradicted] == [(second, first, 5)]  # nothing is known of a new one
+    assert {tuple(each) for each in learnt.contradicted} == {(second, first, 5), (NEW, first, 5)}
+
+
+def test_one_wrong_correction_of_a_sure_recording_renames_nothing_else_and_the_verdict_says_what_it_changed(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    stored = a_result(model, turn=40)  # one movement all through
+    walk, *others = stored.activities
+    sure = np.full_like(stored.proba, 0.01 / (len(others)))
+    sure[:, 0] = 0.99
+    stored = replace(stored, proba=sure, limit=0.8, features=3 * stored.features)
+    own = recorded(app, user.id, model, stored)
+    corrections.add(user.id, own.recording, stored, [(0, 30.0, 39.0, NEW)])
+    seen = view.view_of(own)
+    elsewhere = ~seen.result.corrected
+    assert {seen.result.answer_names[i] for i in seen.result.answers[elsewhere]} == {ANYTHING}
+    verdict = verdict_of(seen.result, 0, None, effect.doubts_of(seen, 0))
+    assert verdict.level == "hardly"
+    assert verdict.against[0].serious
+    for words in (
+        "After one correction (3 windows), 37 of 37 answers of which you said nothing changed: look at them.",
+        f"You said {NEW} in a single stretch, where the model alone was sure of {walk}.",
+    ):
+        assert words in verdict.against[0].text
+    # The same said of another stretch: a slip made twice is not probable
+    corrections.add(user.id, own.recording, stored, [(0, 75.0, 84.0, NEW)])
+    seen = view.view_of(own)
+    assert {seen.result.answer_names[i] for i in seen.result.answers} == {NEW}
+    assert effect.doubts_of(seen, 0) == []
+
+
+def test_stretches_that_follow_each_other_are_one_example(own: Prediction) -> None:
+    stored = recordings.result_of(own)
+    for start_s, end_s in ((0.0, 6.0), (6.0, 12.0), (60.0, 66.0)):
+        corrections.add(own.recording.user_id, own.recording, stored, [(0, start_s, end_s, NEW)])
+    assert view.learnt_by(own)["leg"].report["stretches"] == {NEW: 2}
 
 
 def test_the_last_word_counts_an_instant_is_its_window_and_words_are_the_models(model: ModelVersion) -> None:

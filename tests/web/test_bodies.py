@@ -20,6 +20,7 @@ from waitress import buffers, create_server
 
 from app.tables import ModelVersion
 from app.web import bodies, connections
+from app.web.serving import make_server
 from tests.services.test_uploads import kinds
 from tests.trained import Example, recording_csv, register_model
 
@@ -65,10 +66,8 @@ def served(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
     monkeypatch.setattr(buffers, "TempfileBasedBuffer", Noted)
     monkeypatch.setattr(bodies, "IN_MEMORY", 2000)
-    server = create_server(
-        app, host="127.0.0.1", port=0, threads=2, inbuf_overflow=bodies.IN_MEMORY, connection_limit=LIMIT
-    )
-    server.channel_class = bodies.channel_class(app)
+    app.config.update(THREADS=2, MAX_CONNECTIONS=LIMIT)
+    server = make_server(app, socket.create_server(("127.0.0.1", 0)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     served.port = server.effective_port

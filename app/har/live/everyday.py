@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.everyday.answer import ACTIVITIES, probabilities
+from app.har.classifiers.everyday.answer import on_table, probabilities
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.evidence import (
     DIRECTION_REACH,
@@ -44,13 +44,12 @@ from app.har.classifiers.everyday.wearing import (
 )
 from app.har.classifiers.types import WalkingReference
 from app.har.types import FloatArray, IntArray
-from app.har.vocabulary import NOT_WORN, ON_FOOT
+from app.har.vocabulary import ON_FOOT
 
 KEPT = 400  # windows one after the other that a session is measured against, 20 min
 RECENT = 7  # windows whose answers the neighbours to come may change, and those that these are averaged with
 REVISED = 3  # of them, the last that may be said again
-GROWN = 0.2  # share of new windows on foot after which the reference is measured anew
-IDLE = ACTIVITIES.index(NOT_WORN)
+GROWN = 0.1  # share of new windows on foot after which the reference is measured anew
 SAME = 0.005  # of a probability: an answer that changes by less is not said again
 
 
@@ -59,7 +58,7 @@ class Row:
     """What is kept of a window."""
 
     start_s: float
-    measures: NDArray[np.float32]  # gravity, movement, rotation, sway, drift, as in a `Track`
+    measures: NDArray[np.float32]  # gravity, movement, rotation, sway, as in a `Track`
     features: FloatArray | None  # None, later: of windows that are not on foot
     personal: NDArray[np.float16]
     log_level: NDArray[np.float64] | None = None  # (3,) by itself; None: not asked yet
@@ -194,7 +193,8 @@ class EverydayAnswers:
         evidence = self._evidence(asked, [memory for memory, _ in news])
         answers = probabilities(asked.track, evidence, self.model.calibration_)
         unfamiliar = self._unfamiliar(asked, evidence)
-        self._look(asked, [len(part) for part in parts])
+        unworn = on_table(asked.track) > 0.5
+        personal = self._personal(asked.track)
         found: list[list[Said]] = []
         first = 0
         for (memory, phase), rows in zip(news, parts, strict=True):
@@ -202,16 +202,17 @@ class EverydayAnswers:
             if phase == 0:
                 self._count(memory, rows, evidence.on_foot[here])
             last = slice(max(here.stop - REVISED, first), here.stop)
-            said = _said(asked.rows[last], answers[last], unfamiliar[last])
+            for row, own in zip(asked.rows[last], personal[last], strict=True):
+                row.personal = own
+            said = _said(asked.rows[last], answers[last], unfamiliar[last], unworn[last])
             found.append(list(said))
             first += len(rows)
         return found
 
     def must_measure(self, memory: Memory) -> bool:
         """Tell whether so much was walked since that the reference is to be measured anew."""
-        before, new = memory.reference.n_on_foot, memory.on_foot
-        grown = new and before + new >= FEWEST and new >= GROWN * before
-        return bool(grown) or (memory.turned >= MOVED_WINDOWS and new > 0)
+        few = memory.on_foot >= max(1, GROWN * memory.reference.n_on_foot)
+        return few or (memory.turned >= MOVED_WINDOWS and memory.on_foot >= 1)
 
     def measure(self, memory: Memory) -> list[Said]:
         """Measure a session's reference anew; return what is to be said again."""
@@ -225,7 +226,8 @@ class EverydayAnswers:
         for row in (row for recent in memory.recent.values() for row in recent):
             row.stairs = row.down = np.nan  # as against what they were measured
         answers = probabilities(asked.track, evidence, self.model.calibration_)
-        return list(_said(rows, answers, self._unfamiliar(asked, evidence)))
+        unfamiliar, unworn = self._unfamiliar(asked, evidence), on_table(asked.track) > 0.5
+        return list(_said(rows, answers, unfamiliar, unworn))
 
     def _together(self, parts: Sequence[Sequence[Row]]) -> _Asked:
         rows = [row for part in parts for row in part]
@@ -240,7 +242,6 @@ class EverydayAnswers:
             measures[:, 3],
             measures[:, 4],
             measures[:, 5],
-            measures[:, 6],
             np.full(len(rows), "", "U16"),
             names,
             names,
@@ -335,17 +336,9 @@ class EverydayAnswers:
         besides = None if self.model.besides_ is None else self.model.besides_.among_neighbours(unlike[:, 1:], runs)
         return np.asarray(self.model.unlike(asked.track, evidence, novelty, besides) > 1)
 
-    def _look(self, asked: _Asked, counts: Sequence[int]) -> None:
-        """Describe for personal heads the windows that may be said again."""
+    def _personal(self, track: Track) -> NDArray[np.float16]:
         space = self.model.space_
-        if space is None:
-            return
-        ends = np.cumsum(counts)
-        among = np.concatenate(
-            [np.arange(max(end - REVISED - 1, end - n), end) for end, n in zip(ends, counts, strict=True)]
-        )
-        for i, own in zip(among.tolist(), space(looks(asked.track.take(among))), strict=True):
-            asked.rows[i].personal = own
+        return np.zeros((len(track), 0), np.float16) if space is None else space(looks(track))
 
     def _count(self, memory: Memory, rows: Sequence[Row], on_foot: Bools) -> None:
         """Count the windows on foot that the reference does not hold yet: the one whose neighbours are there."""
@@ -364,11 +357,11 @@ class EverydayAnswers:
 
 
 def _measures(track: Track) -> NDArray[np.float32]:
-    columns = [track.movement_rms, track.rotation_rms, track.sway_rms, track.drift_deg]
+    columns = [track.movement_rms, track.rotation_rms, track.sway_rms]
     return np.concatenate([track.gravity, np.stack(columns, axis=1)], axis=1).astype(np.float32)
 
 
-def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools) -> Iterator[Said]:
+def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools, unworn: Bools) -> Iterator[Said]:
     """Yield the answers that are new, that are others than those given before, or that settle now."""
     for at, row in enumerate(rows):
         new, settled = answers[at], row.said_settled or at < len(rows) - 2
@@ -376,7 +369,7 @@ def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools) -> Iterat
         if alike and (row.said_unfamiliar, row.said_settled) == (unfamiliar[at], settled):
             continue
         row.said, row.said_unfamiliar, row.said_settled = new, bool(unfamiliar[at]), settled
-        yield Said(row, new, bool(unfamiliar[at]), bool(new[IDLE] > 0.5), settled)
+        yield Said(row, new, bool(unfamiliar[at]), bool(unworn[at]), settled)
 
 
 def _reference_of(track: Track, evidence: Evidence, memory: Memory) -> Reference:

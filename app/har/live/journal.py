@@ -1,36 +1,86 @@
-"""The batches of a session on disk: nothing is lost when the server is killed, and a session becomes a recording.
+"""The journal of a live session: its batches one after the other, from which it goes on, and becomes a recording.
 
-A file is a word that says what it is, and records one after the other: length and checksum of the content, its latest
-time, the content. Only whole records count: one that was torn by a crash or a full disk is skipped, and cut off before
-the next is written.
+A record is a head of 16 bytes (mark, lengths, CRC-32, all little-endian), a line of JSON that describes the batch, and
+its arrays. It is written at once: a record that is torn, because the machine stopped, does not pass its check, and is
+left out. No pickle.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
+import json
 import struct
-import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.har.errors import UnreadableData
-from app.har.live.batches import Batch, Samples
+from app.har.live.batches import AXES, PULSE, Batch, Samples
 
-if TYPE_CHECKING:
-    import polars as pl
+MARK = b"KLJ1"
+HEAD = struct.Struct("<4sIII")  # mark, bytes of the description, bytes of the arrays, CRC-32 of both
+LARGEST = 64 * 2**20  # bytes of a record; what claims more is damaged
+TIMES, VALUES = np.dtype("<f8"), np.dtype("<f4")
 
-MAGIC = b"kinelab-live-1\n"
-RECORD = struct.Struct("<IIdQ")  # length and CRC-32 of the content, latest time (s), number of the batch
-BATTERY = struct.Struct("<fHB")  # NaN where it is not known; length of the session's key; sensors
-SENSOR = struct.Struct("<BIB")  # length of its name, samples, axes
-# The files of an upload, by sensor: those of Sensor Logger, in its units for every platform
-FILES = {
+
+def append(path: Path, batch: Batch) -> int:
+    """Write a batch at the end of a file; return how many bytes that took.
+
+    Raises
+    ------
+    OSError : there is no room for all of it; what was written of it is no record.
+    """
+    shapes = {name: list(own.values.shape) for name, own in batch.sensors.items()}
+    description = {"id": batch.message_id, "key": batch.session_key, "battery": batch.battery, "shapes": shapes}
+    text = json.dumps(description, separators=(",", ":")).encode()
+    arrays = b"".join(
+        np.ascontiguousarray(own.time_s, TIMES).tobytes() + np.ascontiguousarray(own.values, VALUES).tobytes()
+        for own in batch.sensors.values()
+    )
+    record = HEAD.pack(MARK, len(text), len(arrays), zlib.crc32(arrays, zlib.crc32(text))) + text + arrays
+    with path.open("ab", buffering=0) as file:
+        written = file.write(record)
+        if written != len(record):
+            raise OSError(28, "No space left on device")
+    return written
+
+
+def read(path: Path) -> Iterator[Batch]:
+    """Yield the batches of a file; records that are damaged are left out."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    place = data.find(MARK)
+    while 0 <= place <= len(data) - HEAD.size:
+        _, n_text, n_arrays, check = HEAD.unpack_from(data, place)
+        end = place + HEAD.size + n_text + n_arrays
+        body = data[place + HEAD.size : end]
+        if n_text + n_arrays > LARGEST or end > len(data) or zlib.crc32(body) != check:
+            place = data.find(MARK, place + 1)
+            continue
+        yield _batch(body[:n_text], body[n_text:])
+        place = data.find(MARK, end)
+
+
+def _batch(text: bytes, arrays: bytes) -> Batch:
+    description, place, sensors = json.loads(text), 0, {}
+    for name, (n, k) in description["shapes"].items():
+        time_s = np.frombuffer(arrays, TIMES, n, place)
+        values = np.frombuffer(arrays, VALUES, n * k, place + n * TIMES.itemsize).reshape(n, k)
+        sensors[name] = Samples(time_s, values)
+        place += n * (TIMES.itemsize + k * VALUES.itemsize)
+    return Batch(description["id"], description["key"], sensors, description["battery"])
+
+
+# --- the recording that a session becomes
+
+ENDING = ".zip"  # of a recording: Sensor Logger's export, one table a sensor, each at its own times
+TABLES = {
     "acceleration": "TotalAcceleration",
     "movement": "Accelerometer",
     "gravity": "Gravity",
@@ -38,198 +88,80 @@ FILES = {
     "magnetometer": "Magnetometer",
     "heart_rate": "HeartRate",
 }
-METADATA = "version,device name,recording epoch time,platform,standardisation\n3,{name},{start_ms},android,true\n"
+LATEST_S = 60.0  # by which a batch may be late
 
 
-class Journal:
-    """A session's journal, open to be written.
-
-    Parameters
-    ----------
-    path : made where it is not there; what is torn at its end is cut off.
-
-    Raises
-    ------
-    UnreadableData : the file is no journal.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            size = os.fstat(self._file).st_size
-            if size < len(MAGIC):
-                os.ftruncate(self._file, 0)
-                os.pwrite(self._file, MAGIC, 0)
-                self._end = len(MAGIC)
-            else:
-                self._end = max((end for _, _, end in _records(path)), default=len(MAGIC))
-                os.ftruncate(self._file, self._end)
-        except BaseException:
-            os.close(self._file)
-            raise
-
-    def append(self, batch: Batch) -> None:
-        """Write a batch. Once this returns, it outlives the process.
-
-        Raises
-        ------
-        OSError : the disk is full, for example; the batch is not in the journal then, and the next may be.
-        """
-        content = _packed(batch)
-        record = RECORD.pack(len(content), zlib.crc32(content), batch.end_s, batch.message_id) + content
-        written = os.pwrite(self._file, record, self._end)
-        if written < len(record):
-            os.ftruncate(self._file, self._end)
-            raise OSError(28, f"wrote {written:,} of {len(record):,} bytes")
-        self._end += len(record)
-
-    def close(self) -> None:
-        """Close the file; its batches are on disk."""
-        os.fsync(self._file)
-        os.close(self._file)
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def batches(path: Path) -> Iterator[Batch]:
-    """Yield the batches of a journal in the order of their numbers, each once."""
-    yield from _read(path, [(first, end) for _, first, end in _in_order(path)])
-
-
-def tail(path: Path, seconds: float) -> list[Batch]:
-    """Return the last batches, in the order of their numbers: those of so many seconds, by the device's clock."""
-    found = _in_order(path)
-    times = [_end_s(header) for header, _, _ in found]
-    first = len(found)
-    while first and times[first - 1] > times[-1] - seconds:
-        first -= 1
-    return list(_read(path, [(start, end) for _, start, end in found[first:]]))
-
-
-def as_upload(path: Path, upload: Path, name: str = "live") -> Path:
-    """Write a journal as an archive that is read as any other upload: a table a sensor, each at its own times.
+def write_recording(paths: Sequence[Path], target: Path) -> None:
+    """Write the batches of a session, in the order of time, as a recording that an upload reads.
 
     Parameters
     ----------
-    path : of the journal.
-    upload : the archive that is made; one that is there is replaced.
-    name : of the device.
-
-    Raises
-    ------
-    UnreadableData : the journal holds no sample.
+    paths : the files of its journal, in their order; one is in memory at a time.
+    target : its name ends in `ENDING`.
     """
-    found = _in_order(path)
-    parts = [(start, end) for _, start, end in found]
-    sensors = dict.fromkeys(name for batch in _read(path, parts) for name in batch.sensors)
-    known = [sensor for sensor in sensors if sensor.rpartition(".")[2] in FILES]
-    if not known:
-        raise UnreadableData(f"{name}: nothing was streamed that could be kept.")
-    start_s = next(float(own.time_s[0]) for batch in _read(path, parts) for own in batch.sensors.values())
-    made = upload.with_name(upload.name + ".part")
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        plain = "".join(letter if letter.isalnum() else " " for letter in name)
-        archive.writestr("Metadata.csv", METADATA.format(name=plain, start_ms=round(start_s * 1000)))
-        for sensor in known:
-            device, _, kind = sensor.rpartition(".")
-            with archive.open(f"{device.capitalize()}{FILES[kind]}.csv", "w", force_zip64=True) as file:
-                for number, text in enumerate(_tables(_read(path, parts), sensor, start_s)):
-                    file.write(text if number else _header(sensor) + text)
-    made.replace(upload)
-    return upload
+    with (
+        TemporaryDirectory(dir=target.parent) as folder,
+        ZipFile(target, "w", ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        tables: dict[str, _Table] = {}
+        for path in paths:
+            for batch in read(path):
+                for name, samples in batch.sensors.items():
+                    if name not in tables:
+                        tables[name] = _Table(Path(folder) / f"{_title(name)}.csv", samples.values.shape[1])
+                    tables[name].add(samples)
+            for table in tables.values():
+                table.write(LATEST_S)
+        for table in tables.values():
+            table.write(0.0)
+            archive.write(table.path, table.path.name)
+        archive.writestr("Metadata.csv", "version,platform,standardisation\n3,android,false\n")
 
 
-def _tables(batches: Iterable[Batch], sensor: str, start_s: float) -> Iterator[bytes]:
-    import polars as pl
-
-    for batch in batches:
-        own = batch.sensors.get(sensor)
-        if own is None or not len(own.time_s):
-            continue
-        frame: pl.DataFrame = pl.DataFrame(
-            {
-                "time": np.round(own.time_s * 1e9).astype(np.int64),
-                "seconds_elapsed": own.time_s - start_s,
-                **{name: own.values[:, i] for i, name in _columns(sensor)},
-            }
-        )
-        yield frame.write_csv(include_header=False).encode()
+def _title(name: str) -> str:
+    device, _, sensor = name.rpartition(".")
+    return f"{device.capitalize()}{TABLES[sensor]}"
 
 
-def _columns(sensor: str) -> Sequence[tuple[int, str]]:
-    """Return the axes in the order of the files: z, y, x."""
-    return [(0, "bpm")] if sensor.rpartition(".")[2] == "heart_rate" else [(2, "z"), (1, "y"), (0, "x")]
+class _Table:
+    """The samples of one sensor on their way to a file."""
 
+    def __init__(self, path: Path, n_columns: int) -> None:
+        self.path = path
+        self._columns = ("z", "y", "x") if n_columns == len(AXES) else PULSE
+        self._waiting: list[Samples] = []
+        self._first: float | None = None
+        self._last = -np.inf
+        path.write_text(f"time,seconds_elapsed,{','.join(self._columns)}\n", encoding="ascii")
 
-def _header(sensor: str) -> bytes:
-    return ",".join(["time", "seconds_elapsed", *(name for _, name in _columns(sensor))]).encode() + b"\n"
+    def add(self, samples: Samples) -> None:
+        self._waiting.append(samples)
 
+    def write(self, latest_s: float) -> None:
+        """Write what is older than what may still come, each moment once."""
+        if not self._waiting:
+            return
+        time_s = np.concatenate([own.time_s for own in self._waiting])
+        values = np.concatenate([own.values for own in self._waiting])
+        order = np.argsort(time_s, kind="stable")
+        time_s, values = time_s[order], values[order]
+        ready = (time_s <= time_s[-1] - latest_s) if latest_s else np.ones(len(time_s), bool)
+        self._waiting = [Samples(time_s[~ready], values[~ready])]
+        ready &= np.diff(time_s, prepend=-np.inf) > 0
+        ready &= time_s > self._last
+        if ready.any():
+            self._append(time_s[ready], values[ready])
 
-def _packed(batch: Batch) -> bytes:
-    key = batch.session_key.encode()
-    battery = float("nan") if batch.battery is None else batch.battery
-    parts = [BATTERY.pack(battery, len(key), len(batch.sensors)), key]
-    for name, own in batch.sensors.items():
-        word = name.encode()
-        parts += [SENSOR.pack(len(word), *own.values.shape), word]
-        parts += [own.time_s.astype("<f8").tobytes(), own.values.astype("<f4").tobytes()]
-    return b"".join(parts)
+    def _append(self, time_s: NDArray[np.float64], values: NDArray[np.float32]) -> None:
+        import polars as pl
 
-
-def _unpacked(content: bytes, message_id: int) -> Batch:
-    battery, key_length, n_sensors = BATTERY.unpack_from(content)
-    at = BATTERY.size + key_length
-    key = content[BATTERY.size : at].decode()
-    sensors = {}
-    for _ in range(n_sensors):
-        length, n, k = SENSOR.unpack_from(content, at)
-        at += SENSOR.size
-        name = content[at : at + length].decode()
-        at += length
-        time_s = np.frombuffer(content, "<f8", n, at).astype(np.float64)
-        at += 8 * n
-        values = np.frombuffer(content, "<f4", n * k, at).astype(np.float32).reshape(n, k)
-        at += 4 * n * k
-        sensors[name] = Samples(time_s, values)
-    return Batch(message_id, key, sensors, None if np.isnan(battery) else battery)
-
-
-def _records(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the header of each whole record, where its content begins and where it ends; the first torn one ends it."""
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise UnreadableData(f"{path.name}: expected the journal of a live session; it begins otherwise.")
-        size = os.fstat(file.fileno()).st_size
-        at = len(MAGIC)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            while at + RECORD.size <= size:
-                header = view[at : at + RECORD.size]
-                length, checksum, _, _ = RECORD.unpack(header)
-                first, end = at + RECORD.size, at + RECORD.size + length
-                if end > size or zlib.crc32(view[first:end]) != checksum:
-                    return
-                yield header, first, end
-                at = end
-
-
-def _in_order(path: Path) -> list[tuple[bytes, int, int]]:
-    found = {RECORD.unpack(header)[3]: (header, first, end) for header, first, end in reversed(list(_records(path)))}
-    return [found[number] for number in sorted(found)]
-
-
-def _end_s(header: bytes) -> float:
-    return float(RECORD.unpack(header)[2])
-
-
-def _read(path: Path, parts: Iterable[tuple[int, int]]) -> Iterator[Batch]:
-    with path.open("rb") as file:
-        for first, end in parts:
-            file.seek(first - RECORD.size)
-            header = file.read(RECORD.size)
-            yield _unpacked(file.read(end - first), RECORD.unpack(header)[3])
+        self._last = float(time_s[-1])
+        self._first = float(time_s[0]) if self._first is None else self._first
+        columns: dict[str, NDArray[Any]] = {
+            "time": np.round(time_s * 1e9).astype(np.int64),
+            "seconds_elapsed": time_s - self._first,
+        }
+        by_axis = values[:, ::-1] if len(self._columns) == len(AXES) else values
+        columns |= {name: np.ascontiguousarray(by_axis[:, i]) for i, name in enumerate(self._columns)}
+        with self.path.open("ab") as file:
+            pl.DataFrame(columns).write_csv(file, include_header=False)

@@ -281,7 +281,7 @@ def _decimated(fine: FloatArray, counts: Sequence[int], factor: int) -> FloatArr
         starts.append(offset + np.arange(n_blocks) * (BLOCK * factor))
         offset += count
     index = np.concatenate(starts)[:, None] + np.arange(len(weights))
-    blocks: FloatArray = fine.take(index, axis=1) @ weights  # (3, n_blocks, BLOCK)
+    blocks: FloatArray = fine[:, index] @ weights  # (3, n_blocks, BLOCK)
     return blocks.reshape(len(fine), -1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from app.har.errors import ModelIntegrityError
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
 from app.har.vocabulary import AnswerTree
 
-FORMAT = 4  # heads of another one are learnt again, by the guard of today
+FORMAT = 5  # heads of another one are learnt again, by the guard of today
 LEAST = 1e-4  # probability: no model is certain
 ALIKE = 3.0  # standard deviations of the distance of an activity's windows from its centre
 
@@ -32,6 +34,8 @@ class Weighing:
     doubt: float = 0.25  # examples, before it counts how often the model named each activity in them
     confirmed: float = 1.0  # log probability by which another activity must exceed one that the model never mistook
     sharpness: float = 1.5  # exponent of the answer where all activities have examples
+    slip: float = 0.03  # how probable it is that a person says something wrong of a bout, or chooses the wrong one
+    mistaken: float = 0.05  # how probable it is at least that the model is wrong of somebody, however certain it is
 
 
 WEIGHING = Weighing()
@@ -45,20 +49,27 @@ class Examples:
     probabilities: FloatArray  # (n, k) as the model answered
     activity: NDArray[np.str_]  # (n,) names, or groups of the model's activities; any other is new
     recording: NDArray[np.generic]  # (n,) what each was cut from
+    stretch: NDArray[np.int64]  # (n,) the same of windows that follow each other in a recording
 
     def __len__(self) -> int:
         return len(self.activity)
 
     def where(self, rows: NDArray[np.bool_]) -> Examples:
         """Return some of them."""
-        return Examples(*(getattr(self, name)[rows] for name in vars(self)))
+        return Examples(*(column[rows] for column in vars(self).values()))
 
     def bouts(self) -> NDArray[np.int64]:
         """Return which bout each is of, (n,): one activity, one after the other in one recording."""
-        _, recording = np.unique(self.recording, return_inverse=True)
-        _, activity = np.unique(self.activity, return_inverse=True)
-        changes = (np.diff(recording) != 0) | (np.diff(activity) != 0)
+        changes = np.zeros(max(len(self) - 1, 0), bool)
+        for column in (self.recording, self.activity, self.stretch):
+            _, number = np.unique(column, return_inverse=True)
+            changes |= np.diff(number) != 0
         return np.concatenate(([0], np.cumsum(changes)))[: len(self)]
+
+    def stretches(self) -> dict[str, int]:
+        """Return of how many bouts there are examples, by activity."""
+        _, first = np.unique(self.bouts(), return_index=True)
+        return dict(Counter(self.activity[first].tolist()).most_common())
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,7 @@ class PersonalHead:
     anything: NDArray[np.float32]  # (d,) variance of any window, around 0
     log_shift: NDArray[np.float32]  # (k',) of activities that the model names too often, or too rarely
     confirmed: NDArray[np.bool_]  # (k',) those that the model named in examples, always and only rightly
+    trust: NDArray[np.float32]  # (k',) how far what a person says of an activity is believed of other windows, 0 … 1
     covered: float  # 0 … 1: share of the model's activities that have examples
     strength: float  # 0 … 1
     weighing: Weighing
@@ -82,13 +94,14 @@ class PersonalHead:
         return len(self.anything)
 
     def adjust(self, probabilities: FloatArray, features: NDArray[np.floating]) -> FloatArray:
-        """Return probabilities (n, k') ∝ (p · shift · likelihood) ^ sharpness.
+        """Return probabilities (n, k'): trust · q + (1 - trust) · p, where q ∝ (p · shift · likelihood) ^ sharpness.
 
         The likelihood is that of the features against that of anything, to the power of `Weighing.own`; as an activity
         may be done otherwise than in its examples, features unlike all of them say little against it. An activity
         without an example keeps its likelihood. One that is new to the model starts as likely as any. The model's
         answer gives way only to something clearly more probable where all examples confirmed that answer: most who
-        lost lost there.
+        lost lost there. The trust is that in what is said of the activity that q names: an answer is no surer than the
+        examples that it comes from, see `_trust`.
 
         Parameters
         ----------
@@ -115,8 +128,12 @@ class PersonalHead:
         answer = probabilities.argmax(axis=1)
         log_p[np.arange(len(x)), answer] += self.strength * weighing.confirmed * self.confirmed[answer]
         log_p *= 1 + (weighing.sharpness - 1) * self.covered * self.strength
-        p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
-        return np.asarray(p / p.sum(axis=1, keepdims=True), np.float32)
+        taught = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+        taught /= taught.sum(axis=1, keepdims=True)
+        alone = np.zeros_like(taught)
+        alone[:, :k] = probabilities
+        trust = self.trust[taught.argmax(axis=1), None]
+        return np.asarray(trust * taught + (1 - trust) * alone, np.float32)
 
     def alike(self, features: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Say which windows are as near to the examples of an activity as its next ones would be; (n, k').
@@ -197,6 +214,7 @@ def learn(
         (prior.between + between_bouts + 1).astype(np.float32),
         (covered * np.log((n + weighing.doubt) / (named.sum(axis=0) + weighing.doubt))).astype(np.float32),
         (named_rightly > 0) & (named_wrongly == 0) & ~missed,
+        _trust(examples, kind, shown, weighing),
         covered,
         strength,
         weighing,
@@ -219,6 +237,31 @@ def _sums(
     np.add.at(weight, kind[first], n[:, None] * counts)
     np.add.at(total, kind[first], sums * counts)
     return weight, total
+
+
+def _trust(
+    examples: Examples, kind: NDArray[np.intp], shown: NDArray[np.bool_], weighing: Weighing
+) -> NDArray[np.float32]:
+    """Return how probable it is that what is said of each activity holds of other windows, too; (k',).
+
+    Either a person is right, or the model is and the person made a slip in each of their bouts. Slips are made bout by
+    bout; the model is mistaken of somebody once. So by Bayes' rule the odds are those that the model gives to what was
+    said, in the mean over bouts, times (1 / slip - 1) for each bout. No model is believed beyond `Weighing.mistaken`.
+    Of an activity that is new to it, it gives what it leaves open beside its own answer. One without examples is
+    trusted as the least of those that have some: each of these may have led to it.
+    """
+    k = examples.probabilities.shape[1]
+    given = (examples.probabilities * shown[kind, :k]).sum(axis=1)
+    new = ~shown[kind, :k].any(axis=1)
+    given[new] = 1 - examples.probabilities[new].max(axis=1)
+    _, first, bout = np.unique(examples.bouts(), return_index=True, return_inverse=True)
+    of_bout = np.bincount(bout, given) / np.bincount(bout)
+    bouts = np.bincount(kind[first], minlength=len(shown))
+    usual = np.bincount(kind[first], of_bout, len(shown)) / bouts
+    usual = np.clip(usual, weighing.mistaken, 1 - weighing.mistaken)
+    of_kind = expit(logit(usual) + bouts * logit(1 - weighing.slip))
+    best = (shown * of_kind[:, None]).max(axis=0, initial=0.0)
+    return np.asarray(np.where(shown.any(axis=0), best, of_kind.min(initial=1.0)), np.float32)
 
 
 _tree = lru_cache(maxsize=16)(AnswerTree)  # a model's, of whom many learn

@@ -78,7 +78,7 @@ def notice(
                 raise
         else:
             break
-    tick(at, wait_s=wait_s)  # one that need not settle moves on at once
+    _pass_time(number, at, wait_s)  # one that need not settle moves on at once
     return db.session.get(Alarm, number)
 
 
@@ -309,15 +309,17 @@ def tick(now: float | None = None, steady: float | None = None, wait_s: float = 
         clock.follow(at, steady, wait_s)
     clock.shorten(at, wait_s)
     due = select(Alarm.id).where(Alarm.state != life.CLOSED, Alarm.due <= moment(at)).order_by(Alarm.due)
-    moved = 0
-    for number in db.session.scalars(due).all():
-        with _told(wait_s) as changes:
-            alarm = _locked(number)
-            change = _move(alarm, Event.DUE, Party.KINELAB, at) if alarm is not None else None
+    return sum(_pass_time(number, at, wait_s) for number in db.session.scalars(due).all())
+
+
+def _pass_time(alarm_id: int, at: float, wait_s: float) -> bool:
+    with _told(wait_s) as changes:
+        alarm = _locked(alarm_id)
+        if alarm is not None and alarm.due is not None and alarm.due <= moment(at):
+            change = _move(alarm, Event.DUE, Party.KINELAB, at)
             if change is not None:
                 changes.append(change)
-        moved += len(changes)
-    return moved
+    return bool(changes)
 
 
 def get(viewer_id: int, alarm_id: int) -> Alarm:

@@ -65,7 +65,8 @@ def put(alarm: Alarm, step: AlarmStep, told: Told, at_s: float) -> int:
     targets = db.session.scalars(wanted.order_by(NoticeTarget.id)).all()
     for target in targets:
         held = rules.held_until(target.user_id, alarm.kind, at_s)
-        db.session.add(Notice(target_id=target.id, step_id=step.id, due=moment(at_s if held is None else held)))
+        due = moment(at_s if held is None else held)
+        db.session.add(Notice(target_id=target.id, step_id=step.id, due=due, created=moment(at_s)))
     db.session.flush()
     return len(targets)
 
@@ -75,14 +76,14 @@ def _take_back_held(alarm: Alarm, at_s: float) -> None:
     steps = select(AlarmStep.id).where(AlarmStep.alarm_id == alarm.id)
     held = Notice.step_id.in_(steps), Notice.state == WAITING, Notice.tries == 0, Notice.due > moment(at_s)
     db.session.execute(
-        update(Notice).where(*held).values(state=UNNEEDED, error="closed in quiet hours"),
+        update(Notice).where(*held).values(state=UNNEEDED, due=None, error="closed in quiet hours"),
         execution_options={"synchronize_session": False},
     )
 
 
-def put_test(target: NoticeTarget, at_s: float) -> Notice:
-    """Within a transaction: keep a test message for a target."""
-    db.session.add(notice := Notice(target_id=target.id, due=moment(at_s)))
+def put_test(target: NoticeTarget, at_s: float, about: str) -> Notice:
+    """Within a transaction: keep a test message for a target; it says whose alarms are tested."""
+    db.session.add(notice := Notice(target_id=target.id, due=moment(at_s), created=moment(at_s), about=about))
     db.session.flush()
     return notice
 
@@ -92,14 +93,13 @@ def claim(channel: str, at_s: float) -> Claim | None:
 
     Of one alarm, a target gets messages in their order: as long as an older one waits, a newer one does.
     """
-    for number, state, claimed in _due(channel, at_s):
-        same = Notice.claimed.is_(None) if claimed is None else Notice.claimed == claimed
-        change = update(Notice).where(Notice.id == number, Notice.state == state, same)
+    for number, state, due in _due(channel, at_s):
+        change = update(Notice).where(Notice.id == number, Notice.state == state, Notice.due == due)
         with transaction():
             won = rows_changed(
-                change.values(state=CLAIMED, claimed=moment(at_s), tries=Notice.tries + 1).execution_options(
-                    synchronize_session=False
-                )
+                change.values(
+                    state=CLAIMED, claimed=moment(at_s), due=moment(at_s + STALE_S), tries=Notice.tries + 1
+                ).execution_options(synchronize_session=False)
             )
         if won:
             return Claim(number, moment(at_s))
@@ -107,13 +107,10 @@ def claim(channel: str, at_s: float) -> Claim | None:
 
 
 def _due(channel: str, at_s: float) -> list[tuple[int, str, datetime | None]]:
+    """Return number, state and due time of messages that may be sent; a claim is due when its owner must have died."""
     now, longest = moment(at_s), timedelta(seconds=2 * WAITS_S[-1])
-    stale = timedelta(seconds=STALE_S)
-    ripe = or_(
-        and_(Notice.state == WAITING, Notice.due <= now),
-        and_(Notice.state == WAITING, Notice.tries > 0, Notice.due > now + longest),  # the clock was put back
-        and_(Notice.state == CLAIMED, or_(Notice.claimed <= now - stale, Notice.claimed > now + stale)),
-    )
+    put_back = and_(Notice.tries > 0, Notice.due > now + longest)  # the clock was
+    ripe = and_(Notice.state.in_((WAITING, CLAIMED)), or_(Notice.due <= now, put_back))
     step, older, older_step = aliased(AlarmStep), aliased(Notice), aliased(AlarmStep)
     blocked = (
         select(older.id)
@@ -127,14 +124,14 @@ def _due(channel: str, at_s: float) -> list[tuple[int, str, datetime | None]]:
         .exists()
     )
     query = (
-        select(Notice.id, Notice.state, Notice.claimed)
+        select(Notice.id, Notice.state, Notice.due)
         .join(NoticeTarget, Notice.target_id == NoticeTarget.id)
         .outerjoin(step, Notice.step_id == step.id)
         .where(NoticeTarget.channel == channel, ripe, ~blocked)
         .order_by(Notice.due, Notice.id)
         .limit(20)
     )
-    return [(row.id, row.state, row.claimed) for row in db.session.execute(query)]
+    return [(row.id, row.state, row.due) for row in db.session.execute(query)]
 
 
 def get(claimed: Claim) -> Notice:
@@ -157,7 +154,7 @@ def wanted(notice: Notice) -> bool:
 def mark(claimed: Claim, state: str, at_s: float, error: str = "") -> bool:
     """Within a transaction: end a claim; return whether it still was this one."""
     held = Notice.id == claimed.notice_id, Notice.state == CLAIMED, Notice.claimed == claimed.at
-    change = update(Notice).where(*held).values(state=state, error=error[:LONGEST_ERROR])
+    change = update(Notice).where(*held).values(state=state, due=None, error=error[:LONGEST_ERROR])
     if not rows_changed(change.execution_options(synchronize_session=False)):
         return False
     if state == SENT:

@@ -28,12 +28,11 @@ log = logging.getLogger(__name__)
 
 WAIT_S = 1.0  # for the database: the engine goes on, and tries again
 TRIES = 5  # of what fails for another reason than that
-STEP_S = 5.0  # one window says no more than so much about the time since the one before
 MOVED_S = 10.0  # of movement end a stillness; a single window may be wrong
 STEPS_S = 8.0  # of walking without a break, a dozen steps, end a fall that is not raised
 STEPS_FOR_S = 900.0  # after a fall
 LEAD_S = 15.0  # of several devices, one counts stillness; another takes over when it has been silent for so long
-BACK_S = 60.0  # a device's clock that was put back by more
+BACK_S = 900.0  # a device's clock was put back by more; by less, windows are seen again after a restart
 HEART_GAP_S = 120.0  # between two heart rates, after which what was before says nothing
 HEART_RANGE = (20.0, 260.0)  # beyond, a sensor is wrong
 CHARGED = 5  # percent above the limit at which a battery is no longer low
@@ -196,10 +195,9 @@ def _passed(person: _Person, session_id: int, window: Seen) -> float:
     """Return for how many seconds a window is new; one that is seen again, or revised, for none."""
     last = person.seen.get(session_id)
     if last is None or window.end_s < last - BACK_S:
-        person.seen[session_id] = window.end_s
-        return min(window.end_s - window.start_s, 1.0)
+        last = window.start_s
     person.seen[session_id] = max(last, window.end_s)
-    return min(window.end_s - last, STEP_S)
+    return min(window.end_s - last, window.end_s - window.start_s)
 
 
 def _leads(person: _Person, session_id: int, at: float) -> bool:

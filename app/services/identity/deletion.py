@@ -11,6 +11,7 @@ from app.services import accounts, audit, leftovers
 from app.services.audit import Action
 from app.services.care import consents as care
 from app.services.errors import Forbidden
+from app.services.live import sessions, tokens
 from app.services.personal import consents, head_files, taken_back
 from app.services.recordings import pending, reading, recordings
 from app.services.transaction import transaction
@@ -54,6 +55,8 @@ def _delete(user_id: int) -> str:
     name, was_admin = user.username, user.is_admin
     # What is read meanwhile would outlive the account, and the next one may get its number
     with reading.nothing_read(user_id), audit.acting(audit.origin()):  # who may be gone when it is recorded
+        tokens.forget(user_id)
+        live = sessions.drop(user_id)
         with transaction() as session:
             consents.end(user_id)  # what data sets hold of theirs is taken out below
             ended = care.end_all(user_id)
@@ -65,6 +68,8 @@ def _delete(user_id: int) -> str:
         care.record_end(ended)
         for folder in folders:
             leftovers.delete(folder)
+        tokens.forget(user_id)  # of which a batch may have come meanwhile
+        sessions.delete_folders([*live, *sessions.drop(user_id)])
         head_files.delete_all(user_id)
         for upload in pending.list_kept(user_id):
             pending.cancel(upload)

@@ -12,7 +12,10 @@ from app.services.personal.heads import Learnt
 from app.services.personal.said import Moved, moved
 from app.services.personal.view import View
 from app.services.recordings.places import PLACES
+from app.services.recordings.verdict import Doubt
 from app.tables import Prediction, StoredRecording
+
+MANY = 0.2  # of the answers: so many, changed by an activity shown once, leave none of them sure
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,12 @@ class HeadInWords:
 
     place: str  # in words; "" where it is not known
     examples: Mapping[str, int]  # windows by activity, the most first
+    stretches: Mapping[str, int]  # how many of them are apart in time, by activity
     recordings: int
     kept: bool
     switched_on: bool
     verdict: str
-    contradicted: Sequence[tuple[str, str, int]]  # what was said, what the model was certain of there, windows
+    contradicted: Sequence[tuple[str, str, int]]  # what was said, what the model was sure of there, windows
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,40 @@ def effect_of(prediction: Prediction, view: View, recording_index: int | None) -
     )
 
 
+def doubts_of(view: View, recording_index: int | None) -> list[Doubt]:
+    """Return what a verdict must say where a single example of a person changed other answers.
+
+    Parameters
+    ----------
+    recording_index : of the file; None: all recordings.
+    """
+    if view.before is None:
+        return []
+    reports = [one.report for one, _ in heads.in_use(view.before, view.learnt)]
+    changes = moved(view.before, view.result, recording_index)
+    if not changes.changed or not any(1 in report["stretches"].values() for report in reports):
+        return []
+    stretches, windows = (sum(sum(report[key].values()) for report in reports) for key in ("stretches", "examples"))
+    what = "one correction" if stretches == 1 else f"corrections of {stretches:,} stretches"
+    changed = f"{changes.changed:,} of {changes.windows:,} answers of which you said nothing"
+    text = f"After {what} ({counted(windows, 'window')}), {changed} changed: look at them."
+    against = [
+        f"You said {said} in a single stretch, where the model alone was sure of {model}."
+        for report in reports
+        for said, model, _ in report["contradicted"]
+        if report["stretches"][said] == 1
+    ]
+    if against:
+        text = " ".join([text, *against, "That does not show which is right: correct another stretch, or undo it."])
+    return [Doubt(text, serious=bool(against) or changes.share >= MANY)]
+
+
 def _in_words(one: Learnt) -> HeadInWords:
     report = one.report
     return HeadInWords(
         place=PLACES.get(one.place, ""),
         examples=report["examples"],
+        stretches=report["stretches"],
         recordings=len(report["recordings"]),
         kept=one.head is not None,
         switched_on=one.switched_on,
@@ -79,6 +112,8 @@ def verdict(report: Mapping[str, Any]) -> str:
         return "There are too few examples to check it on others of yours. Correct the same activities elsewhere, too."
     before, after = (round(report[key] * checked) for key in ("right_before", "right_after"))
     of_yours = counted(checked, "window", "windows")
+    if max(report["stretches"].values()) == 1:
+        of_yours += " (of the same stretches as those that it had, which says little of others)"
     if report["kept"] and before == after:
         return f"Kept: of {of_yours} of yours that it had not learnt from, as many are right as without it."
     if report["kept"]:

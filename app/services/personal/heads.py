@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.types import FloatArray
+from app.har.vocabulary import DEFAULT_LIMIT
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import ServiceError
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CERTAIN = 0.95  # probability
+CERTAIN = DEFAULT_LIMIT  # probability of what the model says: it would usually have been the answer
 
 _prepared: set[str] = set()  # labels of versions: they are loaded, or were
 
@@ -90,6 +91,7 @@ class _Windows:
     activities: NDArray[np.object_]  # (n,) names
     place: NDArray[np.object_]  # (n,)
     unfamiliar: NDArray[np.bool_]  # (n,)
+    stretch: NDArray[np.int64]  # (n,) the same of windows that follow each other
 
     def where(self, rows: NDArray[np.bool_]) -> _Windows:
         """Return some of them."""
@@ -199,7 +201,12 @@ def _windows_said(
     names = names_of(result, [(number[part], *rest) for part, *rest in said if part in number])  # type: ignore[misc]
     there = np.flatnonzero(names != None)  # noqa: E711  of each window
     return result.activities, _Windows(
-        result.features[there], result.proba[there], names[there], places_of(result)[there], result.unfamiliar[there]
+        result.features[there],
+        result.proba[there],
+        names[there],
+        places_of(result)[there],
+        result.unfamiliar[there],
+        np.cumsum(np.diff(there, prepend=there[:1]) > 1),
     )
 
 
@@ -220,9 +227,10 @@ def _learn(
 ) -> tuple[core.PersonalHead | None, dict[str, Any]]:
     """Let a model version learn for one place; return also the report, plain values for the row.
 
-    ``examples`` are windows by activity, ``recordings`` those that they are from, ``without`` those whose result was
-    stored before it held what is learnt from, ``unfamiliar`` the activities that the model took for unfamiliar,
-    ``contradicted`` what the model was certain of instead, see `_contradicted`; the rest is the guard's.
+    ``examples`` are windows by activity, ``stretches`` how many bouts these are of, ``recordings`` those that they are
+    from, ``without`` those whose result was stored before it held what is learnt from, ``unfamiliar`` the activities
+    that the model took for unfamiliar, ``contradicted`` what the model was sure of instead, see `_contradicted`; the
+    rest is the guard's.
     """
     from app.har.personal.guard import guarded
     from app.har.personal.head import Examples, all_names, meant
@@ -236,7 +244,7 @@ def _learn(
         "without": [number for number, windows in here.items() if len(windows.place) and number not in used],
     }
     if prior is None or not used:
-        return None, report | {"examples": {}, "unfamiliar": [], "contradicted": []}
+        return None, report | {"examples": {}, "stretches": {}, "unfamiliar": [], "contradicted": []}
     names = np.concatenate([windows.activities for windows in used.values()]).astype(np.str_)
     unfamiliar = np.concatenate([windows.unfamiliar for windows in used.values()])
     examples = Examples(
@@ -244,12 +252,14 @@ def _learn(
         np.concatenate([windows.proba for windows in used.values()]),
         names,
         np.concatenate([np.full(len(windows.place), number) for number, windows in used.items()]),
+        np.concatenate([windows.stretch for windows in used.values()]),
     )
     head, check = guarded(prior, activities, examples)
     strange = np.array([name for name in np.unique(names).tolist() if unfamiliar[names == name].mean() > 0.5], np.str_)
     all_of_them = all_names(activities, examples)
     return head, report | {
         "examples": dict(Counter(names.tolist()).most_common()),
+        "stretches": examples.stretches(),
         "unfamiliar": np.array(all_of_them)[meant(activities, all_of_them, strange).any(axis=0)].tolist(),
         "contradicted": _contradicted(activities, examples),
         "kept": check.kept,
@@ -260,16 +270,17 @@ def _learn(
 
 
 def _contradicted(activities: tuple[str, ...], examples: core.Examples) -> list[tuple[str, str, int]]:
-    """Return what a person says most of whose windows the model was certain to be something else, what, and how many.
+    """Return what a person says most of whose windows the model was sure to be something else, what, and how many.
 
-    No guard can tell who is right where all examples agree with each other; the person can.
+    No guard can tell who is right where all examples agree with each other; the person can. Of an activity that is new
+    to the model, it is sure of another by necessity, and may still be right.
     """
     from app.har.personal.head import meant
 
     true = meant(activities, activities, examples.activity)
     likeliest = examples.probabilities.argmax(axis=1)
     rows = np.arange(len(examples))
-    against = (examples.probabilities[rows, likeliest] >= CERTAIN) & ~true[rows, likeliest] & true.any(axis=1)
+    against = (examples.probabilities[rows, likeliest] >= CERTAIN) & ~true[rows, likeliest]
     found = []
     for name in np.unique(examples.activity).tolist():
         said = examples.activity == name
@@ -355,18 +366,23 @@ def switch(user_id: int, version: ModelVersion, on: bool) -> None:
     audit.record(Action.PERSONAL_MODEL, version.label, on=on)
 
 
+def in_use(result: PredictionResult, learnt: Mapping[str, Learnt]) -> list[tuple[Learnt, core.PersonalHead]]:
+    """Return what is used of that which a model learnt: of places where the device was worn in this result."""
+    places, n_features = places_of(result), result.features.shape[1]
+    return [
+        (one, one.head)
+        for place, one in learnt.items()
+        if one.switched_on and one.head and one.head.n_features == n_features and (places == place).any()
+    ]
+
+
 def personalised(result: PredictionResult, learnt: Mapping[str, Learnt]) -> PredictionResult:
     """Return a result as a model answers that has learnt from the person, window by window.
 
     What the model took for unfamiliar stays so, but where it is like examples that were unfamiliar, too, and likeliest
     their activity. All of it stays so where the model does not fit the recording: it tells nothing apart there.
     """
-    places, n_features = places_of(result), result.features.shape[1]
-    used = [
-        (one, one.head)
-        for place, one in learnt.items()
-        if one.switched_on and one.head and one.head.n_features == n_features and (places == place).any()
-    ]
+    used, places = in_use(result, learnt), places_of(result)
     if not used:
         return result
     whole = with_activities(result, [name for _, head in used for name in head.activities])

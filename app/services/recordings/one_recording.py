@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.har.problems import ProblemKind
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.unanswered import Stretch
 from app.services.recordings.unlike_training import fits
-from app.services.recordings.verdict import Verdict, decide
+from app.services.recordings.verdict import Doubt, Verdict, decide
 
 
 def of_one(result: PredictionResult, position: int) -> PredictionResult:
@@ -46,10 +47,17 @@ def _of(stretches: tuple[Stretch, ...], position: int) -> tuple[Stretch, ...]:
     return tuple((0, start_s, end_s) for recording, start_s, end_s in stretches if recording == position)
 
 
-def verdict_of(result: PredictionResult, position: int | None, quality: dict[str, Any] | None) -> Verdict:
-    """Return the verdict on one recording of a file; None, or of a file of one: on the file."""
+def verdict_of(
+    result: PredictionResult, position: int | None, quality: dict[str, Any] | None, doubts: Sequence[Doubt] = ()
+) -> Verdict:
+    """Return the verdict on one recording of a file; None, or of a file of one: on the file.
+
+    Parameters
+    ----------
+    doubts : about this recording, see `decide`.
+    """
     if position is None or not result.holds_several:
-        return decide(result, quality)
+        return decide(result, quality, doubts)
     name = result.recording_ids[position]
     cards = [card for card in quality["cards"] if card["recording"] == name] if quality else []
-    return decide(of_one(result, position), {**quality, "cards": cards} if quality else None)
+    return decide(of_one(result, position), {**quality, "cards": cards} if quality else None, doubts)

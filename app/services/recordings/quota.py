@@ -14,7 +14,7 @@ from app.services.errors import NoRoom
 from app.services.formatting import megabytes
 from app.services.recordings import pending
 from app.services.room import size_of
-from app.tables import StoredRecording
+from app.tables import LiveSession, StoredRecording
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Quota:
 
 
 def quota_of(user_id: int) -> Quota:
-    """Return how much of the disk a user has filled: with recordings, and with files that wait or were refused."""
+    """Return how much of the disk a user has filled: with recordings, what they stream, and files not read so far."""
     uploads = Path(current_app.config["UPLOADS"])
-    names = db.session.scalars(select(StoredRecording.folder).where(StoredRecording.user_id == user_id))
+    tables: list[type[StoredRecording | LiveSession]] = [StoredRecording, LiveSession]
+    names = [name for table in tables for name in db.session.scalars(select(table.folder).filter_by(user_id=user_id))]
     folders = [uploads / name for name in names] + [each.folder for each in pending.list_kept(user_id)]
     return Quota(sum(size_of(folder) for folder in folders if folder.is_dir()), current_app.config["USER_QUOTA"])
 

@@ -24,6 +24,7 @@ from app.services.recordings.table_preview import TablePreview
 from app.tables import ModelVersion
 
 if TYPE_CHECKING:
+    from app.har.classifiers.types import WalkingReference
     from app.har.recordings.mappings.dry_run import RecordingSummary
     from app.har.recordings.mappings.mapping import ColumnMapping
 
@@ -197,14 +198,7 @@ def _ask(
         "path": str(file.path),
         "name": file.name,
         "place": file.place,
-        "walking": walking
-        and {
-            "recording_id": walking.recording_id,
-            "path": str(walking.path),
-            "name": walking.name,
-            "mapping": walking.mapping and walking.mapping.as_dict(),
-            "stretch": walking.stretch,
-        },
+        "walking": walking and _as_dict(walking),
         "candidates": asdict(candidates),
         "result": str(folder / f"{DRAFT}{uuid4().hex}.npz"),
         "is_new": is_new,
@@ -212,6 +206,40 @@ def _ask(
     }
     answer: dict[str, Any] = pool.ask(f"{TASKS}:{task}", arguments, _limits(), on_event)
     return answer | {"result": arguments["result"]}
+
+
+def measure_walking(user_id: int, walking: KnownWalking, version: ModelVersion) -> WalkingReference | None:
+    """Let a reader measure a person's own walking for a model; None where it can't be measured.
+
+    Raises
+    ------
+    HarError : the reader ended.
+    """
+    import numpy as np
+
+    from app.har.classifiers.types import WalkingReference
+
+    arguments = {
+        "walking": _as_dict(walking),
+        "folder": str(model_versions.directory(version)),
+        "label": version.label,
+    }
+    with turn(user_id):
+        found = pool.ask(f"{TASKS}:measure_walking", arguments, _limits())
+    if found is None:
+        return None
+    arrays = {name: np.array(found[name], np.float32) for name in ("usual", "upright")}
+    return WalkingReference(**{**found, **arrays})
+
+
+def _as_dict(walking: KnownWalking) -> dict[str, Any]:
+    return {
+        "recording_id": walking.recording_id,
+        "path": str(walking.path),
+        "name": walking.name,
+        "mapping": walking.mapping and walking.mapping.as_dict(),
+        "stretch": walking.stretch,
+    }
 
 
 def _read(answer: dict[str, Any]) -> Read:

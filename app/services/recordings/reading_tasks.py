@@ -14,6 +14,7 @@ from app.har.progress import OnEvent
 from app.services.recordings import lanes, stored_signal
 from app.services.recordings.model_choice import Candidates
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
+from app.services.recordings.recognise import measure_walking as measure
 from app.services.recordings.result_files import save_quality, save_result
 from app.services.recordings.table_preview import identify_layout, preview_tables
 
@@ -64,6 +65,17 @@ def recognise_mapped(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
         return _kept(recognised, arguments) | {"fingerprint": fingerprint}
 
 
+def measure_walking(arguments: Arguments, on_event: OnEvent) -> dict[str, Any] | None:
+    """Return what a model measures of a person's own walking; None where it can't."""
+    from app.services.models import model_files
+
+    classifier = model_files.load(Path(arguments["folder"]), arguments["label"])
+    reference, _ = measure(_walking(arguments["walking"]), classifier)
+    if reference is None:
+        return None
+    return asdict(reference) | {"usual": reference.usual.tolist(), "upright": reference.upright.tolist()}
+
+
 def preview(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
     """Return what the tables of an upload in no known layout look like, and a guess at their columns."""
     from app.har.recordings.mappings.mapping import unknown_tables
@@ -98,13 +110,6 @@ def _mapping(document: Any, name: str) -> ColumnMapping | None:
 def _recogniser(arguments: Arguments, on_event: OnEvent) -> Callable[..., Recognised]:
     """Return `recognise_upload` with models, and with what the owner of an upload said of it."""
     walking = arguments["walking"]
-    known = walking and KnownWalking(
-        walking["recording_id"],
-        Path(walking["path"]),
-        walking["name"],
-        _mapping(walking["mapping"], walking["name"]),
-        walking["stretch"] and tuple(walking["stretch"]),
-    )
     candidates = Candidates.from_dict(arguments["candidates"])
     return partial(
         recognise_upload,
@@ -112,7 +117,17 @@ def _recogniser(arguments: Arguments, on_event: OnEvent) -> Callable[..., Recogn
         alternatives=candidates.alternatives,
         on_event=on_event,
         place=arguments["place"],
-        walking=known,
+        walking=walking and _walking(walking),
+    )
+
+
+def _walking(document: Mapping[str, Any]) -> KnownWalking:
+    return KnownWalking(
+        document["recording_id"],
+        Path(document["path"]),
+        document["name"],
+        _mapping(document["mapping"], document["name"]),
+        document["stretch"] and tuple(document["stretch"]),
     )
 
 

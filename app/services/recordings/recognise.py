@@ -233,7 +233,7 @@ def _recognised(
         if labels := others_that_fit():
             raise UnusableRecording(f"{error} Choose {' or '.join(labels)}, which can read it.") from error
         raise
-    reference, not_used = _reference(walking, classifier) if walking else (None, ())
+    reference, not_used = measure_walking(walking, classifier) if walking else (None, ())
     windows, recognition = _recognise_windows(signals, classifier, on_event, place, reference)
     prior = dict(model.prior)
     if prior:
@@ -262,7 +262,9 @@ def _recognised(
     return Recognised(result, signals, quality, model, beside), share_unlike_training(recognition)
 
 
-def _reference(walking: KnownWalking, classifier: Recogniser) -> tuple[WalkingReference | None, tuple[Problem, ...]]:
+def measure_walking(
+    walking: KnownWalking, classifier: Recogniser
+) -> tuple[WalkingReference | None, tuple[Problem, ...]]:
     """Let a model measure a person's own walking; where it can't, say why."""
     from app.har.recordings.upload import open_upload
     from app.har.signals.filters import prepare

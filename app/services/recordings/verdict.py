@@ -99,17 +99,18 @@ def in_text(verdict: Verdict) -> Iterator[str]:
     yield from (f"  {'!' if doubt.serious else '-'} {doubt.text}" for doubt in verdict.against)
 
 
-def decide(result: PredictionResult, quality: Mapping[str, Any] | None = None) -> Verdict:
+def decide(result: PredictionResult, quality: Mapping[str, Any] | None = None, doubts: Sequence[Doubt] = ()) -> Verdict:
     """Return the verdict on all that was recognised in a file.
 
     Parameters
     ----------
     quality : `services.recordings.quality.Quality.as_dict` of the file, where it is known.
+    doubts : that do not come of the result, see `services.personal.effect.doubts_of`.
     """
     answers, unanswered = _parts(result)
     total_s = sum(part.seconds for part in (*answers, *unanswered))
     told = [part for part in answers if part.seconds >= MINOR * total_s][:SHOWN]
-    against = tuple(sorted(_against(result, quality), key=lambda doubt: not doubt.serious))
+    against = tuple(sorted((*doubts, *_against(result, quality)), key=lambda doubt: not doubt.serious))
     level = _level(result, sum(doubt.serious for doubt in against))
     if is_misfit(result):  # what is left of answers is as false as the others
         told = []

@@ -19,6 +19,7 @@ from app.services.formatting import percent
 from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
 from app.services.personal import in_lists, view
+from app.services.personal.effect import doubts_of
 from app.services.personal.view import View
 from app.services.recordings import (
     figures,
@@ -101,8 +102,10 @@ def show(recording_id: int) -> ResponseReturnValue:
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
-        verdict=verdict_of(result, recording_index, quality),
-        verdict_of_all=decide(result, quality) if recording_index is not None and result.holds_several else None,
+        verdict=verdict_of(result, recording_index, quality, doubts_of(seen, recording_index)),
+        verdict_of_all=decide(result, quality, doubts_of(seen, None))
+        if recording_index is not None and result.holds_several
+        else None,
         quality=shown_quality(quality, result.recording_ids[recording_index or 0]) if quality else None,
         about_model=model_versions.accuracy_in_words(prediction.model_version) if prediction.model_version else None,
     )
@@ -256,11 +259,14 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
 @access("user")
 def result_json(recording_id: int) -> ResponseReturnValue:
     """Download the whole result."""
-    recording, result = _requested(recording_id)
-    quality = recordings.quality_of(recording)
-    about: dict[str, Any] = {"file": recording.filename, "verdict": decide(result, quality).as_dict()}
+    recording, seen = _seen(recording_id)
+    result, quality = seen.result, recordings.quality_of(recording)
+    verdict = decide(result, quality, doubts_of(seen, None))
+    about: dict[str, Any] = {"file": recording.filename, "verdict": verdict.as_dict()}
     if result.layout == "timeline" and result.holds_several:
-        verdicts = (verdict_of(result, i, quality).as_dict() for i in range(len(result.recording_ids)))
+        verdicts = (
+            verdict_of(result, i, quality, doubts_of(seen, i)).as_dict() for i in range(len(result.recording_ids))
+        )
         about["verdicts"] = dict(zip(result.recording_ids, verdicts, strict=True))
     response = jsonify({**about, **result_tables.document(result, reader_zone())})
     return named(response, download_name(recording.filename, "activities", "json"))

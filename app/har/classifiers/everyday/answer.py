@@ -28,10 +28,9 @@ from app.har.vocabulary import (
 
 ACTIVITIES = (STANDING, SITTING, LYING, WALKING, STAIRS_UP, STAIRS_DOWN, RUNNING, NOT_WORN)
 GUESS = 0.5  # log-odds of walking against stairs, at most, where there is nothing to compare with
-TABLE_RMS = 0.0155  # m/s²: below the quietest hundredth of every data set of carried devices
+TABLE_SWAY = 0.0044  # m/s²: below the quietest hundredth of every data set of carried devices
+TABLE_RMS = 0.0155  # m/s²: the same where the device has taken gravity out, and with it some of the sway
 TABLE_SLOPE = 12.0  # of its logarithm
-TABLE_SWAY = 0.0044  # m/s²: the same of means over 0.3 s, where gravity turns by less than
-TABLE_DRIFT_DEG = 0.024  # also the quietest hundredth
 TABLE_ROTATION = 0.01  # rad/s: more than that, and a hand or a body turns it
 TREE = AnswerTree(ACTIVITIES)
 LIMITS = (0.8, 0.85, 0.9, 0.95)
@@ -82,14 +81,11 @@ def _share_true(trial: Trial, calibration: Calibration, limit: float) -> float |
 def on_table(track: Track) -> NDArray[np.float64]:
     """Return the probability that nobody wears the device, (n,): it is quieter than any that was worn.
 
-    A sensor may be louder than somebody who rests. Its noise is lost in means over some samples, breath and balance are
-    not, and neither is a hundredth of a degree by which gravity turns.
+    A sensor may be louder than somebody who rests, and another be as quiet on a wrist as that one on a table. Noise is
+    lost in means over some samples; breath and balance are not.
     """
-    rms, sway, drift = (
-        _median_of_neighbours(values, track.runs) for values in (track.movement_rms, track.sway_rms, track.drift_deg)
-    )
-    quiet, steady = _below(rms, TABLE_RMS), _below(sway, TABLE_SWAY)
-    table = np.maximum(quiet, np.where(np.nan_to_num(drift, nan=np.inf) < TABLE_DRIFT_DEG, steady, 0))
+    rms, sway = (_median_of_neighbours(values, track.runs) for values in (track.movement_rms, track.sway_rms))
+    table = np.where(np.isnan(track.gravity[:, 0]), _below(rms, TABLE_RMS), _below(sway, TABLE_SWAY))
     return np.where(np.nan_to_num(track.rotation_rms) < TABLE_ROTATION, table, 0.0)
 
 

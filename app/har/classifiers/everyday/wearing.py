@@ -33,7 +33,6 @@ class Track:
     movement_rms: FloatArray  # (n,) m/s², unfiltered; infinite without an accelerometer
     rotation_rms: FloatArray  # (n,) rad/s; NaN without a gyroscope
     sway_rms: FloatArray  # (n,) m/s², of means over SWAY_S: breath and balance; infinite without an accelerometer
-    drift_deg: FloatArray  # (n,) gravity turns between the first and the last fifth; NaN where it is not known
     place: NDArray[np.str_]  # (n,) where a person says it was worn; empty where nobody said
     subjects: NDArray[np.str_]
     recordings: NDArray[np.str_]
@@ -235,19 +234,16 @@ def track_of(windows: WindowSet, features: FloatArray, place: str = "") -> Track
     centred = movement - movement.mean(axis=1, keepdims=True)
     turned = rotation - rotation.mean(axis=1, keepdims=True)
     down = gravity / np.maximum(np.linalg.norm(gravity, axis=2, keepdims=True), 1e-9)
-    fifth = max(1, down.shape[1] // 5)
-    mean, first, last = (_units(part.mean(axis=1)) for part in (down, down[:, :fifth], down[:, -fifth:]))
     swaying = _means(centred, max(1, round(SWAY_S * windows.sampling_rate_hz)))
     movement_rms, rotation_rms, sway_rms = (
         np.sqrt((x**2).sum(axis=2).mean(axis=1)).astype(np.float32) for x in (centred, turned, swaying)
     )
     return Track(
         features,
-        mean.astype(np.float32),
+        _units(down.mean(axis=1)).astype(np.float32),
         np.nan_to_num(movement_rms, nan=np.inf),
         rotation_rms,
         np.nan_to_num(sway_rms, nan=np.inf),
-        angle_deg(first, last).astype(np.float32),
         np.full(len(windows), place, "U16"),
         windows.subjects,
         windows.recordings,

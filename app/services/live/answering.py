@@ -1,0 +1,198 @@
+"""From what a model says of windows to what a person's page shows: the person's own head, depth, smoothing, colours.
+
+A window is answered at once. What it says may change: a window that is said again replaces the one before. Bouts too
+short to be believed go as they do of an upload, `SMOOTHED_AFTER_S` behind the newest window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.colours import MISSING, activity_colours
+from app.har.live.recogniser import LiveRecogniser, LiveWindow
+from app.har.smoothing import FEWEST_WINDOWS, WINDOWS_UNKNOWN, smoothed
+from app.har.types import FloatArray
+from app.har.vocabulary import ANYTHING, NOT_WORN, UNFAMILIAR, AnswerTree, node_of
+from app.services.recordings.answers_in_words import left_open
+
+if TYPE_CHECKING:
+    from app.services.personal.heads import Learnt
+
+SMOOTHED_AFTER_S = 9.0  # behind the newest window, with as much on its other side to smooth by
+SMOOTHED_OVER_S = 60.0
+SMOOTH_EVERY_S = 3.0
+SHOWN_S = 300.0  # of windows that a page gets when it opens
+COUNTED_S = 5.0  # one window says no more than so much about the time since the one before
+HOUR_S = 3600.0  # from which a session is of daily life, see `everyday.prior`
+
+
+@dataclass(frozen=True)
+class Names:
+    """What windows can be answered, of a model with what a person taught it."""
+
+    activities: tuple[str, ...]
+    limit: float
+
+    @cached_property
+    def tree(self) -> AnswerTree:
+        return AnswerTree(self.activities)
+
+    @cached_property
+    def open(self) -> dict[str, str]:
+        """What each answer leaves open."""
+        return left_open(self.tree, self.limit)
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        others = (*self.tree.nodes[len(self.activities) :], UNFAMILIAR, NOT_WORN)
+        return activity_colours(self.activities, tuple(name for name in others if name not in self.activities))
+
+
+@dataclass
+class Model:
+    """The model that recognises live, and how it answers."""
+
+    version_id: int
+    label: str
+    recogniser: LiveRecogniser
+    limit: float
+    prior: dict[str, float]
+    _names: dict[tuple[str, ...], Names] = field(default_factory=dict)
+
+    def names(self, activities: tuple[str, ...]) -> Names:
+        """Return what windows can be answered; made once."""
+        if activities not in self._names:
+            self._names[activities] = Names(activities, self.limit)
+        return self._names[activities]
+
+    @property
+    def shortest_s(self) -> float:
+        """How long a bout must be to be believed; 0: nothing is smoothed."""
+        classifier = self.recogniser.classifier
+        window_s = classifier.window_length_s
+        known = classifier.shortest_bout_s
+        shortest = WINDOWS_UNKNOWN * window_s if known is None else known
+        return shortest if shortest > FEWEST_WINDOWS * window_s else 0.0
+
+
+@dataclass
+class _Row:
+    """A window as the model, or the person's head, has it."""
+
+    window: LiveWindow
+    proba: FloatArray  # (n_activities,)
+    unfamiliar: bool
+
+
+class Answering:
+    """Answers the windows of one session."""
+
+    def __init__(self, model: Model, learnt: Learnt | None = None) -> None:
+        self.model = model
+        self.head = learnt.head if learnt is not None and learnt.switched_on else None
+        self.strange: Sequence[str] = learnt.report["unfamiliar"] if learnt is not None else ()
+        activities = model.recogniser.activities
+        self.names = model.names(activities if self.head is None else self.head.activities)
+        self._rows: dict[float, _Row] = {}
+        self._told: dict[float, str] = {}
+        self._smoothed_to = -np.inf
+
+    def answer(self, windows: Sequence[LiveWindow], lasted_s: float) -> list[dict[str, Any]]:
+        """Return what a page shows of new windows, and of earlier ones of which something else is said now.
+
+        Parameters
+        ----------
+        lasted_s : how long the session has lasted.
+        """
+        if not windows:
+            return []
+        proba, unfamiliar = self._personal(windows, lasted_s)
+        for window, own, strange in zip(windows, proba, unfamiliar, strict=True):
+            self._rows[window.start_s] = _Row(window, own, bool(strange))
+        newest = max(self._rows)
+        if newest - max(window.start_s for window in windows) > SHOWN_S:  # the device's clock was put back
+            kept = {window.start_s for window in windows}
+            self._rows = {start: row for start, row in self._rows.items() if start in kept}
+            self._smoothed_to, newest = -np.inf, max(self._rows)
+        said = {window.start_s: self._row(self._rows[window.start_s], smooth=False) for window in windows}
+        said = {start: told for start, told in said.items() if start > self._smoothed_to or start not in self._told}
+        if newest - self._smoothed_to >= SMOOTHED_AFTER_S + SMOOTH_EVERY_S:
+            said |= self._smooth(newest)
+        self._rows = {start: row for start, row in self._rows.items() if start > newest - SMOOTHED_OVER_S}
+        self._told = {start: told for start, told in self._told.items() if start > newest - SMOOTHED_OVER_S}
+        self._told |= {start: told["answer"] for start, told in said.items()}
+        return [said[start] for start in sorted(said)]
+
+    def _personal(self, windows: Sequence[LiveWindow], lasted_s: float) -> tuple[FloatArray, Any]:
+        """Return probabilities as the person's head has them, and which windows are unfamiliar."""
+        proba = np.stack([window.probabilities for window in windows])
+        unfamiliar = np.array([window.unfamiliar for window in windows])
+        if self.model.prior and lasted_s >= HOUR_S:
+            from app.har.classifiers.everyday.prior import as_in
+
+            proba = as_in(self.model.prior, proba)
+        if self.head is None:
+            return proba, unfamiliar
+        features = np.stack([window.features for window in windows])
+        if features.shape[1] != self.head.n_features:  # of another model
+            wide = np.zeros((len(proba), len(self.names.activities)), proba.dtype)
+            wide[:, : proba.shape[1]] = proba
+            return wide, unfamiliar
+        adjusted = self.head.adjust(proba, features)
+        likeliest = adjusted.argmax(axis=1)
+        taught = np.isin(np.array(self.head.activities)[likeliest], self.strange)
+        return adjusted, unfamiliar & ~(taught & self.head.alike(features)[np.arange(len(features)), likeliest])
+
+    def _smooth(self, newest: float) -> dict[float, dict[str, Any]]:
+        """Return what is otherwise once bouts too short to be believed are left out."""
+        before, self._smoothed_to = self._smoothed_to, newest - SMOOTHED_AFTER_S
+        if not self.model.shortest_s:
+            return {}
+        rows = [self._rows[start] for start in sorted(self._rows)]
+        start = np.array([row.window.start_s for row in rows])
+        proba, unfamiliar = smoothed(
+            np.stack([row.proba for row in rows]),
+            np.array([row.unfamiliar for row in rows]),
+            self.names.activities,
+            np.zeros(len(rows), np.int64),
+            start,
+            np.array([row.window.end_s for row in rows]),
+            np.zeros(len(rows), bool),
+            np.array([row.window.unworn for row in rows]),
+            self.model.shortest_s,
+        )
+        found = {}
+        for i in np.flatnonzero((start > before) & (start <= self._smoothed_to)).tolist():
+            told = self._row(_Row(rows[i].window, proba[i], bool(unfamiliar[i])), smooth=True)
+            if told["answer"] != self._told.get(rows[i].window.start_s):
+                found[rows[i].window.start_s] = told
+        return found
+
+    def _row(self, row: _Row, smooth: bool) -> dict[str, Any]:
+        window, names = row.window, self.names
+        of_nodes = names.tree.probabilities(row.proba[None, :])
+        position = int(names.tree.deepest(of_nodes, names.limit)[0])
+        answer, confidence = names.tree.nodes[position], float(of_nodes[0, position])
+        if row.unfamiliar:
+            answer = UNFAMILIAR
+        knows = any(node_of(name) == NOT_WORN for name in names.activities)
+        if window.unworn and not knows:
+            answer = NOT_WORN
+        return {
+            "start_s": window.start_s,
+            "end_s": window.end_s,
+            "answer": answer,
+            "open": names.open.get(answer, ""),
+            "activity": names.activities[int(row.proba.argmax())],
+            "confidence": round(confidence, 4) if answer not in (ANYTHING, UNFAMILIAR) else None,
+            "colour": names.colours.get(answer, MISSING),
+            "unfamiliar": row.unfamiliar,
+            "unworn": window.unworn,
+            "reference": window.reference,
+            "smoothed": smooth,
+        }

@@ -1,0 +1,3 @@
+from app.web.api.routes import bp
+
+__all__ = ["bp"]

@@ -27,6 +27,7 @@ from app.services.recordings.answers_in_words import main_answers
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
     ("care.people", "People", "caregiver"),
+    ("alarms.index", "Alarms", "account"),
     ("datasets.index", "Data sets", "admin"),
     ("training.index", "Training", "admin"),
     ("training.models", "Models", "admin"),
@@ -70,7 +71,7 @@ def navigation() -> list[NavigationItem]:
     if not current_user.is_authenticated:
         levels = {"anonymous"}
     else:
-        levels = {"user", "admin"} if current_user.is_admin else {current_user.role.value}
+        levels = {"account", "user", "admin"} if current_user.is_admin else {"account", current_user.role.value}
     return [
         NavigationItem(label, url := url_for(endpoint), request.endpoint == endpoint, _is_below(url))
         for endpoint, label, level in PAGES

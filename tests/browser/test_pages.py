@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.synthetic import kinelab_csv
 
 pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FOLLOWS = "[data-events], [data-alarm-events]"  # follows events, which have no end, as long as it is open
 PLURAL_OF_ONE = r"(?<![\w.,])1 (recordings|subjects|activities|windows|files|people|problems|runs|models|users|bouts)\b"
 PUBLIC = ["/", "/login", "/register", "/no-such-page"]
 ADMIN = [
@@ -28,6 +30,7 @@ ADMIN = [
     "/admin/users/1",
     "/admin/invitations",
     "/admin/audit",
+    "/alarms/outbox",
     "/datasets/",
     "/datasets/add",
     "/datasets/physiotherapy-example",
@@ -60,11 +63,15 @@ USER = [
     "/mappings/",
     "/caregivers",
     "/caregivers?code=no-such",
+    "/alarms/",
+    "/alarms/rules",
+    "/alarms/notices",
 ]
-CAREGIVER = ["/people"]
+CAREGIVER = ["/people", "/alarms/", "/alarms/notices"]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
-    "admin.download_audit", "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
+    "admin.download_audit", "alarms.events", "alarms.service_worker", "care.events",
+    "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
     "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
@@ -99,7 +106,7 @@ def check(page: Page, address: str = "") -> None:
         response = page.goto(address)
         assert response is not None
         assert response.status == (404 if "no-such" in address else 200), address
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load" if page.locator(FOLLOWS).count() else "networkidle")
     page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
     for colours in ("dark", "light"):
         page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # no colour is on its way
@@ -157,9 +164,37 @@ def test_the_pages_of_a_caregiver_and_of_whom_they_see(page: Page, furnished: Si
     check(page, f"{furnished.address}/caregivers?code={code}")
     page.get_by_role("button", name="I agree").click()
     check(page)
+    with homes.at_home(furnished.home):
+        raised, counting = some_alarms("seen")
+    for path in (f"/alarms/{raised}", f"/alarms/{counting}", "/alarms/", "/alarms/notices"):
+        check(page, furnished.address + path)
     log_out(page)
     log_in(page, furnished.address, "carla")
-    check(page, furnished.address + "/people")
+    for path in ("/people", f"/alarms/{raised}", "/alarms/"):
+        check(page, furnished.address + path)
+    log_out(page)
+    log_in(page, furnished.address, ADMINISTRATOR)
+    check(page, furnished.address + "/alarms/outbox")  # with a message that could not be sent
+
+
+def some_alarms(name: str) -> tuple[int, int]:
+    """Give somebody an alarm that is raised, one that counts down, and a target that fails; return the alarms."""
+    from app.services import accounts
+    from app.services.alarms import alarms, life
+    from app.services.transaction import transaction
+    from app.tables import Notice, NoticeTarget
+
+    person, moment = accounts.find(name).id, time.time()
+    heart = {"bpm": 134, "low": 40, "high": 120, "activity": "Sitting"}
+    raised = alarms.notice(person, life.HEART_RATE, heart, None, moment - 300)
+    alarms.tick(moment)
+    counting = alarms.notice(person, life.UNUSUAL, {"measure": "lying", "share": 0.9, "usual": 0.4}, None, moment)
+    assert raised is not None
+    assert counting is not None
+    with transaction() as session:
+        target = NoticeTarget(user_id=person, channel="mail", address={"to": "a@b.edu"}, last_error="550 no mailbox")
+        session.add(Notice(target=target, state="dead", error="550 no mailbox"))
+    return raised.id, counting.id
 
 
 def test_the_pages_behind_addresses_that_work_once(page: Page, furnished: Site, new_site: Site) -> None:
@@ -240,7 +275,8 @@ def test_every_page_is_among_these(app: Flask) -> None:
     from werkzeug.exceptions import HTTPException
 
     routes = app.url_map.bind("localhost")
-    elsewhere = {"predictions.show", "predictions.describe", "mappings.show", "datasets.describe", "calibration.show"}
+    elsewhere = {"alarms.show", "calibration.show", "datasets.describe", "mappings.show"}
+    elsewhere |= {"predictions.describe", "predictions.show"}
     visited = elsewhere | ONCE
     for path in (*PUBLIC, *ADMIN, *USER, *CAREGIVER):
         try:

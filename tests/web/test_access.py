@@ -69,9 +69,9 @@ def test_a_caregiver_is_refused_on_every_page_of_users_and_administrators(
 def test_what_everybody_may_open_is_open_to_caregivers_and_their_own_pages_to_nobody_else(
     app: Flask, caregiver_client: FlaskClient, user_client: FlaskClient, admin_client: FlaskClient
 ) -> None:
-    open_to_all, own = ([r for r in routes(app, level) if r[0] == "GET"] for level in ("account", "caregiver"))
-    for method, address in (*open_to_all, *own):
-        assert caregiver_client.open(address, method=method).status_code in {200, 302, 404}, address
+    open_to_all, own = ([a for m, a in routes(app, level) if m == "GET"] for level in ("account", "caregiver"))
+    for address in (*open_to_all, *own):
+        assert caregiver_client.head(address).status_code in {200, 302, 404}, address  # a stream of events has no end
     assert own
     for route in routes(app, "caregiver"):
         statuses = {client.open(route[1], method=route[0]).status_code for client in (user_client, admin_client)}

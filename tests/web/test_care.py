@@ -17,6 +17,7 @@ from app.services.audit_reading import AuditQuery
 from app.services.care import codes, consents
 from app.services.errors import Conflict, NotFound
 from app.services.identity import roles
+from app.services.live import hub
 from app.tables import Alarm, AlarmStep, CareConsent, Device, Notice, NoticeTarget, User
 from tests.conftest import PASSWORD
 
@@ -135,13 +136,11 @@ def test_what_waits_for_a_caregiver_goes_when_consent_ends_and_pages_are_told(
     db.session.add_all([*steps, *notices])
     db.session.commit()
     waited = [notice.id for notice in notices]
-    told: list[tuple[int, int]] = []
-    stop = consents.on_change(lambda *pair: told.append(pair))
+    told: list[hub.Event] = []
+    hub.subscribe(carla, told.append)
     consents.withdraw(ursula, consents.history(ursula)[0].id)
-    stop()
-    consents.withdraw(olga, consents.history(olga)[0].id)
-    assert told == [(ursula, carla)]
-    assert {notice.id for notice in db.session.query(Notice)} == {waited[2]}
+    assert [event.data for event in told] == [{"id": ursula, "sees": False}]
+    assert {notice.id for notice in db.session.query(Notice)} == {waited[1], waited[2]}
 
 
 def test_a_caregivers_consents_end_with_their_role_and_do_not_come_back(
@@ -199,11 +198,10 @@ def test_with_an_account_go_its_consents_and_open_pages_are_told(
 ) -> None:
     agree(user_client)
     ursula, carla = account("ursula").id, account("carla").id
-    told: list[tuple[int, int]] = []
-    stop = consents.on_change(lambda *pair: told.append(pair))
+    told: list[hub.Event] = []
+    hub.subscribe(carla, told.append)
     user_client.post("/account/delete", data={"password": PASSWORD})
-    stop()
-    assert told == [(ursula, carla)]
+    assert [event.data for event in told] == [{"id": ursula, "sees": False}]
     assert db.session.query(CareConsent).count() == 0
     assert caregiver_client.get("/people").status_code == 200
 

@@ -1,14 +1,13 @@
 """Who lets which caregiver see their state and their alarms: asked for, versioned, and taken back at any time.
 
 What ends here is over at once: notices that wait for the caregiver are deleted in the same transaction, and pages of
-theirs that are open are told (`on_change`).
+theirs that are open are told by the hub: an event "people" with who it was, and whether they are seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select
@@ -19,6 +18,7 @@ from app.services import audit
 from app.services.audit import Action
 from app.services.care import codes
 from app.services.errors import Conflict, Forbidden, NotFound
+from app.services.live import hub
 from app.services.transaction import transaction
 from app.tables import Alarm, AlarmStep, CareConsent, Notice, NoticeTarget, Role, User
 from app.tables._columns import now
@@ -37,8 +37,6 @@ TEXTS: dict[int, tuple[str, ...]] = {  # a text that people agreed to is never c
     ),
 }
 VERSION = max(TEXTS)
-_listeners: set[Callable[[int, int], None]] = set()
-_listening = Lock()
 
 
 @dataclass(frozen=True)
@@ -49,18 +47,6 @@ class Ended:
     user_id: int
     caregiver_id: int
     caregiver: str
-
-
-def on_change(callback: Callable[[int, int], None]) -> Callable[[], None]:
-    """Call back with person and caregiver whenever a consent has begun or ended; return what ends that."""
-    with _listening:
-        _listeners.add(callback)
-
-    def stop() -> None:
-        with _listening:
-            _listeners.discard(callback)
-
-    return stop
 
 
 def holds(user_id: int, caregiver_id: int) -> bool:
@@ -108,7 +94,7 @@ def give(user_id: int, code: str, version: int) -> User:
     except IntegrityError:  # the same person, in another window
         return caregiver
     audit.record(Action.CARE_AGREED, f"consent {consent.id}", caregiver=caregiver.username, version=version)
-    _tell(user_id, caregiver.id)
+    hub.publish(caregiver.id, "people", {"id": user_id, "sees": True})
     return caregiver
 
 
@@ -131,7 +117,7 @@ def record_end(ended: Sequence[Ended]) -> None:
     """After the transaction: write down what has ended, and tell the pages that show it."""
     for consent in ended:
         audit.record(Action.CARE_ENDED, f"consent {consent.consent_id}", caregiver=consent.caregiver)
-        _tell(consent.user_id, consent.caregiver_id)
+        hub.publish(consent.caregiver_id, "people", {"id": consent.user_id, "sees": False})
 
 
 def _end(*conditions: ColumnElement[bool]) -> list[Ended]:
@@ -143,13 +129,6 @@ def _end(*conditions: ColumnElement[bool]) -> list[Ended]:
         unsent = Notice.state != "sent", Notice.target_id.in_(targets), Notice.step_id.in_(steps)
         db.session.execute(delete(Notice).where(*unsent))
     return [Ended(each.id, each.user_id, each.caregiver_id, each.caregiver.username) for each in ending]
-
-
-def _tell(user_id: int, caregiver_id: int) -> None:
-    with _listening:
-        listeners = list(_listeners)
-    for callback in listeners:
-        callback(user_id, caregiver_id)
 
 
 def _holding() -> Select[Any]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.extensions import limiter
+from app.services.alarms import alarms
 from app.services.care import codes, consents
+from app.services.care import people as seen
 from app.services.errors import ServiceError
+from app.services.live import hub
 from app.web.access import access
 from app.web.care.forms import ConsentForm
+from app.web.event_streams import event_stream
 
 bp = Blueprint("care", __name__)
 guessing_codes = limiter.limit("100 per hour", deduct_when=lambda response: response.status_code == 404)
@@ -19,9 +26,28 @@ guessing_codes = limiter.limit("100 per hour", deduct_when=lambda response: resp
 @bp.get("/people")
 @access("caregiver")
 def people() -> str:
-    """Show a caregiver the people who agreed to it."""
-    seen = consents.people_of(current_user.id)
-    return render_template("care/people.html", people=seen, code=codes.code_of(current_user), days=codes.DAYS)
+    """Show a caregiver the people who agreed to it: what each is doing now, and their open alarms."""
+    live = alarms.live_for(current_user.id)
+    return render_template(
+        "care/people.html",
+        people=consents.people_of(current_user.id),
+        alarms={person: [each for each in live if each.user_id == person] for person in {a.user_id for a in live}},
+        code=codes.code_of(current_user),
+        days=codes.DAYS,
+    )
+
+
+@bp.get("/people/events")
+@access("caregiver")
+def events() -> ResponseReturnValue:
+    """Send what changes of the people whom a caregiver may see, as it happens."""
+    caregiver_id = int(current_user.id)
+
+    def since(last_id: int | None) -> Sequence[hub.Event]:
+        stand = [[each.id, each.state, each.times] for each in alarms.live_for(caregiver_id)]
+        return hub.since(caregiver_id, None, lambda: {"people": seen.states(caregiver_id), "alarms": stand})
+
+    return event_stream(partial(seen.subscribe, caregiver_id), since)
 
 
 @bp.get("/caregivers")

@@ -148,12 +148,13 @@ def configure_audit(app: Flask) -> None:
 
 
 def configure_live(app: Flask) -> None:
-    """Tell pages of every step of an alarm, whoever made it."""
+    """Tell pages and phones of every step of an alarm, whoever made it."""
     from app.services.alarms import alarms
-    from app.services.live import hub
+    from app.services.live import asking, hub
 
     with app.app_context():
         alarms.listen(hub.tell_alarm)
+        alarms.listen(asking.take)
 
 
 def configure_templates(app: Flask) -> None:
@@ -181,6 +182,7 @@ def register_blueprints(app: Flask) -> None:
         care,
         datasets,
         home,
+        live,
         mappings,
         predictions,
         sites,
@@ -198,6 +200,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(mappings.bp, url_prefix="/mappings")
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
     app.register_blueprint(sites.bp, url_prefix="/sites")
+    app.register_blueprint(live.bp, url_prefix="/live")
     app.register_blueprint(api.bp, url_prefix="/api")
     csrf.exempt(api.bp)  # devices bring a token, and no cookie
     app.register_blueprint(care.bp)

@@ -26,6 +26,7 @@ from app.services.recordings.answers_in_words import main_answers
 
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
+    ("live.index", "Live", "user"),
     ("care.people", "People", "caregiver"),
     ("alarms.index", "Alarms", "account"),
     ("datasets.index", "Data sets", "admin"),

@@ -42,10 +42,10 @@ def test_the_bar_on_top_shows_each_person_their_pages(
         return re.findall(r'class="nav-link[^"]*" href="([^"]+)"', client.get("/", follow_redirects=True).text)
 
     assert bar(client) == ["/login", "/register"]
-    assert bar(user_client) == ["/", "/alarms/"]
+    assert bar(user_client) == ["/", "/live/", "/alarms/"]
     assert bar(caregiver_client) == ["/people", "/alarms/"]
     assert bar(admin_client) == [
-        "/", "/alarms/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users", "/admin/audit",
+        "/", "/live/", "/alarms/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users", "/admin/audit",
     ]  # fmt: skip
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from flask import current_app
 
+from app.services.alarms import words
+from app.services.formatting import capitalise
+
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,8 @@ class Change:
             "id": self.alarm_id,
             "user": self.user_id,
             "kind": self.kind,
+            "title": capitalise(words.kind_of(self.kind, self.facts)),
+            "words": words.STATES[self.after],
             "state": self.after,
             "before": self.before,
             "due_s": self.due_s,

@@ -118,20 +118,19 @@ function showMessage(panel) {
   message.hidden = !text;
 }
 
+const alarms = new Map(); // those that are not closed, by number
 function showAlarm(data) {
-  const live = data && data.state !== "closed";
-  if (!live) {
-    alarm.replaceChildren();
-    return;
-  }
-  const box = document.createElement("div");
-  box.className = data.kind === "silent" ? "alert alert-warning" : "alert alert-danger";
-  const link = document.createElement("a");
-  link.className = "alert-link";
-  link.href = `${streams.dataset.alarms}${data.id}`;
-  link.textContent = data.title ?? "An alarm";
-  box.append(link, data.words ? `: ${data.words}` : "");
-  alarm.replaceChildren(box);
+  if (data.state === "closed") alarms.delete(data.id); else alarms.set(data.id, data);
+  alarm.replaceChildren(...[...alarms.values()].map(({ id, kind, title, words: state }) => {
+    const box = document.createElement("div");
+    box.className = kind === "silent" ? "alert alert-warning" : "alert alert-danger";
+    const link = document.createElement("a");
+    link.className = "alert-link";
+    link.href = `${streams.dataset.alarms}${id}`;
+    link.textContent = title;
+    box.append(link, `: ${state}`);
+    return box;
+  }));
 }
 
 function showEmpty() {
@@ -145,7 +144,7 @@ function end(session) {
 }
 
 const takers = {
-  state({ sessions, alarm: live }) {
+  state({ sessions, alarms: open = [] }) {
     const running = new Set(sessions.map(({ session }) => session));
     for (const session of [...panels.keys()]) if (!running.has(session)) end(session);
     for (const one of sessions) {
@@ -155,7 +154,9 @@ const takers = {
       if (one.windows?.length) take(panel, one.windows); else draw(panel);
       if (one.health) showHealth(panel, one.health);
     }
-    showAlarm(live);
+    alarms.clear();
+    alarm.replaceChildren();
+    open.forEach(showAlarm);
     showEmpty();
   },
   window(data) {

@@ -101,7 +101,7 @@ async function send() {
     } else {
       mine.waiting.shift(); // it will be refused again, whatever is wrong with it
       mine.dropped += 1;
-      mine.trouble = answer.error || `The server refused a message (${response.status}).`;
+      mine.trouble = answer.message || `The server refused a message (${response.status}).`;
     }
   } catch {
     mine.trouble = "No connection to the server; trying again. What was measured waits here.";
@@ -143,31 +143,29 @@ function beep() {
   tone.stop(sound.currentTime + 0.5);
 }
 
+const COUNTING = ["observed", "pre-alarm", "noticed again"];
 function showAlarm(alarm) {
-  const asks = alarm && alarm.kind === "fall" && (alarm.state === "observed" || alarm.state === "pre-alarm");
-  if (!asks) {
-    const raised = alarm && alarm.kind === "fall" && alarm.state !== "closed";
+  if (!alarm || !COUNTING.includes(alarm.state)) {
     part("alarm").hidden = true;
     clearInterval(counting);
-    counting = 0;
-    shown = null;
-    if (raised) write("answer", "Help has been called");
+    [counting, shown] = [0, null];
+    if (alarm) write("answer", "Those who care for you are told");
     return;
   }
   const appears = shown === null;
   shown = alarm;
+  write("alarm-title", alarm.kind === "fall" ? "Did you fall?" : "Are you all right?");
   write("alarm-text", alarm.state === "observed" ? "Kinelab felt a hard impact and watches what comes next." : "If you do nothing, those who care for you are told.");
   part("alarm").hidden = false;
   if (appears) part("fine").focus();
-  if (!counting) {
-    const tick = () => {
-      if (!shown) return;
-      write("alarm-count", shown.state === "pre-alarm" && shown.due_s ? String(Math.max(0, Math.ceil(shown.due_s - Date.now() / 1000))) : "");
-      if (shown.state === "pre-alarm") { beep(); navigator.vibrate?.(300); }
-    };
-    tick();
-    counting = setInterval(tick, 1000);
-  }
+  if (counting) return;
+  const tick = () => {
+    const now = Date.now() / 1000;
+    write("alarm-count", shown.due_s && shown.state !== "observed" ? String(Math.max(0, Math.ceil(shown.due_s - now))) : "");
+    if (shown.state !== "observed" && now >= (shown.loud_s ?? 0)) { beep(); navigator.vibrate?.(300); }
+  };
+  tick();
+  counting = setInterval(tick, 1000);
 }
 
 part("fine").addEventListener("click", async () => {

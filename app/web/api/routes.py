@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.har.errors import HarError
 from app.services.errors import Invalid, ServiceError
-from app.services.live import sessions, tokens
+from app.services.live import asking, sessions, tokens
 from app.services.live.tokens import KnownDevice
 from app.web.access import access
 
@@ -27,7 +27,12 @@ def live() -> ResponseReturnValue:
     device = _device()
     ack = sessions.receive(device, _message(LARGEST))
     return jsonify(
-        received=ack.received, wait_s=0, session=ack.session, answer=ack.answer, alarm=None, message=ack.message
+        received=ack.received,
+        wait_s=0,
+        session=ack.session,
+        answer=ack.answer,
+        alarm=asking.of(device.user_id),
+        message=ack.message,
     )
 
 
@@ -42,6 +47,13 @@ def end() -> ResponseReturnValue:
         raise Invalid("sessionId: expected the name of a session.")
     sessions.end_of_device(device, key)
     return jsonify(ended=True)
+
+
+@bp.post("/live/fine")
+@access("token")
+def fine() -> ResponseReturnValue:
+    """Cancel what counts down: the person says on the phone that they are well."""
+    return jsonify(cancelled=asking.fine(_device().user_id))
 
 
 def _device() -> KnownDevice:

@@ -176,6 +176,7 @@ def register_blueprints(app: Flask) -> None:
     from app.web import (
         account,
         admin,
+        alarms,
         api,
         auth,
         calibration,
@@ -204,6 +205,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(api.bp, url_prefix="/api")
     csrf.exempt(api.bp)  # devices bring a token, and no cookie
     app.register_blueprint(care.bp)
+    app.register_blueprint(alarms.bp)
 
 
 def register_error_pages(app: Flask) -> None:

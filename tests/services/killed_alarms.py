@@ -59,9 +59,13 @@ def child(app: Any, user_id: int, events: list[str], when: str) -> None:
 
 
 def main() -> None:
+    from sqlalchemy.orm import configure_mappers
+
     from app import create_app
+    from app.services.alarms import alarms  # noqa: F401  once, not in each child
 
     app = create_app()
+    configure_mappers()
     for argument in sys.argv[1:]:  # 3:notice,due:before
         user_id, events, when = argument.split(":")
         process = os.fork()

@@ -23,7 +23,7 @@ from app.services.alarms.watching import Seen
 from app.services.audit_reading import AuditQuery
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.transaction import transaction
-from app.tables import Alarm, AlarmStep, Device, LiveSession, Role
+from app.tables import Alarm, AlarmStep, Device, LiveSession, Role, User
 from tests.services.alarm_people import T0, add_person, agree, fall, fresh, notices, raised
 
 NOON = T0 + 4 * 3600  # UTC
@@ -51,16 +51,20 @@ def carla(person: int) -> int:
     return carla
 
 
-def add_session(user_id: int, started: float = T0, **facts: object) -> int:
+def add_session(user_id: int, started: float = T0, device: int | None = None, **facts: object) -> int:
+    """Open a session, of a device of its own or of the same as another session."""
     with transaction() as session:
-        number = session.scalar(select(func.count()).select_from(Device))
-        device = Device(user_id=user_id, name="phone", token_hash=f"{number}")
-        session.add(device)
-        session.flush()
+        number = session.scalar(select(func.count()).select_from(LiveSession))
+        if device is None:
+            own = Device(user_id=user_id, name="phone", token_hash=f"{number}")
+            session.add(own)
+            session.flush()
+        else:
+            own = session.get_one(LiveSession, device).device
         at = datetime.fromtimestamp(started, timezone.utc)
         live = LiveSession(
-            device_id=device.id, user_id=user_id, key="k", folder=f"f{number}", keeps=False, started=at, last_heard=at,
-            facts=facts,
+            device_id=own.id, user_id=user_id, key=f"k{number}", folder=f"f{number}", keeps=False, started=at,
+            last_heard=at, facts=facts,
         )  # fmt: skip
         session.add(live)
         session.flush()
@@ -320,7 +324,26 @@ def test_answers_count_and_raise_the_threshold_of_this_person_alone(person: int)
     alarm = raised(person, T0 + 50_000)
     alarms.close(person, alarm.id, "true", now=T0 + 50_001)
     assert false_alarms.of(person, "threshold", 0.5).true == 1
-    assert watching.on_fall(person, None, Candidate(T0 + 60_000, score=0.7), T0 + 60_004)
+    assert not watching.on_fall(person, None, Candidate(T0 + 60_000, score=0.57), T0 + 60_004)
+    assert watching.on_fall(person, None, Candidate(T0 + 60_000, score=0.6), T0 + 60_004)
+    assert watching.on_fall(other, None, Candidate(T0 + 60_000, score=0.57), T0 + 60_004)
+
+
+def test_one_false_alarm_of_a_high_score_does_not_make_a_detector_deaf(person: int) -> None:
+    watching.fall_threshold(person, "threshold", 0.5)
+    alarm = fall(person, T0, score=0.95)
+    alarms.cancel(person, alarm.id, "false", now=T0 + 5)
+    assert watching.on_fall(person, None, Candidate(T0 + 60, score=0.66), T0 + 64)
+
+
+def test_what_is_remembered_of_a_deleted_account_goes(person: int) -> None:
+    do(person, add_session(person), "Sitting", 100, NOON)
+    watching.tick(NOON + 200)
+    assert f'"{person}"' in watching._file().read_text()
+    with transaction() as session:
+        session.delete(session.get_one(User, person))
+    watching.tick(NOON + 300)
+    assert f'"{person}"' not in watching._file().read_text()
 
 
 # --- stillness
@@ -424,6 +447,7 @@ def test_a_heart_rate_that_is_back_or_was_not_heard_meanwhile_is_not_held(person
 
 def test_a_device_that_is_silent_is_a_fault_until_it_is_heard(app: Flask, person: int) -> None:
     session = add_session(person)
+    watching.tick(T0)
     watching.on_device(person, session, T0, None, T0 + 299)
     assert live(person, "silent") is None
     watching.on_device(person, session, T0, None, T0 + 300)
@@ -433,12 +457,39 @@ def test_a_device_that_is_silent_is_a_fault_until_it_is_heard(app: Flask, person
     watching.on_device(person, session, T0, None, T0 + 305)
     assert fresh(alarm.id).times == 1
     restart(app)
-    watching.on_device(person, session, T0 + 400, None, T0 + 401)
+    watching.on_device(person, session, T0, None, T0 + 360)
+    watching.on_ended(person, session, T0 + 370)  # the engine ends what is silent for long
+    assert fresh(alarm.id).state == "raised"
+    again = add_session(person, device=session)
+    watching.on_device(person, again, T0 + 400, None, T0 + 401)
     assert fresh(alarm.id).state == "closed"
+
+
+def test_a_server_that_was_away_and_a_clock_that_is_set_make_no_device_silent(app: Flask, person: int) -> None:
+    session = add_session(person)
+    watching.tick(T0, 10.0)
+    watching.tick(T0 + 3601, 11.0)
+    watching.on_device(person, session, T0 + 1, None, T0 + 3602)
+    restart(app)
+    watching.on_device(person, session, T0 + 1, None, T0 + 9000)
+    assert live(person, "silent") is None
+    watching.on_device(person, session, T0 + 1, None, T0 + 9300)
+    assert live(person, "silent") is not None
+
+
+def test_of_two_devices_the_one_that_is_heard_ends_no_fault_of_the_other(person: int) -> None:
+    phone, watch = add_session(person), add_session(person)
+    watching.tick(T0)
+    watching.on_device(person, phone, T0, None, T0 + 301)
+    watching.on_device(person, watch, T0 + 300, None, T0 + 301)
+    watching.on_ended(person, phone, T0 + 900)
+    watching.on_device(person, watch, T0 + 900, None, T0 + 901)
+    assert live(person, "silent") is not None
 
 
 def test_a_battery_is_low_until_it_is_charged_and_two_faults_are_one_alarm(person: int) -> None:
     session = add_session(person)
+    watching.tick(T0)
     for battery, is_low in ((0.5, False), (0.1, False), (0.09, True), (0.12, True), (0.16, False)):
         watching.on_device(person, session, T0, battery, T0)
         assert (live(person, "silent") is not None) == is_low, battery
@@ -447,6 +498,8 @@ def test_a_battery_is_low_until_it_is_charged_and_two_faults_are_one_alarm(perso
     alarm = live(person, "silent")
     assert alarm is not None
     assert alarm.times == 2
+    watching.on_device(person, session, T0 + 690, 0.05, T0 + 690)
+    assert live(person, "silent") is not None  # heard, and still low
     watching.on_ended(person, session, T0 + 700)
     assert live(person, "silent") is None
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from flask import Flask
+from aiosmtpd.smtp import AuthResult
+from flask import Flask, current_app
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +31,8 @@ from app.services.errors import Conflict, Invalid, NotFound
 from app.services.transaction import transaction
 from app.tables import CareConsent, NoticeTarget, Role, User
 from tests.services.alarm_people import T0, add_person, add_target, agree, fall, fresh, notices, raised
+
+DAY = timedelta(days=1)
 
 
 class Post:
@@ -540,6 +545,96 @@ def test_a_server_that_answers_byte_by_byte_is_cut_off(app: Flask, monkeypatch: 
     assert time.monotonic() - began < 3
     thread.join()
     listener.close()
+
+
+# --- TLS
+
+
+def certificate(folder: Path, name: str) -> ssl.SSLContext:
+    """Make a certificate that nobody knows, for a name; return how a server uses it. It is in ``own.pem``."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    own = folder / "own.pem"
+    own.write_bytes(
+        made.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "taken"),
+    [("hooks.lab", True, True), ("hooks.lab", False, False), ("other.lab", True, False)],
+    ids=["right", "unknown", "of another name"],
+)
+def test_a_webhook_must_have_a_certificate_of_its_name_although_the_address_is_connected_to(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, known: bool, taken: bool
+) -> None:
+    context = certificate(tmp_path, name)
+    usual = ssl.create_default_context
+    if known:
+        monkeypatch.setattr(ssl, "create_default_context", lambda: usual(cafile=str(tmp_path / "own.pem")))
+    with served() as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up at the certificate
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        port = server.server_port
+        app.config["WEBHOOK_HOSTS"] = ("hooks.lab",)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("127.0.0.1", port))])
+        if taken:
+            assert outgoing.post(f"https://hooks.lab:{port}/x?y=1", b"{}", {})[0] == 200
+            ((headers, _),) = server.got  # type: ignore[attr-defined]
+            assert headers["Host"] == f"hooks.lab:{port}"
+        else:
+            with pytest.raises(NotSent, match="SSLCertVerificationError"):
+                outgoing.post(f"https://hooks.lab:{port}/", b"{}", {})
+            assert server.got == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mail_server_gets_letter_and_password_only_with_a_certificate_that_is_known(
+    person: int, smtp: Letters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    asked: list[bytes] = []
+
+    def password(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        asked.append(data.password)
+        return AuthResult(success=True)
+
+    context = certificate(tmp_path, "mail.lab")
+    usual, connect = ssl.create_default_context, socket.create_connection
+    if known:
+        monkeypatch.setattr(ssl, "create_default_context", lambda: usual(cafile=str(tmp_path / "own.pem")))
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    controller = Controller(
+        smtp, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True, authenticator=password
+    )
+    controller.start()
+    monkeypatch.setattr(
+        socket, "create_connection", lambda address, *a, **k: connect(("127.0.0.1", address[1]), *a, **k)
+    )
+    current_app.config.update(
+        SMTP_HOST="mail.lab", SMTP_PORT=port, SMTP_SECURITY="starttls", SMTP_USER="kinelab", SMTP_PASSWORD="secret"
+    )
+    raised(person)
+    send_all(T0)
+    controller.stop()
+    assert asked == ([b"secret"] if known else [])
+    assert len(smtp.letters) == known
+    assert notices()[0].state == (SENT if known else WAITING)
 
 
 # --- push

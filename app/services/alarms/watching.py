@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flask import current_app
+from sqlalchemy import select
 
+from app.extensions import db
 from app.har.vocabulary import CYCLING, NO_ANSWER, NOT_WORN, ON_FOOT, OTHER, RUNNING, STILL, node_of, path_of
-from app.services.alarms import alarms, false_alarms, life, rules, unusual
+from app.services.alarms import alarms, clock, false_alarms, life, rules, unusual
 from app.services.errors import Busy, NoRoom
 from app.services.files import written_whole
+from app.tables import LiveSession, User
 
 log = logging.getLogger(__name__)
 
@@ -92,35 +95,39 @@ class _Person:
     heart_out_since: float | None = None
     heart_heard: float = 0.0
     heart_told: bool = False
-    faults: dict[int, set[str]] = field(default_factory=dict)  # of each session: "silent", "battery"
-    faults_known: bool = False  # not after a restart
+    faults: dict[int, set[str]] = field(default_factory=dict)  # of each device: "silent", "battery"
+    known: bool = False  # what was live before a restart
 
 
 @dataclass
 class _State:
     people: dict[int, _Person]
+    since: float  # when this server began, or the clock was set: what was silent before says nothing
+    saved: float
     waiting: deque[tuple[Callable[[], object], int]] = field(default_factory=deque)
-    saved: float = 0.0
+    bases: dict[str, float] = field(default_factory=dict)  # of each method of finding falls: its own limit
+    devices: dict[int, int] = field(default_factory=dict)  # of each session
+    clock: tuple[float, float] | None = None  # on the wall, and one that nobody sets
 
 
 def _state(now: float) -> _State:
     state: _State | None = current_app.extensions.get("alarm_watching")
     if state is None:
-        state = current_app.extensions["alarm_watching"] = _State(_read(now), saved=now)
+        state = current_app.extensions["alarm_watching"] = _State(_read(now), since=now, saved=now)
     return state
 
 
 def _person(user_id: int, now: float) -> _Person:
     people = _state(now).people
-    if (person := people.get(user_id)) is None or not person.faults_known:
+    if (person := people.get(user_id)) is None or not person.known:
         person = people.setdefault(user_id, _Person())
-        person.faults_known = True
+        person.known = True
         for alarm in alarms.live_of(user_id):  # of before a restart
             if alarm.kind == life.FALL and alarm.state in life.COUNTING:
                 facts = alarm.facts.get("latest", alarm.facts)
                 person.fall_s, person.fall_noticed = facts.get("time_s"), facts["noticed_s"]
             if alarm.kind == life.SILENT and alarm.session_id is not None:
-                person.faults[alarm.session_id] = {str(alarm.facts.get("reason", "silent"))}
+                person.faults[_device(alarm.session_id, now)] = {str(alarm.facts.get("reason", "silent"))}
             if alarm.kind == life.HEART_RATE:
                 person.heart_told = True
     return person
@@ -152,10 +159,9 @@ def _catch_up(now: float) -> None:
 def on_fall(user_id: int, session_id: int | None, candidate: Fall, now: float | None = None) -> bool:
     """Notice a fall, unless it scores below the person's own threshold; return whether it was noticed."""
     at = time.time() if now is None else now
-    answers = false_alarms.answers_of(user_id, candidate.method)
-    base = min((score for score, _ in answers), default=0.0)  # the method's limit lies no higher
-    if answers and candidate.score < false_alarms.personal_threshold(base, answers):
-        return False
+    base = _state(at).bases.get(candidate.method)
+    if base is not None and candidate.score < false_alarms.of(user_id, candidate.method, base).threshold:
+        return False  # something was answered since its session began
     person = _person(user_id, at)
     person.fall_s, person.fall_noticed, person.steps_s = candidate.time_s, at, 0.0
     facts = {
@@ -170,6 +176,7 @@ def on_fall(user_id: int, session_id: int | None, candidate: Fall, now: float | 
 
 def fall_threshold(user_id: int, method: str, base: float) -> float:
     """Return the score from which an impact of this person counts as a fall; ``base`` is the method's limit."""
+    _state(time.time()).bases[method] = base
     return false_alarms.of(user_id, method, base).threshold
 
 
@@ -277,12 +284,16 @@ def on_device(
     """
     at = time.time() if now is None else now
     person, rule = _person(user_id, at), rules.of(user_id, life.SILENT)
-    before = person.faults.get(session_id, set())
-    found = {"silent"} if at - last_heard >= 60 * rule.number("minutes") else set()
+    device = _device(session_id, at)
+    before = person.faults.get(device, set())
+    silent_s = at - max(last_heard, _state(at).since)
+    found = {"silent"} if silent_s >= 60 * rule.number("minutes") else set()
     limit = rule.number("battery") + (CHARGED if "battery" in before else 0)
     if battery is not None and 100 * battery < limit:
         found.add("battery")
-    person.faults[session_id] = found
+    if not found and "silent" in before and at - last_heard >= 60 * rule.number("minutes"):
+        return  # before a restart it was silent, and has not been heard since
+    person.faults[device] = found
     for reason in sorted(found - before):
         facts: dict[str, Any] = {"time_s": at, "reason": reason, "last_heard_s": last_heard}
         if battery is not None:
@@ -293,17 +304,30 @@ def on_device(
 
 
 def on_ended(user_id: int, session_id: int, now: float | None = None) -> None:
-    """Forget a session that has ended: its device need not be heard any more."""
+    """Forget a session that has ended: its device need not be heard any more, unless it ended because it was silent."""
     at = time.time() if now is None else now
-    person = _person(user_id, at)
+    person, device = _person(user_id, at), _device(session_id, at)
     person.seen.pop(session_id, None)
-    if person.faults.pop(session_id, None):
-        _end_fault(user_id, person, "the session has ended", at)
+    _state(at).devices.pop(session_id, None)
+    faults = person.faults.get(device, set())
+    if "silent" not in faults:
+        person.faults.pop(device, None)
+        if faults:
+            _end_fault(user_id, person, "the session has ended", at)
 
 
 def _end_fault(user_id: int, person: _Person, why: str, at: float) -> None:
     if not any(person.faults.values()):
         _do(lambda: alarms.gone(user_id, life.SILENT, why, at, WAIT_S), at)
+
+
+def _device(session_id: int, now: float) -> int:
+    """Return the device of a session; a fault is its device's, which may go on in another session."""
+    devices = _state(now).devices
+    if session_id not in devices:
+        found = db.session.scalar(select(LiveSession.device_id).where(LiveSession.id == session_id))
+        devices[session_id] = -session_id if found is None else found
+    return devices[session_id]
 
 
 def tick(now: float | None = None, steady: float | None = None) -> None:
@@ -315,9 +339,13 @@ def tick(now: float | None = None, steady: float | None = None) -> None:
     """
     at = time.time() if now is None else now
     _catch_up(at)
+    state = _state(at)
+    if steady is not None:
+        if state.clock is not None and abs((at - state.clock[0]) - (steady - state.clock[1])) > clock.JUMP_S:
+            state.since = at
+        state.clock = at, steady
     try:
         alarms.tick(at, steady, WAIT_S)
-        state = _state(at)
         if abs(at - state.saved) >= SAVED_S:
             state.saved = at
             _save(state, at)
@@ -332,6 +360,9 @@ def _file() -> Path:
 
 
 def _save(state: _State, now: float) -> None:
+    there = set(db.session.scalars(select(User.id).where(User.id.in_(state.people))))
+    for deleted in state.people.keys() - there:
+        del state.people[deleted]
     people = {
         str(number): {"still_s": person.still_s, "told": person.still_told, "seen": person.seen}
         for number, person in state.people.items()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -49,3 +51,18 @@ def batches(sensor: Sensor, seconds: float = 1.0) -> list[Sensor]:
     """Cut samples as a device sends them."""
     number = ((sensor.time_s - sensor.time_s.min()) // seconds).astype(int)
     return [sensor.part(number == i) for i in np.unique(number)]
+
+
+def sisfall_zip(path: Path, people: int = 4) -> Path:
+    """Write an archive in SisFall's form: six falls, three sittings-down and a run of each person."""
+    with ZipFile(path, "w") as archive:
+        for person in range(1, people + 1):
+            trials = {f"F{i:02d}": fall(200.0, peak_g=2.6 + 0.2 * i, seed=10 * person + i) for i in range(1, 7)}
+            trials |= {f"D{i:02d}": fall(200.0, turned_deg=8.0, seed=10 * person + i) for i in range(7, 10)}
+            trials["D04"] = running(20.0, 200.0)
+            for code, sensor in trials.items():
+                counts = np.rint(sensor.values / STANDARD_GRAVITY * 256).astype(int)
+                rows = (f"{x:>6},{y:>6},{z:>6},0,0,0,0,0,0;" for x, y, z in counts.tolist())
+                name = f"SisFall_dataset/SA{person:02d}/{code}_SA{person:02d}_R01.txt"
+                archive.writestr(name, "\n".join(rows) + "\n")
+    return path

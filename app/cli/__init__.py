@@ -16,6 +16,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "datasets": ("app.cli.datasets:datasets", "Add, list, inspect, map, export, rename and remove data sets."),
     "db": ("flask_migrate.cli:db", "Perform database migrations."),
     "evaluate": ("app.cli.train:evaluate", "Cross-validate models on a data set, or on several as one."),
+    "falls": ("app.cli.falls:falls", "Train and choose what watches for falls."),
     "federation": ("app.cli.federation:federation", "Learn one model at several sites, from sums alone."),
     "map": ("app.cli.predict:map_", "Guess what the columns of FILE are, for flask predict --map."),
     "models": (

@@ -15,6 +15,7 @@ from app.har.recordings.formats import (
     ku_har_windows,
     motion_sense,
     oxford_walk,
+    sisfall,
     sp_sw_har,
     stm_har,
     wisdm_watch,
@@ -33,6 +34,7 @@ LOADERS: tuple[FormatLoader, ...] = (
     wisdm_watch,
     oxford_walk,
     stm_har,
+    sisfall,
     kinelab_csv,
 )
 LOOKED_AT = 20  # files of a data set that are tried before it is called unknown

@@ -53,6 +53,7 @@ LAYOUTS: Mapping[str, Layout] = {
     ),
     "oxford-walk": Layout({"[xyz]": ACC}, others={"time": "ns"}, time="time"),
     "embedded-example": Layout({"a[xyz]": ACC, "w[xyz]": GYRO}, IN_G, rate_hz=50.0),
+    "sisfall": Layout({}, rate_hz=200.0),  # in codes of each sensor's own
     "sp-sw-har": Layout(
         {"[xyz]_acc": ACC, "[xyz]_gyro": GYRO}, others={"timestamp": "ms"}, time="timestamp", label="label"
     ),

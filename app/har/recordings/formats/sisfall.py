@@ -9,17 +9,27 @@ same movement within half the range, so falls saturate it, and is left alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.har.recordings.build import build_recording, raw_stream, read_each
+from app.har.recordings.files import Member
 from app.har.recordings.layout import Layout
+from app.har.recordings.parts import Part, read_each_file, read_one_file
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording
 from app.har.signals.units import ROTATION, STANDARD_GRAVITY
 
+if TYPE_CHECKING:
+    import polars as pl
+
 APP = "SisFall"
+FORMAT = "sisfall"
+TITLE = "SisFall, falls and daily activities, a sensor at the waist"
+SHOW_RECORDING = True
 RATE_HZ = 200.0
 ACCELERATION_PER_BIT = 2 * 16 / 2**13 * STANDARD_GRAVITY
 ROTATION_PER_BIT = 2 * 2000 / 2**16 * ROTATION["deg/s"]
@@ -54,10 +64,15 @@ def matches(layout: Layout) -> bool:
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
     """Read uploaded files, a recording each; the name says activity and subject."""
-    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source))
+    return read_each({source.name: source for source in sources}, lambda _, source: _read_one(source)[0])
 
 
-def _read_one(source: Source) -> Recording:
+def read_dataset(members: list[Member]) -> Iterator[Part]:
+    """Read one recording a file, whose name says activity and subject."""
+    yield from read_each_file(members, lambda member: read_one_file(member, matches, DESCRIPTION, _read_one))
+
+
+def _read_one(source: Source) -> tuple[Recording, pl.DataFrame]:
     import polars as pl
 
     names = [f"{sensor} {axis}" for sensor in ("ADXL345", "ITG3200") for axis in "xyz"]
@@ -75,7 +90,7 @@ def _read_one(source: Source) -> Recording:
         ),
     ]  # fmt: skip
     file = FILE.fullmatch(PurePosixPath(source.name).stem)
-    return build_recording(
+    recording = build_recording(
         source.name,
         source.name,
         file.group(2).upper() if file else source.name,
@@ -84,3 +99,4 @@ def _read_one(source: Source) -> Recording:
         activity=ACTIVITIES.get(file.group(1).upper()) if file else None,
         app=APP,
     )
+    return recording, frame

@@ -1,0 +1,172 @@
+"""Detectors of falls: trained on a lab's own copy of falls, kept beside the models, used until another is chosen.
+
+None is shipped: the public data sets of falls state no licence, or none that would allow it. Without one the threshold
+method watches. Research software, not a medical device.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+
+from app.har.datasets.store import build_store, open_store
+from app.har.errors import ModelIntegrityError
+from app.har.falls import training
+from app.har.falls.trained import TrainedFalls, load
+from app.har.falls.watch import THRESHOLD
+from app.har.progress import OnEvent, ignore_event
+from app.services.datasets import library
+from app.services.errors import Invalid, NotFound
+
+log = logging.getLogger(__name__)
+NAME = re.compile(r"detector-(\d+)")  # not a bare number: those are versions of models, which have a row each
+CHOSEN = "chosen.txt"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A detector as it is stored, whether or not it can be read."""
+
+    name: str
+    facts: dict[str, Any]
+    limit: float | None
+    used: bool
+    damage: str = ""  # why it cannot be read
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"name": self.name, "used": self.used, "limit": self.limit, **self.facts, "damage": self.damage}
+
+
+def train(data: Sequence[str], falls: Sequence[str] = (), on_event: OnEvent = ignore_event) -> Stored:
+    """Train a detector and use it from now on.
+
+    Parameters
+    ----------
+    data : names of data sets, or paths to some, which are read and not kept; those without falls say what is none.
+    falls : the activities that are falls; default those whose names say so.
+
+    Raises
+    ------
+    NotFound : there is no such data set and no such path.
+    Invalid : none of them has such an activity.
+    InsufficientData : see `app.har.falls.training`.
+    """
+    parts = [_examples(name, falls, on_event) for name in data]
+    found = training.joined(parts)
+    if unknown := sorted(set(falls) - set(found.bout_activity.tolist())):
+        known = ", ".join(sorted(set(found.bout_activity.tolist())))
+        raise Invalid(f"No activity is called {unknown[0]}. Found: {known}.")
+    activities = sorted(set(found.bout_activity[found.bout_fall].tolist()))
+    names = " and ".join(Path(name).name for name in data)
+    detector = training.train(found, {"trained_on": names, "fall_activities": activities})
+    numbers = [int(match[1]) for path in _folder().iterdir() if (match := NAME.fullmatch(path.name))]
+    stored = f"detector-{max(numbers, default=0) + 1}"
+    detector.save(_folder() / stored)
+    use(stored)
+    return get(stored)
+
+
+def _examples(data: str, falls: Sequence[str], on_event: OnEvent) -> training.Examples:
+    path = library.path_from_text(data)
+    if not path.exists():
+        return training.examples(library.open_dataset(library.get(data)).signals, falls or None)
+    with tempfile.TemporaryDirectory(dir=current_app.config["INSTANCE"], prefix=".falls-") as folder:
+        build_store(path, Path(folder) / "store", on_event, reach=library.machine_reach())
+        return training.examples(open_store(Path(folder) / "store").signals, falls or None)
+
+
+def list_detectors() -> list[Stored]:
+    """Return all trained detectors, the newest first."""
+    names = [path.name for path in _folder().iterdir() if NAME.fullmatch(path.name)]
+    return [get(name) for name in sorted(names, key=lambda name: -int(name.rpartition("-")[2]))]
+
+
+def get(name: str) -> Stored:
+    """Return what is known of a detector.
+
+    Raises
+    ------
+    NotFound : there is none of this name.
+    """
+    if not NAME.fullmatch(name) or not (_folder() / name).is_dir():
+        raise NotFound(f"No detector of falls is called {name}.")
+    try:
+        detector = _read(_folder() / name)
+    except ModelIntegrityError as error:
+        return Stored(name, {}, None, name == _chosen(), str(error))
+    return Stored(name, dict(detector.facts), detector.limit, name == _chosen())
+
+
+def use(name: str) -> None:
+    """Let a detector watch from now on, or the threshold method by the name ``threshold``; sessions that run go on.
+
+    Raises
+    ------
+    NotFound : there is none of this name.
+    Invalid : it cannot be read.
+    """
+    if name != THRESHOLD and (damage := get(name).damage):
+        raise Invalid(damage)
+    (_folder() / CHOSEN).write_text(name, encoding="utf-8")
+
+
+def delete(name: str) -> None:
+    """Delete a detector; if it was used, the threshold method watches.
+
+    Raises
+    ------
+    NotFound : there is none of this name.
+    """
+    stored = get(name)
+    if stored.used:
+        use(THRESHOLD)
+    shutil.rmtree(_folder() / name)
+
+
+def current() -> TrainedFalls | None:
+    """Return the detector that watches, None where the threshold method does; also where the chosen one is damaged."""
+    name = _chosen()
+    if name == THRESHOLD:
+        return None
+    try:
+        return _read(_folder() / name)
+    except ModelIntegrityError as error:
+        log.warning("falls are watched for by the threshold method: %s", error)
+        return None
+
+
+def method_in_words() -> str:
+    """Say what watches for falls now, for pages."""
+    detector = current()
+    if detector is None:
+        return "Falls: threshold method (impact, turn and stillness; untrained)"
+    return f"Falls: {_chosen()}, trained on {detector.facts.get('trained_on', 'unknown data')}"
+
+
+def _chosen() -> str:
+    try:
+        name = (_folder() / CHOSEN).read_text(encoding="utf-8").strip()
+    except OSError:
+        return THRESHOLD
+    return name if NAME.fullmatch(name) else THRESHOLD
+
+
+def _folder() -> Path:
+    folder = Path(current_app.config["MODEL_STORE"]) / "falls"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path) -> TrainedFalls:
+    return load(folder)

@@ -40,6 +40,7 @@ NAMES = [
     "personal",
     "personal_speed",
     "correction",
+    "falls",
     "transfer",
     "directions",
     "smoothing",

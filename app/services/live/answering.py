@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SMOOTHED_AFTER_S = 9.0  # behind the newest window, with as much on its other side to smooth by
 SMOOTHED_OVER_S = 60.0
-SMOOTH_EVERY_S = 3.0
+SMOOTH_EVERY_S = 6.0
 SHOWN_S = 300.0  # of windows that a page gets when it opens
 COUNTED_S = 5.0  # one window says no more than so much about the time since the one before
 HOUR_S = 3600.0  # from which a session is of daily life, see `everyday.prior`
@@ -46,6 +46,11 @@ class Names:
     def open(self) -> dict[str, str]:
         """What each answer leaves open."""
         return left_open(self.tree, self.limit)
+
+    @cached_property
+    def knows_not_worn(self) -> bool:
+        """Whether the model tells by itself that a device is not worn."""
+        return any(node_of(name) == NOT_WORN for name in self.activities)
 
     @cached_property
     def colours(self) -> dict[str, str]:
@@ -119,8 +124,8 @@ class Answering:
             kept = {window.start_s for window in windows}
             self._rows = {start: row for start, row in self._rows.items() if start in kept}
             self._smoothed_to, newest = -np.inf, max(self._rows)
-        said = {window.start_s: self._row(self._rows[window.start_s], smooth=False) for window in windows}
-        said = {start: told for start, told in said.items() if start > self._smoothed_to or start not in self._told}
+        new = [w.start_s for w in windows if w.start_s > self._smoothed_to or w.start_s not in self._told]
+        said = self._in_words([self._rows[start] for start in new], smooth=False)
         if newest - self._smoothed_to >= SMOOTHED_AFTER_S + SMOOTH_EVERY_S:
             said |= self._smooth(newest)
         self._rows = {start: row for start, row in self._rows.items() if start > newest - SMOOTHED_OVER_S}
@@ -154,6 +159,8 @@ class Answering:
         if not self.model.shortest_s:
             return {}
         rows = [self._rows[start] for start in sorted(self._rows)]
+        if len({(int(row.proba.argmax()), row.unfamiliar, row.window.unworn) for row in rows}) == 1:
+            return {}
         start = np.array([row.window.start_s for row in rows])
         proba, unfamiliar = smoothed(
             np.stack([row.proba for row in rows]),
@@ -166,33 +173,35 @@ class Answering:
             np.array([row.window.unworn for row in rows]),
             self.model.shortest_s,
         )
-        found = {}
-        for i in np.flatnonzero((start > before) & (start <= self._smoothed_to)).tolist():
-            told = self._row(_Row(rows[i].window, proba[i], bool(unfamiliar[i])), smooth=True)
-            if told["answer"] != self._told.get(rows[i].window.start_s):
-                found[rows[i].window.start_s] = told
-        return found
+        ripe = np.flatnonzero((start > before) & (start <= self._smoothed_to)).tolist()
+        told = self._in_words([_Row(rows[i].window, proba[i], bool(unfamiliar[i])) for i in ripe], smooth=True)
+        return {at: one for at, one in told.items() if one["answer"] != self._told.get(at)}
 
-    def _row(self, row: _Row, smooth: bool) -> dict[str, Any]:
-        window, names = row.window, self.names
-        of_nodes = names.tree.probabilities(row.proba[None, :])
-        position = int(names.tree.deepest(of_nodes, names.limit)[0])
-        answer, confidence = names.tree.nodes[position], float(of_nodes[0, position])
-        if row.unfamiliar:
-            answer = UNFAMILIAR
-        knows = any(node_of(name) == NOT_WORN for name in names.activities)
-        if window.unworn and not knows:
-            answer = NOT_WORN
-        return {
-            "start_s": window.start_s,
-            "end_s": window.end_s,
-            "answer": answer,
-            "open": names.open.get(answer, ""),
-            "activity": names.activities[int(row.proba.argmax())],
-            "confidence": round(confidence, 4) if answer not in (ANYTHING, UNFAMILIAR) else None,
-            "colour": names.colours.get(answer, MISSING),
-            "unfamiliar": row.unfamiliar,
-            "unworn": window.unworn,
-            "reference": window.reference,
-            "smoothed": smooth,
-        }
+    def _in_words(self, rows: Sequence[_Row], smooth: bool) -> dict[float, dict[str, Any]]:
+        """Return what a page shows of windows, by their start."""
+        if not rows:
+            return {}
+        names, proba = self.names, np.stack([row.proba for row in rows])
+        of_nodes = names.tree.probabilities(proba)
+        deepest = names.tree.deepest(of_nodes, names.limit).tolist()
+        found = {}
+        for i, (row, position, leaf) in enumerate(zip(rows, deepest, proba.argmax(axis=1).tolist(), strict=True)):
+            window, answer = row.window, names.tree.nodes[position]
+            if row.unfamiliar:
+                answer = UNFAMILIAR
+            if window.unworn and not names.knows_not_worn:
+                answer = NOT_WORN
+            found[window.start_s] = {
+                "start_s": window.start_s,
+                "end_s": window.end_s,
+                "answer": answer,
+                "open": names.open.get(answer, ""),
+                "activity": names.activities[leaf],
+                "confidence": round(float(of_nodes[i, position]), 4) if answer not in (ANYTHING, UNFAMILIAR) else None,
+                "colour": names.colours.get(answer, MISSING),
+                "unfamiliar": row.unfamiliar,
+                "unworn": window.unworn,
+                "reference": window.reference,
+                "smoothed": smooth,
+            }
+        return found

@@ -211,7 +211,8 @@ class Engine:
         stream.answer, stream.activity = (stream.windows[newest][name] for name in ("answer", "activity"))
         oldest = newest - SHOWN_S
         stream.windows = {start: window for start, window in stream.windows.items() if start >= oldest}
-        hub.publish(stream.user_id, "window", {**sessions.who(stream), "windows": said[-MOST_SAID:]})
+        told = {**sessions.who(stream), "windows": said[-MOST_SAID:], "arrived_s": stream.taken_since}
+        hub.publish(stream.user_id, "window", told)
         watching.on_windows(stream.user_id, stream.id, [_seen(window) for window in said], time.time())
 
     def _finish(self, stream: Stream, reason: str) -> None:

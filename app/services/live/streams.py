@@ -120,6 +120,8 @@ class Stream:
     activity: str | None = None  # the likeliest in the same window
     heard: float = field(default_factory=time.monotonic)
     arrived: float = 0.0  # when the newest batch came, Unix seconds
+    waits_since: float = 0.0  # when the first of those came that wait to be recognised
+    taken_since: float = 0.0  # the same, of those that are being recognised
     restored_s: float = -np.inf  # what lies before was recognised once, by a server that is gone
     ended: bool = False
     faulty: str = ""  # why it is not recognised at the moment
@@ -169,6 +171,7 @@ class Stream:
             self.due()
             batches = list(self.queue)
             self.queue.clear()
+            self.taken_since = self.waits_since
         return batches
 
     def in_order(self) -> list[Batch]:
@@ -218,6 +221,8 @@ class Stream:
         return sum(batch.message_id > last for batch in tail)
 
     def _go_on(self, ready: list[Batch]) -> None:
+        if ready and not self.queue:
+            self.waits_since = time.time()
         self.queue.extend(ready)
         if self._reorder is not None:
             for name in ("received", "lost", "doubled", "late"):

@@ -28,6 +28,7 @@ from app.services.errors import Busy, NoRoom, NotFound, ServiceError
 from app.services.live import hub
 from app.services.live.streams import MOST_QUEUED, SHARED_S, Stream
 from app.services.live.tokens import KnownDevice
+from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100
 from app.services.transaction import rows_changed, transaction
 from app.tables import Device, LiveSession
 from app.tables._columns import now as moment_now
@@ -173,7 +174,14 @@ def receive(device: KnownDevice, message: bytes) -> Ack:
     from app.har.live.batches import read_batch
 
     live().allow(device.id, None)
-    return accept(device, read_batch(document_of(message)))
+    batch = read_batch(document_of(message))
+    for name, samples in batch.sensors.items():
+        if (
+            len(samples.time_s)
+            and not YEAR_2000 <= float(samples.time_s.min()) <= float(samples.time_s.max()) < YEAR_2100
+        ):
+            raise UnreadableData(f"time of {name}: expected Unix time in ns; found {1e9 * samples.time_s[0]:.0f}")
+    return accept(device, batch)
 
 
 def document_of(message: bytes) -> Any:

@@ -49,6 +49,13 @@ class SensorClock:
 
     def add(self, time_s: TimeArray, values: FloatArray, gap_s: float) -> None:
         """Take samples in, none of them much earlier than the last; what shares a time with another is dropped."""
+        if self._goes_on(time_s, gap_s):
+            self.time_s = np.concatenate([self.time_s, time_s])
+            self.values = np.concatenate([self.values, values])
+            run = self.runs[-1]
+            run.end_s, run.count = float(time_s[-1]), run.count + len(time_s)
+            self._measure_run(run)
+            return
         if len(time_s) > 1 and (np.diff(time_s) <= 0).any():
             order = np.argsort(time_s, kind="stable")
             time_s, values = time_s[order], values[order]
@@ -85,6 +92,19 @@ class SensorClock:
             if end > first:
                 run.end_s = float(time_s[end - 1])
                 run.count += end - first
+        self._measure_run(run)
+
+    def _goes_on(self, time_s: TimeArray, gap_s: float) -> bool:
+        """Tell whether samples only continue a run, as nearly all do: in order, none too close, and without a gap."""
+        if not self.runs or self.runs[-1].closed:
+            return False
+        low = high = float(time_s[0]) - self.last_s
+        if len(time_s) > 1:
+            steps = time_s[1:] - time_s[:-1]
+            low, high = min(low, float(steps.min())), max(high, float(steps.max()))
+        return low >= CLOSEST / self.rate_hz and high <= max(gap_s, GAP_PERIODS / self.rate_hz)
+
+    def _measure_run(self, run: Run) -> None:
         if run.count > 1 and run.end_s - run.start_s > 1.0:
             self.rate_hz = (run.count - 1) / (run.end_s - run.start_s)
 
@@ -105,17 +125,23 @@ class SensorClock:
 def without_strays(samples: Samples) -> tuple[TimeArray, NDArray[np.float32]]:
     """Return samples without the few whose time is far from that of all others."""
     time_s, values = samples.time_s, samples.values
-    if len(time_s) > 2 and float(np.ptp(time_s)) > STRAY_S:
+    if len(time_s) > 2 and not (_rises(time_s) and time_s[-1] - time_s[0] <= STRAY_S) and np.ptp(time_s) > STRAY_S:
         far = np.abs(time_s - np.median(time_s)) > STRAY_S
         if 0 < far.sum() <= min(FEW, (len(time_s) - 1) // 2):
             return time_s[~far], values[~far]
     return time_s, values
 
 
+def _rises(time_s: TimeArray) -> bool:
+    return len(time_s) < 2 or float((time_s[1:] - time_s[:-1]).min()) >= 0
+
+
 def between_restarts(
     sensors: Mapping[str, tuple[TimeArray, FloatArray]],
 ) -> list[dict[str, tuple[TimeArray, FloatArray]]]:
     """Cut the samples of a batch where a clock falls back: the pieces, one after the other."""
+    if all(_rises(time_s) for time_s, _ in sensors.values()):
+        return [dict(sensors)]
     pieces: list[dict[str, tuple[TimeArray, FloatArray]]] = [{}]
     for name, (time_s, values) in sensors.items():
         falls: list[int] = (np.flatnonzero(np.diff(time_s) < -RESTART_S) + 1).tolist()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.classifiers.everyday.answer import on_table, probabilities
+from app.har.classifiers.everyday.answer import ACTIVITIES, probabilities
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.evidence import (
     DIRECTION_REACH,
@@ -44,12 +44,13 @@ from app.har.classifiers.everyday.wearing import (
 )
 from app.har.classifiers.types import WalkingReference
 from app.har.types import FloatArray, IntArray
-from app.har.vocabulary import ON_FOOT
+from app.har.vocabulary import NOT_WORN, ON_FOOT
 
 KEPT = 400  # windows one after the other that a session is measured against, 20 min
 RECENT = 7  # windows whose answers the neighbours to come may change, and those that these are averaged with
 REVISED = 3  # of them, the last that may be said again
-GROWN = 0.1  # share of new windows on foot after which the reference is measured anew
+GROWN = 0.2  # share of new windows on foot after which the reference is measured anew
+IDLE = ACTIVITIES.index(NOT_WORN)
 SAME = 0.005  # of a probability: an answer that changes by less is not said again
 
 
@@ -193,8 +194,7 @@ class EverydayAnswers:
         evidence = self._evidence(asked, [memory for memory, _ in news])
         answers = probabilities(asked.track, evidence, self.model.calibration_)
         unfamiliar = self._unfamiliar(asked, evidence)
-        unworn = on_table(asked.track) > 0.5
-        personal = self._personal(asked.track)
+        self._look(asked, [len(part) for part in parts])
         found: list[list[Said]] = []
         first = 0
         for (memory, phase), rows in zip(news, parts, strict=True):
@@ -202,17 +202,16 @@ class EverydayAnswers:
             if phase == 0:
                 self._count(memory, rows, evidence.on_foot[here])
             last = slice(max(here.stop - REVISED, first), here.stop)
-            for row, own in zip(asked.rows[last], personal[last], strict=True):
-                row.personal = own
-            said = _said(asked.rows[last], answers[last], unfamiliar[last], unworn[last])
+            said = _said(asked.rows[last], answers[last], unfamiliar[last])
             found.append(list(said))
             first += len(rows)
         return found
 
     def must_measure(self, memory: Memory) -> bool:
         """Tell whether so much was walked since that the reference is to be measured anew."""
-        few = memory.on_foot >= max(1, GROWN * memory.reference.n_on_foot)
-        return few or (memory.turned >= MOVED_WINDOWS and memory.on_foot >= 1)
+        before, new = memory.reference.n_on_foot, memory.on_foot
+        grown = new and before + new >= FEWEST and new >= GROWN * before
+        return bool(grown) or (memory.turned >= MOVED_WINDOWS and new > 0)
 
     def measure(self, memory: Memory) -> list[Said]:
         """Measure a session's reference anew; return what is to be said again."""
@@ -226,8 +225,7 @@ class EverydayAnswers:
         for row in (row for recent in memory.recent.values() for row in recent):
             row.stairs = row.down = np.nan  # as against what they were measured
         answers = probabilities(asked.track, evidence, self.model.calibration_)
-        unfamiliar, unworn = self._unfamiliar(asked, evidence), on_table(asked.track) > 0.5
-        return list(_said(rows, answers, unfamiliar, unworn))
+        return list(_said(rows, answers, self._unfamiliar(asked, evidence)))
 
     def _together(self, parts: Sequence[Sequence[Row]]) -> _Asked:
         rows = [row for part in parts for row in part]
@@ -258,8 +256,10 @@ class EverydayAnswers:
         level = smoothed_among_alike(asked.log_level, runs)
         on_foot = level.argmax(axis=1) == LEVELS.index(ON_FOOT)
         feet = np.flatnonzero(on_foot)
-        for row, found in zip(rows, on_foot.tolist(), strict=True):
-            row.on_foot = found
+        oldest = np.flatnonzero(np.diff(session, prepend=-1))  # without the neighbour before: its answer stands
+        again = np.delete(np.arange(len(rows)), oldest[np.bincount(session)[session[oldest]] >= RECENT])
+        for i in again.tolist():
+            rows[i].on_foot = bool(on_foot[i])
         self._ask(asked, feet, references)
         among = runs_among(runs, session, feet)
 
@@ -336,9 +336,17 @@ class EverydayAnswers:
         besides = None if self.model.besides_ is None else self.model.besides_.among_neighbours(unlike[:, 1:], runs)
         return np.asarray(self.model.unlike(asked.track, evidence, novelty, besides) > 1)
 
-    def _personal(self, track: Track) -> NDArray[np.float16]:
+    def _look(self, asked: _Asked, counts: Sequence[int]) -> None:
+        """Describe for personal heads the windows that may be said again."""
         space = self.model.space_
-        return np.zeros((len(track), 0), np.float16) if space is None else space(looks(track))
+        if space is None:
+            return
+        ends = np.cumsum(counts)
+        among = np.concatenate(
+            [np.arange(max(end - REVISED - 1, end - n), end) for end, n in zip(ends, counts, strict=True)]
+        )
+        for i, own in zip(among.tolist(), space(looks(asked.track.take(among))), strict=True):
+            asked.rows[i].personal = own
 
     def _count(self, memory: Memory, rows: Sequence[Row], on_foot: Bools) -> None:
         """Count the windows on foot that the reference does not hold yet: the one whose neighbours are there."""
@@ -361,7 +369,7 @@ def _measures(track: Track) -> NDArray[np.float32]:
     return np.concatenate([track.gravity, np.stack(columns, axis=1)], axis=1).astype(np.float32)
 
 
-def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools, unworn: Bools) -> Iterator[Said]:
+def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools) -> Iterator[Said]:
     """Yield the answers that are new, that are others than those given before, or that settle now."""
     for at, row in enumerate(rows):
         new, settled = answers[at], row.said_settled or at < len(rows) - 2
@@ -369,7 +377,7 @@ def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools, unworn: B
         if alike and (row.said_unfamiliar, row.said_settled) == (unfamiliar[at], settled):
             continue
         row.said, row.said_unfamiliar, row.said_settled = new, bool(unfamiliar[at]), settled
-        yield Said(row, new, bool(unfamiliar[at]), bool(unworn[at]), settled)
+        yield Said(row, new, bool(unfamiliar[at]), bool(new[IDLE] > 0.5), settled)
 
 
 def _reference_of(track: Track, evidence: Evidence, memory: Memory) -> Reference:

@@ -138,7 +138,7 @@ class LiveRecogniser:
             for i, stretch in zip(active, grown, strict=True):
                 if stretch is not None:
                     cuts += [(i, cut) for cut in self._cuts(tracks[i], stretch, latest[i])]
-            active = [i for i, stretch in zip(active, grown, strict=True) if stretch is not None]
+            active = [i for i, stretch in zip(active, grown, strict=True) if stretch is not None and stretch.more]
             if cuts:
                 self._answer(tracks, cuts, found)
 

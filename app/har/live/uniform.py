@@ -36,6 +36,7 @@ class Stretch:
     number: int  # in the session
     made: int = 0  # samples
     ended: bool = False  # there will be no more
+    more: bool = False  # can be made at once
     kept: FloatArray = field(default_factory=lambda: np.empty((0, 3 * len(SOURCES)), np.float32))
 
     @property
@@ -186,6 +187,7 @@ def _plan(stream: UniformStream, rate_hz: float, window_s: float, at_end: bool) 
         total = None if piece.end_s is None else max(_total(stretch.start_s, piece, whole, rate_hz), stretch.made)
         ready = total if total is not None else int((frontier - look_ahead - stretch.start_s) * rate_hz + 1e-6) + 1
         n = min(ready - stretch.made, AT_ONCE)
+        stretch.more = n == AT_ONCE or total is not None
         if n <= 0 and total is not None:
             stream.position_s = max(stream.position_s, float(piece.end_s or 0.0))
             stretch.ended, stream.stretch = True, None
@@ -281,7 +283,7 @@ def _decimated(fine: FloatArray, counts: Sequence[int], factor: int) -> FloatArr
         starts.append(offset + np.arange(n_blocks) * (BLOCK * factor))
         offset += count
     index = np.concatenate(starts)[:, None] + np.arange(len(weights))
-    blocks: FloatArray = fine[:, index] @ weights  # (3, n_blocks, BLOCK)
+    blocks: FloatArray = fine.take(index, axis=1) @ weights  # (3, n_blocks, BLOCK)
     return blocks.reshape(len(fine), -1)
 
 

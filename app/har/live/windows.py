@@ -133,10 +133,12 @@ def _filtered(cuts: Sequence[Cut], columns: slice, context: Context) -> FloatArr
     last = np.array([_last_seen(cut, context) for cut in cuts])[:, None]
     at = start - context.before + np.arange(n)
     at = _mirrored(at, np.zeros_like(first), last, context.mirrored).clip(first, last) - first
-    around = np.empty((len(cuts), n, columns.stop - columns.start), np.float32)
-    for row, places, cut in zip(around, at, cuts, strict=True):
-        row[:] = cut.stretch.kept[places, columns]
-    return np.asarray(context.filter @ around)
+    n_columns = columns.stop - columns.start
+    around = np.empty((n, len(cuts), n_columns), np.float32)
+    for row, (places, cut) in enumerate(zip(at, cuts, strict=True)):
+        around[:, row] = cut.stretch.kept[places, columns]
+    filtered = context.filter @ around.reshape(n, -1)  # one product for all windows and axes
+    return filtered.reshape(-1, len(cuts), n_columns).transpose(1, 0, 2)
 
 
 def _last_seen(cut: Cut, context: Context) -> int:

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.personal.head import PersonalHead as PersonalHeadItself
 from app.har.vocabulary import ANYTHING
-from app.services import audit_reading
+from app.services import activity_names, audit_reading
 from app.services.audit_reading import AuditQuery
 from app.services.errors import Invalid, NotFound
 from app.services.identity import deletion
@@ -420,6 +420,25 @@ def test_the_last_word_counts_an_instant_is_its_window_and_words_are_the_models(
     assert as_called(("Walk", "Sit"), NEW) == NEW
 
 
+def test_a_name_that_is_there_already_is_kept_as_it_is_written_there(own: Prediction) -> None:
+    stored = recordings.result_of(own)
+    exercise = stored.activities[0]
+    names = (
+        NEW,
+        NEW.upper(),
+        exercise.lower(),
+        "WALKING",
+        "on foot (walking or stairs)",
+        "Stairs (stairs up or Stairs down)",
+    )
+    for name in names:
+        correct(own, stored, name)
+    kept = [row.activity for row in corrections.of_recording(own.recording)]
+    assert kept == [NEW, NEW, exercise, "Walking", "On foot", "Stairs"]
+    for other in ("Rowing (with one arm)", "Stairs (carpeted)"):
+        assert activity_names.checked(other, "activity", (NEW,)) == other
+
+
 def test_smoothing_does_not_take_away_what_a_person_says(own: Prediction) -> None:
     stored = replace(recordings.result_of(own), shortest_bout_s=9.0)
     said = overlaid(as_chosen(stored), [(0, 60.0, 63.0, NEW)])
@@ -447,6 +466,7 @@ def test_by_how_much_other_answers_moved(model: ModelVersion) -> None:
         ((0, 0.0, 3.0, "  "), "in 1 to 64 characters"),
         ((0, 0.0, 3.0, "x" * 65), "in 1 to 64 characters"),
         ((0, 0.0, 3.0, "row\x07ing"), "all of them printable"),
+        ((0, 0.0, 3.0, "<b>x</b>"), "without “<” and “>”"),
         ((0, 0.0, 3.0, "Uncertain"), "“Uncertain” is no activity: it says that there is no answer"),
         *(((0, 0.0, 3.0, name), "is no activity: it says") for name in ("nan", "NULL", "None", "N/A", "unknown", "?")),
         *(((0, 0.0, 3.0, name), "Say in words what it was") for name in ("3", "-1.5", "²")),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -83,7 +85,10 @@ def test_a_person_corrects_two_stretches_at_once_sees_what_came_of_it_and_undoes
     assert after is not None
     assert (after["said"], after["before"]) == ([], [])
     again = user_client.post(f"{url}/corrections/{batch[0]}/undo", headers=JSON)
-    assert (again.status_code, again.json) == (404, {"message": "These corrections are undone already."})
+    assert (again.status_code, again.json) == (
+        404,
+        {"message": "These corrections are undone already, in another window perhaps. Nothing was changed."},
+    )
 
 
 def test_an_instant_and_a_new_activity_can_be_said_and_wrong_answers_are_explained(
@@ -147,6 +152,57 @@ def test_without_a_script_a_bout_fills_the_fields(own: Prediction, user_client: 
     page = section(user_client.get(link.replace("&amp;", "&")).text)
     assert 'value="16:00:00"' in page
     assert 'value="16:02:00"' in page
+
+
+def test_a_single_window_is_corrected_from_the_list_of_windows_also_where_windows_overlap(
+    app: Flask, own: Prediction, model: ModelVersion, user_client: FlaskClient
+) -> None:
+    found = a_result(model)
+    overlapping = replace(found, start_s=found.start_s / 2, end_s=found.start_s / 2 + 3.0)
+    for prediction in (own, recorded(app, own.recording.user_id, model, overlapping)):
+        url = f"/predictions/{prediction.recording_id}"
+        listed = user_client.get(f"{url}?tz=UTC").text.partition('id="windows-title"')[2]
+        links = re.findall(r'href="([^"]*correct_from=[^"]*)"', listed)
+        assert len(links) == 15
+        page = section(user_client.get(links[4].replace("&amp;", "&")).text)
+        (start,), (end,) = (re.findall(rf'name="{name}" value="([^"]+)"', page) for name in ("from", "to"))
+        form = {"from": start, "to": end, "activity": found.activities[2]}
+        assert user_client.post(f"{url}/corrections?tz=UTC", data=form, headers=JSON).status_code == 200
+        (row,) = corrections.of_recording(db.session.get_one(StoredRecording, prediction.recording_id))
+        corrected = view.view_of(db.session.get_one(Prediction, prediction.id)).result.corrected
+        assert np.flatnonzero(corrected).tolist() == [4], (row.start_s, row.end_s)
+
+
+def test_what_is_chosen_and_written_must_not_differ(own: Prediction, user_client: FlaskClient) -> None:
+    url = f"/predictions/{own.recording_id}/corrections?tz=UTC"
+    first = recordings.result_of(own).activities[0]
+    both = {"from": "16:00:00", "to": "16:00:15", "activity": first, "other": NEW}
+    answer = user_client.post(url, data=both, headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert f"You chose {first} and wrote {NEW}: which was it?" in answer.json["message"]
+    assert said() == []
+    assert user_client.post(url, data={**both, "other": first.upper()}, headers=JSON).status_code == 200
+    assert said() == [(0.0, 15.0, first)]
+
+
+def test_a_second_window_of_the_browser_overrules_nothing_that_it_does_not_show(
+    own: Prediction, user_client: FlaskClient
+) -> None:
+    url = f"/predictions/{own.recording_id}"
+    (seen,) = re.findall(r'name="seen" value="(\d+)"', user_client.get(url).text)
+    form = {"from": "16:00:00", "to": "16:00:15", "seen": seen}
+    assert user_client.post(f"{url}/corrections?tz=UTC", data={**form, "other": NEW}, headers=JSON).status_code == 200
+    stale = user_client.post(f"{url}/corrections?tz=UTC", data={**form, "other": "Kneeling"}, headers=JSON)
+    assert stale.status_code == 409
+    assert stale.json is not None
+    assert f"Nothing was saved: you have said {NEW} of this part since" in stale.json["message"]
+    assert said() == [(0.0, 15.0, NEW)]
+    elsewhere = {**form, "from": "16:01:00", "to": "16:01:15", "other": "Kneeling"}
+    assert user_client.post(f"{url}/corrections?tz=UTC", data=elsewhere, headers=JSON).status_code == 200
+    (seen,) = re.findall(r'name="seen" value="(\d+)"', user_client.get(url).text)
+    again = {**form, "seen": seen, "other": "Kneeling"}
+    assert user_client.post(f"{url}/corrections?tz=UTC", data=again, headers=JSON).status_code == 200
 
 
 def test_nobody_else_corrects_undoes_or_sees_corrections(

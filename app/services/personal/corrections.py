@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 from app.extensions import db
 from app.services import activity_names, audit
 from app.services.audit import Action
-from app.services.errors import Invalid, NotFound
+from app.services.errors import Conflict, Invalid, NotFound
 from app.services.personal.said import as_called
 from app.services.recordings import known_walking, recordings
 from app.services.recordings.prediction_result import PredictionResult, Said
@@ -29,7 +29,12 @@ UNDONE_SHOWN = 5
 
 
 def add(
-    user_id: int, recording: StoredRecording, result: PredictionResult, said: Sequence[Said], source: str = TIMELINE
+    user_id: int,
+    recording: StoredRecording,
+    result: PredictionResult,
+    said: Sequence[Said],
+    source: str = TIMELINE,
+    seen: int | None = None,
 ) -> list[Correction]:
     """Keep what a person says of stretches of their recording.
 
@@ -37,10 +42,12 @@ def add(
     ----------
     result : of any model, for which recordings the file holds.
     said : see `PredictionResult.said`; an instant begins where it ends. What lies beyond the recording is cut off.
+    seen : `last_said` when the person saw the recording; None: they want what they say, whatever was said since.
 
     Raises
     ------
     Invalid : a stretch is none of this recording, or has no name of an activity; nothing is kept.
+    Conflict : something else was said of the same moments since; nothing is kept.
     """
     if result.layout == "windows":
         raise Invalid("Windows without a common clock cannot be corrected.")
@@ -49,8 +56,11 @@ def add(
     if len(said) > MOST_AT_ONCE:
         raise Invalid(f"At most {MOST_AT_ONCE} stretches at once; these are {len(said)}.", field="from")
     batch = uuid4().hex
-    rows = [_correction(user_id, recording, result, stretch, source, batch) for stretch in said]
+    known = (*result.activities, *_names(user_id))
+    rows = [_correction(user_id, recording, result, stretch, source, batch, known) for stretch in said]
     with transaction() as session:
+        if seen is not None:
+            _check_unchanged(recording, rows, seen)
         theirs = select(func.count(Correction.id)).filter_by(user_id=user_id, undone_at=None)
         if (session.scalar(theirs) or 0) + len(rows) > MOST:
             raise Invalid(f"You have corrected {MOST:,} stretches, and there is room for no more. Undo some first.")
@@ -59,8 +69,37 @@ def add(
     return rows
 
 
+def _names(user_id: int) -> list[str]:
+    """Return the names of activities in a person's corrections, the first one first."""
+    query = select(Correction.activity).filter_by(user_id=user_id, undone_at=None).order_by(Correction.id)
+    return list(dict.fromkeys(db.session.scalars(query)))
+
+
+def last_said(recording: StoredRecording) -> int:
+    """Return the number of the last correction of a recording; 0 before the first."""
+    return db.session.scalar(select(func.max(Correction.id)).filter_by(recording_id=recording.id)) or 0
+
+
+def _check_unchanged(recording: StoredRecording, rows: Sequence[Correction], seen: int) -> None:
+    """Within a transaction: let nobody overrule unseen what they said meanwhile, in another window of the browser."""
+    for newer in of_recording(recording):
+        for row in rows:
+            meets = newer.part == row.part and newer.start_s <= row.end_s and row.start_s <= newer.end_s
+            if newer.id > seen and meets and newer.activity != row.activity:
+                raise Conflict(
+                    f"Nothing was saved: you have said {newer.activity} of this part since this page was loaded, in "
+                    "another window perhaps. The page shows it now. Save again, if you want to change it."
+                )
+
+
 def _correction(
-    user_id: int, recording: StoredRecording, result: PredictionResult, stretch: Said, source: str, batch: str
+    user_id: int,
+    recording: StoredRecording,
+    result: PredictionResult,
+    stretch: Said,
+    source: str,
+    batch: str,
+    known: Sequence[str],
 ) -> Correction:
     part, start_s, end_s, activity = stretch
     if not (math.isfinite(start_s) and math.isfinite(end_s)) or start_s > end_s:
@@ -79,7 +118,7 @@ def _correction(
         part=result.recording_ids[part],
         start_s=start_s,
         end_s=end_s,
-        activity=activity_names.checked(activity, "activity"),
+        activity=activity_names.checked(activity, "activity", known),
         source=source,
         batch=batch,
     )
@@ -104,7 +143,7 @@ def undo(user_id: int, recording_id: int, batch: str) -> int:
         undone = rows_changed(update(Correction).where(*of_it).values(undone_at=now()))
         _forget_earlier(recording_id)
     if not undone:
-        raise NotFound("These corrections are undone already.")
+        raise NotFound("These corrections are undone already, in another window perhaps. Nothing was changed.")
     if known_walking.stretch_of(recording) in stretches:
         known_walking.mark(recording, False)
     audit.record(Action.CORRECTION_UNDONE, f"recording {recording_id}", stretches=undone)

@@ -181,6 +181,15 @@ class PredictionResult:
         nearest: IntArray = around[np.abs((self.start_s[around] + self.end_s[around]) / 2 - at).argsort()[:1]]
         return nearest
 
+    def span_of(self, position: int) -> tuple[float, float]:
+        """Return a stretch that a window alone is of: the whole window, or what lies around its middle, of several."""
+        start_s, end_s = float(self.start_s[position]), float(self.end_s[position])
+        _, middles = self._by_middle(int(self.recording_index[position]))
+        apart = np.abs(middles - (start_s + end_s) / 2)
+        nearest_s = float(apart[apart > 0].min(initial=end_s - start_s))
+        spare_s = max(end_s - start_s - nearest_s, 0.0) / 2
+        return start_s + spare_s, end_s - spare_s
+
     def _by_middle(self, recording: int) -> tuple[IntArray, TimeArray]:
         """Return which windows are of a recording, in the order of their middles, and these; of many, found once."""
         if recording not in self._middles:

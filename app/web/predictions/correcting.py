@@ -40,6 +40,7 @@ def shown(prediction: Prediction, view: View, recording_index: int | None, clock
     return {
         "effect": effect.effect_of(prediction, view, recording_index),
         "correct_form": CorrectForm(),
+        "last_said": corrections.last_said(prediction.recording),
         "shares": consents.current(prediction.recording.user_id) is not None,
         "choices": activities_of(view),
         "vocabulary": [name for name in in_order(PARENT) if name not in view.result.activities],
@@ -98,14 +99,27 @@ def correct(recording_id: int) -> ResponseReturnValue:
             raise Invalid("Say what it was in fewer words.", field="activity")
         part = min(max(request.args.get("part", 0, type=int), 0), len(result.recording_ids) - 1)
         clock = clock_of(result, part, reader_zone())
-        activity = (form.other.data or "").strip() or (form.activity.data or "").strip()
+        activity = _activity(form)
         said = [(part, start, end, activity) for start, end in _stretches(clock)]
-        rows = corrections.add(current_user.id, recording, result, said)
+        seen = request.form.get("seen", type=int)
+        rows = corrections.add(current_user.id, recording, result, said, seen=seen)
     except ServiceError as error:
         return _answer(recording_id, str(error), error.status)
     what = "instant" if all(row.start_s == row.end_s for row in rows) else "stretch"
     number = counted(len(rows), what, "instants" if what == "instant" else "stretches")
     return _answer(recording_id, f"Saved: {number} of {rows[0].activity}.")
+
+
+def _activity(form: CorrectForm) -> str:
+    """Return what it was: chosen or written; where both are given and differ, the person must say which."""
+    chosen, written = (form.activity.data or "").strip(), (form.other.data or "").strip()
+    if chosen and written and normalised(chosen) != normalised(written):
+        raise Invalid(
+            f"You chose {chosen} and wrote {written}: which was it? Nothing was saved. Say it once more, with one of "
+            "the two.",
+            field="activity",
+        )
+    return written or chosen
 
 
 def _stretches(clock: WallClock) -> list[tuple[float, float]]:

@@ -116,7 +116,10 @@ def _window_page(result: PredictionResult, recording_index: int | None, zone: tz
     rows = result_tables.window_rows(result, recording_index)
 
     def fetch(start: int, stop: int) -> list[dict[str, Any]]:
-        return table_texts.records(result_tables.windows(result, zone, rows.take(slice(start, stop))))
+        part = rows.take(slice(start, stop))
+        records = table_texts.records(result_tables.windows(result, zone, part))
+        spans = [result.span_of(i) if i >= 0 else None for i in part.position.tolist()]
+        return [row | {"own": span} for row, span in zip(records, spans, strict=True)]
 
     return page_of(len(rows), request.args.get("page", 1, type=int), ROWS_A_PAGE, fetch)
 

@@ -83,7 +83,10 @@ export function correctable(timeline) {
       const answer = await response.json();
       status.textContent = answer.message;
       status.classList.toggle("text-danger", !response.ok);
-      if (!response.ok) return undefined;
+      if (!response.ok) {
+        if ([404, 409].includes(response.status)) { await timeline.redraw(); await follow(); } // another window changed it
+        return undefined;
+      }
       const redrawn = timeline.redraw(); // the server is asked before the marks are taken away, which draws all anew
       if (sent === form) clear();
       await redrawn;

@@ -7,6 +7,7 @@ from flask.cli import AppGroup
 
 from app.cli.output import json_option, needs_home, print_json
 from app.har.classifiers.catalogue import PRIORS
+from app.services.formatting import beyond_rounding
 
 models = AppGroup(
     "models",
@@ -175,7 +176,7 @@ def forget_person(name: str, subject: str, as_json: bool) -> None:
         return
     click.echo(f"{version.label} is {certificate['model']} without subject {subject}: {certificate['rows']:,} rows.")
     off = certificate["difference_to_solving_from_scratch"]
-    click.echo(f"Its head differs by {off:.1e} from one that is solved from scratch without them.")
+    click.echo(f"Compared with a head that is solved from scratch without them: {beyond_rounding(off)}.")
     click.echo("Not forgotten:")
     for line in certificate["not_forgotten"]:
         click.echo(f"  {line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ABSENT = "–"
+ROUNDING = 1e-8  # what arithmetic with 16 digits may leave between two solutions
 FEW = 10  # of fewer, a percentage says nothing
 
 
@@ -50,6 +51,14 @@ def thousands(value: float | None) -> str:
 def counted(value: int, one: str, several: str = "") -> str:
     """Write how many there are: 1 recording, 1,945 recordings, 2 activities."""
     return f"{value:,} {one if value == 1 else several or f'{one}s'}"
+
+
+def beyond_rounding(difference: float) -> str:
+    """Write a relative difference between two solutions of the same equations: 3e-13 is rounding, and no more."""
+    if not difference:
+        return "no difference"
+    small = difference <= ROUNDING
+    return f"no difference beyond rounding ({difference:.0e})" if small else f"a difference of {difference:.1e}"
 
 
 def megabytes(n_bytes: float) -> str:

@@ -13,6 +13,7 @@ from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.colours import HATCHES
 from app.services.formatting import (
     ABSENT,
+    beyond_rounding,
     capitalise,
     counted,
     duration,
@@ -57,6 +58,7 @@ def init_app(app: Flask) -> None:
         percent=percent,
         share=share,
         thousands=thousands,
+        beyond_rounding=beyond_rounding,
         counted=counted,
         capitalise=capitalise,
         sensor_name=sensor_name,

@@ -285,7 +285,11 @@ def test_a_training_on_a_stored_model_is_started_from_the_page_which_shows_what_
     assert option
     assert 'data-fits="physiotherapy-example"' in option[0]
     assert option[1] == "old/1: 3 activities, accelerometer and gyroscope"
-    answers = ANSWERS | {"models": ["elm-gru-am"], "base": "old/1", "window_length_s": "2.5"}
+    answers = ANSWERS | {"models": ["elm-gru-am"], "base": "old/1"}
+    refused = admin_client.post("/training/", data=answers | {"window_length_s": "2"})
+    assert refused.status_code == 422
+    assert "window_length_s: old/1 was trained with 3.0; found 2.0. Leave it out" in refused.text
+    del answers["window_length_s"]  # as the page sends it, where a base is chosen
     response = admin_client.post("/training/", data=answers)
     assert response.status_code == 302, response.text
     address = response.headers["Location"]
@@ -319,6 +323,9 @@ def test_a_base_that_does_not_fit_is_refused_at_its_field(
     assert response.status_code == 422
     assert "does not fit small: The model reads acceleration with gravity; these data are without." in response.text
     assert admin_client.post("/training/", data=answers | {"base": "no/1"}).status_code == 422
+    alone = admin_client.post("/training/", data=answers | {"base": "", "fine_tune": "y"})
+    assert alone.status_code == 422
+    assert "To fine-tune a network, choose the stored model that it comes from." in alone.text
 
 
 @pytest.mark.parametrize(

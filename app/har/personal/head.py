@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 from app.har.errors import ModelIntegrityError
 from app.har.personal.prior import Prior
 from app.har.types import FloatArray
-from app.har.vocabulary import AnswerTree
+from app.har.vocabulary import DEFAULT_LIMIT, AnswerTree
 
 FORMAT = 5  # heads of another one are learnt again, by the guard of today
 LEAST = 1e-4  # probability: no model is certain
@@ -34,7 +34,7 @@ class Weighing:
     doubt: float = 0.25  # examples, before it counts how often the model named each activity in them
     confirmed: float = 1.0  # log probability by which another activity must exceed one that the model never mistook
     sharpness: float = 1.5  # exponent of the answer where all activities have examples
-    slip: float = 0.03  # how probable it is that a person says something wrong of a bout, or chooses the wrong one
+    slip: float = 0.02  # how probable it is that a person says something wrong of a bout, or chooses the wrong one
     mistaken: float = 0.05  # how probable it is at least that the model is wrong of somebody, however certain it is
 
 
@@ -245,20 +245,18 @@ def _trust(
     """Return how probable it is that what is said of each activity holds of other windows, too; (k',).
 
     Either a person is right, or the model is and the person made a slip in each of their bouts. Slips are made bout by
-    bout; the model is mistaken of somebody once. So by Bayes' rule the odds are those that the model gives to what was
-    said, in the mean over bouts, times (1 / slip - 1) for each bout. No model is believed beyond `Weighing.mistaken`.
-    Of an activity that is new to it, it gives what it leaves open beside its own answer. One without examples is
-    trusted as the least of those that have some: each of these may have led to it.
+    bout; the model is mistaken of somebody once. So by Bayes' rule the odds are those that the model leaves against its
+    likeliest other activity, in the mean over bouts, times (1 / slip - 1) for each bout. A model that would have
+    answered something else is taken at its word, but for `Weighing.mistaken`: one bout against it makes nothing sure.
+    An activity without examples is trusted as the least of those that have some: each of these may have led to it.
     """
-    k = examples.probabilities.shape[1]
-    given = (examples.probabilities * shown[kind, :k]).sum(axis=1)
-    new = ~shown[kind, :k].any(axis=1)
-    given[new] = 1 - examples.probabilities[new].max(axis=1)
+    against = np.where(shown[kind, : examples.probabilities.shape[1]], 0, examples.probabilities)
+    left = 1 - against.max(axis=1, initial=0.0)
     _, first, bout = np.unique(examples.bouts(), return_index=True, return_inverse=True)
-    of_bout = np.bincount(bout, given) / np.bincount(bout)
+    of_bout = np.bincount(bout, left) / np.bincount(bout)
     bouts = np.bincount(kind[first], minlength=len(shown))
     usual = np.bincount(kind[first], of_bout, len(shown)) / bouts
-    usual = np.clip(usual, weighing.mistaken, 1 - weighing.mistaken)
+    usual = np.clip(np.where(usual > 1 - DEFAULT_LIMIT, usual, 0), weighing.mistaken, 1 - weighing.mistaken)
     of_kind = expit(logit(usual) + bouts * logit(1 - weighing.slip))
     best = (shown * of_kind[:, None]).max(axis=0, initial=0.0)
     return np.asarray(np.where(shown.any(axis=0), best, of_kind.min(initial=1.0)), np.float32)

@@ -122,7 +122,7 @@ def settings_on(base: ChosenBase, config: TrainConfig, choices: Sequence[Choice]
         if (asked := getattr(config, name)) not in (own, getattr(TrainConfig, name)):
             raise Invalid(
                 f"{name}: {base.version.label} was trained with {own}; found {asked}. Leave it out to train on top of "
-                "that model.",
+                "that model, which reads signals in its own way.",
                 name,
             )
     return replace(config, base=base.version.label, **base.reads)

@@ -56,7 +56,11 @@ function offerBases() {
 function showBase() {
   const scratch = !base.value;
   document.getElementById("with-base").hidden = scratch;
-  document.querySelectorAll("[data-read-by-base]").forEach((field) => { field.hidden = !scratch; });
+  document.querySelectorAll("#with-base input").forEach((input) => { input.disabled = scratch; }); // what is hidden is not sent
+  document.querySelectorAll("[data-read-by-base]").forEach((field) => {
+    field.hidden = !scratch;
+    field.querySelectorAll("input").forEach((input) => { input.disabled = !scratch; });
+  });
   if (!areChosen) models.forEach((box, i) => { box.checked = scratch ? usual[i] : box.value === "elm-gru-am"; });
 }
 

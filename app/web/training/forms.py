@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wtforms import (
@@ -17,11 +16,11 @@ from wtforms import (
     TextAreaField,
     widgets,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, StopValidation
 
 from app.har.classifiers.catalogue import BALANCED, CATALOGUE, DAILY
 from app.har.training.config import TrainConfig, help_on, limits
-from app.services.models import bases, model_versions, runs
+from app.services.models import model_versions, runs
 from app.web.forms import NumberField, PageForm
 
 if TYPE_CHECKING:
@@ -49,6 +48,18 @@ FOLDS = [
     ("5", "All data, in 5 folds: train 5 times and keep no model"),
     ("10", "All data, in 10 folds: train 10 times and keep no model"),
 ]
+
+
+class _Required(InputRequired):
+    """Says that a field is to be filled in, where no base brings its value."""
+
+    def __call__(self, form: Any, field: Any) -> None:
+        """Let an empty field of a training on a base pass."""
+        if form.base.data and not any(field.raw_data or ()):
+            field.errors = []
+            field.data = None
+            raise StopValidation
+        super().__call__(form, field)
 
 
 class TrainForm(PageForm):
@@ -88,7 +99,7 @@ class TrainForm(PageForm):
         "Window length (s)",
         places=None,
         default=TrainConfig.window_length_s,
-        validators=[InputRequired(), NumberRange(*limits("window_length_s"))],
+        validators=[_Required(), NumberRange(*limits("window_length_s"))],
         description=f"{help_on('window_length_s')} Preset to less where an activity of the data set mostly lasts less.",
     )
     overlap = NumberField(
@@ -129,13 +140,13 @@ class TrainForm(PageForm):
     submit = SubmitField("Start training")
 
     def config(self) -> TrainConfig:
-        """Return the answers as the core takes them; how signals are read is for the base to say, if there is one."""
-        config = TrainConfig(
+        """Return the answers as the core takes them."""
+        return TrainConfig(
             models=tuple(name for name in CATALOGUE if name in (self.models.data or [])),
             protocol=self.protocol.data,
             seed=int(self.seed.data or 0),
             epochs=self.epochs.data,
-            window_length_s=float(self.window_length_s.data or 0),
+            window_length_s=float(self.window_length_s.data or TrainConfig.window_length_s),
             overlap=float(self.overlap.data or 0),
             folds=int(self.folds.data) if self.folds.data and self.protocol.data != "dataset" else None,
             low_pass_hz=float(self.low_pass_hz.data) if self.low_pass_hz.data else None,
@@ -145,10 +156,8 @@ class TrainForm(PageForm):
             keep_sums=bool(self.keep_sums.data),
             leave_out=tuple(filter(None, map(str.strip, (self.leave_out.data or "").split(",")))),
             base=self.base.data or "",
-            fine_tune=bool(self.base.data and self.fine_tune.data),
+            fine_tune=bool(self.fine_tune.data),
         )
-        usual = {name: getattr(TrainConfig, name) for name in bases.READS}
-        return replace(config, **usual) if config.base else config
 
 
 def answers_of(run: TrainingRun, choices: Collection[str], stored: Collection[str]) -> tuple[dict[str, Any], list[str]]:
@@ -170,7 +179,7 @@ def answers_of(run: TrainingRun, choices: Collection[str], stored: Collection[st
     lost = [f"The data set {name} is not here any longer." for name in names if name not in choices]
     if (base := config.get("base", "")) and base not in stored:
         lost.append(f"The model {base} that it was built on is not here any longer; it starts from scratch.")
-        base = ""
+        base, config = "", {**config, "fine_tune": False}
     models = [name for name in config["models"] if name in CATALOGUE]
     if len(models) < len(config["models"]):
         lost.append("Some of its models do not exist any longer.")

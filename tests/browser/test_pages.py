@@ -161,6 +161,7 @@ def test_the_pages_of_a_caregiver_and_of_whom_they_see(page: Page, furnished: Si
     log_in(page, furnished.address, "carla")
     for path in CAREGIVER:
         check(page, furnished.address + path)
+    page.goto(furnished.address + "/people")
     code = page.locator(".care-code").inner_text()
     log_out(page)
     register(page, furnished.address, "seen")

@@ -228,14 +228,14 @@ def test_a_caregivers_page_is_sent_what_a_person_does_and_since_when_until_they_
     stop = people.subscribe(carla, told.append)
     for second, answer in ((103, "Walking"), (104, "Sitting"), (105, "Sitting"), (104, "Walking")):
         hub.publish(ursula, "window", {"session": 7, "windows": [window(answer, float(second))]})
-    hub.publish(ursula, "alarm", {"user": ursula, "state": "raised", "before": "pre-alarm"})  # of the person's own page
     assert [event.data for event in told] == [expected | {"answer": "Sitting", "since_s": 101.0, "quiet_s": 0.0}]
     hub.publish(ursula, "window", {"session": 7, "windows": [window("Sitting", 115.0)]})
     assert len(told) == 2, "every ten seconds it is told that the device is still heard"
-    for before, after, is_told in (("", "observed", 0), ("pre-alarm", "closed", 0), ("pre-alarm", "raised", 1)):
-        told.clear()
-        hub.publish(carla, "alarm", {"user": ursula, "state": after, "before": before})
-        assert len(told) == is_told, (before, after)
+    told.clear()
+    fall_of("ursula", 20)
+    assert told == [], "the countdown is the person's own business"
+    alarms.tick(time.time() + 100)
+    assert [(event.kind, event.data["state"]) for event in told] == [("alarm", "raised")]
     told.clear()
     hub.publish(ursula, "ended", {"session": 7})
     nothing = {"answer": "", "open": "", "colour": "", "since_s": 0.0, "quiet_s": 0.0}

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.services.alarms import life
 from app.services.care import consents
 from app.services.live import hub, sessions
 
@@ -108,7 +107,7 @@ def subscribe(caregiver_id: int, on_event: OnEvent) -> Callable[[], None]:
     def of_caregiver(event: hub.Event) -> None:
         if event.kind == "people" and not event.data["sees"]:
             people.pop(int(event.data["id"]), None)  # at once, whatever the page does
-        if event.kind == "people" or is_told(caregiver_id, event):
+        if event.kind in ("people", "alarm"):  # of alarms, those that they may see: `Change.audience`
             on_event(event)
 
     ends = [hub.subscribe(caregiver_id, of_caregiver)]
@@ -119,12 +118,3 @@ def subscribe(caregiver_id: int, on_event: OnEvent) -> Callable[[], None]:
             each()
 
     return end
-
-
-def is_told(viewer_id: int, event: hub.Event) -> bool:
-    """Tell whether somebody may hear of an event of an alarm: what never was raised is the person's own business."""
-    if event.kind != "alarm" or event.data["user"] == viewer_id:
-        return event.kind == "alarm"
-    early = (life.NOTHING, life.OBSERVED, life.PRE_ALARM)
-    before, after = event.data["before"], event.data["state"]
-    return after not in early and (after == life.RAISED or before not in early)

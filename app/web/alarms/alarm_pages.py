@@ -12,7 +12,6 @@ from flask_login import current_user
 from app.services.alarms import alarms, life, people
 from app.services.alarms.life import Party
 from app.services.care import consents, messages
-from app.services.care import people as seen
 from app.services.errors import Conflict
 from app.services.live import hub
 from app.web.access import access
@@ -91,7 +90,7 @@ def events() -> ResponseReturnValue:
     user_id = int(current_user.id)
 
     def subscribe(on_event: Callable[[hub.Event], None]) -> Callable[[], None]:
-        return hub.subscribe(user_id, lambda event: on_event(event) if seen.is_told(user_id, event) else None)
+        return hub.subscribe(user_id, lambda event: on_event(event) if event.kind == "alarm" else None)
 
     def since(last_id: int | None) -> Sequence[hub.Event]:
         stand = [[each.id, each.state, each.times] for each in alarms.live_for(user_id)]

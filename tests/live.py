@@ -35,7 +35,8 @@ class Streamer:
     base: float = field(default_factory=lambda: time.time() - 120.0)  # when their day begins: what is sent is not new
 
     def __post_init__(self) -> None:
-        hub.subscribe(self.user.id, self.told.append)
+        self.user_id = self.user.id
+        hub.subscribe(self.user_id, self.told.append)
 
     def messages(self, seconds: int, seed: int = 0, key: str = "walk") -> list[bytes]:
         """Return messages of a second each; those of a person are the same each time."""

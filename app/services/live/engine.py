@@ -135,14 +135,15 @@ class Engine:
         ready: list[tuple[Stream, _Own, Sequence[Batch]]] = []
         for stream, batches in news:
             if time.monotonic() < self._rests.get(stream.id, 0.0):
+                stream.begun = True
                 continue
             try:
                 own = self._own.get(stream.id)
                 if own is None:
                     own = self._open(stream, model)
-                    if stream.windows:  # another model, or after a fault
+                    if stream.begun:  # by another model, or before a fault
                         batches, own.noticed = stream.in_order(), _falls_of(stream)
-                    self._own[stream.id] = own
+                    self._own[stream.id], stream.begun = own, True
                 ready.append((stream, own, batches))
             except Exception:
                 self._failed(stream)
@@ -176,6 +177,7 @@ class Engine:
 
     def _failed(self, stream: Stream) -> None:
         log.exception("live session %d is not recognised for a while", stream.id)
+        stream.begun = True
         self._own.pop(stream.id, None)
         self._rests[stream.id] = time.monotonic() + RESTS_S
         stream.faulty = f"What you do could not be recognised just now. It is tried again in {RESTS_S:.0f} s."

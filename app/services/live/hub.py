@@ -49,7 +49,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._newest = time.time_ns() // 1_000_000
+        # In ms, and a second ahead: the one before it may have had more events than milliseconds
+        self._newest = time.time_ns() // 1_000_000 + 1000
         self._channels: dict[int, _Channel] = {}
 
     def publish(self, user_id: int, kind: str, data: dict[str, Any]) -> Event:

@@ -123,6 +123,7 @@ class Stream:
     waits_since: float = 0.0  # when the first of those came that wait to be recognised
     taken_since: float = 0.0  # the same, of those that are being recognised
     restored_s: float = -np.inf  # what lies before was recognised once, by a server that is gone
+    begun: bool = False  # something of it was taken to be recognised, by this server
     ended: bool = False
     faulty: str = ""  # why it is not recognised at the moment
     unkept: str = ""  # why its batches are not kept at the moment

@@ -23,7 +23,7 @@ from app.tables import LiveSession, User
 from tests.live import Streamer, add_everyday, restart, streamer
 from tests.services.conftest import a_user
 
-SECONDS = 40
+SECONDS = 30
 
 
 @pytest.fixture
@@ -49,27 +49,28 @@ def test_what_a_person_does_is_told_as_it_comes(phone: Streamer) -> None:
     assert state["health"]["rate_hz"] == {"acceleration": 100.0, "rotation": 100.0}
 
 
-def test_messages_that_come_twice_late_or_never_change_little(app: Flask, phone: Streamer) -> None:
+@pytest.mark.parametrize("lost", [(), (13, 27)])  # 5 % and more
+def test_messages_that_come_twice_late_or_never_change_little(phone: Streamer, lost: tuple[int, ...]) -> None:
     messages = phone.messages(SECONDS)
     phone.send(*messages)
     clean = phone.windows()
     other = streamer(phone.user)
     other.base = phone.base
     chance = random.Random(0)
-    arriving = [message for number, message in enumerate(messages) if number not in (13, 27)]  # 5 % are lost
+    arriving = [message for number, message in enumerate(messages) if number not in lost]
     for i in range(0, len(arriving) - 1, 3):
         arriving[i], arriving[i + 1] = arriving[i + 1], arriving[i]
     for message in arriving:
-        other.send(*[message] * chance.choice([1, 1, 2]))
+        other.send(*[message] * chance.choice([1, 1, 2]), tick=False)
     sessions.end_all(phone.user_id, "over")  # which lets go on what waits for those that are lost
     engine().tick()
-    health = other.row().facts["batches"]
-    assert (health["received"], health["lost"], health["late"]) == (len(arriving) + health["doubled"], 2, 0)
-    assert health["doubled"] > 5
+    counts = other.row().facts["batches"]
+    assert (counts["received"], counts["lost"], counts["late"]) == (len(arriving) + counts["doubled"], len(lost), 0)
+    assert counts["doubled"] > 5
     both = clean.keys() & other.windows().keys()
-    assert len(both) >= SECONDS - 2 - 2 * 4  # a hole takes along the windows that it is in
+    assert len(both) >= len(clean) - 8 * len(lost)  # a hole takes along the windows that it is in, and moves the grid
     same = [clean[start]["answer"] == other.windows()[start]["answer"] for start in both]
-    assert sum(same) >= 0.9 * len(same)
+    assert sum(same) >= (0.9 if lost else 1.0) * len(same)
 
 
 def test_a_server_that_was_killed_goes_on_with_nothing_lost_or_doubled(app: Flask, phone: Streamer) -> None:
@@ -121,7 +122,7 @@ def test_a_session_that_cannot_be_recognised_does_not_stop_the_others(
     monkeypatch.undo()
     engine()._rests = dict.fromkeys(engine()._rests, time.monotonic() - RESTS_S)
     phone.send(*phone.messages(22, key="poison")[20:])
-    assert len(phone.windows()) >= 16  # from the journal
+    assert len(phone.windows()) >= 8  # of what is long past, those of an upload
     assert sessions.state(phone.user_id)["sessions"][0]["health"]["message"] == ""
 
 

@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import meaning
+from benchmarks import meaning, not_reached
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
@@ -151,6 +151,7 @@ def page() -> str:
     """Return the page: what the figures mean, and then all of them."""
     paths = {name: RESULTS / f"{name}.json" for name in NAMES + ELSEWHERE if name not in PAGES}
     documents = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()}
+    results = {name: document["figures"] for name, document in documents.items()}
     lines = [
         "# Benchmarks",
         "",
@@ -158,10 +159,12 @@ def page() -> str:
         "compare the figures of one run with each other. Data: KU-HAR raw (7 of its 18 activities, 710 recordings,",
         "80 subjects) unless named.",
         "",
-        *meaning.lines({name: document["figures"] for name, document in documents.items()}),
+        *meaning.lines(results),
     ]
     for name, document in documents.items():
         lines += ["", f"## {name}", *measured(name, document)]
+        if name == "everyday":
+            lines += not_reached.lines(results, RESULTS / "not_reached.md")
     return "\n".join(lines) + "\n"
 
 

@@ -139,12 +139,17 @@ def _rises(time_s: TimeArray) -> bool:
 def between_restarts(
     sensors: Mapping[str, tuple[TimeArray, FloatArray]],
 ) -> list[dict[str, tuple[TimeArray, FloatArray]]]:
-    """Cut the samples of a batch where a clock falls back: the pieces, one after the other."""
+    """Cut the samples of a batch where a clock falls back: the pieces, one after the other.
+
+    It does where all samples from there on are earlier than all before. Other falls are disorder.
+    """
     if all(_rises(time_s) for time_s, _ in sensors.values()):
         return [dict(sensors)]
     pieces: list[dict[str, tuple[TimeArray, FloatArray]]] = [{}]
     for name, (time_s, values) in sensors.items():
-        falls: list[int] = (np.flatnonzero(np.diff(time_s) < -RESTART_S) + 1).tolist()
+        earliest_before = np.minimum.accumulate(time_s)[:-1]
+        latest_after = np.maximum.accumulate(time_s[::-1])[::-1][1:]
+        falls: list[int] = (np.flatnonzero(earliest_before - latest_after > RESTART_S) + 1).tolist()
         for number, (first, end) in enumerate(pairwise([0, *falls, len(time_s)])):
             while len(pieces) <= number:
                 pieces.append({})

@@ -181,9 +181,9 @@ def test_whatever_happens_one_alarm_of_a_kind_is_live_and_none_that_was_raised_i
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             phases=(Phase.generate,),
-            stateful_step_count=40,
+            stateful_step_count=30,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -97,8 +97,8 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, '', 'observed', 1, 'an impact', '2026-11-28')",
         "INSERT INTO notice_target (id, user_id, channel, address, switched_on, created, last_error) "
         "VALUES (1, 1, 'e-mail', '{}', 1, '2026-11-28', '')",
-        "INSERT INTO notice (id, target_id, step_id, state, tries, error, created) "
-        "VALUES (1, 1, 1, 'waiting', 0, '', '2026-11-28')",
+        "INSERT INTO notice (id, target_id, step_id, state, tries, error, about, created) "
+        "VALUES (1, 1, 1, 'waiting', 0, '', '', '2026-11-28')",
         "INSERT INTO care_consent (id, user_id, caregiver_id, version, given) VALUES (1, 1, 1, 1, '2026-11-28')",
     ],
 }

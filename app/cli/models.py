@@ -183,6 +183,27 @@ def forget_person(name: str, subject: str, as_json: bool) -> None:
     click.echo(f"To train everything anew without them: flask train --leave-out {subject}")
 
 
+@models.command("people")
+@click.argument("name")
+@json_option
+@needs_home
+def people(name: str, as_json: bool) -> None:
+    """Show whom a model learnt from, and how well its head would do on each of them, had it not.
+
+    The model must have been trained with --keep-sums. Each person is taken out of the solved head, which is exact and
+    needs no training. The network, which answers with the head, is not asked: it has seen everybody.
+    """
+    from app.services.models import forgetting
+
+    found = forgetting.left_out(name)
+    if as_json:
+        print_json([{"subject": who, "windows": n, "right": right} for who, (n, right) in found.items()])
+        return
+    click.echo(f"{'subject':<24}{'windows':>10}{'right, when left out':>24}")
+    for who, (n, right) in sorted(found.items(), key=lambda entry: entry[1][1] / entry[1][0]):
+        click.echo(f"{who:<24}{n:>10,}{right / n:>24.1%}")
+
+
 @models.command("delete")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -19,7 +19,7 @@ Quan, Wu, Montana (2026), Exact federated continual unlearning for ridge heads o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -134,12 +134,6 @@ class Sums:
         first = max(self.n_features - n_directions, 0)
         _, vectors = linalg.eigh(self.gram, subset_by_index=(first, self.n_features - 1))
         return np.ascontiguousarray(vectors[:, ::-1])
-
-    def with_outputs(self, positions: Sequence[int], n_outputs: int) -> Sums:
-        """Return the same sums with their outputs at these positions among more, for sums of other activities."""
-        moment, counts = np.zeros((self.n_features, n_outputs)), np.zeros(n_outputs)
-        moment[:, positions], counts[list(positions)] = self.moment, self.counts
-        return Sums(self.gram, moment, counts, self.rows)
 
     def solve(self, ridge: float, centre: Matrix | None = None) -> Matrix:
         """Return β = (gram + ridge · I)⁻¹ moment, (d, k), by Cholesky.
@@ -314,32 +308,6 @@ class Updated:
         inverse = linalg.cho_solve(factor, np.eye(sums.n_features), check_finite=False)
         beta = linalg.cho_solve(factor, sums.moment, check_finite=False)
         return np.asfortranarray(inverse, np.float64), np.asarray(beta, np.float64)
-
-
-def left_out_scores(
-    updated: Updated,
-    H: NDArray[np.floating],
-    targets: NDArray[np.floating],
-    groups: NDArray[np.str_],
-    weights: ArrayLike = 1.0,
-) -> Matrix:
-    """Return the score of each row by the solution that has not learnt the rows of its group, (n, k).
-
-    Parameters
-    ----------
-    updated : it has learnt these rows, and may have learnt others.
-    groups : (n,), such as the subject of each row.
-
-    Raises
-    ------
-    UnsolvableSums : the rows were not learnt with these weights.
-    """
-    weights = np.broadcast_to(np.asarray(weights, np.float64), len(H))
-    scores = np.empty(targets.shape)
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        scores[rows] = H[rows] @ updated.beta_without(H[rows], targets[rows], weights[rows])
-    return scores
 
 
 def _times(symmetric: Matrix, columns: Matrix) -> Matrix:

@@ -50,6 +50,21 @@ def solved(elm: ExtremeLearningMachine) -> ExtremeLearningMachine:
     return elm
 
 
+@pytest.mark.parametrize("drawn", [False, True], ids=["towards 0", "towards a base"])
+def test_how_a_head_does_on_people_left_out_is_what_one_without_them_does(drawn: bool) -> None:
+    rows, elm, everything = rows_of(5, 0), machine(), (True, True)
+    centre = np.random.default_rng(1).normal(0, 0.1, (elm.n_nodes, N_ACTIVITIES)).astype(np.float32)
+    elm.centres = {everything: centre} if drawn else {}
+    elm.fit(rows.X, rows.y, N_ACTIVITIES, balanced=True)
+    found = head_sums.left_out(elm, rows, elm.weights)
+    for number in range(5):
+        own = rows.subjects == f"p{number}"
+        others = rows.take(~own)
+        H = elm.hidden(rows.X[own].astype(np.float64))
+        beta = elm.solution(elm.sums_of(others.X, others.y), everything)
+        assert found[f"p{number}"] == (own.sum(), ((H @ beta).argmax(axis=1) == rows.y[own]).sum())
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     n_people=st.integers(2, 6),

@@ -109,7 +109,11 @@ def test_by_command_too(app: Flask, version: ModelVersion) -> None:
     run = app.test_cli_runner().invoke
     certificate = json.loads(run(args=["models", "forget", "lab", "--subject", "01", "--json"]).stdout)
     assert (certificate["label"], certificate["model"], certificate["rows"]) == ("lab/2", "lab/1", 30)
+    shown = json.loads(run(args=["models", "people", "lab/1", "--json"]).stdout)
+    assert [(one["subject"], one["windows"]) for one in shown] == [("01", 30), ("<b>3", 30), ("=02", 30)]
+    assert "when left out" in run(args=["models", "people", "lab/1"]).stdout
     text = run(args=["models", "forget", "lab/2", "--subject", "=02"]).stdout
+    assert "no difference" in text
     assert text.startswith("lab/3 is lab/2 without subject =02: 30 rows.")
     assert "flask train --leave-out =02" in text
     refused = run(args=["models", "forget", "lab/3", "--subject", "<b>3"])

@@ -87,6 +87,21 @@ def forget(key: int | str, subject: str) -> tuple[ModelVersion, dict[str, Any]]:
     return made, certificate
 
 
+def left_out(key: int | str) -> dict[str, tuple[int, int]]:
+    """Return of each person how many windows a version keeps, and how many its head gets right without them.
+
+    Raises
+    ------
+    Invalid : the model kept nobody.
+    """
+    from app.har.classifiers.elm_gru_am import forgetting
+
+    version = model_versions.get(key)
+    if not people_of(version):
+        raise Invalid(_why_not(version.label, "", []))
+    return forgetting.left_out(model_versions.directory(version))
+
+
 def _why_not(label: str, subject: str, people: Sequence[str]) -> str:
     if not people:
         return (

@@ -55,6 +55,18 @@ def forget(folder: Path, subject: str, target: Path, label: str) -> dict[str, An
     return certificate
 
 
+def left_out(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return of each person whom a model has kept, see `head_sums.left_out`.
+
+    Raises
+    ------
+    InsufficientData : the model kept nobody.
+    ModelIntegrityError : a file is missing or was changed.
+    """
+    manifest = model_folder.verify(folder)
+    return head_sums.left_out(persistence.load_model(folder).elm_, *head_sums.read(folder, manifest))
+
+
 def of(folder: Path) -> list[dict[str, Any]]:
     """Return the certificates of a model, the oldest first."""
     path = folder / CERTIFICATES

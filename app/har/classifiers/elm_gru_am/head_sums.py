@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.har.classifiers import model_folder
 from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.errors import InsufficientData, ModelIntegrityError, UnsolvableSums
-from app.har.sums import Matrix
+from app.har.sums import Matrix, Updated
 from app.har.types import FloatArray, IntArray
 
 ROWS_FILE, KEPT = f"{model_folder.ASIDE}rows.npz", "kept_subjects"  # the latter in the manifest
@@ -142,6 +142,25 @@ def without(
         "difference_of_kept_rows_to_stored_head": as_stored,
         "not_forgotten": list(NOT_FORGOTTEN),
     }
+
+
+def left_out(elm: ExtremeLearningMachine, rows: HeadRows, weights: Matrix) -> dict[str, tuple[int, int]]:
+    """Return of each person how many rows there are, and how many a head answers rightly that never learnt from them.
+
+    One solution of all serves everybody: a person's rows are taken out of it, without solving it anew.
+    """
+    elm.weights, targets = weights, np.eye(len(weights))
+    sums = elm.sums_of(rows.X, rows.y)
+    centre = elm.centres.get((True,) * len(elm.sizes), np.zeros_like(sums.moment)).astype(np.float64)
+    # A solution drawn towards a centre is the centre, and the usual solution for what that leaves of the targets
+    updated = Updated(replace(sums, moment=sums.moment - sums.gram @ centre), elm.ridge)
+    found = {}
+    for person in np.unique(rows.subjects).tolist():
+        own = rows.take(rows.subjects == person)
+        H = elm.hidden(own.X.astype(np.float64))
+        beta = centre + updated.beta_without(H, targets[own.y] - H @ centre, weights[own.y])
+        found[person] = len(own.y), int(((H @ beta).argmax(axis=1) == own.y).sum())
+    return found
 
 
 def _difference(found: NDArray[np.floating], expected: Matrix) -> float:

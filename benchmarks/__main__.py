@@ -41,6 +41,7 @@ NAMES = [
     "personal_speed",
     "correction",
     "falls",
+    "live_answers",
     "transfer",
     "directions",
     "smoothing",

@@ -30,8 +30,7 @@ def lines(results: dict[str, Figures], text: Path) -> Iterator[str]:
         "### What was not reached, and what was tried",
         "",
         f"Every target of the general model that was missed at some time. *Before*: {BEFORE} (of a table and unknown "
-        f"activities: 326e2da); *now*: `everyday`, seeds {everyday['seeds']}, and `unknown`; **bold** is missed now. "
-        "`everyday` is of the model before it learnt other movements, which changed no truth (its card).",
+        f"activities: 326e2da); *now*: `everyday`, seed {everyday['seeds']}, and `unknown`; **bold** is missed now.",
         "",
         "| target | of | asked | before | now |",
         "|---|---|---:|---:|---:|",

@@ -380,22 +380,12 @@ def _run(app: Flask) -> None:
                 engine().tick()
         except Exception:  # whatever it was: people rely on alarms
             log.exception("the engine stumbled")
-        finally:
-            _end_session(app)
         rest_s = TICK_S - (time.monotonic() - began)
         if rest_s > 0:
             time.sleep(rest_s)
         if news is not None:
             news.wait(1.0)
             news.clear()
-
-
-def _end_session(app: Flask) -> None:
-    try:
-        with app.app_context():
-            db.session.remove()
-    except Exception:
-        log.exception("a connection of the engine could not be given back")
 
 
 def _watch(app: Flask) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,10 +15,12 @@ from app.services.alarms import alarms
 from app.services.errors import Invalid, ServiceError
 from app.services.live import devices, hub, sessions
 from app.services.recordings.places import PLACES
-from app.tables import Device
 from app.web.access import access
 from app.web.event_streams import event_stream
 from app.web.live.forms import DeviceForm
+
+if TYPE_CHECKING:
+    from app.tables import Device
 
 bp = Blueprint("live", __name__)
 INGEST = "/api/live"

@@ -25,6 +25,7 @@ from app.har.falls.watch import FallCandidate, FallWatch
 from app.har.live.batches import Batch
 from app.har.live.recogniser import LiveRecogniser, LiveTrack, LiveWindow
 from app.har.vocabulary import ANYTHING
+from app.services import falls as fall_detectors
 from app.services.alarms import life, watching
 from app.services.errors import Busy, NoRoom, ServiceError
 from app.services.live import hub, keeping, sessions, walking
@@ -119,7 +120,7 @@ class Engine:
         learnt = heads.current(stream.user_id, version).get(stream.place) if stream.place else None
         known = walking.measured(stream.user_id, stream.place, model.version_id)
         track = model.recogniser.open(stream.place, known.reference)
-        falls = FallWatch()
+        falls = FallWatch(fall_detectors.current())
         falls.threshold = watching.fall_threshold(stream.user_id, falls.method, falls.threshold)
         noticed = _falls_of(stream) if stream.restored_s > -float("inf") else ()
         return _Own(track, Answering(model, learnt), time.monotonic(), known.done, falls, noticed)

@@ -121,6 +121,11 @@ def test_only_what_an_alarm_takes_is_taken(
 def test_a_rule_is_changed_and_what_cannot_be_is_said_at_its_field(user_client: FlaskClient) -> None:
     text = user_client.get("/alarms/rules").text
     assert "Usually 30; 5 to 300" in text
+    assert "threshold method (impact, turn and stillness; untrained)" in text
+    assert "from 0.50 on, as for everybody" in text
+    fall_of("ursula", 20)
+    user_client.post(f"/alarms/{alarms.live_of(id_of('ursula'))[0].id}/cancel", data={"verdict": "false"})
+    assert "from 0.60 on; for others it is 0.50" in user_client.get("/alarms/rules").text
     answers = {"switched_on": "1", "countdown_s": "45"}
     assert user_client.post("/alarms/rules/fall", data=answers).status_code == 302
     assert rules.of(id_of("ursula"), "fall").number("countdown_s") == 45

@@ -7,6 +7,10 @@ from collections import Counter
 from sqlalchemy import func, select
 
 from app.extensions import db
+from app.har.falls.watch import FallWatch
+from app.services import falls
+from app.services.alarms import false_alarms
+from app.services.alarms.false_alarms import Answers
 from app.tables import Alarm, AlarmStep, Notice
 
 
@@ -27,6 +31,12 @@ def verdicts_of(user_id: int) -> dict[str, Counter[str]]:
     for kind, verdict, number in db.session.execute(counted.group_by(Alarm.kind, Alarm.verdict)):
         found.setdefault(kind, Counter())[verdict] = number
     return found
+
+
+def fall_limit_of(user_id: int) -> Answers:
+    """Return what a person's answers made of the limit of what watches for falls."""
+    watch = FallWatch(falls.current())
+    return false_alarms.of(user_id, watch.method, watch.threshold)
 
 
 def outbox_counts() -> Counter[str]:

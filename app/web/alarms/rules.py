@@ -8,6 +8,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from app.services import falls
 from app.services.alarms import rules as alarm_rules
 from app.services.alarms import targets
 from app.services.alarms.words import KINDS
@@ -36,6 +37,8 @@ def _page(kind: str = "", error: Invalid | None = None) -> str:
         about=words.ABOUT,
         quiet=alarm_rules.QUIET,
         can_wait=[KINDS[each] for each in alarm_rules.CAN_WAIT],
+        method=falls.method_in_words(),
+        fall=messages.fall_limit_of(current_user.id),
         verdicts=messages.verdicts_of(current_user.id),
         caregivers=consents.caregivers_of(current_user.id),
         targets=targets.list_of(current_user.id),

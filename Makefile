@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
-export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS
+export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS TLS_NAMES
 
-.PHONY: help setup federated run test test-fast test-pythons lint bench reference reference-models migration lock audit
+.PHONY: help setup federated run run-https test test-fast test-pythons lint bench reference reference-models migration lock audit
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ federated: requirements-federated.txt ## create .venv-federated, to train a netw
 
 run: setup ## start the site (HOST, PORT, HAR_HOME and DATA_FOLDERS are respected)
 	@$(BIN)/python run.py
+
+run-https: setup ## start the site for phones: over HTTPS, on every network of this machine, with an authority of its own
+	@HTTPS=own $(BIN)/python run.py
 
 # The few long browser tests come first, or one core waits for them in the end
 test: $(VENV)/.dev ## run all tests, on two cores; some of them: make test ARGS="tests/har -k elm"

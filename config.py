@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+EVERYWHERE = "0.0.0.0"  # noqa: S104  what a site for phones is for
 
 
 def _home() -> Path:
@@ -46,6 +47,17 @@ def _proxies() -> int:
     if not text.isdecimal() or int(text) > 10:
         sys.exit(f"PROXIES must be the number of proxies in front of Kinelab, 0 to 10; found {text!r}.")
     return int(text)
+
+
+def _https() -> str:
+    text = os.environ.get("HTTPS") or ""
+    if text not in {"", "0", "1", "own"}:
+        sys.exit(f"HTTPS must be 1 behind a proxy with TLS, own to serve it, or nothing; found {text!r}.")
+    return text
+
+
+def _tls_names() -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in os.environ.get("TLS_NAMES", "").split(",") if part.strip())
 
 
 def _session_hours() -> float:
@@ -153,7 +165,11 @@ class Config:
     """What the application reads at start; ``app.config.from_object`` takes the upper-case names."""
 
     HAR_HOME: Path = field(default_factory=_home)
-    HOST: str = field(default_factory=lambda: os.environ.get("HOST") or "127.0.0.1")
+    OWN_TLS: bool = field(default_factory=lambda: _https() == "own")
+    TLS_NAMES: tuple[str, ...] = field(default_factory=_tls_names)
+    HOST: str = field(
+        default_factory=lambda: os.environ.get("HOST") or (EVERYWHERE if _https() == "own" else "127.0.0.1")
+    )
     PORT: str = field(default_factory=lambda: os.environ.get("PORT") or "5000")
     DATA_FOLDERS: tuple[Path, ...] = field(init=False)
     PROXIES: int = field(default_factory=_proxies)
@@ -210,7 +226,7 @@ class Config:
     SESSION_COOKIE_HTTPONLY: bool = True
     SESSION_COOKIE_SAMESITE: str = "Lax"
     # A lab serves plain http on its own machine by default; behind TLS this must be on.
-    SESSION_COOKIE_SECURE: bool = field(default_factory=lambda: os.environ.get("HTTPS", "") == "1")
+    SESSION_COOKIE_SECURE: bool = field(default_factory=lambda: _https() in {"1", "own"})
     SESSION_COOKIE_NAME: str = field(init=False)
     REMEMBER_COOKIE_NAME: str = field(init=False)
     DEVICE_COOKIE_NAME: str = field(init=False)  # the mark of a browser in which an account was open before
@@ -224,6 +240,7 @@ class Config:
     SQLALCHEMY_DATABASE_URI: str = field(init=False, repr=False)
     KEPT_FOLDERS: tuple[Path, ...] = field(init=False)
     INSTANCE: Path = field(init=False)
+    TLS_FOLDER: Path = field(init=False)
     UPLOADS: Path = field(init=False)
     MODEL_STORE: Path = field(init=False)
     MIGRATIONS: Path = ROOT / "migrations"
@@ -232,6 +249,7 @@ class Config:
     def __post_init__(self) -> None:
         os.umask(0o077)  # what is written from here on, by children too, is for this account alone
         self.INSTANCE = self.HAR_HOME / "instance"
+        self.TLS_FOLDER = self.INSTANCE / "tls"
         self.UPLOADS = self.HAR_HOME / "uploads"
         self.MODEL_STORE = self.HAR_HOME / "model_store"
         try:

@@ -11,14 +11,16 @@ import threading
 from ipaddress import ip_address
 from pathlib import Path
 
+import segno
 from filelock import FileLock, Timeout
 
 from app import create_app
-from app.services import accounts, installation, server_log
+from app.services import accounts, authority, installation, server_log
 from app.services.alarms import sending
 from app.services.errors import ServiceError
 from app.services.live import engine
 from app.services.readers import pool
+from app.web import own_tls
 from app.web.serving import make_server
 from config import Config
 
@@ -84,6 +86,8 @@ def warn_of_what_is_open(config: Config) -> None:
         here_only = ip_address(config.HOST).is_loopback
     except ValueError:
         here_only = config.HOST == "localhost"
+    if config.OWN_TLS:
+        return
     if (not here_only or config.SESSION_COOKIE_SECURE) and not config.PROXIES:
         log.warning(
             "PROXIES is not set. If a proxy stands in front of Kinelab, set PROXIES=1: until then all visitors seem to "
@@ -92,9 +96,21 @@ def warn_of_what_is_open(config: Config) -> None:
     if not here_only and not config.SESSION_COOKIE_SECURE:
         log.warning(
             "Others can reach %s, and HTTPS is not set. Passwords and recordings then travel where others can read "
-            "them: put Kinelab behind TLS and set HTTPS=1.",
+            "them: put Kinelab behind TLS and set HTTPS=1, or use make run-https.",
             config.HOST,
         )
+
+
+def print_tls_addresses(names: authority.Names, port: int, folder: Path) -> None:
+    """Say at which addresses phones find the site, and how they come to trust it."""
+    first, *others = authority.reachable(names)
+    print(f"Kinelab is at https://{first}:{port} (stop it with Ctrl+C)")
+    for other in others:
+        print(f"        also https://{other}:{port}")
+    print(f"\nOn a phone, first http://{first}:{port}/authority/ (how to trust this site, once):\n")
+    segno.make(f"http://{first}:{port}/authority/").terminal(compact=True)
+    certificate = authority.the_authority(folder, names).certificate
+    print(f"\nThe authority's SHA-256: {authority.fingerprint(certificate)}\n", flush=True)
 
 
 def main() -> None:
@@ -105,8 +121,15 @@ def main() -> None:
     listener = listen(config.HOST, config.PORT)
     warn_of_what_is_open(config)
     app = create_app(config)
+    port = listener.getsockname()[1]
     host = f"[{config.HOST}]" if ":" in config.HOST else config.HOST
-    address = f"http://{host}:{listener.getsockname()[1]}"
+    address = f"http://{host}:{port}"
+    tls = names = None
+    if config.OWN_TLS:
+        names = authority.names_of_machine(config.TLS_NAMES)
+        tls = own_tls.context(config.TLS_FOLDER, names)
+        address = f"https://{authority.reachable(names)[0]}:{port}"
+        app.config["SITE_URL"] = config.SITE_URL or address
     (config.INSTANCE / NOTE).write_text(f"process {os.getpid()}, at {address}", encoding="utf-8")
     with app.app_context():
         try:
@@ -117,8 +140,12 @@ def main() -> None:
         pool.warm(config.READ_MEMORY_MB)
     engine.start(app)
     sending.start(app)
-    print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
-    server = make_server(app, listener)
+    server = make_server(app, listener, tls)
+    if tls is None or names is None:
+        print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)
+    else:
+        print_tls_addresses(names, port, config.TLS_FOLDER)
+        own_tls.renew(server, tls, config.TLS_FOLDER, config.TLS_NAMES)
     # The first page of a recording would wait half a second for it
     threading.Thread(target=importlib.import_module, args=("pandas",), daemon=True).start()
     server.run()

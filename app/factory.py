@@ -114,13 +114,14 @@ def configure_login(app: Flask) -> None:
 
 def configure_security(app: Flask) -> None:
     """CSRF on every form, rate limits, a role on every route, and response headers."""
-    from app.web import bodies, event_streams
+    from app.web import authority, bodies, event_streams
     from app.web.access import enforce_access
 
     event_streams.init_app(app)
     bodies.init_app(app)  # first: without its body, a form has no token
     csrf.init_app(app)
     limiter.init_app(app)
+    app.before_request(authority.insist_on_tls)
     app.before_request(enforce_access)
     app.after_request(_security_headers)
 
@@ -129,7 +130,8 @@ def _security_headers(response: Response) -> Response:
     from app.web.access import access_of
 
     response.headers.update(SECURITY_HEADERS)
-    if current_app.config["SESSION_COOKIE_SECURE"]:
+    # Of a lab's own certificate, it would lock out all that speaks plain HTTP under the same name, for a year
+    if current_app.config["SESSION_COOKIE_SECURE"] and not current_app.config["OWN_TLS"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     # Nothing to see with the back button after logging out, nor in the folders of the browser or of a proxy. What
     # everybody may open and is no page is the program's own: scripts, styles, icons.
@@ -179,6 +181,7 @@ def register_blueprints(app: Flask) -> None:
         alarms,
         api,
         auth,
+        authority,
         calibration,
         care,
         datasets,
@@ -192,6 +195,7 @@ def register_blueprints(app: Flask) -> None:
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
+    app.register_blueprint(authority.bp, url_prefix="/authority")
     app.register_blueprint(auth.bp)
     app.register_blueprint(account.bp, url_prefix="/account")
     app.register_blueprint(admin.bp, url_prefix="/admin")

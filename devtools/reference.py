@@ -24,7 +24,12 @@ SETTINGS = {  # environment variable: default, meaning
     "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
     "FEDERATION_MIN_WINDOWS": ("4000", "Sums for other sites are not given away of fewer windows."),
     "FEDERATION_MIN_PEOPLE": ("5", "Nor of an activity that fewer people did, 2 at least."),
-    "HTTPS": ("off", "`1` behind TLS: cookies are then sent over https only, and browsers told to use nothing else."),
+    "HTTPS": (
+        "off",
+        "`1` behind TLS: cookies are then sent over https only, and browsers told to use nothing else. `own`: Kinelab "
+        "serves TLS itself, with a certificate of an authority of its own (`make run-https`); `HOST` is then 0.0.0.0.",
+    ),
+    "TLS_NAMES": ("none", "Names and addresses, with `,` between, that the own certificate has besides the machine's."),
     "PROXIES": (
         "0",
         "How many proxies stand in front of Kinelab, usually 1 behind TLS: who a visitor is and which host they asked "

@@ -20,7 +20,7 @@ from waitress import buffers, create_server
 
 from app.tables import ModelVersion
 from app.web import bodies, connections
-from app.web.serving import make_server
+from tests.served import serve
 from tests.services.test_uploads import kinds
 from tests.trained import Example, recording_csv, register_model
 
@@ -67,13 +67,9 @@ def served(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(buffers, "TempfileBasedBuffer", Noted)
     monkeypatch.setattr(bodies, "IN_MEMORY", 2000)
     app.config.update(THREADS=2, MAX_CONNECTIONS=LIMIT)
-    server = make_server(app, socket.create_server(("127.0.0.1", 0)))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    served.port = server.effective_port
-    yield served
-    server.trigger.pull_trigger(server.close)
-    thread.join(10)
+    with serve(app) as port:
+        served.port = port
+        yield served
     for buffer in served.on_disk:
         buffer.close()
 

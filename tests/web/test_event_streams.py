@@ -17,9 +17,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 
-from app.web import event_streams, serving
+from app.web import event_streams
 from app.web.access import access
 from app.web.event_streams import Stream, event_stream
+from tests.served import serve
+
+CONNECTIONS = 80  # besides open pages
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,10 @@ def port(app: Flask, hub: Hub) -> Iterator[int]:
         return event_stream(hub.subscribe, hub.since)
 
     app.add_url_rule("/events", "test_events", events)
-    app.config.update(THREADS=2)
+    app.config.update(THREADS=2, MAX_CONNECTIONS=CONNECTIONS)
     app.extensions[event_streams.STREAMS].beat_s = 0.3
-    server = serving.make_server(app, socket.create_server(("127.0.0.1", 0)))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield int(server.effective_port)
-    serving.stop(server, app)
-    thread.join(10)
-    assert not thread.is_alive()
+    with serve(app) as port:
+        yield port
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -185,6 +183,44 @@ def test_a_page_that_reads_nothing_keeps_nobody_waiting_and_is_closed(
     until(lambda: len(hub.takers) == 1)
     for page in (slow, quick):
         page.close()
+
+
+def test_who_comes_back_while_much_is_published_misses_nothing_and_sees_nothing_twice(
+    port: int, hub: Hub, user_client: FlaskClient
+) -> None:
+    publisher = threading.Thread(target=lambda: [hub.publish(filling="x" * 100) for _ in range(2000)])
+    publisher.start()
+    seen: list[int | None] = [0]
+    while seen[-1] != 2000:
+        page = Page(port, user_client, last=seen[-1])
+        page.head()
+        stream = page.events()
+        seen += [next(stream)[0] for _ in range(min(150, 2000 - (seen[-1] or 0)))]
+        page.close()
+    publisher.join()
+    assert seen == list(range(2001))
+
+
+def test_streams_are_no_ordinary_connections(app: Flask, port: int, hub: Hub, user_client: FlaskClient) -> None:
+    pages = [Page(port, user_client) for _ in range(event_streams.EACH)]
+    streams = [page.events() for page in pages if page.head()]
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(CONNECTIONS + 20)]
+    until(lambda: len(hub.takers) == len(pages))
+    hub.publish(n=1)
+    assert all([next(stream)[1] for _ in range(2)] == ["state", "window"] for stream in streams)
+    for each in (*silent, *pages):
+        each.close()
+
+
+def test_too_many_pages_of_all_are_refused(app: Flask, port: int, hub: Hub, user_client: FlaskClient) -> None:
+    app.config["MAX_STREAMS"] = 1
+    first = Page(port, user_client)
+    first.head()
+    second = Page(port, user_client)
+    assert "503" in second.head()
+    assert len(hub.takers) == 1
+    first.close()
+    second.close()
 
 
 def test_logging_out_ends_what_is_open(port: int, hub: Hub, user_client: FlaskClient) -> None:

@@ -126,6 +126,7 @@ def test_a_wrong_number_of_proxies_is_a_clear_message(
         ({"HTTPS": "1"}, {"PROXIES"}),
         ({"HOST": "192.0.2.7", "HTTPS": "1", "PROXIES": "1"}, set()),
         ({"HOST": "lab.example.org", "PROXIES": "1"}, {"HTTPS"}),
+        ({"HTTPS": "own"}, set()),
     ],
 )
 def test_a_site_that_others_reach_says_what_was_left_out(
@@ -178,4 +179,22 @@ def test_wrong_folders_to_read_from_are_a_clear_message(
     monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DATA_FOLDERS", text.format(tmp_path=tmp_path))
     with pytest.raises(SystemExit, match=r"DATA_FOLDERS must .*; found"):
+        Config()
+
+
+def test_https_is_off_a_proxys_or_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.delenv("HOST", raising=False)
+    monkeypatch.setenv("TLS_NAMES", " Lab.example.org, 10.0.0.1 ,")
+    hosts = {}
+    for text in ("", "1", "own"):
+        monkeypatch.setenv("HTTPS", text)
+        config = Config()
+        hosts[text] = config.HOST
+        assert (text != "") == config.SESSION_COOKIE_SECURE
+        assert (text == "own") == config.OWN_TLS
+    assert hosts == {"": "127.0.0.1", "1": "127.0.0.1", "own": "0.0.0.0"}  # noqa: S104
+    assert config.TLS_NAMES == ("lab.example.org", "10.0.0.1")
+    monkeypatch.setenv("HTTPS", "yes")
+    with pytest.raises(SystemExit, match=r"HTTPS must be .*'yes'"):
         Config()

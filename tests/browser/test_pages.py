@@ -73,7 +73,8 @@ USER = [
 CAREGIVER = ["/people", "/alarms/", "/alarms/notices"]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
-    "admin.download_audit", "alarms.events", "alarms.service_worker", "care.events",
+    "admin.download_audit", "alarms.events", "alarms.service_worker", "authority.crt",
+    "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
     "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",

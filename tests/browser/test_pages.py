@@ -77,7 +77,7 @@ NOT_VISITED = {
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
-    "datasets.suggestions", "home.plotly_js", "mappings.download", "predictions.download_many",
+    "datasets.suggestions", "home.plotly_js", "live.events", "mappings.download", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
     "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
     "predictions.timeline_image", "predictions.timeline_json", "static", "training.artefact",
@@ -175,7 +175,7 @@ def test_the_pages_of_a_caregiver_and_of_whom_they_see(page: Page, furnished: Si
         check(page, furnished.address + path)
     log_out(page)
     log_in(page, furnished.address, "carla")
-    for path in ("/people", f"/alarms/{raised}", "/alarms/"):
+    for path in ("/people", f"/alarms/{raised}"):
         check(page, furnished.address + path)
     log_out(page)
     log_in(page, furnished.address, ADMINISTRATOR)

@@ -261,14 +261,14 @@ class EverydayAnswers:
         for i in again.tolist():
             rows[i].on_foot = bool(on_foot[i])
         self._ask(asked, feet, references)
-        among = runs_among(runs, session, feet)
 
         def averaged(name: str, reach: int) -> NDArray[np.float64]:
             odds = np.full(len(rows), np.nan)
             values = np.array([getattr(rows[i], name) for i in feet.tolist()])
             there = ~np.isnan(values)
-            if there.any():
-                odds[feet[there]] = smoothed(values[there], among[there], reach)
+            asked_of = feet[there]  # not of sessions in which nothing is known yet to measure against
+            if len(asked_of):
+                odds[asked_of] = smoothed(values[there], runs_among(runs, session, asked_of), reach)
             return odds
 
         unknown = np.full(3, np.nan)

@@ -77,6 +77,7 @@ class LiveRecogniser:
     def __init__(self, classifier: Recogniser) -> None:
         self.classifier = classifier
         self.activities = classifier.activities
+        self.behind_s = BEHIND_S  # less, while there is more to do than can be done
         self._n = classifier.n_timesteps
         self._rate_hz = classifier.sampling_rate_hz
         self._phases = max(1, round(classifier.window_length_s / HOP_S))
@@ -156,7 +157,7 @@ class LiveRecogniser:
         while (start := self._start(track._next)) + self._n <= stretch.made:
             phase = track._next % self._phases
             there = apart and phase == 0 and track._next // self._phases < track._unsettled
-            old = latest_s - stretch.start_s - (start + self._n) / self._rate_hz > BEHIND_S
+            old = latest_s - stretch.start_s - (start + self._n) / self._rate_hz > self.behind_s
             if not there and not (phase and old):
                 cuts.append(Cut(stretch, track._next, start, not apart))
             track._next += 1

@@ -124,9 +124,12 @@ class Answering:
             kept = {window.start_s for window in windows}
             self._rows = {start: row for start, row in self._rows.items() if start in kept}
             self._smoothed_to, newest = -np.inf, max(self._rows)
-        new = [w.start_s for w in windows if w.start_s > self._smoothed_to or w.start_s not in self._told]
-        said = self._in_words([self._rows[start] for start in new], smooth=False)
-        if newest - self._smoothed_to >= SMOOTHED_AFTER_S + SMOOTH_EVERY_S:
+        said = self._in_words([self._rows[window.start_s] for window in windows], smooth=False)
+        again = [start for start in said if start <= self._smoothed_to]  # measured anew: it is smoothed anew, too
+        if again:
+            self._smoothed_to = min(again) - 1.0
+        if again or newest - self._smoothed_to >= SMOOTHED_AFTER_S + SMOOTH_EVERY_S:
+            self._told |= {start: told["answer"] for start, told in said.items()}
             said |= self._smooth(newest)
         self._rows = {start: row for start, row in self._rows.items() if start > newest - SMOOTHED_OVER_S}
         self._told = {start: told for start, told in self._told.items() if start > newest - SMOOTHED_OVER_S}

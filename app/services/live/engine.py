@@ -23,7 +23,7 @@ from app.extensions import db
 from app.har.errors import HarError
 from app.har.falls.watch import FallCandidate, FallWatch
 from app.har.live.batches import Batch
-from app.har.live.recogniser import LiveRecogniser, LiveTrack, LiveWindow
+from app.har.live.recogniser import BEHIND_S, LiveRecogniser, LiveTrack, LiveWindow
 from app.har.vocabulary import ANYTHING
 from app.services import falls as fall_detectors
 from app.services.alarms import life, watching
@@ -46,6 +46,7 @@ HEADS_EVERY_S = 300.0
 RESTS_S = 30.0  # a session that the engine failed at twice
 SILENT_S = 15 * 60.0  # after which a session ends by itself
 STUCK_S = 60.0
+LAGS_S, BEHIND_LAGGING_S = 0.8, 0.5  # a step that takes longer; then windows that overlap are cut if they are so new
 SAME_FALL_S = 10.0
 MOST_SAID = 60  # windows in one event: a session that goes on after a restart may have hundreds
 ENGINE = "live_engine"  # in `app.extensions`
@@ -151,7 +152,11 @@ class Engine:
         if not ready:
             return
         try:
+            began = time.monotonic()
             found = model.recogniser.step([(own.track, batches) for _, own, batches in ready])
+            # Before what is said comes late, less is said: the windows of an upload, and none between them
+            lags = time.monotonic() - began > LAGS_S
+            model.recogniser.behind_s = BEHIND_LAGGING_S if lags else BEHIND_S
         except Exception:
             log.exception("windows of %d sessions could not be recognised together", len(ready))
             for stream, _, _ in ready:

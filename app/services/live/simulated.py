@@ -165,16 +165,16 @@ def batches_of(path: Path, name: str, seconds: float = 1.0) -> Iterator[tuple[fl
 class Person:
     """Somebody who walks, sits and stands in turn, with a phone in a trouser pocket.
 
-    A walk is a few harmonics of the stride with a pace and a strength of its own, in the directions in which a thigh
-    moves; gravity turns with the thigh when the person sits.
+    A walk is what the thigh swings, harmonics of the stride with a pace, a strength and phases of the person's own, and
+    two impacts in each stride, with the shaking that they leave; gravity turns with the thigh when the person sits.
     """
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._stride_hz = self._rng.uniform(0.82, 1.02)
-        self._strength = self._rng.uniform(0.8, 1.25)
-        self._phases = self._rng.uniform(0, 2 * np.pi, 4)
-        self._swing = self._rng.uniform(0.7, 1.3)
+        self._stride_hz = self._rng.uniform(0.85, 1.0)
+        self._strength = self._rng.uniform(2.3, 3.3)  # m/s²
+        self._swing = self._rng.uniform(0.32, 0.42)  # rad
+        self._phases = self._rng.uniform(0, 2 * np.pi, 10)
         self._bouts = [(what, self._rng.uniform(20, 60)) for what in ("walking", "sitting", "walking", "standing")]
         self._shift = int(self._rng.integers(len(self._bouts)))
         self._length_s = sum(seconds for _, seconds in self._bouts)
@@ -196,17 +196,35 @@ class Person:
         values = np.tile([0.0, G * np.cos(tilt), G * np.sin(tilt), 0.0, 0.0, 0.0], (len(times), 1))
         values += self._rng.normal(0, [0.03, 0.03, 0.03, 0.01, 0.01, 0.01], values.shape)
         if what == "walking":
-            angle = 2 * np.pi * self._stride_hz * times
-            one, two, three, four = (np.sin((k + 1) * angle + self._phases[k]) for k in range(4))
-            impact = 2.2 * two + 1.1 * four + 0.6 * three
-            own = self._strength
-            values[:, 0] += own * (0.9 * one + 0.5 * two)
-            values[:, 1] += own * impact
-            values[:, 2] += own * (1.8 * one + 1.2 * two + 0.5 * three)
-            values[:, 3] += self._swing * (1.6 * one + 0.7 * two)
-            values[:, 4] += 0.5 * own * (two + 0.3 * three)
-            values[:, 5] += 0.4 * own * one
+            values = self._walk(times)
         return times, values.astype(np.float32)
+
+    def _walk(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        phases, strength = self._phases, self._strength
+        stride = 2 * np.pi * self._stride_hz * times
+        impact = np.exp(6 * (np.cos(stride - phases[9]) - 1)) + 0.6 * np.exp(6 * (-np.cos(stride - phases[9]) - 1))
+
+        def waves(*amplitudes: tuple[int, float, int]) -> NDArray[np.float64]:
+            parts = [own * np.sin(k * stride + phases[phase]) for k, own, phase in amplitudes]
+            return np.asarray(np.sum(parts, axis=0))
+
+        up = strength * (waves((2, 0.6, 0), (4, 0.35, 1), (6, 0.2, 2), (8, 0.12, 3)) + 1.2 * impact - 0.35)
+        ahead = strength * (waves((1, 0.45, 4), (2, 0.4, 5), (3, 0.2, 6), (5, 0.15, 0)) + 0.5 * impact)
+        aside = strength * waves((1, 0.25, 6), (3, 0.2, 7), (4, 0.15, 8))
+        thigh = self._swing * np.sin(stride)
+        turning = self._swing * 2 * np.pi * self._stride_hz * np.cos(stride)
+        values = np.column_stack(
+            (
+                aside,
+                (G + up) * np.cos(thigh) + ahead * np.sin(thigh),
+                (G + up) * np.sin(thigh) + ahead * np.cos(thigh),
+                turning + waves((2, 0.5, 3), (4, 0.3, 2)),
+                waves((1, 0.4, 1), (2, 0.3, 7)),
+                waves((1, 0.3, 5), (3, 0.25, 6)),
+            )
+        )
+        shaking = self._rng.normal(0, [0.7, 0.7, 0.7, 0.2, 0.2, 0.2], values.shape)
+        return np.asarray(values + shaking * (0.3 + impact[:, None]))
 
 
 @dataclass(frozen=True)

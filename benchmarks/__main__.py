@@ -55,6 +55,7 @@ NAMES = [
     "long",
     "spline",
     "hostile",
+    "live",
     "reliability",
 ]
 ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials", "strangers"]

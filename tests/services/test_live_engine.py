@@ -163,7 +163,7 @@ def test_a_session_that_is_kept_becomes_a_recording_with_the_same_answers(
     app: Flask, phone: Streamer, reads_here: None
 ) -> None:
     own = streamer(phone.user, "leg", keeps=True)
-    for message in own.messages(SECONDS):
+    for message in own.messages(SECONDS, seed=4):
         own.send(message)
     [stream] = sessions.live().running()
     sessions.end(phone.user_id, stream.id)

@@ -7,7 +7,7 @@ short to be believed go as they do of an upload, `SMOOTHED_AFTER_S` behind the n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -157,28 +157,45 @@ class Answering:
         return adjusted, unfamiliar & ~(taught & self.head.alike(features)[np.arange(len(features)), likeliest])
 
     def _smooth(self, newest: float) -> dict[float, dict[str, Any]]:
-        """Return what is otherwise once bouts too short to be believed are left out."""
+        """Return what is otherwise once bouts too short to be believed are left out.
+
+        What an upload has are windows one after the other; those between take the answer of the one that their middle
+        is in, as the person's walking is not measured in them.
+        """
         before, self._smoothed_to = self._smoothed_to, newest - SMOOTHED_AFTER_S
-        if not self.model.shortest_s:
+        ripe = [row for start, row in sorted(self._rows.items()) if before < start <= self._smoothed_to]
+        grid = [row for _, row in sorted(self._rows.items()) if row.window.on_grid]
+        if not grid or not ripe:
             return {}
-        rows = [self._rows[start] for start in sorted(self._rows)]
-        if len({(int(row.proba.argmax()), row.unfamiliar, row.window.unworn) for row in rows}) == 1:
-            return {}
-        start = np.array([row.window.start_s for row in rows])
+        final = {row.window.start_s: row for row in self._without_short_bouts(grid)}
+        starts = np.array(sorted(final))
+        rows = []
+        for own in ripe:
+            middle = (own.window.start_s + own.window.end_s) / 2
+            around = final[float(starts[max(int(np.searchsorted(starts, middle, side="right")) - 1, 0)])]
+            if around.window.start_s <= middle < around.window.end_s:
+                window = replace(around.window, start_s=own.window.start_s, end_s=own.window.end_s)
+                rows.append(_Row(window, around.proba, around.unfamiliar))
+        told = self._in_words(rows, smooth=True)
+        return {at: one for at, one in told.items() if one["answer"] != self._told.get(at)}
+
+    def _without_short_bouts(self, grid: list[_Row]) -> list[_Row]:
+        """Return windows that follow each other, smoothed as those of an upload."""
+        alike = len({(int(row.proba.argmax()), row.unfamiliar, row.window.unworn) for row in grid}) == 1
+        if alike or not self.model.shortest_s:
+            return grid
         proba, unfamiliar = smoothed(
-            np.stack([row.proba for row in rows]),
-            np.array([row.unfamiliar for row in rows]),
+            np.stack([row.proba for row in grid]),
+            np.array([row.unfamiliar for row in grid]),
             self.names.activities,
-            np.zeros(len(rows), np.int64),
-            start,
-            np.array([row.window.end_s for row in rows]),
-            np.zeros(len(rows), bool),
-            np.array([row.window.unworn for row in rows]),
+            np.zeros(len(grid), np.int64),
+            np.array([row.window.start_s for row in grid]),
+            np.array([row.window.end_s for row in grid]),
+            np.zeros(len(grid), bool),
+            np.array([row.window.unworn for row in grid]),
             self.model.shortest_s,
         )
-        ripe = np.flatnonzero((start > before) & (start <= self._smoothed_to)).tolist()
-        told = self._in_words([_Row(rows[i].window, proba[i], bool(unfamiliar[i])) for i in ripe], smooth=True)
-        return {at: one for at, one in told.items() if one["answer"] != self._told.get(at)}
+        return [_Row(row.window, proba[i], bool(unfamiliar[i])) for i, row in enumerate(grid)]
 
     def _in_words(self, rows: Sequence[_Row], smooth: bool) -> dict[float, dict[str, Any]]:
         """Return what a page shows of windows, by their start."""

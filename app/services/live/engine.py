@@ -324,7 +324,10 @@ class Engine:
 
 
 def _load(version: ModelVersion) -> Model:
+    from threadpoolctl import threadpool_limits
+
     recogniser = LiveRecogniser(model_files.load(model_versions.directory(version), version.label))
+    threadpool_limits(1)  # of this process: over so few windows, BLAS's threads wait for each other at twice the cost
     limit = model_versions.limit_of(version)
     return Model(version.id, version.label, recogniser, limit, dict(version.prior))
 

@@ -3,10 +3,12 @@ import { follow } from "./lib/events.js";
 
 const BAND_S = 300;
 const QUIET_S = 8; // without a batch, what is shown is no longer now
+const REFERENCES = { "this recording": " · measured against your walking in this stream", "known walking": " · measured against your known walking" };
 const streams = document.getElementById("streams");
 const silent = document.getElementById("silent");
 const connection = document.getElementById("connection");
 const alarm = document.getElementById("alarm");
+const places = JSON.parse(streams.dataset.places);
 const panels = new Map(); // session -> { root, windows: Map(start_s -> window), heard, ahead }
 
 const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -30,7 +32,7 @@ function panelOf({ session, device, place, started_s: started }) {
 function name(panel, device, place, started) {
   const { root } = panel;
   if (device) write(root.querySelector(".stream-device"), device);
-  if (started) write(root.querySelector(".stream-since"), `${place ? `${place}, ` : ""}since ${new Date(1000 * started).toLocaleTimeString("en-GB", { timeStyle: "short" })}`);
+  if (started) write(root.querySelector(".stream-since"), `${places[place] ? `${places[place]}, ` : ""}since ${new Date(1000 * started).toLocaleTimeString("en-GB", { timeStyle: "short" })}`);
 }
 
 function take(panel, windows) {
@@ -51,7 +53,7 @@ function draw(panel) {
   write(root.querySelector(".stream-word"), last.answer + (last.open ? ` (${last.open})` : ""));
   root.querySelector(".stream-swatch").style.backgroundColor = last.colour;
   const guess = last.activity && last.activity !== last.answer ? ` · likeliest: ${last.activity}` : "";
-  write(root.querySelector(".stream-sure"), last.unworn || last.unfamiliar ? "" : `${percent(last.confidence)} sure${guess}${last.reference ? ` · ${last.reference}` : ""}`);
+  write(root.querySelector(".stream-sure"), last.unworn || last.unfamiliar ? "" : `${percent(last.confidence)} sure${guess}${REFERENCES[last.reference] ?? ""}`);
   const end = last.end_s;
   const bands = [];
   windows.forEach((window, i) => { // windows overlap: each is shown until the next begins
@@ -90,13 +92,15 @@ function showHealth(panel, health) {
   const { root } = panel;
   panel.heard = performance.now();
   const rows = [];
-  for (const [sensor, hz] of Object.entries(health.rate_hz ?? {})) rows.push([sensor, `${Math.round(hz)} Hz`]);
+  for (const [sensor, hz] of Object.entries(health.rate_hz ?? {})) rows.push([sensor[0].toUpperCase() + sensor.slice(1).replaceAll("_", " "), `${Math.round(hz)} Hz`]);
   const total = (health.received ?? 0) + (health.lost ?? 0);
   if (total) rows.push(["Lost", health.lost ? `${health.lost} of ${total} messages` : "none"]);
   if (health.doubled) rows.push(["Sent twice", String(health.doubled)]);
   if (health.late) rows.push(["Too late", String(health.late)]);
   if (health.battery !== null && health.battery !== undefined) rows.push(["Battery", percent(health.battery)]);
-  if (health.delay_s !== null && health.delay_s !== undefined) rows.push(["Delay", `${health.delay_s.toFixed(1)} s`]);
+  const delay = health.delay_s ?? 0; // by the device's clock, which may be wrong
+  if (delay < -1) rows.push(["Its clock", `${Math.round(-delay)} s ahead`]);
+  else if (health.delay_s !== null && health.delay_s !== undefined) rows.push(["Delay", `${Math.max(delay, 0).toFixed(1)} s`]);
   const list = root.querySelector(".stream-health");
   list.replaceChildren(...rows.map(([label, value]) => {
     const row = document.createElement("div");
@@ -173,7 +177,10 @@ const takers = {
     showEmpty();
   },
   alarm: showAlarm,
-  ended({ session }) { end(session); },
+  ended({ session }) {
+    end(session);
+    location.reload(); // it is in the list of those that have ended
+  },
 };
 
 follow(streams.dataset.events, takers, (state, words) => {

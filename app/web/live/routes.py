@@ -34,6 +34,7 @@ def index() -> ResponseReturnValue:
         "live/index.html",
         devices=[device for device in devices.list_devices(current_user.id) if device.revoked is None],
         ended=sessions.ended(current_user.id),
+        places=dict(PLACES),
     )
 
 

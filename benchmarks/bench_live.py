@@ -172,7 +172,7 @@ def steady(site: sites.Site, tokens: Sequence[str], minutes: float) -> dict[str,
     used = cpu_s(site.process.pid) - used
     late = phones.join()
     time.sleep(5)
-    delays = [delay for page in pages for delay in page.since(began + SETTLES_S)]
+    delays = [delay for page in pages for delay in page.since(began + min(60.0, 15 * minutes))]
     seconds = rows(site.home)
     half = len(memory) // 2
     return {

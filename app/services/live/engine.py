@@ -46,6 +46,7 @@ HEADS_EVERY_S = 300.0
 RESTS_S = 30.0  # a session that the engine failed at twice
 SILENT_S = 15 * 60.0  # after which a session ends by itself
 STUCK_S = 60.0
+BEGUN_AT_ONCE = 4  # sessions in one tick
 LAGS_S, BEHIND_LAGGING_S = 0.8, 0.5  # a step that takes longer; then windows that overlap are cut if they are so new
 SAME_FALL_S = 10.0
 MOST_SAID = 60  # windows in one event: a session that goes on after a restart may have hundreds
@@ -85,7 +86,7 @@ class Engine:
         """Recognise what has come, say it, and see after what is due."""
         here = sessions.live()
         ending, here.ending = here.ending, []
-        news = [(stream, batches) for stream in here.running() if (batches := stream.taken())]
+        news = [(stream, batches) for stream in self._next(here.running()) if (batches := stream.taken())]
         if news or ending:
             self._look_for_model()
         self._recognise(news)
@@ -95,6 +96,12 @@ class Engine:
             self._slow_at = time.monotonic()
             self._each_second()
         self.beat = time.monotonic()
+
+    def _next(self, running: Sequence[Stream]) -> list[Stream]:
+        """Return the sessions that run, of those that are new a few: to begin one takes as long as many windows."""
+        known = [stream for stream in running if stream.id in self._own]
+        new = [stream for stream in running if stream.id not in self._own and stream.queue]
+        return known + new[:BEGUN_AT_ONCE]
 
     # --- the model
 

@@ -38,7 +38,7 @@ from benchmarks.falls_elsewhere import elsewhere
 
 SISFALL = DATA / "sisfall" / "SisFall_dataset_R01.zip"
 GROUPS, BATCH_S, DRAWS = 10, 1.0, 1000
-QUIET = ("hapt", "motion-sense", "wisdm-watch", "oxford-walk")  # with gravity, without falls
+QUIET = ("hapt", "motion-sense", "wisdm-watch", "oxford-walk", "sp-sw-har")  # with gravity, without falls
 
 
 @dataclass(frozen=True)

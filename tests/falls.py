@@ -47,6 +47,17 @@ def running(seconds: float = 60.0, rate_hz: float = 100.0) -> Sensor:
     return Sensor(START_S + t, values.astype(np.float32))
 
 
+def sitting_down_after_walking(rate_hz: float = 100.0) -> Sensor:
+    """Return 20 s in a trouser pocket: steps that hit hard, the last of them as the thigh turns, then rest."""
+    t = np.arange(0, 20, 1 / rate_hz)
+    hard = 1.2 + 0.15 * np.sin(np.arange(len(t)) // (rate_hz / 2))  # no step is quite like another
+    steps = hard * np.exp(-(((t % 0.5 - 0.25) / 0.04) ** 2)) * (t < FALL_S + 0.4)
+    steps[t > FALL_S] *= 1.15
+    angle = np.radians(85) * np.clip((t - FALL_S) / 0.8, 0, 1)
+    values = (1 + steps)[:, None] * np.stack([np.sin(angle), np.cos(angle), 0 * t], axis=1) * STANDARD_GRAVITY
+    return Sensor(START_S + t, values.astype(np.float32))
+
+
 def batches(sensor: Sensor, seconds: float = 1.0) -> list[Sensor]:
     """Cut samples as a device sends them."""
     number = ((sensor.time_s - sensor.time_s.min()) // seconds).astype(int)

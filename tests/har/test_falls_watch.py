@@ -5,7 +5,7 @@ import pytest
 
 from app.har.falls.impacts import Impacts
 from app.har.falls.watch import FallCandidate, FallWatch
-from tests.falls import FALL_S, START_S, Sensor, batches, fall, running
+from tests.falls import FALL_S, START_S, Sensor, batches, fall, running, sitting_down_after_walking
 
 
 def watched(parts: list[Sensor]) -> list[FallCandidate]:
@@ -31,6 +31,7 @@ def test_a_fall_is_told_of_once_within_five_seconds_at_the_rates_of_phones(rate_
         pytest.param(fall(peak_g=1.7), id="lying down"),
         pytest.param(fall(steps_after=True), id="walking on"),
         pytest.param(running(), id="running"),
+        pytest.param(sitting_down_after_walking(), id="sitting down after walking, in a pocket"),
     ],
 )
 def test_what_lacks_one_of_impact_turn_and_stillness_is_no_fall(sensor: Sensor) -> None:

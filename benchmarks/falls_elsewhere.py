@@ -60,7 +60,7 @@ def _uma(sensor: int) -> Iterator[Found]:
     for path in sorted((FOLDER / "uma" / "UMAFall_Dataset").glob("*.csv")):
         name = UMA_NAME.match(path.name)
         rows = [line.split(";")[:7] for line in path.read_text(encoding="latin-1").split("\n") if line[:1].isdigit()]
-        x = np.array([row for row in rows if all(cell.count(".") <= 1 for cell in row)], np.float64)
+        x = np.array([row for row in rows if all(cell.count(".") <= 1 and "," not in cell for cell in row)], np.float64)
         x = x[(x[:, 5] == 0) & (x[:, 6] == sensor)]  # 0: the accelerometer
         if name is None or len(x) < LEAST_SAMPLES:
             continue

@@ -30,6 +30,7 @@ from app.services.datasets import imports
 from app.services.identity import guessing
 from app.tables import ModelVersion
 from app.web.access import access_of
+from app.web.event_streams import Stream
 from app.web.forms import PageForm
 from tests import homes
 from tests.bad_inputs import zipped
@@ -168,6 +169,7 @@ def world(
         FileLock(app.config["INSTANCE"] / "training.lock"),  # no answer begins a training
     ):
         patch.setattr(guessing, "sleep", lambda seconds: None)
+        patch.setattr(Stream, "pieces", _ended)
         app.request_class = WatchedRequest
         for name in (homes.EXAMPLE, homes.SMALL):
             homes.copy_dataset(started_home, name, app)
@@ -176,6 +178,12 @@ def world(
         client = logged_in(app, "adam", role="admin")
         logged_in(app, "bob")
         yield World(app, client, _things(client, model), _answers(model))
+
+
+def _ended(stream: Stream) -> Iterator[bytes]:
+    """Tell a page what it begins with, and nothing more: these clients read an answer to its end."""
+    stream.end()
+    yield from stream._waiting
 
 
 def _things(client: FlaskClient, model: ModelVersion) -> dict[str, Any]:
@@ -193,6 +201,7 @@ def _things(client: FlaskClient, model: ModelVersion) -> dict[str, Any]:
     client.post("/admin/invitations", data={"role": "user", "hours": "24"})
     client.post(f"{recording}/corrections", data={"from": "0:00:01", "to": "0:00:05", "activity": "Walk"})
     steps = json.dumps([{"activity": "Walk", "start": 1_764_000_000, "end": 1_764_000_009}])
+    client.post("/live/devices", data={"name": "phone"})
     calibrated = client.post("/calibration/", data={"place": "leg", "steps": steps}).location
     return {
         "recording_id": int(recording.rsplit("/", 1)[1]), "/mappings/": waiting.rsplit("/", 1)[1],

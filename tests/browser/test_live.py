@@ -49,7 +49,7 @@ def test_the_page_follows_what_a_phone_streams(page: Page, site: Site, data_dir:
 
 
 def test_a_fall_is_noticed_and_cancelled_on_the_phone(page: Page, site: Site, data_dir: Path) -> None:
-    register(page, site.address, "faller")
+    register(page, site.address, "tumbler")
     phone = Phone(site.address, connect(page, site, "trunk"))
     page.goto(site.address + "/live/")
     alarm = page.locator("#alarm")

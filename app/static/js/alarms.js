@@ -4,7 +4,12 @@ import { follow } from "./lib/events.js";
 const page = document.querySelector("[data-alarm-events]");
 const one = page.dataset.alarm ? Number(page.dataset.alarm) : null;
 
+// The answer to what was pressed here is on its way: loading this page anew would lose what it says
+let leaving = false;
+document.addEventListener("submit", (event) => { leaving = !event.defaultPrevented; });
+
 function reload() {
+  if (leaving) return;
   const note = document.getElementById("why");
   if (!note?.value) location.reload();
   else document.querySelector(".alarm-state").textContent = "This alarm has changed meanwhile. Load the page to see how it stands.";

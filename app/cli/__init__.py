@@ -25,7 +25,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     ),
     "predict": ("app.cli.predict:predict", "Recognise the activities in FILE."),
     "quality": ("app.cli.quality:quality", "Print the quality card of each recording in FILE."),
-    "stream": ("app.cli.stream:stream", "Send sensors to a Kinelab as phones do, to try and measure it."),
+    "stream": ("app.cli.stream:stream", "Send sensors to a Kinelab as phones do."),
     "train": ("app.cli.train:train", "Train and compare models on a data set."),
     "users": ("app.cli.users:users", "Create and list accounts, and make addresses that work once."),
 }

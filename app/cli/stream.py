@@ -17,7 +17,7 @@ url_option = click.option("--url", default="http://127.0.0.1:5000", show_default
 
 @click.group("stream")
 def stream() -> None:
-    """Send sensors to a Kinelab as phones do: to try the live page, and for measurements."""
+    """Send sensors to a Kinelab as phones do. This tries the live page, and measures."""
 
 
 @stream.command("replay")

@@ -58,7 +58,14 @@ def stop(server: Any, app: Flask) -> None:
     """End a server that runs in another thread, with all its connections."""
     app.extensions[event_streams.STREAMS].end_all()
     server.task_dispatcher.shutdown()  # first: it wakes the main loop when it has answered
-    server.trigger.pull_trigger(partial(wasyncore.close_all, server._map, ignore_all=True))
+    pulled = threading.Event()
+
+    def close_all() -> None:
+        pulled.wait()  # a loop that is awake already would close the trigger before it is pulled
+        wasyncore.close_all(server._map, ignore_all=True)
+
+    server.trigger.pull_trigger(close_all)
+    pulled.set()
 
 
 class Task(WSGITask):

@@ -157,6 +157,7 @@ def test_a_day_is_drawn_with_few_shapes_and_the_latest_look_wins(
     page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 20, steps=5)
     page.mouse.up()
     expect(page.locator(SHOWING)).to_contain_text(re.compile(r"\(5 min \d\d s\)"))
+    expect(page.locator("#timeline")).to_have_attribute("aria-busy", "false")
     page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 20)
     expect(page.locator(SHOWING)).to_contain_text("(24 h 00 min)")
 

@@ -1,5 +1,5 @@
 // What the plots of all pages share. Plotly itself is an ordinary script, loaded before the modules run.
-export const QUIET = { displayModeBar: false, displaylogo: false, responsive: true };
+export const QUIET = { displayModeBar: false, displaylogo: false, responsive: true, doubleClickDelay: 500 }; // ms, as desktops have it
 
 // A colour of the style sheet: theme("line") is --line.
 export const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -156,6 +156,7 @@ def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCa
     shutil.copy(migrated_home / homes.DATABASE, home / homes.DATABASE)
     settings = {"TESTING": True, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
     audit._refusals.clear()  # of which only so many of one address are written in a minute: those of other tests count
+    audit._looks.clear()
     with homes.at_home(home, **settings, DATA_FOLDERS=(home.parent,)) as app:
         app.test_client_class = ServerLikeClient
         app.jinja_env.bytecode_cache = templates

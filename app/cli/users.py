@@ -8,7 +8,7 @@ import click
 from flask import current_app
 
 from app.cli.output import json_option, needs_home, print_json
-from app.services import accounts
+from app.services import accounts, audit
 from app.services.errors import Conflict
 from app.services.identity import one_time
 
@@ -68,6 +68,7 @@ def reset(name: str) -> None:
 def list_users(as_json: bool) -> None:
     """List the accounts."""
     everybody = accounts.all_users()
+    audit.looked("list of accounts", [user.id for user in everybody])
     if as_json:
         print_json(
             [

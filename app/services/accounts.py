@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import time
+from collections.abc import Collection
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -166,6 +167,11 @@ def get(user_id: int) -> User:
     if (user := db.session.get(User, user_id)) is None:
         raise NotFound("There is no such account.")
     return user
+
+
+def ids_of(usernames: Collection[str]) -> list[int]:
+    """Return the numbers of the accounts with these names; of a name without an account none."""
+    return list(db.session.scalars(select(User.id).where(User.username.in_(usernames))))
 
 
 def all_users() -> list[User]:

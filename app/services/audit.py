@@ -2,7 +2,7 @@
 
 A day has a file of its own (``2026-11-28-000.jsonl``), and further ones once it is large; a file is never renamed, so
 that a server and commands write to the same log. Lines hold no signal, no content of a file and no secret: an object is
-named by its kind and number.
+named by its kind and number. Each line holds on to the one before it (`audit_chain`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import getpass
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,8 +23,12 @@ from threading import Lock
 from typing import Literal
 
 import click
+from filelock import FileLock, Timeout
 from flask import current_app
 
+from app.services import audit_chain
+from app.services.audit_chain import Link, Verdict
+from app.services.files import written_whole
 from app.tables._columns import now
 
 log = logging.getLogger(__name__)
@@ -32,6 +37,8 @@ ORIGIN = "audit_origin"  # in app.extensions: what tells the Origin of a request
 SERVER, NOBODY = "(server)", "(nobody)"  # no account can have such a name
 FILE_BYTES = 32 * 2**20  # beyond this a day goes on in a further file
 LONGEST = 300  # characters of one value
+LOCK_S, LOCK_EVERY_S = 10.0, 0.002  # for which another process may write, and how often is looked whether it is done
+SAME_LOOK_S = 600.0  # further looks of somebody at the same are the same look
 REFUSALS_A_MINUTE = 60  # written for one address; further ones are only counted, so that nobody fills the disk
 
 Outcome = Literal["done", "refused", "failed"]
@@ -107,6 +114,12 @@ class Action(str, Enum):
     LIVE_STARTED = "live session started"
     LIVE_ENDED = "live session ended"
     LEFTOVER = "leftover"
+    LOOKED = "looked at"
+    EXPORTED = "everything exported"
+    ERASED = "person erased"
+    RETENTION_CHANGED = "retention changed"
+    RETENTION_APPLIED = "kept too long, deleted"
+    OLD_LINES = audit_chain.ANCHOR
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,9 @@ class Origin:
 
 _carried: ContextVar[Origin | None] = ContextVar("audit_origin", default=None)
 _refusals: dict[tuple[str, str], int] = {}  # by minute and address
+_looks: dict[tuple[object, ...], float] = {}  # when somebody last looked at something
 _counting = Lock()
+_writing = Lock()
 
 
 def origin() -> Origin:
@@ -147,7 +162,9 @@ def acting(as_origin: Origin) -> Iterator[None]:
         _carried.reset(token)
 
 
-def record(action: Action, object: str = "", *, outcome: Outcome = "done", **details: Detail) -> None:
+def record(
+    action: Action, object: str = "", *, outcome: Outcome = "done", about: Collection[int] = (), **details: Detail
+) -> None:
     """Write a line. It never fails: what cannot be written goes to the server's log.
 
     Call it when the thing is done, after the transaction.
@@ -156,26 +173,42 @@ def record(action: Action, object: str = "", *, outcome: Outcome = "done", **det
     ----------
     object : what it was done to, by kind and number or name: ``"recording 12"``. No name of a file, no address with
         a token in it.
+    about : the accounts of those whose data were looked at, or changed, by somebody else.
     details : further facts, such as ``role="admin"``. Never a secret or a value of a signal.
     """
     by, moment = origin(), now()
-    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if outcome == "refused" and (left_out := _refused_before(time[:16], by.address)) is not None:
+    written = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if outcome == "refused" and (left_out := _refused_before(written[:16], by.address)) is not None:
         if left_out >= REFUSALS_A_MINUTE:
             return
         if left_out == REFUSALS_A_MINUTE - 1:
             details["note"] = "further refusals of this address in this minute are not written"
     line = {
-        "time": time,
+        "time": written,
         "action": action.value,
         "outcome": outcome,
         "actor": by.actor[:LONGEST],
         "actor_id": by.actor_id,
         "address": by.address[:LONGEST],
         "object": object[:LONGEST],
+        **({"about": sorted(set(about))} if about else {}),
         "details": {name: value[:LONGEST] if isinstance(value, str) else value for name, value in details.items()},
     }
-    _write(moment.date(), as_line(line))
+    _write(moment.date(), line)
+
+
+def looked(what: str, about: Collection[int]) -> None:
+    """Write that somebody looked at what is of others; they see it. Looking again within minutes is the same look."""
+    by = origin()
+    others = sorted({number for number in about if number != by.actor_id})
+    key, at = (by.actor, by.address, what, *others), time.monotonic()
+    with _counting:
+        for old in [each for each, then in _looks.items() if at - then > SAME_LOOK_S]:
+            del _looks[old]
+        seen = key in _looks
+        _looks.setdefault(key, at)
+    if others and not seen:
+        record(Action.LOOKED, what, about=others)
 
 
 def as_line(document: Mapping[str, object]) -> str:
@@ -193,23 +226,46 @@ def _refused_before(minute: str, address: str) -> int:
         return before
 
 
-def _write(day: date, line: str) -> None:
+def _write(day: date, document: Mapping[str, object]) -> None:
     try:
         root = folder()
-        number = 0
-        while (path := root / f"{day}-{number:03}.jsonl").exists() and path.stat().st_size > FILE_BYTES:
-            number += 1
-        with open(path, "ab+", buffering=0, opener=_private) as file:
-            if size := file.seek(0, os.SEEK_END):
-                file.seek(-1, os.SEEK_END)
-                line = line if file.read(1) == b"\n" else "\n" + line  # after a line that a full disk has cut off
-            written = file.write(line.encode("ascii"))  # at once, or lines of two processes might mix
-        if written != len(line):
-            raise OSError("no room for the whole line")
-        if not size:
+        with locked():
+            before = audit_chain.end_of(root, newest := next(iter(files()), None))
+            day = max(day, files()[newest]) if newest else day  # a clock that was put back does not mix the lines
+            line = as_line(audit_chain.linked(_key(), document, before))
+            is_new = _append(root, day, line)
+        if is_new:
             forget_old()
-    except OSError as error:
-        log.error("the audit log cannot be written (%s): %s", error, line.strip())
+    except (OSError, Timeout) as error:
+        log.error("the audit log cannot be written (%s): %s", error, as_line(document).strip())
+
+
+def _append(root: Path, day: date, line: str) -> bool:
+    """Write a line whole; return whether its file is a new one."""
+    number = 0
+    while (path := root / f"{day}-{number:03}.jsonl").exists() and path.stat().st_size > FILE_BYTES:
+        number += 1
+    with open(path, "ab+", buffering=0, opener=_private) as file:
+        if size := file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else "\n" + line  # after a line that a full disk has cut off
+        written = file.write(line.encode("ascii"))
+    if written != len(line):
+        raise OSError("no room for the whole line")
+    link = json.loads(line)
+    audit_chain.write_head(root, Link(link["number"], link["chain"], path.name, size + written))
+    return not size
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Hold the log: a line is written by one process, and one thread of it, at a time."""
+    with _writing, FileLock(folder() / ".lock").acquire(timeout=LOCK_S, poll_interval=LOCK_EVERY_S):
+        yield
+
+
+def _key() -> bytes:
+    return audit_chain.key_of(Path(current_app.config["INSTANCE"]))
 
 
 def _private(path: str, flags: int) -> int:
@@ -233,8 +289,66 @@ def files() -> dict[Path, date]:
 
 
 def forget_old() -> None:
-    """Delete what is older than the log is kept (the setting AUDIT_DAYS)."""
+    """Delete what is older than the log is kept (the setting AUDIT_DAYS); a line says where the chain begins then."""
     oldest = now().date() - timedelta(days=current_app.config["AUDIT_DAYS"])
-    for path, day in files().items():
-        if day < oldest:
-            path.unlink(missing_ok=True)
+    old = [path for path, day in files().items() if day < oldest]  # the newest first
+    last = next(filter(None, map(_last_of, old)), None)
+    if last is not None:
+        record(Action.OLD_LINES, up_to=last["number"], chain=last["chain"])
+    for path in reversed(old):
+        path.unlink(missing_ok=True)
+
+
+def _last_of(path: Path) -> audit_chain.Document | None:
+    """Return the last line of a file that is of the chain."""
+    with path.open("rb") as file:
+        lines = (line for text in file if (line := audit_chain.parsed(text)) and "chain" in line)
+        return max(lines, key=lambda line: int(line["number"]), default=None)
+
+
+def verify() -> Verdict:
+    """Look at the whole log for lines that were changed, added or taken away."""
+    with locked():
+        return audit_chain.verify(_key(), sorted(files()), audit_chain.read_head(folder()))
+
+
+def has_line(noted: str) -> bool:
+    """Tell whether a line that somebody noted, as NUMBER:CHAIN, is in the log."""
+    number, _, chain = noted.partition(":")
+    marks = f'"number":{number},'.encode(), f'"chain":"{chain}"'.encode()
+    for path in files():
+        with path.open("rb") as file:
+            if any(all(mark in text for mark in marks) for text in file):
+                return True
+    return False
+
+
+def forget_person(user_id: int, name: str) -> int:
+    """Take a person's name, number and address out of the lines that have them; return how many. The chain holds."""
+    marks = (json.dumps(name).encode("ascii"), f'"actor_id":{user_id},'.encode(), b'"about":[')
+    changed = 0
+    with locked():
+        for path in files():
+            whole = path.read_bytes()
+            if not any(mark in whole for mark in marks):
+                continue
+            lines = [_without(text, user_id, name, marks) for text in whole.splitlines(keepends=True)]
+            if (n := sum(text is not None for _, text in lines)) == 0:
+                continue
+            changed += n
+            with written_whole(path) as draft:
+                draft.write_bytes(b"".join(text if text is not None else kept for kept, text in lines))
+        if changed and (head := audit_chain.read_head(folder())) and (folder() / head.file).is_file():
+            size = (folder() / head.file).stat().st_size
+            audit_chain.write_head(folder(), Link(head.number, head.chain, head.file, size))
+    return changed
+
+
+def _without(text: bytes, user_id: int, name: str, marks: Collection[bytes]) -> tuple[bytes, bytes | None]:
+    """Return a line, and as it is without a person where it names them."""
+    if not any(mark in text for mark in marks):
+        return text, None
+    line = audit_chain.parsed(text)
+    if line is None or not audit_chain.names(line, user_id, name):
+        return text, None
+    return text, as_line(audit_chain.without(_key(), line, user_id, name)).encode("ascii")

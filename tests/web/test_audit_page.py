@@ -67,12 +67,12 @@ def test_a_filter_by_action_and_actor_and_both(admin_client: FlaskClient) -> Non
 
 def test_a_filter_by_days(admin_client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     today = now()
-    for age in range(4):
-        monkeypatch.setattr(audit, "now", lambda age=age: today - timedelta(days=age))
-        write("ada", Action.UPLOAD, f"age {age}")
-    first, last = today.date() - timedelta(days=2), today.date() - timedelta(days=1)
+    for day in range(4):
+        monkeypatch.setattr(audit, "now", lambda day=day: today + timedelta(days=day))
+        write("ada", Action.UPLOAD, f"day {day}")
+    first, last = today.date() + timedelta(days=1), today.date() + timedelta(days=2)
     text = admin_client.get(f"/admin/audit?first={first}&last={last}&actor=ada").text
-    assert written_by(text, *(f"age {age}" for age in range(4))) == ["age 1", "age 2"]
+    assert written_by(text, *(f"day {day}" for day in range(4))) == ["day 2", "day 1"]
     assert f'value="{first}"' in text
 
 

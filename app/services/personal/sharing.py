@@ -65,7 +65,8 @@ class _Shared:
 def overview() -> tuple[list[Person], list[Stretch]]:
     """Return what is shared by whom, and which of it cannot be in a data set."""
     stretches = [stretch for shared in _shared() for stretch in _stretches(shared)]
-    audit.record(Action.CORRECTIONS_READ, people=len(consents.holding()), stretches=len(stretches))
+    agreed = [consent.user_id or 0 for consent in consents.holding()]
+    audit.record(Action.CORRECTIONS_READ, about=agreed, people=len(agreed), stretches=len(stretches))
     people = []
     for name in dict.fromkeys(stretch.person for stretch in stretches):
         own = [stretch for stretch in stretches if stretch.person == name and not stretch.missing]
@@ -84,7 +85,7 @@ def zipped() -> Iterator[bytes]:
     Conflict : nothing is.
     """
     shared = _with_signal()
-    audit.record(Action.CORRECTIONS_READ, "a zip archive", recordings=len(shared))
+    audit.record(Action.CORRECTIONS_READ, "a zip archive", about=_people(shared), recordings=len(shared))
     return exports.zipped(_files(shared), FOLDER)
 
 
@@ -102,8 +103,12 @@ def make_dataset(name: str, added_by_id: int) -> imports.DatasetImport:
         job = imports.start_import(name, upload=file, filename="shared corrections.zip", added_by_id=added_by_id)
     consents.note_copy(name, list({one.consent.id for one in shared}))
     taken_back.begin(after=job.done)
-    audit.record(Action.CORRECTIONS_READ, name, recordings=len(shared))
+    audit.record(Action.CORRECTIONS_READ, name, about=_people(shared), recordings=len(shared))
     return job
+
+
+def _people(shared: Sequence[_Shared]) -> list[int]:
+    return [one.consent.user_id or 0 for one in shared]
 
 
 def _shared() -> Iterator[_Shared]:

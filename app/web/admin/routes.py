@@ -12,7 +12,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 
 from app.services import accounts, audit_reading
-from app.services.audit import Action
+from app.services.audit import Action, looked
 from app.services.audit_reading import AuditQuery
 from app.services.errors import NotFound, ServiceError
 from app.services.identity import deletion, one_time, roles, second_factor, sessions
@@ -28,14 +28,16 @@ bp = Blueprint("admin", __name__)
 @access("admin")
 def users() -> str:
     """List the accounts."""
-    page = request.args.get("page", 1, type=int)
-    return render_template("admin/users.html", pages=accounts.list_users(page))
+    pages = accounts.list_users(request.args.get("page", 1, type=int))
+    looked("list of accounts", [each.id for each in pages.items])
+    return render_template("admin/users.html", pages=pages)
 
 
 @bp.get("/users/<int:user_id>")
 @access("admin")
 def user(user_id: int) -> str:
     """Show an account, and what can be done with it."""
+    looked("account", [user_id])
     return render_template(
         "admin/user.html", user=accounts.get(user_id), goes=deletion.belongings(user_id), roles=accounts.ROLES
     )
@@ -172,6 +174,7 @@ def audit() -> str:
     """Show the audit log, the newest entries first."""
     query = _audit_query()
     pages, too_long = audit_reading.find(query, request.args.get("page", 1, type=int))
+    looked("audit log of one account", accounts.ids_of([query.actor]))
     return render_template(
         "admin/audit.html",
         query=query,

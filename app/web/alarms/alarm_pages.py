@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from app.services.alarms import alarms, life, people
 from app.services.alarms.life import Party
+from app.services.audit import looked
 from app.services.care import consents, messages
 from app.services.errors import Conflict
 from app.services.live import hub
@@ -28,6 +29,7 @@ SHOWN = 50  # earlier ones on the list
 def index() -> str:
     """List the alarms that are open, and those before them."""
     of = [current_user, *consents.people_of(current_user.id)]
+    looked("alarms", [person.id for person in of])
     everybodys = [each for person in of for each in alarms.history(current_user.id, person.id, SHOWN)]
     earlier = sorted((each for each in everybodys if each.state == life.CLOSED), key=lambda each: -each.id)[:SHOWN]
     return render_template(
@@ -44,6 +46,7 @@ def index() -> str:
 def show(alarm_id: int) -> str:
     """Show an alarm with its life, and what the reader can do about it."""
     alarm = alarms.get(current_user.id, alarm_id)
+    looked("alarm", [alarm.user_id])
     party = people.party_of(current_user.id, alarm.user_id) or Party.KINELAB
     return render_template(
         "alarms/show.html",

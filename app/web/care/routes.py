@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from app.extensions import limiter
 from app.services.alarms import alarms
+from app.services.audit import looked
 from app.services.care import codes, consents
 from app.services.care import people as seen
 from app.services.errors import ServiceError
@@ -28,9 +29,11 @@ guessing_codes = limiter.limit("100 per hour", deduct_when=lambda response: resp
 def people() -> str:
     """Show a caregiver the people who agreed to it: what each is doing now, and their open alarms."""
     live = alarms.live_for(current_user.id)
+    agreed = consents.people_of(current_user.id)
+    looked("state now", [person.id for person in agreed])
     return render_template(
         "care/people.html",
-        people=consents.people_of(current_user.id),
+        people=agreed,
         alarms={person: [each for each in live if each.user_id == person] for person in {a.user_id for a in live}},
         code=codes.code_of(current_user),
         days=codes.DAYS,
@@ -42,6 +45,7 @@ def people() -> str:
 def events() -> ResponseReturnValue:
     """Send what changes of the people whom a caregiver may see, as it happens."""
     caregiver_id = int(current_user.id)
+    looked("state now", [person.id for person in consents.people_of(caregiver_id)])
 
     def since(last_id: int | None) -> Sequence[hub.Event]:
         stand = [[each.id, each.state, each.times] for each in alarms.live_for(caregiver_id)]

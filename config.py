@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.services.backups import swapping
+
 ROOT = Path(__file__).resolve().parent
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what a site for phones is for
 
@@ -140,6 +142,13 @@ def _site_url() -> str:
     return text
 
 
+def _readable_file(name: str, text: str) -> Path | None:
+    path = Path(text).expanduser()
+    if text and not os.access(path, os.R_OK):
+        sys.exit(f"{name} must be a file that can be read; found {text!r}.")
+    return path if text else None
+
+
 def _webhook_hosts() -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in os.environ.get("WEBHOOK_HOSTS", "").split(",") if part.strip())
 
@@ -221,6 +230,9 @@ class Config:
     SMTP_USER: str = field(default_factory=lambda: os.environ.get("SMTP_USER") or "")
     SMTP_PASSWORD: str = field(default_factory=lambda: os.environ.get("SMTP_PASSWORD") or "", repr=False)
     SMTP_FROM: str = field(default_factory=_smtp_from)
+    BACKUP_KEY_FILE: Path | None = field(
+        default_factory=lambda: _readable_file("BACKUP_KEY_FILE", os.environ.get("BACKUP_KEY_FILE") or "")
+    )
     WEBHOOK_HOSTS: tuple[str, ...] = field(default_factory=_webhook_hosts)
     VAPID_CONTACT: str = field(default_factory=_vapid_contact)
     SESSION_COOKIE_HTTPONLY: bool = True
@@ -248,6 +260,7 @@ class Config:
 
     def __post_init__(self) -> None:
         os.umask(0o077)  # what is written from here on, by children too, is for this account alone
+        swapping.finish(self.HAR_HOME)  # a restore that was cut short, before anything of it is read
         self.INSTANCE = self.HAR_HOME / "instance"
         self.TLS_FOLDER = self.INSTANCE / "tls"
         self.UPLOADS = self.HAR_HOME / "uploads"

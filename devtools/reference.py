@@ -76,6 +76,7 @@ SETTINGS = {  # environment variable: default, meaning
         "A real address of the administrator (`mailto:…`), which push services want to know; without it there are no "
         "notices in browsers.",
     ),
+    "BACKUP_KEY_FILE": ("none", "A file with the passphrase of backups in its first line; without it you are asked."),
     "MAX_STREAMS": ("300", "Live pages that are open at once, besides the connections."),
     "CONNECTION_TIMEOUT_S": ("120", "Seconds after which a silent connection is closed."),
 }

@@ -14,6 +14,7 @@ from flask import Flask, current_app
 
 COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "audit": ("app.cli.audit:audit_", "Look whether the audit log is as it was written."),
+    "backup": ("app.cli.backup:backup", "Write an encrypted backup of the site to FILE."),
     "datasets": ("app.cli.datasets:datasets", "Add, list, inspect, map, export, rename and remove data sets."),
     "db": ("flask_migrate.cli:db", "Perform database migrations."),
     "evaluate": ("app.cli.train:evaluate", "Cross-validate models on a data set, or on several as one."),
@@ -26,6 +27,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     ),
     "predict": ("app.cli.predict:predict", "Recognise the activities in FILE."),
     "quality": ("app.cli.quality:quality", "Print the quality card of each recording in FILE."),
+    "restore": ("app.cli.backup:restore", "Put a backup in the place of an empty site."),
     "stream": ("app.cli.stream:stream", "Send sensors to a Kinelab as phones do."),
     "train": ("app.cli.train:train", "Train and compare models on a data set."),
     "users": ("app.cli.users:users", "Create and list accounts, and make addresses that work once."),

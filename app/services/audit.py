@@ -113,6 +113,8 @@ class Action(str, Enum):
     DEVICE_DELETED = "device deleted"
     LIVE_STARTED = "live session started"
     LIVE_ENDED = "live session ended"
+    BACKUP_MADE = "backup made"
+    BACKUP_RESTORED = "backup restored"
     LEFTOVER = "leftover"
     LOOKED = "looked at"
     EXPORTED = "everything exported"

@@ -13,7 +13,9 @@ from sqlalchemy import inspect, text
 
 from app.extensions import db
 from app.services import audit, leftovers
+from app.services.backups import moment
 from app.services.datasets import library
+from app.services.errors import Conflict
 from app.services.models import reference_models, runs, training
 from app.services.personal import head_files, taken_back
 from app.services.recordings import pending, recordings
@@ -31,6 +33,7 @@ def bind_alembic(app: Flask) -> None:
 def prepare() -> None:
     """Make a server's start: prepare its home, and tidy up after one that died."""
     _keep_private()
+    moment.sweep()
     prepare_home()
     with _preparing():  # by which a command takes over reference models, too
         training.mark_interrupted()
@@ -88,8 +91,10 @@ def _preparing() -> FileLock:
 
 
 def _migrate() -> None:
-    if _revision() == _latest_revision():
+    now_at = revision()
+    if now_at == latest_revision():
         return
+    refuse_newer(now_at)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # already its import has something to say
     from flask_migrate import upgrade
 
@@ -97,7 +102,7 @@ def _migrate() -> None:
     upgrade()
 
 
-def _revision() -> str | None:
+def revision() -> str | None:
     """Return the revision the database is at, without loading Alembic."""
     if not inspect(db.engine).has_table("alembic_version"):
         return None
@@ -106,6 +111,25 @@ def _revision() -> str | None:
     return revision
 
 
-def _latest_revision() -> str:
+def latest_revision() -> str:
     """Return the last of the migrations: their file names begin with the revision, numbered in order."""
-    return max(Path(current_app.config["MIGRATIONS"]).glob("versions/*.py")).name.split("_")[0]
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    return {path.name.split("_")[0] for path in Path(current_app.config["MIGRATIONS"]).glob("versions/*.py")}
+
+
+def refuse_newer(found: str | None) -> None:
+    """Refuse a database of a revision that this program does not know.
+
+    Raises
+    ------
+    Conflict : it is a newer program's; nothing was changed.
+    """
+    if found is not None and found not in _revisions():
+        raise Conflict(
+            f"The database was made by a newer Kinelab: it is at revision {found}, and this program knows those up to "
+            f"{latest_revision()}. Nothing was changed. Start the newer program, or restore a backup that was made "
+            "before the upgrade."
+        )

@@ -30,7 +30,7 @@ REFERENCES = ["reference-everyday", "reference-ku-har", "reference-phone-watch",
 
 def test_the_revision_read_from_file_names_is_the_one_alembic_finds(app: Flask) -> None:
     heads = ScriptDirectory(str(current_app.config["MIGRATIONS"])).get_heads()
-    assert heads == [installation._latest_revision()] == [installation._revision()]
+    assert heads == [installation.latest_revision()] == [installation.revision()]
 
 
 def test_a_database_of_an_older_revision_is_migrated_and_a_current_one_left_alone(app: Flask, monkeypatch) -> None:
@@ -41,7 +41,7 @@ def test_a_database_of_an_older_revision_is_migrated_and_a_current_one_left_alon
     with db.engine.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
     installation.migrate()
-    assert installation._revision() == installation._latest_revision()
+    assert installation.revision() == installation.latest_revision()
 
 
 def test_the_first_command_in_a_new_home_finds_the_models_and_the_example(tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""One moment of a home, held while the site goes on: its database as a copy, its files by second names.
+
+Files are whole before their row is written, and deleted after it is gone; so while nobody writes to the database, the
+files of every row are there. A second name (a hard link) keeps a file that is replaced or deleted afterwards as it was;
+one that is appended to is read as far as it went.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+from flask import current_app
+
+from app.extensions import db
+from app.services.errors import Conflict
+from app.services.files import DRAFT, link_or_copy
+from app.services.leftovers import DELETED
+from app.services.transaction import BACKGROUND_WAIT_S, transaction
+
+log = logging.getLogger(__name__)
+
+FOLDER = ".backup"  # in `instance/`: the moment that is being written
+DATABASE = "instance/kinelab.sqlite"
+TARGET = "target.txt"  # the file that is being written, outside of the home perhaps
+PASSING = ("server.txt", "spare", FOLDER, ".restore", "kinelab.sqlite", "kinelab.sqlite-wal", "kinelab.sqlite-shm")
+
+
+class Kept(NamedTuple):
+    """A file of the moment, or a folder (then `size` is -1)."""
+
+    name: str  # from the home, with slashes
+    path: Path
+    size: int  # bytes, at the moment
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a backup is written from."""
+
+    folder: Path
+    files: list[Kept]
+
+
+def roots() -> dict[str, Path]:
+    """Return the folders of a home, by the names that they have in a backup."""
+    config = current_app.config
+    return {"instance": config["INSTANCE"], "uploads": config["UPLOADS"], "model_store": config["MODEL_STORE"]}
+
+
+def database() -> Path:
+    """Return the file of the database.
+
+    Raises
+    ------
+    Conflict : it is another program's to back up.
+    """
+    path = Path(current_app.config["INSTANCE"]) / "kinelab.sqlite"
+    if db.engine.dialect.name != "sqlite" or Path(str(db.engine.url.database)).resolve() != path.resolve():
+        raise Conflict(
+            "DATABASE_URL names a database outside of HAR_HOME: back it up and restore it with its own tools "
+            "(for PostgreSQL pg_dump and pg_restore), while the site is stopped, together with the folders of HAR_HOME."
+        )
+    return path
+
+
+@contextmanager
+def held(target: Path | None) -> Iterator[Moment]:
+    """Hold the present moment of the home until the end of the block.
+
+    Parameters
+    ----------
+    target : the file that is written meanwhile, deleted by the next `sweep` if this process is killed.
+    """
+    source = database()
+    with _alone():
+        _remove()
+        folder = Path(current_app.config["INSTANCE"]) / FOLDER
+        folder.mkdir(mode=0o700)
+        try:
+            if target is not None:
+                (folder / TARGET).write_text(str(target.absolute()), encoding="utf-8")
+            with transaction(BACKGROUND_WAIT_S):  # nobody else writes
+                _copy_database(source, folder / "database")
+                files = [kept for name, root in roots().items() for kept in _linked(root, name, folder / name)]
+            size = (folder / "database").stat().st_size
+            yield Moment(folder, [Kept(DATABASE, folder / "database", size), *files])
+        finally:
+            _remove()
+
+
+def sweep() -> None:
+    """Delete what a backup has left that was killed; one that is being written stays."""
+    with suppress(Conflict), _alone():
+        _remove()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    lock = FileLock(Path(current_app.config["INSTANCE"]) / "backup.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Conflict("Another backup is being written. Wait for its end.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove() -> None:
+    folder = Path(current_app.config["INSTANCE"]) / FOLDER
+    if not folder.exists():
+        return
+    with suppress(OSError):
+        Path((folder / TARGET).read_text(encoding="utf-8")).unlink()
+    shutil.rmtree(folder)
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy a database in one step: with what is in the file beside it."""
+    with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
+        reader.backup(writer)
+        writer.execute("PRAGMA journal_mode=DELETE")  # one file
+
+
+def _linked(root: Path, name: str, staged: Path) -> Iterator[Kept]:
+    """Give every file below a folder a second name."""
+    staged.mkdir(mode=0o700)
+    yield Kept(name, staged, -1)
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if _passes(entry, name):
+                continue
+            inner, path = f"{name}/{entry.name}", staged / entry.name
+            with suppress(FileNotFoundError):  # gone: a draft, or what a deletion has left
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _linked(Path(entry.path), inner, path)
+                elif entry.is_file(follow_symlinks=False):
+                    link_or_copy(entry.path, path)
+                    yield Kept(inner, path, path.stat().st_size)
+                else:
+                    log.warning("%s is a link, or no file: it is not in the backup", entry.path)
+
+
+def _passes(entry: os.DirEntry[str], parent: str) -> bool:
+    """Tell whether something is of this moment's processes alone."""
+    return (
+        entry.name.startswith((DRAFT, DELETED))
+        or entry.name.endswith(".lock")
+        or (parent == "instance" and entry.name in PASSING)
+        or entry.name == ".restore"
+    )

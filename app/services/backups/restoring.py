@@ -1,0 +1,112 @@
+"""Restoring a backup into a home, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from flask import current_app
+
+from app.extensions import db
+from app.services import audit, installation, room
+from app.services.audit import Action
+from app.services.backups import moment, reading, swapping
+from app.services.backups.reading import Contents
+from app.services.errors import Conflict, NoRoom
+
+
+def verify(source: Path, passphrase: str) -> Contents:
+    """Read a backup to its end, and look at its database; change nothing.
+
+    Raises
+    ------
+    Invalid : it is no whole backup, or the passphrase is another.
+    """
+    names: set[str] = set()
+    with _staged() as stages:
+        database = stages["instance"] / "database"
+        database.parent.mkdir(mode=0o700)
+
+        def place(name: str) -> Path | None:
+            names.add(name)
+            return database if name == moment.DATABASE else None
+
+        return reading.read(source, passphrase, place, database, names.__contains__)
+
+
+def restore(source: Path, passphrase: str, *, replace: bool) -> Contents:
+    """Put a backup in the place of what the home holds, and bring it up to date.
+
+    Parameters
+    ----------
+    replace : what is there may go.
+
+    Raises
+    ------
+    Invalid : it is no whole backup, or the passphrase is another; nothing was changed.
+    Conflict : a server runs in this home, or it holds something; nothing was changed.
+    NoRoom : nothing was changed.
+    """
+    database = moment.database()
+    home = Path(current_app.config["HAR_HOME"])
+    with _without_server(home), _staged() as stages:
+        if not replace and database.exists():
+            raise Conflict(
+                f"{home} is not empty. Restore into an empty HAR_HOME, or put the backup in the place of everything "
+                "that is there with --replace."
+            )
+
+        def place(name: str) -> Path:
+            root, _, inner = name.partition("/")
+            return stages[root] / "new" / inner
+
+        try:
+            room.require(home, source.stat().st_size)
+            contents = reading.read(
+                source, passphrase, place, place(moment.DATABASE), lambda name: place(name).exists()
+            )
+        except OSError as error:
+            if room.is_full(error):
+                raise NoRoom("There is no room for what is in the backup. Nothing was changed.") from error
+            raise
+        db.session.remove()
+        db.engine.dispose()
+        swapping.commit(home)
+        installation.migrate()
+    audit.record(Action.BACKUP_RESTORED, made=contents.made, files=contents.files)
+    return contents
+
+
+@contextmanager
+def _without_server(home: Path) -> Iterator[None]:
+    lock = FileLock(home / "instance" / "server.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Conflict(f"A server runs in {home}. Stop it first; nothing was changed.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _staged() -> Iterator[dict[str, Path]]:
+    """Give the folders in which is unpacked; whatever is not decided is deleted in the end."""
+    home = Path(current_app.config["HAR_HOME"])
+    lock = swapping.lock(home)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Conflict("Another backup is being read in this home. Wait for its end.") from None
+    stages = {name: root / swapping.STAGED for name, root in moment.roots().items()}
+    try:
+        yield stages
+    finally:
+        if not swapping.is_decided(home):  # where a step failed, the next start goes on
+            for stage in stages.values():
+                shutil.rmtree(stage, ignore_errors=True)
+        lock.release()

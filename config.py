@@ -142,6 +142,13 @@ def _site_url() -> str:
     return text
 
 
+def _metrics_token() -> str:
+    text = os.environ.get("METRICS_TOKEN") or ""
+    if text and len(text) < 20:
+        sys.exit(f"METRICS_TOKEN must have at least 20 letters; found {len(text)}.")
+    return text
+
+
 def _readable_file(name: str, text: str) -> Path | None:
     path = Path(text).expanduser()
     if text and not os.access(path, os.R_OK):
@@ -233,6 +240,7 @@ class Config:
     BACKUP_KEY_FILE: Path | None = field(
         default_factory=lambda: _readable_file("BACKUP_KEY_FILE", os.environ.get("BACKUP_KEY_FILE") or "")
     )
+    METRICS_TOKEN: str = field(default_factory=_metrics_token, repr=False)
     WEBHOOK_HOSTS: tuple[str, ...] = field(default_factory=_webhook_hosts)
     VAPID_CONTACT: str = field(default_factory=_vapid_contact)
     SESSION_COOKIE_HTTPONLY: bool = True

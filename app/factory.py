@@ -116,9 +116,11 @@ def configure_security(app: Flask) -> None:
     """CSRF on every form, rate limits, a role on every route, and response headers."""
     from app.web import authority, bodies, event_streams
     from app.web.access import enforce_access
+    from app.web.health import metrics
 
+    metrics.init_app(app)  # first: what is refused is counted
     event_streams.init_app(app)
-    bodies.init_app(app)  # first: without its body, a form has no token
+    bodies.init_app(app)  # before the next: without its body, a form has no token
     csrf.init_app(app)
     limiter.init_app(app)
     app.before_request(authority.insist_on_tls)
@@ -185,6 +187,7 @@ def register_blueprints(app: Flask) -> None:
         calibration,
         care,
         datasets,
+        health,
         home,
         live,
         mappings,
@@ -208,6 +211,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(live.bp, url_prefix="/live")
     app.register_blueprint(api.bp, url_prefix="/api")
     csrf.exempt(api.bp)  # devices bring a token, and no cookie
+    app.register_blueprint(health.bp)
     app.register_blueprint(care.bp)
     app.register_blueprint(alarms.bp)
 

@@ -77,6 +77,11 @@ SETTINGS = {  # environment variable: default, meaning
         "notices in browsers.",
     ),
     "BACKUP_KEY_FILE": ("none", "A file with the passphrase of backups in its first line; without it you are asked."),
+    "METRICS_TOKEN": (
+        "none",
+        "What Prometheus must show to read `/metrics` (`Authorization: Bearer …`), at least 20 letters; without it, "
+        "`/metrics` is for programs on the same machine alone.",
+    ),
     "MAX_STREAMS": ("300", "Live pages that are open at once, besides the connections."),
     "CONNECTION_TIMEOUT_S": ("120", "Seconds after which a silent connection is closed."),
 }

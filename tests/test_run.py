@@ -198,3 +198,21 @@ def test_https_is_off_a_proxys_or_our_own(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HTTPS", "yes")
     with pytest.raises(SystemExit, match=r"HTTPS must be .*'yes'"):
         Config()
+
+
+def test_a_token_for_metrics_that_could_be_guessed_is_a_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv("METRICS_TOKEN", "short")
+    with pytest.raises(SystemExit, match="METRICS_TOKEN must have at least 20 letters; found 5"):
+        Config()
+
+
+def test_a_file_with_the_key_of_backups_that_is_not_there_is_a_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    monkeypatch.setenv("BACKUP_KEY_FILE", str(tmp_path / "none"))
+    with pytest.raises(SystemExit, match=r"BACKUP_KEY_FILE must be a file that can be read; found .*none"):
+        Config()

@@ -59,9 +59,14 @@ def backup(file: Path, verify: bool, key_file: Path | None) -> None:
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Let go of everything that the site has now.")
+@click.option(
+    "--erased",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A newer copy of instance/erasures: who is in it stays erased.",
+)
 @key_option
 @reports_errors
-def restore(file: Path, replace: bool, key_file: Path | None) -> None:
+def restore(file: Path, replace: bool, erased: Path | None, key_file: Path | None) -> None:
     """Put a backup in the place of an empty site, while no server runs in HAR_HOME.
 
     Everything in FILE is looked at before anything is changed, an older database is brought up to date, and if the
@@ -69,7 +74,7 @@ def restore(file: Path, replace: bool, key_file: Path | None) -> None:
     """
     from app.services.backups import restoring
 
-    contents = restoring.restore(file, passphrase_from(key_file), replace=replace)
+    contents = restoring.restore(file, passphrase_from(key_file), replace=replace, erased=erased)
     click.echo(f"Restored: {contents.files:,} files, {contents.n_bytes / 2**20:,.1f} MB, of {contents.made}.")
     warn_of_missing(contents.missing)
 

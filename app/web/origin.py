@@ -43,6 +43,8 @@ def what_is_asked() -> str:
 
 def record_answer(response: Response) -> Response:
     """Record what was refused to a visitor, and what was sent as a file."""
+    if request.endpoint == "health.ready":
+        return response  # 503 is no refusal there
     if (reason := REFUSED.get(response.status_code)) is not None:
         record(Action.REFUSAL, what_is_asked(), outcome="refused", reason=reason)
     elif response.status_code == 200 and response.headers.get("Content-Disposition", "").startswith("attachment"):

@@ -17,7 +17,7 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from app.extensions import db
-from app.services import installation, leftovers
+from app.services import audit, installation, leftovers
 from app.services.backups import moment, restoring, sealed, swapping, writing
 from app.services.errors import Conflict, Invalid
 from app.services.transaction import transaction
@@ -93,7 +93,11 @@ def test_a_backup_brings_back_every_row_and_every_byte(home: Path, backup: Path,
     assert contents.missing == []
     after = tree(other)
     made = {name: content for name, content in before.items() if "audit" not in name}
-    assert set(made.keys() - after.keys()) == {"instance/spare", "uploads/.draft-1234"} & made.keys()
+    assert set(made.keys() - after.keys()) == {
+        "instance/last_backup",
+        "uploads/.draft-1234",
+        *({"instance/spare"} & made.keys()),
+    }
     assert all(after[name] == made[name] for name in made.keys() & after.keys())
     assert (other / "instance" / "runs" / "1").is_dir()
     assert not [path for path in (other / "uploads").iterdir() if path.name[0] == "." or path.is_symlink()]
@@ -170,6 +174,25 @@ def test_a_home_with_something_in_it_is_replaced_only_when_told_so(app: Flask, h
     assert db.session.scalars(select(StoredRecording.folder)).all() == ["recording-1", "recording-2"]
 
 
+def test_the_audit_log_goes_on_and_who_was_erased_stays_so(
+    app: Flask, home: Path, backup: Path, tmp_path: Path
+) -> None:
+    for number in range(3):
+        audit.record(audit.Action.LOG_IN, f"after the backup {number}")
+    lines = [path.read_text() for path in sorted(home.glob("instance/audit/*.jsonl"))]
+    (kept := home / "instance" / restoring.ERASURES).mkdir()
+    (kept / "one.json").write_text("present")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "one.json").write_text("older")
+    (tmp_path / "copy" / "two.json").write_text("elsewhere")
+    restoring.restore(backup, PASSPHRASE, replace=True, erased=tmp_path / "copy")
+    after = "".join(path.read_text() for path in sorted(home.glob("instance/audit/*.jsonl")))
+    assert after.startswith("".join(lines))
+    assert after.count("\n") == "".join(lines).count("\n") + 1  # that it was restored
+    assert audit.verify().n_broken == 0
+    assert {path.name: path.read_text() for path in kept.iterdir()} == {"one.json": "present", "two.json": "elsewhere"}
+
+
 def test_no_backup_is_restored_under_a_server_that_runs(home: Path, backup: Path) -> None:
     with FileLock(home / "instance" / "server.lock"), pytest.raises(Conflict, match="A server runs in"):
         restoring.restore(backup, PASSPHRASE, replace=True)
@@ -233,8 +256,7 @@ def test_rows_and_files_agree_in_a_backup_that_is_written_while_others_write(
             with app.app_context():
                 while not over.is_set():
                     add_recording(app, user_id, number)
-                    with (Path(app.config["INSTANCE"]) / f"growing-{who}.jsonl").open("ab") as growing:
-                        growing.write(b"x" * 5000)
+                    audit.record(audit.Action.LOG_IN, f"recording {number}")
                     if number % 3:
                         remove_recording(app, number - 1) if number % 3 == 2 else None
                     number += 1
@@ -259,6 +281,9 @@ def test_rows_and_files_agree_in_a_backup_that_is_written_while_others_write(
     for number in range(4):
         contents = restoring.verify(tmp_path / f"{number}.backup", PASSPHRASE)
         assert contents.missing == []
+    with homes.at_home(tmp_path / "other"):  # with an audit log that holds
+        restoring.restore(tmp_path / "2.backup", PASSPHRASE, replace=False)
+        assert audit.verify().n_broken == 0
 
 
 def test_verifying_names_rows_whose_files_are_not_there(app: Flask, home: Path, tmp_path: Path) -> None:

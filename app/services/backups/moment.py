@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from flask import current_app
 
 from app.extensions import db
+from app.services import audit
 from app.services.errors import Conflict
 from app.services.files import DRAFT, link_or_copy
 from app.services.leftovers import DELETED
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 FOLDER = ".backup"  # in `instance/`: the moment that is being written
 DATABASE = "instance/kinelab.sqlite"
 TARGET = "target.txt"  # the file that is being written, outside of the home perhaps
-PASSING = ("server.txt", "spare", FOLDER, ".restore", "kinelab.sqlite", "kinelab.sqlite-wal", "kinelab.sqlite-shm")
+LAST = "last_backup"  # an empty file, as old as the newest backup
+AUDIT = "audit"  # in `instance/`
+PASSING = ("server.txt", "spare", FOLDER, LAST, AUDIT, "kinelab.sqlite", "kinelab.sqlite-wal", "kinelab.sqlite-shm")
 
 
 class Kept(NamedTuple):
@@ -90,11 +93,18 @@ def held(target: Path | None) -> Iterator[Moment]:
                 (folder / TARGET).write_text(str(target.absolute()), encoding="utf-8")
             with transaction(BACKGROUND_WAIT_S):  # nobody else writes
                 _copy_database(source, folder / "database")
-                files = [kept for name, root in roots().items() for kept in _linked(root, name, folder / name)]
+                with audit.locked():  # its lines and what it knows of the last one belong together
+                    files = list(_linked(audit.folder(), f"instance/{AUDIT}", folder / AUDIT))
+                files += [kept for name, root in roots().items() for kept in _linked(root, name, folder / name)]
             size = (folder / "database").stat().st_size
             yield Moment(folder, [Kept(DATABASE, folder / "database", size), *files])
         finally:
             _remove()
+
+
+def last_file() -> Path:
+    """Return the file that is touched when a backup was written."""
+    return Path(current_app.config["INSTANCE"]) / LAST
 
 
 def sweep() -> None:

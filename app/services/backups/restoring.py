@@ -11,11 +11,13 @@ from filelock import FileLock, Timeout
 from flask import current_app
 
 from app.extensions import db
-from app.services import audit, installation, room
+from app.services import audit, audit_chain, installation, room
 from app.services.audit import Action
 from app.services.backups import moment, reading, swapping
 from app.services.backups.reading import Contents
 from app.services.errors import Conflict, NoRoom
+
+ERASURES = "erasures"  # in `instance/`: a file for each person who was erased
 
 
 def verify(source: Path, passphrase: str) -> Contents:
@@ -37,12 +39,16 @@ def verify(source: Path, passphrase: str) -> Contents:
         return reading.read(source, passphrase, place, database, names.__contains__)
 
 
-def restore(source: Path, passphrase: str, *, replace: bool) -> Contents:
+def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None = None) -> Contents:
     """Put a backup in the place of what the home holds, and bring it up to date.
+
+    Who was erased stays erased: what says so is taken from the home, from the backup and from ``erased`` together.
+    The audit log of the home goes on, where it is the one that the backup holds the beginning of.
 
     Parameters
     ----------
     replace : what is there may go.
+    erased : a copy of another home's folder of erasures (`ERASURES`), newer than the backup.
 
     Raises
     ------
@@ -68,6 +74,10 @@ def restore(source: Path, passphrase: str, *, replace: bool) -> Contents:
             contents = reading.read(
                 source, passphrase, place, place(moment.DATABASE), lambda name: place(name).exists()
             )
+            for newer in (erased, database.parent / ERASURES):
+                if newer is not None and newer.is_dir():
+                    shutil.copytree(newer, place(f"instance/{ERASURES}"), dirs_exist_ok=True)
+            _go_on_with_log(database.parent, place("instance"))
         except OSError as error:
             if room.is_full(error):
                 raise NoRoom("There is no room for what is in the backup. Nothing was changed.") from error
@@ -78,6 +88,15 @@ def restore(source: Path, passphrase: str, *, replace: bool) -> Contents:
         installation.migrate()
     audit.record(Action.BACKUP_RESTORED, made=contents.made, files=contents.files)
     return contents
+
+
+def _go_on_with_log(present: Path, staged: Path) -> None:
+    """Let the present audit log take the place of an earlier state of itself: the same key chains both."""
+    keys = [folder / audit_chain.KEY for folder in (present, staged)]
+    if all(key.exists() for key in keys) and keys[0].read_bytes() == keys[1].read_bytes():
+        with audit.locked():
+            shutil.rmtree(staged / moment.AUDIT, ignore_errors=True)
+            shutil.copytree(present / moment.AUDIT, staged / moment.AUDIT, ignore=shutil.ignore_patterns("*.lock"))
 
 
 @contextmanager

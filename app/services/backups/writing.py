@@ -55,6 +55,7 @@ def write(target: Path | IO[bytes], passphrase: str) -> Written:
         if is_full(error):
             raise NoRoom("There is no room for the backup: nothing was kept of it.") from error
         raise
+    moment.last_file().touch()
     audit.record(Action.BACKUP_MADE, files=written.files, bytes=written.n_bytes)
     return written
 

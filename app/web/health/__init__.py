@@ -1,0 +1,3 @@
+from app.web.health.routes import bp
+
+__all__ = ["bp"]

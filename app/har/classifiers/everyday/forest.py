@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from app.har.types import FloatArray, IntArray
 
 LEAF = -1  # in place of a feature
 ROWS = 2048  # looked at together: the positions in all trees stay in the processor's cache
+LEVELS_AT_ONCE = 4  # after which those that have reached a leaf are left alone
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,34 @@ class Forest:
             or [np.zeros((0, self.share.shape[1]), np.float32)]
         )
 
+    @cached_property
+    def _children(self) -> NDArray[np.int32]:
+        """The two children of each node one after the other; those of a leaf are the leaf itself."""
+        here = np.arange(len(self.feature), dtype=np.int32)
+        leaf = self.feature == LEAF
+        return np.stack([np.where(leaf, here, here + 1), np.where(leaf, here, self.right)], axis=1).ravel()
+
+    @cached_property
+    def _asked(self) -> NDArray[np.int32]:
+        """The feature that each node looks at, in a leaf any."""
+        return self.feature.clip(0).astype(np.int32)
+
     def _predict(self, rows: FloatArray) -> FloatArray:
         values = np.nan_to_num(np.asarray(rows, np.float32))
-        at = np.tile(self.root, (len(values), 1))  # (n, n_trees)
-        row = np.arange(len(values))[:, None]
-        while (inner := self.feature[at] != LEAF).any():
-            right = values[row, self.feature[at]] > self.threshold[at]
-            at = np.where(inner, np.where(right, self.right[at], at + 1), at)
-        return np.asarray(self.share[at].astype(np.float32).mean(axis=1), np.float32)
+        n, n_features = values.shape
+        values = values.ravel()
+        first = np.repeat(np.arange(n, dtype=np.int32) * np.int32(n_features), len(self.root))
+        at = np.tile(self.root, n)  # the node of each row in each tree
+        leaves, going = at.copy(), np.arange(len(at))
+        while len(going):
+            for _ in range(LEVELS_AT_ONCE):
+                right = values.take(self._asked.take(at) + first) > self.threshold.take(at)
+                at = self._children.take(2 * at + right)
+            leaves[going] = at
+            inner = np.flatnonzero(self.feature.take(at) != LEAF)
+            at, first, going = at.take(inner), first.take(inner), going.take(inner)
+        shares = self.share.take(leaves, axis=0).reshape(n, len(self.root), -1)
+        return np.asarray(shares.astype(np.float32).mean(axis=1), np.float32)
 
 
 def fit_forest(

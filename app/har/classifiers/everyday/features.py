@@ -2,11 +2,13 @@
 
 Traces of a three-axis signal (its power, its spectrum and its autocorrelation, summed over the axes), the shape of its
 magnitude, the gait in it, and, where gravity is known, the same of its vertical and horizontal parts.
+
+All signals are described together, in a few calls: of the windows of a live second, calls would cost more than sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -23,10 +25,27 @@ LAGS_S = np.array([0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2]
 HARMONICS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # of the step frequency
 FASTEST_STEP_S = 0.28
 GAIT_LAG_S = 1.6
+GAITS, STEPPED = (
+    ("|a|", "a", "w", "v"),
+    ("a", "w", "v", "h"),
+)  # signals in which steps, and their harmonics, are looked for
+GAIT_NAMES = (
+    "peak",
+    "peak lag",
+    "step frequency",
+    "step regularity",
+    "stride regularity",
+    "symmetry",
+    "half step",
+    "lowest",
+)
 FIRST_PEAK = 0.7  # the first peak of the autocorrelation that is so high, relative to the highest, is a step
 PERCENTILES = (5, 25, 50, 75, 95)
 CROSS_LAGS = range(-8, 9, 2)  # samples at 50 Hz
 QUIET = 1e-4  # m/s² or rad/s: keeps the logarithm of nothing finite
+AT_ONCE = 128  # windows: all that is known of them stays in the processor's cache
+
+Values = NDArray[np.float64]
 
 # What a feature needs besides acceleration, by the first word of its group
 NEEDS = {"acc": (), "gyro": ("gyro",), "vertical": ("gravity",), "turn": ("gyro", "gravity")}
@@ -58,8 +77,15 @@ def feature_names(n_timesteps: int, rate_hz: float) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def _names(n_timesteps: int, rate_hz: float) -> tuple[str, ...]:
-    empty = np.zeros((1, n_timesteps, 3))
+    empty = np.zeros((3, 1, n_timesteps))
     return tuple(_features(empty, empty, empty, rate_hz).names)
+
+
+@lru_cache(maxsize=8)
+def _needing(sensor: str, n_timesteps: int, rate_hz: float) -> NDArray[np.int64]:
+    """Return the positions of the features that need a sensor."""
+    sources = [name.partition(".")[0] for name in _names(n_timesteps, rate_hz)]
+    return np.flatnonzero([sensor in NEEDS[source] for source in sources])
 
 
 def describe(movement: FloatArray, rotation: FloatArray, gravity: FloatArray, rate_hz: float) -> FloatArray:
@@ -71,128 +97,153 @@ def describe(movement: FloatArray, rotation: FloatArray, gravity: FloatArray, ra
     rotation : (n, n_timesteps, 3) angular velocity, rad/s; NaN where there is no gyroscope.
     gravity : (n, n_timesteps, 3), m/s²; NaN where it is not known.
     """
-    there = {"gyro": ~np.isnan(rotation[:, 0, 0]), "gravity": ~np.isnan(gravity[:, 0, 0])}
-    a, w, g = (np.nan_to_num(x).astype(np.float64) for x in (movement, rotation, gravity))
-    found = _features(a, w, g, rate_hz)
-    values = found.values
-    sources = np.array([name.partition(".")[0] for name in found.names])
-    for source, needs in NEEDS.items():
-        for sensor in needs:
-            values[np.ix_(~there[sensor], sources == source)] = np.nan
-    return values
-
-
-def _features(
-    movement: NDArray[np.float64], rotation: NDArray[np.float64], gravity: NDArray[np.float64], rate_hz: float
-) -> Features:
-    found = Features()
-    smooth = _low_pass(movement.shape[1], rate_hz)
-    a, w = smooth @ movement, smooth @ rotation
-    length_a, length_w = np.linalg.norm(a, axis=2), np.linalg.norm(w, axis=2)
-    spectrum_a, _ = _trace(found, "acc", "a", a, rate_hz)
-    spectrum_w, _ = _trace(found, "gyro", "w", w, rate_hz)
-    _trace(found, "acc", "|a|", length_a[..., None], rate_hz)
-    _trace(found, "gyro", "|w|", length_w[..., None], rate_hz)
-    for source, name, x, length in (("acc", "a", a, length_a), ("gyro", "w", w, length_w)):
-        _distribution(found, source, f"|{name}|", length)
-        variation = np.log((length.std(axis=1) + 1e-3) / (length.mean(axis=1) + 1e-3))
-        found.add(f"{source}.{SHAPE}", [f"|{name}|.variation"], variation)
-        _axes(found, source, name, x)
-    rms_w, rms_a = (np.sqrt((x**2).sum(axis=2).mean(axis=1)) for x in (w, a))
-    found.add(f"gyro.{AMPLITUDE}", ["w/a"], np.log((rms_w + 1e-3) / (rms_a + 1e-2)))
-    step_hz = _gait(found, "acc", "|a|", length_a[..., None], rate_hz)
-    _gait(found, "acc", "a", a, rate_hz)
-    _gait(found, "gyro", "w", w, rate_hz)
-    _harmonics(found, "acc", "a", spectrum_a, step_hz, movement.shape[1], rate_hz)
-    _harmonics(found, "gyro", "w", spectrum_w, step_hz, movement.shape[1], rate_hz)
-    _vertical(found, a, w, gravity, step_hz, rate_hz)
+    parts = [slice(i, i + AT_ONCE) for i in range(0, len(movement), AT_ONCE)] or [slice(0, 0)]
+    values = [
+        _features(_by_axis(movement[part]), _by_axis(rotation[part]), _by_axis(gravity[part]), rate_hz).values
+        for part in parts
+    ]
+    found = np.concatenate(values)
+    for sensor, x in (("gyro", rotation), ("gravity", gravity)):
+        missing = np.flatnonzero(np.isnan(x[:, 0, 0]))
+        found[missing[:, None], _needing(sensor, movement.shape[1], rate_hz)] = np.nan
     return found
 
 
-def _vertical(
-    found: Features,
-    a: NDArray[np.float64],
-    w: NDArray[np.float64],
-    gravity: NDArray[np.float64],
-    step_hz: NDArray[np.float64],
-    rate_hz: float,
-) -> None:
-    n_timesteps = a.shape[1]
-    up = gravity / np.maximum(np.linalg.norm(gravity, axis=2, keepdims=True), 1e-9)
+def _by_axis(x: FloatArray) -> Values:
+    """Return windows, (n, n_timesteps, 3), as (3, n, n_timesteps); a missing value counts as 0."""
+    return np.nan_to_num(np.ascontiguousarray(x.transpose(2, 0, 1), np.float64))
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """What is summed over the axes of a signal."""
+
+    amplitude: Values  # (n, 2 + n_bands) logarithms: standard deviation, jerk, bands
+    shape: Values  # (n, …) shares of the bands, jerk against deviation, autocorrelation, entropy, centroid
+    spectrum: Values  # (n, n_frequencies)
+    correlation: Values  # (n, …) autocorrelation at lags from 0 on
+    sd: Values  # (n,)
+
+
+def _features(movement: Values, rotation: Values, gravity: Values, rate_hz: float) -> Features:
+    """Return the features of windows; each sensor's are (3, n, n_timesteps)."""
+    found = Features()
+    n_timesteps = movement.shape[2]
+    smooth = _low_pass(n_timesteps, rate_hz).T
+    a, w = movement @ smooth, rotation @ smooth
+    length_a, length_w = _length(a), _length(w)
+    up = gravity / np.maximum(_length(gravity), 1e-9)
     v, h = _split(a, up)
-    spectrum_v, sd_v = _trace(found, "vertical", "v", v[..., None], rate_hz)
-    spectrum_h, sd_h = _trace(found, "vertical", "h", h, rate_hz)
-    _distribution(found, "vertical", "v", v)
-    _distribution(found, "vertical", "|h|", np.linalg.norm(h, axis=2))
-    found.add(f"vertical.{SHAPE}", ["v/h"], np.log((sd_v + 1e-3) / (sd_h + 1e-3)))
-    centred = h - h.mean(axis=1, keepdims=True)
-    powers, axes = np.linalg.eigh(np.einsum("nti,ntj->nij", centred, centred) / n_timesteps)
-    powers = powers.clip(1e-8)
-    found.add(f"vertical.{SHAPE}", ["h2/h1"], np.log(powers[:, 1] / powers[:, 2]))
-    main = np.einsum("nti,ni->nt", centred, axes[:, :, 2])
-    crossed = _cross_correlation(v - v.mean(axis=1, keepdims=True), main)
-    found.add(f"vertical.{SHAPE}", [f"vh.{lag}" for lag in CROSS_LAGS], crossed)
     wv, wh = _split(w, up)
-    _, sd_wv = _trace(found, "turn", "wv", wv[..., None], rate_hz)
-    _, sd_wh = _trace(found, "turn", "wh", wh, rate_hz)
-    found.add(f"turn.{SHAPE}", ["wv/wh"], np.log((sd_wv + 1e-3) / (sd_wh + 1e-3)))
-    _gait(found, "vertical", "v", v[..., None], rate_hz)
-    _harmonics(found, "vertical", "v", spectrum_v, step_hz, n_timesteps, rate_hz)
-    _harmonics(found, "vertical", "h", spectrum_h, step_hz, n_timesteps, rate_hz)
+    signals = {"a": a, "w": w, "|a|": length_a, "|w|": length_w, "v": v, "h": h, "wv": wv, "wh": wh}
+    traces = dict(zip(signals, _traces(list(signals.values()), rate_hz), strict=True))
+    scalars = {"|a|": length_a, "|w|": length_w, "v": v, "|h|": _length(h)}
+    shapes = dict(zip(scalars, _distributions(np.stack(list(scalars.values()))), strict=True))
+    gaits = dict(
+        zip(
+            GAITS,
+            _gaits(
+                np.stack([traces[name].correlation[:, : _longest(n_timesteps, rate_hz) + 1] for name in GAITS]), rate_hz
+            ),
+            strict=True,
+        )
+    )
+    step_hz = gaits["|a|"][:, list(GAIT_NAMES).index("step frequency")]
+    spectra = np.stack([traces[name].spectrum for name in STEPPED])
+    harmonics = dict(zip(STEPPED, _harmonics(spectra, step_hz, n_timesteps, rate_hz), strict=True))
+
+    for source, name in (("acc", "a"), ("gyro", "w"), ("acc", "|a|"), ("gyro", "|w|")):
+        _add_trace(found, source, name, traces[name], n_timesteps, rate_hz)
+    for source, name, x, length in (("acc", "a", a, length_a), ("gyro", "w", w, length_w)):
+        _add_distribution(found, source, f"|{name}|", shapes[f"|{name}|"])
+        variation = np.log((length.std(axis=1) + 1e-3) / (length.mean(axis=1) + 1e-3))
+        found.add(f"{source}.{SHAPE}", [f"|{name}|.variation"], variation)
+        _add_axes(found, source, name, x)
+    rms_w, rms_a = (np.sqrt((x**2).sum(axis=0).mean(axis=1)) for x in (w, a))
+    found.add(f"gyro.{AMPLITUDE}", ["w/a"], np.log((rms_w + 1e-3) / (rms_a + 1e-2)))
+    for source, name in (("acc", "|a|"), ("acc", "a"), ("gyro", "w")):
+        found.add(f"{source}.{GAIT}", [f"{name}.{own}" for own in GAIT_NAMES], gaits[name])
+    _add_harmonics(found, "acc", "a", harmonics["a"])
+    _add_harmonics(found, "gyro", "w", harmonics["w"])
+    for name in ("v", "h"):
+        _add_trace(found, "vertical", name, traces[name], n_timesteps, rate_hz)
+    _add_distribution(found, "vertical", "v", shapes["v"])
+    _add_distribution(found, "vertical", "|h|", shapes["|h|"])
+    _add_horizontal(found, v, h, traces)
+    for name in ("wv", "wh"):
+        _add_trace(found, "turn", name, traces[name], n_timesteps, rate_hz)
+    found.add(f"turn.{SHAPE}", ["wv/wh"], np.log((traces["wv"].sd + 1e-3) / (traces["wh"].sd + 1e-3)))
+    found.add(f"vertical.{GAIT}", [f"v.{own}" for own in GAIT_NAMES], gaits["v"])
+    _add_harmonics(found, "vertical", "v", harmonics["v"])
+    _add_harmonics(found, "vertical", "h", harmonics["h"])
+    return found
 
 
-def _split(x: NDArray[np.float64], up: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _length(x: Values) -> Values:
+    return np.asarray(np.sqrt((x**2).sum(axis=0)))
+
+
+def _split(x: Values, up: Values) -> tuple[Values, Values]:
     """Return the part along a direction, (n, n_timesteps), and the rest of the vectors."""
-    along = (x * up).sum(axis=2)
-    return along, x - along[..., None] * up
+    along = (x * up).sum(axis=0)
+    return along, x - along * up
 
 
 @lru_cache(maxsize=8)
-def _low_pass(n_timesteps: int, rate_hz: float) -> NDArray[np.float64]:
+def _low_pass(n_timesteps: int, rate_hz: float) -> Values:
     """Return the matrix that filters a window: the filter's answer to each sample."""
     if rate_hz <= 2 * LOW_PASS_HZ:
         return np.eye(n_timesteps)
     return low_passed(np.eye(n_timesteps), rate_hz, LOW_PASS_HZ)
 
 
-def _trace(
-    found: Features, source: str, name: str, x: NDArray[np.float64], rate_hz: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Describe (n, n_timesteps, k) by sums over the axes; return the power spectrum and the standard deviation."""
-    n_timesteps = x.shape[1]
-    centred = x - x.mean(axis=1, keepdims=True)
-    sd = np.sqrt((centred**2).sum(axis=2).mean(axis=1))
-    jerk = rate_hz * np.sqrt((np.diff(x, axis=1) ** 2).sum(axis=2).mean(axis=1))
-    spectrum = _spectrum(centred)
+def _traces(signals: Sequence[Values], rate_hz: float) -> list[_Trace]:
+    """Describe signals, (n, n_timesteps) or (3, n, n_timesteps) each, by sums over their axes."""
+    n_timesteps = signals[0].shape[-1]
+    x = np.concatenate([own if own.ndim == 3 else own[None] for own in signals])  # (n_axes, n, n_timesteps)
+    first = np.cumsum([0, *(1 if own.ndim == 2 else len(own) for own in signals[:-1])])
+    centred = x - x.mean(axis=2, keepdims=True)
+    sd = np.sqrt(np.add.reduceat((centred**2).mean(axis=2), first))  # (n_signals, n)
+    jerk = rate_hz * np.sqrt(np.add.reduceat(((x[:, :, 1:] - x[:, :, :-1]) ** 2).mean(axis=2), first))
+    spectrum = _spectrum(centred, first)
     bands = spectrum @ _bands(n_timesteps, rate_hz)
-    numbered = range(bands.shape[1])
-    found.add(f"{source}.{AMPLITUDE}", [f"{name}.sd"], np.log(sd + QUIET))
-    found.add(f"{source}.{AMPLITUDE}", [f"{name}.jerk"], np.log(jerk + 30 * QUIET))
-    found.add(f"{source}.{AMPLITUDE}", [f"{name}.band{i}" for i in numbered], np.log(bands + 1e-7))
-    shares = np.log(bands / (bands.sum(axis=1, keepdims=True) + 1e-9) + QUIET)
-    found.add(f"{source}.{SHAPE}", [f"{name}.share{i}" for i in numbered], shares)
-    found.add(f"{source}.{SHAPE}", [f"{name}.jerk/sd"], np.log((jerk + 30 * QUIET) / (sd + QUIET)))
-    lags = np.round(LAGS_S * rate_hz).astype(int)
-    lags = lags[lags <= n_timesteps // 2]
-    correlation = _autocorrelation(centred, int(lags[-1]))[:, lags]
-    found.add(f"{source}.{SHAPE}", [f"{name}.lag{lag}" for lag in lags], correlation)
-    density = spectrum / (spectrum.sum(axis=1, keepdims=True) + 1e-12)
-    entropy = -(density * np.log(density + 1e-12)).sum(axis=1) / np.log(density.shape[1])
-    centroid = density @ np.fft.rfftfreq(n_timesteps, 1 / rate_hz)
-    found.add(f"{source}.{SHAPE}", [f"{name}.entropy", f"{name}.centroid"], np.stack([entropy, centroid], axis=1))
-    return spectrum, sd
+    amplitude = np.log(np.concatenate([(sd + QUIET)[..., None], (jerk + 30 * QUIET)[..., None], bands + 1e-7], axis=2))
+    shares = np.log(bands / (bands.sum(axis=2, keepdims=True) + 1e-9) + QUIET)
+    lags = _lags(n_timesteps, rate_hz)
+    correlation = _autocorrelation(centred, first, max(int(lags[-1]), _longest(n_timesteps, rate_hz)))
+    density = spectrum / (spectrum.sum(axis=2, keepdims=True) + 1e-12)
+    entropy = -(density * np.log(density + 1e-12)).sum(axis=2, keepdims=True) / np.log(density.shape[2])
+    centroid = density @ np.fft.rfftfreq(n_timesteps, 1 / rate_hz)[:, None]
+    against = np.log((jerk + 30 * QUIET) / (sd + QUIET))[..., None]
+    shape = np.concatenate([shares, against, correlation[:, :, lags], entropy, centroid], axis=2)
+    return [_Trace(*own) for own in zip(amplitude, shape, spectrum, correlation, sd, strict=True)]
 
 
-def _spectrum(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the power spectrum, summed over the axes, of a Hann window."""
-    n = centred.shape[1]
-    tapered = centred * np.hanning(n)[:, None]
-    transformed = np.fft.rfft(tapered, axis=1)
-    return np.asarray((transformed.real**2 + transformed.imag**2).sum(axis=2) / (n * n) * 16 / 3)
+def _add_trace(found: Features, source: str, name: str, own: _Trace, n_timesteps: int, rate_hz: float) -> None:
+    numbered = range(len(BAND_EDGES_HZ) - 1)
+    found.add(
+        f"{source}.{AMPLITUDE}", [f"{name}.{n}" for n in ("sd", "jerk", *(f"band{i}" for i in numbered))], own.amplitude
+    )
+    lags = [f"lag{lag}" for lag in _lags(n_timesteps, rate_hz)]
+    names = [*(f"share{i}" for i in numbered), "jerk/sd", *lags, "entropy", "centroid"]
+    found.add(f"{source}.{SHAPE}", [f"{name}.{n}" for n in names], own.shape)
+
+
+def _lags(n_timesteps: int, rate_hz: float) -> NDArray[np.int64]:
+    lags = np.round(LAGS_S * rate_hz).astype(np.int64)
+    return lags[lags <= n_timesteps // 2]
+
+
+def _spectrum(centred: Values, first: NDArray[np.int64]) -> Values:
+    """Return the power spectra, summed over the axes that begin with each of `first`, of a Hann window."""
+    n = centred.shape[2]
+    transformed = np.fft.rfft(centred * np.hanning(n), axis=2)
+    power = np.add.reduceat(transformed.real**2 + transformed.imag**2, first)
+    return np.asarray(power / (n * n) * 16 / 3)
 
 
 @lru_cache(maxsize=8)
-def _bands(n_timesteps: int, rate_hz: float) -> NDArray[np.float64]:
+def _bands(n_timesteps: int, rate_hz: float) -> Values:
     """Return the matrix that sums a spectrum in geometric bands; a band between two lines takes the nearest."""
     frequency = np.fft.rfftfreq(n_timesteps, 1 / rate_hz)
     matrix = np.zeros((len(frequency), len(BAND_EDGES_HZ) - 1))
@@ -204,53 +255,74 @@ def _bands(n_timesteps: int, rate_hz: float) -> NDArray[np.float64]:
     return matrix
 
 
-def _autocorrelation(centred: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
-    """Return the unbiased autocorrelation, summed over the axes, at lags 0 to the longest; (n, longest + 1)."""
-    n = centred.shape[1]
-    transformed = np.fft.rfft(centred, 2 * n, axis=1)
-    power = (transformed.real**2 + transformed.imag**2).sum(axis=2)
-    raw = np.fft.irfft(power, axis=1)[:, : longest + 1] / (n - np.arange(longest + 1))
-    return np.asarray(raw / (raw[:, :1] + 1e-12))
+def _autocorrelation(centred: Values, first: NDArray[np.int64], longest: int) -> Values:
+    """Return the unbiased autocorrelation at lags 0 to the longest, summed as `_spectrum`."""
+    n = centred.shape[2]
+    transformed = np.fft.rfft(centred, 2 * n, axis=2)
+    power = np.add.reduceat(transformed.real**2 + transformed.imag**2, first)
+    raw = np.fft.irfft(power, axis=2)[:, :, : longest + 1] / (n - np.arange(longest + 1))
+    return np.asarray(raw / (raw[:, :, :1] + 1e-12))
 
 
-def _distribution(found: Features, source: str, name: str, x: NDArray[np.float64]) -> None:
-    """Describe how the values of a scalar signal, (n, n_timesteps), and of its differences are distributed."""
-    z = (x - x.mean(axis=1, keepdims=True)) / (x.std(axis=1, keepdims=True) + 1e-6)
-    step = np.diff(x, axis=1)
-    step = step / (step.std(axis=1, keepdims=True) + 1e-6)
+def _distributions(x: Values) -> Values:
+    """Describe how the values of scalar signals, (n_signals, n, n_timesteps), and their differences are distributed."""
+    z = (x - x.mean(axis=2, keepdims=True)) / (x.std(axis=2, keepdims=True) + 1e-6)
+    step = x[:, :, 1:] - x[:, :, :-1]
+    step = step / (step.std(axis=2, keepdims=True) + 1e-6)
     cubed, step_squared = z**2 * z, step**2
+    ordered = np.sort(z, axis=2)
     moments = [
-        cubed.mean(axis=1),
-        (cubed * z).mean(axis=1),
-        z.max(axis=1),
-        z.min(axis=1),
-        (step_squared * step).mean(axis=1),
-        np.log(np.abs(step).max(axis=1) + 1e-3),
-        (step_squared**2).mean(axis=1),
+        cubed.mean(axis=2),
+        (cubed * z).mean(axis=2),
+        ordered[:, :, -1],
+        ordered[:, :, 0],
+        (step_squared * step).mean(axis=2),
+        np.log(np.abs(step).max(axis=2) + 1e-3),
+        (step_squared**2).mean(axis=2),
     ]
+    return np.concatenate([np.stack(moments, axis=2), _percentiles(ordered)], axis=2)
+
+
+def _percentiles(ordered: Values) -> Values:
+    """Return PERCENTILES of values in order, as `numpy.percentile` between two of them."""
+    at = np.array(PERCENTILES) / 100 * (ordered.shape[2] - 1)
+    low = at.astype(np.int64)
+    here, there = ordered[:, :, low], ordered[:, :, np.minimum(low + 1, ordered.shape[2] - 1)]
+    return np.asarray(here + (there - here) * (at - low))
+
+
+def _add_distribution(found: Features, source: str, name: str, values: Values) -> None:
     names = ["skew", "kurtosis", "crest", "trough", "jerk skew", "jerk crest", "jerk kurtosis"]
-    found.add(f"{source}.{SHAPE}", [f"{name}.{n}" for n in names], np.stack(moments, axis=1))
-    percentiles = np.percentile(z, PERCENTILES, axis=1).T
-    found.add(f"{source}.{SHAPE}", [f"{name}.p{p}" for p in PERCENTILES], percentiles)
+    names += [f"p{p}" for p in PERCENTILES]
+    found.add(f"{source}.{SHAPE}", [f"{name}.{n}" for n in names], values)
 
 
-def _axes(found: Features, source: str, name: str, x: NDArray[np.float64]) -> None:
+def _add_axes(found: Features, source: str, name: str, x: Values) -> None:
     """Describe how a signal spreads over its principal axes."""
-    centred = x - x.mean(axis=1, keepdims=True)
-    powers = np.linalg.eigvalsh(np.einsum("nti,ntj->nij", centred, centred) / x.shape[1]).clip(1e-8)
+    powers = np.linalg.eigvalsh(_covariance(x - x.mean(axis=2, keepdims=True))).clip(1e-8)
     found.add(f"{source}.{AMPLITUDE}", [f"{name}.axis{i}" for i in range(3)], np.log(powers))
     shares = powers / powers.sum(axis=1, keepdims=True)
     found.add(f"{source}.{SHAPE}", [f"{name}.axis{i} share" for i in range(3)], np.log(shares + 1e-5))
 
 
-def _gait(found: Features, source: str, name: str, x: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
-    """Describe the peaks of the autocorrelation; return the step frequency in Hz."""
-    longest = min(int(x.shape[1] * 0.55), int(GAIT_LAG_S * rate_hz))
-    r = _autocorrelation(x - x.mean(axis=1, keepdims=True), longest)
+def _covariance(centred: Values) -> Values:
+    """Return (n, 3, 3)."""
+    return np.asarray(centred.transpose(1, 0, 2) @ centred.transpose(1, 2, 0) / centred.shape[2])
+
+
+def _longest(n_timesteps: int, rate_hz: float) -> int:
+    """Return the longest lag at which a stride is looked for."""
+    return min(int(n_timesteps * 0.55), int(GAIT_LAG_S * rate_hz))
+
+
+def _gaits(correlation: Values, rate_hz: float) -> Values:
+    """Describe the peaks of autocorrelations, (n_signals, n, …); return GAIT_NAMES of each."""
+    n_signals, n, n_lags = correlation.shape
+    r, longest = correlation.reshape(n_signals * n, n_lags), n_lags - 1
     rows, first = np.arange(len(r)), int(FASTEST_STEP_S * rate_hz)
     inner = r[:, first:longest]
-    peak = (inner > r[:, first - 1 : longest - 1]) & (inner >= r[:, first + 1 : longest + 1])
-    lag_s = np.arange(r.shape[1]) / rate_hz
+    peak = (inner > r[:, first - 1 : longest - 1]) & (inner >= r[:, first + 1 :])
+    lag_s = np.arange(longest + 1) / rate_hz
     best = np.where(peak, inner - 0.05 * lag_s[first:longest], -9).argmax(axis=1)
     none = ~peak.any(axis=1)
     highest = np.where(none, 0, inner[rows, best])
@@ -258,41 +330,48 @@ def _gait(found: Features, source: str, name: str, x: NDArray[np.float64], rate_
     step_s = np.where(none, 1.0, lag_s[first + step])
     at_step = np.where(none, 0, inner[rows, step])
     stride = np.round(2 * step_s * rate_hz).astype(int)
-    around = np.stack([np.clip(stride + k, 0, longest) for k in range(-2, 3)], axis=1)
-    at_stride = r[rows[:, None], around].max(axis=1)
+    at_stride = r[rows[:, None], np.clip(stride[:, None] + np.arange(-2, 3), 0, longest)].max(axis=1)
     half = np.clip(np.round(step_s * rate_hz / 2).astype(int), 1, longest)
-    columns = {
-        "peak": highest,
-        "peak lag": np.where(none, 1.0, lag_s[first + best]),
-        "step frequency": 1 / step_s,
-        "step regularity": at_step,
-        "stride regularity": at_stride,
-        "symmetry": at_step - at_stride,
-        "half step": r[rows, half],
-        "lowest": r[:, :longest].min(axis=1),
-    }
-    found.add(f"{source}.{GAIT}", [f"{name}.{n}" for n in columns], np.stack(list(columns.values()), axis=1))
-    return 1 / step_s
+    columns = [
+        highest,
+        np.where(none, 1.0, lag_s[first + best]),
+        1 / step_s,
+        at_step,
+        at_stride,
+        at_step - at_stride,
+        r[rows, half],
+        r[:, :longest].min(axis=1),
+    ]
+    return np.stack(columns, axis=1).reshape(n_signals, n, len(GAIT_NAMES))
 
 
-def _harmonics(
-    found: Features,
-    source: str,
-    name: str,
-    spectrum: NDArray[np.float64],
-    step_hz: NDArray[np.float64],
-    n_timesteps: int,
-    rate_hz: float,
-) -> None:
-    """Give the shares of the power around multiples of the step frequency."""
+def _harmonics(spectra: Values, step_hz: Values, n_timesteps: int, rate_hz: float) -> Values:
+    """Return the shares of the power around multiples of the step frequency, (n_signals, n, n_harmonics)."""
     frequency = np.fft.rfftfreq(n_timesteps, 1 / rate_hz)
     reach = max(0.26, 0.75 * rate_hz / n_timesteps)
-    total = spectrum[:, frequency > BAND_EDGES_HZ[0]].sum(axis=1) + 1e-9
-    shares = [(spectrum * (np.abs(frequency - k * step_hz[:, None]) <= reach)).sum(axis=1) / total for k in HARMONICS]
-    found.add(f"{source}.{GAIT}", [f"{name}.harmonic{k:g}" for k in HARMONICS], np.log(np.stack(shares, axis=1) + 1e-3))
+    near = np.abs(frequency[:, None] - step_hz[:, None, None] * np.array(HARMONICS)) <= reach
+    total = spectra[:, :, frequency > BAND_EDGES_HZ[0]].sum(axis=2, keepdims=True) + 1e-9
+    shares = (spectra.transpose(1, 0, 2) @ near.astype(np.float64)).transpose(1, 0, 2) / total
+    return np.asarray(np.log(shares + 1e-3))
 
 
-def _cross_correlation(v: NDArray[np.float64], h: NDArray[np.float64]) -> NDArray[np.float64]:
+def _add_harmonics(found: Features, source: str, name: str, values: Values) -> None:
+    found.add(f"{source}.{GAIT}", [f"{name}.harmonic{k:g}" for k in HARMONICS], values)
+
+
+def _add_horizontal(found: Features, v: Values, h: Values, traces: Mapping[str, _Trace]) -> None:
+    """Describe how vertical and horizontal movement compare, and how they go together."""
+    found.add(f"vertical.{SHAPE}", ["v/h"], np.log((traces["v"].sd + 1e-3) / (traces["h"].sd + 1e-3)))
+    centred = h - h.mean(axis=2, keepdims=True)
+    powers, axes = np.linalg.eigh(_covariance(centred))
+    powers = powers.clip(1e-8)
+    found.add(f"vertical.{SHAPE}", ["h2/h1"], np.log(powers[:, 1] / powers[:, 2]))
+    main = (axes[:, None, :, 2] @ centred.transpose(1, 0, 2))[:, 0]
+    crossed = _cross_correlation(v - v.mean(axis=1, keepdims=True), main)
+    found.add(f"vertical.{SHAPE}", [f"vh.{lag}" for lag in CROSS_LAGS], crossed)
+
+
+def _cross_correlation(v: Values, h: Values) -> Values:
     """Correlate vertical and main horizontal movement at lags, signed so that the largest is positive."""
     n = v.shape[1]
     scale = v.std(axis=1) * h.std(axis=1) + 1e-6

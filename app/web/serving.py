@@ -24,10 +24,12 @@ from waitress.utilities import build_http_date
 
 from app.web import bodies, connections, event_streams
 from app.web.event_streams import Stream
+from app.web.main_loop import MainLoop
 
 SPARE_CONNECTIONS = 5  # while connections are being closed
 DEAD_AFTER_MS = 60_000  # a stream whose client confirms nothing that was sent
 HANDSHAKE_S = 20.0  # seconds in which a client must have said what it speaks
+READ_AT_ONCE = 32 * 1024  # bytes: a second of a phone's sensors in one piece
 BUFFER_LASTS = 64 * 1024  # bytes; what was sent from a buffer of waitress is not freed before the whole buffer
 
 
@@ -43,6 +45,7 @@ def make_server(app: Flask, listener: socket.socket, tls: ssl.SSLContext | None 
         asyncore_use_poll=hasattr(select, "poll"),  # otherwise no more than 1,024
         channel_timeout=config["CONNECTION_TIMEOUT_S"],
         ident=None,
+        recv_bytes=READ_AT_ONCE,
         max_request_body_size=2 * config["MAX_CONTENT_LENGTH"],
         inbuf_overflow=bodies.IN_MEMORY,
         outbuf_high_watermark=bodies.ANSWER_WAITS,
@@ -50,6 +53,7 @@ def make_server(app: Flask, listener: socket.socket, tls: ssl.SSLContext | None 
     )
     own = {"parser_class": bodies.parser_class(app), "most": config["MAX_CONNECTIONS"]}
     kind = Channel if tls is None else TlsChannel
+    server.asyncore = MainLoop
     server.channel_class = type(kind.__name__, (kind,), own if tls is None else {**own, "tls": tls})
     return server
 
@@ -101,6 +105,7 @@ class Channel(HTTPChannel):
 
     task_class = Task
     is_safe = False  # speaks TLS
+    is_ordinary = True  # it shows without being asked what is waited for, see `main_loop`
     most = 0  # connections besides event streams
     stream: Stream | None = None
     requests: list[Any]
@@ -122,7 +127,7 @@ class Channel(HTTPChannel):
                 request.close()
             del self.requests[1:]
             self.request = None
-            self.stream = stream
+            self.stream, self.is_ordinary = stream, False
 
     def service(self) -> None:
         super().service()
@@ -195,6 +200,7 @@ class TlsChannel(Channel):
 
     tls: ssl.SSLContext
     socket: Any
+    is_ordinary = False  # before it is known what it speaks
     is_plain = False
     is_shaken = False
     waits_to_write = False  # in the handshake
@@ -257,7 +263,7 @@ class TlsChannel(Channel):
         if not first:
             self.handle_close()
         elif first != b"\x16":
-            self.is_plain = True
+            self.is_plain = self.is_ordinary = True
         else:
             try:
                 self.socket = self.tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -277,7 +283,7 @@ class TlsChannel(Channel):
         except (OSError, ValueError):  # a client that does not trust us, among others
             self.handle_close()
             return False
-        self.is_shaken = True
+        self.is_shaken = self.is_ordinary = True
         return True
 
     def _read(self) -> None:

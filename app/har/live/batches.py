@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ def _reading(name: str, device: str, kind: str, entries: _Entries, axes: Sequenc
     values = _numbers(
         f"values of {name}",
         f"an object with numbers {', '.join(keys)}",
-        lambda: [[own[key] for key in keys] for own in entries.values],
+        lambda: list(map(itemgetter(*keys), entries.values)),
     ).reshape(-1, len(keys))
     there = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
     if not there.all():

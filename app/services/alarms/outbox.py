@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cache
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -109,8 +110,15 @@ def claim(channel: str, at_s: float) -> Claim | None:
 def _due(channel: str, at_s: float) -> list[tuple[int, str, datetime | None]]:
     """Return number, state and due time of messages that may be sent; a claim is due when its owner must have died."""
     now, longest = moment(at_s), timedelta(seconds=2 * WAITS_S[-1])
-    put_back = and_(Notice.tries > 0, Notice.due > now + longest)  # the clock was
-    ripe = and_(Notice.state.in_((WAITING, CLAIMED)), or_(Notice.due <= now, put_back))
+    found = db.session.execute(_ripe(), {"channel": channel, "now": now, "put_back": now + longest})
+    return [(row.id, row.state, row.due) for row in found]
+
+
+@cache
+def _ripe() -> Executable:
+    """Return the query of `_due`, made once: that takes longer than to ask it, which happens each second."""
+    put_back = and_(Notice.tries > 0, Notice.due > bindparam("put_back"))  # the clock was
+    ripe = and_(Notice.state.in_((WAITING, CLAIMED)), or_(Notice.due <= bindparam("now"), put_back))
     step, older, older_step = aliased(AlarmStep), aliased(Notice), aliased(AlarmStep)
     blocked = (
         select(older.id)
@@ -123,15 +131,14 @@ def _due(channel: str, at_s: float) -> list[tuple[int, str, datetime | None]]:
         )
         .exists()
     )
-    query = (
+    return (
         select(Notice.id, Notice.state, Notice.due)
         .join(NoticeTarget, Notice.target_id == NoticeTarget.id)
         .outerjoin(step, Notice.step_id == step.id)
-        .where(NoticeTarget.channel == channel, ripe, ~blocked)
+        .where(NoticeTarget.channel == bindparam("channel"), ripe, ~blocked)
         .order_by(Notice.due, Notice.id)
         .limit(20)
     )
-    return [(row.id, row.state, row.due) for row in db.session.execute(query)]
 
 
 def get(claimed: Claim) -> Notice:

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import requests
+from numpy.typing import NDArray
 
 from app.services.live.simulated import Person, Phone
 from tests.browser import site as sites
@@ -82,15 +83,14 @@ def send(url: str, tokens: Sequence[str], first: int, until: float, results: Any
 
     def one(number: int, token: str) -> None:
         person, phone = Person(number), Phone(url, token)
-        seconds = [person.second(float(s)) for s in range(FILES)]
+        seconds = [template(*person.second(float(s))) for s in range(FILES)]
         time.sleep(random.Random(number).random())
         began, second = time.time(), 0
         while time.time() < until:
-            times, values = seconds[second % FILES]
-            moment = began + second + (times - times[0])
-            message = phone.message(
-                {"totalacceleration": (moment, values[:, :3]), "gyroscope": (moment, values[:, 3:])}
-            )
+            text, offsets = seconds[second % FILES]
+            stamps = (offsets + round(1e9 * (began + second))).tolist()
+            head = {"messageId": second, "sessionId": phone.session, "deviceId": "simulated"}
+            message = (json.dumps(head)[:-1] + text % tuple(stamps + stamps)).encode()
             time.sleep(max(0.0, began + second + 1 - time.time()))
             asked = time.time()
             phone.send(message)
@@ -104,6 +104,19 @@ def send(url: str, tokens: Sequence[str], first: int, until: float, results: Any
     for thread in threads:
         thread.join()
     results.put(late)
+
+
+def template(times: NDArray[np.float64], values: NDArray[np.float32]) -> tuple[str, NDArray[np.int64]]:
+    """Return the payload of a second without its times, and those, in ns from its beginning.
+
+    What is sent again and again need not be written anew: the phones share the machine with the server.
+    """
+    entries = [
+        f'{{"name":"{name}","time":%d,"values":{{"x":{x:.5f},"y":{y:.5f},"z":{z:.5f}}}}}'
+        for name, rows in (("totalacceleration", values[:, :3]), ("gyroscope", values[:, 3:]))
+        for x, y, z in rows.tolist()
+    ]
+    return f', "payload":[{",".join(entries)}]}}', np.round(1e9 * (times - times[0])).astype(np.int64)
 
 
 class Page:

@@ -12,6 +12,7 @@ direction in each window, and products of its probabilities would make it sure (
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -109,10 +110,15 @@ def smoothed(
     known = rows[~strange[rows]]
     sequence = _numbered(stretch, strange)[known]
     heard = ~unfamiliar[known]
-    bout, followed = _bouts(proba[known], AnswerTree(activities), sequence, seconds[known] * heard, change_s[known])
+    bout, followed = _bouts(proba[known], _tree(activities), sequence, seconds[known] * heard, change_s[known])
     result = proba.copy()
     result[known] = _means(proba[known], bout, followed & heard, heard)
     return result, strange
+
+
+@lru_cache(maxsize=16)
+def _tree(activities: tuple[str, ...]) -> AnswerTree:
+    return AnswerTree(activities)
 
 
 def _stretches(recording: IntArray, start_s: TimeArray, end_s: TimeArray, begins: Bools, apart: Bools) -> IntArray:

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS TLS_NAMES
 
-.PHONY: help setup federated run run-https test test-fast test-pythons lint bench reference reference-models migration lock audit
+.PHONY: help setup federated run run-https test test-fast test-pythons lint bench reference reference-models migration lock audit sbom
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ migration: $(VENV)/.dev ## write a migration for changed tables: make migration 
 
 audit: $(VENV)/.dev ## look for known vulnerabilities in what is pinned (needs the network)
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.txt
+
+sbom: $(VENV)/.dev ## write a software bill of materials (CycloneDX) of what is pinned, to build/sbom.cdx.json
+	@$(BIN)/python -m devtools.sbom
 
 lock: $(VENV)/.dev ## pin requirements*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes requirements.in -o requirements.txt

@@ -87,6 +87,12 @@ def program(*folders: str) -> str:
     return "\n".join(text_of(path) for path in files if path.suffix in {".py", ".html", ".js"})
 
 
+@cache
+def deployed() -> str:
+    """Return what units and containers say: paths and settings of other programs."""
+    return "\n".join(text_of(path) for path in sorted((ROOT / "deployment").iterdir()))
+
+
 def anchors(page: Path) -> set[str]:
     """Return what a link may name of a page: its headings, as GitHub writes them."""
     headings = re.findall(r"^#+ (.+)$", text_of(page), re.M)
@@ -111,11 +117,12 @@ def test_a_page_names_only_what_is_there(page: Path, app: Flask) -> None:
         wrong += [name for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if name not in options | {"--help"}]
         rules = {re.sub("<[^>]*>", "<>", str(rule)).rstrip("/") for rule in app.url_map.iter_rules()}
         addresses = re.findall(r"`(/[^`\s]*)`", text)
+        addresses = [name for name in addresses if name not in deployed()]
         wrong += [name for name in addresses if re.sub("<[^>]*>", "<>", name).rstrip("/") not in rules]
         wrong += [
             name for name in PATH.findall(text) if not any((root / name).exists() for root in (*ROOTS, page.parent))
         ]
-        wrong += [name for name in NAME.findall(text) if not re.search(rf"\b{name}\b", program(*CODE))]
+        wrong += [name for name in NAME.findall(text) if not re.search(rf"\b{name}\b", program(*CODE) + deployed())]
     if page.name in {"README.md", "GUIDE.md"}:
         wrong += [name for name in LABEL.findall(text) if " ".join(name.split()) not in program("app")]
     assert wrong == []

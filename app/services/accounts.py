@@ -21,8 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash
 
 from app.extensions import db
-from app.services import audit
+from app.services import audit, consents
 from app.services.audit import Action
+from app.services.consents import Purpose
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.identity import guessing, sessions
 from app.services.identity.rules import (
@@ -79,6 +80,8 @@ def add_user(username: str, password: str, contact_number: str, email: str, addr
         db.session.flush()
     except IntegrityError as error:  # somebody took it between the look and the write
         raise Conflict("This username or e-mail address has just been taken.") from error
+    if role is not Role.CAREGIVER:  # the page on which an account is made shows the text
+        consents.add(Purpose.RECOGNITION, user.id)
     return user
 
 
@@ -220,6 +223,12 @@ def require_administrator() -> None:
     The write locks the database: two administrators cannot demote each other at once.
     """
     if not _count(User.role == Role.ADMIN, User.disabled.is_(False)):
+        raise Conflict("This is the last active administrator. Make someone else an administrator first.")
+
+
+def require_another_administrator(user_id: int) -> None:
+    """Refuse, within a transaction that has written, that the last active administrator goes."""
+    if not _count(User.role == Role.ADMIN, User.disabled.is_(False), User.id != user_id):
         raise Conflict("This is the last active administrator. Make someone else an administrator first.")
 
 

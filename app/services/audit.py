@@ -118,7 +118,6 @@ class Action(str, Enum):
     LEFTOVER = "leftover"
     LOOKED = "looked at"
     EXPORTED = "everything exported"
-    ERASED = "person erased"
     RETENTION_CHANGED = "retention changed"
     RETENTION_APPLIED = "kept too long, deleted"
     OLD_LINES = audit_chain.ANCHOR

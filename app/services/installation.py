@@ -18,6 +18,7 @@ from app.services.datasets import library
 from app.services.errors import Conflict
 from app.services.models import reference_models, runs, training
 from app.services.personal import head_files, taken_back
+from app.services.privacy import erasing
 from app.services.recordings import pending, recordings
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def prepare() -> None:
     prepare_home()
     with _preparing():  # by which a command takes over reference models, too
         training.mark_interrupted()
+    erasing.resume()  # before anything that was theirs is taken for somebody's only copy
     library.sweep_leftovers()
     recordings.remove_orphans()
     recordings.renew_summaries()

@@ -3,6 +3,7 @@
 from app.tables.alarm import Alarm, AlarmRule, AlarmStep, CareConsent, Notice, NoticeTarget
 from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
+from app.tables.erasure import Erasure
 from app.tables.failed_attempts import FailedAttempts
 from app.tables.live import Device, LiveSession
 from app.tables.login_session import LoginSession
@@ -12,6 +13,7 @@ from app.tables.one_time_address import OneTimeAddress
 from app.tables.promotion import Promotion
 from app.tables.recording import Prediction, StoredRecording, UploadAttempt
 from app.tables.recovery_code import RecoveryCode
+from app.tables.retention import Retention
 from app.tables.site import Site
 from app.tables.training_run import TrainingRun
 from app.tables.user import Role, User
@@ -26,6 +28,7 @@ __all__ = [
     "Correction",
     "Dataset",
     "Device",
+    "Erasure",
     "FailedAttempts",
     "LiveSession",
     "LoginSession",
@@ -37,6 +40,7 @@ __all__ = [
     "Prediction",
     "Promotion",
     "RecoveryCode",
+    "Retention",
     "Role",
     "SavedMapping",
     "Site",

@@ -70,14 +70,16 @@ class PersonalHead(Model):
 
 
 class Consent(Model):
-    """That a person lets administrators see their corrections, from when to when; who it was goes with the account."""
+    """That a person agreed to a purpose, from when to when; who it was goes with the account."""
 
     __tablename__ = "consent"
 
     id: Mapped[Id]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)
-    version: Mapped[int]  # of the text that they agreed to
-    pseudonym: Mapped[str] = mapped_column(String(32))  # the subject's name in what administrators see
+    purpose: Mapped[str] = mapped_column(String(20), default="training", server_default="training")
+    version: Mapped[int]  # of the text that they agreed to; 0: by use, before there was one
+    # The subject's name in what administrators see of shared corrections; "" for other purposes
+    pseudonym: Mapped[str] = mapped_column(String(32))
     given: Mapped[Created]
     withdrawn: Mapped[Moment | None]
     copies: Mapped[JsonDict]  # {"datasets": [names]}: that were made with it

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.extensions import Model
-from app.tables._columns import Created, Id, Moment
+from app.tables._columns import NUMBERED_FOR_GOOD, Created, Id, Moment
 
 # OWASP's Password Storage Cheat Sheet: with N = 2^15, three times; Werkzeug's default is once
 PASSWORD_METHOD = "scrypt:32768:8:3"  # noqa: S105  the name of a method
@@ -39,6 +39,7 @@ def hash_of(password: str) -> str:
 
 class User(UserMixin, Model):
     __tablename__ = "user"
+    __table_args__ = NUMBERED_FOR_GOOD  # the number of who was erased is nobody's
 
     id: Mapped[Id]
     username: Mapped[str] = mapped_column(String(64), unique=True)

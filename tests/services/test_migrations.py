@@ -16,7 +16,8 @@ from sqlalchemy import MetaData, select, text
 
 from app import create_app
 from app.extensions import db
-from app.services import installation
+from app.services import consents, installation
+from app.services.consents import BY_USE
 from config import Config
 
 OLD_CONFIG = {"dataset": "ku-har", "models": ["elm-gru-am"], "protocol": "subject", "any_way_round": True}
@@ -101,6 +102,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 1, 'waiting', 0, '', '', '2026-11-28')",
         "INSERT INTO care_consent (id, user_id, caregiver_id, version, given) VALUES (1, 1, 1, 1, '2026-11-28')",
     ],
+    "0020": [
+        "INSERT INTO erasure (id, token, erased, counts, left) VALUES (1, 'abc', '2026-11-29', '{}', '[]')",
+        "INSERT INTO retention (kind, days) VALUES ('recordings', 365)",
+    ],
 }
 REVISIONS = sorted(ROWS)
 
@@ -129,11 +134,16 @@ def build(revision: str) -> None:
 
 
 def contents() -> dict[str, list[tuple[object, ...]]]:
+    """Return the rows of all tables, but for what people agreed to by use, which 0020 writes down."""
     metadata = MetaData()
     metadata.reflect(db.engine)
     with db.engine.connect() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table))]
+            table.name: [
+                tuple(row)[: 7 if table.name == "consent" else None]  # before it had purposes
+                for row in connection.execute(select(table))
+                if table.name != "consent" or row.version != BY_USE
+            ]
             for table in metadata.sorted_tables
             if table.name != "alembic_version"
         }
@@ -181,6 +191,17 @@ def test_nothing_is_left_of_a_database_that_goes_back_to_the_beginning(empty: Fl
     build(REVISIONS[-1])
     downgrade(revision="base")
     assert contents() == {}
+
+
+def test_what_people_agreed_to_by_use_is_written_down_and_holds(empty: Flask) -> None:
+    build("0019")
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE device SET keeps = 1"))
+        connection.execute(text("UPDATE user SET role = 'USER'"))
+    installation.migrate()
+    agreed = [consent.purpose for consent in consents.history(1) if consent.version == BY_USE]
+    assert sorted(agreed) == ["live recording", "recognition"]
+    assert [consents.holds(purpose, 1) for purpose in consents.Purpose] == [True, True, True, False, False]
 
 
 def numbers(table: str) -> list[int]:

@@ -355,6 +355,31 @@ def tick(now: float | None = None, steady: float | None = None) -> None:
         log.warning("alarms wait to be moved on: %s", error)
 
 
+def forget(user_id: int) -> None:
+    """Forget what is remembered of a person who is erased, in memory and in the file."""
+    state: _State | None = current_app.extensions.get("alarm_watching")
+    if state is not None:
+        state.people.pop(user_id, None)
+        state.saved = 0.0  # who writes the file at this moment writes it once more
+    kept = _kept()
+    if kept.get("people", {}).pop(str(user_id), None) is not None:
+        with written_whole(_file()) as draft:
+            draft.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def knows(user_id: int) -> bool:
+    """Tell whether the file has something of a person."""
+    return str(user_id) in _kept().get("people", {})
+
+
+def _kept() -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        kept = json.loads(_file().read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and isinstance(kept.get("people", {}), dict):
+            return kept
+    return {}
+
+
 def _file() -> Path:
     return Path(current_app.config["INSTANCE"]) / FILE
 

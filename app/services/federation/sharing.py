@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from flask import current_app
+from sqlalchemy import select
 
+from app.extensions import db
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
-from app.services import audit
+from app.services import audit, consents
 from app.services.audit import Action
+from app.services.consents import Purpose
 from app.services.datasets import library
 from app.services.datasets.shared_names import names_of
 from app.services.errors import Invalid
 from app.services.federation import exchange
 from app.services.models import model_files, model_versions
+from app.tables import Consent
 
 if TYPE_CHECKING:
     from app.har.federation.minimums import Minimum
@@ -61,11 +66,23 @@ def shared_map(version: ModelVersion) -> SharedMap:
 
 
 def windows_of(shared: SharedMap, dataset_name: str) -> WindowSet:
-    """Return the windows of a data set as a model takes them."""
+    """Return the windows of a data set as a model takes them, without users who have not agreed to share sums."""
     from app.har.federation.windows import windows_for
 
     dataset = library.get(dataset_name)
-    return windows_for(shared.model, library.open_dataset(dataset).signals, names_of(dataset))
+    windows = windows_for(shared.model, library.open_dataset(dataset).signals, names_of(dataset))
+    left_out = np.isin([name.rpartition("/")[2] for name in windows.subjects.tolist()], _not_agreed())
+    return windows.take(~left_out) if left_out.any() else windows
+
+
+def _not_agreed() -> list[str]:
+    """Return the made-up names of users whose corrections are in data sets, but not in what other sites are given."""
+    sharing = select(Consent.pseudonym, Consent.user_id).where(Consent.pseudonym != "")
+    return [
+        name
+        for name, user_id in db.session.execute(sharing)
+        if user_id is None or not consents.holds(Purpose.FEDERATION, user_id)
+    ]
 
 
 def described(shared: SharedMap, version: ModelVersion, counts: Counts) -> dict[str, Any]:

@@ -108,6 +108,12 @@ def failures_of(name: str) -> int:
     return _failures(key := _key("account", name))[key]
 
 
+def forget(name: str) -> None:
+    """Within a transaction: forget how many attempts at a name have failed; its account goes."""
+    keys = _key("account", name), _key("account", f"{name} logged in")
+    db.session.execute(delete(FailedAttempts).where(FailedAttempts.key.in_(keys)))
+
+
 def count_failure(name: str) -> None:
     """Count a failed attempt at a name, for what is limited in another way than by waiting."""
     _count(_key("account", name))

@@ -7,8 +7,9 @@ import secrets
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.services import audit
+from app.services import audit, consents
 from app.services.audit import Action
+from app.services.consents import Purpose
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.live import sessions, tokens
 from app.services.recordings.places import PLACES
@@ -41,6 +42,8 @@ def make(user_id: int, name: str, place: str = "", keeps: bool = False) -> tuple
             raise Conflict(f"You have {EACH} devices already. Delete one that you no longer use.")
         device = Device(user_id=user_id, name=name, place=place, keeps=keeps, token_hash=tokens.hash_of(token))
         session.add(device)
+        if keeps:
+            consents.add(Purpose.LIVE, user_id)
     audit.record(Action.DEVICE_ADDED, f"device {device.id}", keeps=keeps)
     return device, token
 
@@ -88,6 +91,8 @@ def change(
         device.name, device.place = name, place
         if keeps is not None:
             device.keeps = keeps
+            if keeps:
+                consents.add(Purpose.LIVE, user_id)
     tokens.forget(user_id, device_id)
     audit.record(Action.DEVICE_CHANGED, f"device {device_id}", keeps=device.keeps)
     return device

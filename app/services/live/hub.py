@@ -93,6 +93,13 @@ class Hub:
                 return [event for _, event in channel.kept if event.id > last_id]
         return [Event(newest, "state", state())]  # what happens meanwhile is told once more
 
+    def drop(self, user_id: int) -> None:
+        """Forget what a person was told; they are erased."""
+        with self._lock:
+            if (channel := self._channels.get(user_id)) is not None:
+                channel.kept.clear()
+                channel.forgotten = self._newest
+
     def drop_unused(self) -> None:
         """Forget persons to whom nothing happened for long, and to whom nobody listens."""
         with self._lock:

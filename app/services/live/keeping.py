@@ -16,7 +16,8 @@ from sqlalchemy import select, update
 
 from app.extensions import db
 from app.har.errors import HarError
-from app.services import leftovers
+from app.services import consents, leftovers
+from app.services.consents import Purpose
 from app.services.errors import Busy, Conflict, NoRoom
 from app.services.live import hub, sessions
 from app.services.live.streams import ENDING, Stream
@@ -103,7 +104,8 @@ def conclude_row(row: LiveSession) -> None:
     """
     folder = Path(current_app.config["UPLOADS"]) / row.folder
     files = sorted(folder.glob(f"*{ENDING}"))
-    if row.keeps and row.recording_id is None and files:
+    agreed = consents.holds(Purpose.LIVE, row.user_id) and consents.holds(Purpose.RECOGNITION, row.user_id)
+    if row.keeps and row.recording_id is None and files and agreed:
         number, error = _recorded(row, folder, files)
         with transaction():
             row.recording_id = number

@@ -22,8 +22,9 @@ from app.extensions import db
 from app.har.errors import UnreadableData
 from app.har.live.batches import Batch
 from app.har.texts import loads
-from app.services import audit, leftovers, room
+from app.services import audit, consents, leftovers, room
 from app.services.audit import Action
+from app.services.consents import Purpose
 from app.services.errors import Busy, NoRoom, NotFound, ServiceError
 from app.services.live import hub
 from app.services.live.streams import MOST_QUEUED, SHARED_S, Stream
@@ -230,6 +231,7 @@ def _begin(here: Live, device: KnownDevice, key: str) -> Stream:
     with here.starting:
         if (stream := here.streams.get((device.id, key))) is not None:
             return stream
+        consents.requires(Purpose.RECOGNITION, device.user_id)
         mine = here.running(device.user_id)
         if len(mine) >= RUNNING_EACH:
             raise TooFast(f"{RUNNING_EACH} sessions of yours run already. End one of them first.", 30.0)
@@ -355,6 +357,13 @@ def end_all(user_id: int, reason: str, device_id: int | None = None) -> None:
     for stream in live().running(user_id):
         if device_id in (None, stream.device_id):
             end_stream(stream, reason)
+
+
+def keep_none(user_id: int) -> None:
+    """Let none of a person's sessions that run become a recording."""
+    for stream in live().running(user_id):
+        with stream.lock:
+            stream.keeps = stream.journal.keeps = False
 
 
 def end_stream(stream: Stream, reason: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
+from app.services.consents import Purpose
 from app.services.errors import Conflict
 from app.services.transaction import transaction
 from app.tables import Consent
@@ -32,24 +33,33 @@ TEXTS[2] = (
     "train them again without me.",
 )
 VERSION = max(TEXTS)
+PURPOSE = Purpose.TRAINING.value
 HOLDING = frozenset({1, 2})  # texts that promise no more than what is done: who agreed to one is not asked again
 
 
 def current(user_id: int) -> Consent | None:
     """Return a person's consent that holds, None where there is none."""
-    own = select(Consent).filter_by(user_id=user_id, withdrawn=None).where(Consent.version.in_(HOLDING))
+    own = (
+        select(Consent).filter_by(user_id=user_id, purpose=PURPOSE, withdrawn=None).where(Consent.version.in_(HOLDING))
+    )
     return db.session.scalar(own.order_by(Consent.id.desc()).limit(1))
 
 
 def history(user_id: int) -> list[Consent]:
     """Return all consents of a person, the newest first."""
-    return list(db.session.scalars(select(Consent).filter_by(user_id=user_id).order_by(Consent.id.desc())))
+    return list(
+        db.session.scalars(select(Consent).filter_by(user_id=user_id, purpose=PURPOSE).order_by(Consent.id.desc()))
+    )
 
 
 def holding() -> list[Consent]:
     """Return all consents that hold, of accounts that are there."""
     agreed = Consent.user_id.is_not(None), Consent.version.in_(HOLDING)
-    return list(db.session.scalars(select(Consent).filter_by(withdrawn=None).where(*agreed).order_by(Consent.id)))
+    return list(
+        db.session.scalars(
+            select(Consent).filter_by(purpose=PURPOSE, withdrawn=None).where(*agreed).order_by(Consent.id)
+        )
+    )
 
 
 def give(user_id: int, version: int) -> Consent:
@@ -64,7 +74,7 @@ def give(user_id: int, version: int) -> Consent:
     if (already := current(user_id)) is not None:
         return already
     with transaction() as session:
-        consent = Consent(user_id=user_id, version=version, pseudonym=f"person-{uuid4().hex[:8]}")
+        consent = Consent(user_id=user_id, purpose=PURPOSE, version=version, pseudonym=f"person-{uuid4().hex[:8]}")
         session.add(consent)
     audit.record(Action.CONSENT_GIVEN, f"consent {consent.id}", version=version)
     return consent

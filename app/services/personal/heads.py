@@ -116,6 +116,12 @@ def current(user_id: int, version: ModelVersion) -> dict[str, Learnt]:
     }
 
 
+def forget_loaded() -> None:
+    """Forget in memory what was read for anybody; it is read again where it is needed."""
+    _load.cache_clear()
+    _windows_said.cache_clear()
+
+
 def _key(sources: Sequence[_Source]) -> str:
     """Return what tells heads that are learnt from these from all others."""
     from app.har.personal.head import FORMAT

@@ -12,6 +12,8 @@ from uuid import uuid4
 from flask import current_app
 
 from app.har.progress import OnEvent, Stage, ignore_event
+from app.services import consents
+from app.services.consents import Purpose
 from app.services.files import DRAFT
 from app.services.models import model_versions
 from app.services.readers import pool
@@ -87,7 +89,13 @@ def _stored(version: ModelVersion) -> StoredModel:
 
 @contextmanager
 def turn(user_id: int, on_event: OnEvent = ignore_event) -> Iterator[None]:
-    """Wait for a turn to recognise, which the block takes; see `Turns.turn` for whom it refuses."""
+    """Wait for a turn to recognise, which the block takes; see `Turns.turn` for whom it refuses.
+
+    Raises
+    ------
+    NotAgreed : the person has not agreed that anything of theirs is recognised.
+    """
+    consents.requires(Purpose.RECOGNITION, user_id)
     at_once, waiting = current_app.config["READERS"], current_app.config["READ_QUEUE"]
 
     def on_wait() -> None:

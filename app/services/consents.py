@@ -1,0 +1,168 @@
+"""What people agreed to, by purpose: versioned texts, given and taken back with time, asked where data are used.
+
+`requires` is the one question. Consents to a caregiver are of one caregiver each and have a table of their own
+(`care.consents`); those to training have a made-up name and what was made with them (`personal.consents`). Version 0 is
+what people had agreed to by use before there were texts: it holds until they take it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from sqlalchemy import select, update
+
+from app.extensions import db
+from app.services import audit
+from app.services.audit import Action
+from app.services.errors import Conflict, Forbidden
+from app.services.transaction import transaction
+from app.tables import Consent, Device, LiveSession
+from app.tables._columns import now
+
+
+class Purpose(str, Enum):
+    """What data of a person are used for."""
+
+    RECOGNITION = "recognition"
+    LIVE = "live recording"
+    TRAINING = "training"
+    FEDERATION = "federation"
+    CAREGIVER = "caregiver"
+
+    @property
+    def in_words(self) -> str:
+        """Return what pages call it."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    Purpose.RECOGNITION: "Recognise my recordings",
+    Purpose.LIVE: "Keep live streams as recordings",
+    Purpose.TRAINING: "Train models on my corrections",
+    Purpose.FEDERATION: "Share sums with other sites",
+    Purpose.CAREGIVER: "Let a caregiver see me",
+}
+BY_USE = 0  # the version of what was agreed to by use
+TEXTS: Mapping[Purpose, Mapping[int, tuple[str, ...]]] = {  # a text that people agreed to is never changed
+    Purpose.RECOGNITION: {
+        1: (
+            "Files that I upload, and what devices that I connect send, are read on this server, and models recognise "
+            "what I was doing. Recordings and results are stored for me; only I see them.",
+            "What I correct teaches a model of my own, which answers for nobody else.",
+            "I can take this back at any time. From then on nothing is recognised and no device is listened to. What "
+            "is there stays until I delete it, here or with my account.",
+        ),
+    },
+    Purpose.LIVE: {
+        1: (
+            "What a device sends while it streams becomes a recording that I alone see, if I say so for the device. "
+            "Without this, its signal is deleted when the stream ends; how long I did what stays.",
+            "I can take this back at any time. From then on no stream of mine is kept, one that runs included. "
+            "Recordings that are there stay until I delete them.",
+        ),
+    },
+    Purpose.FEDERATION: {
+        1: (
+            "Where my corrections are in a data set of this site, sums over the windows of all people in it may be "
+            "given to other sites, so that one model learns from several. No recording and no window leaves this site.",
+            "I can take this back at any time. From then on sums are made without me. Sums that were given before stay "
+            "with those who have them, and so do models that learnt from them.",
+        ),
+    },
+}
+WITHOUT = {  # what is said where it is not agreed to
+    Purpose.RECOGNITION: "You have not agreed that recordings are recognised. You can, under Your account, Consents.",
+    Purpose.LIVE: "The person has not agreed that live streams are kept as recordings.",
+    Purpose.TRAINING: "The person has not agreed that models learn from their corrections.",
+    Purpose.FEDERATION: "The person has not agreed that sums are shared with other sites.",
+    Purpose.CAREGIVER: "The person has not agreed that this caregiver sees them.",
+}
+
+
+class NotAgreed(Forbidden):
+    """A person has not agreed to a purpose, or took it back."""
+
+    title = "Not agreed to"
+
+    def __init__(self, purpose: Purpose) -> None:
+        super().__init__(WITHOUT[purpose])
+        self.purpose = purpose
+
+
+def requires(purpose: Purpose, user_id: int, caregiver_id: int | None = None) -> None:
+    """Refuse a use of somebody's data to which they have not agreed.
+
+    Raises
+    ------
+    NotAgreed : to this purpose, or of this caregiver.
+    """
+    if not holds(purpose, user_id, caregiver_id):
+        raise NotAgreed(purpose)
+
+
+def holds(purpose: Purpose, user_id: int, caregiver_id: int | None = None) -> bool:
+    """Tell whether a person agrees to a purpose at this moment."""
+    if purpose is Purpose.CAREGIVER:
+        from app.services.care import consents as care
+
+        return caregiver_id is not None and care.holds(user_id, caregiver_id)
+    if purpose is Purpose.TRAINING:
+        from app.services.personal import consents as sharing
+
+        return sharing.current(user_id) is not None
+    return current(purpose, user_id) is not None
+
+
+def current(purpose: Purpose, user_id: int) -> Consent | None:
+    """Return a person's consent to a purpose that holds, None where there is none."""
+    own = select(Consent).filter_by(user_id=user_id, purpose=purpose.value, withdrawn=None)
+    return db.session.scalar(own.order_by(Consent.id.desc()).limit(1))
+
+
+def history(user_id: int) -> list[Consent]:
+    """Return all that a person ever agreed to, the newest first; caregivers apart."""
+    return list(db.session.scalars(select(Consent).filter_by(user_id=user_id).order_by(Consent.id.desc())))
+
+
+def version_of(purpose: Purpose) -> int:
+    """Return the version of the text that people agree to now."""
+    return max(TEXTS[purpose])
+
+
+def add(purpose: Purpose, user_id: int) -> None:
+    """Within a transaction: keep that a person agrees, with the act by which they say so; not twice."""
+    if current(purpose, user_id) is None:
+        db.session.add(Consent(user_id=user_id, purpose=purpose.value, version=version_of(purpose), pseudonym=""))
+
+
+def give(purpose: Purpose, user_id: int, version: int) -> None:
+    """Keep that a person agrees to a version of the text.
+
+    Raises
+    ------
+    Conflict : it is another text than they were shown.
+    """
+    if version != version_of(purpose):
+        raise Conflict("The text has changed meanwhile. Read it again.")
+    with transaction():
+        add(purpose, user_id)
+    audit.record(Action.CONSENT_GIVEN, purpose.value, version=version)
+
+
+def withdraw(purpose: Purpose, user_id: int) -> None:
+    """Take back what a person agreed to; what it was for ends at once."""
+    from app.services.live import sessions, tokens
+
+    with transaction() as session:
+        own = update(Consent).filter_by(user_id=user_id, purpose=purpose.value, withdrawn=None)
+        session.execute(own.values(withdrawn=now()))
+        if purpose is Purpose.LIVE:
+            session.execute(update(Device).filter_by(user_id=user_id).values(keeps=False))
+            session.execute(update(LiveSession).filter_by(user_id=user_id, recording_id=None).values(keeps=False))
+    if purpose is Purpose.LIVE:
+        sessions.keep_none(user_id)
+        tokens.forget(user_id)
+    if purpose is Purpose.RECOGNITION:
+        sessions.end_all(user_id, "consent taken back")
+    audit.record(Action.CONSENT_WITHDRAWN, purpose.value)

@@ -19,6 +19,7 @@ from app.services import accounts, authority, installation, server_log
 from app.services.alarms import sending
 from app.services.errors import ServiceError
 from app.services.live import engine
+from app.services.privacy import retention
 from app.services.readers import pool
 from app.web import own_tls
 from app.web.serving import make_server
@@ -140,6 +141,7 @@ def main() -> None:
         pool.warm(config.READ_MEMORY_MB)
     engine.start(app)
     sending.start(app)
+    retention.start(app)
     server = make_server(app, listener, tls)
     if tls is None or names is None:
         print(f"Kinelab is at {address} (stop it with Ctrl+C)", flush=True)

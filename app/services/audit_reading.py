@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.har.texts import cell
-from app.services import audit
+from app.services import audit, audit_chain
 from app.services.paging import Page, page_of
 
 LOOKED_THROUGH = 512 * 2**20  # bytes for one page, the newest first: two million lines
@@ -118,3 +119,25 @@ def _table(lines: Iterator[bytes]) -> Iterator[str]:
             text.seek(0)
             text.truncate()
     yield text.getvalue()
+
+
+def of_person(user_id: int, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines that name a person, or are of their data, the oldest first."""
+    marks = json.dumps(name).encode("ascii"), f'"actor_id":{user_id},'.encode("ascii"), b'"about":['
+    for path in reversed(list(audit.files())):
+        with path.open("rb") as file:
+            for text in file:
+                if any(mark in text for mark in marks):
+                    line = audit_chain.parsed(text)
+                    if line is not None and audit_chain.names(line, user_id, name):
+                        yield line
+
+
+def looks_at(user_id: int, name: str, most: int = 200) -> list[dict[str, Any]]:
+    """Return the lines by which others looked at what is of a person, or changed it, the newest first."""
+    lines = deque(maxlen=most)  # type: deque[dict[str, Any]]
+    for line in of_person(user_id, name):
+        by_other = line.get("actor_id") != user_id and line["outcome"] == "done"
+        if by_other and (user_id in line.get("about", ()) or (line.get("actor_id") and line["object"] == name)):
+            lines.append(line)
+    return list(lines)[::-1]

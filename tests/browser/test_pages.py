@@ -30,6 +30,8 @@ ADMIN = [
     "/admin/users/1",
     "/admin/invitations",
     "/admin/audit",
+    "/admin/retention",
+    "/admin/retention?recordings=30",
     "/alarms/outbox",
     "/datasets/",
     "/datasets/add",
@@ -57,6 +59,9 @@ USER = [
     "/account/",
     "/account/sessions",
     "/account/sharing",
+    "/account/consents",
+    "/account/data",
+    "/account/looked",
     "/calibration/",
     "/live/",
     "/live/devices",
@@ -73,6 +78,7 @@ USER = [
 CAREGIVER = ["/people", "/alarms/", "/alarms/notices"]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
+    "account.everything",
     "admin.download_audit", "alarms.events", "alarms.service_worker", "authority.crt",
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",

@@ -35,8 +35,13 @@ def folder_name(user_id: int, i: int = 0) -> str:
 
 
 def furnished(app: Flask, name: str = "ursula", n_recordings: int = 2) -> User:
-    """Return somebody with recordings, a waiting upload, heads, a caregiver, a stillness, and lines in the log."""
-    user, uploads = a_user(name), Path(app.config["UPLOADS"])
+    """Return somebody of whom something is everywhere."""
+    return furnish(app, a_user(name), n_recordings)
+
+
+def furnish(app: Flask, user: User, n_recordings: int = 2) -> User:
+    """Give somebody recordings, a waiting upload, heads, a caregiver, a stillness, and lines in the log."""
+    name, uploads = user.username, Path(app.config["UPLOADS"])
     carla = db.session.scalar(select(User).filter_by(username="carla")) or a_user("carla", role="caregiver")
     rows = [
         {"user_id": user.id, "filename": "walk.csv", "folder": folder_name(user.id, i)} for i in range(n_recordings)

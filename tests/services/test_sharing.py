@@ -190,7 +190,7 @@ def test_with_the_account_the_name_goes_from_the_consent_and_data_sets_lose_what
     job = sharing.make_dataset("corrections", chief.id)
     assert job.done.wait(60)
     deletion.delete_other(chief.id, user_id)
-    consent = db.session.scalars(select(Consent)).one()
+    consent = db.session.scalars(select(Consent).filter_by(purpose="training")).one()
     assert (consent.user_id, consent.withdrawn is None) == (None, False)
     assert soon_gone()
     assert consents.holding() == []

@@ -85,7 +85,14 @@ def test_no_change_is_made_by_a_get(app: Flask) -> None:
         f"auth.{name}"
         for name in ("login", "register", "setup", "change_password", "invitation", "reset", "second_step")
     }
-    forms |= {"account.details", "account.delete", "account.second_factor", "admin.invitations", "datasets.add"}
+    forms |= {
+        "account.details",
+        "account.delete",
+        "account.second_factor",
+        "admin.invitations",
+        "admin.retention",
+        "datasets.add",
+    }
     forms.add("predictions.describe")
     assert mixed <= forms
 

@@ -414,6 +414,11 @@ def _is_of(stream: Stream, user_id: int, device_id: int | None) -> bool:
     return stream.user_id == user_id and device_id in (None, stream.device_id)
 
 
+def folder_named(name: str) -> Path:
+    """Return where the folder of a session lies, by its name in the row."""
+    return Path(current_app.config["UPLOADS"]) / name
+
+
 def delete_folders(folders: Iterable[Path]) -> None:
     """Delete the folders of sessions whose rows are gone."""
     for folder in folders:

@@ -91,7 +91,8 @@ MODULES = {  # who uses folders of HAR_HOME; what they keep there is above
     "app.services.installation", "app.services.live.keeping", "app.services.live.sessions",
     "app.services.models.forgetting", "app.services.models.model_versions", "app.services.models.reference_models",
     "app.services.models.runs", "app.services.models.training", "app.services.personal.head_files",
-    "app.services.personal.taken_back", "app.services.privacy.erasing", "app.services.privacy.tombstones",
+    "app.services.personal.taken_back", "app.services.privacy.erasing", "app.services.privacy.exporting",
+    "app.services.privacy.tombstones",
     "app.services.recordings.pending", "app.services.recordings.quota", "app.services.recordings.recordings",
     "app.services.recordings.uploads", "app.services.transaction", "app.web.bodies",
 }  # fmt: skip

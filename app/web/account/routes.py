@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
-from app.services import accounts
+from app.services import accounts, audit_reading
+from app.services import consents as agreed
 from app.services.audit import Action
+from app.services.care import consents as care
+from app.services.datasets import exports
 from app.services.errors import ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
 from app.services.personal import consents, taken_back
+from app.services.privacy import belongings, exporting, retention
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
+from app.web.downloads import named
 from app.web.errors import show_in_form
 
 bp = Blueprint("account", __name__)
@@ -55,7 +71,9 @@ def delete() -> ResponseReturnValue:
             session.clear()
             flash("Your account and everything in it have been deleted.", "info")
             return redirect(url_for("home.index"))
-    return render_template("account/delete.html", form=form, goes=deletion.belongings(current_user.id)), status
+    learnt = [one for consent in consents.history(current_user.id) for one in taken_back.learnt_from(consent)]
+    goes = deletion.belongings(current_user.id)
+    return render_template("account/delete.html", form=form, goes=goes, learnt=learnt), status
 
 
 @bp.route("/second-factor", methods=["GET", "POST"])
@@ -125,6 +143,69 @@ def end_other_sessions() -> ResponseReturnValue:
     sessions.end_others(current_user.id, current_user.session_token)
     flash("You are logged out everywhere else.", "success")
     return redirect(url_for(".list_sessions"))
+
+
+@bp.get("/data")
+@access("account")
+def data() -> str:
+    """Say what is kept of one, and lead to all that can be done about it."""
+    counts = belongings.counts(current_user.id)
+    titles = {kept.title: counts[name] for name, kept in belongings.TABLES.items() if name in counts}
+    kept_for = [each for each in retention.preview() if each.days is not None]
+    return render_template("account/data.html", counts=titles, kept_for=kept_for)
+
+
+@bp.get("/everything.zip")
+@access("account")
+def everything() -> Response:
+    """Download everything that is kept of one, made while it is sent."""
+    give_back = exports.begin()
+    content = stream_with_context(exporting.zipped(current_user.id))
+    response = named(Response(content, mimetype="application/zip"), "everything-about-me.zip")
+    response.call_on_close(give_back)
+    return response
+
+
+@bp.get("/looked")
+@access("account")
+def looked() -> str:
+    """Show who else looked at what is one's own, or changed it."""
+    return render_template("account/looked.html", looks=audit_reading.looks_at(current_user.id, current_user.username))
+
+
+@bp.get("/consents")
+@access("user")
+def list_consents() -> str:
+    """Show what one agreed to, by purpose, with the texts."""
+    stand = [
+        (purpose, agreed.current(purpose, current_user.id), texts, agreed.version_of(purpose))
+        for purpose, texts in agreed.TEXTS.items()
+    ]
+    return render_template(
+        "account/consents.html",
+        stand=stand,
+        history=[(agreed.Purpose(each.purpose), each) for each in agreed.history(current_user.id)],
+        shares=consents.current(current_user.id),
+        caregivers=care.caregivers_of(current_user.id),
+    )
+
+
+@bp.post("/consents/<any(recognition, live, federation):purpose>/<any(give, withdraw):action>")
+@access("user")
+def change_consent(purpose: str, action: str) -> ResponseReturnValue:
+    """Agree to a purpose, or take it back."""
+    chosen = agreed.Purpose[purpose.upper()]
+    try:
+        if action == "give":
+            agreed.give(chosen, current_user.id, request.form.get("version", 0, type=int))
+        else:
+            agreed.withdraw(chosen, current_user.id)
+    except ServiceError as error:
+        flash(str(error), "danger")
+    else:
+        said = "You agree from now on" if action == "give" else "You have taken it back"
+        flash(f"{said}: {chosen.in_words.lower()}.", "success")
+    return redirect(url_for(".list_consents"))
 
 
 @bp.get("/sharing")

@@ -16,6 +16,8 @@ from app.services.audit import Action, looked
 from app.services.audit_reading import AuditQuery
 from app.services.errors import NotFound, ServiceError
 from app.services.identity import deletion, one_time, roles, second_factor, sessions
+from app.services.privacy import erasing
+from app.services.privacy import retention as kept_for
 from app.web.access import access
 from app.web.admin.forms import InvitationForm, RoleForm, StateForm
 from app.web.auth.forms import OwnPasswordForm
@@ -166,6 +168,31 @@ def _show_address(endpoint: str, token: str, title: str, kept: str, user_id: int
     scheme = "https" if current_app.config["SESSION_COOKIE_SECURE"] else None
     address = url_for(endpoint, token=token, _external=True, _scheme=scheme)
     return render_template("admin/address.html", title=title, address=address, kept=kept, user_id=user_id)
+
+
+@bp.route("/retention", methods=["GET", "POST"])
+@access("admin")
+def retention() -> ResponseReturnValue:
+    """Show for how long what is kept, what other days would delete, and change it."""
+    asked = {name: request.values.get(name, "") for name in kept_for.KINDS if name in request.values}
+    changed: dict[str, int | None] = {}
+    wrong, status = "", 200
+    try:
+        changed = kept_for.checked(asked)
+        if request.method == "POST":
+            kept_for.change(changed)
+            flash("For how long what is kept is saved. What is too old is deleted within the hour.", "success")
+            return redirect(url_for(".retention"))
+    except ServiceError as error:
+        wrong, status = str(error), error.status
+    stand = kept_for.rules()
+    return render_template(
+        "admin/retention.html",
+        previews=kept_for.preview(changed),
+        is_preview=bool(changed) and any(stand.get(name) != days for name, days in changed.items()),
+        wrong=wrong,
+        erasures=erasing.erasures(),
+    ), status
 
 
 @bp.get("/audit")

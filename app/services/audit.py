@@ -266,7 +266,7 @@ def locked() -> Iterator[None]:
 
 
 def _key() -> bytes:
-    return audit_chain.key_of(Path(current_app.config["INSTANCE"]))
+    return audit_chain.key_of(folder())
 
 
 def _private(path: str, flags: int) -> int:

@@ -24,7 +24,7 @@ START = "0" * 64  # before the first line
 PERSONAL = ("actor", "actor_id", "address", "object", "about", "details")
 ANCHOR = "old lines deleted"  # the action of a line that says where the rest of the chain begins
 ERASED = "(erased)"
-HEAD, KEY = "head.json", "audit_key"
+HEAD, KEY = "head.json", "key"
 TAIL_BYTES = 64 * 1024  # many times the longest line
 SHOWN = 20  # broken lines that are named
 
@@ -70,9 +70,9 @@ class Verdict:
             self.broken.append(Broken(file, line, why))
 
 
-def key_of(instance: Path) -> bytes:
+def key_of(folder: Path) -> bytes:
     """Return the key of an installation's log, made when it is first needed."""
-    path = instance / KEY
+    path = folder / KEY
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))

@@ -66,8 +66,9 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
     "uploads/.deleted-*": "what could not be deleted at once: at the start",
     "uploads/.draft-*": "what is being written: a day",
     "instance/kinelab.sqlite*": "the database: `TABLES`",
+    "instance/.backup": "links of a backup that is being written: at the next start",
+    "instance/last_backup": "no person's",
     "instance/audit": "exported; names go from the lines (`audit.forget_person`)",
-    "instance/audit_key": "no person's",
     "instance/erasures": "tombstones: a hash of the account, names of its folders",
     "instance/watching.json": "since when somebody is still: `watching.forget`",
     "instance/datasets": "shared corrections are taken out (`taken_back`)",
@@ -86,6 +87,7 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
 }
 MODULES = {  # who uses folders of HAR_HOME; what they keep there is above
     "app.services.alarms.push", "app.services.alarms.watching", "app.services.audit",
+    "app.services.backups.moment", "app.services.backups.restoring", "app.services.health",
     "app.services.datasets.imports", "app.services.datasets.library", "app.services.falls",
     "app.services.federation.merging", "app.services.federation.network", "app.services.federation.sites",
     "app.services.installation", "app.services.live.keeping", "app.services.live.sessions",

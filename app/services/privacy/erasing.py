@@ -17,6 +17,7 @@ from app.extensions import db
 from app.services import accounts, audit, audit_chain, consents, leftovers
 from app.services.alarms import watching
 from app.services.audit import Action
+from app.services.backups import moment
 from app.services.care import consents as care
 from app.services.identity import guessing
 from app.services.live import hub, sessions, tokens
@@ -132,6 +133,7 @@ def _finish(stone: Tombstone, at: Callable[[str], None] = nothing) -> None:
         audit.record(Action.ACCOUNT_DELETED, f"erasure {number}", folders=len(stone.folders), left="; ".join(left))
         for what in left:
             log.warning("erasure %d: %s", number, what)
+    moment.sweep()  # second names of files, of a backup that was killed
     tombstones.finish(stone)
     taken_back.begin()
 

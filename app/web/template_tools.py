@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.colours import HATCHES
+from app.services.consents import TEXTS, Purpose, version_of
 from app.services.formatting import (
     ABSENT,
     beyond_rounding,
@@ -65,7 +66,11 @@ def init_app(app: Flask) -> None:
         main_answers=main_answers,
     )
     app.jinja_env.globals.update(
-        navigation=navigation, deployable_model=DEPLOYABLE_MODEL, everyday_model=EVERYDAY_MODEL, hatched=HATCHES
+        navigation=navigation,
+        deployable_model=DEPLOYABLE_MODEL,
+        everyday_model=EVERYDAY_MODEL,
+        hatched=HATCHES,
+        recognition_text=TEXTS[Purpose.RECOGNITION][version_of(Purpose.RECOGNITION)],
     )
 
 

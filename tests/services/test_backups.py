@@ -20,6 +20,7 @@ from app.extensions import db
 from app.services import audit, installation, leftovers
 from app.services.backups import moment, restoring, sealed, swapping, writing
 from app.services.errors import Conflict, Invalid
+from app.services.privacy import erasing
 from app.services.transaction import transaction
 from app.tables import StoredRecording, User
 from tests import homes
@@ -191,6 +192,18 @@ def test_the_audit_log_goes_on_and_who_was_erased_stays_so(
     assert after.count("\n") == "".join(lines).count("\n") + 1  # that it was restored
     assert audit.verify().n_broken == 0
     assert {path.name: path.read_text() for path in kept.iterdir()} == {"one.json": "present", "two.json": "elsewhere"}
+
+
+def test_who_was_erased_after_a_backup_is_erased_again_when_it_was_restored(
+    app: Flask, user: User, home: Path, backup: Path
+) -> None:
+    erasing.erase(user.id)
+    assert not (home / "uploads" / "recording-1").exists()
+    restoring.restore(backup, PASSPHRASE, replace=True)
+    assert (home / "uploads" / "recording-1").exists()
+    erasing.resume()  # as each start does
+    assert not list((home / "uploads").glob("recording-*"))
+    assert db.session.scalars(select(User)).all() == []
 
 
 def test_no_backup_is_restored_under_a_server_that_runs(home: Path, backup: Path) -> None:

@@ -17,8 +17,11 @@ from sqlalchemy import MetaData, select, text
 from app import create_app
 from app.extensions import db
 from app.services import consents, installation
+from app.services.backups import restoring, sealed, writing
 from app.services.consents import BY_USE
+from app.services.errors import Conflict
 from config import Config
+from tests import homes
 
 OLD_CONFIG = {"dataset": "ku-har", "models": ["elm-gru-am"], "protocol": "subject", "any_way_round": True}
 ROWS = {  # by the revision that made their table: what a build of that time wrote
@@ -185,6 +188,44 @@ def test_a_database_goes_back_to_any_revision_with_its_rows(empty: Flask, revisi
     installation.migrate()
     downgrade(revision=revision)
     assert contents() == before
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(empty: Flask) -> None:
+    build(REVISIONS[-1])
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("CREATE TABLE of_tomorrow (id INTEGER)"))
+    before = contents()
+    for start in (installation.migrate, installation.prepare):
+        with pytest.raises(Conflict, match=rf"newer Kinelab: it is at revision 9999.*up to {REVISIONS[-1]}\..*backup"):
+            start()
+    assert contents() == before
+    result = empty.test_cli_runner().invoke(args=["users", "list"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: The database was made by a newer Kinelab")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("revision", REVISIONS[::9])
+def test_a_backup_of_an_earlier_version_is_brought_up_to_date_when_it_is_restored(
+    empty: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    monkeypatch.setattr(sealed, "MEMORY_KIB", 64)
+    build(revision)
+    before = {table: len(rows) for table, rows in contents().items()}
+    writing.write(tmp_path / "old.backup", "a horse that was backed up")
+    db.session.remove()
+    with homes.at_home(tmp_path / "other"):
+        assert (
+            restoring.restore(tmp_path / "old.backup", "a horse that was backed up", replace=False).revision == revision
+        )
+        assert installation.revision() == REVISIONS[-1]
+        assert {table: len(rows) for table, rows in contents().items() if table in before} == before
+
+
+def test_rows_of_every_table_are_led_up_and_down(empty: Flask) -> None:
+    build(REVISIONS[-1])
+    assert [table for table, rows in contents().items() if not rows] == []
 
 
 def test_nothing_is_left_of_a_database_that_goes_back_to_the_beginning(empty: Flask) -> None:

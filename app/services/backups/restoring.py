@@ -92,7 +92,7 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
 
 def _go_on_with_log(present: Path, staged: Path) -> None:
     """Let the present audit log take the place of an earlier state of itself: the same key chains both."""
-    keys = [folder / audit_chain.KEY for folder in (present, staged)]
+    keys = [folder / moment.AUDIT / audit_chain.KEY for folder in (present, staged)]
     if all(key.exists() for key in keys) and keys[0].read_bytes() == keys[1].read_bytes():
         with audit.locked():
             shutil.rmtree(staged / moment.AUDIT, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Train the models that come with the program: ELM-GRU-AM, by subject, seed 0, each the very model tested.
 
-The everyday model is built by `everyday_reference`.
+The everyday model is built by `everyday_reference`, the detector of falls by `falls_reference`.
 
 python -m benchmarks.reference_models [--only reference-ku-har]; needs the recordings in HAR_DATA_DIR.
 """
@@ -26,7 +26,7 @@ from app.har.progress import Event
 from app.har.training.config import TrainConfig
 from app.har.training.experiment import run_experiment
 from app.har.windows import WindowSet
-from benchmarks import everyday_reference
+from benchmarks import everyday_reference, falls_reference
 from benchmarks.data import SETS, windows_of
 from config import ROOT
 
@@ -36,6 +36,7 @@ MODELS = {
     "reference-physiotherapy": "physiotherapy",
 }
 
+OTHERS = {everyday_reference.NAME: everyday_reference.build, falls_reference.NAME: falls_reference.build}
 ROTATED = ("reference-ku-har",)  # it gets recordings of anybody's phone, and can't tell by gravity how that is worn
 
 
@@ -84,12 +85,11 @@ def build(name: str, target: Path) -> dict[str, object]:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=[everyday_reference.NAME, *MODELS])
+    parser.add_argument("--only", choices=[*OTHERS, *MODELS])
     options = parser.parse_args()
-    names = [options.only] if options.only else [everyday_reference.NAME, *MODELS]
+    names = [options.only] if options.only else [*OTHERS, *MODELS]
     figures = {
-        name: build(name, ROOT / "reference_models" / name) if name in MODELS else everyday_reference.build()
-        for name in names
+        name: build(name, ROOT / "reference_models" / name) if name in MODELS else OTHERS[name]() for name in names
     }
     print(json.dumps(figures, indent=1))
 

@@ -61,7 +61,7 @@ def use(name: str) -> None:
 @click.argument("name")
 @needs_home
 def delete(name: str) -> None:
-    """Delete the detector NAME; if it was used, the threshold method watches."""
+    """Delete the detector NAME; if it was used, the one that comes with Kinelab watches."""
     from app.services import falls as service
 
     service.delete(name)

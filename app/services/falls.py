@@ -1,7 +1,8 @@
-"""Detectors of falls: trained on a lab's own copy of falls, kept beside the models, used until another is chosen.
+"""Detectors of falls: the one that comes with Kinelab, and those trained on a lab's own copy of falls.
 
-None is shipped: the public data sets of falls state no licence, or none that would allow it. Without one the threshold
-method watches. Research software, not a medical device.
+At first the one that comes with Kinelab watches. What a lab trains is kept beside the models and used until another is
+chosen; the threshold method can be chosen always, and watches where a detector cannot be read. Research software, not a
+medical device.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from app.services.errors import Invalid, NotFound
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"detector-(\d+)")  # not a bare number: those are versions of models, which have a row each
+REFERENCE = "reference-falls"  # comes with Kinelab; `make reference-models`
 CHOSEN = "chosen.txt"
 
 
@@ -48,7 +50,7 @@ class Stored:
 
 
 def train(data: Sequence[str], falls: Sequence[str] = (), on_event: OnEvent = ignore_event) -> Stored:
-    """Train a detector and use it from now on.
+    """Train a detector and use it from now on; the one that comes with Kinelab is its second opinion.
 
     Parameters
     ----------
@@ -68,7 +70,8 @@ def train(data: Sequence[str], falls: Sequence[str] = (), on_event: OnEvent = ig
         raise Invalid(f"No activity is called {unknown[0]}. Found: {known}.")
     activities = sorted(set(found.bout_activity[found.bout_fall].tolist()))
     names = " and ".join(Path(name).name for name in data)
-    detector = training.train(found, {"trained_on": names, "fall_activities": activities})
+    facts = {"trained_on": names, "fall_activities": activities}
+    detector = training.train(found, facts, second=_reference())
     numbers = [int(match[1]) for path in _folder().iterdir() if (match := NAME.fullmatch(path.name))]
     stored = f"detector-{max(numbers, default=0) + 1}"
     detector.save(_folder() / stored)
@@ -86,9 +89,10 @@ def _examples(data: str, falls: Sequence[str], on_event: OnEvent) -> training.Ex
 
 
 def list_detectors() -> list[Stored]:
-    """Return all trained detectors, the newest first."""
+    """Return all trained detectors, the newest first; the one that comes with Kinelab is the last."""
     names = [path.name for path in _folder().iterdir() if NAME.fullmatch(path.name)]
-    return [get(name) for name in sorted(names, key=lambda name: -int(name.rpartition("-")[2]))]
+    names.sort(key=lambda name: -int(name.rpartition("-")[2]))
+    return [get(name) for name in [*names, *([REFERENCE] if _path(REFERENCE).is_dir() else [])]]
 
 
 def get(name: str) -> Stored:
@@ -98,10 +102,10 @@ def get(name: str) -> Stored:
     ------
     NotFound : there is none of this name.
     """
-    if not NAME.fullmatch(name) or not (_folder() / name).is_dir():
+    if not _is_name(name) or not _path(name).is_dir():
         raise NotFound(f"No detector of falls is called {name}.")
     try:
-        detector = _read(_folder() / name)
+        detector = _read(_path(name))
     except ModelIntegrityError as error:
         return Stored(name, {}, None, name == _chosen(), str(error))
     return Stored(name, dict(detector.facts), detector.limit, name == _chosen())
@@ -121,16 +125,19 @@ def use(name: str) -> None:
 
 
 def delete(name: str) -> None:
-    """Delete a detector; if it was used, the threshold method watches.
+    """Delete a detector; if it was used, the one that comes with Kinelab watches.
 
     Raises
     ------
     NotFound : there is none of this name.
+    Invalid : it comes with Kinelab.
     """
+    if name == REFERENCE:
+        raise Invalid(f"{REFERENCE} comes with Kinelab. To do without it, use another: flask falls use {THRESHOLD}")
     stored = get(name)
     if stored.used:
-        use(THRESHOLD)
-    shutil.rmtree(_folder() / name)
+        (_folder() / CHOSEN).unlink()
+    shutil.rmtree(_path(name))
 
 
 def current() -> TrainedFalls | None:
@@ -139,7 +146,7 @@ def current() -> TrainedFalls | None:
     if name == THRESHOLD:
         return None
     try:
-        return _read(_folder() / name)
+        return _read(_path(name))
     except ModelIntegrityError as error:
         log.warning("falls are watched for by the threshold method: %s", error)
         return None
@@ -157,8 +164,27 @@ def _chosen() -> str:
     try:
         name = (_folder() / CHOSEN).read_text(encoding="utf-8").strip()
     except OSError:
-        return THRESHOLD
-    return name if NAME.fullmatch(name) else THRESHOLD
+        return REFERENCE if _path(REFERENCE).is_dir() else THRESHOLD
+    return name if _is_name(name) else THRESHOLD
+
+
+def _is_name(name: str) -> bool:
+    return name == REFERENCE or NAME.fullmatch(name) is not None
+
+
+def _path(name: str) -> Path:
+    return Path(current_app.config["REFERENCE_MODELS"]) / "falls" / name if name == REFERENCE else _folder() / name
+
+
+def _reference() -> TrainedFalls | None:
+    """Return the detector that comes with Kinelab, None where it is damaged or missing."""
+    if not _path(REFERENCE).is_dir():
+        return None
+    try:
+        return _read(_path(REFERENCE))
+    except ModelIntegrityError as error:
+        log.warning("a detector is trained without a second opinion: %s", error)
+        return None
 
 
 def _folder() -> Path:

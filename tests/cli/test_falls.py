@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Flask
 
 from app.services import falls
+from config import ROOT
 from tests.falls import sisfall_zip
 
 
@@ -19,16 +20,22 @@ def run(app: Flask, *arguments: str, status: int = 0):
 
 def test_a_detector_is_trained_used_listed_and_deleted(app: Flask, tmp_path: Path) -> None:
     assert "* threshold" in run(app, "list").stdout
+    app.config["REFERENCE_MODELS"] = ROOT / "reference_models"
+    assert "* reference-falls: trained on UMAFall" in run(app, "list").stdout
     archive = str(sisfall_zip(tmp_path / "falls.zip"))
     trained = json.loads(run(app, "train", archive, "--json").stdout)
     assert (trained["name"], trained["falls"], trained["used"]) == ("detector-1", 24, True)
     assert "* detector-1: trained on falls.zip" in run(app, "list").stdout
     with app.app_context():
-        assert falls.current() is not None
+        detector = falls.current()
+        assert detector is not None
+        assert len(detector.opinions) == 2
         assert "detector-1" in falls.method_in_words()
     assert "threshold method" in run(app, "use", "threshold").stdout
+    assert "* threshold" in run(app, "list").stdout
     run(app, "use", "detector-1")
-    assert "threshold method" in run(app, "delete", "detector-1").stdout
+    assert "reference-falls" in run(app, "delete", "detector-1").stdout
+    assert "comes with Kinelab" in run(app, "delete", "reference-falls", status=1).stderr
     assert run(app, "use", "detector-1", status=1).stderr.startswith("Error: No detector of falls is called")
 
 

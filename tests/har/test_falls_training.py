@@ -11,12 +11,16 @@ from app.har.datasets.store import build_store, open_store
 from app.har.errors import InsufficientData, ModelIntegrityError
 from app.har.falls.features import NAMES, features
 from app.har.falls.impacts import Impacts
-from app.har.falls.trained import TrainedFalls, load
+from app.har.falls.trained import TrainedFalls, goes_on, load
 from app.har.falls.training import FALLEN, Examples, best_limit, examples, is_fall, joined, train
 from app.har.falls.watch import FallWatch
 from app.har.recordings.formats.sisfall import ACCELERATION_PER_BIT, ACTIVITIES
+from app.har.signals.units import STANDARD_GRAVITY
 from benchmarks.data import DATA
-from tests.falls import FALL_S, START_S, Sensor, batches, fall, running, sisfall_zip
+from config import ROOT
+from tests.falls import FALL_S, START_S, Sensor, batches, fall, running, sisfall_zip, sitting_down_after_walking
+
+REFERENCE = load(ROOT / "reference_models" / "falls" / "reference-falls")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,40 @@ def test_a_trained_detector_tells_falls_of_a_person_it_has_not_seen(detector: Tr
     assert abs(candidate.time_s - START_S - FALL_S) < 0.05
     assert FallWatch(detector).step({"acceleration": running()}) == []
     assert FallWatch(detector).step({"acceleration": fall(turned_deg=6, seed=98)}) == []
+
+
+def test_a_second_opinion_counts_a_quarter(found: Examples, detector: TrainedFalls) -> None:
+    both = train(found, {}, second=REFERENCE)
+    one, other = detector.scores(found.rows), REFERENCE.scores(found.rows)
+    np.testing.assert_allclose(both.scores(found.rows), 0.75 * one + 0.25 * other, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate_hz", [20.0, 50.0, 100.0])
+@pytest.mark.parametrize("range_g", [2.0, 4.0, 16.0])
+def test_the_detector_that_comes_along_tells_falls_of_slow_and_clipped_sensors(rate_hz: float, range_g: float) -> None:
+    sensor = fall(rate_hz)
+    clipped = np.clip(sensor.values, -range_g * STANDARD_GRAVITY, range_g * STANDARD_GRAVITY)
+    watch = FallWatch(REFERENCE)
+    told = [c for part in batches(Sensor(sensor.time_s, clipped)) for c in watch.step({"acceleration": part})]
+    assert [abs(c.time_s - START_S - FALL_S) < 0.1 for c in told] == [True]
+
+
+@pytest.mark.parametrize(
+    "sensor",
+    [
+        pytest.param(running(), id="running"),
+        pytest.param(sitting_down_after_walking(), id="sitting down after walking, in a pocket"),
+        pytest.param(fall(peak_g=1.5), id="lying down"),
+    ],
+)
+def test_the_detector_that_comes_along_tells_of_nothing_else(sensor: Sensor) -> None:
+    watch = FallWatch(REFERENCE)
+    assert [c for part in batches(sensor) for c in watch.step({"acceleration": part})] + watch.end() == []
+
+
+def test_movement_that_goes_on_is_no_fall_at_little_cost() -> None:
+    assert all(goes_on(impact) for impact in Impacts().step(running()))
+    assert not any(goes_on(impact) for impact in Impacts().step(fall()) if impact.time_s > START_S + FALL_S - 0.1)
 
 
 def test_features_do_not_depend_on_how_a_device_lies() -> None:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
-from app.services import accounts
+from app.services import accounts, falls
 from app.services.alarms import alarms, life, outbox, rules, targets
 from app.services.care import people
 from app.services.live import hub, sessions
@@ -119,6 +119,9 @@ def test_only_what_an_alarm_takes_is_taken(
 
 
 def test_a_rule_is_changed_and_what_cannot_be_is_said_at_its_field(user_client: FlaskClient) -> None:
+    assert "Falls: reference-falls, trained on UMAFall" in user_client.get("/alarms/rules").text
+    with user_client.application.app_context():
+        falls.use("threshold")
     text = user_client.get("/alarms/rules").text
     assert "Usually 30; 5 to 300" in text
     assert "threshold method (impact, turn and stillness; untrained)" in text

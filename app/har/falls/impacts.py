@@ -153,7 +153,7 @@ def means_around(time: TimeArray, values: FloatArray, at: TimeArray) -> FloatArr
     time = time - start
     signal = np.concatenate([values[:1], values, values[-1:]]).astype(np.float64)
     step = np.diff(time)
-    slope = np.diff(signal, axis=0) / step[:, None]
+    slope = np.diff(signal, axis=0) / np.maximum(step, 1e-9)[:, None]  # times may be told apart by rounding alone
     pieces = (signal[1:] + signal[:-1]) / 2 * step[:, None]
     area = np.concatenate([np.zeros((1, signal.shape[1])), np.cumsum(pieces, axis=0)])
 

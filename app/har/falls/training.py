@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.har.errors import InsufficientData
 from app.har.falls.features import NAMES, features
 from app.har.falls.impacts import Impacts
-from app.har.falls.trained import TrainedFalls, fit
+from app.har.falls.trained import Opinion, TrainedFalls, fit, weighed
 from app.har.signals.types import UNLABELLED, SignalSet
 from app.har.types import FloatArray, IntArray, TimeArray
 
@@ -138,9 +138,18 @@ def _kinds(fall: bool, impacts: list[tuple[float, FloatArray]]) -> IntArray:
 
 
 def train(
-    found: Examples, facts: dict[str, Any], *, seed: int = 0, on_fold: Callable[[int, int], None] | None = None
+    found: Examples,
+    facts: dict[str, Any],
+    *,
+    second: TrainedFalls | None = None,
+    seed: int = 0,
+    on_fold: Callable[[int, int], None] | None = None,
 ) -> TrainedFalls:
     """Learn a detector; its limit is chosen on people who were left out of the training, group by group.
+
+    Parameters
+    ----------
+    second : a detector that never met these people; its opinions count beside the one learnt here.
 
     Raises
     ------
@@ -153,10 +162,12 @@ def train(
             f"At least {LEAST_PEOPLE} people, {LEAST_FALLS} falls and other activities with impacts are needed; found "
             f"{len(people)} people and {n_falls} falls."
         )
-    scores = out_of_fold(found, min(FOLDS, len(people)), seed, on_fold)
+    others = () if second is None else second.opinions
+    left_out = out_of_fold(found, min(FOLDS, len(people)), seed, on_fold)
+    scores = weighed([left_out, *(opinion.scores(found.rows) for opinion in others)])
     limit = best_limit(found, scores)
-    figures = outcome(found, scores, limit)
-    return _fitted(found, np.ones(len(found.kind), bool), limit, {**facts, **figures}, seed)
+    own = fitted(found, np.ones(len(found.kind), bool), seed)
+    return TrainedFalls((own, *others), limit, {**facts, **outcome(found, scores, limit)})
 
 
 def out_of_fold(
@@ -169,15 +180,16 @@ def out_of_fold(
     for fold in range(folds):
         test = np.isin(person, order[fold::folds])
         if test.any():
-            scores[test] = _fitted(found, ~test, 0.5, {}, seed).scores(found.rows[test])
+            scores[test] = fitted(found, ~test, seed).scores(found.rows[test])
         if on_fold is not None:
             on_fold(fold + 1, folds)
     return scores
 
 
-def _fitted(found: Examples, chosen: NDArray[np.bool_], limit: float, facts: dict[str, Any], seed: int) -> TrainedFalls:
+def fitted(found: Examples, chosen: NDArray[np.bool_], seed: int) -> Opinion:
+    """Learn from some of the impacts, (n,)."""
     rows = chosen & (found.kind != NEVER)
-    return fit(found.rows[rows], found.kind[rows], limit, facts, seed=seed)
+    return fit(found.rows[rows], found.kind[rows], seed=seed)
 
 
 def best_limit(found: Examples, scores: NDArray[np.float64]) -> float:

@@ -39,7 +39,7 @@ from app.har.live.batches import Batch, Samples
 from app.har.live.recogniser import LiveRecogniser
 from app.har.recordings.upload import open_upload, read_upload
 from app.har.signals.types import MODALITY_CHANNELS, Recording, Stream
-from app.har.vocabulary import NO_ANSWER, path_of
+from app.har.vocabulary import ANYTHING, NO_ANSWER, path_of
 from app.services.live import devices, hub, sessions
 from app.services.live.engine import engine
 from app.services.live.simulated import NAMES, Phone, batches_of
@@ -124,7 +124,7 @@ def made(read: Callable[[int], Recording], *people: int) -> Callable[[Path], lis
             streams = read(person).streams
             clock = streams[0].time_s
             inside = clock < clock[0] + LONGEST_S
-            names = [channel for stream in streams for channel in MODALITY_CHANNELS[stream.modality]]
+            names = [channel for stream in streams for channel in MODALITY_CHANNELS[stream.kind]]
             columns = [np.interp(clock, own.time_s, axis) for own in streams for axis in own.values.T]
             table = np.column_stack([clock, *columns])[inside]
             head = ",".join(["time_s", *names])
@@ -190,7 +190,10 @@ def joined(recordings: list[Recording]) -> Recording:
         for stream in own.streams:
             parts.setdefault(stream.modality, []).append((stream.time_s - first + offset, stream.values))
         offset += last - first + 0.02
-    streams = [Stream(name, *map(np.concatenate, zip(*own, strict=True))) for name, own in parts.items()]
+    streams = []
+    for name, pieces in parts.items():
+        clocks, values = zip(*pieces, strict=True)
+        streams.append(Stream(name, np.concatenate(clocks), np.concatenate(values)))
     return Recording("joined", recordings[0].subject, tuple(streams), recordings[0].gravity)
 
 
@@ -256,7 +259,7 @@ def streamed(user_id: int, path: Path, mischief: random.Random | None) -> dict[s
     row, token = devices.make(user_id, f"phone {path.stem}", "", True)
     device = KnownDevice(row.id, user_id, row.name, row.place, row.keeps, row.token_hash)
     phone = Phone("http://nowhere", token)
-    sent = [(begin, sensors) for begin, sensors in batches_of(path, path.name) if begin < LONGEST_S]
+    sent = [(begin, sensors) for begin, sensors in batches_of(path, path.name)]
     base = round(time.time()) - sent[-1][0] - 1.0
     bodies = [phone.message({name: (at + base, own) for name, (at, own) in sensors.items()}) for _, sensors in sent]
     told: list[hub.Event] = []
@@ -296,7 +299,9 @@ def hear(told: list[hub.Event], base: float, newest: float, said: dict[str, dict
             said["at the end"][start] = answer
             newest = max(newest, window["end_s"] - base)
     told.clear()
-    window_s = engine().model.recogniser.classifier.window_length_s
+    model = engine().model
+    assert model is not None
+    window_s = model.recogniser.classifier.window_length_s
     for start, answer in said["at the end"].items():
         if newest >= start + window_s + LATER_S:
             said["after 6 s"].setdefault(start, answer)
@@ -317,6 +322,8 @@ def kept(user_id: int) -> dict[float, str]:
 
 def related(one: str, other: str) -> bool:
     """Tell whether one answer is merely deeper than another."""
+    if ANYTHING in (one, other):
+        return True
     if one in NO_ANSWER or other in NO_ANSWER or not other:
         return one == other
     return one in path_of(other) or other in path_of(one)

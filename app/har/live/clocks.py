@@ -6,6 +6,7 @@ that are still to come can no longer change.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,7 @@ from app.har.types import FloatArray, TimeArray
 LAG_S = 2.0  # behind the other sensors, and one has stopped: what it still gives begins anew
 STRAY_S = 60.0  # from the middle of a batch, and a few samples' times are faults
 SPLINE_REACH = 8  # samples after which a spline forgets what came later, to a ten-thousandth
+RATES = 61  # seconds, by whose median the rate is measured
 UNKNOWN_HZ = 50.0  # of a sensor that gave one sample
 
 
@@ -32,6 +34,8 @@ class Run:
     end_s: float
     count: int = 1
     closed: bool = False
+    counted_s: float = -np.inf  # up to where its samples are in the rate of the sensor
+    counted: int = 0  # of them
 
 
 @dataclass
@@ -42,6 +46,7 @@ class SensorClock:
     values: FloatArray = field(default_factory=lambda: np.empty((0, 3), np.float32))
     runs: list[Run] = field(default_factory=list)
     rate_hz: float = UNKNOWN_HZ
+    rates: deque[float] = field(default_factory=lambda: deque(maxlen=RATES))  # of the last seconds
 
     @property
     def last_s(self) -> float:
@@ -105,13 +110,19 @@ class SensorClock:
         return low >= CLOSEST / self.rate_hz and high <= max(gap_s, GAP_PERIODS / self.rate_hz)
 
     def _measure_run(self, run: Run) -> None:
-        if run.count > 1 and run.end_s - run.start_s > 1.0:
-            self.rate_hz = (run.count - 1) / (run.end_s - run.start_s)
+        """Measure the rate as `signals.clocks.sampling_rate` does: a phone's first samples may come slower."""
+        if not run.counted:
+            run.counted_s, run.counted = run.start_s, 1
+        passed_s = run.end_s - run.counted_s
+        if passed_s >= 1.0:
+            self.rates.append((run.count - run.counted) / passed_s)
+            run.counted_s, run.counted = run.end_s, run.count
+            self.rate_hz = sorted(self.rates)[len(self.rates) // 2]
 
     def _measure(self, time_s: TimeArray) -> None:
         """Find the rate by a first batch, until there is a second of samples."""
         steps = np.diff(time_s)
-        if len(steps) and (usual := float(np.median(steps))) > 0:
+        if not self.rates and len(steps) and (usual := float(np.median(steps))) > 0:
             self.rate_hz = 1 / usual
 
     def forget(self, before_s: float, position_s: float) -> None:

@@ -72,6 +72,8 @@ class Row:
     said: FloatArray | None = None  # (n_activities,) probabilities as they were said last
     said_unfamiliar: bool = False
     said_settled: bool = False
+    wearing: int = 0  # number of the wearing
+    said_wearing: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Reference:
     upright: NDArray[np.float64] | None
     of_wearing: bool  # the upright is that of this wearing, not of known walking
     place: NDArray[np.float64]  # (4,)
+    wearing: int = 0  # its number
 
 
 def first_reference(place: str, known: WalkingReference | None) -> Reference:
@@ -141,8 +144,10 @@ class Memory:
         for at, old in enumerate(rows):
             if abs(old.start_s - row.start_s) < 1e-3:
                 row.said, row.said_unfamiliar, row.said_settled = old.said, old.said_unfamiliar, old.said_settled
+                row.wearing, row.said_wearing = old.wearing, old.said_wearing
                 rows[at] = row
                 return
+        row.wearing = self.reference.wearing
         rows.append(row)
         if len(rows) > RECENT:
             gone = rows.popleft()
@@ -213,8 +218,13 @@ class EverydayAnswers:
         grown = new and before + new >= FEWEST and new >= GROWN * before
         return bool(grown) or (memory.turned >= MOVED_WINDOWS and new > 0)
 
-    def measure(self, memory: Memory) -> list[Said]:
-        """Measure a session's reference anew; return what is to be said again."""
+    def measure(self, memory: Memory, same: float = SAME) -> list[Said]:
+        """Measure a session's reference anew; return what is to be said again.
+
+        Parameters
+        ----------
+        same : answers whose probabilities change by less are not.
+        """
         memory.on_foot = memory.turned = 0
         rows = memory.grid
         if not rows:
@@ -222,10 +232,12 @@ class EverydayAnswers:
         asked = self._together([rows])
         evidence = gather(asked.track, self.columns, self.model.questions_, memory.known, asked.log_level)
         memory.reference = _reference_of(asked.track, evidence, memory)
+        for row, wearing in zip(rows, evidence.wearing.tolist(), strict=True):
+            row.wearing = wearing
         for row in (row for recent in memory.recent.values() for row in recent):
             row.stairs = row.down = np.nan  # as against what they were measured
         answers = probabilities(asked.track, evidence, self.model.calibration_)
-        return list(_said(rows, answers, self._unfamiliar(asked, evidence)))
+        return list(_said(rows, answers, self._unfamiliar(asked, evidence), same))
 
     def _together(self, parts: Sequence[Sequence[Row]]) -> _Asked:
         rows = [row for part in parts for row in part]
@@ -369,14 +381,16 @@ def _measures(track: Track) -> NDArray[np.float32]:
     return np.concatenate([track.gravity, np.stack(columns, axis=1)], axis=1).astype(np.float32)
 
 
-def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools) -> Iterator[Said]:
+def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools, same: float = SAME) -> Iterator[Said]:
     """Yield the answers that are new, that are others than those given before, or that settle now."""
     for at, row in enumerate(rows):
         new, settled = answers[at], row.said_settled or at < len(rows) - 2
-        alike = row.said is not None and np.abs(new - row.said).max() < SAME
-        if alike and (row.said_unfamiliar, row.said_settled) == (unfamiliar[at], settled):
+        alike = row.said is not None and np.abs(new - row.said).max() < same
+        before = row.said_unfamiliar, row.said_settled, row.said_wearing
+        if alike and before == (unfamiliar[at], settled, row.wearing):
             continue
         row.said, row.said_unfamiliar, row.said_settled = new, bool(unfamiliar[at]), settled
+        row.said_wearing = row.wearing
         yield Said(row, new, bool(unfamiliar[at]), bool(new[IDLE] > 0.5), settled)
 
 
@@ -401,4 +415,5 @@ def _reference_of(track: Track, evidence: Evidence, memory: Memory) -> Reference
         upright(track.gravity[with_gravity]).astype(np.float64) if own else before.upright,
         own,
         before.place if memory.place in PLACES else evidence.place[-1],
+        last,
     )

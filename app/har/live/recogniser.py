@@ -47,6 +47,7 @@ class LiveWindow:
     on_grid: bool = True  # one of the windows that an upload is cut into, which do not overlap
     settled: bool = True  # no window that comes later changes it, unless the walking is measured anew
     reference: ReferenceSource = ""  # what it was measured against
+    wearing: int = 0  # another number than before: the device was moved
 
 
 @dataclass
@@ -118,7 +119,7 @@ class LiveRecogniser:
         found: list[dict[float, LiveWindow]] = [{}]
         self._go_on([track], [track.stream.latest_s], found, at_end=True)
         if self._everyday is not None:
-            for said in self._everyday.measure(track.memory):
+            for said in self._everyday.measure(track.memory, same=0.0):  # each: sums of little differences decide, too
                 found[0][said.row.start_s] = self._window(track, said, on_grid=True, settled=True)
         return list(found[0].values())
 
@@ -223,6 +224,7 @@ class LiveRecogniser:
             on_grid,
             settled,
             source,
+            said.row.wearing,
         )
 
     def _answer_alone(

@@ -50,6 +50,8 @@ BEGUN_AT_ONCE = 4  # sessions in one tick
 LAGS_S, BEHIND_LAGGING_S = 0.8, 0.5  # a step that takes longer; then windows that overlap are cut if they are so new
 SAME_FALL_S = 10.0
 MOST_SAID = 60  # windows in one event: a session that goes on after a restart may have hundreds
+LEAST_S = 1e-6  # of an answer; less is what rounding leaves
+MOST_COUNTED = 1200  # windows of which it is known what they were counted as
 ENGINE = "live_engine"  # in `app.extensions`
 
 
@@ -210,25 +212,29 @@ class Engine:
         if all(abs(fall.time_s - before) > SAME_FALL_S for before in own.noticed):
             watching.on_fall(stream.user_id, stream.id, fall, time.time())
 
-    def _say(self, stream: Stream, own: _Own, windows: Sequence[LiveWindow]) -> None:
+    def _say(self, stream: Stream, own: _Own, windows: Sequence[LiveWindow], at_end: bool = False) -> None:
         """Tell pages what a session's windows are answered."""
         stream.faulty = ""
         self._rests.pop(stream.id, None)
-        said = own.answering.answer(windows, time.time() - stream.started)
+        said = own.answering.answer(windows, time.time() - stream.started, at_end)
         if not said:
             return
+        if own.answering.put_back:
+            stream.windows, stream.counted = {}, {}
+            stream.counted_s = min(stream.counted_s, said[0]["start_s"])
         for window in said:
             stream.windows[window["start_s"]] = window
             _count(stream, window)
-        if said[-1]["start_s"] < max(stream.windows) - SHOWN_S:  # the device's clock was put back
-            stream.windows = {window["start_s"]: window for window in said}
         newest = max(stream.windows)
         stream.answer, stream.activity = (stream.windows[newest][name] for name in ("answer", "activity"))
         oldest = newest - SHOWN_S
         stream.windows = {start: window for start, window in stream.windows.items() if start >= oldest}
-        told = {**sessions.who(stream), "windows": said[-MOST_SAID:], "arrived_s": stream.taken_since}
-        hub.publish(stream.user_id, "window", told)
-        watching.on_windows(stream.user_id, stream.id, [_seen(window) for window in said], time.time())
+        for first in range(0, len(said), MOST_SAID):
+            told = said[first : first + MOST_SAID]
+            heard = {**sessions.who(stream), "windows": told, "arrived_s": stream.taken_since}
+            hub.publish(stream.user_id, "window", heard)
+        seen = [_seen(window) for window in said if window["start_s"] >= oldest]  # older ones were seen long ago
+        watching.on_windows(stream.user_id, stream.id, seen, time.time())
 
     def _finish(self, stream: Stream, reason: str) -> None:
         """Say the last of a session that has ended, and let it become a recording, or go."""
@@ -241,7 +247,7 @@ class Engine:
             try:
                 for fall in own.falls.end():
                     self._notice(stream, own, fall)
-                self._say(stream, own, self.model.recogniser.finish(own.track))
+                self._say(stream, own, self.model.recogniser.finish(own.track), at_end=True)
             except Exception:
                 log.exception("the last windows of live session %d are not recognised", stream.id)
         self._rests.pop(stream.id, None)
@@ -340,13 +346,22 @@ def _load(version: ModelVersion) -> Model:
 
 
 def _count(stream: Stream, window: dict[str, Any]) -> None:
-    """Add a window to the seconds of its answer, once, up to where the next one begins."""
-    if window["end_s"] < stream.counted_s - SHOWN_S:  # the device's clock was put back
-        stream.counted_s = window["start_s"]
-    passed_s = min(window["end_s"] - max(stream.counted_s, window["start_s"]), COUNTED_S)
-    if passed_s > 0:
-        stream.seconds[window["answer"]] = stream.seconds.get(window["answer"], 0.0) + passed_s
+    """Add a window to the seconds of its answer, once, up to where the next one begins; or to another one's, later."""
+    start_s, answer, seconds = window["start_s"], window["answer"], stream.seconds
+    if (before := stream.counted.get(start_s)) is not None:
+        was, passed_s = before
+        seconds[was] -= passed_s
+        if seconds[was] < LEAST_S:
+            del seconds[was]
+    else:
+        passed_s = min(window["end_s"] - max(stream.counted_s, start_s), COUNTED_S)
+        if passed_s <= 0:
+            return
         stream.counted_s = window["end_s"]
+        while len(stream.counted) >= MOST_COUNTED:
+            del stream.counted[next(iter(stream.counted))]
+    stream.counted[start_s] = answer, passed_s
+    seconds[answer] = seconds.get(answer, 0.0) + passed_s
 
 
 def _seen(window: dict[str, Any]) -> watching.Seen:

@@ -116,6 +116,7 @@ class Stream:
     )  # of the last minutes, as pages are told, by start
     seconds: dict[str, float] = field(default_factory=dict)  # of each answer
     counted_s: float = -np.inf  # end of the last window that is in `seconds`
+    counted: dict[float, tuple[str, float]] = field(default_factory=dict)  # of each window: as what, and its seconds
     answer: str | None = None  # the newest
     activity: str | None = None  # the likeliest in the same window
     heard: float = field(default_factory=time.monotonic)

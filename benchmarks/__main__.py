@@ -42,6 +42,7 @@ NAMES = [
     "correction",
     "falls",
     "live_answers",
+    "alarm_delay",
     "transfer",
     "directions",
     "smoothing",

@@ -5,9 +5,10 @@ are streamed at the pace at which they happened, as phones do it: a message a se
 HTTP, each by a person of their own who has the live page open. Falls lie at all places of a message: just before its
 end, or just after its beginning, when nearly a second passes until it is sent.
 
-Each row is the time on the wall from the sample that is hardest: until the page has the event that asks the person
-(``page``: the state *pre-alarm*, whose countdown can be cancelled), and until the phone has it with the answer to a
-message (``phone``: it asks, too). Falls are looked for 3 s after an impact, as what follows it decides.
+Each row is the time on the wall from the sample that is hardest: until the live page has the event that asks the person
+(the state *pre-alarm*: its countdown can be cancelled, and steps end it in the first 60 s), and until the phone has it
+with the answer to a message. A fall is decided about 3 s after its impact, as what follows it decides. An app such as
+Sensor Logger sends a message a second and asks nobody; the phone page sends two after a hard movement, and asks.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ from tests.browser import site as sites
 from tests.streaming import Values, fall
 
 FALLS = ("F01", "F02", "F04", "F05", "F06", "F08", "F11", "F13", "F14", "F15")
-PEOPLE = ("SA01", "SA03", "SA05")
+PEOPLE = ("SA01", "SA05")
 PLACES = (0.02, 0.2, 0.4, 0.6, 0.8, 0.98)  # of the impact in its message
 BEFORE_S, AFTER_S = 6.0, 8.0
 RATE_HZ = 50
-AT_ONCE = 10
+HARD, HARD_FOR_S = 20.0, 6.0  # as static/js/phone.js
+AT_ONCE = 12
 DATA = Path(os.environ.get("HAR_DATA_DIR", sites.ROOT.parent / "shared" / "data"))
 ASKS = ("pre-alarm", "noticed again")
 
@@ -85,23 +87,34 @@ class Page:
                 heard.take(json.loads(line[5:])["state"])
 
 
-def stream(url: str, token: str, values: Values, place: float, page: Heard, phone_heard: Heard) -> None:
-    """Send a fall at its own pace, so that its impact lies at a place of a message."""
+def stream(url: str, token: str, values: Values, place: float, soon: bool, heard: Sequence[Heard]) -> None:
+    """Send a fall at its own pace, so that its impact lies at a place of a message.
+
+    Parameters
+    ----------
+    soon : after a hard movement a message goes each half second, as the phone page does it.
+    heard : by the page, and by the phone.
+    """
     hardest = int(np.linalg.norm(values[:, :3] + values[:, 3:6], axis=1).argmax())
     first = hardest - round((BEFORE_S + place) * RATE_HZ)
     at = np.arange(first, hardest + round(AFTER_S * RATE_HZ)).clip(0, len(values) - 1)  # before and after, as it was
     samples, phone = values[at].astype(np.float32), Phone(url, token)
-    began = time.time()
-    page.impact_s = phone_heard.impact_s = began + (hardest - first) / RATE_HZ
-    for second in range(len(samples) // RATE_HZ):
-        rows = slice(second * RATE_HZ, (second + 1) * RATE_HZ)
+    hard = np.flatnonzero(np.linalg.norm(samples[:, :3] + samples[:, 3:6], axis=1) > HARD)
+    began, sent = time.time(), 0
+    for own in heard:
+        own.impact_s = began + (hardest - first) / RATE_HZ
+    while sent < len(samples):
+        half = sent + RATE_HZ // 2
+        is_hard = soon and ((hard < half) & (hard > half - HARD_FOR_S * RATE_HZ)).any()
+        rows = slice(sent, min(half if is_hard else sent + RATE_HZ, len(samples)))
+        sent = rows.stop
         clock = began + np.arange(rows.start, rows.stop) / RATE_HZ
         parts = {"accelerometer": samples[rows, :3], "gravity": samples[rows, 3:6], "gyroscope": samples[rows, 6:]}
         body = phone.message({name: (clock, own) for name, own in parts.items()})
-        time.sleep(max(0.0, began + second + 1 - time.time()))
+        time.sleep(max(0.0, began + sent / RATE_HZ - time.time()))
         alarm = phone.send(body)["alarm"]
         if alarm is not None:
-            phone_heard.take(alarm["state"])
+            heard[1].take(alarm["state"])
     phone.end()
     phone.close()
 
@@ -124,20 +137,23 @@ def main() -> None:
     places = [PLACES[i % len(PLACES)] for i in range(len(falls))]
     home = Path(tempfile.mkdtemp())
     site = sites.Site(home).start()
-    pages, phones = [Heard() for _ in falls], [Heard() for _ in falls]
+    heard = {soon: [(Heard(), Heard()) for _ in falls] for soon in (False, True)}
     try:
         made = subprocess.run(
-            [sys.executable, "-c", PREPARE, str(len(falls)), sites.PASSWORD],
+            [sys.executable, "-c", PREPARE, str(2 * len(falls)), sites.PASSWORD],
             env=os.environ | {"HAR_HOME": str(home)}, cwd=sites.ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip
         tokens = made.stdout.split()
-        for begin in range(0, len(falls), AT_ONCE):
+        streams = []
+        for i in range(2 * len(falls)):
+            soon, fall_number = bool(i % 2), i // 2
+            values = fall(DATA, *falls[fall_number], around_s=BEFORE_S + 1)
+            streams.append((tokens[i], values, places[fall_number], soon, heard[soon][fall_number]))
+        for begin in range(0, len(streams), AT_ONCE):
             threads = []
-            for i in range(begin, min(begin + AT_ONCE, len(falls))):
-                Page(site.address, f"person{i}", pages[i])
-                values = fall(DATA, *falls[i], around_s=BEFORE_S + 1)
-                arguments = (site.address, tokens[i], values, places[i], pages[i], phones[i])
-                threads.append(threading.Thread(target=stream, args=arguments))
+            for i in range(begin, min(begin + AT_ONCE, len(streams))):
+                Page(site.address, f"person{i}", streams[i][-1][0])
+                threads.append(threading.Thread(target=stream, args=(site.address, *streams[i])))
             for thread in threads:
                 thread.start()
                 time.sleep(0.13)  # phones do not begin at the same moment
@@ -146,10 +162,13 @@ def main() -> None:
     finally:
         site.kill()
         shutil.rmtree(home, ignore_errors=True)
-    result: dict[str, Any] = {"page": figures(pages), "phone": figures(phones)}
+    result: dict[str, Any] = {}
+    for soon, name in ((False, "app, a message a second"), (True, "phone page, twice a second after hard movement")):
+        result[f"{name}: page"] = figures([page for page, _ in heard[soon]])
+        result[f"{name}: answer to the phone"] = figures([phone for _, phone in heard[soon]])
     for place in PLACES:
-        own = [i for i, other in enumerate(places) if other == place]
-        result[f"page, impact {100 * place:.0f} % into a message"] = figures([pages[i] for i in own])
+        pages = [heard[False][i][0] for i, other in enumerate(places) if other == place]
+        result[f"app: page, impact {100 * place:.0f} % into a message"] = figures(pages)
     print(json.dumps(result, indent=1))
 
 

@@ -238,6 +238,16 @@ def test_a_device_whose_clock_is_wrong_delays_no_question(person: int) -> None:
         alarms.cancel(person, alarm.id, now=T0 + 4)
 
 
+@pytest.mark.parametrize("ahead_s", [-7200.0, 0.0, 7200.0])
+def test_a_person_is_asked_as_soon_as_a_fall_is_found_however_the_clock_of_the_device_stands(
+    person: int, ahead_s: float
+) -> None:
+    watching.on_fall(person, None, Candidate(T0 + ahead_s), T0 + 4, ago_s=3.4)
+    alarm = live(person, "fall")
+    assert alarm is not None
+    assert alarm.state == "pre-alarm"
+
+
 # --- falls and steps
 
 

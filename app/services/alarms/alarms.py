@@ -59,8 +59,8 @@ def notice(
 
     Parameters
     ----------
-    facts : when, how strong, by which method; never a signal. ``time_s`` is when it happened (Unix seconds), ``score``
-        how strong it was.
+    facts : when, how strong, by which method; never a signal. ``time_s`` is when it happened (Unix seconds of the
+        device's clock), ``ago_s`` how long ago that is by the same clock, ``score`` how strong it was.
     """
     at = time.time() if now is None else now
     if not rules.of(user_id, kind).switched_on:
@@ -123,7 +123,8 @@ def _due(
         return None
     wait_s = rules.of(user_id, kind).wait_s(wait, reminders)
     if wait is Wait.SETTLE and "time_s" in facts:  # from the impact on; the device's clock may be wrong
-        wait_s = min(max(float(facts["time_s"]) + wait_s - at, 0.0), wait_s)
+        ago_s = float(facts.get("ago_s", at - float(facts["time_s"])))
+        wait_s = min(max(wait_s - ago_s, 0.0), wait_s)
     return moment(at + wait_s)
 
 

@@ -156,20 +156,29 @@ def _catch_up(now: float) -> None:
         waiting.popleft()
 
 
-def on_fall(user_id: int, session_id: int | None, candidate: Fall, now: float | None = None) -> bool:
-    """Notice a fall, unless it scores below the person's own threshold; return whether it was noticed."""
+def on_fall(
+    user_id: int, session_id: int | None, candidate: Fall, now: float | None = None, ago_s: float | None = None
+) -> bool:
+    """Notice a fall, unless it scores below the person's own threshold; return whether it was noticed.
+
+    Parameters
+    ----------
+    ago_s : how much the device has sent since the impact (s): its clock may stand otherwise than the server's.
+    """
     at = time.time() if now is None else now
     base = _state(at).bases.get(candidate.method)
     if base is not None and candidate.score < false_alarms.of(user_id, candidate.method, base).threshold:
         return False  # something was answered since its session began
     person = _person(user_id, at)
     person.fall_s, person.fall_noticed, person.steps_s = candidate.time_s, at, 0.0
-    facts = {
+    facts: dict[str, Any] = {
         "time_s": float(candidate.time_s),
         "peak_g": round(float(candidate.peak_g), 2),
         "score": round(float(candidate.score), 4),
         "method": candidate.method,
     }
+    if ago_s is not None:
+        facts["ago_s"] = round(max(float(ago_s), 0.0), 2)
     _do(lambda: alarms.notice(user_id, life.FALL, facts, session_id, at, WAIT_S), at)
     return True
 

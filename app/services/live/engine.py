@@ -202,15 +202,15 @@ class Engine:
         """Look for falls in what has come, and at the pulse."""
         for batch in batches:
             for fall in own.falls.step(batch.sensors):
-                self._notice(stream, own, fall)
+                self._notice(stream, own, fall, batch.end_s - fall.time_s)
             pulse = batch.sensors.get("heart_rate")
             if pulse is not None and len(pulse.time_s):
                 bpm = float(pulse.values[pulse.time_s.argmax(), 0])
                 watching.on_heart_rate(stream.user_id, stream.id, bpm, stream.activity or ANYTHING, time.time())
 
-    def _notice(self, stream: Stream, own: _Own, fall: FallCandidate) -> None:
+    def _notice(self, stream: Stream, own: _Own, fall: FallCandidate, ago_s: float) -> None:
         if all(abs(fall.time_s - before) > SAME_FALL_S for before in own.noticed):
-            watching.on_fall(stream.user_id, stream.id, fall, time.time())
+            watching.on_fall(stream.user_id, stream.id, fall, time.time(), ago_s)
 
     def _say(self, stream: Stream, own: _Own, windows: Sequence[LiveWindow], at_end: bool = False) -> None:
         """Tell pages what a session's windows are answered."""
@@ -246,7 +246,7 @@ class Engine:
         if own is not None and self.model is not None:
             try:
                 for fall in own.falls.end():
-                    self._notice(stream, own, fall)
+                    self._notice(stream, own, fall, own.track.stream.latest_s - fall.time_s)
                 self._say(stream, own, self.model.recogniser.finish(own.track), at_end=True)
             except Exception:
                 log.exception("the last windows of live session %d are not recognised", stream.id)

@@ -27,7 +27,7 @@ from app.services.audit import Action
 from app.services.consents import Purpose
 from app.services.errors import Busy, NoRoom, NotFound, ServiceError
 from app.services.live import hub
-from app.services.live.streams import MOST_QUEUED, SHARED_S, Stream
+from app.services.live.streams import FULL, MOST_QUEUED, SHARED_S, Stream
 from app.services.live.tokens import KnownDevice
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100
 from app.services.transaction import rows_changed, transaction
@@ -221,6 +221,7 @@ def accept(device: KnownDevice, batch: Batch) -> Ack:
                 raise Overloaded("The server cannot keep up just now. Send the same again in a moment.", 2.0)
             stream.take(batch, time.time(), here.full)
             ack = Ack(stream.health.received, stream.id, stream.answer, stream.message())
+            here.full |= stream.unkept == FULL  # until it is looked at again: what is left is for the database
         here.news.set()
         return ack
     raise Busy("This session has just been ended. Send the same again.")

@@ -57,7 +57,7 @@ ORDER = ["wlk", "std", "ups", "sit", "dws", "jog"]
 KINDS = ("first", "after 6 s", "at the end", "recording")
 LATER_S = 6.0
 SAME_S = 0.02
-LONGEST_S = 420.0  # of each recording is compared
+LONGEST_S = 420.0  # of recordings that are put together
 
 
 def main() -> None:
@@ -117,21 +117,25 @@ def copied(place: str, folder: Path) -> list[Path]:
 
 
 def made(read: Callable[[int], Recording], *people: int) -> Callable[[Path], list[Path]]:
-    """Return what writes the recordings of people in Kinelab's layout, of one clock."""
+    """Return what writes the recordings of people in Kinelab's layout."""
 
-    def write(folder: Path) -> list[Path]:
+    def make(folder: Path) -> list[Path]:
         for person in people:
-            streams = read(person).streams
-            clock = streams[0].time_s
-            inside = clock < clock[0] + LONGEST_S
-            names = [channel for stream in streams for channel in MODALITY_CHANNELS[stream.kind]]
-            columns = [np.interp(clock, own.time_s, axis) for own in streams for axis in own.values.T]
-            table = np.column_stack([clock, *columns])[inside]
-            head = ",".join(["time_s", *names])
-            np.savetxt(folder / f"{person}.csv", table, "%.6f", ",", header=head, comments="")
+            write(read(person), folder / f"{person}.csv")
         return sorted(folder.iterdir())
 
-    return write
+    return make
+
+
+def write(recording: Recording, path: Path, from_s: float = 0.0, to_s: float = LONGEST_S) -> None:
+    """Write a part of a recording in Kinelab's layout, all sensors by the clock of the first."""
+    streams = recording.streams
+    clock = streams[0].time_s
+    inside = (clock >= clock[0] + from_s) & (clock < clock[0] + to_s)
+    names = [channel for stream in streams for channel in MODALITY_CHANNELS[stream.kind]]
+    columns = [np.interp(clock, own.time_s, axis) for own in streams for axis in own.values.T]
+    table = np.column_stack([clock, *columns])[inside]
+    np.savetxt(path, table, "%.6f", ",", header=",".join(["time_s", *names]), comments="")
 
 
 def of_files(archive: str, *parts: str) -> list[Recording]:
@@ -299,8 +303,8 @@ def hear(told: list[hub.Event], base: float, newest: float, said: dict[str, dict
             said["at the end"][start] = answer
             newest = max(newest, window["end_s"] - base)
     told.clear()
-    model = engine().model
-    assert model is not None
+    if (model := engine().model) is None:  # nothing of it has come in order yet
+        return newest
     window_s = model.recogniser.classifier.window_length_s
     for start, answer in said["at the end"].items():
         if newest >= start + window_s + LATER_S:

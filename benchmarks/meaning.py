@@ -17,6 +17,8 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _smoothing(results["smoothing"]),
         _on_a_stored_model(results["transfer"]),
         _falls(results["falls"]),
+        _asked(results["alarm_delay"]),
+        _live(results["live_answers"]["share of windows with the same answer"]),
         *_limits(results),
         *_time(results),
     ]
@@ -70,6 +72,40 @@ def _falls(falls: Figures) -> str:
 ELSEWHERE_FALLS = {
     "a watch": "weda-fall", "a trouser pocket": "mobifall", "a pocket, just after walking": "mobifall, after walking",
 }  # fmt: skip
+
+
+def _asked(delay: Figures) -> str:
+    page, answer = delay["app, a message a second: page"], delay["app, a message a second: answer to the phone"]
+    soon = delay["phone page, twice a second after hard movement: answer to the phone"]
+    return (
+        f"- **Asked after a fall.** Through the real server, the live page asks {page['median s']:.1f} s after the "
+        f"impact, in the middle, and {page['longest s']:.1f} s at the latest; the phone page, which learns it with the "
+        f"answer to its next message, {soon['median s']:.1f} and {soon['longest s']:.1f} s after it. If it sent a "
+        f"message a second, as apps do, these were {answer['median s']:.1f} and {answer['longest s']:.1f} s. A fall is "
+        f"decided by the 3 s after its impact. The question can be answered at once; nobody else is told before the "
+        f"60 s in which steps end it and the 30 s that are heard are over. The two cores had much other work meanwhile "
+        f"(`alarm_delay`)."
+    )
+
+
+def _live(by_set: Figures) -> str:
+    n_windows = sum(own["windows"] for own in by_set.values())
+
+    def share(kind: str) -> str:
+        return f"{100 * sum(own[kind] * own['windows'] for own in by_set.values()) / n_windows:.1f} %"
+
+    worst = min(by_set, key=lambda name: by_set[name]["at the end"])
+    return (
+        f"- **A stream and its upload.** Of {n_windows:,} windows of {len(by_set)} sources, the recording that a "
+        f"stream becomes is answered as the same file uploaded in {share('recording')}, and the live page's last "
+        f"answers are the same in {share('at the end')} (least: {worst}, {100 * by_set[worst]['at the end']:.1f} %). "
+        f"In the file of Sensor Logger linear acceleration ends long before the rest; an upload does without it from "
+        f"the beginning, which a stream cannot know. What the page says first is the same in {share('first')}, and six "
+        f"seconds later in {share('after 6 s')}: an upload measures every window against all walking of its recording, "
+        f"that to come included, and smooths over it; before there is any, the page says *on foot* or *still* where an "
+        f"upload knows stairs or sitting. On another branch are {share('against')} of its first answers "
+        f"(`live_answers`)."
+    )
 
 
 def _told(row: Figures) -> str:

@@ -263,6 +263,16 @@ def example_model(started_home: Path) -> Example:
 
 
 @pytest.fixture(scope="session")
+def small_lab(shared_folder: Path, example_model: Example) -> Path:
+    """Return the folder of a model that sites can merge, with a head of few nodes."""
+    from tests.federation import small_model
+
+    return (
+        homes.made_once(shared_folder / "small-lab", lambda part: small_model(example_model, part / "model")) / "model"
+    )
+
+
+@pytest.fixture(scope="session")
 def walking_model(started_home: Path) -> Example:
     """Return the data set "small" and the reference model of KU-HAR, which knows no gravity either."""
     return homes.example(started_home, homes.SMALL, "reference-ku-har")

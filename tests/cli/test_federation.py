@@ -10,17 +10,17 @@ import pytest
 from flask import Flask
 
 from app.services.models import model_versions
-from tests.federation import acting_as, small_model
-from tests.trained import FIGURES, Example
+from tests.federation import acting_as
+from tests.trained import FIGURES
 
 DATASET = "physiotherapy-example"
 
 
 @pytest.fixture
-def site(example: Flask, example_model: Example, tmp_path: Path) -> Flask:
+def site(example: Flask, small_lab: Path, tmp_path: Path) -> Flask:
     """Give the application a data set and a small model, and minimums that the data set reaches."""
     example.config["FEDERATION_MIN_WINDOWS"] = 100
-    model_versions.register("lab", small_model(example_model, tmp_path / "saved"), FIGURES)
+    model_versions.register("lab", shutil.copytree(small_lab, tmp_path / "saved"), FIGURES)
     return example
 
 

@@ -25,16 +25,11 @@ from tests.trained import FIGURES, Example
 DATASET = "physiotherapy-example"
 
 
-@pytest.fixture(scope="session")
-def small(example_model: Example, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_model(example_model, tmp_path_factory.mktemp("small") / "model")
-
-
 @pytest.fixture
-def base(example: Flask, small: Path, tmp_path: Path) -> ModelVersion:
+def base(example: Flask, small_lab: Path, tmp_path: Path) -> ModelVersion:
     """Give the application the data set of the example, a small model, and minimums that the example reaches."""
     example.config["FEDERATION_MIN_WINDOWS"] = 100
-    shutil.copytree(small, tmp_path / "saved")
+    shutil.copytree(small_lab, tmp_path / "saved")
     return model_versions.register("lab", tmp_path / "saved", FIGURES)
 
 

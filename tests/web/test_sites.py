@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,17 +14,17 @@ from flask.testing import FlaskClient
 
 from app.services.federation import received, sharing, sites
 from app.services.models import model_versions
-from tests.federation import acting_as, small_model
-from tests.trained import FIGURES, Example
+from tests.federation import acting_as
+from tests.trained import FIGURES
 
 DATASET = "physiotherapy-example"
 
 
 @pytest.fixture
-def files(example: Flask, example_model: Example, tmp_path: Path) -> list[Path]:
+def files(example: Flask, small_lab: Path, tmp_path: Path) -> list[Path]:
     """Give the application a data set and a small model; return the sums of two sites, and add both."""
     example.config["FEDERATION_MIN_WINDOWS"] = 100
-    model_versions.register("lab", small_model(example_model, tmp_path / "saved"), FIGURES)
+    model_versions.register("lab", shutil.copytree(small_lab, tmp_path / "saved"), FIGURES)
     paths, keys = [tmp_path / "leeds.sums", tmp_path / "ulm.sums"], []
     for path in paths:
         with acting_as(path.stem):
@@ -69,9 +70,9 @@ def test_two_sites_are_uploaded_seen_and_merged(files: list[Path], admin_client:
 
 
 def test_the_base_that_the_files_name_is_proposed_and_a_second_file_of_a_site_has_its_name(
-    files: list[Path], admin_client: FlaskClient, example_model: Example, tmp_path: Path
+    files: list[Path], admin_client: FlaskClient, small_lab: Path, tmp_path: Path
 ) -> None:
-    model_versions.register("newer", small_model(example_model, tmp_path / "newer"), FIGURES)
+    model_versions.register("newer", shutil.copytree(small_lab, tmp_path / "newer"), FIGURES)
     uploaded(admin_client, *files)
     with acting_as("leeds"):
         sharing.export_sums("lab", DATASET, tmp_path / "again.sums", (5.0, 1e-5, 20))

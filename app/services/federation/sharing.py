@@ -114,14 +114,15 @@ def export_sums(model: str, dataset_name: str, path: Path, noise_for: tuple[floa
     from app.har.federation import noise
     from app.har.federation.site_sums import Contribution
 
+    privacy = None if noise_for is None else noise.Privacy(*noise_for)
     version = model_versions.get(model)
     shared = shared_map(version)
     least = minimum()
     windows, left_out = least.shareable(windows_of(shared, dataset_name))
-    if noise_for is None:
+    if privacy is None:
         contribution, added = Contribution.of(shared, windows), None
     else:
-        contribution, added = noise.noisy(shared, windows, noise.Privacy(*noise_for))
+        contribution, added = noise.noisy(shared, windows, privacy)
     least.check(contribution.counts, f"The data set {dataset_name}")
     document = {"kind": "sums", **described(shared, version, contribution.counts), "noise": added}
     exchange.write(path, document, contribution.packed().astype("<f8").tobytes())

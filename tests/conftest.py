@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of the
         os.environ.setdefault(threads, "1")
 
 import gc
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -28,6 +30,8 @@ from werkzeug.routing import Rule
 from tests import homes
 
 if TYPE_CHECKING:
+    from app.har.types import FloatArray
+    from app.har.windows import WindowSet
     from app.tables import Dataset
     from tests.trained import Example
 
@@ -270,6 +274,28 @@ def small_lab(shared_folder: Path, example_model: Example) -> Path:
     return (
         homes.made_once(shared_folder / "small-lab", lambda part: small_model(example_model, part / "model")) / "model"
     )
+
+
+@pytest.fixture(scope="session")
+def described() -> dict[bytes, FloatArray]:
+    """Hold what windows were described as, by map and windows; see `described_once`."""
+    return {}
+
+
+@pytest.fixture
+def described_once(described: dict[bytes, FloatArray], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Describe the same windows by the same map once: sites do it window by window, and tests have the same ones."""
+    from app.har.federation.site_sums import SharedMap
+
+    describe = SharedMap._scaled
+
+    def once(self: SharedMap, windows: WindowSet) -> FloatArray:
+        key = self.digest.encode() + hashlib.sha256(np.ascontiguousarray(windows.X).tobytes()).digest()
+        if key not in described:
+            described[key] = describe(self, windows)
+        return described[key].copy()
+
+    monkeypatch.setattr(SharedMap, "_scaled", once)
 
 
 @pytest.fixture(scope="session")

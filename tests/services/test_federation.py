@@ -23,6 +23,7 @@ from tests.federation import acting_as, small_model
 from tests.trained import FIGURES, Example
 
 DATASET = "physiotherapy-example"
+pytestmark = pytest.mark.usefixtures("described_once")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.federation import acting_as
 from tests.trained import FIGURES
 
 DATASET = "physiotherapy-example"
+pytestmark = pytest.mark.usefixtures("described_once")
 
 
 @pytest.fixture

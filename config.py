@@ -156,6 +156,29 @@ def _readable_file(name: str, text: str) -> Path | None:
     return path if text else None
 
 
+def _usual_key_file() -> Path:
+    """Return where this account's keys are, outside of what is stored and of its backups."""
+    own = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
+    try:
+        return (Path(own) if own else Path.home() / ".config") / "kinelab" / "keys"
+    except RuntimeError:
+        sys.exit("ENCRYPTION_KEY_FILE must be set where the account that runs Kinelab has no home.")
+
+
+def _key_file() -> Path:
+    text = os.environ.get("ENCRYPTION_KEY_FILE")
+    path = Path(text).expanduser() if text else _usual_key_file()
+    if not path.is_absolute():
+        sys.exit(f"ENCRYPTION_KEY_FILE must be a path from the root; found {str(path)!r}.")
+    return path
+
+
+def _one_key() -> None:
+    names = ("ENCRYPTION_KEY", "ENCRYPTION_PASSPHRASE", "ENCRYPTION_KEY_FILE")
+    if len(found := [name for name in names if os.environ.get(name)]) > 1:
+        sys.exit(f"{found[0]} must be set alone; found {' and '.join(found)}.")
+
+
 def _webhook_hosts() -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in os.environ.get("WEBHOOK_HOSTS", "").split(",") if part.strip())
 
@@ -226,6 +249,12 @@ class Config:
             "FEDERATION_MIN_PEOPLE", os.environ.get("FEDERATION_MIN_PEOPLE") or "5", 2, 10_000
         )
     )
+    ENCRYPTION_KEY: str = field(default_factory=lambda: os.environ.get("ENCRYPTION_KEY") or "", repr=False)
+    ENCRYPTION_PASSPHRASE: str = field(
+        default_factory=lambda: os.environ.get("ENCRYPTION_PASSPHRASE") or "", repr=False
+    )
+    ENCRYPTION_KEY_FILE: Path = field(default_factory=_key_file)
+    ENCRYPTION_USUAL_FILE: bool = field(default_factory=lambda: not os.environ.get("ENCRYPTION_KEY_FILE"))
     SITE_URL: str = field(default_factory=_site_url)
     SMTP_HOST: str = field(default_factory=lambda: os.environ.get("SMTP_HOST") or "")
     SMTP_SECURITY: str = field(default_factory=_smtp_security)
@@ -267,6 +296,7 @@ class Config:
     REFERENCE_MODELS: Path = ROOT / "reference_models"
 
     def __post_init__(self) -> None:
+        _one_key()
         os.umask(0o077)  # what is written from here on, by children too, is for this account alone
         swapping.finish(self.HAR_HOME)  # a restore that was cut short, before anything of it is read
         self.INSTANCE = self.HAR_HOME / "instance"

@@ -15,7 +15,7 @@ import segno
 from filelock import FileLock, Timeout
 
 from app import create_app
-from app.services import accounts, authority, installation, server_log
+from app.services import accounts, authority, installation, keys, server_log
 from app.services.alarms import sending
 from app.services.errors import ServiceError
 from app.services.live import engine
@@ -81,6 +81,18 @@ def print_setup_address(address: str) -> None:
         )
 
 
+def print_new_key() -> None:
+    """Say where the key is that this start has made; itself it is shown once, on a terminal, and in no log."""
+    if (key := keys.new_key()) is None:
+        return
+    once = f"Write it down; it is shown this once:\n\n    {key}\n" if sys.stdout.isatty() else "Run flask keys export."
+    print(
+        f"\nEverything about people is stored sealed, under a key that is in {keys.source()}. Without this key nobody "
+        f"can ever read it, nor restore a backup: keep a copy where neither this disk nor its backups are. {once}",
+        flush=True,
+    )
+
+
 def warn_of_what_is_open(config: Config) -> None:
     """Say what an installation that others can reach has left out."""
     try:
@@ -137,6 +149,7 @@ def main() -> None:
             installation.prepare()
         except ServiceError as error:  # the database is locked, or the disk full
             sys.exit(f"Kinelab cannot start. {error}")
+        print_new_key()
         print_setup_address(address)
         pool.warm(config.READ_MEMORY_MB)
     engine.start(app)

@@ -122,7 +122,7 @@ def upload(path: Path) -> dict[str, Any]:
     done, worked_s = time.perf_counter(), time.process_time() - worked["recognising"]
     recognised_mib = peak_mib()
     with tempfile.TemporaryDirectory() as folder:
-        stored_signal.save(Path(folder), recognised.signals)
+        stored_signal.save(Path(folder), recognised.signals, None)
     return {
         "import (s)": round(began["recognising"] - began["reading"], 2),
         "recognition (s)": round(done - began["recognising"], 2),

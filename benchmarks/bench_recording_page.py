@@ -62,7 +62,7 @@ def main() -> None:
     os.environ["HAR_HOME"] = tempfile.mkdtemp()
     from app import create_app
     from app.extensions import db
-    from app.services import accounts, installation
+    from app.services import accounts, installation, keys
     from app.tables import User
     from config import Config
 
@@ -71,6 +71,7 @@ def main() -> None:
     app = create_app(config)
     with app.app_context():
         installation.migrate()
+        keys.prepare()
         accounts.register("walker", "correct horse battery", "+44 20 7946 0000", "w@example.org", "1 High Street")
         user = db.session.scalars(select(User)).one()
         signals, result = a_day()

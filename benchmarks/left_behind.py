@@ -12,10 +12,11 @@ import numpy as np
 
 from app.har.classifiers import model_folder
 from app.har.datasets.store import open_store
+from app.services import sealing
 from app.services.files import DRAFT
 from app.services.leftovers import ASIDE
 from app.services.recordings.result_files import load_result
-from tests.homes import DATABASE
+from tests.homes import DATABASE, at_home
 
 
 def integrity(home: Path) -> list[str]:
@@ -28,7 +29,7 @@ def integrity(home: Path) -> list[str]:
 
 def half_written(home: Path) -> list[str]:
     """Return all that is half there, in a home in which nothing is under way."""
-    with closing(sqlite3.connect(home / DATABASE)) as database:
+    with at_home(home), closing(sqlite3.connect(home / DATABASE)) as database:  # which has the keys of sealed files
         faults = [*_recordings(home, database), *_datasets(home, database)]
         faults += [*_models(home, database), *_runs(home, database)]
     faults += [f"{path.relative_to(home)} is a draft" for path in home.rglob(f"{DRAFT}*")]
@@ -43,7 +44,7 @@ def _recordings(home: Path, database: sqlite3.Connection) -> Iterator[str]:
             if not (folder / name).is_file():
                 yield f"{folder.name} has no {name}"
         if (folder / "signal.npy").exists():
-            np.load(folder / "signal.npy", mmap_mode="r").sum()
+            sealing.fingerprint(folder / "signal.npy")
     for number, recording in predictions:
         load_result(home / "uploads" / recordings[recording] / f"{number}.npz")
     known = {(recordings[recording], f"{number}.npz") for number, recording in predictions}

@@ -97,7 +97,8 @@ def prepared(name: str, seed: int, kept: Path | None) -> Prepared:
     found = Prepared(space_of(model).between.astype(np.float64), softmax, people, with_new)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        found.save(path)
+        with path.open("wb") as file:
+            found.save(file)
     return found
 
 

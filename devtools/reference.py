@@ -21,6 +21,16 @@ SETTINGS = {  # environment variable: default, meaning
     "PORT": ("5000", "The port to listen on; 0 takes any that is free."),
     "DATABASE_URL": ("SQLite in `instance/`", "Another database, as SQLAlchemy writes it."),
     "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
+    "ENCRYPTION_KEY": (
+        "none",
+        "The key under which everything about people is sealed, as text (`flask keys new`, `flask keys export`); "
+        "several with commas between while one takes the place of another.",
+    ),
+    "ENCRYPTION_KEY_FILE": (
+        "`~/.config/kinelab/keys`",
+        "The file of keys, one a line, outside of HAR_HOME; the first start makes it. Losing it is losing the data.",
+    ),
+    "ENCRYPTION_PASSPHRASE": ("none", "Instead of both: what the key is derived from, at least 12 letters."),
     "MAX_UPLOAD_MB": ("2048", "The largest upload, in megabytes."),
     "FEDERATION_MIN_WINDOWS": ("4000", "Sums for other sites are not given away of fewer windows."),
     "FEDERATION_MIN_PEOPLE": ("5", "Nor of an activity that fewer people did, 2 at least."),

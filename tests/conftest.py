@@ -8,6 +8,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker on each core: threads of the
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(threads, "1")
 
+# Each test's home has its own database; in a file outside of it, their keys would outlive them
+os.environ.setdefault("ENCRYPTION_KEY", "KINELAB-X45RL5-WQQMDY-OM625J-RZAYTK-K3YY7A-CSN2WT-OE7N6G-FGK4HQ-TCLEND-3X")
+
 import gc
 import hashlib
 import json

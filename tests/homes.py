@@ -59,10 +59,11 @@ def at_home(home: Path, **settings: object) -> Iterator[Flask]:
 
 def migrate(home: Path) -> None:
     """Make an empty database as the migrations do."""
-    from app.services import installation
+    from app.services import installation, keys
 
     with at_home(home):
         installation.migrate()
+        keys.prepare()
 
 
 def start(home: Path, migrated: Path) -> None:

@@ -12,9 +12,11 @@ from flask import Flask
 
 from app.extensions import db
 from app.har.signals.types import UNLABELLED, SignalSet
+from app.services import keys
 from app.services.recordings import recordings, stored_signal
 from app.services.recordings.prediction_result import PredictionResult
 from app.tables import Prediction, StoredRecording
+from tests.sealed import made_plain
 
 ACTIVITIES = ("Lie", "Sit", "Stand", "Walk", "Run", "Stair-up")
 ENERGY = np.array([0.05, 0.1, 0.3, 2.0, 6.0, 2.5], np.float32)
@@ -91,7 +93,7 @@ def unsure_day(**changes: object) -> PredictionResult:
 def make_old(app: Flask, prediction: Prediction) -> None:
     """Rewrite what is stored of a prediction as version 0.1 wrote it, before there was any of today's additions."""
     path = Path(app.config["UPLOADS"]) / prediction.recording.folder / f"{prediction.id}.npz"
-    arrays = dict(np.load(path))
+    arrays = dict(np.load(made_plain(path)))
     names = json.loads(arrays["names"].tobytes())
     for key in ("sensors", "origin_utc_s", "limit", "wearings", "place", "walking_recording", "shortest_bout_s"):
         del names[key]
@@ -114,7 +116,7 @@ def store(
     folder.mkdir(mode=0o700)
     (folder / "source").write_text("made up")
     if signals is not None:
-        stored_signal.save(folder, signals)
+        stored_signal.save(folder, signals, keys.of(user_id))
     recording = StoredRecording(user_id=user_id, filename=filename, folder=folder.name, facts={"minutes": 0})
     with recordings.new_prediction(recording, result) as prediction:
         return prediction

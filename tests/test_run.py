@@ -216,3 +216,19 @@ def test_a_file_with_the_key_of_backups_that_is_not_there_is_a_clear_message(
     monkeypatch.setenv("BACKUP_KEY_FILE", str(tmp_path / "none"))
     with pytest.raises(SystemExit, match=r"BACKUP_KEY_FILE must be a file that can be read; found .*none"):
         Config()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ENCRYPTION_PASSPHRASE": "four words to remember"}, "ENCRYPTION_KEY must be set alone"),
+        ({"ENCRYPTION_KEY": "", "ENCRYPTION_KEY_FILE": "keys"}, "ENCRYPTION_KEY_FILE must be a path from the root"),
+    ],
+)
+def test_a_key_that_nobody_would_find_again_is_a_clear_message(
+    settings: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (settings | {"HAR_HOME": str(tmp_path)}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=message):
+        Config()

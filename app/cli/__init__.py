@@ -20,6 +20,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "evaluate": ("app.cli.train:evaluate", "Cross-validate models on a data set, or on several as one."),
     "falls": ("app.cli.falls:falls", "Train and choose what watches for falls."),
     "federation": ("app.cli.federation:federation", "Learn one model at several sites, from sums alone."),
+    "keys": ("app.cli.keys:keys", "The key under which everything about people is sealed."),
     "map": ("app.cli.predict:map_", "Guess what the columns of FILE are, for flask predict --map."),
     "models": (
         "app.cli.models:models",

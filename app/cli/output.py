@@ -63,9 +63,13 @@ def needs_home(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from app.services import installation
+        from app.services import installation, keys
 
         installation.prepare_home()
+        if keys.new_key() is not None:  # itself it is for a terminal, on request
+            click.echo(
+                f"Everything about people is sealed under a key in {keys.source()}. Keep a copy of it.", err=True
+            )
         return command(*args, **kwargs)
 
     return reports_errors(wrapper)  # type: ignore[return-value]

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash
 
 from app.extensions import db
-from app.services import audit, consents
+from app.services import audit, consents, keys
 from app.services.audit import Action
 from app.services.consents import Purpose
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
@@ -78,6 +78,7 @@ def add_user(username: str, password: str, contact_number: str, email: str, addr
     db.session.add(user)
     try:
         db.session.flush()
+        keys.give(user.id)
     except IntegrityError as error:  # somebody took it between the look and the write
         raise Conflict("This username or e-mail address has just been taken.") from error
     if role is not Role.CAREGIVER:  # the page on which an account is made shows the text

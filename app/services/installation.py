@@ -12,7 +12,7 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
-from app.services import audit, leftovers
+from app.services import audit, keys, leftovers, sealing_stored
 from app.services.backups import moment
 from app.services.datasets import library
 from app.services.errors import Conflict
@@ -47,6 +47,8 @@ def prepare() -> None:
     pending.remove_confirmed()
     pending.sweep()
     leftovers.sweep(_roots())
+    if sealing_stored.has_plain():
+        log.warning("An earlier build left files about people plain. Stop the server and run: flask keys seal")
     audit.forget_old()
     taken_back.begin()
 
@@ -77,6 +79,7 @@ def prepare_home() -> None:
     """
     with _preparing():
         _migrate()
+        keys.prepare()
         library.ensure_embedded_example()
         reference_models.add_new()
 

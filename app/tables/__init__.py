@@ -5,6 +5,7 @@ from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
 from app.tables.erasure import Erasure
 from app.tables.failed_attempts import FailedAttempts
+from app.tables.keys import InstallationKey, PersonKey
 from app.tables.live import Device, LiveSession
 from app.tables.login_session import LoginSession
 from app.tables.mapping import SavedMapping
@@ -30,12 +31,14 @@ __all__ = [
     "Device",
     "Erasure",
     "FailedAttempts",
+    "InstallationKey",
     "LiveSession",
     "LoginSession",
     "ModelVersion",
     "Notice",
     "NoticeTarget",
     "OneTimeAddress",
+    "PersonKey",
     "PersonalHead",
     "Prediction",
     "Promotion",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,26 +147,29 @@ def test_without_examples_the_answer_stays_what_it_was() -> None:
     assert guarded(PRIOR, ACTIVITIES, nobody)[0] is None
 
 
-def test_a_head_is_stored_in_40_kb_and_answers_the_same(tmp_path: Path) -> None:
+def test_a_head_is_stored_in_40_kb_and_answers_the_same() -> None:
     wide = 128
     rng = np.random.default_rng(0)
     names = np.array([f"activity {i % 15}" for i in range(60)])
     features = rng.standard_normal((60, wide)).astype(np.float16)
     examples = Examples(features, np.full((60, 8), 0.125, np.float32), names, np.full(60, "a"), one_stretch(60))
     head = learn(Prior(np.full(wide, 4.0)), tuple(f"activity {i}" for i in range(8)), examples)
-    head.save(tmp_path / "head.npz")
-    assert (tmp_path / "head.npz").stat().st_size <= 40_000
-    again = PersonalHead.load(tmp_path / "head.npz")
+    file = io.BytesIO()
+    head.save(file)
+    assert len(file.getvalue()) <= 40_000
+    again = PersonalHead.load(io.BytesIO(file.getvalue()))
     assert again.activities == head.activities
     np.testing.assert_array_equal(
         again.adjust(examples.probabilities, features), head.adjust(examples.probabilities, features)
     )
 
 
-def test_a_head_of_another_format_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "head.npz", format=0)
+def test_a_head_of_another_format_is_refused() -> None:
+    file = io.BytesIO()
+    np.savez(file, format=0)
+    file.seek(0)
     with pytest.raises(ModelIntegrityError, match="another version"):
-        PersonalHead.load(tmp_path / "head.npz")
+        PersonalHead.load(file)
 
 
 def test_a_head_refuses_the_features_of_another_model() -> None:

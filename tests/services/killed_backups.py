@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.extensions import db
-from app.services import accounts, installation
+from app.services import accounts, installation, keys
 from app.services.backups import moment, restoring, sealed, swapping, writing
 from app.tables import user as user_table
 from tests import homes
@@ -94,6 +94,7 @@ def main(folder: Path, n: int) -> None:
     wrong, done, steps = 0, 0, 0
     with homes.at_home(home) as app:
         installation.migrate()
+        keys.prepare()
         accounts.register("ada", "correct horse battery", "", "ada@example.org", "")
         for number in range(4):
             add_recording(app, 1, number, n_bytes=200_000)

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -261,8 +261,8 @@ def test_a_head_that_cannot_be_stored_is_used_all_the_same(
     stored = recordings.result_of(own)
     correct(own, stored, NEW, stored.activities[1])
 
-    def fails(head: PersonalHeadItself, path: Path) -> None:
-        path.write_bytes(b"begun")
+    def fails(head: PersonalHeadItself, file: IO[bytes]) -> None:
+        file.write(b"begun")
         raise error
 
     with monkeypatch.context() as full:

@@ -17,6 +17,7 @@ from app.services.recordings import pending, recordings, uploads
 from app.services.recordings.result_files import save_result
 from app.tables import ModelVersion, Prediction, User
 from tests import trained
+from tests.sealed import text_of
 from tests.services.test_uploads import guessed, kinds, receive
 from tests.tables import labelled
 from tests.trained import Example, recording_csv
@@ -36,7 +37,7 @@ def test_a_result_that_was_to_take_the_place_of_another_does_so_at_the_next_star
 ) -> None:
     folder = recordings.folder_of(prediction.recording)
     other = replace(recordings.result_of(prediction), limit=0.9)
-    save_result(folder / f"{prediction.id}.again.npz", other)
+    save_result(folder / f"{prediction.id}.again.npz", other, None)
     installation.prepare()
     assert recordings.result_of(prediction).limit == prediction.summary["limit"] == 0.9
     assert [path.name for path in folder.glob("*again*")] == []
@@ -69,7 +70,7 @@ def test_a_waiting_file_stays_when_the_server_dies_while_it_becomes_a_recording(
     recordings.remove_orphans()
     pending.remove_confirmed()
     assert kinds(app) == ["pending"]
-    assert waiting.source.read_text() == labelled()
+    assert text_of(waiting.source) == labelled()
     with monkeypatch.context() as patch:
         patch.setattr(pending, "cancel", killed)
         with pytest.raises(Killed):

@@ -109,6 +109,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO erasure (id, token, erased, counts, left) VALUES (1, 'abc', '2026-11-29', '{}', '[]')",
         "INSERT INTO retention (kind, days) VALUES ('recordings', 365)",
     ],
+    "0021": [  # what people's files are sealed under
+        "INSERT INTO installation_key (id, fingerprint, created) VALUES (1, 'abc', '2026-11-29')",
+        "INSERT INTO person_key (name, user_id, wrapped, created) VALUES ('abc', 1, x'00', '2026-11-29')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

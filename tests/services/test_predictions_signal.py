@@ -38,7 +38,7 @@ def signals(lengths: list[int], pause_s: float = 60.0, channels: tuple[str, ...]
 
 
 def view(folder: Path, saved: SignalSet, start_s: float = -1e9, end_s: float = 1e9) -> list[dict]:
-    stored_signal.save(folder, saved)
+    stored_signal.save(folder, saved, None)
     return StoredSignal(folder, "a").view(start_s, end_s, POINTS)
 
 
@@ -142,7 +142,7 @@ def test_of_several_recordings_only_the_one_asked_for_is_drawn(tmp_path: Path) -
     both = replace(signals([300_000, 300_000], 0.0), recording_ids=("a", "b"), recording=np.array([0, 1]))
     both = replace(both, start_s=np.array([0.0, 7.0]))
     both.signal[:300_000, 0], both.signal[300_000:, 0] = -1, 1
-    stored_signal.save(tmp_path, both)
+    stored_signal.save(tmp_path, both, None)
     for name, value, start in (("a", -1, 0.0), ("b", 1, 7.0)):
         stored = StoredSignal(tmp_path, name)
         assert set(stored.view(-1e9, 1e9, POINTS)[0]["values"]) == {value}
@@ -155,7 +155,7 @@ def test_the_length_of_a_vector_is_that_of_its_samples_and_an_earlier_upload_loo
 ) -> None:
     saved = signals([n, n // 2], channels=("acc_x", "acc_y", "acc_z", "watch.gyro_x"))
     saved.signal[n // 3] = (30.0, 40.0, 0.0, 1.0)
-    stored_signal.save(tmp_path, saved)
+    stored_signal.save(tmp_path, saved, None)
     lengths = np.linalg.norm(saved.signal[:, :3], axis=1)
     for earlier in (False, True):
         if earlier:
@@ -172,7 +172,7 @@ def test_a_lane_is_thinned_and_broken_where_it_stops(tmp_path: Path) -> None:
     time = np.concatenate((np.arange(0, 3000.0), np.arange(4000.0, 9000.0)))
     values = np.sin(time / 500).astype(np.float32)
     values[[1234, 5000]] = 9, -9
-    lanes.save(tmp_path, [("a", "watch.heart_rate", time, values), ("b", "skin_temperature", time, values)])
+    lanes.save(tmp_path, [("a", "watch.heart_rate", time, values), ("b", "skin_temperature", time, values)], None)
     (trace,) = lanes.view(tmp_path, "a", -1.0, 1e9, 1000)
     assert (trace["channel"], len(trace["values"]) <= 1001) == ("watch.heart_rate", True)
     assert (max(there(trace)), min(there(trace)), trace["values"].count(None)) == (9, -9, 1)

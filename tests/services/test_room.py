@@ -42,7 +42,7 @@ signals = SimpleNamespace(
     recording_ids=("a",), channels=tuple("abcdef"), sampling_rate_hz=50.0,
 )
 try:
-    stored_signal.save(Path(sys.argv[1]), signals)
+    stored_signal.save(Path(sys.argv[1]), signals, None)
 except OSError as error:
     print(passing_reason(error))
 """

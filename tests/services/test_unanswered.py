@@ -134,7 +134,7 @@ def test_a_model_that_knows_when_it_is_not_worn_answers_that_itself() -> None:
 
 def test_they_are_stored_and_a_result_of_an_earlier_build_has_none(tmp_path: Path) -> None:
     day = unclear_day()
-    save_result(tmp_path / "1.npz", day)
+    save_result(tmp_path / "1.npz", day, None)
     again = load_result(tmp_path / "1.npz")
     assert (again.unworn, again.too_little) == (day.unworn, day.too_little)
     assert windows(again) == windows(day)
@@ -142,7 +142,7 @@ def test_they_are_stored_and_a_result_of_an_earlier_build_has_none(tmp_path: Pat
 
 def test_what_a_personal_head_looks_at_is_stored_and_a_result_of_an_earlier_build_has_none(tmp_path: Path) -> None:
     day = unclear_day(features=np.ones((len(unclear_day()), 3), np.float16))
-    save_result(tmp_path / "1.npz", day)
+    save_result(tmp_path / "1.npz", day, None)
     np.testing.assert_array_equal(load_result(tmp_path / "1.npz").features, day.features)
     with np.load(tmp_path / "1.npz") as stored:
         np.savez(tmp_path / "0.npz", **{name: array for name, array in stored.items() if name != "features"})

@@ -23,6 +23,7 @@ from app.services.personal import calibration, corrections
 from app.services.recordings import known_walking, pending, recordings, uploads
 from app.services.recordings.pending import PendingUpload
 from app.tables import Correction, ModelVersion, Prediction, SavedMapping, StoredRecording, User
+from tests.sealed import text_of
 from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 
@@ -68,11 +69,11 @@ def test_a_confirmation_that_fails_leaves_the_upload_waiting_and_succeeds_later(
     with failing_commit():
         uploads.confirm(waiting, mapping, "our watch")
     assert kinds(app) == ["pending"]
-    assert waiting.source.read_text() == labelled()
+    assert text_of(waiting.source) == labelled()
     assert count(StoredRecording) == count(Prediction) == count(SavedMapping) == 0
     prediction = uploads.confirm(waiting, mapping, "our watch")
     assert kinds(app) == ["recording"]
-    assert recordings.uploaded_file(prediction.recording).read_text() == labelled()
+    assert text_of(recordings.uploaded_file(prediction.recording)) == labelled()
     assert count(StoredRecording) == count(Prediction) == count(SavedMapping) == 1
 
 
@@ -242,7 +243,7 @@ def test_an_upload_that_waits_since_an_earlier_version_can_be_confirmed(
     app: Flask, user: User, model: ModelVersion
 ) -> None:
     waiting = receive(user)
-    note = json.loads((waiting.folder / pending.NOTE).read_text())
+    note = json.loads(text_of(waiting.folder / pending.NOTE))
     note["version"] = note.pop("version_id")
     (waiting.folder / pending.NOTE).write_text(json.dumps(note))
     assert pending.get_pending(user.id, waiting.token) == waiting

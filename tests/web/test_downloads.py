@@ -51,7 +51,7 @@ def evil_recording(app: Flask, user_client: FlaskClient, walking_model: Example,
     names = [SIGNS[i % len(SIGNS)] + str(i) for i in range(len(result.activities))]
     object.__setattr__(result, "activities", tuple(names))
     path.unlink()
-    save_result(path, result)
+    save_result(path, result, None)
     return str(response.location)
 
 

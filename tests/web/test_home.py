@@ -64,6 +64,14 @@ def test_a_user_sees_uploads_and_nothing_of_administration(user_client: FlaskCli
     assert "Welcome, ursula" in text
     assert "Your recordings" in text
     assert "View users" not in text
+    assert "ENCRYPTION_KEY" not in text
+
+
+def test_an_administrator_sees_where_the_key_is_and_what_to_do_with_it(admin_client: FlaskClient) -> None:
+    text = admin_client.get("/").text
+    assert "the environment variable ENCRYPTION_KEY" in text
+    assert "flask keys export" in text
+    assert "beside the data" not in text
 
 
 def next_step(client: FlaskClient) -> list[str]:

@@ -22,6 +22,7 @@ from app.har.recordings.mappings.mapping import ColumnMapping
 from app.services.recordings import pending
 from app.tables import ModelVersion, SavedMapping, StoredRecording
 from tests.bad_inputs import zipped
+from tests.sealed import text_of
 from tests.tables import ACC, GYRO, TIME, labelled, table
 from tests.trained import Example, register_model
 
@@ -285,7 +286,7 @@ def test_a_waiting_file_is_its_owners_alone_and_goes_after_a_day(
     address = waiting(user_client)
     (folder,) = Path(app.config["UPLOADS"]).iterdir()
     assert folder.stat().st_mode & 0o077 == 0
-    note = json.loads((folder / "pending.json").read_text())
+    note = json.loads(text_of(folder / "pending.json"))
     (folder / "pending.json").write_text(json.dumps(note | {"created": time.time() - 90_000}))
     half = Path(app.config["UPLOADS"]) / "pending-half"
     half.mkdir()

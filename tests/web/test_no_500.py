@@ -21,6 +21,7 @@ from app.services.models import model_versions
 from app.tables import Dataset, StoredRecording
 from tests.bad_inputs import zipped
 from tests.exports import sensor_logger_json, walk
+from tests.sealed import made_plain, text_of
 from tests.synthetic import kinelab_csv
 from tests.tables import labelled
 from tests.trained import Example, register_model
@@ -75,7 +76,7 @@ def test_a_recording_stored_with_halves_of_characters_opens(app: Flask, user_cli
     address = upload(user_client, kinelab_csv("Walk").encode(), "walk.csv").location
     recording = db.session.get(StoredRecording, 1)
     folder = app.config["UPLOADS"] / recording.folder
-    (folder / "quality.json").write_text((folder / "quality.json").read_text().replace("walk.csv", f"w{HALF}alk.csv"))
+    (folder / "quality.json").write_text(text_of(folder / "quality.json").replace("walk.csv", f"w{HALF}alk.csv"))
     db.session.execute(
         db.text("UPDATE prediction SET summary = replace(summary, :before, :after)"),
         {"before": "Walk", "after": f"W{HALF}alk"},
@@ -84,11 +85,11 @@ def test_a_recording_stored_with_halves_of_characters_opens(app: Flask, user_cli
     db.session.commit()
     import numpy as np
 
-    with np.load(folder / "1.npz") as stored:
+    with np.load(made_plain(folder / "1.npz")) as stored:
         arrays = dict(stored)
     names = arrays["names"].tobytes().replace(b"walk.csv", f"w{HALF}alk.csv".encode())
     np.savez(folder / "1.npz", **{**arrays, "names": np.frombuffer(names, np.uint8)})
-    with np.load(folder / "stretches.npz") as stored:
+    with np.load(made_plain(folder / "stretches.npz")) as stored:
         arrays = dict(stored)
     np.savez(folder / "stretches.npz", **{**arrays, "recording_ids": np.array(["w\ud800alk.csv"])})
     assert set(pages_of(user_client, address).values()) == {200}

@@ -23,6 +23,7 @@ from app.extensions import db
 from app.services.models import model_versions, reference_models
 from app.services.recordings import attempts, listing, many_results, pending, recordings, upload_progress
 from app.tables import ModelVersion, Prediction, StoredRecording, UploadAttempt, User
+from tests.sealed import text_of
 from tests.trained import Example, recording_csv, register_model
 
 AS_SCRIPT = {"Accept": "application/json"}
@@ -130,7 +131,7 @@ def test_a_refused_file_goes_with_its_line_after_a_day_and_by_a_mapping(
     assert user_client.post(f"/mappings/file/{file.token}/cancel").status_code == 302
     assert [attempt.id for attempt in attempts.list_attempts(own_id())] == [attempt.id for attempt in shown[1:]]
     for folder in Path(app.config["UPLOADS"]).glob("pending-*"):
-        note = json.loads((folder / pending.NOTE).read_text())
+        note = json.loads(text_of(folder / pending.NOTE))
         (folder / pending.NOTE).write_text(json.dumps(note | {"created": time.time() - 90_000}))
     page = user_client.get("/").text
     assert kept(app) == []

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,21 +145,20 @@ class PersonalHead:
         near = _distance(features.astype(np.float64), self.mean, self.variance) <= d + ALIKE * np.sqrt(2 * d)
         return np.asarray((near[:, :, None] & self.shown).any(axis=1))
 
-    def save(self, path: Path) -> None:
+    def save(self, file: IO[bytes]) -> None:
         """Write the head, at most 40 KB, without pickle."""
         arrays = vars(self) | {"activities": np.array(self.activities), "weighing": np.array(astuple(self.weighing))}
-        with path.open("wb") as file:
-            np.savez_compressed(file, format=FORMAT, **arrays)
+        np.savez_compressed(file, format=FORMAT, **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> PersonalHead:
+    def load(cls, file: IO[bytes]) -> PersonalHead:
         """Read a head.
 
         Raises
         ------
         ModelIntegrityError : it is of another format.
         """
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
         if arrays.pop("format", None) != FORMAT:
             raise ModelIntegrityError("This personal head was made by another version. Learn it again.")

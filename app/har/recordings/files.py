@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, TypeAlias, cast
 
 from app.har.errors import UnreadableData, quote, quoting
 from app.har.recordings.reach import ANYWHERE, Reach
@@ -37,6 +37,14 @@ ACTIGRAPH = {"info.txt", "log.bin"}
 DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, struct.error, ValueError, OverflowError, RuntimeError)
 # What comes with recordings without being one
 DOCUMENT = re.compile(r"(readme|licen[cs]e|citation|requirements|info)(\.\w+)?|.+\.(md|pdf|py|ipynb)", re.I)
+
+
+Opener: TypeAlias = Callable[[Path], IO[bytes]]  # for reading from any place; raises OSError
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """Open a file as it is."""
+    return path.open("rb")
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,9 @@ def reading(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_files(path: Path, name: str | None = None, reach: Reach = ANYWHERE) -> Iterator[list[Member]]:
+def open_files(
+    path: Path, name: str | None = None, reach: Reach = ANYWHERE, opener: Opener = open_plain
+) -> Iterator[list[Member]]:
     """List the files at a path: a folder's, a zip archive's, or the one file itself.
 
     Parameters
@@ -97,37 +107,38 @@ def open_files(path: Path, name: str | None = None, reach: Reach = ANYWHERE) -> 
     path : where the bytes are; whether they are an archive is decided by content.
     name : what the person calls it, for messages; default the name of the path.
     reach : where files may be read, and whether messages may quote them, as long as they are open.
+    opener : opens a file, where it does not lie there as the person brought it.
 
     Raises
     ------
     UnreadableData : nothing there, out of reach, or an archive that is damaged or hostile.
     """
-    with quoting(reach.quotes), _listed(path, shown(name or path.name), reach) as members:
+    with quoting(reach.quotes), _listed(path, shown(name or path.name), reach, opener) as members:
         yield members
 
 
 @contextmanager
-def _listed(path: Path, name: str, reach: Reach) -> Iterator[list[Member]]:
+def _listed(path: Path, name: str, reach: Reach, opener: Opener) -> Iterator[list[Member]]:
     reach.check(path, name)
     if is_there(path, Path.is_dir):
         yield [
-            _on_disk(file, shown(file.relative_to(path).as_posix()), reach)
+            _on_disk(file, shown(file.relative_to(path).as_posix()), reach, opener)
             for file in files_in(path, reach)
             if wanted(file.relative_to(path).as_posix())
         ]
         return
     if not is_there(path, Path.is_file):
         raise UnreadableData(f"{name}: there is no such file or folder.")
-    with reading(name), path.open("rb") as file:
+    with reading(name), opener(path) as file:
         magic = file.read(4)
     if magic not in ARCHIVE:
-        yield [_unpacked(path, name) if magic.startswith(GZIP) else _on_disk(path, name, reach)]
+        yield [_unpacked(path, name, opener) if magic.startswith(GZIP) else _on_disk(path, name, reach, opener)]
         return
-    with reading(name):
-        archive = zipfile.ZipFile(path)
-    with archive:
+    with ExitStack() as stack:
+        with reading(name):
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opener(path))))
         members = _checked_members(archive, name)
-        yield [_on_disk(path, name, reach)] if WORKBOOK in archive.namelist() else members
+        yield [_on_disk(path, name, reach, opener)] if WORKBOOK in archive.namelist() else members
 
 
 @contextmanager
@@ -163,22 +174,37 @@ def files_in(folder: Path, reach: Reach = ANYWHERE) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and reach.allows(p))
 
 
-def _on_disk(path: Path, name: str, reach: Reach) -> Member:
+def _on_disk(path: Path, name: str, reach: Reach, opener: Opener) -> Member:
     def opened() -> IO[bytes]:
         reach.check(path, name)  # again: since it was listed, a link may have taken its place
-        return path.open("rb")
+        return opener(path)
 
-    return Member(name, path.stat().st_size, opened)
+    if opener is open_plain:
+        return Member(name, path.stat().st_size, opened)
+    with reading(name), opener(path) as file:
+        return Member(name, file.seek(0, io.SEEK_END), opened)
 
 
-def _unpacked(path: Path, name: str) -> Member:
+def _unpacked(path: Path, name: str, opener: Opener) -> Member:
     """Return the file that gzip packed; its last four bytes declare the size, and no more than that is ever read."""
-    with reading(name), path.open("rb") as file:
+    with reading(name), opener(path) as file:
         packed = file.seek(0, io.SEEK_END)
         file.seek(max(packed - 4, 0))
         size = int.from_bytes(file.read(4), "little")
     _check_expansion(name, packed, size)
-    return Member(re.sub(r"\.gz$", "", name, flags=re.I), size, lambda: cast(IO[bytes], gzip.open(path)))
+    return Member(re.sub(r"\.gz$", "", name, flags=re.I), size, lambda: cast(IO[bytes], _Gunzipped(opener(path))))
+
+
+class _Gunzipped(gzip.GzipFile):
+    """Closes the packed file, too, as one that opened it itself does."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        super().__init__(fileobj=packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
 
 def shown(name: str) -> str:

@@ -11,7 +11,7 @@ from app.har.errors import HarError, InvalidDescription, UnknownTable, Unrecogni
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.conversions import Tables, open_tables
-from app.har.recordings.files import Member, open_files, shown
+from app.har.recordings.files import Member, Opener, open_files, open_plain, shown
 from app.har.recordings.importers import IMPORTERS, importer_of
 from app.har.recordings.mappings import mapped
 from app.har.recordings.mappings.mapping import ColumnMapping, fitting, is_table
@@ -58,7 +58,9 @@ class Upload:
 
 
 @contextmanager
-def open_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> Iterator[Upload]:
+def open_upload(
+    path: Path, name: str, on_event: OnEvent = ignore_event, opener: Opener = open_plain
+) -> Iterator[Upload]:
     """Open the file that a person uploaded: one recording, windows, or a zip archive of such files.
 
     Parameters
@@ -66,13 +68,14 @@ def open_upload(path: Path, name: str, on_event: OnEvent = ignore_event) -> Iter
     path : where the server put it.
     name : what the person called it.
     on_event : receives progress events of the reading.
+    opener : opens the file, where it is not as the person brought it.
 
     Raises
     ------
     UnreadableData : nothing there, or an archive that is damaged or hostile.
     """
     on_event({"stage": Stage.READING, "fraction": 0.0})
-    with open_files(path, shown(name)) as members:
+    with open_files(path, shown(name), opener=opener) as members:
         yield Upload(shown(name), open_tables(_watched(members, on_event)), on_event)
 
 

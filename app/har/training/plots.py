@@ -5,6 +5,7 @@ matplotlib is imported only when something is drawn, and its global state is lef
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,15 @@ SCORES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", 
 
 
 def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
-    """Write ``stem.png`` and ``stem.svg``, all letters in one size; equal figures give equal files."""
+    """Write ``stem.png`` and ``stem.svg``; equal figures give equal files."""
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
+    for path in paths:
+        path.write_bytes(picture(figure, path.suffix[1:]))
+    return paths
+
+
+def picture(figure: Figure | SubFigure, kind: str) -> bytes:
+    """Return a figure as a "png" or "svg", all letters in one size."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.text import Text
@@ -38,11 +47,11 @@ def save(figure: Figure | SubFigure, stem: Path) -> list[Path]:
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # an activity may be called "$x$"; its name is not a formula
         text.set_fontsize(LETTERS)
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
+    file = io.BytesIO()
+    how: dict[str, Any] = {"dpi": 200} if kind == "png" else {"metadata": {"Date": None}}
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "kinelab"}):
-        figure.savefig(paths[0], dpi=200)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+        figure.savefig(file, format=kind, **how)
+    return file.getvalue()
 
 
 def confusion(

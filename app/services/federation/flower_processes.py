@@ -59,7 +59,8 @@ SETTINGS = {
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
 }
-SECRETS = {"SECRET_KEY", "DATABASE_URL"}  # in the environment, and nothing that Flower needs
+# In the environment, and nothing that Flower needs
+SECRETS = {"SECRET_KEY", "DATABASE_URL", "ENCRYPTION_KEY", "ENCRYPTION_PASSPHRASE", "ENCRYPTION_KEY_FILE"}
 
 
 def require() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from app.extensions import db
 from app.har.errors import HarError
-from app.services import consents, leftovers
+from app.services import consents, keys, leftovers, sealing
 from app.services.consents import Purpose
 from app.services.errors import Busy, Conflict, NoRoom
 from app.services.live import hub, sessions
@@ -125,8 +125,10 @@ def _recorded(row: LiveSession, folder: Path, files: list[Path]) -> tuple[int | 
     title = f"Live {at.day} {MONTHS[at.month - 1]} {at:%H:%M}"
     try:
         limits = pool.Limits(current_app.config["READ_TIMEOUT_S"], current_app.config["READ_MEMORY_MB"])
-        pool.ask(WRITE, {"files": [str(path) for path in files], "target": str(draft)}, limits)
-        with draft.open("rb") as file:
+        draft.unlink(missing_ok=True)  # of a server that died
+        job = {"files": [str(path) for path in files], "target": str(draft), "key": keys.of(row.user_id).as_dict()}
+        pool.ask(WRITE, job, limits)
+        with sealing.opened(draft) as file:
             outcome = uploads.receive(row.user_id, f"{title}{draft.suffix}", file, place=row.device.place or None)
     except HarError as error:  # it is too short, say; the file is kept for a day where refused ones are
         return None, str(error)

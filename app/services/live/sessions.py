@@ -22,7 +22,7 @@ from app.extensions import db
 from app.har.errors import UnreadableData
 from app.har.live.batches import Batch
 from app.har.texts import loads
-from app.services import audit, consents, leftovers, room
+from app.services import audit, consents, keys, leftovers, room
 from app.services.audit import Action
 from app.services.consents import Purpose
 from app.services.errors import Busy, NoRoom, NotFound, ServiceError
@@ -30,6 +30,7 @@ from app.services.live import hub
 from app.services.live.streams import FULL, MOST_QUEUED, SHARED_S, Stream
 from app.services.live.tokens import KnownDevice
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100
+from app.services.sealing import Key
 from app.services.transaction import rows_changed, transaction
 from app.tables import Device, LiveSession
 from app.tables._columns import now as moment_now
@@ -159,7 +160,7 @@ def live() -> Live:
             if (found := current_app.extensions.get(LIVE)) is None:
                 found = Live()
                 for row in db.session.scalars(select(LiveSession).where(LiveSession.ended.is_(None))):
-                    stream = _stream_of(row, row.device)
+                    stream = _stream_of(row, row.device, keys.of(row.user_id))
                     found.streams[row.device_id, stream.key] = stream
                 current_app.extensions[LIVE] = found
     return found
@@ -238,6 +239,7 @@ def _begin(here: Live, device: KnownDevice, key: str) -> Stream:
             raise TooFast(f"{RUNNING_EACH} sessions of yours run already. End one of them first.", 30.0)
         if len(here.streams) >= MOST_RUNNING:
             raise Overloaded("As many devices stream as this server takes. Try again later.", 30.0)
+        own = keys.of(device.user_id)
         with transaction(PATIENCE_S) as session:
             taken = set(session.scalars(select(LiveSession.key).where(LiveSession.device_id == device.id)))
             stored, number = key, 1
@@ -255,14 +257,14 @@ def _begin(here: Live, device: KnownDevice, key: str) -> Stream:
             )
             session.add(row)
             session.flush()
-            stream = _stream_of(row, device)
+            stream = _stream_of(row, device, own)
         with here.lock:
             here.streams[device.id, key] = stream
     audit.record(Action.LIVE_STARTED, f"live session {stream.id}", device=device.id)
     return stream
 
 
-def _stream_of(row: LiveSession, device: Device | KnownDevice) -> Stream:
+def _stream_of(row: LiveSession, device: Device | KnownDevice, key: Key) -> Stream:
     return Stream(
         row.id,
         row.user_id,
@@ -275,6 +277,7 @@ def _stream_of(row: LiveSession, device: Device | KnownDevice) -> Stream:
         (row.started or moment_now()).timestamp(),
         (row.last_heard or row.started or moment_now()).timestamp(),
         dict(row.facts),
+        key,
     )
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,7 +21,8 @@ import numpy as np
 from app.har.live import journal
 from app.har.live.batches import Batch
 from app.har.live.reorder import Reorder
-from app.services import room
+from app.services import room, sealing
+from app.services.sealing import Key
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +66,9 @@ class Health:
 class Journal:
     """The files of a session's batches."""
 
-    def __init__(self, folder: Path, keeps: bool) -> None:
+    def __init__(self, folder: Path, keeps: bool, key: Key) -> None:
         self.folder, self.keeps = folder, keeps
+        self._seal = partial(sealing.sealed_bytes, key=key)
         self._since = -np.inf
         self._path = folder / f"000000{ENDING}"
 
@@ -80,7 +83,7 @@ class Journal:
             if not self.keeps:
                 for old in files[: 1 - KEPT_SEGMENTS]:
                     old.unlink(missing_ok=True)
-        journal.append(self._path, batch)
+        journal.append(self._path, batch, self._seal)
 
     def files(self) -> list[Path]:
         """Return the files in the order of their numbers."""
@@ -88,7 +91,9 @@ class Journal:
 
     def tail(self) -> list[Batch]:
         """Return the batches of the last minutes, as they came."""
-        batches = [batch for path in self.files()[-KEPT_SEGMENTS:] for batch in journal.read(path)]
+        batches = [
+            batch for path in self.files()[-KEPT_SEGMENTS:] for batch in journal.read(path, sealing.opened_bytes)
+        ]
         newest = max((batch.end_s for batch in batches), default=-np.inf)
         return [batch for batch in batches if batch.end_s >= newest - TAIL_S or not np.isfinite(batch.end_s)]
 
@@ -108,6 +113,7 @@ class Stream:
     started: float  # Unix seconds
     last_heard: float  # Unix seconds, by the server's clock
     facts: dict[str, Any]  # of the row, as they were written last
+    person_key: Key  # under which its journal is sealed
     lock: Lock = field(default_factory=Lock)
     queue: deque[Batch] = field(default_factory=deque)
     health: Health = field(default_factory=Health)
@@ -134,7 +140,7 @@ class Stream:
     _before: Health = field(default_factory=Health)  # counts before this server
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.folder, self.keeps)
+        self.journal = Journal(self.folder, self.keeps, self.person_key)
         counts = self.facts.get("batches", {})
         received, lost, doubled, late, jumps = (
             int(counts.get(name, 0)) for name in ("received", "lost", "doubled", "late", "jumps")

@@ -27,7 +27,7 @@ from app.extensions import db
 from app.har.errors import HarError
 from app.har.types import FloatArray
 from app.har.vocabulary import DEFAULT_LIMIT
-from app.services import audit
+from app.services import audit, keys, sealing
 from app.services.audit import Action
 from app.services.errors import ServiceError
 from app.services.files import written_whole
@@ -77,9 +77,9 @@ class _Source:
 
     def key(self) -> list[Any]:
         """Return what changes whenever something else is to be learnt from it."""
-        stat = recordings.result_file(self.prediction).stat()
+        path = recordings.result_file(self.prediction)
         said = [[c.id, c.part, c.start_s, c.end_s, c.activity] for c in self.corrections]
-        return [self.recording.id, self.prediction.id, stat.st_mtime_ns, stat.st_size, said]
+        return [self.recording.id, self.prediction.id, path.stat().st_mtime_ns, sealing.size(path), said]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,8 @@ def _load(path: Path) -> core.PersonalHead:
     """Read a head; each has a file of its own, which is never written again."""
     from app.har.personal.head import PersonalHead as Head
 
-    return Head.load(path)
+    with sealing.opened(path) as file:
+        return Head.load(file)
 
 
 def _sources(user_id: int, version: ModelVersion) -> tuple[list[_Source], list[StoredRecording]]:
@@ -334,11 +335,12 @@ def _store(user_id: int, version: ModelVersion, learnt: Mapping[str, Learnt], ke
     folder = head_files.folder_of(user_id)
     folder.mkdir(mode=0o700, exist_ok=True)
     files = {place: f"{uuid4().hex}.npz" if one.head else "" for place, one in learnt.items()}
+    own = keys.of(user_id)
     try:
         for place, one in learnt.items():
             if one.head is not None:
-                with written_whole(folder / files[place]) as draft:
-                    one.head.save(draft)
+                with written_whole(folder / files[place]) as draft, sealing.created(draft, own) as file:
+                    one.head.save(file)
         with transaction(USUAL_WAIT_S):
             if _key(_sources(user_id, version)[0]) == key:
                 _write_rows(user_id, version, learnt, key, files)

@@ -22,7 +22,7 @@ from app.services.audit import Action
 from app.services.datasets import exports, imports
 from app.services.errors import Conflict
 from app.services.personal import consents, corrections, taken_back
-from app.services.recordings import recordings
+from app.services.recordings import recordings, stored_signal
 from app.tables import Consent, Correction, StoredRecording
 
 if TYPE_CHECKING:
@@ -161,12 +161,12 @@ def _parts(folder: Path) -> dict[str, list[tuple[float, float]]] | None:
     """Return from when to when there is a signal, by recording of a file; None where none is stored."""
     if not ((folder / "signal.npy").exists() and (folder / "stretches.npz").exists()):
         return None
-    with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
-        names, rate = [whole_characters(str(name)) for name in stored["recording_ids"]], stored["sampling_rate_hz"]
-        ends = stored["start_s"] + stored["length"] / rate
-        spans: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-        for recording, start, end in zip(stored["recording"], stored["start_s"], ends, strict=True):
-            spans[names[recording]].append((float(start), float(end)))
+    stored = stored_signal.stretches(folder)
+    names, rate = [whole_characters(str(name)) for name in stored["recording_ids"]], stored["sampling_rate_hz"]
+    ends = stored["start_s"] + stored["length"] / rate
+    spans: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for recording, start, end in zip(stored["recording"], stored["start_s"], ends, strict=True):
+        spans[names[recording]].append((float(start), float(end)))
     return spans
 
 
@@ -189,9 +189,7 @@ def _signals(shared: _Shared, said: Sequence[Correction]) -> SignalSet | None:
     folder, part = recordings.folder_of(shared.recording), said[0].part
     if part not in (_parts(folder) or {}):
         return None
-    with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
-        table = dict(stored)
-    rows = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)
+    table, rows = stored_signal.stretches(folder), stored_signal.Rows(folder / "signal.npy")
     names = [whole_characters(str(name)) for name in table["recording_ids"]]
     rate, activities = float(table["sampling_rate_hz"]), tuple(dict.fromkeys(one.activity for one in said))
     values, labels, starts = [], [], []
@@ -202,7 +200,8 @@ def _signals(shared: _Shared, said: Sequence[Correction]) -> SignalSet | None:
             label[(time_s >= one.start_s) & (time_s < one.end_s)] = activities.index(one.activity)
         for first, last in _runs(label != UNLABELLED):
             begin = int(table["first"][i])
-            values.append(np.asarray(rows[:, begin + first : begin + last]).T)
+            span = [(begin + first, begin + last)]
+            values.append(np.stack([rows.read(row, span) for row in range(rows.shape[0])], axis=1))
             labels.append(label[first:last])
             starts.append(float(time_s[first]))
     if not values:

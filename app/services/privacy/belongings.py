@@ -39,6 +39,7 @@ TABLES: dict[str, Kept] = {
     "notice": Kept("messages of alarms", {"target_id": "notice_target", "step_id": "alarm_step"}),
     "notice_target": Kept("where messages go", {"user_id": USER}, ("address",)),
     "one_time_address": Kept("one-time addresses", {"user_id": USER, "made_by_id": USER}, ("token_hash",)),
+    "person_key": Kept("key of files", {"user_id": USER}, ("wrapped",)),
     "personal_head": Kept("personal models", {"user_id": USER}),
     "prediction": Kept("results", {"recording_id": "recording"}),
     "recording": Kept("recordings", {"user_id": USER}),
@@ -50,6 +51,7 @@ NOBODYS = {  # why there is nothing of a person in them
     "dataset": "of the lab; who added it goes, and a person's shared corrections are taken out (`taken_back`)",
     "erasure": "that it happened, not to whom",
     "failed_attempts": "keyed hashes that end after an hour; those of the name go with the account",
+    "installation_key": "by what the installation's key is known",
     "model_version": "of many people; see *forget* in docs/GUIDE.md",
     "promotion": "of models; who made it goes",
     "retention": "for how long what is kept",
@@ -90,13 +92,13 @@ MODULES = {  # who uses folders of HAR_HOME; what they keep there is above
     "app.services.backups.moment", "app.services.backups.restoring", "app.services.health",
     "app.services.datasets.imports", "app.services.datasets.library", "app.services.falls",
     "app.services.federation.merging", "app.services.federation.network", "app.services.federation.sites",
-    "app.services.installation", "app.services.live.keeping", "app.services.live.sessions",
+    "app.services.installation", "app.services.keys", "app.services.live.keeping", "app.services.live.sessions",
     "app.services.models.forgetting", "app.services.models.model_versions", "app.services.models.reference_models",
     "app.services.models.runs", "app.services.models.training", "app.services.personal.head_files",
     "app.services.personal.taken_back", "app.services.privacy.erasing", "app.services.privacy.exporting",
     "app.services.privacy.tombstones",
     "app.services.recordings.pending", "app.services.recordings.quota", "app.services.recordings.recordings",
-    "app.services.recordings.uploads", "app.services.transaction", "app.web.bodies",
+    "app.services.recordings.uploads", "app.services.sealing_stored", "app.services.transaction", "app.web.bodies",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import String, Text, delete, func, select
 
 from app.extensions import db
-from app.services import accounts, audit, audit_chain, consents, leftovers
+from app.services import accounts, audit, audit_chain, consents, keys, leftovers
 from app.services.alarms import watching
 from app.services.audit import Action
 from app.services.backups import moment
@@ -66,6 +66,7 @@ def erase(user_id: int, again: Tombstone | None = None, at: Callable[[str], None
                 stone = tombstones.write(user, _folders(user_id), again)
                 at("tombstone")
                 _write_down(stone, counts)
+                keys.destroy(user_id)
                 db.session.delete(user)
         except BaseException:
             if stone is not None and again is None:

@@ -16,10 +16,12 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
+from app.har.live import journal
 from app.har.texts import cell
-from app.services import accounts, audit, audit_reading
+from app.services import accounts, audit, audit_reading, sealing
 from app.services.audit import Action
 from app.services.datasets import exports
+from app.services.live.streams import ENDING
 from app.services.personal import head_files
 from app.services.privacy import belongings
 from app.services.recordings import pending, recordings
@@ -92,7 +94,9 @@ def _kept_files(user_id: int) -> Files:
         db.session.expunge(recording)
     for row in db.session.scalars(select(LiveSession).filter_by(user_id=user_id)).all():
         for path in _in(uploads / row.folder):
-            yield f"live sessions/{row.id}/{path.name}", _parts(path)
+            is_journal = path.suffix == ENDING
+            parts = journal.plain_records(path, sealing.opened_bytes) if is_journal else _parts(path)
+            yield f"live sessions/{row.id}/{path.name}", parts
     for upload in pending.list_kept(user_id):
         yield f"waiting/{upload.token[:8]}-{_file_name(upload.filename)}", _parts(upload.source)
     for path in _in(head_files.folder_of(user_id)):
@@ -120,7 +124,7 @@ def _in(folder: Path) -> list[Path]:
 
 
 def _parts(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with sealing.opened(path) as file:
         yield from iter(lambda: file.read(PART_BYTES), b"")
 
 

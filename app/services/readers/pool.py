@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[3]
 MAX_ANSWER = 32 * 2**20  # bytes of a line
 STARTING_S = 60.0  # that a reader may take until it listens
-SECRETS = {"SECRET_KEY", "DATABASE_URL"}  # in the environment, and no reader's business
+# In the environment, and no reader's business
+SECRETS = {"SECRET_KEY", "DATABASE_URL", "ENCRYPTION_KEY", "ENCRYPTION_PASSPHRASE", "ENCRYPTION_KEY_FILE"}
 KEPT = 2  # readers that wait for the next job
 KEPT_MIB = 512  # a reader that has grown beyond is not kept
 

@@ -14,7 +14,9 @@ import numpy as np
 from app.har.signals.types import Recording, channels_of
 from app.har.texts import whole_characters
 from app.har.types import FloatArray, TimeArray
+from app.services import sealing
 from app.services.recordings.stored_signal import lowest_and_highest
+from app.services.sealing import Key
 
 Lane: TypeAlias = tuple[str, str, TimeArray, FloatArray]  # recording, modality, its moments and values
 KINDS = ("heart_rate", "electrodermal_activity", "skin_temperature")
@@ -30,20 +32,21 @@ def beside(recordings: Iterable[Recording], channels: Sequence[str]) -> Iterator
                 yield recording.recording_id, stream.modality, stream.time_s, stream.values[:, 0].astype(np.float32)
 
 
-def save(folder: Path, lanes: Sequence[Lane]) -> None:
+def save(folder: Path, lanes: Sequence[Lane], key: Key | None) -> None:
     """Write them into the folder of an upload."""
     columns: dict[str, Any] = {}
     for i, (_, _, time_s, values) in enumerate(lanes):
         columns |= {f"time_{i}": time_s, f"value_{i}": values}
     names = np.array([[recording, modality] for recording, modality, _, _ in lanes], np.str_)
-    np.savez_compressed(folder / FILE, names=names, **columns)
+    with sealing.created(folder / FILE, key) as file:
+        np.savez_compressed(file, names=names, **columns)
 
 
 def view(folder: Path, recording_id: str, start_s: float, end_s: float, points: int) -> list[dict[str, Any]]:
     """Return what to draw of one recording: ``channel``, ``time_s`` and ``values``, as `StoredSignal.view` does."""
     if not (folder / FILE).exists():
         return []
-    with np.load(folder / FILE, allow_pickle=False) as stored:
+    with sealing.opened(folder / FILE) as file, np.load(file, allow_pickle=False) as stored:
         return [
             {
                 "channel": channels_of(str(modality))[0],

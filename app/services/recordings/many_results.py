@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.extensions import db
 from app.har.texts import to_csv
+from app.services import keys
 from app.services.personal import corrections, view
 from app.services.personal.heads import Learnt
 from app.services.recordings import recordings, result_tables
@@ -59,6 +60,7 @@ class Source:
     @classmethod
     def _of(cls, recording: StoredRecording, member: str, known: dict[int | None, Mapping[str, Learnt]]) -> Source:
         prediction = recordings.get_prediction(recording)
+        keys.of(recording.user_id)  # known from here on: results are read after the request
         said = tuple(corrections.of_recording(recording))
         for correction in said:  # they are read after the session has ended
             db.session.expunge(correction)

@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.texts import loads
-from app.services import audit
+from app.services import audit, keys, sealing
 from app.services.audit import Action
 from app.services.errors import NotFound
 from app.services.recordings.recordings import PREFIX as RECORDING_PREFIX
@@ -70,7 +70,8 @@ def keep(pending: PendingUpload, folder: Path) -> PendingUpload:
     for other in folder.iterdir():  # what a reading that failed has written
         if other.name != SOURCE:
             other.unlink()
-    (folder / NOTE).write_text(json.dumps(asdict(pending)), encoding="utf-8")
+    with sealing.created(folder / NOTE, keys.of(pending.user_id)) as file:
+        file.write(json.dumps(asdict(pending)).encode())
     folder.rename(pending.folder)
     alike = [own for own in list_kept(pending.user_id) if own.refused == pending.refused]
     for old in alike[KEPT_FILES:]:
@@ -80,7 +81,8 @@ def keep(pending: PendingUpload, folder: Path) -> PendingUpload:
 
 def _read(folder: Path) -> PendingUpload | None:
     try:
-        document = loads((folder / NOTE).read_text(encoding="utf-8"))
+        with sealing.opened(folder / NOTE) as file:
+            document = loads(file.read())
         if "version" in document:  # as written by version 0.1
             document["version_id"] = document.pop("version")
         return PendingUpload(**document)

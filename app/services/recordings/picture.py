@@ -5,9 +5,7 @@ matplotlib is imported only when a picture is drawn.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -34,10 +32,7 @@ def draw(drawn: Mapping[str, Any], title: str, told: Sequence[str], file_format:
     """
     from app.har.training import plots
 
-    figure = _figure(drawn, title, told)
-    with tempfile.TemporaryDirectory() as folder:
-        files = {path.suffix: path for path in plots.save(figure, Path(folder) / "timeline")}
-        return files[f".{file_format}"].read_bytes()
+    return plots.picture(_figure(drawn, title, told), file_format)
 
 
 def _figure(drawn: Mapping[str, Any], title: str, told: Sequence[str]) -> Figure:

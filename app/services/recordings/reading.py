@@ -12,7 +12,7 @@ from uuid import uuid4
 from flask import current_app
 
 from app.har.progress import OnEvent, Stage, ignore_event
-from app.services import consents
+from app.services import consents, keys
 from app.services.consents import Purpose
 from app.services.files import DRAFT
 from app.services.models import model_versions
@@ -23,6 +23,7 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking
 from app.services.recordings.result_files import load_result
 from app.services.recordings.table_preview import TablePreview
+from app.services.sealing import Key
 from app.tables import ModelVersion
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class File:
 
     path: Path
     name: str
+    key: Key  # under which it is sealed, and what is made of it
     place: str = ""
     walking: KnownWalking | None = None  # the person's own, to measure it against
 
@@ -190,8 +192,9 @@ def dry_run(user_id: int, file: File, mapping: ColumnMapping) -> list[RecordingS
 
 def _look(user_id: int, task: str, file: File, **extra: Any) -> Any:
     at_once, waiting = current_app.config["READERS"], current_app.config["READ_QUEUE"]
+    arguments = {"path": str(file.path), "name": file.name, "key": file.key.as_dict(), **extra}
     with _looks.turn(user_id, at_once=at_once, waiting=waiting, each=LOOKS_EACH):
-        return pool.ask(f"{TASKS}:{task}", {"path": str(file.path), "name": file.name, **extra}, _limits())
+        return pool.ask(f"{TASKS}:{task}", arguments, _limits())
 
 
 def _limits() -> pool.Limits:
@@ -205,6 +208,7 @@ def _ask(
     arguments = {
         "path": str(file.path),
         "name": file.name,
+        "key": file.key.as_dict(),
         "place": file.place,
         "walking": walking and _as_dict(walking),
         "candidates": asdict(candidates),
@@ -229,6 +233,7 @@ def measure_walking(user_id: int, walking: KnownWalking, version: ModelVersion) 
 
     arguments = {
         "walking": _as_dict(walking),
+        "key": keys.of(user_id).as_dict(),
         "folder": str(model_versions.directory(version)),
         "label": version.label,
     }

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent
+from app.services import sealing
 from app.services.recordings import lanes, stored_signal
 from app.services.recordings.model_choice import Candidates
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
 from app.services.recordings.recognise import measure_walking as measure
 from app.services.recordings.result_files import save_quality, save_result
 from app.services.recordings.table_preview import identify_layout, preview_tables
+from app.services.sealing import Key
 
 if TYPE_CHECKING:
     from app.har.recordings.mappings.mapping import ColumnMapping
@@ -69,6 +71,7 @@ def measure_walking(arguments: Arguments, on_event: OnEvent) -> dict[str, Any] |
     """Return what a model measures of a person's own walking; None where it can't."""
     from app.services.models import model_files
 
+    sealing.only(arguments["key"])
     classifier = model_files.load(Path(arguments["folder"]), arguments["label"])
     reference, _ = measure(_walking(arguments["walking"]), classifier)
     if reference is None:
@@ -98,7 +101,8 @@ def dry_run(arguments: Arguments, on_event: OnEvent) -> list[dict[str, Any]]:
 def _opened(arguments: Arguments, on_event: OnEvent) -> AbstractContextManager[Upload]:
     from app.har.recordings.upload import open_upload
 
-    return open_upload(Path(arguments["path"]), arguments["name"], on_event)
+    sealing.only(arguments["key"])
+    return open_upload(Path(arguments["path"]), arguments["name"], on_event, sealing.opened)
 
 
 def _mapping(document: Any, name: str) -> ColumnMapping | None:
@@ -134,14 +138,14 @@ def _walking(document: Mapping[str, Any]) -> KnownWalking:
 def _kept(recognised: Recognised, arguments: Arguments) -> dict[str, Any]:
     """Write what was recognised and, where the recording is new, its signal and quality; return what the rows hold."""
     result, signals = recognised.result, recognised.signals
-    path = Path(arguments["result"])
+    path, key = Path(arguments["result"]), Key.from_dict(arguments["key"])
     if arguments["is_new"]:
-        save_quality(path.parent, recognised.quality)
+        save_quality(path.parent, recognised.quality, key)
         if result.layout == "timeline":
-            stored_signal.save(path.parent, signals)
+            stored_signal.save(path.parent, signals, key)
             if recognised.lanes:
-                lanes.save(path.parent, recognised.lanes)
-    save_result(path, result)
+                lanes.save(path.parent, recognised.lanes, key)
+    save_result(path, result, key)
     return {
         "version_id": recognised.model.version_id,
         "facts": {

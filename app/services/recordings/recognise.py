@@ -17,6 +17,7 @@ from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
+from app.services import sealing
 from app.services.recordings import lanes
 from app.services.recordings.demands import (
     Alternative,
@@ -272,7 +273,7 @@ def measure_walking(
 
     gap_s = classifier.preparation.gap_s
     try:
-        with open_upload(walking.path, walking.name) as upload:
+        with open_upload(walking.path, walking.name, opener=sealing.opened) as upload:
             recordings = read_recordings(upload, walking.mapping)
             recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
         origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}

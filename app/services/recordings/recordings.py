@@ -20,7 +20,7 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.har.progress import OnEvent, ignore_event
-from app.services import audit, leftovers
+from app.services import audit, keys, leftovers
 from app.services.audit import Action
 from app.services.errors import Invalid, NotFound
 from app.services.files import DRAFT
@@ -31,6 +31,7 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise
 from app.services.recordings.result_files import DAMAGED, load_quality, load_result, save_result
 from app.services.recordings.smoothing import as_chosen
+from app.services.sealing import Key
 from app.services.transaction import transaction
 from app.tables import ModelVersion, Prediction, StoredRecording
 
@@ -129,7 +130,7 @@ def repredict(
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
-    file = reading.File(uploaded_file(recording), recording.filename, place, walking)
+    file = reading.File(uploaded_file(recording), recording.filename, keys.of(user_id), place, walking)
     candidates, mapping = reading.candidates_for(version.id), _mapping_of(recording)
     with reading.turn(user_id):
         read = reading.recognise(file, folder_of(recording), candidates, mapping, is_new=False)
@@ -162,7 +163,7 @@ def _store_again(prediction: Prediction, result: PredictionResult, saved: Path |
     path = result_file(prediction)
     other = path.with_suffix(AGAIN)
     try:
-        _place(other, result, saved)
+        _place(other, result, saved, keys.of(prediction.recording.user_id))
         with transaction():
             prediction.summary = as_chosen(result).summary()
     except BaseException:
@@ -184,7 +185,7 @@ def new_prediction(
     ``saved`` is a file that holds the result already; it is renamed. When anything fails, in the block too, neither a
     row nor a file remains.
     """
-    path = None
+    path, key = None, keys.of(recording.user_id)
     try:
         with transaction() as session:
             prediction = Prediction(
@@ -196,7 +197,7 @@ def new_prediction(
             session.add(prediction)
             session.flush()  # the id names the file
             path = result_file(prediction)
-            _place(path, result, saved)
+            _place(path, result, saved, key)
             yield prediction
     except BaseException:
         for file in filter(None, (path, saved)):
@@ -204,9 +205,9 @@ def new_prediction(
         raise
 
 
-def _place(path: Path, result: PredictionResult, saved: Path | None) -> None:
+def _place(path: Path, result: PredictionResult, saved: Path | None, key: Key) -> None:
     if saved is None:
-        save_result(path, result)
+        save_result(path, result, key)
     else:
         saved.replace(path)
 

@@ -15,9 +15,11 @@ from app.har.classifiers.types import Wearing
 from app.har.problems import Problem
 from app.har.texts import loads
 from app.har.vocabulary import DEFAULT_LIMIT
+from app.services import sealing
 from app.services.files import written_whole
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.quality import Quality
+from app.services.sealing import Key
 
 QUALITY = "quality.json"
 # What reading a damaged file of arrays may raise
@@ -29,7 +31,7 @@ FORMER: dict[str, Any] = {  # what earlier builds did not store
 }  # fmt: skip
 
 
-def save_result(path: Path, result: PredictionResult) -> None:
+def save_result(path: Path, result: PredictionResult, key: Key | None) -> None:
     """Write what was recognised, whole or not at all.
 
     The keys are those of every build, whatever the fields are called today.
@@ -52,9 +54,9 @@ def save_result(path: Path, result: PredictionResult) -> None:
         "too_little": result.too_little,
         "shortest_bout_s": result.shortest_bout_s,
     }
-    with written_whole(path) as draft:
+    with written_whole(path) as draft, sealing.created(draft, key) as file:
         np.savez_compressed(
-            draft,
+            file,
             names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
             proba=result.proba.astype(np.float32),
             start_s=result.start_s,
@@ -69,7 +71,7 @@ def save_result(path: Path, result: PredictionResult) -> None:
 
 def load_result(path: Path) -> PredictionResult:
     """Read what `save_result` wrote, in this build or an earlier one."""
-    with np.load(path, allow_pickle=False) as stored:
+    with sealing.opened(path) as file, np.load(file, allow_pickle=False) as stored:
         arrays = dict(stored)
     names = FORMER | loads(arrays.pop("names").tobytes())
     n = len(arrays["proba"])  # results of the first version don't hold the sensors' weights, nor later ones features
@@ -102,12 +104,17 @@ def load_result(path: Path) -> PredictionResult:
     )
 
 
-def save_quality(folder: Path, quality: Quality) -> None:
+def save_quality(folder: Path, quality: Quality, key: Key | None) -> None:
     """Write the quality cards of a file."""
-    (folder / QUALITY).write_text(json.dumps(quality.as_dict()), encoding="utf-8")
+    with sealing.created(folder / QUALITY, key) as file:
+        file.write(json.dumps(quality.as_dict()).encode())
 
 
 def load_quality(folder: Path) -> dict[str, Any] | None:
     """Return `Quality.as_dict` of a file; None where it was stored before there were quality cards."""
-    path = folder / QUALITY
-    return loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    try:
+        with sealing.opened(folder / QUALITY) as file:
+            cards: dict[str, Any] = loads(file.read())
+    except FileNotFoundError:
+        return None
+    return cards

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from sqlalchemy import select
 
 from app.extensions import db
+from app.services import sealing
 from app.services.errors import AlreadyThere
 from app.services.recordings import recordings
 from app.services.transaction import transaction
 from app.tables import StoredRecording
-
-PIECE = 2**20
-
-
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def find(user_id: int, path: Path, content: str) -> StoredRecording | None:
@@ -31,11 +20,11 @@ def find(user_id: int, path: Path, content: str) -> StoredRecording | None:
     Recordings of earlier builds have no fingerprint: those of the same size get theirs now.
     """
     own = select(StoredRecording).filter_by(user_id=user_id).order_by(StoredRecording.id.desc())
-    size = StoredRecording.facts["bytes"].as_integer() == path.stat().st_size
+    size = StoredRecording.facts["bytes"].as_integer() == sealing.size(path)
     for old in db.session.scalars(own.where(StoredRecording.fingerprint.is_(None), size)).all():
         source = recordings.uploaded_file(old)
         if source.is_file():
-            of_old = fingerprint(source)
+            of_old = sealing.fingerprint(source)
             with transaction():
                 old.fingerprint = of_old
     return db.session.scalars(own.filter_by(fingerprint=content)).first()

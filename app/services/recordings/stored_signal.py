@@ -8,17 +8,19 @@ lack one or both; they are drawn from their samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from app.har.signals.types import SignalSet, channels_of
 from app.har.texts import whole_characters
 from app.har.types import FloatArray, IntArray, TimeArray
+from app.services import sealing
 from app.services.recordings.sensor_names import sensors_of
+from app.services.sealing import Key
 
 BLOCK = 64  # samples
 CHUNK = 2**20  # samples
@@ -31,52 +33,75 @@ READ_SAMPLES_UP_TO = 2**18  # in view; of more the overview is enough: four time
 class _Level:
     """Rows of samples, or of an overview of them, cut into stretches."""
 
-    values: FloatArray  # (n_channels, n)
+    values: Rows  # (n_channels, n)
     first: IntArray  # (n_stretches,)
     length: IntArray
     start_s: TimeArray
     rate_hz: float
 
 
-def save(folder: Path, signals: SignalSet) -> None:
+def save(folder: Path, signals: SignalSet, key: Key | None) -> None:
     """Write a signal set and its overview, a part at a time: it may be larger than memory.
 
     Raises
     ------
     OSError : the disk is full, for example.
     """
-    path = folder / "signal.npy"
-    begin = _write_rows(path, signals.signal)
-    n = len(signals.signal)
-    np.savez(
-        folder / "stretches.npz",
-        first=signals.first,
-        length=signals.length,
-        recording=signals.recording,
-        start_s=signals.start_s,
-        recording_ids=np.array(signals.recording_ids),
-        channels=np.array(signals.channels),
-        sampling_rate_hz=np.array(signals.sampling_rate_hz),
-    )
+    with sealing.created(folder / "stretches.npz", key) as file:
+        np.savez(
+            file,
+            first=signals.first,
+            length=signals.length,
+            recording=signals.recording,
+            start_s=signals.start_s,
+            recording_ids=np.array(signals.recording_ids),
+            channels=np.array(signals.channels),
+            sampling_rate_hz=np.array(signals.sampling_rate_hz),
+        )
+    samples = signals.signal  # (n, n_channels); on disk a channel is a row
+    n, n_channels = samples.shape
     starts = _blocks(signals.first, signals.length)
-    overview = np.empty((len(signals.channels), len(starts), 2), np.float32)
-
-    def samples(channel: int, first: int, end: int) -> FloatArray:  # read, as a memory map would keep them all
-        return np.fromfile(path, np.float32, end - first, offset=begin + 4 * (channel * n + first))
-
-    for channel, pairs in enumerate(overview):  # fmin and fmax pass over NaN
-        row = samples(channel, 0, n)
-        pairs[:, 0], pairs[:, 1] = np.fmin.reduceat(row, starts), np.fmax.reduceat(row, starts)
-    np.save(folder / "overview.npy", overview, allow_pickle=False)
+    overview = np.empty((n_channels, len(starts), 2), np.float32)
+    # By writing, not through a memory map: where the disk is full, a map ends the whole process by a signal
+    with sealing.created(folder / "signal.npy", key) as file:
+        _write_header(file, (n_channels, n))
+        for channel, pairs in enumerate(overview):
+            for first, end, blocks in _chunks(starts, n):
+                row = np.ascontiguousarray(samples[first:end, channel], np.float32)
+                file.write(row.data)
+                _lowest_and_highest(row, starts[blocks] - first, pairs[blocks])
+    _write(folder / "overview.npy", overview, key)
     lengths = np.empty((len(triples := _triples(signals.channels)), len(starts), 2), np.float32)
     for axes, pairs in zip(triples.values(), lengths, strict=True):
-        for block in range(0, len(starts), BLOCKS_A_CHUNK):
-            chunk = starts[block : block + BLOCKS_A_CHUNK]
-            end = int(starts[block + BLOCKS_A_CHUNK]) if block + BLOCKS_A_CHUNK < len(starts) else n
-            length = _length(np.stack([samples(axis, int(chunk[0]), end) for axis in axes]))
-            pairs[block : block + len(chunk), 0] = np.fmin.reduceat(length, chunk - chunk[0])
-            pairs[block : block + len(chunk), 1] = np.fmax.reduceat(length, chunk - chunk[0])
-    np.save(folder / "magnitudes.npy", lengths, allow_pickle=False)
+        for first, end, blocks in _chunks(starts, n):
+            _lowest_and_highest(_length(samples[first:end, axes].T), starts[blocks] - first, pairs[blocks])
+    _write(folder / "magnitudes.npy", lengths, key)
+
+
+def _write(path: Path, values: FloatArray, key: Key | None) -> None:
+    with sealing.created(path, key) as file:
+        _write_header(file, values.shape)
+        file.write(values.data)
+
+
+def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _chunks(starts: IntArray, n: int) -> Iterator[tuple[int, int, slice]]:
+    """Yield parts of ``n`` samples, of whole blocks each: the first, the one after the last, and which blocks."""
+    first = 0
+    for block in range(0, len(starts), BLOCKS_A_CHUNK):
+        more = block + BLOCKS_A_CHUNK
+        end = int(starts[more]) if more < len(starts) else n
+        yield first, end, slice(block, more)
+        first = end
+
+
+def _lowest_and_highest(values: FloatArray, starts: IntArray, pairs: FloatArray) -> None:
+    """Note of each block the lowest and the highest value; fmin and fmax pass over NaN."""
+    pairs[:, 0], pairs[:, 1] = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
 
 
 def _triples(channels: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -94,23 +119,6 @@ def _length(axes: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.square(axes).sum(axis=0)), np.float32)
 
 
-def _write_rows(path: Path, samples: FloatArray) -> int:
-    """Write samples, (n, n_channels), as rows of channels; return where in the file they begin.
-
-    By writing, not through a memory map: where the disk is full, a map ends the whole process by a signal.
-    """
-    n, n_channels = samples.shape
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {**header, "shape": (n_channels, n)})
-        begin = file.tell()
-        for start in range(0, n, CHUNK):
-            for channel, row in enumerate(np.ascontiguousarray(samples[start : start + CHUNK].T, np.float32)):
-                file.seek(begin + 4 * (channel * n + start))
-                file.write(row.data)
-    return begin
-
-
 def _blocks(first: IntArray, length: IntArray) -> IntArray:
     """Return the first sample of each block; none reaches over the end of a stretch."""
     counts = -(-length // BLOCK)
@@ -118,33 +126,60 @@ def _blocks(first: IntArray, length: IntArray) -> IntArray:
     return np.asarray(np.repeat(first, counts) + BLOCK * within, np.int64)
 
 
+class Rows:
+    """Rows of numbers in a file, (n_rows, n): any part of one is read alone, and nothing is kept of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with sealing.opened(path) as file:
+            np.lib.format.read_magic(file)
+            shape, _, self._dtype = np.lib.format.read_array_header_1_0(file)
+            self._begin = file.tell()
+        self.shape = shape[0], int(np.prod(shape[1:]))
+
+    def read(self, row: int, spans: Sequence[tuple[int, int]]) -> FloatArray:
+        """Return parts of a row, each from its first number to before its last, one after the other.
+
+        Raises
+        ------
+        OSError : it cannot be read, or is cut off.
+        """
+        values = np.empty(sum(end - first for first, end in spans), self._dtype)
+        data, done, width = values.view(np.uint8).data, 0, values.itemsize
+        with sealing.opened(self._path) as file:
+            for first, end in spans:
+                part = data[done : done + width * (end - first)]
+                file.seek(self._begin + width * (row * self.shape[1] + first))
+                if file.readinto(part) != len(part):  # type: ignore[attr-defined]
+                    raise sealing.Broken(f"{self._path.name} was cut off")
+                done += len(part)
+        return values
+
+
 class StoredSignal:
     """What `save` wrote of one recording in the folder of an upload."""
 
     def __init__(self, folder: Path, recording_id: str) -> None:
-        with np.load(folder / "stretches.npz", allow_pickle=False) as stored:
-            table = dict(stored)
+        table = stretches(folder)
         names = np.array([whole_characters(str(name)) for name in table["recording_ids"]])
         selected = np.flatnonzero(names[table["recording"]] == recording_id)
         selected = selected[np.argsort(table["start_s"][selected], kind="stable")]
         self.channels = tuple(map(str, table["channels"]))
         rate, start_s, length = float(table["sampling_rate_hz"]), table["start_s"][selected], table["length"][selected]
-        samples = np.load(folder / "signal.npy", mmap_mode="r", allow_pickle=False)
+        samples = Rows(folder / "signal.npy")
         self._samples = self._overview = _Level(samples, table["first"][selected], length, start_s, rate)
         self._ends_s = start_s + (length - 1) / rate
         # A sensor that runs on where another stops is cut in stretches without a gap between them
         self._run = np.cumsum(np.append(0, start_s[1:] - self._ends_s[:-1] > NEXT / rate)[: len(selected)])
         if (folder / "overview.npy").exists():
-            overview = np.load(folder / "overview.npy", mmap_mode="r", allow_pickle=False)
             counts = -(-table["length"] // BLOCK)
             first = 2 * (np.cumsum(counts) - counts)[selected]
-            flat = overview.reshape(len(overview), -1)
             start = start_s + BLOCK / rate / 4  # the lowest stands a quarter, the highest three quarters into a block
-            self._overview = _Level(flat, first, 2 * counts[selected], start, 2 * rate / BLOCK)
+            self._overview = _Level(Rows(folder / "overview.npy"), first, 2 * counts[selected], start, 2 * rate / BLOCK)
         self.triples = _triples(self.channels)
-        self._lengths: FloatArray | None = None  # of vectors, as the overview has them
+        self._lengths: Rows | None = None  # of vectors, as the overview has them
         if (folder / "magnitudes.npy").exists():
-            self._lengths = np.load(folder / "magnitudes.npy", mmap_mode="r", allow_pickle=False)
+            self._lengths = Rows(folder / "magnitudes.npy")
 
     @property
     def extent_s(self) -> tuple[float, float]:
@@ -155,7 +190,7 @@ class StoredSignal:
         """Return what `view` does of the length of the vector of each sensor that has three axes; by ``sensor``."""
         level, ranges = self._samples, _ranges(self._samples, start_s, end_s)
         if sum(b - a for _, a, b in ranges) > READ_SAMPLES_UP_TO and self._lengths is not None:
-            level = replace(self._overview, values=self._lengths.reshape(len(self._lengths), -1))
+            level = replace(self._overview, values=self._lengths)
             ranges = _ranges(level, start_s, end_s)
         return [
             {"sensor": sensor, **self._thinned(level, axes if level is self._samples else row, ranges, points)}
@@ -180,9 +215,11 @@ class StoredSignal:
         ]
 
     def _lacks(self, row: int) -> bool:
-        values, spans = self._overview.values[row], zip(self._overview.first, self._overview.length, strict=True)
+        values, spans = self._overview.values, zip(self._overview.first, self._overview.length, strict=True)
         return all(
-            np.isnan(values[first]) and np.isnan(values[first : first + length]).all() for first, length in spans
+            np.isnan(values.read(row, [(first, first + 1)])[0])
+            and np.isnan(values.read(row, [(first, first + length)])).all()
+            for first, length in spans
         )
 
     def _thinned(
@@ -194,12 +231,11 @@ class StoredSignal:
         """
         if not ranges:
             return {"time_s": [], "values": []}
-        spans = [slice(level.first[i] + a, level.first[i] + b) for i, a, b in ranges]
-        pieces = [
-            level.values[row, span] if isinstance(row, int) else _length(level.values[list(row), span])
-            for span in spans
-        ]
-        values = np.ascontiguousarray(pieces[0]) if len(pieces) == 1 else np.concatenate(pieces)
+        spans = [(int(level.first[i]) + a, int(level.first[i]) + b) for i, a, b in ranges]
+        if isinstance(row, int):
+            values = level.values.read(row, spans)
+        else:
+            values = _length(np.stack([level.values.read(axis, spans) for axis in row]))
         there = np.flatnonzero(~np.isnan(values))
         values = values if len(there) == len(values) else values[there]
         run = self._run[[i for i, _, _ in ranges]]
@@ -218,6 +254,12 @@ class StoredSignal:
             "time_s": np.insert(time_s, breaks, time_s[breaks]).round(3).tolist(),
             "values": [None if value != value else value for value in shown],
         }
+
+
+def stretches(folder: Path) -> dict[str, Any]:
+    """Return where the gap-free stretches of a stored signal lie, and of which recordings they are."""
+    with sealing.opened(folder / "stretches.npz") as file, np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
 
 
 def _ranges(level: _Level, start_s: float, end_s: float) -> list[tuple[int, int, int]]:

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from sqlalchemy import select, update
 from app.extensions import db
 from app.har.errors import HarError
 from app.har.progress import OnEvent, ignore_event
-from app.services import accounts, audit, leftovers, room
+from app.services import accounts, audit, keys, leftovers, room, sealing
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
 from app.services.files import link_or_copy
@@ -92,7 +93,7 @@ def receive(
         if isinstance(read, reading.Waits):
             waiting = replace(upload, document=saved.document if saved else None, note=read.reason)
             waiting = pending.keep(waiting, folder)
-            audit.record(Action.UPLOAD, "a waiting upload", bytes=waiting.source.stat().st_size)
+            audit.record(Action.UPLOAD, "a waiting upload", bytes=sealing.size(waiting.source))
             return waiting
         mapping = {"name": saved.name, "document": saved.document} if saved else None
         with _stored(folder, upload, read, mapping) as prediction:
@@ -113,7 +114,7 @@ def receive_again(
     """
     before = attempts.kept_file(user_id, attempt_id)
     try:
-        with before.source.open("rb") as file:
+        with sealing.opened(before.source) as file:
             outcome = receive(
                 user_id, before.filename, file, version_id, place=place or before.place, use_walking=before.use_walking
             )
@@ -148,7 +149,7 @@ def _file(path: Path, waiting: PendingUpload) -> reading.File:
     """Return an upload with what its owner said of it."""
     place = waiting.place or ""
     walking = recordings.walking_of(waiting.user_id, place, _replaced(waiting)) if waiting.use_walking else None
-    return reading.File(path, waiting.filename, place, walking)
+    return reading.File(path, waiting.filename, keys.of(waiting.user_id), place, walking)
 
 
 def confirm(
@@ -222,7 +223,7 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
         raise Conflict("This recording is in a known layout: its columns need no mapping.")
     version_id = recordings.get_prediction(recording).model_version_id
     with (
-        recordings.uploaded_file(recording).open("rb") as file,
+        sealing.opened(recordings.uploaded_file(recording)) as file,
         _received(user_id, recording.filename, file, version_id, recording.place) as (upload, folder),
     ):
         return pending.keep(replace(upload, document=stored["document"], replaces=recording.id), folder)
@@ -233,12 +234,16 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
 
 def preview(waiting: PendingUpload) -> TablePreview:
     """Return the first rows of a waiting upload and a guess at its columns."""
-    return reading.preview(waiting.user_id, reading.File(waiting.source, waiting.filename))
+    return reading.preview(waiting.user_id, _to_look_at(waiting))
 
 
 def dry_run(waiting: PendingUpload, mapping: ColumnMapping) -> list[RecordingSummary]:
     """Return what a mapping would make of the first recordings of a waiting upload."""
-    return reading.dry_run(waiting.user_id, reading.File(waiting.source, waiting.filename), mapping)
+    return reading.dry_run(waiting.user_id, _to_look_at(waiting), mapping)
+
+
+def _to_look_at(waiting: PendingUpload) -> reading.File:
+    return reading.File(waiting.source, waiting.filename, keys.of(waiting.user_id))
 
 
 def mapping_from(waiting: PendingUpload) -> ColumnMapping | None:
@@ -276,9 +281,12 @@ def _received(
     token = uuid.uuid4().hex
     upload = PendingUpload(token, user_id, name, version_id, time.time(), place=place, use_walking=use_walking)
     with _recording_folder(upload.token) as folder:
-        with (folder / SOURCE).open("xb") as target:
-            shutil.copyfileobj(file, target, COPY_BYTES)
-        yield replace(upload, fingerprint=same_files.fingerprint(folder / SOURCE)), folder
+        digest = sha256()
+        with sealing.created(folder / SOURCE, keys.of(user_id)) as target:
+            while piece := file.read(COPY_BYTES):
+                digest.update(piece)
+                target.write(piece)
+        yield replace(upload, fingerprint=digest.hexdigest()), folder
 
 
 @contextmanager
@@ -321,7 +329,7 @@ def _stored(
     ``mapping`` is the name and the document of the mapping by which it was read.
     """
     facts = {
-        "bytes": (folder / SOURCE).stat().st_size,
+        "bytes": sealing.size(folder / SOURCE),
         **read.facts,
         recordings.DATED: True,
         **({"mapping": mapping} if mapping else {}),

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, send_
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app.services import accounts
+from app.services import accounts, keys
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
@@ -55,6 +55,8 @@ def index() -> ResponseReturnValue:
         known_walking=known_walking.list_known(current_user.id),
         places=PLACES,
         overview=overview() if current_user.is_admin else None,
+        key_source=keys.source() if current_user.is_admin else None,
+        key_beside_data=keys.is_beside_data(keys.source()),
     )
 
 

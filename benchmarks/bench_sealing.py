@@ -67,16 +67,16 @@ def looks(folder: Path) -> dict[str, float]:
     from app.services.recordings.stored_signal import StoredSignal
 
     rng, times = np.random.default_rng(0), {}
+    _, end_s = StoredSignal(folder, "day.csv").extent_s
     for name, length_s in ZOOMS_S.items():
         taken = []
         for _ in range(LOOKS):
-            begin = rng.uniform(0, max(HOURS * 3600 - length_s, 0.0))
+            begin = rng.uniform(0, max(end_s - length_s, 0.0))
             started = time.perf_counter()
             signal = StoredSignal(folder, "day.csv")
             seen = signal.view(begin, begin + length_s, dict.fromkeys(signal.channels, POINTS))
             taken.append(1000 * (time.perf_counter() - started))
         assert len(seen) == 6
-        assert len(seen[0]["values"]) > 10
         times[name] = statistics.median(taken)
     return times
 

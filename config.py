@@ -158,9 +158,8 @@ def _readable_file(name: str, text: str) -> Path | None:
 
 def _usual_key_file() -> Path:
     """Return where this account's keys are, outside of what is stored and of its backups."""
-    own = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
     try:
-        return (Path(own) if own else Path.home() / ".config") / "kinelab" / "keys"
+        return Path.home() / ".config" / "kinelab" / "keys"
     except RuntimeError:
         sys.exit("ENCRYPTION_KEY_FILE must be set where the account that runs Kinelab has no home.")
 

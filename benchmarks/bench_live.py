@@ -1,11 +1,12 @@
 """Phones that stream: from a batch's arrival to the event on the page, memory over minutes, and how many are too many.
 
-python -m benchmarks.bench_live [--phones 50] [--minutes 10] [--most 400] [--replay FILE …]; JSON on stdout.
+python -m benchmarks.bench_live [--phones 50] [--minutes 10] [--first 100] [--most 400] [--only PART …]; JSON on stdout.
 
 The real server (``run.py``) runs in a fresh home, and each phone is a person's own: 100 Hz, six channels, a message a
 second, over HTTP, from other processes of the same machine. Some people have their page open; an event says when the
 first of the batches that it is of arrived, by the same machine's clock. Windows that were recognised are counted by the
-seconds in the sessions' rows, after all have ended.
+seconds in the sessions' rows, after all have ended. What else the machine does is measured beside it: it slows all
+down.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ import requests
 from numpy.typing import NDArray
 
 from app.services.live.simulated import Person, Phone
+from benchmarks.live_costs import costs
 from tests.browser import site as sites
 
 PAGES = 5  # open at a time
@@ -42,8 +44,9 @@ FILES = 60  # seconds of made-up signal of a person, sent again and again with o
 PREPARE = """
 import sys
 from app import create_app
-from app.services import accounts
+from app.services import accounts, consents
 from app.services.live import devices
+from app.services.transaction import transaction
 from app.extensions import db
 from app.tables import User
 from config import Config
@@ -53,6 +56,8 @@ with create_app(Config()).app_context():
         accounts.register(name, sys.argv[2], "+44 20 7946 0000", f"{name}@example.org", "1 High Street", "user")
     for user in db.session.query(User).order_by(User.id):
         if user.username.startswith("person"):
+            with transaction():
+                consents.add(consents.Purpose.RECOGNITION, user.id)
             print(devices.make(user.id, "phone", "leg")[1])
 """
 
@@ -71,10 +76,27 @@ def memory_mib(pid: int) -> float:
     return own + below
 
 
-def cpu_s(pid: int) -> float:
-    """Return the seconds of processor that a process has used."""
+def cpu_s(pid: int | str) -> float:
+    """Return the seconds of processor that a process has used, or a thread: ``pid/task/tid``."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Load:
+    """What the machine does besides: other programs slow all down, and say nothing of the server."""
+
+    def __init__(self, own: Callable[[], float]) -> None:
+        self._own, self._before, self._at = own, _busy_s() - own(), time.time()
+
+    def cores(self) -> float:
+        """Return how many cores were busy with anything else since the beginning."""
+        return round((_busy_s() - self._own() - self._before) / (time.time() - self._at), 2)
+
+
+def _busy_s() -> float:
+    """Return the seconds that all cores have worked since the machine was started."""
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def send(url: str, tokens: Sequence[str], first: int, until: float, results: Any) -> None:
@@ -162,6 +184,9 @@ class Phones:
         self._processes.append(process)
         self.n += len(tokens)
 
+    def cpu_s(self) -> float:
+        return sum(cpu_s(process.pid) for process in self._processes)
+
     def join(self) -> list[float]:
         """Wait for all; return how long each answer took (s)."""
         late: list[float] = []
@@ -178,11 +203,13 @@ def steady(site: sites.Site, tokens: Sequence[str], minutes: float) -> dict[str,
     phones, began = Phones(site.address), time.time()
     used = cpu_s(site.process.pid)
     phones.add(tokens, began + 60 * minutes)
+    load = Load(lambda: cpu_s(site.process.pid) + phones.cpu_s() + sum(os.times()[:2]))
     memory = []
     while time.time() < began + 60 * minutes:
         time.sleep(min(10.0, 6 * minutes))
         memory.append(memory_mib(site.process.pid))
     used = cpu_s(site.process.pid) - used
+    others = load.cores()
     late = phones.join()
     time.sleep(5)
     delays = [delay for page in pages for delay in page.since(began + min(60.0, 15 * minutes))]
@@ -201,6 +228,7 @@ def steady(site: sites.Site, tokens: Sequence[str], minutes: float) -> dict[str,
         "processor (ms a phone and second)": round(1000 * used / (60 * minutes) / len(tokens), 2),
         "seconds recognised, of those sent": round(sum(seconds) / (len(late) or 1), 4),
         "least of a session (s)": round(min(seconds), 1),
+        "other programs (cores)": others,
     }
 
 
@@ -211,10 +239,16 @@ def rows(home: Path) -> list[float]:
     return [sum(json.loads(facts).get("seconds", {}).values()) for (facts,) in found]
 
 
-def until_too_many(site: sites.Site, tokens: Sequence[str], first: int) -> list[dict[str, Any]]:
+def of_threads(pid: int) -> dict[int, float]:
+    """Return the seconds of processor that each thread of a process has used."""
+    return {int(task.name): cpu_s(f"{pid}/task/{task.name}") for task in Path(f"/proc/{pid}/task").iterdir()}
+
+
+def until_too_many(site: sites.Site, tokens: Sequence[str], first: int) -> dict[str, dict[str, Any]]:
     """Add phones until the p95 passes 2 s; return what was measured at each step."""
     pages = [Page(site.address, f"person{number}") for number in range(PAGES)]
-    phones, steps, n = Phones(site.address), [], 0
+    phones, n, pid = Phones(site.address), 0, site.process.pid
+    steps: dict[str, dict[str, Any]] = {}
     until = time.time() + STEP_S * (2 + (len(tokens) - first) / STEP)
     while n < len(tokens):
         more = first if not n else STEP
@@ -222,16 +256,23 @@ def until_too_many(site: sites.Site, tokens: Sequence[str], first: int) -> list[
         n = min(n + more, len(tokens))
         time.sleep(SETTLES_S)
         since = time.time()
-        used = cpu_s(site.process.pid)
+        used, before = cpu_s(pid), of_threads(pid)
+        load = Load(lambda: cpu_s(pid) + phones.cpu_s() + sum(os.times()[:2]))
         time.sleep(STEP_S - SETTLES_S)
+        passed = time.time() - since
+        threads = {thread: (now - before.get(thread, 0.0)) / passed for thread, now in of_threads(pid).items()}
+        loop, engine = threads.pop(pid), max(threads.values())
         delays = [delay for page in pages for delay in page.since(since)]
-        step = {
-            "phones": n,
-            "p95 (s)": quantile(delays, 0.95) if delays else None,
-            "processor (cores)": round((cpu_s(site.process.pid) - used) / (time.time() - since), 2),
-            "memory (MiB)": round(memory_mib(site.process.pid)),
+        step = steps[f"{n} phones"] = {
+            "median (s)": quantile(delays, 0.5),
+            "p95 (s)": quantile(delays, 0.95),
+            "processor (cores)": round((cpu_s(pid) - used) / passed, 2),
+            "of it the engine's thread, the busiest": round(engine, 2),
+            "of it the loop of connections": round(loop, 2),
+            "of it threads that answer": round(sum(threads.values()) - engine, 2),
+            "memory (MiB)": round(memory_mib(pid)),
+            "other programs (cores)": load.cores(),
         }
-        steps.append(step)
         print(json.dumps(step), file=sys.stderr, flush=True)
         if not delays or quantile(delays, 0.95) > 2:
             break
@@ -249,12 +290,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phones", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--most", type=int, default=400, help="phones; 0: it is not found out how many are too many")
+    parser.add_argument("--most", type=int, default=400, help="phones, while more are added")
+    parser.add_argument("--first", type=int, default=100, help="phones that more are added to")
+    parser.add_argument("--only", nargs="+", choices=("steady", "ramp", "costs"))
     options = parser.parse_args()
     n = max(options.phones, options.most)
     result: dict[str, Any] = {}
-    for what in ("steady", "ramp"):
-        if what == "ramp" and not options.most:
+    for what in options.only or ("steady", "ramp", "costs"):
+        if what == "costs":
+            result[what] = costs()
             continue
         home = Path(tempfile.mkdtemp())
         environment = os.environ | {"HAR_HOME": str(home), "MAX_CONNECTIONS": "2000"}
@@ -270,7 +314,7 @@ def main() -> None:
                 result[what] = steady(site, tokens, options.minutes)
                 print(json.dumps(result), file=sys.stderr, flush=True)
             else:
-                result[what] = until_too_many(site, tokens, options.phones)
+                result[what] = until_too_many(site, tokens, options.first)
         finally:
             site.kill()
             shutil.rmtree(home, ignore_errors=True)

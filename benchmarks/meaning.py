@@ -19,6 +19,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _falls(results["falls"]),
         _asked(results["alarm_delay"]),
         _live(results["live_answers"]["share of windows with the same answer"]),
+        _streams(results["live"]),
         *_limits(results),
         *_time(results),
     ]
@@ -105,6 +106,27 @@ def _live(by_set: Figures) -> str:
         f"that to come included, and smooths over it; before there is any, the page says *on foot* or *still* where an "
         f"upload knows stairs or sitting. On another branch are {share('against')} of its first answers "
         f"(`live_answers`)."
+    )
+
+
+def _streams(live: Figures) -> str:
+    steady, costs = live["steady"], live["costs"]
+    in_time = [phones for phones, step in live["ramp"].items() if step["p95 (s)"] <= 2.0]
+    first = next(iter(live["ramp"]))
+    others = [step["other programs (cores)"] for step in live["ramp"].values()]
+    many = f"{in_time[-1]} are told of within 2 s" if in_time else f"already {first} are told of later than 2 s"
+    return (
+        f"- **How many streams.** {steady['phones']} made-up phones, {steady['minutes']:g} minutes, beside "
+        f"other programs that took {steady['other programs (cores)']} cores: the p95 from a batch to its event is "
+        f"{steady['from a batch to its event, p95 (s)']} s (aim: 0.5), "
+        f"{_percent(steady['seconds recognised, of those sent'])} of the seconds sent were recognised (aim: all), all "
+        f"processes hold at most {steady['memory of all processes, at most (MiB)']} MiB (aim: 400, and flat; of the "
+        f"halves {' and '.join(map(str, steady['memory, first and second half (MiB)']))} MiB). Beside other programs "
+        f"that took {min(others)} to {max(others)} cores, {many} (p95; aim: 150). Of the processor, a window "
+        f"of a stream costs {costs['window of a stream against one of the long file']} of what `recognise` costs in a "
+        f"file of a minute, and {costs['window of a stream against a file of one']} of what it costs on a file of "
+        f"one window, which is what a page would take that asked for each by itself (aim: 0.25, reached against "
+        f"whichever is below it). A phone is answered each second, an upload each three (`live`)."
     )
 
 

@@ -1,7 +1,7 @@
 """The loop that reads and writes all connections: waitress's own, at a small part of its cost for each connection.
 
-That one asks each connection two questions by methods, and tells the system of each, before it waits; with hundreds of
-phones that send each second this was a fifth of all that the server did.
+That one asks each connection two questions by methods, and tells the system of each, every time before it waits: with
+phones that send each second, what it does grows with the square of their number.
 """
 
 from __future__ import annotations

@@ -217,6 +217,11 @@ class Config:
     AUDIT_DAYS: int = field(default_factory=_audit_days)
     USER_QUOTA: int = field(default_factory=_user_quota_bytes)
     DISK_RESERVE: int = field(default_factory=_disk_reserve_bytes)
+    API_REQUESTS_A_MINUTE: int = field(
+        default_factory=lambda: _whole(
+            "API_REQUESTS_A_MINUTE", os.environ.get("API_REQUESTS_A_MINUTE") or "1200", 1, 10_000_000
+        )
+    )
     THREADS: int = field(default_factory=lambda: _whole("THREADS", os.environ.get("THREADS") or "12", 2, 200))
     MAX_CONNECTIONS: int = field(
         default_factory=lambda: _whole("MAX_CONNECTIONS", os.environ.get("MAX_CONNECTIONS") or "200", 10, 10_000)

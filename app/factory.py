@@ -195,6 +195,7 @@ def register_blueprints(app: Flask) -> None:
         sites,
         training,
     )
+    from app.web.bearer import PATH
 
     app.url_map.converters["int"] = RowNumber
     app.register_blueprint(home.bp)
@@ -210,7 +211,9 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(sites.bp, url_prefix="/sites")
     app.register_blueprint(live.bp, url_prefix="/live")
     app.register_blueprint(api.bp, url_prefix="/api")
-    csrf.exempt(api.bp)  # devices bring a token, and no cookie
+    app.register_blueprint(api.v1.bp, url_prefix=PATH)
+    for bp in (api.bp, api.v1.bp):
+        csrf.exempt(bp)  # devices and programs bring a token; no cookie opens anything there
     app.register_blueprint(health.bp)
     app.register_blueprint(care.bp)
     app.register_blueprint(alarms.bp)
@@ -220,10 +223,13 @@ def register_error_pages(app: Flask) -> None:
     """A page for every error: what happened and what to do, never a traceback. A script gets the same as JSON."""
     from app.services import audit
     from app.services.identity.guessing import TooManyAttempts
+    from app.web import bearer, problems
     from app.web.errors import json_error, status_of, wants_json
     from app.web.origin import what_is_asked
 
-    def page(title: str, message: str, status: int) -> ResponseReturnValue:
+    def page(title: str, message: str, status: int, error: Exception | None = None) -> ResponseReturnValue:
+        if bearer.is_asked():
+            return problems.answer(title, message, status, error)
         if wants_json():
             return json_error(message, status)
         return render_template("error.html", title=title, message=message, status=status), status
@@ -236,7 +242,7 @@ def register_error_pages(app: Flask) -> None:
         message = message.replace("{limit}", f"{app.config['MAX_CONTENT_LENGTH'] / 2**20:,.0f} MB")
         if error.code in {403, 404} and error.description != type(error).description:
             message = error.description or message  # a view that refuses says why
-        return page(title, message, error.code)
+        return page(title, message, error.code, error)
 
     @app.errorhandler(CSRFError)
     def csrf_error(error: CSRFError) -> ResponseReturnValue:
@@ -257,7 +263,7 @@ def register_error_pages(app: Flask) -> None:
 
     @app.errorhandler(ServiceError)
     def service_error(error: ServiceError) -> ResponseReturnValue:
-        return page(error.title, str(error), status_of(error))
+        return page(error.title, str(error), status_of(error), error)
 
     @app.errorhandler(HarError)
     def har_error(error: HarError) -> ResponseReturnValue:

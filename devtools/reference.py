@@ -55,6 +55,7 @@ SETTINGS = {  # environment variable: default, meaning
     "AUDIT_DAYS": ("365", "For how many days the audit log is kept."),
     "USER_QUOTA_MB": ("5120", "What the recordings of one user may take on the disk, in megabytes."),
     "DISK_RESERVE_MB": ("512", "What stays free on the disk, in megabytes; a file that would leave less is refused."),
+    "API_REQUESTS_A_MINUTE": ("1200", "How many requests a minute one token of the API may send."),
     "THREADS": ("12", "How many requests are answered at the same time."),
     "MAX_CONNECTIONS": (
         "200",
@@ -141,6 +142,7 @@ COLUMNS = {  # of the tables of a result: meaning
 WHO = {
     "public": "anyone",
     "token": "a device, by its token",
+    "api": "a program, by its token",
     "account": "account",
     "user": "user",
     "caregiver": "caregiver",

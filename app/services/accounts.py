@@ -199,10 +199,12 @@ def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
 
 
 def _close_devices(user_id: int) -> None:
-    """Ask anew whose their devices' tokens are."""
+    """Ask anew whose their devices' tokens are, and those of their programs."""
+    from app.services.api import tokens as of_programs
     from app.services.live import tokens
 
     tokens.forget(user_id)
+    of_programs.forget(user_id)
 
 
 def administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:

@@ -107,6 +107,8 @@ class Action(str, Enum):
     TARGET_ADDED = "notice target added"
     TARGET_CHANGED = "notice target changed"
     TARGET_REMOVED = "notice target removed"
+    TOKEN_MADE = "access token made"  # noqa: S105  the name of an action
+    TOKEN_REVOKED = "access token revoked"  # noqa: S105  the name of an action
     DEVICE_ADDED = "device added"
     DEVICE_CHANGED = "device changed"
     DEVICE_REVOKED = "device revoked"

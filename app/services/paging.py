@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.extensions import db
 
 T = TypeVar("T")
 NEARBY = 2  # pages offered to either side of the one shown
@@ -38,6 +43,21 @@ class Page(Generic[T]):
                     yield None
                 yield number
                 before = number
+
+
+@dataclass(frozen=True)
+class Newest(Generic[T]):
+    """The newest rows of a table, or those before a row; rows that come or go meanwhile move no others."""
+
+    items: Sequence[T]
+    before: int | None  # to ask for those that follow; None where these are the last
+
+
+def newest(query: Select[Any], number: InstrumentedAttribute[int], before: int | None, limit: int) -> Newest[Any]:
+    """Return the rows of a query with the highest numbers, or with those below one, the highest first."""
+    wanted = query if before is None else query.where(number < before)
+    rows = db.session.scalars(wanted.order_by(number.desc()).limit(limit + 1)).all()
+    return Newest(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
 def page_of(total: int, number: int, size: int, fetch: Callable[[int, int], Sequence[T]]) -> Page[T]:

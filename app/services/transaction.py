@@ -17,7 +17,7 @@ from typing import Any, cast
 from flask import current_app
 from flask_sqlalchemy.session import Session
 from sqlalchemy import CursorResult, Delete, Update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import scoped_session
 
 from app.extensions import db
@@ -118,3 +118,20 @@ def rows_changed(statement: Update | Delete) -> int:
     Condition and change are one statement, so that of two requests at the same moment only one finds the condition met.
     """
     return cast(CursorResult[Any], db.session.execute(statement)).rowcount
+
+
+def write_if_free(statement: Update) -> None:
+    """Run an UPDATE by itself, unless another program holds the database: nobody waits or fails for it."""
+    with db.engine.connect() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() if is_sqlite else 0
+        try:
+            if is_sqlite:
+                connection.exec_driver_sql("PRAGMA busy_timeout=0")
+            connection.execute(statement)
+            connection.commit()
+        except OperationalError:
+            connection.rollback()
+        finally:
+            if is_sqlite:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={patience:d}")

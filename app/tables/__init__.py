@@ -1,6 +1,7 @@
 """The tables. Signals and models are files; the database knows where they are and whose."""
 
 from app.tables.alarm import Alarm, AlarmRule, AlarmStep, CareConsent, Notice, NoticeTarget
+from app.tables.api_token import ApiToken, KeptAnswer
 from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
 from app.tables.erasure import Erasure
@@ -23,6 +24,7 @@ __all__ = [
     "Alarm",
     "AlarmRule",
     "AlarmStep",
+    "ApiToken",
     "Calibration",
     "CareConsent",
     "Consent",
@@ -32,6 +34,7 @@ __all__ = [
     "Erasure",
     "FailedAttempts",
     "InstallationKey",
+    "KeptAnswer",
     "LiveSession",
     "LoginSession",
     "ModelVersion",

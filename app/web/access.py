@@ -9,8 +9,9 @@ from flask import abort, current_app, request
 from flask_login import current_user
 
 from app.extensions import login_manager
+from app.web import bearer
 
-Access = Literal["public", "token", "account", "user", "caregiver", "admin"]
+Access = Literal["public", "token", "api", "account", "user", "caregiver", "admin"]
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' own assets
 
@@ -18,7 +19,8 @@ PUBLIC_ENDPOINTS = {"static", "bootstrap.static"}  # Flask's and the packages' o
 def access(level: Access, files: bool = False) -> Callable[[View], View]:
     """Mark a view with who may open it, and whether it takes files.
 
-    ``public``: anyone. ``token``: devices, whose token the view itself looks at. ``account``: whoever is logged in.
+    ``public``: anyone. ``token``: devices, whose token the view itself looks at. ``api``: programs with a token of its
+    ``scope``. ``account``: whoever is logged in.
     ``user``: who has recordings of their own, as users and administrators may. ``caregiver``: caregivers alone, who
     see of others what these agreed to. ``admin``: administrators.
     """
@@ -43,6 +45,12 @@ def takes_files(endpoint: str | None) -> bool:
     return getattr(current_app.view_functions.get(endpoint or ""), "takes_files", False)
 
 
+def scope_of(endpoint: str) -> Any:
+    """Return the scope that an endpoint of the API asks for; None: whatever a token is for."""
+    view: Any = current_app.view_functions[endpoint]
+    return view.scope
+
+
 def enforce_access() -> Any:
     """Let a request through only when its view's mark allows it."""
     if request.endpoint is None:
@@ -52,6 +60,8 @@ def enforce_access() -> Any:
         return None
     if level is None:
         abort(403)
+    if level == "api":
+        return bearer.require(scope_of(request.endpoint))
     if not current_user.is_authenticated:
         return login_manager.unauthorized()
     if level == "admin" and not current_user.is_admin:

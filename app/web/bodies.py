@@ -105,6 +105,7 @@ def _is_taken(app: Flask, parser: Any) -> bool:
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_COOKIE": parser.headers.get("COOKIE", ""),
+        "HTTP_AUTHORIZATION": parser.headers.get("AUTHORIZATION", ""),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(),
     }

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FOLLOWS = "[data-events], [data-alarm-events]"  # follows events, which have no end, as long as it is open
 PLURAL_OF_ONE = r"(?<![\w.,])1 (recordings|subjects|activities|windows|files|people|problems|runs|models|users|bouts)\b"
-PUBLIC = ["/", "/login", "/register", "/no-such-page"]
+PUBLIC = ["/", "/login", "/register", "/no-such-page", "/api/v1/"]
 ADMIN = [
     "/",
     "/admin/users",
@@ -62,6 +62,7 @@ USER = [
     "/account/consents",
     "/account/data",
     "/account/looked",
+    "/account/tokens",
     "/calibration/",
     "/live/",
     "/live/devices",
@@ -79,7 +80,7 @@ CAREGIVER = ["/people", "/alarms/", "/alarms/notices"]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
     "account.everything",
-    "admin.download_audit", "alarms.events", "alarms.service_worker", "authority.crt",
+    "admin.download_audit", "api_v1.openapi", "alarms.events", "alarms.service_worker", "authority.crt",
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",

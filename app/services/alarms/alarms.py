@@ -17,13 +17,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.extensions import db
-from app.services import audit
+from app.services import audit, paging
 from app.services.alarms import clock, life, outbox, people, rules
 from app.services.alarms.changes import Change, listen, publish
 from app.services.alarms.life import Event, Party, Wait
 from app.services.alarms.outbox import moment
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.paging import Newest
 from app.services.transaction import PAGE_WAIT_S, rows_changed, transaction
 from app.tables import Alarm, AlarmStep, User
 
@@ -31,7 +32,7 @@ WHY_LENGTH = 200
 
 __all__ = [
     "Change", "acknowledge", "as_change", "cancel", "close", "get", "gone", "history", "listen", "live_for", "live_of",
-    "loud_s", "notice", "steps", "tick", "told",
+    "loud_s", "newest_for", "notice", "steps", "tick", "told",
 ]  # fmt: skip
 
 
@@ -343,8 +344,17 @@ def live_of(user_id: int) -> list[Alarm]:
 
 def live_for(viewer_id: int) -> list[Alarm]:
     """Return the alarms that somebody may see and that are not closed: their own, and of people who agreed."""
+    return _list(_seen_by(viewer_id), Alarm.state != life.CLOSED)
+
+
+def newest_for(viewer_id: int, before: int | None, limit: int) -> Newest[Alarm]:
+    """Return the alarms that somebody may see, closed ones too, the newest first, or those before one."""
+    return paging.newest(select(Alarm).where(_seen_by(viewer_id)), Alarm.id, before, limit)
+
+
+def _seen_by(viewer_id: int) -> ColumnElement[bool]:
     theirs = and_(Alarm.user_id.in_(people.people_of(viewer_id)), _was_raised(Alarm.id))
-    return _list(or_(Alarm.user_id == viewer_id, theirs), Alarm.state != life.CLOSED)
+    return or_(Alarm.user_id == viewer_id, theirs)
 
 
 def history(viewer_id: int, user_id: int, limit: int = 100) -> list[Alarm]:

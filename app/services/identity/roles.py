@@ -11,6 +11,7 @@ from sqlalchemy import exists, select
 
 from app.extensions import db
 from app.services import accounts, audit
+from app.services.api import tokens
 from app.services.audit import Action
 from app.services.care import consents as care
 from app.services.errors import Conflict
@@ -36,6 +37,7 @@ def set_role(actor_id: int, user_id: int, role: str) -> User:
             sharing.end(user_id)  # they could no longer open the page on which it is taken back
         user = accounts.administer(actor_id, user_id, role=new)
         ended = care.end_all(user_id) if new is not was and Role.CAREGIVER in (new, was) else []
+    tokens.forget(user_id)
     care.record_end(ended)
     audit.record(Action.ROLE_CHANGED, user.username, role=user.role.value)
     if new is Role.CAREGIVER:

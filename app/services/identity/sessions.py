@@ -13,13 +13,12 @@ from hashlib import sha256
 
 from flask import current_app
 from sqlalchemy import ColumnElement, Delete, delete, or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, NotFound
-from app.services.transaction import rows_changed, transaction
+from app.services.transaction import rows_changed, transaction, write_if_free
 from app.tables import LoginSession, User
 from app.tables._columns import now
 
@@ -81,26 +80,9 @@ def load_user(token: str) -> User | None:
     if user.disabled or moment - session.created > _longest() or moment - session.last_seen > _longest_idle():
         return None
     if moment - session.last_seen > SEEN_EVERY:
-        _note_seen(session.id)
+        write_if_free(update(LoginSession).where(LoginSession.id == session.id).values(last_seen=moment))
     user.session_token = token
     return user
-
-
-def _note_seen(session_id: int) -> None:
-    """Write down a sign of life, unless another program holds the database: no page waits or fails for it."""
-    with db.engine.connect() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() if is_sqlite else 0
-        try:
-            if is_sqlite:
-                connection.exec_driver_sql("PRAGMA busy_timeout=0")
-            connection.execute(update(LoginSession).where(LoginSession.id == session_id).values(last_seen=now()))
-            connection.commit()
-        except OperationalError:
-            connection.rollback()
-        finally:
-            if is_sqlite:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout={patience:d}")
 
 
 def list_sessions(user_id: int) -> list[LoginSession]:

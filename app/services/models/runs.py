@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.har.recordings.files import is_there
 from app.har.recordings.reach import Reach
-from app.services import audit, leftovers
+from app.services import audit, leftovers, paging
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.models.training_child import OUTPUT
-from app.services.paging import Page, page_of
+from app.services.paging import Newest, Page, page_of
 from app.services.transaction import LARGEST_ID, rows_changed, transaction
 from app.tables import ModelVersion, TrainingRun
 from app.tables.training_run import RunStatus
@@ -34,6 +34,11 @@ def list_page(number: int, size: int = PAGE_SIZE) -> Page[TrainingRun]:
         return db.session.scalars(newest.offset(start).limit(stop - start)).all()
 
     return page_of(db.session.scalar(select(func.count(TrainingRun.id))) or 0, number, size, fetch)
+
+
+def newest(before: int | None, limit: int) -> Newest[TrainingRun]:
+    """Return the newest runs, or those before the one with a number."""
+    return paging.newest(select(TrainingRun), TrainingRun.id, before, limit)
 
 
 def get(run_id: int) -> TrainingRun:

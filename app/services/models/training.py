@@ -1,7 +1,7 @@
 """Training: one child process at a time, followed by whoever started it, readable by everyone.
 
-``train`` is synchronous. A page calls its two halves itself, ``start`` and then ``follow`` in a thread, and reads
-``progress``; so leaving and re-opening the page loses nothing.
+``train`` is synchronous. A page calls ``begin``, which follows in a thread, and reads ``progress``; so leaving and
+re-opening the page loses nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -121,6 +122,19 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
             run_outcomes.give_up(run_id, error)
         lock.release()
         raise
+
+
+def begin(names: str, config: TrainConfig, *, started_by_id: int | None = None, name: str = "") -> int:
+    """Start a training as `start` does, follow it in a thread, and return the number of its run."""
+    trainer = start(names, config, started_by_id=started_by_id, name=name)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def follow_it() -> None:
+        with app.app_context():
+            follow(trainer)
+
+    threading.Thread(target=follow_it, name=f"training-{trainer.run_id}", daemon=True).start()
+    return trainer.run_id
 
 
 def what_is_lacking(models: Iterable[str], *, in_closed_form: bool = False) -> str:

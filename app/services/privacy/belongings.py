@@ -29,11 +29,13 @@ TABLES: dict[str, Kept] = {
     "alarm": Kept("alarms", {"user_id": USER}),
     "alarm_rule": Kept("alarm rules", {"user_id": USER}),
     "alarm_step": Kept("alarm steps", {"alarm_id": "alarm"}),
+    "api_token": Kept("access tokens", {"user_id": USER}, ("token_hash",)),
     "calibration": Kept("calibrations", {"user_id": USER, "recording_id": "recording"}),
     "care_consent": Kept("caregivers", {"user_id": USER, "caregiver_id": USER}),
     "consent": Kept("consents", {"user_id": USER}),
     "correction": Kept("corrections", {"user_id": USER, "recording_id": "recording"}),
     "device": Kept("devices", {"user_id": USER}, ("token_hash",)),
+    "kept_answer": Kept("answers to programs", {"user_id": USER}, ("body",)),  # with tokens of devices, perhaps
     "live_session": Kept("live sessions", {"user_id": USER, "device_id": "device"}),
     "login_session": Kept("log-ins", {"user_id": USER}, ("token_hash",)),
     "notice": Kept("messages of alarms", {"target_id": "notice_target", "step_id": "alarm_step"}),

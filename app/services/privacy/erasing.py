@@ -16,6 +16,7 @@ from sqlalchemy import String, Text, delete, func, select
 from app.extensions import db
 from app.services import accounts, audit, audit_chain, consents, keys, leftovers
 from app.services.alarms import watching
+from app.services.api import tokens as of_programs
 from app.services.audit import Action
 from app.services.backups import moment
 from app.services.care import consents as care
@@ -75,6 +76,7 @@ def erase(user_id: int, again: Tombstone | None = None, at: Callable[[str], None
         at("committed")
         care.record_end(ended)
         tokens.forget(user_id)  # of which a batch may have come meanwhile
+        of_programs.forget(user_id)
         sessions.drop(user_id)
         _finish(stone, at)
     return name

@@ -13,7 +13,8 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.har.vocabulary import NO_ANSWER, UNFAMILIAR, in_order, node_of, path_of, shared_node
-from app.services.paging import Page, page_of
+from app.services import paging
+from app.services.paging import Newest, Page, page_of
 from app.services.personal import corrections, in_lists
 from app.tables import Prediction, StoredRecording
 
@@ -91,6 +92,12 @@ def page(user_id: int, wanted: Wanted, number: int = 1) -> Page[StoredRecording]
         return list(db.session.scalars(rows.offset(start).limit(stop - start)))
 
     return page_of(total, number, ROWS_A_PAGE, fetch)
+
+
+def newest(user_id: int, wanted: Wanted, before: int | None, limit: int) -> Newest[StoredRecording]:
+    """Return a user's recordings that are wanted, those uploaded last first, or those before the one with a number."""
+    own = _matching(user_id, wanted).options(selectinload(StoredRecording.predictions))
+    return paging.newest(own, StoredRecording.id, before, limit)
 
 
 def chosen(user_id: int, wanted: Wanted, ids: Sequence[int] | None, at_most: int) -> list[StoredRecording]:

@@ -19,6 +19,7 @@ from flask_login import current_user, logout_user
 
 from app.services import accounts, audit_reading
 from app.services import consents as agreed
+from app.services.api import tokens
 from app.services.audit import Action
 from app.services.care import consents as care
 from app.services.datasets import exports
@@ -28,7 +29,7 @@ from app.services.identity import second_factor as factor
 from app.services.personal import consents, taken_back
 from app.services.privacy import belongings, exporting, retention
 from app.web.access import access
-from app.web.account.forms import SecondFactorForm
+from app.web.account.forms import SecondFactorForm, TokenForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
 from app.web.downloads import named
 from app.web.errors import show_in_form
@@ -206,6 +207,42 @@ def change_consent(purpose: str, action: str) -> ResponseReturnValue:
         said = "You agree from now on" if action == "give" else "You have taken it back"
         flash(f"{said}: {chosen.in_words.lower()}.", "success")
     return redirect(url_for(".list_consents"))
+
+
+@bp.get("/tokens")
+@access("account")
+def list_tokens() -> str:
+    """List the tokens that one's programs use the API with."""
+    return _tokens_page(TokenForm())
+
+
+@bp.post("/tokens")
+@access("account")
+def make_token() -> ResponseReturnValue:
+    """Make a token; it is on the page that follows, once."""
+    form = TokenForm()
+    if not form.validate_on_submit():
+        return _tokens_page(form), 422
+    try:
+        accounts.check_own_password(current_user.id, form.password.data, Action.TOKEN_MADE)
+        token, text = tokens.make(current_user.id, form.name.data or "", form.scopes.data or [], form.days.data)
+    except ServiceError as error:
+        status = show_in_form(error, form)
+        return _tokens_page(form), status
+    return render_template("account/token.html", token=token, text=text, address=request.host_url.rstrip("/"))
+
+
+@bp.post("/tokens/<int:token_id>/revoke")
+@access("account")
+def revoke_token(token_id: int) -> ResponseReturnValue:
+    """Take a token no more."""
+    tokens.revoke(current_user.id, token_id)
+    flash("The token is revoked: nothing can be done with it any more.", "success")
+    return redirect(url_for(".list_tokens"))
+
+
+def _tokens_page(form: TokenForm) -> str:
+    return render_template("account/tokens.html", form=form, tokens=tokens.list_tokens(current_user.id))
 
 
 @bp.get("/sharing")

@@ -1,3 +1,4 @@
+from app.web.api import v1
 from app.web.api.routes import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "v1"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask import flash, redirect, render_template, request, send_file, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -53,21 +52,14 @@ def start() -> Response | tuple[str, int]:
     if not form.validate():
         return _train_page(form), 422
     try:
-        trainer = training.start(
+        run_id = training.begin(
             ",".join(form.dataset.data or []), form.config(), started_by_id=current_user.id, name=form.name.data or ""
         )
     except (ServiceError, HarError) as error:
         if not show_at_field(error, form):
             flash(str(error), "danger")
         return _train_page(form), status_of(error)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    threading.Thread(target=_follow, args=(app, trainer), name=f"training-{trainer.run_id}", daemon=True).start()
-    return redirect(url_for(".run", run_id=trainer.run_id))
-
-
-def _follow(app: Flask, trainer: training.TrainingProcess) -> None:
-    with app.app_context():
-        training.follow(trainer)
+    return redirect(url_for(".run", run_id=run_id))
 
 
 def _form(chosen: list[str] | None = None) -> TrainForm:

@@ -1,0 +1,1 @@
+"""What programs need beside the use cases that pages have, too: tokens, and answers that may be given again."""

@@ -57,6 +57,7 @@ NAMES = [
     "spline",
     "hostile",
     "live",
+    "api",
     "reliability",
 ]
 ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials", "strangers"]

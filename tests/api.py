@@ -13,8 +13,8 @@ from app.extensions import db
 from app.services import consents
 from app.services.api import tokens
 from app.services.api.tokens import SCOPES_OF
-from app.services.consents import Purpose
 from app.services.live import devices
+from app.services.purposes import Purpose
 from app.services.recordings import recordings
 from app.services.transaction import transaction
 from app.tables import LiveSession, ModelVersion, Role, UploadAttempt, User

@@ -23,7 +23,6 @@ from werkzeug.security import check_password_hash
 from app.extensions import db
 from app.services import audit, consents, keys
 from app.services.audit import Action
-from app.services.consents import Purpose
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.identity import guessing, sessions
 from app.services.identity.rules import (
@@ -36,6 +35,7 @@ from app.services.identity.rules import (
     clean_username,
 )
 from app.services.paging import Page, page_of
+from app.services.purposes import Purpose
 from app.services.transaction import transaction
 from app.tables import Role, User
 from app.tables.user import hash_of

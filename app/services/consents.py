@@ -8,41 +8,17 @@ what people had agreed to by use before there were texts: it holds until they ta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Forbidden
+from app.services.purposes import Purpose
 from app.services.transaction import transaction
-from app.tables import Consent, Device, LiveSession
-from app.tables._columns import now
+from app.tables import Consent
 
-
-class Purpose(str, Enum):
-    """What data of a person are used for."""
-
-    RECOGNITION = "recognition"
-    LIVE = "live recording"
-    TRAINING = "training"
-    FEDERATION = "federation"
-    CAREGIVER = "caregiver"
-
-    @property
-    def in_words(self) -> str:
-        """Return what pages call it."""
-        return _TITLES[self]
-
-
-_TITLES = {
-    Purpose.RECOGNITION: "Recognise my recordings",
-    Purpose.LIVE: "Keep live streams as recordings",
-    Purpose.TRAINING: "Train models on my corrections",
-    Purpose.FEDERATION: "Share sums with other sites",
-    Purpose.CAREGIVER: "Let a caregiver see me",
-}
 BY_USE = 0  # the version of what was agreed to by use
 TEXTS: Mapping[Purpose, Mapping[int, tuple[str, ...]]] = {  # a text that people agreed to is never changed
     Purpose.RECOGNITION: {
@@ -148,21 +124,3 @@ def give(purpose: Purpose, user_id: int, version: int) -> None:
     with transaction():
         add(purpose, user_id)
     audit.record(Action.CONSENT_GIVEN, purpose.value, version=version)
-
-
-def withdraw(purpose: Purpose, user_id: int) -> None:
-    """Take back what a person agreed to; what it was for ends at once."""
-    from app.services.live import sessions, tokens
-
-    with transaction() as session:
-        own = update(Consent).filter_by(user_id=user_id, purpose=purpose.value, withdrawn=None)
-        session.execute(own.values(withdrawn=now()))
-        if purpose is Purpose.LIVE:
-            session.execute(update(Device).filter_by(user_id=user_id).values(keeps=False))
-            session.execute(update(LiveSession).filter_by(user_id=user_id, recording_id=None).values(keeps=False))
-    if purpose is Purpose.LIVE:
-        sessions.keep_none(user_id)
-        tokens.forget(user_id)
-    if purpose is Purpose.RECOGNITION:
-        sessions.end_all(user_id, "consent taken back")
-    audit.record(Action.CONSENT_WITHDRAWN, purpose.value)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.har.colours import HATCHES
-from app.services.consents import TEXTS, Purpose, version_of
+from app.services.consents import TEXTS, version_of
 from app.services.formatting import (
     ABSENT,
     beyond_rounding,
@@ -24,6 +24,7 @@ from app.services.formatting import (
     stopwatch,
     thousands,
 )
+from app.services.purposes import Purpose
 from app.services.recordings.answers_in_words import main_answers
 
 PAGES = (  # endpoint, label, who sees it

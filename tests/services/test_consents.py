@@ -12,13 +12,15 @@ from app.extensions import db
 from app.services import consents
 from app.services.care import codes, people
 from app.services.care import consents as care
-from app.services.consents import NotAgreed, Purpose
+from app.services.consents import NotAgreed
 from app.services.errors import Conflict
 from app.services.federation import sharing as federation
 from app.services.live import devices, keeping, sessions, tokens
 from app.services.live.streams import ENDING
 from app.services.personal import consents as shared
 from app.services.personal import corrections, sharing
+from app.services.privacy import withdrawing
+from app.services.purposes import Purpose
 from app.services.recordings import reading
 from app.tables import LiveSession, User
 from app.tables._columns import now
@@ -99,7 +101,7 @@ def test_what_is_taken_back_stops_what_it_was_for_and_nothing_else(
     elif without is Purpose.TRAINING:
         shared.withdraw(number)
     elif without is not None:
-        consents.withdraw(without, number)
+        withdrawing.withdraw(without, number)
     for purpose in Purpose:
         assert consents.holds(purpose, number, carla.id) is (purpose is not without)
     for use, possible in uses(app, number, carla, monkeypatch).items():
@@ -113,7 +115,7 @@ def test_a_device_that_keeps_is_agreed_to_with_the_device_and_taking_it_back_rea
     stream = sessions._begin(sessions.live(), tokens.of_token(token), "walk")
     assert stream.keeps
     assert consents.holds(Purpose.LIVE, user.id)
-    consents.withdraw(Purpose.LIVE, user.id)
+    withdrawing.withdraw(Purpose.LIVE, user.id)
     db.session.expire_all()
     assert (stream.keeps, stream.journal.keeps, devices.get(user.id, device.id).keeps) == (False, False, False)
     assert [one.keeps for one in sessions.running(user.id)] == [False]

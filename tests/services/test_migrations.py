@@ -20,6 +20,7 @@ from app.services import consents, installation
 from app.services.backups import restoring, sealed, writing
 from app.services.consents import BY_USE
 from app.services.errors import Conflict
+from app.services.purposes import Purpose
 from config import Config
 from tests import homes
 
@@ -246,7 +247,7 @@ def test_what_people_agreed_to_by_use_is_written_down_and_holds(empty: Flask) ->
     installation.migrate()
     agreed = [consent.purpose for consent in consents.history(1) if consent.version == BY_USE]
     assert sorted(agreed) == ["live recording", "recognition"]
-    assert [consents.holds(purpose, 1) for purpose in consents.Purpose] == [True, True, True, False, False]
+    assert [consents.holds(purpose, 1) for purpose in Purpose] == [True, True, True, False, False]
 
 
 def numbers(table: str) -> list[int]:

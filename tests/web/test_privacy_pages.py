@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from app.extensions import db
 from app.services import accounts, consents
-from app.services.consents import Purpose
 from app.services.privacy import retention
+from app.services.purposes import Purpose
 from app.tables import StoredRecording
 from app.tables._columns import now
 from tests.conftest import PASSWORD

@@ -15,12 +15,12 @@ from app.extensions import db
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.services import audit, consents
 from app.services.audit import Action
-from app.services.consents import Purpose
 from app.services.datasets import library
 from app.services.datasets.shared_names import names_of
 from app.services.errors import Invalid
 from app.services.federation import exchange
 from app.services.models import model_files, model_versions
+from app.services.purposes import Purpose
 from app.tables import Consent
 
 if TYPE_CHECKING:

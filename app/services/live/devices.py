@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.services import audit, consents
 from app.services.audit import Action
-from app.services.consents import Purpose
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.live import sessions, tokens
+from app.services.purposes import Purpose
 from app.services.recordings.places import PLACES
 from app.services.transaction import transaction
 from app.tables import Device

@@ -17,10 +17,10 @@ from sqlalchemy import select, update
 from app.extensions import db
 from app.har.errors import HarError
 from app.services import consents, keys, leftovers, sealing
-from app.services.consents import Purpose
 from app.services.errors import Busy, Conflict, NoRoom
 from app.services.live import hub, sessions
 from app.services.live.streams import ENDING, Stream
+from app.services.purposes import Purpose
 from app.services.readers import pool
 from app.services.recordings import uploads
 from app.services.recordings.wall_clock import MONTHS

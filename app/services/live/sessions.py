@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event, Lock
@@ -24,11 +24,12 @@ from app.har.live.batches import Batch
 from app.har.texts import loads
 from app.services import audit, consents, keys, leftovers, room
 from app.services.audit import Action
-from app.services.consents import Purpose
-from app.services.errors import Busy, NoRoom, NotFound, ServiceError
+from app.services.errors import Busy, NoRoom, NotFound
 from app.services.live import hub
+from app.services.live.allowances import BATCHES_A_SECOND, SAMPLES_A_SECOND, Allowance, Overloaded, TooFast
 from app.services.live.streams import FULL, MOST_QUEUED, SHARED_S, Stream
 from app.services.live.tokens import KnownDevice
+from app.services.purposes import Purpose
 from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100
 from app.services.sealing import Key
 from app.services.transaction import rows_changed, transaction
@@ -41,29 +42,9 @@ PREFIX = "live-"  # begins the name of a session's folder
 RUNNING_EACH = 6  # sessions of one person at once
 MOST_RUNNING = 500  # of all
 PATIENCE_S = 2.0  # for another program that writes to the database; the device sends again
-BATCHES_A_SECOND, BATCHES_AHEAD = 5.0, 30.0
-SAMPLES_A_SECOND, AHEAD_S = 400.0, 10.0  # of the sensor with the most
 ROOM_EVERY_S = 5.0
 ENDED_S = 30.0  # for which what a device sends of a session that it ended itself is not the beginning of another
 LIVE = "live"  # in `app.extensions`
-
-
-class TooFast(ServiceError):
-    """A device sends more than is taken; ``wait_s`` says for how long it is to wait."""
-
-    status = 429
-    title = "Too much at once"
-
-    def __init__(self, message: str, wait_s: float) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
-
-
-class Overloaded(TooFast):
-    """The server cannot keep up."""
-
-    status = 503
-    title = "Too busy at this moment"
 
 
 @dataclass(frozen=True)
@@ -74,28 +55,6 @@ class Ack:
     session: int
     answer: str | None  # the newest
     message: str  # what its person should know; "" for nothing
-
-
-@dataclass
-class _Allowance:
-    """What a token may send: it fills up with time, and is used up by what comes."""
-
-    batches: float = BATCHES_AHEAD
-    samples: float = SAMPLES_A_SECOND * AHEAD_S
-    at: float = field(default_factory=time.monotonic)
-
-    def use(self, n_batches: float, n_samples: float) -> float:
-        """Use some of it up; return how many seconds are missing, 0 where it was enough."""
-        at = time.monotonic()
-        passed, self.at = at - self.at, at
-        self.batches = min(self.batches + passed * BATCHES_A_SECOND, BATCHES_AHEAD)
-        self.samples = min(self.samples + passed * SAMPLES_A_SECOND, SAMPLES_A_SECOND * AHEAD_S)
-        # One batch of more than ten seconds is taken, and paid for afterwards
-        missing = max((n_batches - self.batches) / BATCHES_A_SECOND, -self.samples / SAMPLES_A_SECOND, 0.0)
-        if not missing:
-            self.batches -= n_batches
-            self.samples -= n_samples
-        return missing
 
 
 class Live:
@@ -109,7 +68,7 @@ class Live:
         self.ended: dict[tuple[int, str], float] = {}  # by the device itself, and when
         self.news = Event()
         self.full = False
-        self._allowances: dict[int, _Allowance] = {}
+        self._allowances: dict[int, Allowance] = {}
         self._room_at = -ROOM_EVERY_S
 
     def running(self, user_id: int | None = None) -> list[Stream]:
@@ -128,7 +87,7 @@ class Live:
         with self.lock:
             if len(self._allowances) > 10_000:
                 self._allowances.clear()
-            allowance = self._allowances.setdefault(device_id, _Allowance())
+            allowance = self._allowances.setdefault(device_id, Allowance())
             missing = allowance.use(float(batch is None), n_samples)
         if missing:
             raise TooFast(

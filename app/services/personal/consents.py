@@ -9,8 +9,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
-from app.services.consents import Purpose
 from app.services.errors import Conflict
+from app.services.purposes import Purpose
 from app.services.transaction import transaction
 from app.tables import Consent
 from app.tables._columns import now

@@ -13,9 +13,9 @@ from flask import current_app
 
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.services import consents, keys
-from app.services.consents import Purpose
 from app.services.files import DRAFT
 from app.services.models import model_versions
+from app.services.purposes import Purpose
 from app.services.readers import pool
 from app.services.readers.turns import Turns
 from app.services.recordings.model_choice import Candidates, StoredModel

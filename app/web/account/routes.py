@@ -27,7 +27,8 @@ from app.services.errors import ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
 from app.services.personal import consents, taken_back
-from app.services.privacy import belongings, exporting, retention
+from app.services.privacy import belongings, exporting, retention, withdrawing
+from app.services.purposes import Purpose
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm, TokenForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
@@ -185,7 +186,7 @@ def list_consents() -> str:
     return render_template(
         "account/consents.html",
         stand=stand,
-        history=[(agreed.Purpose(each.purpose), each) for each in agreed.history(current_user.id)],
+        history=[(Purpose(each.purpose), each) for each in agreed.history(current_user.id)],
         shares=consents.current(current_user.id),
         caregivers=care.caregivers_of(current_user.id),
     )
@@ -195,12 +196,12 @@ def list_consents() -> str:
 @access("user")
 def change_consent(purpose: str, action: str) -> ResponseReturnValue:
     """Agree to a purpose, or take it back."""
-    chosen = agreed.Purpose[purpose.upper()]
+    chosen = Purpose[purpose.upper()]
     try:
         if action == "give":
             agreed.give(chosen, current_user.id, request.form.get("version", 0, type=int))
         else:
-            agreed.withdraw(chosen, current_user.id)
+            withdrawing.withdraw(chosen, current_user.id)
     except ServiceError as error:
         flash(str(error), "danger")
     else:

@@ -114,6 +114,12 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO installation_key (id, fingerprint, created) VALUES (1, 'abc', '2026-11-29')",
         "INSERT INTO person_key (name, user_id, wrapped, created) VALUES ('abc', 1, x'00', '2026-11-29')",
     ],
+    "0022": [
+        "INSERT INTO api_token (id, user_id, name, scopes, token_hash, created, expires) "
+        "VALUES (1, 1, 'notebook', 'recordings:read', 'abc', '2026-11-29', '2027-11-29')",
+        "INSERT INTO kept_answer (id, user_id, key, asked, status, location, body, created) "
+        "VALUES (1, 1, 'abc', 'def', 201, '', '{}', '2026-11-29')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

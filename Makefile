@@ -48,7 +48,7 @@ test: $(VENV)/.dev ## run all tests, on two cores; some of them: make test ARGS=
 test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings nor long trainings
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" $(ARGS)
 
-test-pythons: $(VENV)/.dev ## mypy and a start of the site on every other Python that is promised, fast tests on the oldest and the newest
+test-pythons: $(VENV)/.dev ## mypy and a start of the site on every other Python that is promised, fast tests of the core on the oldest and the newest
 	@bash devtools/test_pythons.sh $(BIN)/uv
 
 lint: $(VENV)/.dev ## ruff and mypy

@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ from app.har.live.recogniser import LiveRecogniser
 from app.har.recordings.upload import open_upload, read_upload
 from app.har.signals.types import MODALITY_CHANNELS, Recording, Stream
 from app.har.vocabulary import ANYTHING, NO_ANSWER, path_of
+from app.services import sealing
 from app.services.live import devices, hub, sessions
 from app.services.live.engine import engine
 from app.services.live.simulated import NAMES, Phone, batches_of
@@ -252,8 +254,12 @@ def shown(prediction: Any) -> dict[float, str]:
     """Return what the page of a recording says of its windows, by their start since its first sample."""
     result = as_chosen(recordings.result_of(prediction))
     path = recordings.uploaded_file(prediction.recording)
-    with open_upload(path, prediction.recording.filename) as upload:
-        first = min(float(own.time_s[0]) for own in read_recordings(upload)[0].streams if own.kind in NAMES)
+    with tempfile.NamedTemporaryFile() as plain, sealing.opened(path) as sealed:
+        shutil.copyfileobj(sealed, plain)
+        plain.flush()
+        with open_upload(Path(plain.name), prediction.recording.filename) as upload:
+            recording = read_recordings(upload)[0]
+    first = min(float(own.time_s[0]) for own in recording.streams if own.kind in NAMES)
     own = np.flatnonzero(result.recording_index == 0)  # a stream is of one recording
     return {float(result.start_s[i]) - first: result.answer_names[result.answers[i]] for i in own.tolist()}
 

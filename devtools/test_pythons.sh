@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # On each promised Python that this machine has, besides the one of .venv: type-check and start the site. The oldest and
-# the newest, which have other versions of the numeric libraries, also run fast tests: those of reading, computing and the
-# command line, the newest those of the services, too. Pages use the same libraries on all and are tested in .venv.
+# the newest, which have other versions of the numeric libraries, also run the fast tests of reading and computing.
+# Pages, services and commands use the same libraries on all and are tested in .venv.
 # Says which Pythons it lacks. Usage: devtools/test_pythons.sh PATH_OF_UV
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,8 +44,6 @@ for version in 3.10 3.11 3.12 3.13; do
   "$environment/bin/python" -m mypy
   start_site "$environment"
   [ "$version" = 3.12 ] && { echo "Python $version: the site starts"; continue; }
-  tests=(tests --ignore=tests/web)
-  [ "$version" = 3.10 ] && tests=(tests/har tests/cli)
-  "$environment/bin/python" -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" --durations=0 --durations-min=60 "${tests[@]}"
+  "$environment/bin/python" -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" --durations=0 --durations-min=60 tests/har
   echo "Python $version: the site starts and its fast tests pass"
 done

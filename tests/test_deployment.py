@@ -80,10 +80,13 @@ def test_the_unit_starts_the_site_without_rights_where_it_may_write_to_its_home_
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = [one for line in settings(unit, "Environment") for one in line.split()]
+    assert f"ENCRYPTION_KEY_FILE={KEYS}/keys" in environment
+    environment.remove(f"ENCRYPTION_KEY_FILE={KEYS}/keys")  # a home that has its key from elsewhere is no new one
+    key = f"ENCRYPTION_KEY={os.environ['ENCRYPTION_KEY']}"  # of the home that tests start with
     where = [sys.base_prefix, str(ROOT), str(home)]
     log = (tmp_path / "log").open("w+")
     server = subprocess.Popen(
-        ["unshare", "--mount", "sh", "-c", SANDBOX, "sh", *where, *environment, f"PORT={port}", *command.split()],
+        ["unshare", "--mount", "sh", "-c", SANDBOX, "sh", *where, *environment, f"PORT={port}", key, *command.split()],
         stdout=log,
         stderr=subprocess.STDOUT,
     )

@@ -24,7 +24,7 @@ from app.services.federation import flower_processes as processes
 from app.services.federation import merging, network, sharing, sites
 from app.services.models import model_versions
 from tests.federation import acting_as
-from tests.services.test_federation import DATASET, base, known, small  # noqa: F401  fixtures
+from tests.services.test_federation import DATASET, base, known  # noqa: F401  fixtures
 
 CHOICES = network.Choices(2, 3, 1, 1.0, 1.0)
 SHOWN = "import json, os, shutil; print(json.dumps([dict(os.environ), shutil.which('flwr-clientapp')]))"

@@ -107,7 +107,7 @@ def test_deleting_the_own_account_asks_says_what_goes_and_takes_the_files_along(
     goes = ada.get("/account/delete").text
     assert "1 recording and what was recognised in it" in goes
     assert "0 corrected stretches, all calibrations, and the personal models that learnt from them" in goes
-    assert "Data sets that administrators made from shared corrections keep the signal" in goes
+    assert "What data sets hold of shared corrections is taken out" in goes
 
     assert ada.post("/account/delete", data={"password": "wrong"}).status_code == 422
     assert is_logged_in(ada)

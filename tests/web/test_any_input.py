@@ -57,6 +57,7 @@ BODIES = [
     ("multipart/form-data; boundary=" + "x" * 300, b"--x--"), ("application/x-www-form-urlencoded", b"%&=&=%00;\xff"),
 ]  # fmt: skip
 FILE_NAMES = ["", ".", "..", "a\x00b.csv", "x" * 5000 + ".csv", "../../x.csv", "💥\u202e.csv", '"\\\r\n', "=1.zip"]
+PAGES = {"text/html", "application/json", "application/problem+json"}  # that say what is wrong
 LAST = ("cancel", "withdraw", "state", "role", "end", "remove", "delete", "logout")  # what ends the things tried on
 
 
@@ -142,7 +143,7 @@ class World:
         response.request.environ["wsgi.input"].close()
         self.requests += 1
         expected = response.status_code < 500 or response.status_code in {503, 507}
-        page = response.status_code < 400 or response.mimetype in {"text/html", "application/json"}
+        page = response.status_code < 400 or response.mimetype in PAGES
         if not expected or not page:
             self.failures.append(f"{response.status_code} {response.mimetype}: {method} {address[:150]} {what[:150]}")
         return response

@@ -77,7 +77,8 @@ def test_what_an_administrator_does_to_accounts(
     for action in ("reset", "delete"):
         admin_client.post(f"/admin/users/{number}/{action}", data={"password": "wrong"})
         admin_client.post(f"/admin/users/{number}/{action}", data={"password": PASSWORD})
-    assert [line[:3] for line in seen(app)[-4:]] == [
+    looked = ("looked at", "done", "adam")  # at the page that answers a wrong password
+    assert [line[:3] for line in seen(app) if line[:3] != looked][-4:] == [
         ("account changed", "refused", "adam"),
         ("reset address made", "done", "adam"),
         ("account changed", "refused", "adam"),

@@ -15,10 +15,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from app.extensions import db
+from app.services import sealing
 from app.services.datasets import library
 from app.services.models import model_versions
 from app.services.personal import consents, corrections, heads, in_lists, view
-from app.services.recordings import recordings, same_files
+from app.services.recordings import recordings
 from app.tables import Consent, Correction, ModelVersion, Prediction, StoredRecording, User
 from tests.corrected import NEW, a_result, recorded, without_features
 from tests.trained import Example, register_model
@@ -288,7 +289,7 @@ def test_who_wants_shares_their_corrections_and_only_then_an_administrator_sees_
     assert "Nobody else sees it while you do not share" in section(user_client.get(url).text)
     assert "Nobody shares corrections" in admin.get(page).text
     assert "Taken back" not in admin.get(page).text
-    (consent,) = db.session.scalars(select(Consent))
+    (consent,) = db.session.scalars(select(Consent).filter_by(purpose="training"))
     consents.note_copy(library.EXAMPLE_NAME, [consent.id])
     library.ensure_embedded_example()
     withdrawn = admin.get(page).text.partition('id="withdrawn"')[2]
@@ -332,7 +333,7 @@ def test_a_file_that_is_there_already_is_used_for_a_calibration_and_not_stored_t
 ) -> None:
     source = recordings.uploaded_file(own.recording)
     source.write_bytes(b"x,y,z")
-    own.recording.fingerprint = same_files.fingerprint(source)
+    own.recording.fingerprint = sealing.fingerprint(source)
     db.session.commit()
     steps = json.dumps([{"activity": "a", "start": 1_764_000_000.0, "end": 1_764_000_030.0}])
     url = user_client.post("/calibration/", data={"place": "leg", "steps": steps}).location

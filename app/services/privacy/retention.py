@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 EACH_S = 3600.0  # how often what is too old is looked for
 LONGEST = 36_500  # days
+DIGITS = 20  # of a number that is looked at
 AT_ONCE = 500  # rows of one kind, each time
 
 
@@ -116,7 +117,7 @@ def checked(days: Mapping[str, str]) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for name, text in days.items():
         text = text.strip()
-        if text and not (text.isascii() and text.isdigit() and 0 < int(text) <= LONGEST):
+        if text and not (text.isascii() and text.isdigit() and len(text) <= DIGITS and 0 < int(text) <= LONGEST):
             raise Invalid(f"Days are a whole number from 1 to {LONGEST:,}; found {text[:20]!r}.", name)
         if name in KINDS:
             found[name] = int(text) if text else None

@@ -176,7 +176,7 @@ def _reading(name: str, device: str, kind: str, entries: _Entries, axes: Sequenc
         small = {key.lower(): key for key in entries.values[0]}  # "rotationRateX"
         keys = [small.get(axis, axis) for axis in axes]
     time_s = _numbers(f"time of {name}", "Unix time in ns", lambda: entries.time_ns) * 1e-9
-    values = _numbers(
+    values: NDArray[np.float64] = _numbers(
         f"values of {name}",
         f"an object with numbers {', '.join(keys)}",
         lambda: list(map(itemgetter(*keys), entries.values)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,8 @@ class Forest:
         values = values.ravel()
         first = np.repeat(np.arange(n, dtype=np.int32) * np.int32(n_features), len(self.root))
         at = np.tile(self.root, n)  # the node of each row in each tree
-        leaves, going = at.copy(), np.arange(len(at))
+        leaves = at.copy()
+        going: NDArray[Any] = np.arange(len(at))
         while len(going):
             for _ in range(LEVELS_AT_ONCE):
                 right = values.take(self._asked.take(at) + first) > self.threshold.take(at)

@@ -290,7 +290,7 @@ def test_what_is_read_of_requests_is_found(world: World) -> None:
 def test_any_part_of_an_address(world: World) -> None:
     for rule, method in world.rules("GET", "POST"):
         for name in sorted(rule.arguments):
-            for value in chosen(8, rule, name):
+            for value in chosen(5, rule, name):
                 address = world.address(rule, **{name: quote(value, safe=b"/%" if value.startswith(b"..") else b"")})
                 world.send(rule, method, address, what=f"{name} in the address", as_script=len(value) % 2 == 0)
     world.log_in_again()
@@ -301,7 +301,7 @@ def test_any_value_of_a_query_parameter(world: World) -> None:
     for rule, method in world.rules("GET"):
         address, keys = world.address(rule), sorted(keys_of(world, rule, method))
         for key in keys:
-            for value in chosen(10, rule, key):
+            for value in chosen(6, rule, key):
                 world.send(rule, "GET", f"{address}?{form_of({key: value}).decode()}", what=key)
         for value in chosen(4, rule) if keys else ():
             query = form_of(dict.fromkeys(keys, value)).decode()
@@ -315,7 +315,7 @@ def test_any_value_of_a_form(world: World) -> None:
         address, keys = world.address(rule), sorted(keys_of(world, rule, method))
         right = {key: world.valid[key] for key in keys if key in world.valid}
         for key in keys:
-            for value in chosen(4, rule, key):
+            for value in chosen(3, rule, key):
                 world.send(
                     rule,
                     "POST",
@@ -324,7 +324,7 @@ def test_any_value_of_a_form(world: World) -> None:
                     data=form_of(right | {key: value}),
                     content_type=FORM,
                 )
-        for value in chosen(10, rule) if keys else ():
+        for value in chosen(6, rule) if keys else ():
             body = form_of(dict.fromkeys([*keys, *lists], value))
             world.send(rule, "POST", address, what=f"all {value[:30]!r}", data=body + b"&" + body, content_type=FORM)
             world.send(rule, "POST", address, what=f"all {value[:30]!r}", data=body, content_type=FORM, as_script=True)

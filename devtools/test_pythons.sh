@@ -34,8 +34,10 @@ start_site() { # runs the site of environment $1 until its log-in page answers
   return 1
 }
 
-long=() # of training networks and of sites: these call the libraries as others do
-for name in network_rounds plain_network pooled_training classifier_contract federation baselines; do
+long=() # these train, or try hundreds of cases: they call the same functions of the libraries as the others do
+for name in augmentation baselines classifier classifier_contract everyday_besides everyday_classifier \
+  everyday_training exports federation forgetting live_recogniser long_runs network_rounds plain_network \
+  pooled_training stated_units transfer; do
   long+=("--ignore=tests/har/test_$name.py")
 done
 for version in 3.10 3.11 3.12 3.13; do

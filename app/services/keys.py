@@ -169,28 +169,29 @@ def _make() -> None:
         salt = secrets.token_bytes(SALT_BYTES)
         key = _derived(current_app.config["ENCRYPTION_PASSPHRASE"], salt)
     else:
-        brought = _at_hand(where, None) if where.kind == "variable" or _is_own(where) else []
-        key = brought[-1] if brought else _added(where)
+        brought = _at_hand(where, None) if where.path is None or _is_own(where.path) else []
+        if not brought and where.path is None:
+            raise NoKey(f"There is no key in {where}.")
+        key = brought[-1] if where.path is None or brought else _added(where.path)
         if not brought:
             current_app.extensions[NEW] = key
     with transaction() as session:
         session.add(InstallationKey(id=1, fingerprint=fingerprint(key), salt=salt))
 
 
-def _is_own(where: Source) -> bool:
+def _is_own(path: Path) -> bool:
     """Tell whether a file was named for this installation: the usual one may hold the keys of others."""
-    return where.path is not None and where.path.exists() and not current_app.config["ENCRYPTION_USUAL_FILE"]
+    return path.exists() and not current_app.config["ENCRYPTION_USUAL_FILE"]
 
 
-def _added(where: Source) -> bytes:
+def _added(path: Path) -> bytes:
     """Make a key and put it into the file of keys, whole or not at all."""
-    if current_app.config["ENCRYPTION_USUAL_FILE"] and _goes_before_data(where):
+    if current_app.config["ENCRYPTION_USUAL_FILE"] and _goes_before_data(path):
         raise NoKey(
-            f"In this container, {where.path} goes with the container, while the data stay: nobody could read them. "
+            f"In this container, {path} goes with the container, while the data stay: nobody could read them. "
             "Set ENCRYPTION_KEY_FILE to a file on a volume of its own, or ENCRYPTION_KEY (flask keys new makes one)."
         )
-    key, path = random_key(), where.path
-    assert path is not None  # noqa: S101  of a file
+    key = random_key()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
@@ -208,11 +209,11 @@ def _added(where: Source) -> bytes:
     return key
 
 
-def _goes_before_data(where: Source) -> bool:
+def _goes_before_data(path: Path) -> bool:
     """Tell whether a container's own disk is to hold the key, and a volume the data."""
-    if where.path is None or not any(mark.exists() for mark in IN_CONTAINER):
+    if not any(mark.exists() for mark in IN_CONTAINER):
         return False
-    folder = next(parent for parent in where.path.parents if parent.exists())
+    folder = next(parent for parent in path.parents if parent.exists())
     home: Path = current_app.config["HAR_HOME"]
     return folder.stat().st_dev != home.stat().st_dev
 
@@ -221,11 +222,10 @@ def _at_hand(where: Source, salt: bytes | None) -> list[bytes]:
     """Return the keys that the settings lead to."""
     config = current_app.config
     try:
-        if where.kind == "variable":
-            return _from_lines(config["ENCRYPTION_KEY"])
         if where.kind == "passphrase":
             return [_derived(config["ENCRYPTION_PASSPHRASE"], salt)] if salt else []
-        assert where.path is not None  # noqa: S101  of a file
+        if where.path is None:
+            return _from_lines(config["ENCRYPTION_KEY"])
         return _from_lines(where.path.read_text(encoding="utf-8")) if where.path.exists() else []
     except Invalid as error:
         raise NoKey(f"In {where} is something else than keys. {error}") from error
@@ -344,8 +344,8 @@ def rotate(passphrase: str = "") -> str:
             raise Conflict("The key is derived from a passphrase: a new one is needed.")
         salt = secrets.token_bytes(SALT_BYTES)
         after = _derived(passphrase, salt)
-    elif where.kind == "file":
-        after = _added(where)
+    elif where.path is not None:
+        after = _added(where.path)
     else:
         others = [key for key in _at_hand(where, None) if key != before]
         if not others:

@@ -221,12 +221,13 @@ async function stop(tell = true) {
   ended.awake?.release?.();
   [part("stop").hidden, part("health").hidden] = [true, true];
   write("answer", "");
-  write("state", "Stopped.");
+  write("state", tell ? "Sending the last seconds." : "Stopped."); // who leaves the page now would take them along
   ready();
   if (!tell) return;
   for (const batch of ended.waiting) if (!(await ask("", batch).catch(() => null))?.ok) break;
   const said = await ask("/end", { sessionId: ended.session }).catch(() => null);
-  if (!said?.ok) write("state", "Stopped. The server could not be told; the stream ends there by itself.");
+  if (run) return; // started again meanwhile
+  write("state", said?.ok ? "Stopped." : "Stopped. The server could not be told; the stream ends there by itself.");
 }
 
 part("start").addEventListener("click", start);

@@ -85,8 +85,8 @@ def _asked(delay: Figures) -> str:
         f"message a second, as apps do, these were {answer['median s']:.1f} and {answer['longest s']:.1f} s. A fall is "
         f"decided by the 3 s after its impact. The question can be answered at once; nobody else is told before the "
         f"60 s in which steps end it and the 30 s that are heard are over. The two cores had much other work "
-        f"meanwhile, beside which the program ran at a raised priority; a run at the usual one, under more load, was later and is "
-        f"not kept (`alarm_delay`)."
+        f"meanwhile, beside which the program ran at a raised priority; a run at the usual one, under more load, "
+        f"was later and is not kept (`alarm_delay`)."
     )
 
 

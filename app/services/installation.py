@@ -56,7 +56,8 @@ def prepare() -> None:
 def _roots() -> tuple[Path, ...]:
     """Return the folders in which others are made and deleted."""
     config = current_app.config
-    return config["UPLOADS"], config["MODEL_STORE"], library.root(), runs.root(), config["INSTANCE"] / "federation"
+    instance = config["INSTANCE"]
+    return config["UPLOADS"], config["MODEL_STORE"], instance, library.root(), runs.root(), instance / "federation"
 
 
 def _keep_private() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.extensions import db
-from app.services import accounts, installation, keys
+from app.services import accounts, installation, keys, leftovers
 from app.services.backups import moment, restoring, sealed, swapping, writing
 from app.tables import user as user_table
 from tests import homes
@@ -85,9 +85,17 @@ def killed_at_step(work: Callable[[], object], step: int) -> int:
     return os.waitpid(forked(begin), 0)[1]
 
 
+def start(home: Path) -> None:
+    """Do what the next start does with what a process that died has left, a day later."""
+    swapping.finish(home)
+    moment.sweep()
+    leftovers.sweep(home / root for root in swapping.ROOTS)
+
+
 def main(folder: Path, n: int) -> None:
     """Try everything in a home of its own."""
     sealed.MEMORY_KIB = 64
+    leftovers.DRAFT_S = 0
     os.sync = lambda: None  # of the whole machine, for which a power cut would matter
     user_table.PASSWORD_METHOD = "scrypt:1024:8:1"
     home, target = folder / "home", folder / "site.backup"
@@ -116,7 +124,7 @@ def main(folder: Path, n: int) -> None:
             status = killed(lambda: writing.write(target, PASSPHRASE), 1.2 * writes_s * random.random())
             done += status == 0
             same = target.read_bytes() == before
-            moment.sweep()
+            start(home)
             restoring.verify(target, PASSPHRASE)
             left = [*folder.glob(".*"), *(home / "instance").glob(".*")]
             wrong += bool(left) or (status == 0 and same) or fingerprint(home) != new
@@ -127,12 +135,12 @@ def main(folder: Path, n: int) -> None:
                 1.2 * restores_s * random.random(),
             )
             done += status == 0
-            swapping.finish(home)
+            start(home)
             wrong += fingerprint(home) not in (old, new) or bool(list(home.rglob(swapping.STAGED)))
         status = -1
         while status != 0:
             status = killed_at_step(lambda: restoring.restore(first, PASSPHRASE, replace=True), steps)
-            swapping.finish(home)
+            start(home)
             db.engine.dispose()
             there = fingerprint(home)
             wrong += there not in (old, new) or (status == 0 and there != old) or bool(list(home.rglob(".restore")))

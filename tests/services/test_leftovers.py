@@ -140,8 +140,9 @@ def test_drafts_of_models_and_sums_go_when_nobody_can_be_writing_them_any_more(a
     store, federation = Path(app.config["MODEL_STORE"]), Path(app.config["INSTANCE"]) / "federation"
     folders = [store / ".draft-joint", store / "lab" / ".draft-forgetting"]
     files = [federation / "received" / ".draft-sums", federation / "rounds" / ".draft-secrets.json"]
+    files.append(Path(app.config["INSTANCE"]) / ".draft-written-whole")
     for folder in (*folders, *(file.parent for file in files)):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     for file in (*files, *(folder / "arrays.npz" for folder in folders)):
         file.write_bytes(b"half")
     installation.prepare()

@@ -72,11 +72,21 @@ def restore(file: Path, replace: bool, erased: Path | None, key_file: Path | Non
     Everything in FILE is looked at before anything is changed, an older database is brought up to date, and if the
     command is killed the site is as it was or as it was to be.
     """
+    from app.services import keys
     from app.services.backups import restoring
 
-    contents = restoring.restore(file, passphrase_from(key_file), replace=replace, erased=erased)
+    restored = restoring.restore(file, passphrase_from(key_file), replace=replace, erased=erased)
+    contents = restored.contents
     click.echo(f"Restored: {contents.files:,} files, {contents.n_bytes / 2**20:,.1f} MB, of {contents.made}.")
+    if restored.erased:
+        click.echo(f"Erased again, as they were after this backup was made: {restored.erased:,}.")
     warn_of_missing(contents.missing)
+    if keys.is_made():  # otherwise the next start makes one
+        state = keys.state()
+        click.echo(f"Its key {state.fingerprint} is in {state.source}.")
+        if state.unreadable:
+            click.echo(f"It does not open the keys of {state.unreadable:,} of {state.people:,} people.", err=True)
+            sys.exit(1)
 
 
 def warn_of_missing(names: list[str]) -> None:

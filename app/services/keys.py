@@ -146,7 +146,7 @@ def _derived(passphrase: str, salt: bytes) -> bytes:
 
 def prepare() -> None:
     """At start, before anything is stored: make the key of a new installation, and one for each person without."""
-    if db.session.get(InstallationKey, 1) is None:
+    if not is_made():
         _make()
     _installation()
     lacking = select(User.id).outerjoin(PersonKey, PersonKey.user_id == User.id).where(PersonKey.name.is_(None))
@@ -238,16 +238,21 @@ def _installation() -> bytes:
     row = db.session.get(InstallationKey, 1, populate_existing=True)
     if row is None:
         raise NoKey("This installation has no key yet: start it once, or run flask keys check.")
-    known: dict[str, bytes] = current_app.extensions.setdefault(KEYS, {})
-    if row.fingerprint not in known:
-        known.update((fingerprint(key), key) for key in _at_hand(source(), row.salt))
-    if row.fingerprint not in known:
+    if (key := find(row.fingerprint, row.salt)) is None:
         raise NoKey(
             f"The key {row.fingerprint}, under which everything about people is sealed here, is not in {source()}. "
             "Put it back, or set ENCRYPTION_KEY to the copy that you wrote down (flask keys export). Without it, what "
             "is stored about people cannot be read by anybody, nor restored."
         )
-    return known[row.fingerprint]
+    return key
+
+
+def find(wanted: str, salt: bytes | None) -> bytes | None:
+    """Return the key with a fingerprint, where the settings lead to it."""
+    known: dict[str, bytes] = current_app.extensions.setdefault(KEYS, {})
+    if wanted not in known:
+        known.update((fingerprint(key), key) for key in _at_hand(source(), salt))
+    return known.get(wanted)
 
 
 # --- the keys of people
@@ -371,6 +376,11 @@ def export() -> str:
     key = _installation()
     audit.record(Action.KEY_EXPORTED, fingerprint(key))
     return as_text(key)
+
+
+def is_made() -> bool:
+    """Tell whether this installation has had a first start."""
+    return db.session.get(InstallationKey, 1) is not None
 
 
 def state() -> State:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.services import accounts
+from app.services import accounts, keys, sealing
 from app.services.backups import sealed
 from tests import homes
 from tests.conftest import PASSWORD
+from tests.sealed import text_of
 
 PASSPHRASE = "a horse that was backed up"
 
@@ -46,6 +47,32 @@ def test_a_site_is_written_verified_and_restored_from_the_shell(app: Flask, tmp_
         again = other.test_cli_runner().invoke(args=["restore", file, "--key-file", str(key_file)])
         assert again.exit_code == 1
         assert "is not empty" in again.stderr
+
+
+def test_a_backup_whose_key_is_not_here_is_refused_in_words_and_with_it_files_open(
+    app: Flask, tmp_path: Path, key_file: Path
+) -> None:
+    user = accounts.register("ada", PASSWORD, "", "ada@example.org", "")
+    (folder := Path(app.config["UPLOADS"]) / "recording-1").mkdir()
+    key = keys.of(user.id)
+    with sealing.created(folder / "notes.txt", key) as file:
+        file.write(b"walked home")
+    wanted, backup = keys.state().fingerprint, [str(tmp_path / "site.backup"), "--key-file", str(key_file)]
+    assert app.test_cli_runner().invoke(args=["backup", *backup]).exit_code == 0
+    stranger = keys.as_text(keys.random_key())
+    with homes.at_home(tmp_path / "stranger", ENCRYPTION_KEY=stranger) as other:
+        refused = other.test_cli_runner().invoke(args=["restore", *backup])
+        assert refused.exit_code == 1
+        assert f"Nothing was changed. This backup needs the key {wanted}" in refused.stderr
+        assert "not in the environment variable ENCRYPTION_KEY" in refused.stderr
+        assert not (tmp_path / "stranger" / homes.DATABASE).exists()
+        assert list((tmp_path / "stranger" / "uploads").iterdir()) == []
+    sealing.forget(key.name)  # which this process knows
+    with homes.at_home(tmp_path / "other") as other:
+        restored = other.test_cli_runner().invoke(args=["restore", *backup])
+        assert (restored.exit_code, restored.stderr) == (0, "")
+        assert f"Its key {wanted} is in the environment variable ENCRYPTION_KEY." in restored.stdout
+        assert text_of(tmp_path / "other" / "uploads" / "recording-1" / "notes.txt") == "walked home"
 
 
 def test_a_backup_goes_to_standard_output_alone(app: Flask, tmp_path: Path, key_file: Path) -> None:

@@ -228,7 +228,8 @@ def test_a_backup_of_an_earlier_version_is_brought_up_to_date_when_it_is_restore
     db.session.remove()
     with homes.at_home(tmp_path / "other"):
         assert (
-            restoring.restore(tmp_path / "old.backup", "a horse that was backed up", replace=False).revision == revision
+            restoring.restore(tmp_path / "old.backup", "a horse that was backed up", replace=False).contents.revision
+            == revision
         )
         assert installation.revision() == REVISIONS[-1]
         assert {table: len(rows) for table, rows in contents().items() if table in before} == before

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from flask import current_app
 
 from app.extensions import db
-from app.services import audit, audit_chain, installation, room
+from app.services import audit, audit_chain, installation, keys, room
 from app.services.audit import Action
 from app.services.backups import moment, reading, swapping
 from app.services.backups.reading import Contents
 from app.services.errors import Conflict, NoRoom
+from app.services.keys import NoKey
+from app.services.privacy import erasing
 
 ERASURES = "erasures"  # in `instance/`: a file for each person who was erased
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore has done."""
+
+    contents: Contents
+    erased: int  # people who were erased after the backup, and now once more
 
 
 def verify(source: Path, passphrase: str) -> Contents:
@@ -39,10 +51,11 @@ def verify(source: Path, passphrase: str) -> Contents:
         return reading.read(source, passphrase, place, database, names.__contains__)
 
 
-def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None = None) -> Contents:
+def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None = None) -> Restored:
     """Put a backup in the place of what the home holds, and bring it up to date.
 
-    Who was erased stays erased: what says so is taken from the home, from the backup and from ``erased`` together.
+    Who was erased stays erased: what says so is taken from the home, from the backup and from ``erased`` together, and
+    done before this returns; by the next start where this is killed.
     The audit log of the home goes on, where it is the one that the backup holds the beginning of.
 
     Parameters
@@ -54,6 +67,7 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
     ------
     Invalid : it is no whole backup, or the passphrase is another; nothing was changed.
     Conflict : a server runs in this home, or it holds something; nothing was changed.
+    NoKey : the key of the installation that the backup was made on is not here; nothing was changed.
     NoRoom : nothing was changed.
     """
     database = moment.database()
@@ -74,6 +88,7 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
             contents = reading.read(
                 source, passphrase, place, place(moment.DATABASE), lambda name: place(name).exists()
             )
+            _require_key(place(moment.DATABASE))
             for newer in (erased, database.parent / ERASURES):
                 if newer is not None and newer.is_dir():
                     shutil.copytree(newer, place(f"instance/{ERASURES}"), dirs_exist_ok=True)
@@ -86,8 +101,24 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
         db.engine.dispose()
         swapping.commit(home)
         installation.migrate()
-    audit.record(Action.BACKUP_RESTORED, made=contents.made, files=contents.files)
-    return contents
+        audit.record(Action.BACKUP_RESTORED, made=contents.made, files=contents.files)
+        return Restored(contents, erasing.resume())
+
+
+def _require_key(database: Path) -> None:
+    """Refuse a backup whose key is not here: no site could start with it."""
+    with closing(sqlite3.connect(database)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'installation_key'").fetchone():
+            return  # of a build that sealed nothing
+        row = connection.execute("SELECT fingerprint, salt, created FROM installation_key").fetchone()
+    if row is not None and keys.find(row[0], row[1]) is None:
+        raise NoKey(
+            f"Nothing was changed. This backup needs the key {row[0]}, which the installation that it was made on has "
+            f"used since {row[2][:10]}, and it is not in {keys.source()}. In a file of keys its line is marked with "
+            f"# {row[0]}: copy that line, or set ENCRYPTION_KEY to the copy that was written down there (flask keys "
+            "export), or ENCRYPTION_PASSPHRASE as it was there, and restore again. Without it, nobody can read what "
+            "the backup holds about people."
+        )
 
 
 def _go_on_with_log(present: Path, staged: Path) -> None:

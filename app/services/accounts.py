@@ -22,6 +22,7 @@ from werkzeug.security import check_password_hash
 
 from app.extensions import db
 from app.services import audit, consents, keys
+from app.services.api import tokens as of_programs
 from app.services.audit import Action
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.identity import guessing, sessions
@@ -36,7 +37,7 @@ from app.services.identity.rules import (
 )
 from app.services.paging import Page, page_of
 from app.services.purposes import Purpose
-from app.services.transaction import transaction
+from app.services.transaction import rows_changed, transaction
 from app.tables import Role, User
 from app.tables.user import hash_of
 
@@ -109,7 +110,7 @@ def authenticate(username: str, password: str, address: str = "", device: str = 
 
 
 def change_password(user_id: int, current: str, new: str) -> User:
-    """Set a new password; every session of the account ends."""
+    """Set a new password; every session of the account ends, and its programs' tokens are revoked."""
     user = check_own_password(user_id, current, Action.PASSWORD_CHANGED, "current")
     if user.check_password(canonical_password(new)):
         raise Invalid("The new password is the same as the current one.", "password")
@@ -117,7 +118,9 @@ def change_password(user_id: int, current: str, new: str) -> User:
     user.set_password(canonical_password(new))  # it takes a while, for which nobody else need wait
     with transaction() as session:
         session.execute(sessions.delete_of(user_id))
-    audit.record(Action.PASSWORD_CHANGED, user.username)
+        revoked = rows_changed(of_programs.delete_of(user_id))
+    of_programs.forget(user_id)
+    audit.record(Action.PASSWORD_CHANGED, user.username, tokens_revoked=revoked)
     return user
 
 
@@ -200,7 +203,6 @@ def set_disabled(actor_id: int, user_id: int, disabled: bool) -> User:
 
 def _close_devices(user_id: int) -> None:
     """Ask anew whose their devices' tokens are, and those of their programs."""
-    from app.services.api import tokens as of_programs
     from app.services.live import tokens
 
     tokens.forget(user_id)

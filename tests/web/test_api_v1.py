@@ -19,7 +19,7 @@ from app.extensions import db, limiter
 from app.services import accounts
 from app.services.api import kept_answers, tokens
 from app.services.api.tokens import Scope
-from app.services.identity import roles
+from app.services.identity import one_time, roles
 from app.tables import ApiToken, Dataset, KeptAnswer, ModelVersion, StoredRecording
 from app.tables._columns import now
 from app.web.access import access_of, scope_of
@@ -321,6 +321,21 @@ def test_no_token_is_made_of_wrong_answers(app: Flask, changes: dict[str, Any]) 
 def test_a_token_of_somebody_else_cannot_be_revoked(app: Flask, own: str) -> None:
     client = logged_in(app, "vera")
     assert client.post("/account/tokens/1/revoke").status_code == 404
+    assert call(app, own, "GET", "me").status_code == 200
+
+
+@pytest.mark.parametrize("way", ["changed", "reset"])
+def test_a_new_password_revokes_the_tokens_of_its_owner_alone_and_the_page_says_so(
+    app: Flask, own: str, way: str
+) -> None:
+    client, vera = logged_in(app, "vera"), accounts.find("vera")
+    hers = [token_of(vera.id), token_of(vera.id, "alarms")]
+    assert [call(app, each, "GET", "me").status_code for each in hers] == [200, 200]
+    new = {"password": "another good password", "password_again": "another good password"}
+    address = "/password" if way == "changed" else f"/reset/{one_time.open_reset(vera.id)}"
+    assert "access tokens will be revoked" in client.get(address).text
+    assert client.post(address, data=new | {"current": PASSWORD}).status_code == 302
+    assert [call(app, each, "GET", "me").status_code for each in hers] == [401, 401]
     assert call(app, own, "GET", "me").status_code == 200
 
 

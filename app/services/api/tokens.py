@@ -15,7 +15,7 @@ from hashlib import sha256
 from threading import Lock
 
 from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import Delete, delete, func, select, update
 
 from app.extensions import db
 from app.services import audit
@@ -163,6 +163,11 @@ def revoke(user_id: int, token_id: int) -> None:
         session.delete(token)
     forget(user_id)
     audit.record(Action.TOKEN_REVOKED, f"token {token_id}")
+
+
+def delete_of(user_id: int) -> Delete:
+    """Return the statement that revokes a person's tokens, for the transaction that is the reason; then `forget`."""
+    return delete(ApiToken).where(ApiToken.user_id == user_id)
 
 
 def list_tokens(user_id: int) -> list[ApiToken]:

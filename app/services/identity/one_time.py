@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 
 from app.extensions import db
 from app.services import accounts, audit
+from app.services.api import tokens as of_programs
 from app.services.audit import Action
 from app.services.errors import NotFound
 from app.services.identity import sessions
@@ -81,14 +82,16 @@ def accept(token: str, username: str, password: str, contact_number: str, email:
 
 
 def reset_password(token: str, password: str) -> User:
-    """Set an account's password, and end the address and the account's sessions."""
+    """Set an account's password, and end the address, the account's sessions and its programs' tokens."""
     user = get_reset(token)
     check_new_password(password, user.username, user.email)
     with transaction() as session:
         _use(token)
         user.set_password(canonical_password(password))
         session.execute(sessions.delete_of(user.id))
-    audit.record(Action.PASSWORD_CHANGED, user.username, reset=True)
+        revoked = rows_changed(of_programs.delete_of(user.id))
+    of_programs.forget(user.id)
+    audit.record(Action.PASSWORD_CHANGED, user.username, reset=True, tokens_revoked=revoked)
     return user
 
 

@@ -125,7 +125,7 @@ def reset(token: str) -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password; every session ends, and here a new one begins."""
     form = ChangePasswordForm()
-    message = "Your password has been changed. You have been logged out everywhere else."
+    message = "Your password has been changed. You are logged out everywhere else, and your access tokens are revoked."
     return _page(
         "auth/change_password.html",
         form,

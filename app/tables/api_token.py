@@ -44,5 +44,5 @@ class KeptAnswer(Model):
     asked: Mapped[str] = mapped_column(String(64))  # SHA-256 of what was sent
     status: Mapped[int]
     location: Mapped[str] = mapped_column(String(400))
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)  # sealed under the person's key
     created: Mapped[Created]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import shutil
@@ -240,6 +241,10 @@ def test_a_request_that_comes_twice_is_done_once(app: Flask, own: str) -> None:
     first, again = add("watch"), add("watch")
     assert (again.status_code, again.data) == (201, first.data)
     assert again.headers["Idempotency-Replayed"] == "true"
+    kept = db.session.scalars(select(KeptAnswer)).one()
+    assert kept_answers.find(kept.user_id, "k", kept.asked).body == first.text  # type: ignore[union-attr]
+    held = base64.b64decode(kept.body) + kept.location.encode()
+    assert not any(part in held for part in (b"watch", first.get_json()["token"].encode()))
     assert add("other").status_code == 422  # the same key for something else
     assert add("", "two").status_code == 422
     assert add("watch", "two").status_code == 201  # what failed may be tried again

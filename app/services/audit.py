@@ -41,7 +41,7 @@ LOCK_S, LOCK_EVERY_S = 10.0, 0.002  # for which another process may write, and h
 SAME_LOOK_S = 600.0  # further looks of somebody at the same are the same look
 REFUSALS_A_MINUTE = 60  # written for one address; further ones are only counted, so that nobody fills the disk
 
-Outcome = Literal["done", "refused", "failed"]
+Outcome = Literal["begun", "done", "refused", "failed"]
 Detail = str | int | float | bool | None
 
 
@@ -173,7 +173,8 @@ def record(
 ) -> None:
     """Write a line. It never fails: what cannot be written goes to the server's log.
 
-    Call it when the thing is done, after the transaction.
+    Call it when the thing is done, after the transaction; where nothing else would tell of it after a kill between the
+    two, also before, as begun.
 
     Parameters
     ----------

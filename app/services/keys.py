@@ -359,6 +359,7 @@ def rotate(passphrase: str = "") -> str:
                 "start Kinelab with both, and run this again; afterwards the first may go."
             )
         after = others[-1]
+    audit.record(Action.KEY_CHANGED, fingerprint(after), outcome="begun", before=fingerprint(before))
     with transaction() as session:
         row = session.get_one(InstallationKey, 1, populate_existing=True)
         if row.fingerprint != fingerprint(before):

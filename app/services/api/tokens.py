@@ -21,7 +21,7 @@ from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
-from app.services.transaction import transaction, write_if_free
+from app.services.transaction import rows_changed, transaction, write_if_free
 from app.tables import ApiToken, Role, User
 from app.tables._columns import now
 
@@ -156,11 +156,9 @@ def make(user_id: int, name: str, scopes: list[str], days: int) -> tuple[ApiToke
 
 def revoke(user_id: int, token_id: int) -> None:
     """Take a token no more, at once."""
-    token = db.session.get(ApiToken, token_id)
-    if token is None or token.user_id != user_id:
-        raise NotFound("You have no such token. It may have been revoked already.")
-    with transaction() as session:
-        session.delete(token)
+    with transaction():
+        if not rows_changed(delete_of(user_id).where(ApiToken.id == token_id)):
+            raise NotFound("You have no such token. It may have been revoked already.")
     forget(user_id)
     audit.record(Action.TOKEN_REVOKED, f"token {token_id}")
 

@@ -106,10 +106,11 @@ def version_of(purpose: Purpose) -> int:
     return max(TEXTS[purpose])
 
 
-def add(purpose: Purpose, user_id: int) -> None:
+def add(purpose: Purpose, user_id: int) -> bool:
     """Within a transaction: keep that a person agrees, with the act by which they say so; not twice."""
-    if current(purpose, user_id) is None:
+    if is_new := current(purpose, user_id) is None:
         db.session.add(Consent(user_id=user_id, purpose=purpose.value, version=version_of(purpose), pseudonym=""))
+    return is_new
 
 
 def give(purpose: Purpose, user_id: int, version: int) -> None:
@@ -122,5 +123,6 @@ def give(purpose: Purpose, user_id: int, version: int) -> None:
     if version != version_of(purpose):
         raise Conflict("The text has changed meanwhile. Read it again.")
     with transaction():
-        add(purpose, user_id)
-    audit.record(Action.CONSENT_GIVEN, purpose.value, version=version)
+        is_new = add(purpose, user_id)
+    if is_new:
+        audit.record(Action.CONSENT_GIVEN, purpose.value, version=version)

@@ -12,9 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
-from app.services import accounts, consents
+from app.services import accounts, audit, consents, keys, sealing
 from app.services.privacy import retention
 from app.services.purposes import Purpose
+from app.services.recordings import recordings
 from app.tables import StoredRecording
 from app.tables._columns import now
 from tests.conftest import PASSWORD
@@ -45,6 +46,30 @@ def test_everything_about_a_person_comes_as_one_zip(app: Flask, log_in: Clients)
     assert all(f'href="{name}"' in page for name in names - {"index.html"} if " " not in name)
     assert b"otto" not in whole
     assert other.get("/account/data").status_code == 200
+
+
+def test_a_damaged_file_keeps_nobody_from_the_rest_of_what_is_theirs(app: Flask, log_in: Clients) -> None:
+    client = log_in("ursula")
+    user = furnish(app, accounts.find("ursula"))
+    first, second = db.session.query(StoredRecording).filter_by(user_id=user.id).order_by(StoredRecording.id)
+    path = recordings.uploaded_file(first)
+    with sealing.created(path, keys.of(user.id)) as file:
+        file.write(b"samples")
+    path.write_bytes(path.read_bytes()[:-1])
+    with ZipFile(io.BytesIO(client.get("/account/everything.zip").data)) as archive:
+        assert archive.testzip() is None
+        page = archive.read("kinelab/index.html").decode()
+        assert archive.read(f"kinelab/recordings/{second.id}/{second.filename}")
+    assert page.count("(damaged: as far as it can be read)") == 1
+
+
+def test_agreeing_twice_and_taking_back_what_was_not_given_leaves_no_line(app: Flask, log_in: Clients) -> None:
+    client = log_in("ursula")
+    for action, version in (("withdraw", 0), ("give", 1), ("give", 1), ("withdraw", 0), ("withdraw", 0)):
+        client.post(f"/account/consents/federation/{action}", data={"version": version})
+    lines = [json.loads(line) for path in audit.files() for line in path.read_text().splitlines()]
+    said = [line["action"] for line in lines if line["object"] == Purpose.FEDERATION.value]
+    assert said == ["consent given", "consent withdrawn"]
 
 
 def test_a_person_sees_who_looked(app: Flask, log_in: Clients, admin_client: FlaskClient) -> None:

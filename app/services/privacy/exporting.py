@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import Enum
@@ -26,6 +27,8 @@ from app.services.personal import head_files
 from app.services.privacy import belongings
 from app.services.recordings import pending, recordings
 from app.tables import LiveSession, StoredRecording
+
+log = logging.getLogger(__name__)
 
 PART_BYTES = 2**20
 FOLDER = "kinelab"
@@ -50,10 +53,20 @@ def _files(user_id: int, username: str) -> Files:
     said["lines of the audit log"] = len(lines)
     yield "audit.jsonl", [audit.as_line(line).encode() for line in lines]
     names: list[str] = []
+    damaged: set[str] = set()
     for name, content in _kept_files(user_id):
         names.append(name)
-        yield name, content
-    yield "index.html", [_index(username, said, names).encode()]
+        yield name, _as_far(name, content, damaged)
+    yield "index.html", [_index(username, said, names, damaged).encode()]
+
+
+def _as_far(name: str, content: Iterable[bytes], damaged: set[str]) -> Iterator[bytes]:
+    """Yield a file as far as it can be read: one that is damaged, or gone meanwhile, keeps nobody from the others."""
+    try:
+        yield from content
+    except OSError as error:
+        log.warning("%s is not whole in what is exported: %s", name, error)
+        damaged.add(name)
 
 
 def _rows(name: str, user_id: int) -> Iterator[dict[str, Any]]:
@@ -134,7 +147,7 @@ def _file_name(text: str) -> str:
     return name.strip(" .")[-120:] or "file"
 
 
-def _index(username: str, said: dict[str, int], names: list[str]) -> str:
+def _index(username: str, said: dict[str, int], names: list[str], damaged: set[str]) -> str:
     def link(name: str) -> str:
         return f'<a href="{escape(name.replace("%", "%25"), quote=True)}">{escape(name)}</a>'
 
@@ -142,7 +155,8 @@ def _index(username: str, said: dict[str, int], names: list[str]) -> str:
         f"<tr><th scope=row>{escape(title)}</th><td>{number}</td><td>{_link_of(title, link)}</td></tr>"
         for title, number in said.items()
     )
-    files = "".join(f"<li>{link(name)}</li>" for name in names)
+    lack = " (damaged: as far as it can be read)"
+    files = "".join(f"<li>{link(name)}{lack if name in damaged else ''}</li>" for name in names)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>Kinelab: everything about {escape(username)}</title>"

@@ -43,7 +43,7 @@ def stock() -> Stock:
 
 def has_plain() -> bool:
     """Tell whether an earlier build left anything plain: by the first file that is."""
-    return any(_is_plain(path) for path, _ in _files())
+    return any(_begins_plain(path) for path, _ in _files())
 
 
 def seal_all(on_file: Callable[[Path], None] = lambda _: None) -> int:
@@ -100,16 +100,25 @@ def _is_plain(path: Path) -> bool:
     return journal.is_plain(path) if path.suffix == ENDING else not sealing.is_sealed(path)
 
 
+def _begins_plain(path: Path) -> bool:
+    """Tell by its first bytes whether a file is plain: what seals, seals all that it adds to a journal."""
+    with path.open("rb", buffering=0) as file:
+        mark = file.read(len(sealing.MARK))
+    if path.suffix != ENDING:
+        return mark != sealing.MARK
+    return not mark.startswith(journal.SEALED) and journal.is_plain(path)
+
+
 def _files() -> Iterator[tuple[Path, int]]:
     """Yield the files about people, and whose they are."""
     owners = {str(number): number for number in db.session.scalars(select(User.id))}
     folders = {f"{head_files.PREFIX}{text}": number for text, number in owners.items()}
     for table in (StoredRecording, LiveSession):
         folders |= {row.folder: row.user_id for row in db.session.execute(select(table.folder, table.user_id))}
-    for number in owners.values():
-        folders |= {waiting.folder.name: number for waiting in pending.list_kept(number)}
-    for folder in sorted(Path(current_app.config["UPLOADS"]).iterdir()):
-        if folder.name in folders and folder.is_dir():
-            for path in sorted(folder.rglob("*")):
-                if path.is_file() and not path.name.startswith(DRAFT):
-                    yield path, folders[folder.name]
+    folders |= {name: number for name, number in pending.owners().items() if str(number) in owners}
+    uploads = Path(current_app.config["UPLOADS"])
+    for name in sorted(folders.keys() & {folder.name for folder in uploads.iterdir()}):
+        for folder, _, files in os.walk(uploads / name):  # links to folders are not followed
+            for path in (Path(folder, file) for file in sorted(files) if not file.startswith(DRAFT)):
+                if path.is_file():
+                    yield path, folders[name]

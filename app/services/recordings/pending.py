@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -109,8 +110,16 @@ def list_pending(user_id: int) -> list[PendingUpload]:
 
 def list_kept(user_id: int) -> list[PendingUpload]:
     """Return these and those that could not be read, the newest first."""
-    everybodys = filter(None, map(_read, _uploads().glob(f"{PREFIX}*")))
-    return sorted((p for p in everybodys if p.user_id == user_id), key=lambda p: p.created, reverse=True)
+    return sorted((p for p in _everybodys() if p.user_id == user_id), key=lambda p: p.created, reverse=True)
+
+
+def owners() -> dict[str, int]:
+    """Return whose each of them is, by the name of its folder."""
+    return {pending.folder.name: pending.user_id for pending in _everybodys()}
+
+
+def _everybodys() -> Iterator[PendingUpload]:
+    return filter(None, map(_read, _uploads().glob(f"{PREFIX}*")))
 
 
 def sweep() -> None:

@@ -41,14 +41,15 @@ run: setup ## start the site (HOST, PORT, HAR_HOME and DATA_FOLDERS are respecte
 run-https: setup ## start the site for phones: over HTTPS, on every network of this machine, with an authority of its own
 	@HTTPS=own $(BIN)/python run.py
 
-# The few long browser tests come first, or one core waits for them in the end
-test: $(VENV)/.dev ## run all tests, on two cores; some of them: make test ARGS="tests/har -k elm"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+# The few long browser tests come first, or one core waits for them in the end. Three at a time keep two cores busy: the
+# browser and whoever waits for it take turns
+test: $(VENV)/.dev ## run all tests, three at a time; some of them: make test ARGS="tests/har -k elm"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings nor long trainings
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" $(ARGS)
 
-test-pythons: $(VENV)/.dev ## mypy and a start of the site on every other Python that is promised, fast tests of the core on the oldest and the newest
+test-pythons: $(VENV)/.dev ## a start of the site on every other Python that is promised, types and fast tests of the core on the oldest and the newest
 	@bash devtools/test_pythons.sh $(BIN)/uv
 
 lint: $(VENV)/.dev ## ruff and mypy

@@ -114,8 +114,9 @@ def _streams(live: Figures) -> str:
     steady, costs = live["steady"], live["costs"]
     in_time = [phones for phones, step in live["ramp"].items() if step["p95 (s)"] <= 2.0]
     first = next(iter(live["ramp"]))
-    others = [step["other programs (cores)"] for step in live["ramp"].values()]
+    others = max(step["other programs (cores)"] for step in live["ramp"].values())
     many = f"{in_time[-1]} are told of within 2 s" if in_time else f"already {first} are told of later than 2 s"
+    last, at_last = list(live["ramp"].items())[-1]
     return (
         f"- **How many streams.** {steady['phones']} made-up phones, {steady['minutes']:g} minutes, beside "
         f"other programs that took {steady['other programs (cores)']} cores: the p95 from a batch to its event is "
@@ -123,7 +124,8 @@ def _streams(live: Figures) -> str:
         f"{_percent(steady['seconds recognised, of those sent'])} of the seconds sent were recognised (aim: all), all "
         f"processes hold at most {steady['memory of all processes, at most (MiB)']} MiB (aim: 400, and flat; of the "
         f"halves {' and '.join(map(str, steady['memory, first and second half (MiB)']))} MiB). Beside other programs "
-        f"that took {min(others)} to {max(others)} cores, {many} (p95; aim: 150). Of the processor, a window "
+        f"that took at most {others} cores, {many} (p95; aim: 150); at {last} the process takes "
+        f"{at_last['processor (cores)']} cores, and its threads wait for each other. Of the processor, a window "
         f"of a stream costs {costs['window of a stream against one of the long file']} of what `recognise` costs in a "
         f"file of a minute, and {costs['window of a stream against a file of one']} of what it costs on a file of "
         f"one window, which is what a page would take that asked for each by itself (aim: 0.25, reached against "

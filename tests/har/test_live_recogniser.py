@@ -95,6 +95,9 @@ def test_sessions_of_one_step_do_not_touch_each_other(model: EverydayClassifier)
         assert alone.keys() == found.keys()
         for start, window in alone.items():
             np.testing.assert_allclose(window.probabilities, found[start].probabilities, atol=1e-4)
+    for row in (row for track in tracks for row in track.memory.grid):
+        arrays = row.measures, row.features, row.personal, row.log_level, row.unlike, row.said
+        assert all(array is None or array.base is None for array in arrays), "a view keeps the others' windows"
 
 
 def test_a_window_is_answered_within_half_a_second_of_its_end(model: EverydayClassifier) -> None:

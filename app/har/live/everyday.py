@@ -56,7 +56,7 @@ SAME = 0.005  # of a probability: an answer that changes by less is not said aga
 
 @dataclass
 class Row:
-    """What is kept of a window."""
+    """What is kept of a window; its arrays are copies, as a view would keep those of all windows of the step."""
 
     start_s: float
     measures: NDArray[np.float32]  # gravity, movement, rotation, sway, as in a `Track`
@@ -188,7 +188,7 @@ class EverydayAnswers:
         measures = _measures(track)
         empty = np.zeros(self._n_personal, np.float16)
         return [
-            Row(float(start), measures[i], track.features[i], empty, levels[i], unlike[i])
+            Row(float(start), measures[i].copy(), track.features[i].copy(), empty, levels[i].copy(), unlike[i].copy())
             for i, start in enumerate(track.start_s.tolist())
         ]
 
@@ -358,7 +358,7 @@ class EverydayAnswers:
             [np.arange(max(end - REVISED - 1, end - n), end) for end, n in zip(ends, counts, strict=True)]
         )
         for i, own in zip(among.tolist(), space(looks(asked.track.take(among))), strict=True):
-            asked.rows[i].personal = own
+            asked.rows[i].personal = own.copy()
 
     def _count(self, memory: Memory, rows: Sequence[Row], on_foot: Bools) -> None:
         """Count the windows on foot that the reference does not hold yet: the one whose neighbours are there."""
@@ -389,7 +389,7 @@ def _said(rows: Sequence[Row], answers: FloatArray, unfamiliar: Bools, same: flo
         before = row.said_unfamiliar, row.said_settled, row.said_wearing
         if alike and before == (unfamiliar[at], settled, row.wearing):
             continue
-        row.said, row.said_unfamiliar, row.said_settled = new, bool(unfamiliar[at]), settled
+        row.said, row.said_unfamiliar, row.said_settled = new.copy(), bool(unfamiliar[at]), settled
         row.said_wearing = row.wearing
         yield Said(row, new, bool(unfamiliar[at]), bool(new[IDLE] > 0.5), settled)
 

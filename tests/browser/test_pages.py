@@ -88,7 +88,7 @@ NOT_VISITED = {
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
     "datasets.suggestions", "health.live", "health.metrics_text", "health.ready",
-    "home.plotly_js", "live.events", "mappings.download", "predictions.download_many",
+    "home.plotly_js", "live.events", "mappings.download", "predictions.activities_json", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
     "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
     "predictions.timeline_image", "predictions.timeline_json", "static", "training.artefact",

@@ -16,6 +16,8 @@ from app.har.errors import HarError
 from app.har.texts import to_csv
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
+from app.services.interchange import fhir, omh
+from app.services.interchange.answers import answers_of
 from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
 from app.services.personal import in_lists, view
@@ -273,6 +275,19 @@ def result_json(recording_id: int) -> ResponseReturnValue:
         about["verdicts"] = dict(zip(result.recording_ids, verdicts, strict=True))
     response = jsonify({**about, **result_tables.document(result, reader_zone())})
     return named(response, download_name(recording.filename, "activities", "json"))
+
+
+@bp.get("/<int:recording_id>/<any(fhir, omh):standard>.json")
+@access("user")
+def activities_json(recording_id: int, standard: Literal["fhir", "omh"]) -> ResponseReturnValue:
+    """Download the activities for other systems: as a FHIR bundle, or as Open mHealth data points."""
+    recording = recordings.get(current_user.id, recording_id)
+    prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
+    answers = answers_of(prediction, view.view_of(prediction, _smooth(), _personal()), reader_zone())
+    response = jsonify(fhir.bundle(answers) if standard == "fhir" else omh.data_points(answers))
+    if standard == "fhir":
+        response.mimetype = fhir.MEDIA_TYPE
+    return named(response, download_name(recording.filename, standard, "json"))
 
 
 @bp.get("/<int:recording_id>/quality.json")

@@ -57,6 +57,15 @@ class AnswersQuery:
 
 
 @dataclass(frozen=True)
+class ExportQuery(AnswersQuery):
+    """The same, and in which time zone moments are written."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    tz: Annotated[str, Len(0, 64)] = "UTC"
+
+
+@dataclass(frozen=True)
 class RowsQuery:
     """Which rows of the answers are wanted."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 
-VERSION = "1.0.0"  # of the API: see docs/API.md
+VERSION = "1.1.0"  # of the API: see docs/API.md
 ABOUT = (
     "Activities from recordings of wearable sensors, without a person who clicks. Every request brings a token, made "
     "on the page “Access tokens”, as “Authorization: Bearer kinelab_…”. Errors are problems by RFC 9457. Lists are "
@@ -155,8 +155,10 @@ def _complete(about: dict[str, Any], method: str, said: Operation) -> None:
         if parameter["in"] == "path" and parameter["schema"]["type"] == "integer":
             parameter["schema"] = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
     if said.media:
-        about["responses"]["200"]["content"] = {said.media: {"schema": {"type": "string", "format": "binary"}}}
-    elif method == "get":
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        given = about["responses"]["200"]["content"]["application/json"] if said.gives else binary
+        about["responses"]["200"]["content"] = {said.media: given}
+    if method == "get" and (said.gives or not said.media):
         about["parameters"].append(_header("If-None-Match", "An ETag: where nothing has changed since, 304 comes."))
         about["responses"]["304"] = {"description": "Nothing has changed."}
     if method == "post":

@@ -40,23 +40,26 @@ def operation(
     ----------
     scope : that its callers need; None: any token will do.
     gives : the shape of what it answers with ``status``; ``also`` has those of other statuses.
-    media : the type of its answer where that is a file; the function returns a response then.
+    media : the type of its answer where that is no plain JSON. With ``gives``, it is JSON by a standard that has a type
+        of its own; without, it is a file, and the function returns a response.
     """
 
     def mark(view: View) -> View:
-        endpoint = f"{bp.name}.{view.__name__}"
+        endpoint, is_file = f"{bp.name}.{view.__name__}", bool(media) and gives is None
         said = operations[endpoint] = Operation(view, scope, gives, status, media, also or {})
 
         @wraps(view)
         def run(**values: Any) -> Response:
-            work = view if media else description.checked(endpoint)
+            work = view if is_file else description.checked(endpoint)
             if said.takes == "json":
                 _require_an_object()
             elif said.takes == "form" and request.mimetype != "multipart/form-data":
                 raise UnsupportedMediaType("Send it as multipart/form-data.")
             key = request.headers.get("Idempotency-Key") if method == "POST" else None
             response: Response = make_response(work(**values)) if key is None else _once(key, work, values)
-            if method == "GET" and not media:
+            if media and not is_file:
+                response.mimetype = media
+            if method == "GET" and not is_file:
                 response.add_etag()
                 response.make_conditional(request)
             return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ from app.services.api.tokens import Scope
 from app.services.audit import Action, record
 from app.services.errors import NotFound, ServiceError
 from app.services.formatting import capitalise
+from app.services.interchange import fhir, omh
+from app.services.interchange.answers import Answers, answers_of
 from app.services.personal import corrections, in_lists, view
 from app.services.personal.effect import doubts_of
 from app.services.personal.view import View
@@ -46,10 +49,7 @@ def list_recordings(query: asked.RecordingsQuery) -> shapes.Recordings:
     vocabulary.
     """
     asked = {name: getattr(query, name) for name in ("search", "first", "last", "model", "activity")}
-    try:
-        wanted = Wanted.from_parameters(asked, time_zone(query.tz))
-    except ServiceError as error:
-        raise NotAsDescribed([{"field": "tz", "message": str(error)}]) from error
+    wanted = Wanted.from_parameters(asked, _zone(query.tz))
     found = listing.newest(bearer().id, wanted, number_of(query.cursor), query.limit)
     return shapes.Recordings(_shown(found.items), cursor_of(found.before))
 
@@ -191,6 +191,24 @@ def get_answers(recording_id: int, query: asked.AnswersQuery) -> shapes.Answers:
     )
 
 
+@operation("GET", "/recordings/<int:recording_id>/answers/fhir", READ, shapes.Bundle, media=fhir.MEDIA_TYPE)
+def get_fhir(recording_id: int, query: asked.ExportQuery) -> shapes.Bundle:
+    """Get the activities as a FHIR R4 bundle.
+
+    422: the recording does not tell the time of day.
+    """
+    return shapes.Bundle(**fhir.bundle(_exported(recording_id, query)))
+
+
+@operation("GET", "/recordings/<int:recording_id>/answers/omh", READ, shapes.DataPoints)
+def get_omh(recording_id: int, query: asked.ExportQuery) -> shapes.DataPoints:
+    """Get the activities as Open mHealth data points.
+
+    422: the recording does not tell the time of day.
+    """
+    return shapes.DataPoints([shapes.DataPoint(**each) for each in omh.data_points(_exported(recording_id, query))])
+
+
 @operation("GET", "/recordings/<int:recording_id>/windows", READ, shapes.Windows)
 def list_windows(recording_id: int, query: asked.RowsQuery) -> shapes.Windows:
     """List the answers window by window."""
@@ -250,6 +268,19 @@ def undo_corrections(recording_id: int, batch: str) -> tuple[str, int]:
     """Undo what was said at once."""
     corrections.undo(bearer().id, recording_id, batch)
     return "", 204
+
+
+def _exported(recording_id: int, query: asked.ExportQuery) -> Answers:
+    recording = recordings.get(bearer().id, recording_id)
+    prediction = recordings.get_prediction(recording, query.prediction)
+    return answers_of(prediction, view.view_of(prediction, query.smooth, query.personal), _zone(query.tz))
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return time_zone(name)
+    except ServiceError as error:
+        raise NotAsDescribed([{"field": "tz", "message": str(error)}]) from error
 
 
 def _seen(recording_id: int, query: asked.RowsQuery) -> View:

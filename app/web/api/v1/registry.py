@@ -23,7 +23,7 @@ class Operation:
     scope: Scope | None
     gives: type | None
     status: int
-    media: str  # of what is given in no JSON; "" otherwise
+    media: str  # of what is given where that is no plain JSON; "" otherwise
     also: dict[int, type]  # what is given with another status
 
     @property

@@ -109,6 +109,30 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class Bundle:
+    """A FHIR R4 bundle; its entries are as HL7 describes them."""
+
+    resourceType: Literal["Bundle"]  # noqa: N815  as FHIR calls it
+    type: Literal["collection"]
+    entry: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class DataPoint:
+    """An activity by Open mHealth: the header of IEEE 1752.1, the body of omh:physical-activity:1.2."""
+
+    header: dict[str, Any]
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DataPoints:
+    """All activities of a recording, in the order of time."""
+
+    items: list[DataPoint]
+
+
+@dataclass(frozen=True)
 class Window:
     """One window or a pause (activity "missing"), on the recording's own clock and, where it tells that, in UTC."""
 

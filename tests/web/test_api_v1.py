@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from app.tables import ApiToken, Dataset, KeptAnswer, ModelVersion, StoredRecord
 from app.tables._columns import now
 from app.web.access import access_of, scope_of
 from app.web.api.v1.reading import ADDRESS_A_MINUTE
+from tests import fhir
 from tests.api import PATH, World, body_of, call, operations, person, token_of, world
 from tests.conftest import PASSWORD, logged_in
+from tests.corrected import a_result, recorded
 from tests.homes import at_home
 from tests.services.alarm_people import add_person
 from tests.trained import Example, recording_csv, register_model
@@ -373,3 +376,30 @@ def test_the_description_can_be_read_without_a_network(app: Flask) -> None:
     assert "<script>" not in page
     references = set(page.split('href="#')[1:])
     assert {one.split('"')[0] for one in references} - {"content"} <= {one.split('"')[0] for one in page.split('id="')}
+
+
+def test_activities_are_given_as_other_systems_want_them(here: World) -> None:
+    token, address = here.token("ursula", "recordings:read"), f"recordings/{here.things['recording_id']}/answers"
+    answer = call(here.app, token, "GET", f"{address}/fhir?tz=Europe/Berlin")
+    assert answer.mimetype == "application/fhir+json"
+    observations = fhir.resources(fhir.check(answer.text), "Observation")
+    assert "corrected" in {each["status"] for each in observations}
+    assert observations[0]["effectivePeriod"]["start"] == "2025-11-24T17:00:00.000+01:00"
+    same = {"headers": {"If-None-Match": answer.headers["ETag"]}}
+    assert call(here.app, token, "GET", f"{address}/fhir?tz=Europe/Berlin", **same).status_code == 304
+    [first, *_] = call(here.app, token, "GET", f"{address}/omh").get_json()["items"]
+    interval = first["body"]["effective_time_frame"]["time_interval"]
+    assert interval["start_date_time"] == "2025-11-24T16:00:00.000+00:00"
+    for query, field in (("tz=Mars", "tz"), ("smooth=perhaps", "smooth")):
+        refused = call(here.app, token, "GET", f"{address}/fhir?{query}")
+        assert (refused.status_code, refused.mimetype) == (422, PROBLEM)
+        assert field in refused.get_json()["errors"][0]["field"]
+
+
+def test_other_systems_get_nothing_of_a_recording_without_a_time_of_day(app: Flask, model: ModelVersion) -> None:
+    user_id = person("ursula")
+    prediction = recorded(app, user_id, model, replace(a_result(model), origin_utc_s=(None,)))
+    for standard in ("fhir", "omh"):
+        refused = call(app, token_of(user_id), "GET", f"recordings/{prediction.recording_id}/answers/{standard}")
+        assert (refused.status_code, refused.mimetype) == (422, PROBLEM)
+        assert "does not tell the time of day" in refused.get_json()["detail"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -22,6 +23,7 @@ from app.har.classifiers.types import Wearing
 from app.har.problems import Problem, ProblemKind
 from app.services.recordings.result_tables import DAY_COLUMNS
 from app.tables import User
+from tests import fhir
 from tests.long_recording import ACTIVITIES, DAY_START_UTC_S, a_day, make_old, store, unsure_day
 
 HOURS = 6.0
@@ -42,6 +44,26 @@ def stored(app: Flask, user_client: FlaskClient) -> Callable[..., str]:
         return f"/predictions/{store(app, user.id, signals, result, filename).recording_id}"
 
     return make
+
+
+def test_other_systems_are_offered_the_activities_where_it_is_known_when_they_were(
+    user_client: FlaskClient, stored: Callable[..., str]
+) -> None:
+    url = stored(hours=0.2)
+    user_client.set_cookie("tz", "Europe/Berlin")
+    links = re.findall(r'href="([^"]*/(?:fhir|omh)\.json[^"]*)"', user_client.get(url).text)
+    bundle, points = (user_client.get(html.unescape(link)) for link in links)
+    assert bundle.mimetype == "application/fhir+json"
+    assert bundle.headers["Content-Disposition"] == "attachment; filename=day-fhir.json"
+    first = fhir.resources(fhir.check(bundle.text), "Observation")[0]
+    assert first["effectivePeriod"]["start"] == "2025-05-12T00:00:00.000+02:00"
+    interval = points.get_json()[0]["body"]["effective_time_frame"]["time_interval"]
+    assert interval["start_date_time"] == first["effectivePeriod"]["start"]
+    timeless = stored(origin_utc_s=None, hours=0.2)
+    assert "For other systems" not in user_client.get(timeless).text
+    refused = user_client.get(f"{timeless}/fhir.json")
+    assert refused.status_code == 422
+    assert "does not tell the time of day" in refused.text
 
 
 def test_the_page_shows_bouts_hours_and_labels_by_the_clock_of_the_browser(

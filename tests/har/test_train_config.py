@@ -53,6 +53,7 @@ def test_the_bounds_themselves_are_allowed_and_nothing_beyond(name: str, bounds:
         ({"window_length_s": float("nan")}, "window_length_s", "found nan"),
         ({"protocol": "random", "overlap": 0.5}, "overlap", "share samples"),
         ({"batch_size": 32}, "batch_size", "found 32"),
+        ({"\ud800": 1}, "name of a setting", "valid string"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_setting(settings: dict[str, Any], setting: str, message: str) -> None:

@@ -130,7 +130,7 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
         config = TypeAdapter(TrainConfig).validate_python(settings)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        setting = str(fault["loc"][0])
+        setting = str((*fault["loc"], "name of a setting")[0])  # one that is no text has no place
         low, high = limits(setting)
         expected = fault["msg"] if low is None else f"must be between {low} and {high}"
         raise InvalidSetting(f"{setting}: {expected}; found {fault['input']!r}.", setting) from error

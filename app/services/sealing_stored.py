@@ -118,7 +118,15 @@ def _files() -> Iterator[tuple[Path, int]]:
     folders |= {name: number for name, number in pending.owners().items() if str(number) in owners}
     uploads = Path(current_app.config["UPLOADS"])
     for name in sorted(folders.keys() & {folder.name for folder in uploads.iterdir()}):
-        for folder, _, files in os.walk(uploads / name):  # links to folders are not followed
-            for path in (Path(folder, file) for file in sorted(files) if not file.startswith(DRAFT)):
-                if path.is_file():
-                    yield path, folders[name]
+        if (uploads / name).is_dir():
+            yield from ((Path(path), folders[name]) for path in _below(uploads / name))
+
+
+def _below(folder: str | Path) -> Iterator[str]:
+    """Yield the paths of files in a folder, at any depth, without asking the disk for each; at a start, all are."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
+            elif entry.is_file() and not entry.name.startswith(DRAFT):
+                yield entry.path

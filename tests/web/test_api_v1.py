@@ -315,6 +315,7 @@ def test_a_token_is_shown_once_and_is_nowhere_else(app: Flask) -> None:
     [
         {"password": "wrong"},
         {"name": " "},
+        {"name": "\u202e\u200b"},  # which nobody would see in the list
         {"scopes": []},
         {"scopes": ["datasets:admin"]},  # no scope of a user
         {"days": "4000"},

@@ -130,7 +130,7 @@ def make(user_id: int, name: str, scopes: list[str], days: int) -> tuple[ApiToke
     Invalid : a name that is empty or too long, no scope or one that the role does not have, or too long a time.
     Conflict : the person has too many.
     """
-    name = " ".join(name.split())
+    name = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
     if not 0 < len(name) <= NAME_LENGTH:
         raise Invalid(f"A token needs a name of at most {NAME_LENGTH} letters.", "name")
     allowed = [scope.value for scope in SCOPES_OF[db.session.get_one(User, user_id).role]]

@@ -73,6 +73,8 @@ def _device(answers: Answers, device: UUID) -> Resource:
 
 def _observations(answers: Answers, one: Activity, device: UUID) -> list[Resource]:
     activity, duration, panel = (answers.name_of(one, kind) for kind in ("activity", "duration", "panel"))
+    start, end = (moment.isoformat(timespec="milliseconds") for moment in (one.start, one.end))
+    period = {"start": start, "end": end}
 
     def observation(name: UUID, profile: str, code: Resource, **more: Any) -> Resource:
         return {
@@ -86,10 +88,7 @@ def _observations(answers: Answers, one: Activity, device: UUID) -> list[Resourc
             ],
             "code": code,
             "subject": _reference(answers.person),
-            "effectivePeriod": {
-                "start": one.start.isoformat(timespec="milliseconds"),
-                "end": one.end.isoformat(timespec="milliseconds"),
-            },
+            "effectivePeriod": period,
             **({"performer": [_reference(answers.person)]} if one.said else {}),
             "device": _reference(device),
             **more,

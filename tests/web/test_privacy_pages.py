@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from zipfile import ZipFile
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from app.extensions import db
 from app.services import accounts, audit, consents, keys, sealing
@@ -113,6 +115,25 @@ def test_who_erases_themselves_is_told_what_goes_and_is_gone(app: Flask, log_in:
     assert "Erasure 1" in text
     assert "nothing is left" in text
     assert "ursula" not in text
+
+
+def test_a_recording_that_its_owner_deletes_meanwhile_holds_up_nothing(
+    app: Flask, log_in: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in("ursula")
+    user = furnish(app, accounts.find("ursula"))
+    db.session.execute(update(StoredRecording).values(created=now() - timedelta(days=40)))
+    db.session.commit()
+    retention.change({"recordings": 30})
+    delete = recordings.delete
+
+    def too_late(user_id: int, number: int) -> None:
+        delete(user_id, number)
+        delete(user_id, number)
+
+    monkeypatch.setattr(recordings, "delete", too_late)
+    assert retention.apply() == {"recordings": 2}
+    assert db.session.query(StoredRecording).filter_by(user_id=user.id).count() == 0
 
 
 def test_retention_is_previewed_before_it_is_kept_and_then_applied(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import delete, func, select
 from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
-from app.services.errors import Invalid, ServiceError
+from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.live import sessions
 from app.services.recordings import recordings
 from app.services.transaction import BACKGROUND_WAIT_S, rows_changed, transaction
@@ -154,7 +155,8 @@ def _apply(name: str, days: int) -> int:
     numbers = [number for number, _ in rows]
     if name == "recordings":
         for number, user_id in rows:
-            recordings.delete(user_id, number)
+            with suppress(NotFound):  # its owner has deleted it meanwhile
+                recordings.delete(user_id, number)
     elif name == "live":
         folders = db.session.scalars(select(LiveSession.folder).where(LiveSession.id.in_(numbers))).all()
         with transaction(BACKGROUND_WAIT_S):

@@ -18,6 +18,7 @@ from werkzeug.routing import IntegerConverter
 from app.extensions import csrf, db, limiter, login_manager
 from app.har.errors import HarError
 from app.har.texts import loads
+from app.services import database
 from app.services.errors import Busy, ServiceError
 from app.services.transaction import passing_reason
 
@@ -57,7 +58,7 @@ def configure_log() -> None:
 
 
 def configure_database(app: Flask) -> None:
-    """Bind SQLAlchemy; SQLite gets write-ahead logging, foreign keys and a busy timeout."""
+    """Bind SQLAlchemy; SQLite, encrypted or not, gets write-ahead logging, foreign keys and a busy timeout."""
     from app import tables  # noqa: F401  the tables must be known before Alembic looks
 
     app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
@@ -66,6 +67,7 @@ def configure_database(app: Flask) -> None:
     db.init_app(app)
     if app_uri.startswith("sqlite"):
         with app.app_context():
+            database.listen(db.engine)
             _set_sqlite_pragmas(db.engine)
 
 

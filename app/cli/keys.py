@@ -1,4 +1,4 @@
-"""``flask keys check|export|new|rotate|seal``."""
+"""``flask keys check|encrypt-database|decrypt-database|export|new|rotate|seal``."""
 
 from __future__ import annotations
 
@@ -91,3 +91,26 @@ def seal() -> None:
         click.echo(f"{path.parent.name}/{path.name}", err=True)
 
     click.echo(f"{sealing_stored.seal_all(on_file):,} files were plain, and are sealed now.")
+
+
+@keys.command("encrypt-database")
+@needs_home
+def encrypt_database() -> None:
+    """Encrypt the database, too, while the site is stopped; decrypt-database takes it back."""
+    _change(encrypted=True)
+
+
+@keys.command("decrypt-database")
+@needs_home
+def decrypt_database() -> None:
+    """Make the database plain again, while the site is stopped."""
+    _change(encrypted=False)
+
+
+def _change(*, encrypted: bool) -> None:
+    from app.services import database_changing
+
+    n_bytes = database_changing.change(encrypted)
+    click.echo(f"The database is {'encrypted' if encrypted else 'plain'} now: {n_bytes / 2**20:,.1f} MiB.")
+    if encrypted:
+        click.echo("Its blocks before may remain on the disk, and in earlier copies; backups are sealed.", err=True)

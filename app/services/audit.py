@@ -119,6 +119,8 @@ class Action(str, Enum):
     BACKUP_RESTORED = "backup restored"
     KEY_CHANGED = "key changed"
     KEY_EXPORTED = "key exported"
+    DATABASE_ENCRYPTED = "database encrypted"
+    DATABASE_DECRYPTED = "database decrypted"
     FILES_SEALED = "files sealed"
     LEFTOVER = "leftover"
     LOOKED = "looked at"

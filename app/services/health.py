@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
-from app.services import installation, room
+from app.services import database, installation, room
 from app.services.alarms import outbox
 from app.services.backups import moment
 from app.services.errors import NoRoom
@@ -29,7 +28,7 @@ def problems() -> dict[str, str]:
 def _database() -> str:
     try:
         at = installation.revision()
-    except SQLAlchemyError:
+    except (SQLAlchemyError, database.Unopened):
         db.session.rollback()
         return "the database does not answer"
     return "" if at == installation.latest_revision() else "the database is of another version"
@@ -95,7 +94,7 @@ def free_bytes() -> dict[str, int]:
 
 def database_bytes() -> int:
     """Return the size of the database with what is in the file beside it; 0 of another machine's."""
-    file = Path(current_app.config["INSTANCE"]) / "kinelab.sqlite"
+    file = database.home_file()
     return sum(path.stat().st_size for path in (file, file.with_name(f"{file.name}-wal")) if path.exists())
 
 

@@ -12,7 +12,7 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
-from app.services import audit, keys, leftovers, sealing_stored
+from app.services import audit, database, keys, leftovers, sealing_stored
 from app.services.backups import moment
 from app.services.datasets import library
 from app.services.errors import Conflict
@@ -36,7 +36,7 @@ def prepare() -> None:
     _keep_private()
     moment.sweep()
     prepare_home()
-    with _preparing():  # by which a command takes over reference models, too
+    with preparing():  # by which a command takes over reference models, too
         training.mark_interrupted()
     erasing.resume()  # before anything that was theirs is taken for somebody's only copy
     library.sweep_leftovers()
@@ -78,7 +78,8 @@ def prepare_home() -> None:
 
     It costs milliseconds where all of that is there, and touches nothing that a server in the same home has begun.
     """
-    with _preparing():
+    with preparing():
+        database.sweep()
         _migrate()
         keys.prepare()
         library.ensure_embedded_example()
@@ -87,11 +88,11 @@ def prepare_home() -> None:
 
 def migrate() -> None:
     """Bring the database up to date."""
-    with _preparing():
+    with preparing():
         _migrate()
 
 
-def _preparing() -> FileLock:
+def preparing() -> FileLock:
     """Return the lock by which servers and commands that start together take turns."""
     return FileLock(Path(current_app.config["INSTANCE"]) / "preparation.lock")
 

@@ -24,7 +24,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
-from app.services import audit, sealing
+from app.services import audit, database, sealing
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.files import written_whole
@@ -149,6 +149,9 @@ def prepare() -> None:
     if not is_made():
         _make()
     _installation()
+    database.keep_only(
+        database.home_file(), lambda: db.session.get_one(InstallationKey, 1, populate_existing=True).fingerprint
+    )
     lacking = select(User.id).outerjoin(PersonKey, PersonKey.user_id == User.id).where(PersonKey.name.is_(None))
     if without := db.session.scalars(lacking).all():
         with transaction():
@@ -253,6 +256,15 @@ def find(wanted: str, salt: bytes | None) -> bytes | None:
     if wanted not in known:
         known.update((fingerprint(key), key) for key in _at_hand(source(), salt))
     return known.get(wanted)
+
+
+database.look_up.append(find)
+
+
+def for_database() -> tuple[bytes, str, bytes | None]:
+    """Return what the key of an encrypted database is wrapped by: a key, its fingerprint and its salt."""
+    key = _installation()
+    return key, fingerprint(key), db.session.get_one(InstallationKey, 1).salt
 
 
 # --- the keys of people
@@ -360,7 +372,7 @@ def rotate(passphrase: str = "") -> str:
             )
         after = others[-1]
     audit.record(Action.KEY_CHANGED, fingerprint(after), outcome="begun", before=fingerprint(before))
-    with transaction() as session:
+    with database.rewrapped(database.home_file(), after, fingerprint(after), salt), transaction() as session:
         row = session.get_one(InstallationKey, 1, populate_existing=True)
         if row.fingerprint != fingerprint(before):
             raise Conflict("Somebody else has just changed the key.")

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import scoped_session
 
 from app.extensions import db
-from app.services import room
+from app.services import database, room
 from app.services.errors import Busy, NoRoom
 
 LARGEST_ID = 2**31 - 1  # that every database can look for
@@ -63,7 +63,7 @@ def passing_reason(error: BaseException | None) -> Busy | NoRoom | None:
         return error
     if error is not None and room.is_full(error):
         return NoRoom()
-    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+    if isinstance(error, DBAPIError) and database.is_error(error.orig):
         message = str(error.orig)  # Python 3.10 tells no error code
         if "is full" in message:
             return NoRoom()
@@ -74,8 +74,10 @@ def passing_reason(error: BaseException | None) -> Busy | NoRoom | None:
 
 def _begin(wait_s: float) -> None:
     """Take SQLite's place of the writer. A transaction within another goes on in it."""
-    raw = db.session.connection().connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection) or raw.in_transaction:
+    if db.engine.dialect.name != "sqlite":
+        return
+    raw = cast(sqlite3.Connection, db.session.connection().connection.driver_connection)  # or SQLCipher's like it
+    if raw.in_transaction:
         return
     room.balance_spare(Path(current_app.config["INSTANCE"]))
     usual_s = min(wait_s, USUAL_WAIT_S)
@@ -105,7 +107,7 @@ def _taken(raw: sqlite3.Connection, wait_s: float) -> bool:
     raw.execute(f"PRAGMA busy_timeout={round(1000 * wait_s)}")
     try:
         raw.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
+    except raw.OperationalError as error:
         if "is locked" not in str(error):
             raise
         return False

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from flask import current_app
 
 from app.extensions import db
 from app.services import audit
+from app.services import database as opening
 from app.services.errors import Conflict
 from app.services.files import DRAFT, link_or_copy
 from app.services.leftovers import DELETED
@@ -66,7 +66,7 @@ def database() -> Path:
     ------
     Conflict : it is another program's to back up.
     """
-    path = Path(current_app.config["INSTANCE"]) / "kinelab.sqlite"
+    path = opening.home_file()
     if db.engine.dialect.name != "sqlite" or Path(str(db.engine.url.database)).resolve() != path.resolve():
         raise Conflict(
             "DATABASE_URL names a database outside of HAR_HOME: back it up and restore it with its own tools "
@@ -136,8 +136,8 @@ def _remove() -> None:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """Copy a database in one step: with what is in the file beside it."""
-    with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
+    """Copy a database in one step, with what is in the file beside it; encrypted, if it is."""
+    with closing(opening.connect(source)) as reader, closing(opening.connect(target, opening.key_of(source))) as writer:
         reader.backup(writer)
         writer.execute("PRAGMA journal_mode=DELETE")  # one file
 

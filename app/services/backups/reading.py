@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from app.services import database as opening
 from app.services.backups import moment, sealed
 from app.services.backups.writing import FORMAT, MANIFEST
 from app.services.errors import Invalid
@@ -108,7 +108,7 @@ def _copied(content: IO[bytes], target: Path | None, time: float) -> tuple[int, 
 
 def _missing(database: Path, has: Callable[[str], bool]) -> list[str]:
     """Refuse a database that is damaged; return what its rows say is there and is not."""
-    with closing(sqlite3.connect(database)) as connection:
+    with closing(opening.connect(database)) as connection:
         problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
         problems += [f"{row[0]}, row {row[1]}" for row in connection.execute("PRAGMA foreign_key_check")]
         if problems:

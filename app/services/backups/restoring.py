@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from flask import current_app
 
 from app.extensions import db
 from app.services import audit, audit_chain, installation, keys, room
+from app.services import database as opening
 from app.services.audit import Action
 from app.services.backups import moment, reading, swapping
 from app.services.backups.reading import Contents
@@ -46,7 +46,10 @@ def verify(source: Path, passphrase: str) -> Contents:
 
         def place(name: str) -> Path | None:
             names.add(name)
-            return database if name == moment.DATABASE else None
+            return {
+                moment.DATABASE: database,
+                f"instance/{opening.KEY_FILE}": database.with_name(opening.KEY_FILE),
+            }.get(name)
 
         return reading.read(source, passphrase, place, database, names.__contains__)
 
@@ -72,7 +75,7 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
     """
     database = moment.database()
     home = Path(current_app.config["HAR_HOME"])
-    with _without_server(home), _staged() as stages:
+    with without_server(home), _staged() as stages:
         if not replace and database.exists():
             raise Conflict(
                 f"{home} is not empty. Restore into an empty HAR_HOME, or put the backup in the place of everything "
@@ -100,6 +103,7 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
         db.session.remove()
         db.engine.dispose()
         swapping.commit(home)
+        opening.forget(database)
         installation.migrate()
         audit.record(Action.BACKUP_RESTORED, made=contents.made, files=contents.files)
         return Restored(contents, erasing.resume())
@@ -107,7 +111,7 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
 
 def _require_key(database: Path) -> None:
     """Refuse a backup whose key is not here: no site could start with it."""
-    with closing(sqlite3.connect(database)) as connection:
+    with closing(opening.connect(database)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'installation_key'").fetchone():
             return  # of a build that sealed nothing
         row = connection.execute("SELECT fingerprint, salt, created FROM installation_key").fetchone()
@@ -131,7 +135,8 @@ def _go_on_with_log(present: Path, staged: Path) -> None:
 
 
 @contextmanager
-def _without_server(home: Path) -> Iterator[None]:
+def without_server(home: Path) -> Iterator[None]:
+    """Keep servers from starting in a home; refuse where one runs."""
     lock = FileLock(home / "instance" / "server.lock")
     try:
         lock.acquire(timeout=0)

@@ -70,6 +70,7 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
     "uploads/.deleted-*": "what could not be deleted at once: at the start",
     "uploads/.draft-*": "what is being written: a day",
     "instance/kinelab.sqlite*": "the database: `TABLES`",
+    "instance/database_key": "by what the database is opened",
     "instance/.backup": "links of a backup that is being written: at the next start",
     "instance/last_backup": "no person's",
     "instance/audit": "exported; names go from the lines (`audit.forget_person`)",
@@ -91,7 +92,8 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
 }
 MODULES = {  # who uses folders of HAR_HOME; what they keep there is above
     "app.services.alarms.push", "app.services.alarms.watching", "app.services.audit",
-    "app.services.backups.moment", "app.services.backups.restoring", "app.services.health",
+    "app.services.backups.moment", "app.services.backups.restoring", "app.services.database",
+    "app.services.database_changing",
     "app.services.datasets.imports", "app.services.datasets.library", "app.services.falls",
     "app.services.federation.merging", "app.services.federation.network", "app.services.federation.sites",
     "app.services.installation", "app.services.keys", "app.services.live.keeping", "app.services.live.sessions",

@@ -146,16 +146,16 @@ def key_of(path: Path) -> bytes | None:
             status = path.stat()
         except FileNotFoundError:
             return None
-        file = status.st_dev, status.st_ino
-        if path not in known or known[path][0] != file:
-            known[path] = file, None if _is_plain(path) else _unwrapped(path)
-        return known[path][1]
+        place, file = path.resolve(), (status.st_dev, status.st_ino)
+        if place not in known or known[place][0] != file:
+            known[place] = file, None if _is_plain(path) else _unwrapped(path)
+        return known[place][1]
 
 
 def forget(path: Path) -> None:
     """Look again at a file that was put in the place of another: its number may be that of one before."""
     with _looking:
-        current_app.extensions.get(KNOWN, {}).pop(path, None)
+        current_app.extensions.get(KNOWN, {}).pop(path.resolve(), None)
 
 
 def _is_plain(path: Path) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
-from app.services import audit, database, database_changing, installation, keys
+from app.services import audit, database, database_changing, keys
 from app.services.audit import Action
 from app.services.backups import moment, restoring, sealed, writing
 from app.services.errors import Busy, Conflict
@@ -234,7 +234,7 @@ def test_a_change_of_the_installations_key_that_is_killed_leaves_a_database_that
     [after] = [line.split()[0] for line in own_file.config["ENCRYPTION_KEY_FILE"].read_text().splitlines()[-1:]]
     assert opens(own_file, before)
     assert opens(own_file, after)
-    installation.prepare_home()  # the next start
+    keys.prepare()  # the next start
     holds, other = (before, after) if step == "before the rows" else (after, before)
     assert opens(own_file, holds)
     assert not opens(own_file, other)

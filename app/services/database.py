@@ -18,7 +18,8 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,6 +41,7 @@ look_up: list[Callable[[str, bytes | None], bytes | None]] = []
 """What finds an installation's key by its fingerprint and salt (`keys`)."""
 
 _looking = threading.Lock()
+_looking_for_library = threading.Lock()
 
 
 class Unopened(ServiceError):
@@ -87,12 +89,34 @@ def cipher() -> Any:
 
     Raises
     ------
-    Unopened : it is not installed.
+    Unopened : it is not installed, or another library's SQLite answers in its place.
     """
     try:
-        from sqlcipher3 import dbapi2
+        with _looking_for_library:
+            return _cipher()
     except ImportError as error:
         raise Unopened(f'This needs a library that is not installed here: pip install "{LIBRARY}".') from error
+
+
+@cache
+def _cipher() -> Any:
+    """Load the library so that it finds its own functions first.
+
+    TensorFlow has an SQLite, too, and offers its functions to all that is loaded after it: SQLCipher would call those,
+    which know nothing of keys.
+    """
+    own_first = getattr(os, "RTLD_DEEPBIND", 0)
+    usual = sys.getdlopenflags() if own_first else 0
+    if own_first:
+        sys.setdlopenflags(usual | own_first)
+    try:
+        from sqlcipher3 import dbapi2
+    finally:
+        if own_first:
+            sys.setdlopenflags(usual)
+    with closing(dbapi2.connect(":memory:")) as connection:
+        if not connection.execute("PRAGMA cipher_version").fetchone():
+            raise Unopened("Another library's SQLite answers in place of SQLCipher: nothing would be encrypted.")
     return dbapi2
 
 

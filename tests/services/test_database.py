@@ -18,6 +18,7 @@ from app.extensions import db
 from app.services import audit, database, database_changing, keys
 from app.services.audit import Action
 from app.services.backups import moment, restoring, sealed, writing
+from app.services.database import Unopened
 from app.services.errors import Busy, Conflict
 from app.services.transaction import transaction
 from app.tables import StoredRecording, User
@@ -51,6 +52,27 @@ def plant(app: Flask) -> None:
     with transaction() as session:
         session.add(StoredRecording(user_id=user.id, filename=f"{NAME}.csv", folder="recording-1", facts={}))
     assert "ursula@example.org" in client.get("/account/").text
+
+
+AFTER_TENSORFLOW = """
+import tensorflow
+from app.services import database
+print(database.cipher().connect(":memory:").execute("PRAGMA cipher_version").fetchone())
+"""
+
+
+def test_it_is_encrypted_by_sqlcipher_whatever_was_loaded_before() -> None:
+    command = [sys.executable, "-c", AFTER_TENSORFLOW]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "community" in result.stdout, result.stderr
+
+
+def test_another_sqlite_in_its_place_encrypts_nothing_and_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    database._cipher.cache_clear()
+    monkeypatch.setattr(database.cipher(), "connect", sqlite3.connect)
+    database._cipher.cache_clear()
+    with pytest.raises(Unopened, match="nothing would be encrypted"):
+        database.cipher()
 
 
 def test_in_an_encrypted_home_the_site_works_and_no_byte_of_the_database_tells_a_name(app: Flask) -> None:
@@ -155,6 +177,7 @@ def test_what_is_missing_to_open_it_is_said_in_words(
         [wrap] = json.loads(file.read_text())
         file.write_text(json.dumps([{**wrap, "wrapped": wrap["wrapped"][:-2] + "00"}]))
     else:
+        database._cipher.cache_clear()
         monkeypatch.setitem(sys.modules, "sqlcipher3", None)
     with homes.at_home(home) as app:
         result = app.test_cli_runner().invoke(args=["keys", "check"])

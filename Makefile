@@ -49,7 +49,7 @@ test: $(VENV)/.dev ## run all tests, three at a time; some of them: make test AR
 test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings nor long trainings
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" $(ARGS)
 
-test-pythons: $(VENV)/.dev ## a start of the site on every other Python that is promised, types and fast tests of the core on the oldest and the newest
+test-pythons: $(VENV)/.dev ## a start of the site on every other Python that is promised, types and fast tests of the core on the oldest
 	@bash devtools/test_pythons.sh $(BIN)/uv
 
 lint: $(VENV)/.dev ## ruff and mypy

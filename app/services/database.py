@@ -164,16 +164,20 @@ def key_of(path: Path) -> bytes | None:
     ------
     Unopened : it is encrypted, and the key is not here.
     """
-    known: dict[Path, tuple[tuple[int, int], bytes | None]] = current_app.extensions.setdefault(KNOWN, {})
+    known: dict[Path, tuple[tuple[int, int] | None, bytes | None]] = current_app.extensions.setdefault(KNOWN, {})
     with _looking:  # a second thread's look would take the first one's locks away
+        place = path.resolve()
         try:
             status = path.stat()
         except FileNotFoundError:
+            known[place] = None, None  # who asked makes it, plain, and has it open when it is asked for again
             return None
-        place, file = path.resolve(), (status.st_dev, status.st_ino)
-        if place not in known or known[place][0] != file:
-            known[place] = file, None if _is_plain(path) else _unwrapped(path)
-        return known[place][1]
+        file = status.st_dev, status.st_ino
+        before, key = known.get(place, (file, None))
+        if place not in known or before not in (None, file):
+            key = None if _is_plain(path) else _unwrapped(path)
+        known[place] = file, key
+        return key
 
 
 def forget(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -270,3 +271,29 @@ def test_commands_change_it(app: Flask) -> None:
         result = run(args=["keys", command])
         assert (result.exit_code, f"is {is_so} now" in result.stdout) == (0, True), result.stderr
         assert "already" in run(args=["keys", command]).stderr
+
+
+ANOTHER_PROGRAM = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("CREATE TABLE of_another (id INTEGER)")
+connection.commit()
+connection.close()
+"""
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_program_that_comes_and_goes_meets_the_locks_of_who_has_a_database_open(
+    is_new: bool, tmp_path: Path, migrated_home: Path
+) -> None:
+    home = tmp_path / "home"
+    if not is_new:
+        shutil.copytree(migrated_home, home)
+    with homes.at_home(home), db.engine.connect() as first:
+        first.execute(text("SELECT * FROM sqlite_master"))
+        with db.engine.connect() as second:
+            second.execute(text("SELECT * FROM sqlite_master"))
+        file = database.home_file()
+        subprocess.run([sys.executable, "-c", ANOTHER_PROGRAM, str(file)], check=True)
+        assert file.with_name(f"{file.name}-wal").exists(), "it took itself for the last one, and tidied up"
+        assert first.execute(text("SELECT count(*) FROM of_another")).scalar() == 0

@@ -84,9 +84,8 @@ def _asked(delay: Figures) -> str:
         f"answer to its next message, {soon['median s']:.1f} and {soon['longest s']:.1f} s after it. If it sent a "
         f"message a second, as apps do, these were {answer['median s']:.1f} and {answer['longest s']:.1f} s. A fall is "
         f"decided by the 3 s after its impact. The question can be answered at once; nobody else is told before the "
-        f"60 s in which steps end it and the 30 s that are heard are over. The two cores had much other work "
-        f"meanwhile, beside which the program ran at a raised priority; a run at the usual one, under more load, "
-        f"was later and is not kept (`alarm_delay`)."
+        f"60 s in which steps end it and the 30 s that are heard are over. Asked after were {page['asked']} of "
+        f"{page['falls']} falls, and {soon['asked']} of {soon['falls']} (`alarm_delay`; a quiet machine, one run)."
     )
 
 

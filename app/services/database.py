@@ -152,11 +152,6 @@ def sweep() -> None:
         path.unlink(missing_ok=True)
 
 
-def is_encrypted(path: Path) -> bool:
-    """Tell by its first bytes whether a database is encrypted; one that is not there yet will be plain."""
-    return key_of(path) is not None
-
-
 def key_of(path: Path) -> bytes | None:
     """Return what opens a database, None where it is plain.
 

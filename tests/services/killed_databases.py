@@ -86,7 +86,7 @@ def main(home: Path) -> None:
             for tried in TRIES[encrypted]:
                 step, _, nth = tried.partition(" ") if tried not in STEPS else (tried, "", "1")
                 status = killed_before(step, int(nth), encrypted)
-                there = database.is_encrypted(database.home_file()) == encrypted
+                there = (database.key_of(database.home_file()) is not None) == encrypted
                 whole = rows() == before and not list((home / "instance").glob("kinelab.sqlite-journal"))
                 with installation.preparing():  # the next start
                     database.sweep()

@@ -139,7 +139,7 @@ def test_the_database_is_not_changed_while_another_program_has_it_open(app: Flas
         with pytest.raises(Conflict, match="Another program"):
             database_changing.change(True)
         other.communicate()
-    assert not database.is_encrypted(path)
+    assert database.key_of(path) is None
     assert not path.with_name(database.KEY_FILE).exists()
 
 
@@ -199,7 +199,7 @@ def test_a_backup_of_an_encrypted_home_is_restored_encrypted_and_lies_nowhere_pl
     assert restoring.verify(backup, PASSPHRASE).missing == []
     with homes.at_home(tmp_path / "other") as other:
         restoring.restore(backup, PASSPHRASE, replace=False)
-        assert database.is_encrypted(database.home_file())
+        assert database.key_of(database.home_file()) is not None
         assert db.session.scalars(select(User.username)).all() == ["ursula"]
         assert found(Path(other.config["HAR_HOME"]), "ursula") == []
 

@@ -70,7 +70,7 @@ SETTINGS = {  # environment variable: default, meaning
         "megabytes; on Windows it is not limited.",
     ),
     "ADD_TIMEOUT_S": ("21600", "Seconds that adding a data set may take."),
-    "SITE_URL": ("none", "The address by which others reach Kinelab, for links in messages of alarms."),
+    "SITE_URL": ("none", "The address by which others reach Kinelab, for links in messages of alarms and events."),
     "SMTP_HOST": ("none", "The mail server that sends messages of alarms; without it there is no e-mail."),
     "SMTP_SECURITY": ("starttls", "How the mail server is spoken to: `starttls`, `tls`, or `none` without a password."),
     "SMTP_PORT": ("587, 465 or 25", "Its port; the default is that of SMTP_SECURITY."),

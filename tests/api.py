@@ -16,6 +16,7 @@ from app.services.api.tokens import SCOPES_OF
 from app.services.live import devices
 from app.services.purposes import Purpose
 from app.services.recordings import recordings
+from app.services.subscriptions import subscriptions
 from app.services.transaction import transaction
 from app.tables import LiveSession, ModelVersion, Role, UploadAttempt, User
 from app.web.api.v1 import description
@@ -87,6 +88,7 @@ def world(app: Flask, model: ModelVersion) -> World:
         "session_id": live.id,
         "upload_id": attempt.id,
         "alarm_id": raised(ursula).id,
+        "subscription_id": subscriptions.add(ursula, "https://example.org/hook", ["result.ready"])[0].id,
         "model_id": model.id,
         "run_id": 1,
         "name": "small",
@@ -110,6 +112,7 @@ def body_of(about: dict[str, Any]) -> dict[str, Any]:
     bodies = {
         "Closing": {"verdict": "true"},
         "NewDevice": {"name": "watch"},
+        "NewSubscription": {"url": "https://example.org/other"},
         "NewRun": {"datasets": ["small"], "settings": {"models": []}},
         "NewCorrections": {"stretches": [{"start_s": 30, "end_s": 40, "activity": "Walk"}]},
     }

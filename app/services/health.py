@@ -65,7 +65,7 @@ def live_waits_s() -> list[float]:
 
 
 def messages() -> dict[str, int]:
-    """Return how many messages of alarms there are, by their state."""
+    """Return how many messages of alarms and events there are, by their state."""
     rows = db.session.execute(select(Notice.state, func.count()).group_by(Notice.state))
     counted = {row[0]: row[1] for row in rows}
     states = (outbox.WAITING, outbox.CLAIMED, outbox.SENT, outbox.DEAD)

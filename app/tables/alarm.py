@@ -72,13 +72,17 @@ class AlarmStep(Model):
 
 
 class NoticeTarget(Model):
-    """Where somebody wants to be told of alarms: e-mail, a webhook, or a browser's push service."""
+    """Where somebody wants to be told of alarms (e-mail, a webhook, a browser's push service), or a program of events.
+
+    That of somebody who was erased is nobody's, until the program was told or is given up.
+    """
 
     __tablename__ = "notice_target"
 
     id: Mapped[Id]
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     channel: Mapped[str] = mapped_column(String(10))
+    events: Mapped[str] = mapped_column(String(200), default="")  # with spaces between; "" of one for alarms
     address: Mapped[JsonDict]  # what the channel needs; secrets among it
     switched_on: Mapped[bool] = mapped_column(default=True)
     created: Mapped[Created]
@@ -88,20 +92,22 @@ class NoticeTarget(Model):
 
 
 class Notice(Model):
-    """A message in the outbox: of one step of an alarm, to one target. It is claimed once."""
+    """A message in the outbox: of one step of an alarm or of an event, to one target. It is claimed once."""
 
     __tablename__ = "notice"
     __table_args__ = (UniqueConstraint("step_id", "target_id", name="uq_notice_step_id_target_id"),)
 
     id: Mapped[Id]
     target_id: Mapped[int] = mapped_column(ForeignKey("notice_target.id", ondelete="CASCADE"), index=True)
-    step_id: Mapped[int | None] = mapped_column(ForeignKey("alarm_step.id", ondelete="CASCADE"))  # None: a test
+    step_id: Mapped[int | None] = mapped_column(ForeignKey("alarm_step.id", ondelete="CASCADE"))
+    event: Mapped[str] = mapped_column(String(20), default="")  # which; "" and no step: a test
+    facts: Mapped[JsonDict]  # of an event: names and numbers, never a signal
     state: Mapped[str] = mapped_column(String(10), default="waiting")  # waiting, claimed, sent, dead
     tries: Mapped[int] = mapped_column(default=0)
     due: Mapped[Moment | None] = mapped_column(index=True)
     claimed: Mapped[Moment | None]
     error: Mapped[str] = mapped_column(String(200), default="")
-    about: Mapped[str] = mapped_column(String(64), default="")  # of a test: whose alarms; a step says it itself
+    about: Mapped[str] = mapped_column(String(64), default="")  # of a test: whose alarms; of an event: which recording
     created: Mapped[Created]
     target: Mapped[NoticeTarget] = relationship()
     step: Mapped[AlarmStep | None] = relationship()

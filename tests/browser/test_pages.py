@@ -66,6 +66,7 @@ USER = [
     "/account/data",
     "/account/looked",
     "/account/tokens",
+    "/account/subscriptions",
     "/calibration/",
     "/live/",
     "/live/devices",

@@ -120,6 +120,12 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO kept_answer (id, user_id, key, asked, status, location, body, created) "
         "VALUES (1, 1, 'abc', 'def', 201, '', '{}', '2026-11-29')",
     ],
+    "0023": [
+        "INSERT INTO notice_target (id, user_id, channel, events, address, switched_on, created, last_error) "
+        "VALUES (2, NULL, 'events', 'person.erased', '{}', 1, '2026-11-29', '')",
+        "INSERT INTO notice (id, target_id, event, facts, state, tries, error, about, created) "
+        "VALUES (2, 2, 'person.erased', '{}', 'waiting', 0, '', '', '2026-11-29')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

@@ -8,10 +8,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from app.services.care import consents
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.transaction import transaction
 from app.tables import CareConsent, NoticeTarget, Role, User
+from tests.hooks import served
 from tests.services.alarm_people import T0, add_person, add_target, agree, fall, fresh, notices, raised
 
 DAY = timedelta(days=1)
@@ -399,33 +399,6 @@ def test_without_a_mail_server_no_address_is_taken(app: Flask) -> None:
 
 
 # --- webhooks
-
-
-class Hook(BaseHTTPRequestHandler):
-    got: list[tuple[dict[str, str], bytes]]
-    status = 200
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((dict(self.headers), body))  # type: ignore[attr-defined]
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
-        self.send_header("Location", "http://127.0.0.1:1/")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def served(status: int = 200) -> Iterator[HTTPServer]:
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    server.got, server.status = [], status  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_a_webhook_gets_signed_json(app: Flask, person: int) -> None:

@@ -126,3 +126,26 @@ def test_the_last_active_administrator_cannot_be_deleted(admin_client: FlaskClie
     assert is_logged_in(admin_client)
     accounts.register("eve", PASSWORD, "", "eve@example.org", "", "admin")
     assert admin_client.post("/account/delete", data={"password": PASSWORD}).status_code == 302
+
+
+def test_a_program_is_added_with_a_secret_that_is_shown_once_and_is_its_owners_alone(
+    user_client: FlaskClient, log_in: Callable[..., FlaskClient]
+) -> None:
+    form = {"url": "https://example.org/hook", "events": ["result.corrected", "recording.erased"]}
+    secret = re.search(r"whsec_[\w+/=]{44}", user_client.post("/account/subscriptions", data=form).text)
+    assert secret
+    page = user_client.get("/account/subscriptions").text
+    assert "whsec_" not in page
+    assert "https://example.org/hook" in page
+    assert "Told of result.corrected, recording.erased." in page
+    for wrong in ({"url": "ftp://example.org"}, {"events": []}, {"url": ""}, {}):  # the last is there already
+        assert user_client.post("/account/subscriptions", data=form | wrong).status_code == 422
+    number = int(re.search(r"subscriptions/(\d+)/test", page)[1])  # type: ignore[index]
+    other = log_in("otto")
+    for action in ("test", "off", "remove"):
+        assert other.post(f"/account/subscriptions/{number}/{action}").status_code == 404
+    for action, says in (("test", "on the way"), ("off", "Switch on"), ("on", "Switch off"), ("remove", "nothing any")):
+        page = user_client.post(f"/account/subscriptions/{number}/{action}", follow_redirects=True).text
+        assert says in page
+    assert "example.org/hook" not in page
+    assert log_in("carla", role="caregiver").get("/account/subscriptions").status_code == 403

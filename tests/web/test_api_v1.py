@@ -34,7 +34,7 @@ from tests.homes import at_home
 from tests.services.alarm_people import add_person
 from tests.trained import Example, recording_csv, register_model
 
-OWN = {"recording_id", "batch", "device_id", "session_id", "upload_id", "alarm_id"}
+OWN = {"recording_id", "batch", "device_id", "session_id", "upload_id", "alarm_id", "subscription_id"}
 PROBLEM = "application/problem+json"
 
 

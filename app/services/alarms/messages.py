@@ -34,7 +34,7 @@ class Message:
 
 def of(notice: Notice) -> Message:
     """Write the message of a notice, for whom it goes to."""
-    reader = notice.target.user_id
+    reader = notice.target.user.id
     if notice.step is None:
         at_s = notice.created.timestamp()
         text = (

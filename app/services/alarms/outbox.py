@@ -1,9 +1,9 @@
-"""Messages that wait to be sent: rows that come with the step of an alarm that causes them, and are claimed once.
+"""Messages that wait to be sent: rows that come with the step of an alarm, or with the event, that causes them.
 
-A claim is a conditional UPDATE, so of two threads or processes one sends. Whoever dies between sending and marking
-leaves a claim that is taken again after `STALE_S`: that message may then come twice, under the same number, by which
-mail programs, webhooks and browsers know it. None is lost: what fails waits longer each time, and after `MAX_TRIES` it
-is a dead letter, which an administrator sees and can send again.
+They are claimed once: a claim is a conditional UPDATE, so of two threads or processes one sends. Whoever dies between
+sending and marking leaves a claim that is taken again after `STALE_S`: that message may then come twice, under the same
+number, by which mail programs, webhooks and browsers know it. None is lost: what fails waits longer each time, and
+after `MAX_TRIES` it is a dead letter, which an administrator sees and can send again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from app.tables import Alarm, AlarmStep, Notice, NoticeTarget
 WAITING, CLAIMED, SENT, DEAD = "waiting", "claimed", "sent", "dead"
 UNNEEDED = "unneeded"  # the alarm was closed before quiet hours ended, or nobody may or wants to be told any more
 MAIL, WEBHOOK, PUSH = "mail", "webhook", "push"
-CHANNELS = (MAIL, WEBHOOK, PUSH)
+CHANNELS = (MAIL, WEBHOOK, PUSH)  # of alarms
+EVENTS = "events"  # to programs, of recordings: see services/subscriptions
 WAITS_S = (5, 10, 30, 60, 120, 300)  # after each try; then always the last: an outage is over within minutes for all
 MAX_TRIES = 100  # about eight hours
 STALE_S = 180.0  # a claim of somebody who died; sending ends long before, by the channels' time limits
@@ -50,7 +51,7 @@ def put(alarm: Alarm, step: AlarmStep, told: Told, at_s: float) -> int:
     """Within the transaction of a step: keep a message of it for each target; return for how many."""
     if told is Told.NOBODY:
         return 0
-    wanted = select(NoticeTarget).where(NoticeTarget.switched_on.is_(True))
+    wanted = select(NoticeTarget).where(NoticeTarget.switched_on.is_(True), NoticeTarget.channel != EVENTS)
     may = [alarm.user_id, *caregivers_of(alarm.user_id)]
     if told is Told.PERSON:
         wanted = wanted.where(NoticeTarget.user_id == alarm.user_id, NoticeTarget.channel == PUSH)
@@ -65,7 +66,7 @@ def put(alarm: Alarm, step: AlarmStep, told: Told, at_s: float) -> int:
         )
     targets = db.session.scalars(wanted.order_by(NoticeTarget.id)).all()
     for target in targets:
-        held = rules.held_until(target.user_id, alarm.kind, at_s)
+        held = rules.held_until(target.user.id, alarm.kind, at_s)
         due = moment(at_s if held is None else held)
         db.session.add(Notice(target_id=target.id, step_id=step.id, due=due, created=moment(at_s)))
     db.session.flush()
@@ -150,7 +151,7 @@ def get(claimed: Claim) -> Notice:
 
 def wanted(notice: Notice) -> bool:
     """Tell whether a notice may still be sent: its target is switched on, and the person agrees to whom it goes."""
-    if not notice.target.switched_on and notice.step is not None:
+    if not notice.target.switched_on and (notice.step is not None or notice.event):
         return False
     if notice.step is None:
         return True
@@ -166,6 +167,7 @@ def mark(claimed: Claim, state: str, at_s: float, error: str = "") -> bool:
         return False
     if state == SENT:
         _note(claimed, last_sent=moment(at_s), last_error="")
+    _forget_erased(claimed)
     return True
 
 
@@ -187,6 +189,13 @@ def _note(claimed: Claim, **values: object) -> None:
         update(NoticeTarget).where(NoticeTarget.id == target).values(**values),
         execution_options={"synchronize_session": False},
     )
+
+
+def _forget_erased(claimed: Claim) -> None:
+    """Delete the target of somebody who was erased, with the message that told so."""
+    own = select(Notice.target_id).where(Notice.id == claimed.notice_id).scalar_subquery()
+    nobodys = NoticeTarget.id == own, NoticeTarget.user_id.is_(None)
+    db.session.execute(delete(NoticeTarget).where(*nobodys), execution_options={"synchronize_session": False})
 
 
 def dead(limit: int = 200) -> list[Notice]:

@@ -12,27 +12,28 @@ from flask import Flask
 
 from app.extensions import db
 from app.services.alarms import alarms, mail, messages, outbox, people, push, webhook
-from app.services.alarms.messages import Message
-from app.services.alarms.outbox import MAIL, PUSH, SENT, UNNEEDED, WEBHOOK, Claim
+from app.services.alarms.outbox import EVENTS, MAIL, PUSH, SENT, UNNEEDED, WEBHOOK, Claim
 from app.services.alarms.outgoing import NotSent
 from app.services.errors import Busy, NoRoom
+from app.services.subscriptions import events, standard_webhooks
 from app.services.transaction import BACKGROUND_WAIT_S, transaction
 from app.tables import Notice
 
 log = logging.getLogger(__name__)
 
 EACH_S = 1.0  # how often the outbox is looked at
-SEND: Mapping[str, Callable[[Mapping[str, Any], Message], None]] = {
+SEND: Mapping[str, Callable[[Mapping[str, Any], Any], None]] = {
     MAIL: mail.send,
     WEBHOOK: webhook.send,
     PUSH: push.send,
+    EVENTS: standard_webhooks.send,
 }
 
 
 def start(app: Flask) -> Callable[[], None]:
     """Begin to send, in threads of the server; return what ends that."""
     stopped = Event()
-    for channel in outbox.CHANNELS:
+    for channel in SEND:
         Thread(target=_work, args=(app, channel, stopped), name=f"sending {channel}", daemon=True).start()
     return stopped.set
 
@@ -59,7 +60,8 @@ def send_next(channel: str, clock: Callable[[], float] = time.time) -> bool:
         with transaction(BACKGROUND_WAIT_S):
             outbox.mark(claimed, UNNEEDED, clock(), "switched off, or no longer agreed to")
         return True
-    address, message, step_id = dict(notice.target.address), messages.of(notice), _notifies(notice)
+    message = events.of(notice) if channel == EVENTS else messages.of(notice)
+    address, step_id = dict(notice.target.address), _notifies(notice)
     db.session.rollback()  # nothing is held open while a slow server is waited for
     try:
         SEND[channel](address, message)

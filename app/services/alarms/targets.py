@@ -1,10 +1,10 @@
-"""Where people want to be told of alarms: their e-mail addresses, webhooks and browsers."""
+"""Where people want to be told of alarms: their e-mail addresses, webhooks and browsers; of events, their programs."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from app.extensions import db
 from app.services import audit
 from app.services.alarms import mail, outbox, outgoing, push
-from app.services.alarms.outbox import MAIL, PUSH, WEBHOOK, moment
+from app.services.alarms.outbox import CHANNELS, EVENTS, MAIL, PUSH, WEBHOOK, moment
 from app.services.alarms.people import caregivers_of
 from app.services.audit import Action
 from app.services.errors import Conflict, Invalid, NotFound
@@ -25,9 +25,10 @@ MOST = 10  # of one person
 TESTS_AN_HOUR = 6  # of one target: a test must not become a way to bother others
 
 
-def list_of(user_id: int) -> list[NoticeTarget]:
-    """Return the targets of a person."""
-    return list(db.session.scalars(select(NoticeTarget).filter_by(user_id=user_id).order_by(NoticeTarget.id)))
+def list_of(user_id: int, channels: Sequence[str] = CHANNELS) -> list[NoticeTarget]:
+    """Return the targets of a person, by default those for alarms."""
+    own = select(NoticeTarget).where(NoticeTarget.user_id == user_id, NoticeTarget.channel.in_(channels))
+    return list(db.session.scalars(own.order_by(NoticeTarget.id)))
 
 
 def get(user_id: int, target_id: int) -> NoticeTarget:
@@ -42,14 +43,14 @@ def add_mail(user_id: int, to: str) -> NoticeTarget:
     """Send a person's notices to an e-mail address."""
     if not mail.is_set_up():
         raise Conflict(mail.NOT_SET_UP)
-    return _add(user_id, MAIL, {"to": clean_email(to)}, "to")
+    return add(user_id, MAIL, {"to": clean_email(to)}, "to")
 
 
 def add_webhook(user_id: int, url: str) -> tuple[NoticeTarget, str]:
     """Send a person's notices to a webhook; return with it the secret that signs them, which is shown once."""
     outgoing.check_url(url)
     secret = secrets.token_urlsafe(32)
-    return _add(user_id, WEBHOOK, {"url": url.strip(), "secret": secret}, "url"), secret
+    return add(user_id, WEBHOOK, {"url": url.strip(), "secret": secret}, "url"), secret
 
 
 def add_push(user_id: int, subscription: Mapping[str, Any]) -> NoticeTarget:
@@ -71,19 +72,27 @@ def add_push(user_id: int, subscription: Mapping[str, Any]) -> NoticeTarget:
             raise Invalid(f"{name} must be a key in base64url; found {str(value)[:40]!r}.", "subscription")
     outgoing.check_url(subscription["endpoint"])
     address = {"endpoint": subscription["endpoint"], "keys": kept, "browser": str(subscription.get("browser", ""))[:80]}
-    return _add(user_id, PUSH, address, "endpoint")
+    return add(user_id, PUSH, address, "endpoint")
 
 
-def _add(user_id: int, channel: str, address: dict[str, Any], name: str) -> NoticeTarget:
+def add(user_id: int, channel: str, address: dict[str, Any], name: str, events: Sequence[str] = ()) -> NoticeTarget:
+    """Add a target that is known by a part of its address; a browser that is there is renewed.
+
+    Raises
+    ------
+    Invalid : it is there already.
+    Conflict : there are too many.
+    """
     with transaction() as session:
-        own = list_of(user_id)
+        own = list_of(user_id, [EVENTS] if channel == EVENTS else CHANNELS)
         same = [each for each in own if each.channel == channel and each.address.get(name) == address[name]]
         if same and channel != PUSH:
             raise Invalid("This target is there already.", name)
         if len(own) >= MOST and not same:
             raise Conflict(f"At most {MOST} targets are kept. Remove one first.")
         target = same[0] if same else NoticeTarget(user_id=user_id, channel=channel)
-        target.address, target.switched_on, target.last_error = address, True, ""
+        target.address, target.events = address, " ".join(events)
+        target.switched_on, target.last_error = True, ""
         session.add(target)
         session.flush()
     audit.record(Action.TARGET_ADDED, f"target {target.id}", channel=channel)
@@ -130,7 +139,9 @@ def test_all(user_id: int, now: float | None = None) -> int:  # noqa: PT028
     told = [user_id, *caregivers_of(user_id)]
     with transaction() as session:
         query = select(NoticeTarget).where(NoticeTarget.user_id.in_(told), NoticeTarget.switched_on.is_(True))
-        targets = [each for each in session.scalars(query) if _tests(each, at) < TESTS_AN_HOUR]
+        targets = [
+            each for each in session.scalars(query) if each.channel in CHANNELS and _tests(each, at) < TESTS_AN_HOUR
+        ]
         person = session.get_one(User, user_id)
         for target in targets:
             outbox.put_test(target, at, person.username)
@@ -138,5 +149,6 @@ def test_all(user_id: int, now: float | None = None) -> int:  # noqa: PT028
 
 
 def _tests(target: NoticeTarget, at: float) -> int:
-    recent = Notice.target_id == target.id, Notice.step_id.is_(None), Notice.created >= moment(at) - timedelta(hours=1)
-    return db.session.scalar(select(func.count()).select_from(Notice).where(*recent)) or 0
+    of_it = Notice.target_id == target.id, Notice.step_id.is_(None), Notice.event == ""
+    recent = Notice.created >= moment(at) - timedelta(hours=1)
+    return db.session.scalar(select(func.count()).select_from(Notice).where(*of_it, recent)) or 0

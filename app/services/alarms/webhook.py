@@ -56,7 +56,16 @@ def send(address: Mapping[str, Any], message: Message) -> None:
         "User-Agent": "Kinelab",
         "X-Kinelab-Signature": signature(str(address["secret"]), int(time.time()), body),
     }
-    status, _ = outgoing.post(str(address["url"]), body, headers)
+    check_answer(*outgoing.post(str(address["url"]), body, headers))
+
+
+def check_answer(status: int, _: str = "") -> None:
+    """Take an answer for what it says.
+
+    Raises
+    ------
+    NotSent : the message was not taken.
+    """
     if 300 <= status < 400:
         raise NotSent(f"The webhook answers with a redirect ({status}), which is not followed.")
     if not 200 <= status < 300:

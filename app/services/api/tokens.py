@@ -41,6 +41,7 @@ class Scope(str, Enum):
     RECORDINGS_WRITE = "recordings:write"
     LIVE = "live"
     ALARMS = "alarms"
+    SUBSCRIPTIONS = "subscriptions"
     MODELS_READ = "models:read"
     MODELS_ADMIN = "models:admin"
     DATASETS_ADMIN = "datasets:admin"
@@ -57,12 +58,20 @@ _IN_WORDS = {
     Scope.RECORDINGS_WRITE: "upload, name, correct and delete recordings",
     Scope.LIVE: "see and end your live sessions, add and revoke devices",
     Scope.ALARMS: "see alarms, cancel, acknowledge and close them",
+    Scope.SUBSCRIPTIONS: "say which programs are told when something becomes of your recordings",
     Scope.MODELS_READ: "see the models and their cards",
     Scope.MODELS_ADMIN: "choose the default model",
     Scope.DATASETS_ADMIN: "see and remove data sets",
     Scope.TRAINING_ADMIN: "start, follow and stop trainings",
 }
-_OF_USERS = (Scope.RECORDINGS_READ, Scope.RECORDINGS_WRITE, Scope.LIVE, Scope.ALARMS, Scope.MODELS_READ)
+_OF_USERS = (
+    Scope.RECORDINGS_READ,
+    Scope.RECORDINGS_WRITE,
+    Scope.LIVE,
+    Scope.ALARMS,
+    Scope.SUBSCRIPTIONS,
+    Scope.MODELS_READ,
+)
 SCOPES_OF = {Role.ADMIN: tuple(Scope), Role.USER: _OF_USERS, Role.CAREGIVER: (Scope.ALARMS,)}
 
 

@@ -5,7 +5,6 @@ A recording that does not tell the time of day has none: nothing in it says when
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -16,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.types import FloatArray
-from app.services import keys
 from app.services.errors import Invalid
+from app.services.interchange import pseudonyms
 from app.services.models import model_versions
 from app.services.personal.view import View
 from app.services.recordings.prediction_result import SAME_MOMENT_S, PredictionResult
@@ -73,12 +72,12 @@ def answers_of(prediction: Prediction, seen: View, zone: tzinfo) -> Answers:
     ------
     Invalid : the recording does not tell when it was.
     """
-    version, person = prediction.model_version, _pseudonym(prediction.recording.user_id)
+    version, person = prediction.model_version, pseudonyms.of_person(prediction.recording.user_id)
     gone = f"{prediction.model_label} was deleted: how often it was right is not known any more."
     found = version.metrics.get("accuracy") if version else None
     return Answers(
         person=person,
-        recording=uuid5(person, f"recording {prediction.recording_id}"),
+        recording=pseudonyms.of_recording(person, prediction.recording_id),
         model=prediction.model_label,
         made=prediction.created,
         said=max((one.created for one in seen.said), default=None) if seen.before else None,
@@ -160,8 +159,3 @@ def _with_status(one: Activity, same: Activity | None, result: PredictionResult,
     near: NDArray[np.bool_] = here & (result.start_s <= end_s + spare_s) & (result.end_s >= start_s - spare_s)
     changed: Status = "corrected" if result.corrected[near].any() else "amended"
     return replace(one, status="final" if same else changed, said=bool(result.corrected[inside].all()))
-
-
-def _pseudonym(user_id: int) -> UUID:
-    """Return a person's name in exports. It is made of their key: when that goes, so does what leads back to them."""
-    return UUID(bytes=hmac.digest(keys.of(user_id).secret, b"person in exports", "sha256")[:16], version=4)

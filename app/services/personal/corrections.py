@@ -19,6 +19,8 @@ from app.services.errors import Conflict, Invalid, NotFound
 from app.services.personal.said import as_called
 from app.services.recordings import known_walking, recordings
 from app.services.recordings.prediction_result import PredictionResult, Said
+from app.services.subscriptions import events
+from app.services.subscriptions.events import EventType
 from app.services.transaction import rows_changed, transaction
 from app.tables import Correction, StoredRecording
 from app.tables._columns import now
@@ -65,6 +67,7 @@ def add(
         if (session.scalar(theirs) or 0) + len(rows) > MOST:
             raise Invalid(f"You have corrected {MOST:,} stretches, and there is room for no more. Undo some first.")
         session.add_all(rows)
+        events.put(EventType.CORRECTED, user_id, recording.id)
     audit.record(Action.CORRECTION, f"recording {recording.id}", stretches=len(rows), source=source)
     return rows
 
@@ -142,6 +145,8 @@ def undo(user_id: int, recording_id: int, batch: str) -> int:
         stretches = [(c.part, c.start_s, c.end_s) for c in db.session.scalars(select(Correction).where(*of_it))]
         undone = rows_changed(update(Correction).where(*of_it).values(undone_at=now()))
         _forget_earlier(recording_id)
+        if undone:
+            events.put(EventType.CORRECTED, user_id, recording_id)
     if not undone:
         raise NotFound("These corrections are undone already, in another window perhaps. Nothing was changed.")
     if known_walking.stretch_of(recording) in stretches:

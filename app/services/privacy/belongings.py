@@ -38,7 +38,7 @@ TABLES: dict[str, Kept] = {
     "kept_answer": Kept("answers to programs", {"user_id": USER}, ("body",)),  # with tokens of devices, perhaps
     "live_session": Kept("live sessions", {"user_id": USER, "device_id": "device"}),
     "login_session": Kept("log-ins", {"user_id": USER}, ("token_hash",)),
-    "notice": Kept("messages of alarms", {"target_id": "notice_target", "step_id": "alarm_step"}),
+    "notice": Kept("messages of alarms and events", {"target_id": "notice_target", "step_id": "alarm_step"}),
     "notice_target": Kept("where messages go", {"user_id": USER}, ("address",)),
     "one_time_address": Kept("one-time addresses", {"user_id": USER, "made_by_id": USER}, ("token_hash",)),
     "person_key": Kept("key of files", {"user_id": USER}, ("wrapped",)),

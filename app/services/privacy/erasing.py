@@ -27,6 +27,7 @@ from app.services.personal import head_files, heads, taken_back
 from app.services.privacy import belongings, tombstones
 from app.services.privacy.tombstones import Tombstone
 from app.services.recordings import pending, reading
+from app.services.subscriptions import events
 from app.services.transaction import transaction
 from app.tables import Consent, Erasure, LiveSession, Notice, StoredRecording, User
 from app.tables._columns import now
@@ -67,6 +68,7 @@ def erase(user_id: int, again: Tombstone | None = None, at: Callable[[str], None
                 stone = tombstones.write(user, _folders(user_id), again)
                 at("tombstone")
                 _write_down(stone, counts)
+                events.put_farewell(user_id)  # by a name that is made of the key
                 keys.destroy(user_id)
                 db.session.delete(user)
         except BaseException:

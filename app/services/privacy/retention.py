@@ -83,7 +83,7 @@ KINDS: Mapping[str, Kind] = {
     "recordings": Kind("Recordings, with results and corrections", "since they were uploaded", _recordings),
     "live": Kind("Live sessions that have ended", "since their end", _live),
     "alarms": Kind("Alarms that are closed, with their steps", "since they began", _alarms),
-    "messages": Kind("Messages of alarms that were sent or given up", "since they were written", _notices),
+    "messages": Kind("Messages of alarms and events that were sent or given up", "since they were written", _notices),
     "attempts": Kind("Uploads that could not be read", "since they were tried", _attempts),
 }
 

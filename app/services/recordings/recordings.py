@@ -32,6 +32,8 @@ from app.services.recordings.recognise import KnownWalking, Recognised, recognis
 from app.services.recordings.result_files import DAMAGED, load_quality, load_result, save_result
 from app.services.recordings.smoothing import as_chosen
 from app.services.sealing import Key
+from app.services.subscriptions import events
+from app.services.subscriptions.events import EventType
 from app.services.transaction import transaction
 from app.tables import ModelVersion, Prediction, StoredRecording
 
@@ -166,6 +168,7 @@ def _store_again(prediction: Prediction, result: PredictionResult, saved: Path |
         _place(other, result, saved, keys.of(prediction.recording.user_id))
         with transaction():
             prediction.summary = as_chosen(result).summary()
+            events.put(EventType.READY, prediction.recording.user_id, prediction.recording_id)
     except BaseException:
         for file in filter(None, (other, saved)):
             file.unlink(missing_ok=True)
@@ -198,6 +201,7 @@ def new_prediction(
             session.flush()  # the id names the file
             path = result_file(prediction)
             _place(path, result, saved, key)
+            events.put(EventType.READY, recording.user_id, prediction.recording_id)
             yield prediction
     except BaseException:
         for file in filter(None, (path, saved)):
@@ -235,6 +239,7 @@ def delete(user_id: int, recording_id: int) -> None:
     folder = folder_of(recording)
     with transaction() as session:
         session.delete(recording)
+        events.put(EventType.RECORDING_ERASED, user_id, recording_id)
     audit.record(Action.RECORDING_DELETED, f"recording {recording_id}")
     leftovers.delete(folder)
     head_files.forget(user_id)

@@ -32,6 +32,8 @@ from app.services.personal import head_files
 from app.services.recordings import attempts, known_walking, mappings, pending, quota, reading, recordings, same_files
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import SOURCE
+from app.services.subscriptions import events
+from app.services.subscriptions.events import EventType
 from app.services.transaction import transaction
 from app.tables import Calibration, Correction, Prediction, StoredRecording
 
@@ -192,6 +194,7 @@ def confirm(
             if old is not None:
                 _take_along(old, prediction.recording)
                 db.session.delete(old)
+                events.put(EventType.RECORDING_ERASED, waiting.user_id, old.id)
                 head_files.forget_rows(waiting.user_id)
             attempts.settle(waiting)
     if old_folder is not None:

@@ -7,7 +7,9 @@ from wtforms import SelectField, SelectMultipleField, StringField, SubmitField
 from wtforms.validators import InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.services.alarms.outgoing import LONGEST_URL
 from app.services.api.tokens import LONGEST_DAYS, NAME_LENGTH, SCOPES_OF
+from app.services.subscriptions.events import EventType
 from app.web.auth.forms import own_password, second_factor_code
 from app.web.forms import PageForm
 
@@ -39,3 +41,20 @@ class TokenForm(PageForm):
     def __init__(self) -> None:
         super().__init__()
         self.scopes.choices = [(each.value, f"{each.in_words} ({each.value})") for each in SCOPES_OF[current_user.role]]
+
+
+class SubscriptionForm(PageForm):
+    url = StringField(
+        "Address",
+        validators=[InputRequired("Say where the program is."), Length(max=LONGEST_URL)],
+        render_kw={"type": "url", "placeholder": "https://", "autocomplete": "off"},
+    )
+    events = SelectMultipleField(
+        "Tell it when",
+        choices=[(each.value, f"{each.in_words} ({each.value})") for each in EventType],
+        default=[each.value for each in EventType],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validators=[InputRequired("Choose at least one.")],
+    )
+    submit = SubmitField("Add the program")

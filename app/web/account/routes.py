@@ -23,17 +23,18 @@ from app.services.api import tokens
 from app.services.audit import Action
 from app.services.care import consents as care
 from app.services.datasets import exports
-from app.services.errors import ServiceError
+from app.services.errors import Conflict, ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
 from app.services.personal import consents, taken_back
 from app.services.privacy import belongings, exporting, retention, withdrawing
 from app.services.purposes import Purpose
+from app.services.subscriptions import subscriptions
 from app.web.access import access
-from app.web.account.forms import SecondFactorForm, TokenForm
+from app.web.account.forms import SecondFactorForm, SubscriptionForm, TokenForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
 from app.web.downloads import named
-from app.web.errors import show_in_form
+from app.web.errors import flashed, show_in_form
 
 bp = Blueprint("account", __name__)
 SALT = "second_factor_salt"  # in the session of who is about to switch a second factor on
@@ -244,6 +245,51 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
 
 def _tokens_page(form: TokenForm) -> str:
     return render_template("account/tokens.html", form=form, tokens=tokens.list_tokens(current_user.id))
+
+
+@bp.get("/subscriptions")
+@access("user")
+def list_subscriptions() -> str:
+    """List the programs that are told when something becomes of one's recordings."""
+    return _subscriptions_page(SubscriptionForm())
+
+
+@bp.post("/subscriptions")
+@access("user")
+def add_subscription() -> ResponseReturnValue:
+    """Add a program; the secret that signs what it is told is on the page that follows, once."""
+    form = SubscriptionForm()
+    if not form.validate_on_submit():
+        return _subscriptions_page(form), 422
+    try:
+        _, secret = subscriptions.add(current_user.id, form.url.data or "", form.events.data or [])
+    except ServiceError as error:
+        status = show_in_form(error, form)
+        return _subscriptions_page(form), status
+    return _subscriptions_page(SubscriptionForm(formdata=None), secret)
+
+
+@bp.post("/subscriptions/<int:subscription_id>/<any(test, on, off, remove):action>")
+@access("user")
+def change_subscription(subscription_id: int, action: str) -> ResponseReturnValue:
+    """Test a program, switch it on or off, or remove it."""
+    user_id = current_user.id
+    with flashed(Conflict):
+        if action == "test":
+            subscriptions.test(user_id, subscription_id)
+            flash("A test is on the way. Load this page again in a moment to see whether it was taken.", "success")
+        elif action == "remove":
+            subscriptions.remove(user_id, subscription_id)
+            flash("The program is told nothing any more.", "success")
+        else:
+            subscriptions.switch(user_id, subscription_id, action == "on")
+            flash("Switched on." if action == "on" else "Switched off: the program is told nothing.", "success")
+    return redirect(url_for(".list_subscriptions"))
+
+
+def _subscriptions_page(form: SubscriptionForm, secret: str = "") -> str:
+    own = subscriptions.list_of(current_user.id)
+    return render_template("account/subscriptions.html", form=form, subscriptions=own, secret=secret)
 
 
 @bp.get("/sharing")

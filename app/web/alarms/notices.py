@@ -17,7 +17,7 @@ from app.web.access import access
 from app.web.alarms.blueprint import bp
 from app.web.errors import flashed, json_error, wants_json
 
-CHANNELS = {"mail": "E-mail", "webhook": "Webhook", "push": "Browser"}
+CHANNELS = {"mail": "E-mail", "webhook": "Webhook", "push": "Browser", "events": "Program"}
 
 
 @bp.get("/alarms/notices")

@@ -64,7 +64,7 @@ class State(Collector):
             ready.add_metric([name], float(name not in wrong))
         yield ready
         if "database" not in wrong:
-            yield _by("kinelab_messages", "Messages of alarms.", "state", health.messages())
+            yield _by("kinelab_messages", "Messages of alarms and events.", "state", health.messages())
             yield _by("kinelab_trainings", "Trainings.", "state", health.trainings())
             yield _one("kinelab_oldest_message_seconds", "Age of the oldest unsent message.", health.oldest_message_s())
         waits_s = health.live_waits_s()

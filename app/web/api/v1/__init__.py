@@ -1,4 +1,15 @@
-from app.web.api.v1 import alarms, datasets, live, me, models, reading, recordings, training_runs
+from app.web.api.v1 import alarms, datasets, live, me, models, reading, recordings, subscriptions, training_runs
 from app.web.api.v1.registry import bp
 
-__all__ = ["alarms", "bp", "datasets", "live", "me", "models", "reading", "recordings", "training_runs"]
+__all__ = [
+    "alarms",
+    "bp",
+    "datasets",
+    "live",
+    "me",
+    "models",
+    "reading",
+    "recordings",
+    "subscriptions",
+    "training_runs",
+]

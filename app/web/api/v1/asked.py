@@ -6,7 +6,7 @@ What is no field of theirs is refused, so that a name that is written wrongly do
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import Interval, Len
 
@@ -15,6 +15,7 @@ Text = Annotated[str, Len(0, 4000)]
 Limit = Annotated[int, Interval(ge=1, le=100)]
 RowLimit = Annotated[int, Interval(ge=1, le=1000)]
 Number = Annotated[int, Interval(ge=0, le=999_999_999)]
+EventName = Literal["result.ready", "result.corrected", "recording.erased", "person.erased"]
 Place = Literal["leg", "trunk", "wrist", "hand or bag"]
 Seconds = Annotated[float, Interval(ge=-1e10, le=1e10)]
 
@@ -153,6 +154,16 @@ class NewDevice:
     name: Annotated[str, Len(1, 80)]
     place: Place | Literal[""] = ""
     keeps: bool = False
+
+
+@dataclass(frozen=True)
+class NewSubscription:
+    """A program that is to be told of events; by default of all."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    url: Annotated[str, Len(1, 2000)]
+    events: Annotated[list[EventName], Len(1, 4)] = field(default_factory=lambda: list(get_args(EventName)))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 
-VERSION = "1.1.0"  # of the API: see docs/API.md
+VERSION = "1.2.0"  # of the API: see docs/API.md
 ABOUT = (
     "Activities from recordings of wearable sensors, without a person who clicks. Every request brings a token, made "
     "on the page “Access tokens”, as “Authorization: Bearer kinelab_…”. Errors are problems by RFC 9457. Lists are "

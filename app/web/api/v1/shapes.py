@@ -266,6 +266,34 @@ class LiveSessions:
 
 
 @dataclass(frozen=True)
+class Subscription:
+    """A program that is told of events; ``last_error`` is empty where its last message was taken."""
+
+    id: int
+    url: str
+    events: list[str]
+    switched_on: bool
+    created: datetime
+    last_sent: datetime | None
+    last_error: str
+
+
+@dataclass(frozen=True)
+class MadeSubscription:
+    """A new subscription with the secret that signs its messages, which is nowhere else."""
+
+    subscription: Subscription
+    secret: str
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """The programs that are told of events."""
+
+    items: list[Subscription]
+
+
+@dataclass(frozen=True)
 class Step:
     """One step in the life of an alarm; ``who`` is empty where Kinelab made it."""
 

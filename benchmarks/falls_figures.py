@@ -65,7 +65,8 @@ def figures(outcomes: Sequence[Outcome], draws: int = DRAWS) -> dict[str, Any]:
         return f"{sums[:, a].sum() / sums[:, b].sum():.4f} ({low:.3f}–{high:.3f})"
 
     hours = sums[:, 5].sum()
-    delays = [delay for outcome in outcomes if outcome.trial.fall for delay in outcome.delays_s]
+    told = [delay for outcome in outcomes if outcome.trial.fall for delay in outcome.delays_s]
+    delays = [delay for delay in told if not np.isnan(delay)]
     missed = Counter(o.trial.activity for o in outcomes if o.trial.fall and not o.told)
     false = Counter(o.trial.activity for o in outcomes if not o.trial.fall and o.told)
     return {

@@ -39,7 +39,7 @@ class Trial:
     fall: bool
     hours: float
     impacts: list[Impact]
-    delays_s: list[float]  # from each impact to the batch after which it was decided about
+    delays_s: list[float]  # from each impact to the batch after which it was decided about; or NaN
 
 
 def recorded(path: Path) -> Iterator[Found]:
@@ -69,7 +69,10 @@ def replayed(
     lead_s: float = 0.0,
     batch_s: float = BATCH_S,
 ) -> Trial:
-    """Send samples to a stream in batches, as a device does; what a fall's lead has of impacts is left out."""
+    """Send samples to a stream in batches, as a device does; what a fall's lead has of impacts is left out.
+
+    Delays are unknown (NaN) if the batches are longer than a device's.
+    """
     stream, impacts, delays = Impacts(), [], []
     number = ((time_s - time_s[0]) // batch_s).astype(int)
     for batch in np.split(np.arange(len(number)), np.flatnonzero(np.diff(number)) + 1):
@@ -81,6 +84,8 @@ def replayed(
     impacts += last
     kept = [i for i, impact in enumerate(impacts) if not fall or impact.time_s >= time_s[0] + lead_s]
     hours = float(time_s[-1] - time_s[0]) / 3600
+    if batch_s > BATCH_S:
+        delays = [np.nan] * len(delays)
     return Trial(person, activity, fall, hours, [impacts[i] for i in kept], [delays[i] for i in kept])
 
 

@@ -19,7 +19,7 @@ GUIDE = "http://hl7.org/fhir/us/physical-activity"
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 PANEL = (f"{GUIDE}/CodeSystem/pa-temporary-codes", "PAPanel")
 CODES = {  # what FHIR binds as required, as far as a bundle here may have it
-    ("Bundle", "type"): {"collection"},
+    ("Bundle", "type"): {"collection", "searchset"},
     ("Observation", "status"): {"final", "amended", "corrected", "entered-in-error"},
     ("Device", "status"): {"active", "inactive", "entered-in-error", "unknown"},
     ("Patient", "gender"): {"male", "female", "other", "unknown"},
@@ -35,6 +35,7 @@ FIELDS = {  # of R4, as far as a bundle here may have them: R5 has others by oth
         "valueQuantity", "device", "hasMember", "component",
     },
     "Provenance": {"target", "recorded", "agent", "entity"},
+    "OperationOutcome": {"issue"},
 }  # fmt: skip
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -54,9 +55,15 @@ def check(text: str) -> dict[str, Any]:
     """Fail on what is against the standard or the guide; return the bundle."""
     bundle: dict[str, Any] = json.loads(text)
     _round_trip(text)
-    assert set(bundle) == {"resourceType", "type", "entry"}
-    by_name = {each["fullUrl"]: each["resource"] for each in bundle["entry"]}
-    assert len(by_name) == len(bundle["entry"])
+    is_search = bundle["type"] == "searchset"
+    assert set(bundle) == {"resourceType", "type", "entry"} | ({"link"} if is_search else set())
+    about = [each for each in bundle["entry"] if each["resource"]["resourceType"] != "OperationOutcome"]
+    for each in bundle["entry"]:  # invariants bdl-2 and bdl-8, and that no array is empty
+        assert set(each) - {"fullUrl"} == ({"resource", "search"} if is_search else {"resource"})
+        assert not is_search or each["search"]["mode"] == ("match" if each in about else "outcome")
+    assert bundle["entry"]
+    by_name = {each["fullUrl"]: each["resource"] for each in about}
+    assert len(by_name) == len(about)
     for name, resource in by_name.items():
         kind = resource["resourceType"]
         assert name == f"urn:uuid:{UUID(resource['id'])}"
@@ -68,10 +75,11 @@ def check(text: str) -> dict[str, Any]:
         assert value in by_name
     for value in (*_values(bundle, "start"), *_values(bundle, "end"), *_values(bundle, "recorded")):
         assert MOMENT.fullmatch(value), value
-    [patient], [device] = resources(bundle, "Patient"), resources(bundle, "Device")
+    [patient] = resources(bundle, "Patient")
     [name] = patient["name"]
     assert set(name) == {"extension"}  # that says why there is none
-    assert {each["type"] for each in device["deviceName"]} <= NAMES_OF_DEVICES
+    for device in resources(bundle, "Device"):
+        assert {each["type"] for each in device["deviceName"]} <= NAMES_OF_DEVICES
     for observation in resources(bundle, "Observation"):
         _check_by_guide(observation, by_name)
     for provenance in resources(bundle, "Provenance"):

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
-from datetime import timezone
+from datetime import date, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ import numpy as np
 import pytest
 from flask import Flask
 
+from app.extensions import db
+from app.services import sealing
 from app.services.errors import Invalid
-from app.services.interchange import fhir, omh
+from app.services.interchange import everything, exported, fhir, omh
 from app.services.interchange.answers import Answers, answers_of
 from app.services.personal import corrections, view
 from app.services.recordings import recordings, uploads
+from app.services.recordings.prediction_result import PredictionResult
 from app.tables import ModelVersion, Prediction, User
 from tests.corrected import a_result, correct, recorded, without_features
 from tests.fhir import check, code_of, resources
@@ -82,11 +85,15 @@ DATA_POINT = {  # by IEEE 1752.1 (header) and Open mHealth (body), as far as a p
 
 @pytest.fixture
 def prediction(app: Flask, user: User, model: ModelVersion) -> Prediction:
+    return recorded(app, user.id, model, sure(model))
+
+
+def sure(model: ModelVersion) -> PredictionResult:
     """Return two minutes, by turns of 15 s one activity and another."""
     result = without_features(a_result(model))
     proba = np.full_like(result.proba, 0.01)
     proba[np.arange(len(result)), (result.start_s // TURN_S).astype(int) % 2] = 0.9
-    return recorded(app, user.id, model, replace(result, proba=proba))
+    return replace(result, proba=proba)
 
 
 def answers(prediction: Prediction, **options: Any) -> Answers:
@@ -216,6 +223,125 @@ def test_no_time_is_made_up(app: Flask, user: User, model: ModelVersion, lacking
     prediction = recorded(app, user.id, model, result)
     with pytest.raises(Invalid, match="does not tell the time of day"):
         answers(prediction)
+
+
+def test_of_a_file_of_which_a_part_has_no_clock_the_others_are_given(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    result = sure(model)
+    n = len(result)
+    parts = replace(
+        result,
+        recording_ids=("a", "b"),
+        recording_index=(np.arange(n) >= n // 2).astype(np.int64),
+        origin_utc_s=(None, 1_764_000_000.0),
+    )
+    found = answers(recorded(app, user.id, model, parts))
+    assert {one.part for one in found.activities} == {"b"}
+    bundle(found)
+
+
+def test_the_same_bout_smoothed_is_another(prediction: Prediction) -> None:
+    alone, smoothed = (answers_of(prediction, view.view_of(prediction, each), timezone.utc) for each in (False, True))
+    assert (alone.activities[0].start, alone.way) == (smoothed.activities[0].start, prediction.model_label)
+    names = [one.name_of(one.activities[0], "activity") for one in (alone, smoothed)]
+    assert names[0] != names[1]
+    ids = [{each["resource"]["id"] for each in fhir.bundle(one)["entry"]} for one in (alone, smoothed)]
+    assert len(ids[0] & ids[1]) == 2  # the person and the device
+
+
+def given(prediction: Prediction, *, personal: bool = True) -> Answers:
+    found = exported.answers(prediction, False, personal, timezone.utc)
+    bundle(found)
+    return found
+
+
+def test_what_was_given_and_no_longer_holds_is_in_error_the_next_time(prediction: Prediction) -> None:
+    result, first = recordings.result_of(prediction), given(prediction)
+    user_id, recording = prediction.recording.user_id, prediction.recording
+    [said] = corrections.add(user_id, recording, result, [(0, 6.0, 12.0, "Rowing")])
+    corrected = given(prediction)
+    assert [each for each in statuses(corrected) if each[0] < TURN_S] == [
+        (0, 6, "corrected"),
+        (6, 6, "corrected"),
+        (12, 3, "corrected"),
+    ]
+    corrections.undo(user_id, recording.id, said.batch)
+    undone = given(prediction)
+    assert [each for each in statuses(undone) if each[0] < TURN_S] == [
+        (0, TURN_S, "final"),
+        (6, 6, "entered-in-error"),
+        (12, 3, "entered-in-error"),
+    ]
+    names = [one.name_of(one.activities[1], "activity") for one in (corrected, undone)]
+    assert names[0] == names[1]
+    assert undone.activities[1].name == "Rowing"
+    assert statuses(given(prediction, personal=False)) == statuses(first)
+    corrections.add(user_id, recording, result, [(0, 6.0, 12.0, "Rowing")])
+    assert statuses(given(prediction)) == statuses(corrected)
+
+
+def test_what_was_given_is_sealed_and_goes_without_harm(
+    prediction: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = given(prediction)
+    path = recordings.folder_of(prediction.recording) / exported.FILE
+    assert sealing.is_sealed(path)
+    path.write_bytes(b"damaged")
+    assert given(prediction) == first
+    path.unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exported.sealing, "created", full)
+        assert given(prediction) == first
+    assert not path.exists()
+
+
+def day(part: everything.Part) -> list[str]:
+    return [one.start.isoformat()[11:19] for answers in part.found for one in answers.activities]
+
+
+def test_a_day_has_what_is_partly_in_it_by_the_clock_of_the_zone(app: Flask, user: User, model: ModelVersion) -> None:
+    midnight = 1_764_028_800.0  # UTC
+    result = replace(sure(model), origin_utc_s=(midnight - 60 + 5,))
+    night = recorded(app, user.id, model, result)
+    for ends in (None, midnight + 65):  # as earlier builds left it, and as this one does
+        night.recording.recorded = result.begins
+        night.recording.facts = night.recording.facts | ({recordings.ENDS: ends} if ends else {})
+        db.session.commit()
+        before, after = (everything.part(user.id, date(2025, 11, i), timezone.utc, None, 9) for i in (24, 25))
+        assert day(before)[:4] == ["23:59:05", "23:59:20", "23:59:35", "23:59:50"]
+        assert day(after)[:2] == ["23:59:50", "00:00:05"]
+        assert day(everything.part(user.id, date(2025, 11, 26), timezone.utc, None, 9)) == []
+        tokyo = everything.part(user.id, date(2025, 11, 25), ZoneInfo("Asia/Tokyo"), None, 9)
+        assert (len(day(tokyo)), day(tokyo)[0]) == (8, "08:59:05")
+
+
+def test_everything_is_given_a_part_at_a_time_and_says_what_is_left_out(
+    app: Flask, user: User, prediction: Prediction, model: ModelVersion
+) -> None:
+    untimed = recorded(app, user.id, model, replace(sure(model), origin_utc_s=(None,)))
+    recorded(app, a_user("vera").id, model, sure(model))
+    recorded(app, user.id, model, sure(model))
+    first = everything.part(user.id, None, timezone.utc, None, 2)
+    assert [len(one.activities) > 0 for one in first.found] == [True]
+    assert [f"Recording {untimed.recording_id} is left out" in each for each in first.left_out] == [True]
+    rest = everything.part(user.id, None, timezone.utc, first.before, 2)
+    assert rest.before is None
+    made = check(json.dumps(fhir.search_set(first.person, first.found, first.left_out, {"self": "https://a.example/"})))
+    assert resources(made, "OperationOutcome")[0]["issue"][0]["diagnostics"] == first.left_out[0]
+    whole = check("".join(everything.as_json(user.id, None, timezone.utc)))
+    assert len(resources(whole, "Device")) == 2
+    expected = [one for part in (first, rest) for answers in part.found for one in answers.activities]
+    assert len(resources(whole, "Observation")) == 3 * len(expected)
+
+
+def test_who_has_nothing_has_a_bundle_of_it(user: User) -> None:
+    made = check("".join(everything.as_json(user.id, None, timezone.utc)))
+    assert [each["resource"]["resourceType"] for each in made["entry"]] == ["Patient"]
 
 
 @pytest.mark.real_data

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from app.services import accounts
 from app.services.api import kept_answers, tokens
 from app.services.api.tokens import Scope
 from app.services.identity import one_time, roles
+from app.services.transaction import transaction
 from app.tables import ApiToken, Dataset, KeptAnswer, ModelVersion, StoredRecording
 from app.tables._columns import now
 from app.web.access import access_of, scope_of
@@ -393,6 +394,35 @@ def test_activities_are_given_as_other_systems_want_them(here: World) -> None:
     assert interval["start_date_time"] == "2025-11-24T16:00:00.000+00:00"
     for query, field in (("tz=Mars", "tz"), ("smooth=perhaps", "smooth")):
         refused = call(here.app, token, "GET", f"{address}/fhir?{query}")
+        assert (refused.status_code, refused.mimetype) == (422, PROBLEM)
+        assert field in refused.get_json()["errors"][0]["field"]
+
+
+def test_all_activities_are_given_part_by_part_or_those_of_a_day(here: World, model: ModelVersion) -> None:
+    ursula, token = here.people["ursula"], here.token("ursula", "recordings:read")
+    recorded(here.app, ursula, model)
+    address, found = "fhir/everything?limit=1&tz=Asia/Tokyo", []
+    while address:
+        answer = call(here.app, token, "GET", address)
+        assert (answer.status_code, answer.mimetype) == (200, "application/fhir+json")
+        links = {each["relation"]: each["url"] for each in fhir.check(answer.text)["link"]}
+        assert links["self"].startswith("http")
+        found += fhir.resources(answer.get_json(), "Observation")
+        address = links.get("next", "").partition("localhost")[2]
+    assert len({each["id"] for each in found}) == len(found) > 6
+    with transaction():
+        db.session.execute(update(StoredRecording).values(recorded=datetime(2025, 11, 24, 16, tzinfo=timezone.utc)))
+    of_a_day = call(here.app, token, "GET", "fhir/everything?tz=Asia/Tokyo&date=2025-11-25").text
+    assert len(fhir.resources(fhir.check(of_a_day), "Observation")) == len(found)
+    another = call(here.app, token, "GET", "fhir/everything?tz=UTC&date=2025-11-25").text
+    assert fhir.resources(fhir.check(another), "Observation") == []
+    for query, field in (
+        ("date=tomorrow", "date"),
+        ("date=0001-01-01", "date"),
+        ("tz=Mars", "tz"),
+        ("limit=99", "limit"),
+    ):
+        refused = call(here.app, token, "GET", f"fhir/everything?{query}")
         assert (refused.status_code, refused.mimetype) == (422, PROBLEM)
         assert field in refused.get_json()["errors"][0]["field"]
 

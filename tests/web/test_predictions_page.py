@@ -59,6 +59,10 @@ def test_other_systems_are_offered_the_activities_where_it_is_known_when_they_we
     assert first["effectivePeriod"]["start"] == "2025-05-12T00:00:00.000+02:00"
     interval = points.get_json()[0]["body"]["effective_time_frame"]["time_interval"]
     assert interval["start_date_time"] == first["effectivePeriod"]["start"]
+    everything = user_client.get("/account/activities.json")
+    assert everything.headers["Content-Disposition"] == "attachment; filename=activities-fhir.json"
+    assert fhir.resources(fhir.check(everything.text), "Observation")[0] == first
+    assert user_client.get("/account/activities.json?date=tomorrow").status_code == 422
     timeless = stored(origin_utc_s=None, hours=0.2)
     assert "For other systems" not in user_client.get(timeless).text
     refused = user_client.get(f"{timeless}/fhir.json")

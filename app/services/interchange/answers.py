@@ -1,6 +1,7 @@
 """The activities of a recording as other systems want them: each with its moments, and with what became of it since.
 
-A recording that does not tell the time of day has none: nothing in it says when, and no time is made up.
+A recording that does not tell the time of day has none: nothing in it says when, and no time is made up. Of a file with
+several, those that tell it have theirs.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Answers:
     person: UUID  # the same in all exports of a person; only this installation can tell whose it is
     recording: UUID
     model: str
+    way: str  # the model, and whether its windows are smoothed: bouts of another way are others
     made: datetime
     said: datetime | None  # when the person corrected something last; None: all is as the model answers
     truth: str  # how often the model was right, and on whom that was measured
@@ -62,7 +64,7 @@ class Answers:
 
     def name_of(self, activity: Activity, kind: str) -> UUID:
         """Return a name of an activity that stays the same in every export, whatever it is corrected to."""
-        return uuid5(self.recording, f"{self.model}\0{activity.part}\0{activity.start.timestamp():.3f}\0{kind}")
+        return uuid5(self.recording, f"{self.way}\0{activity.part}\0{activity.start.timestamp():.3f}\0{kind}")
 
 
 def answers_of(prediction: Prediction, seen: View, zone: tzinfo) -> Answers:
@@ -79,6 +81,7 @@ def answers_of(prediction: Prediction, seen: View, zone: tzinfo) -> Answers:
         person=person,
         recording=pseudonyms.of_recording(person, prediction.recording_id),
         model=prediction.model_label,
+        way=prediction.model_label + (", smoothed" if seen.result.smoothed_s else ""),
         made=prediction.created,
         said=max((one.created for one in seen.said), default=None) if seen.before else None,
         truth=model_versions.accuracy_in_words(version) if version else gone,
@@ -108,22 +111,24 @@ def activities_of(result: PredictionResult, before: PredictionResult | None, zon
 
 
 def _origins(result: PredictionResult) -> FloatArray:
-    """Return the Unix time at 0 s of the clock of each recording in the file; (n_recordings,)."""
-    if result.layout == "windows" or np.isnan(result.origins).any():
+    """Return the Unix time at 0 s of the clock of each recording in the file, NaN where unknown; (n_recordings,)."""
+    unknown = np.isnan(result.origins)
+    if result.layout == "windows" or (len(unknown) and unknown.all()):
         raise Invalid(
-            "This recording does not tell the time of day, or one of those in its file does not. Other systems must "
-            "know when an activity was, and no time is made up: take the bouts as CSV or JSON, which count from the "
-            "start of the recording."
+            "This recording does not tell the time of day. Other systems must know when an activity was, and no time "
+            "is made up: take the bouts as CSV or JSON, which count from the start of the recording."
         )
     origins = np.full(len(result.recording_ids), np.nan)
     origins[result.recording_index] = result.origins
+    origins[result.recording_index[unknown]] = np.nan
     return origins
 
 
 def _bouts(result: PredictionResult, origins: FloatArray, zone: tzinfo) -> list[Activity]:
     bouts = result.bout_columns()
-    answered = bouts.activity < len(result.tree.nodes) - 1  # the last is the root, of which nothing is known
     origin = origins[bouts.recording]
+    known = bouts.activity < len(result.tree.nodes) - 1  # the last is the root, of which nothing is known
+    answered = known & ~np.isnan(origin)
     columns = (bouts.recording, origin + bouts.start_s, origin + bouts.end_s, bouts.activity, bouts.confidence)
     return [
         Activity(

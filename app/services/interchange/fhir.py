@@ -6,7 +6,7 @@ guide wants the author of a note to be a person, so that the confidence of the m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -24,27 +24,59 @@ Resource = dict[str, Any]
 
 def bundle(answers: Answers) -> Resource:
     """Return all that is known of the activities of a recording."""
-    device = uuid5(answers.recording, f"device {answers.model}")
-    observations = [each for one in answers.activities for each in _observations(answers, one, device)]
-    resources = [_patient(answers), _device(answers, device), *observations]
-    if observations:
-        resources.append(_provenance(answers, observations, device))
-    theirs = [each for each in observations if "performer" in each]
-    if theirs and answers.said:
-        resources.append(_correction(answers, theirs, answers.said))
     return {
         "resourceType": "Bundle",
         "type": "collection",
-        "entry": [{"fullUrl": f"urn:uuid:{each['id']}", "resource": each} for each in resources],
+        "entry": [entry(each) for each in (patient(answers.person), *resources(answers))],
     }
 
 
-def _patient(answers: Answers) -> Resource:
+def search_set(person: UUID, found: Sequence[Answers], left_out: Sequence[str], links: Mapping[str, str]) -> Resource:
+    """Return a part of all that is known of a person, as ``$everything`` gives it.
+
+    Parameters
+    ----------
+    left_out : what is not in it and why, in words.
+    links : where this part is (``self``), and the one that follows (``next``), if any.
+    """
+    about = [patient(person), *(each for one in found for each in resources(one))]
+    entries = [entry(each) | {"search": {"mode": "match"}} for each in about]
+    if left_out:
+        issues = [{"severity": "information", "code": "informational", "diagnostics": each} for each in left_out]
+        outcome = {"resourceType": "OperationOutcome", "issue": issues}
+        entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [{"relation": relation, "url": url} for relation, url in links.items()],
+        "entry": entries,
+    }
+
+
+def entry(resource: Resource) -> Resource:
+    """Return a resource as it stands in a bundle."""
+    return {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
+
+
+def resources(answers: Answers) -> list[Resource]:
+    """Return what is known of the activities of a recording, without whose they are."""
+    device = uuid5(answers.recording, f"device {answers.model}")
+    observations = [each for one in answers.activities for each in _observations(answers, one, device)]
+    found = [_device(answers, device), *observations]
+    if observations:
+        found.append(_provenance(answers, observations, device))
+    theirs = [each for each in observations if "performer" in each]
+    if theirs and answers.said:
+        found.append(_correction(answers, theirs, answers.said))
+    return found
+
+
+def patient(person: UUID) -> Resource:
     """Return whose it is: the number stands for a person, and the guide wants to be told that the name is withheld."""
     return {
         "resourceType": "Patient",
-        "id": str(answers.person),
-        "identifier": [_identifier(answers.person)],
+        "id": str(person),
+        "identifier": [_identifier(person)],
         "name": [{"extension": [{"url": ABSENT, "valueCode": "masked"}]}],
         "gender": "unknown",
     }
@@ -122,7 +154,7 @@ def _provenance(answers: Answers, observations: Sequence[Resource], device: UUID
     """Return by which model the activities were recognised, and from which recording."""
     return {
         "resourceType": "Provenance",
-        "id": str(uuid5(answers.recording, f"provenance {answers.model}")),
+        "id": str(uuid5(answers.recording, f"provenance {answers.way}")),
         "target": [_reference(each["id"]) for each in observations],
         "recorded": answers.made.isoformat(timespec="milliseconds"),
         "agent": [
@@ -139,7 +171,7 @@ def _correction(answers: Answers, observations: Sequence[Resource], said: dateti
     """Return that it was the person who said which activities some were."""
     return {
         "resourceType": "Provenance",
-        "id": str(uuid5(answers.recording, f"correction {answers.model}")),
+        "id": str(uuid5(answers.recording, f"correction {answers.way}")),
         "target": [_reference(each["id"]) for each in observations],
         "recorded": said.isoformat(timespec="milliseconds"),
         "agent": [

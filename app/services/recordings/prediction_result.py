@@ -107,6 +107,13 @@ class PredictionResult:
         first = moments[np.isfinite(moments)]
         return datetime.fromtimestamp(float(first.min()), timezone.utc) if len(first) else None
 
+    @property
+    def ends(self) -> datetime | None:
+        """The moment at which the last window ends, where a clock tells it."""
+        moments = self.origins + self.end_s
+        last = moments[np.isfinite(moments)]
+        return datetime.fromtimestamp(float(last.max()), timezone.utc) if len(last) else None
+
     @cached_property
     def ranked(self) -> IntArray:
         """Positions in ``activities`` of the first and second choice of each window; (n_windows, 2)."""

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 PREFIX = "recording-"
 SOURCE = "source"  # the file as uploaded
 TITLE_LENGTH, NOTES_LENGTH = 120, 4000  # characters
+ENDS = "ends"  # in the facts: when it does, in Unix seconds; earlier builds did not say
 DATED = "dated"  # in the facts: whether it was looked at when the recording begins
 AGAIN = ".again.npz"  # ends the name of a result that takes the place of another
 

@@ -335,6 +335,7 @@ def _stored(
         "bytes": sealing.size(folder / SOURCE),
         **read.facts,
         recordings.DATED: True,
+        recordings.ENDS: ends.timestamp() if (ends := read.result.ends) else None,
         **({"mapping": mapping} if mapping else {}),
     }
     recording = StoredRecording(

@@ -26,6 +26,8 @@ from app.services.datasets import exports
 from app.services.errors import Conflict, ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
+from app.services.interchange import everything as all_activities
+from app.services.interchange import fhir
 from app.services.personal import consents, taken_back
 from app.services.privacy import belongings, exporting, retention, withdrawing
 from app.services.purposes import Purpose
@@ -33,7 +35,7 @@ from app.services.subscriptions import subscriptions
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm, SubscriptionForm, TokenForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
-from app.web.downloads import named
+from app.web.downloads import named, reader_zone
 from app.web.errors import flashed, show_in_form
 
 bp = Blueprint("account", __name__)
@@ -165,6 +167,18 @@ def everything() -> Response:
     give_back = exports.begin()
     content = stream_with_context(exporting.zipped(current_user.id))
     response = named(Response(content, mimetype="application/zip"), "everything-about-me.zip")
+    response.call_on_close(give_back)
+    return response
+
+
+@bp.get("/activities.json")
+@access("user")
+def activities() -> Response:
+    """Download all of one's activities, or those of a day, as a FHIR bundle that is made while it is sent."""
+    day = all_activities.day_of(wanted) if (wanted := request.args.get("date", "").strip()) else None
+    give_back = exports.begin()
+    content = stream_with_context(all_activities.as_json(current_user.id, day, reader_zone()))
+    response = named(Response(content, mimetype=fhir.MEDIA_TYPE), f"activities{f'-{day}' if day else ''}-fhir.json")
     response.call_on_close(give_back)
     return response
 

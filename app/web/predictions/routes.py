@@ -16,8 +16,7 @@ from app.har.errors import HarError
 from app.har.texts import to_csv
 from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import percent
-from app.services.interchange import fhir, omh
-from app.services.interchange.answers import answers_of
+from app.services.interchange import exported, fhir, omh
 from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
 from app.services.personal import in_lists, view
@@ -283,7 +282,7 @@ def activities_json(recording_id: int, standard: Literal["fhir", "omh"]) -> Resp
     """Download the activities for other systems: as a FHIR bundle, or as Open mHealth data points."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    answers = answers_of(prediction, view.view_of(prediction, _smooth(), _personal()), reader_zone())
+    answers = exported.answers(prediction, _smooth(), _personal(), reader_zone())
     response = jsonify(fhir.bundle(answers) if standard == "fhir" else omh.data_points(answers))
     if standard == "fhir":
         response.mimetype = fhir.MEDIA_TYPE

@@ -13,6 +13,7 @@ from annotated_types import Interval, Len
 STRICT: dict[str, Any] = {"extra": "forbid"}
 Text = Annotated[str, Len(0, 4000)]
 Limit = Annotated[int, Interval(ge=1, le=100)]
+FewLimit = Annotated[int, Interval(ge=1, le=10)]
 RowLimit = Annotated[int, Interval(ge=1, le=1000)]
 Number = Annotated[int, Interval(ge=0, le=999_999_999)]
 EventName = Literal["result.ready", "result.corrected", "recording.erased", "person.erased"]
@@ -63,6 +64,18 @@ class ExportQuery(AnswersQuery):
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
+    tz: Annotated[str, Len(0, 64)] = "UTC"
+
+
+@dataclass(frozen=True)
+class EverythingQuery:
+    """Of which day, and how many recordings at a time."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    cursor: str = ""
+    limit: FewLimit = 5
+    date: Annotated[str, Len(0, 40)] = ""
     tz: Annotated[str, Len(0, 64)] = "UTC"
 
 

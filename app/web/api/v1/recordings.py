@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from flask import Response, request, send_file, url_for
@@ -16,10 +17,10 @@ from app.har.progress import Stage
 from app.services import sealing
 from app.services.api.tokens import Scope
 from app.services.audit import Action, record
-from app.services.errors import NotFound, ServiceError
+from app.services.errors import Invalid, NotFound, ServiceError
 from app.services.formatting import capitalise
-from app.services.interchange import fhir, omh
-from app.services.interchange.answers import Answers, answers_of
+from app.services.interchange import everything, exported, fhir, omh
+from app.services.interchange.answers import Answers
 from app.services.personal import corrections, in_lists, view
 from app.services.personal.effect import doubts_of
 from app.services.personal.view import View
@@ -209,6 +210,29 @@ def get_omh(recording_id: int, query: asked.ExportQuery) -> shapes.DataPoints:
     return shapes.DataPoints([shapes.DataPoint(**each) for each in omh.data_points(_exported(recording_id, query))])
 
 
+@operation("GET", "/fhir/everything", READ, shapes.Everything, media=fhir.MEDIA_TYPE)
+def get_everything(query: asked.EverythingQuery) -> shapes.Everything:
+    """Get the activities of all recordings as FHIR R4, a part of them at a time.
+
+    As ``$everything`` of the person gives them: those uploaded last come first, and the link ``next`` leads to the part
+    that follows. ``date`` is a day (2026-11-29) of the time zone: what is partly in it is in it. Recordings that do not
+    tell the time of day are named in an OperationOutcome.
+    """
+    zone = _zone(query.tz)
+    try:
+        day = everything.day_of(query.date) if query.date else None
+    except Invalid as error:
+        raise NotAsDescribed([{"field": "date", "message": str(error)}]) from error
+    found = everything.part(bearer().id, day, zone, number_of(query.cursor), query.limit)
+
+    def link(cursor: str | None) -> str:
+        wanted = {"cursor": cursor, "date": query.date, "tz": query.tz, "limit": str(query.limit)}
+        return url_for(".get_everything", _external=True) + "?" + urlencode({k: v for k, v in wanted.items() if v})
+
+    links = {"self": link(query.cursor)} | ({"next": link(cursor_of(found.before))} if found.before else {})
+    return shapes.Everything(**fhir.search_set(found.person, found.found, found.left_out, links))
+
+
 @operation("GET", "/recordings/<int:recording_id>/windows", READ, shapes.Windows)
 def list_windows(recording_id: int, query: asked.RowsQuery) -> shapes.Windows:
     """List the answers window by window."""
@@ -273,7 +297,7 @@ def undo_corrections(recording_id: int, batch: str) -> tuple[str, int]:
 def _exported(recording_id: int, query: asked.ExportQuery) -> Answers:
     recording = recordings.get(bearer().id, recording_id)
     prediction = recordings.get_prediction(recording, query.prediction)
-    return answers_of(prediction, view.view_of(prediction, query.smooth, query.personal), _zone(query.tz))
+    return exported.answers(prediction, query.smooth, query.personal, _zone(query.tz))
 
 
 def _zone(name: str) -> tzinfo:

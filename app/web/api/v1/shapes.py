@@ -118,6 +118,16 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class Everything:
+    """A part of all activities of a person, as a FHIR R4 bundle; its entries are as HL7 describes them."""
+
+    resourceType: Literal["Bundle"]  # noqa: N815  as FHIR calls it
+    type: Literal["searchset"]
+    link: list[dict[str, str]]
+    entry: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class DataPoint:
     """An activity by Open mHealth: the header of IEEE 1752.1, the body of omh:physical-activity:1.2."""
 

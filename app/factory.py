@@ -133,15 +133,20 @@ def configure_security(app: Flask) -> None:
 def _security_headers(response: Response) -> Response:
     from app.web.access import access_of
 
-    response.headers.update(SECURITY_HEADERS)
-    # Of a lab's own certificate, it would lock out all that speaks plain HTTP under the same name, for a year
-    if current_app.config["SESSION_COOKIE_SECURE"] and not current_app.config["OWN_TLS"]:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    # Nothing to see with the back button after logging out, nor in the folders of the browser or of a proxy. What
-    # everybody may open and is no page is the program's own: scripts, styles, icons.
-    if response.mimetype == "text/html" or access_of(request.endpoint) != "public":
-        response.headers["Cache-Control"] = "private, no-store"
+    # What everybody may open and is no page is the program's own: scripts, styles, icons.
+    is_private = response.mimetype == "text/html" or access_of(request.endpoint) != "public"
+    response.headers.update(_headers_of_all(current_app, is_private))
     return response
+
+
+def _headers_of_all(app: Flask, is_private: bool) -> dict[str, str]:
+    headers = dict(SECURITY_HEADERS)
+    # Of a lab's own certificate, it would lock out all that speaks plain HTTP under the same name, for a year
+    if app.config["SESSION_COOKIE_SECURE"] and not app.config["OWN_TLS"]:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if is_private:  # nothing to see with the back button after logging out, nor in the folders of a browser or a proxy
+        headers["Cache-Control"] = "private, no-store"
+    return headers
 
 
 def configure_audit(app: Flask) -> None:
@@ -154,10 +159,12 @@ def configure_audit(app: Flask) -> None:
 
 
 def configure_live(app: Flask) -> None:
-    """Tell pages and phones of every step of an alarm, whoever made it."""
+    """Tell pages and phones of every step of an alarm, whoever made it; take phones' messages in."""
     from app.services.alarms import alarms
     from app.services.live import asking, hub
+    from app.web.live_messages import LiveMessages
 
+    app.wsgi_app = LiveMessages(app, _headers_of_all(app, is_private=True).items())  # type: ignore[method-assign]
     with app.app_context():
         alarms.listen(hub.tell_alarm)
         alarms.listen(asking.take)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request, request_started
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 from werkzeug.test import TestResponse
@@ -20,6 +20,7 @@ from app.services import accounts
 from app.services.live import devices, sessions
 from app.services.live.engine import engine
 from app.tables import Device, User
+from app.web.health import metrics
 from tests.live import body, document
 
 Reading = dict[str, Any]
@@ -100,6 +101,26 @@ def test_a_message_that_is_none_is_refused_with_what_is_wrong(
 def test_a_message_without_a_usable_sample_is_taken_and_counted(app: Flask, token: str, payload: list[Reading]) -> None:
     assert post(app, token, body(payload=payload)).get_json()["received"] == 1
     engine().tick()
+
+
+def test_in_mid_session_a_device_gets_the_same_answers_and_flask_is_asked_for_what_is_refused_alone(
+    app: Flask, token: str
+) -> None:
+    asked: list[str] = []
+
+    def note(sender: Flask, **_: object) -> None:
+        asked.append(request.path)
+
+    with request_started.connected_to(note, app):
+        first, second = (post(app, token, body(messageId=i)) for i in range(2))
+        assert len(asked) == 1  # it began a session
+        third = post(app, token, body(messageId=2, payload={}))
+        halves = post(app, token, body(messageId=3, deviceId="\ud800"))
+    assert len(asked) == 2
+    assert [answer.status_code for answer in (first, second, third, halves)] == [200, 200, 400, 200]
+    assert second.get_json() == {**first.get_json(), "received": 2}
+    assert dict(second.headers) == {name: value for name, value in first.headers.items() if name != "Vary"}
+    assert 'page="api.live",status="200"} 3.0' in metrics.text().decode()
 
 
 def test_a_message_that_is_too_large_is_not_read(app: Flask, token: str) -> None:

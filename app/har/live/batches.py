@@ -9,8 +9,11 @@ uncalibrated accelerometer in g.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -54,6 +57,16 @@ class Samples:
     time_s: NDArray[np.float64]  # (n,) Unix seconds by the device's clock, not necessarily in order
     values: NDArray[np.float32]  # (n, k) m/s², rad/s, µT, beats/min; k is 3, of a pulse 1
 
+    @cached_property
+    def start_s(self) -> float:
+        """The earliest time, inf where there is none."""
+        return float(self.time_s.min(initial=math.inf))
+
+    @cached_property
+    def end_s(self) -> float:
+        """The latest time, -inf where there is none."""
+        return float(self.time_s.max(initial=-math.inf))
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -69,7 +82,7 @@ class Batch:
     @property
     def end_s(self) -> float:
         """The latest time of a sample in it, -inf where there is none."""
-        return max((float(own.time_s.max()) for own in self.sensors.values() if len(own.time_s)), default=-math.inf)
+        return max((own.end_s for own in self.sensors.values()), default=-math.inf)
 
 
 def read_batch(document: Any) -> Batch:
@@ -130,25 +143,28 @@ class _Reading:
 
 
 def _by_name(payload: Sequence[Any]) -> dict[str, _Entries]:
-    named: dict[str, _Entries] = {}
-    for place, entry in enumerate(payload):
-        try:
-            own = named.get(entry["name"])
-            if own is None:
-                name = entry["name"]
-                if not isinstance(name, str):
-                    raise _wrong(f"payload[{place}].name", "a sensor's name", name)
-                own = named.setdefault(name, _Entries())
-            own.time_ns.append(entry["time"])
-            own.values.append(entry.get("values", entry))
-        except (KeyError, TypeError, AttributeError):
-            raise _wrong(f"payload[{place}]", "an object with name, time and values", entry) from None
+    named: defaultdict[str, list[Any]] = defaultdict(list)
     joined: dict[str, _Entries] = {}
-    for name, own in named.items():
-        small = joined.setdefault(name.lower().replace(" ", ""), _Entries())
-        small.time_ns += own.time_ns
-        small.values += own.values
+    try:
+        for entry in payload:
+            named[entry["name"]].append(entry)
+        for name, entries in named.items():
+            own = joined.setdefault(name.lower().replace(" ", ""), _Entries())
+            own.time_ns += [entry["time"] for entry in entries]
+            own.values += [entry.get("values", entry) for entry in entries]
+    except (KeyError, TypeError, AttributeError):
+        raise _wrong_entry(payload) from None
     return joined
+
+
+def _wrong_entry(payload: Sequence[Any]) -> UnreadableData:
+    """Return what is wrong with the first reading of a message that is none."""
+    for place, entry in enumerate(payload):
+        if not isinstance(entry, Mapping) or "name" not in entry or "time" not in entry:
+            return _wrong(f"payload[{place}]", "an object with name, time and values", entry)
+        if not isinstance(entry["name"], str):
+            return _wrong(f"payload[{place}].name", "a sensor's name", entry["name"])
+    return _wrong("payload", "a list of readings", payload)
 
 
 def _rank(name: str) -> int:
@@ -179,17 +195,17 @@ def _reading(name: str, device: str, kind: str, entries: _Entries, axes: Sequenc
     values: NDArray[np.float64] = _numbers(
         f"values of {name}",
         f"an object with numbers {', '.join(keys)}",
-        lambda: list(map(itemgetter(*keys), entries.values)),
+        lambda: chain.from_iterable(zip(*(map(itemgetter(key), entries.values) for key in keys), strict=True)),
     ).reshape(-1, len(keys))
-    there = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
-    if not there.all():
+    if not (np.isfinite(time_s).all() and np.isfinite(values).all()):
+        there = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
         time_s, values = time_s[there], values[there]
     return _Reading(name, device, kind, time_s, values.astype(np.float32))
 
 
-def _numbers(key: str, expected: str, values: Callable[[], Any]) -> NDArray[np.float64]:
+def _numbers(key: str, expected: str, values: Callable[[], Iterable[Any]]) -> NDArray[np.float64]:
     try:
-        return np.array(values(), np.float64)
+        return np.fromiter(values(), np.float64)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableData(f"{key}: expected {expected}; found {quote(str(error))[:80]}") from None
 
@@ -208,9 +224,10 @@ def _in_our_units(readings: Sequence[_Reading]) -> list[tuple[str, Samples]]:
             values = -values
         key = SENSORS[own.kind]
         most = MOST.get(MODALITIES[key], math.inf)
-        time_s, beyond = own.time_s, (np.abs(values) > most).any(axis=1)
+        time_s, beyond = own.time_s, np.abs(values) > most
         if beyond.any():
-            time_s, values = time_s[~beyond], values[~beyond]
+            within = ~beyond.any(axis=1)
+            time_s, values = time_s[within], values[within]
         if len(time_s):
             found.append((f"{own.device}.{key}" if own.device else key, Samples(time_s, values)))
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,12 +16,13 @@ from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from flask import current_app
 from sqlalchemy import select, update
 
 from app.extensions import db
 from app.har.errors import UnreadableData
-from app.har.live.batches import Batch
+from app.har.live.batches import Batch, read_batch
 from app.har.texts import loads
 from app.services import audit, consents, keys, leftovers, room
 from app.services.audit import Action
@@ -132,17 +134,22 @@ def receive(device: KnownDevice, message: bytes) -> Ack:
     ------
     UnreadableData : it is not as `read_batch` describes it.
     """
-    from app.har.live.batches import read_batch
+    return accept(device, _read(device, message))
 
+
+def go_on(device: KnownDevice, message: bytes) -> Ack | None:
+    """Do the same with a message of a session that runs; None: there is none, and nothing was done."""
+    batch = _read(device, message)
+    return accept(device, batch) if (device.id, batch.session_key) in live().streams else None
+
+
+def _read(device: KnownDevice, message: bytes) -> Batch:
     live().allow(device.id, None)
     batch = read_batch(document_of(message))
     for name, samples in batch.sensors.items():
-        if (
-            len(samples.time_s)
-            and not YEAR_2000 <= float(samples.time_s.min()) <= float(samples.time_s.max()) < YEAR_2100
-        ):
+        if len(samples.time_s) and not YEAR_2000 <= samples.start_s <= samples.end_s < YEAR_2100:
             raise UnreadableData(f"time of {name}: expected Unix time in ns; found {1e9 * samples.time_s[0]:.0f}")
-    return accept(device, batch)
+    return batch
 
 
 def document_of(message: bytes) -> Any:
@@ -152,6 +159,8 @@ def document_of(message: bytes) -> Any:
     ------
     UnreadableData : it is none.
     """
+    with suppress(ValueError):  # what is no strict JSON: half a character, NaN; and what is none at all
+        return orjson.loads(message)
     try:
         return loads(message)
     except (ValueError, RecursionError) as error:

@@ -256,7 +256,7 @@ class Stream:
             health.battery = batch.battery
         self.facts["last_id"] = max(batch.message_id, self.facts.get("last_id", -1))
         for name, samples in batch.sensors.items():
-            span = float(np.ptp(samples.time_s))
+            span = samples.end_s - samples.start_s
             if len(samples.time_s) > 1 and span > 0:
                 rate = (len(samples.time_s) - 1) / span
                 before = health.rates.get(name, rate)

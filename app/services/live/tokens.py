@@ -93,6 +93,18 @@ def _tokens() -> _Tokens:
     return tokens
 
 
+def in_header(authorization: str) -> str | None:
+    """Return the token that a header brings, None where there is none; some programs leave out the word before it."""
+    kind, _, token = authorization.strip().rpartition(" ")
+    return token if token and kind.strip().lower() in ("bearer", "") else None
+
+
+def remembered(token: str) -> KnownDevice | None:
+    """Return the device that a token is of, where it was asked for lately."""
+    found = _tokens().known.get(hash_of(token))
+    return found[0] if found is not None and time.monotonic() - found[1] < REMEMBERED_S else None
+
+
 def of_token(token: str, address: str = "") -> KnownDevice:
     """Return the device that a token is of, from memory where it was asked for lately.
 
@@ -105,10 +117,9 @@ def of_token(token: str, address: str = "") -> KnownDevice:
     WrongToken : no device has it, or it is revoked, or the account is disabled.
     TooManyTokens : too many wrong ones came from there.
     """
+    if (device_known := remembered(token)) is not None:
+        return device_known
     tokens, hashed, at = _tokens(), hash_of(token), time.monotonic()
-    found = tokens.known.get(hashed)
-    if found is not None and at - found[1] < REMEMBERED_S:
-        return found[0]
     if tokens.blocked(address):
         raise TooManyTokens
     query = select(Device).join(User, Device.user_id == User.id)

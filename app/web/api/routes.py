@@ -13,9 +13,9 @@ from app.services.errors import Invalid, ServiceError
 from app.services.live import asking, sessions, tokens
 from app.services.live.tokens import KnownDevice
 from app.web.access import access
+from app.web.live_messages import LARGEST, REFUSED, answer_to
 
 bp = Blueprint("api", __name__)
-LARGEST = 512 * 1024  # bytes of a message
 LARGEST_SMALL = 4096  # of one without samples
 WAIT_S = 2.0  # before a device sends the same again, where nothing says how long
 
@@ -24,16 +24,10 @@ WAIT_S = 2.0  # before a device sends the same again, where nothing says how lon
 @access("token")
 def live() -> ResponseReturnValue:
     """Take a batch of samples in."""
+    if (error := request.environ.get(REFUSED)) is not None:
+        raise error
     device = _device()
-    ack = sessions.receive(device, _message(LARGEST))
-    return jsonify(
-        received=ack.received,
-        wait_s=0,
-        session=ack.session,
-        answer=ack.answer,
-        alarm=asking.of(device.user_id),
-        message=ack.message,
-    )
+    return jsonify(answer_to(device, sessions.receive(device, _message(LARGEST))))
 
 
 @bp.post("/live/end")
@@ -57,9 +51,9 @@ def fine() -> ResponseReturnValue:
 
 
 def _device() -> KnownDevice:
-    """Return the device whose token a request brings; some programs leave out the word before it."""
-    kind, _, token = request.headers.get("Authorization", "").strip().rpartition(" ")
-    if not token or kind.strip().lower() not in ("bearer", ""):
+    """Return the device whose token a request brings."""
+    token = tokens.in_header(request.headers.get("Authorization", ""))
+    if token is None:
         raise tokens.WrongToken
     return tokens.of_token(token, request.remote_addr or "")
 

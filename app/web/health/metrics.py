@@ -44,10 +44,15 @@ class Requests:
     def _end(self, response: Response) -> Response:
         page = request.endpoint or "none"
         method = request.method if request.method in METHODS else "other"
-        self._count.labels(page, method, str(response.status_code)).inc()
-        if (began_s := g.get("began_s")) is not None:
-            self._seconds.labels(page).observe(time.perf_counter() - began_s)
+        began_s = g.get("began_s")
+        self.count(page, method, response.status_code, None if began_s is None else time.perf_counter() - began_s)
         return response
+
+    def count(self, page: str, method: str, status: int, seconds: float | None) -> None:
+        """Count an answer."""
+        self._count.labels(page, method, str(status)).inc()
+        if seconds is not None:
+            self._seconds.labels(page).observe(seconds)
 
 
 class State(Collector):
@@ -94,6 +99,12 @@ def _by(name: str, says: str, label: str, values: dict[str, int]) -> Metric:
 def init_app(app: Flask) -> None:
     """Count an application's requests."""
     app.extensions[METRICS] = Requests(app)
+
+
+def count(page: str, method: str, status: int, seconds: float) -> None:
+    """Count an answer that Flask has not given."""
+    requests: Requests = current_app.extensions[METRICS]
+    requests.count(page, method, status, seconds)
 
 
 def text() -> bytes:

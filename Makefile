@@ -23,9 +23,12 @@ $(VENV)/.run: requirements.txt | $(VENV)/.python
 	@$(PIP) -r requirements.txt
 	@touch $@
 
+# uv, which is one of the tools, installs the others in a fraction of pip's time
 $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.python
 	@echo "Installing the dependencies and the tools for tests (a few minutes the first time)"
-	@$(PIP) -r requirements-dev.txt
+	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements-dev.txt >$(VENV)/uv.txt
+	@$(PIP) -r $(VENV)/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
 
 setup: $(VENV)/.run ## create the environment and install the dependencies
@@ -49,8 +52,8 @@ test: $(VENV)/.dev ## run all tests, three at a time; some of them: make test AR
 test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings nor long trainings
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" $(ARGS)
 
-test-pythons: $(VENV)/.dev ## a start of the site on every other Python that is promised, types and fast tests of the core on the oldest
-	@bash devtools/test_pythons.sh $(BIN)/uv
+test-pythons: $(VENV)/.dev ## a start of the site on the oldest and newest Python that is promised (ARGS=all: on each), types and fast tests of the core on the oldest
+	@bash devtools/test_pythons.sh $(BIN)/uv $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# On each promised Python that this machine has, besides the one of .venv: start the site. On the oldest, which has other
-# versions of the numeric libraries, also check the types and run the fast tests of reading and computing: the others
-# have the same libraries as .venv.
-# Says which Pythons it lacks. Usage: devtools/test_pythons.sh PATH_OF_UV
+# On the oldest and the newest promised Python that this machine has, besides the one of .venv: start the site. On the
+# oldest, which has other versions of the numeric libraries, also check the types and run the fast tests of reading and
+# computing: the newest has the same libraries as .venv. With "all", the site is started on those in between, too.
+# Says which Pythons it lacks. Usage: devtools/test_pythons.sh PATH_OF_UV [install|all]; "install" does nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-uv=$1
+uv=$1 what=${2:-}
 used=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 find_python() { # prints a working interpreter of version $1; a shim may be there and refuse
@@ -40,13 +40,15 @@ for name in augmentation baselines classifier classifier_contract everyday_besid
   pooled_training stated_units transfer; do
   long+=("--ignore=tests/har/test_$name.py")
 done
-for version in 3.10 3.11 3.12 3.13; do
+[ "$what" = all ] && versions="3.10 3.11 3.12 3.13" || versions="3.10 3.13"
+for version in $versions; do
   [ "$version" = "$used" ] && { echo "Python $version: tested by make lint test"; continue; }
   python=$(find_python "$version")
   [ -z "$python" ] && { echo "Python $version: not on this machine, NOT TESTED"; continue; }
   environment=.venv-$version
   "$uv" venv --quiet --allow-existing --python "$python" "$environment"
   "$uv" pip install --quiet --python "$environment/bin/python" --require-hashes -r requirements-dev.txt
+  [ "$what" = install ] && continue
   [ "$version" = 3.10 ] || { start_site "$environment"; echo "Python $version: the site starts"; continue; }
   "$environment/bin/python" -m mypy & types=$!
   start_site "$environment"

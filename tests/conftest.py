@@ -33,6 +33,7 @@ from werkzeug.routing import Rule
 from tests import homes
 
 if TYPE_CHECKING:
+    from app.har.datasets.store import Store
     from app.har.types import FloatArray
     from app.har.windows import WindowSet
     from app.tables import Dataset
@@ -115,6 +116,20 @@ def ku_har_home(shared_folder: Path, migrated_home: Path, data_dir: Path) -> Pat
     """Return a home in which ``flask datasets add`` converted the real KU-HAR; ``stdout``."""
     archive = data_dir / "ku-har" / "1.Raw_time_domian_data.zip"
     return homes.made_once(shared_folder / "ku-har", partial(homes.add_ku_har, migrated=migrated_home, archive=archive))
+
+
+@pytest.fixture(scope="session")
+def real_store(shared_folder: Path, data_dir: Path) -> Callable[[str], Store]:
+    """Return what opens a data set of real recordings, named by its path in ``data_dir``, which is converted once."""
+    from app.har.datasets.store import build_store, open_store
+
+    def converted(name: str) -> Store:
+        folder = homes.made_once(
+            shared_folder / name.replace("/", " "), lambda part: build_store(data_dir / name, part / "store")
+        )
+        return open_store(folder / "store")
+
+    return converted
 
 
 @pytest.fixture(scope="session", autouse=True)

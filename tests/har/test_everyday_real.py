@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.everyday.inputs import movement_and_gravity
-from app.har.datasets.store import build_store, open_store
+from app.har.datasets.store import Store
 from app.har.signals.types import SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT, OTHER, AnswerTree, node_of, path_of
 from app.har.windows import WindowSet, make_windows
 
-SETS = {"stm-har": "stm-har.zip", "hapt": "HAPT Data Set.zip", "motion-sense": "motion-sense.zip"}
+SETS = {
+    "stm-har": "stm-har/stm-har.zip",
+    "hapt": "hapt/HAPT Data Set.zip",
+    "motion-sense": "motion-sense/motion-sense.zip",
+}
 LEVELS = ("Still", "On foot", "Running")
 
 
-def signals_of(name: str, data_dir: Path, folder: Path) -> SignalSet:
-    build_store(data_dir / name / SETS[name], folder / name)
-    signals = movement_and_gravity(open_store(folder / name).signals)
+def signals_of(name: str, store: Store) -> SignalSet:
+    signals = movement_and_gravity(store.signals)
     return replace(signals, subjects=tuple(f"{name}/{subject}" for subject in signals.subjects))
 
 
@@ -45,11 +48,11 @@ def joined(parts: list[WindowSet]) -> WindowSet:
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_people_of_a_data_set_that_was_not_learnt_from_are_understood(data_dir: Path, tmp_path: Path) -> None:
-    hapt = of_vocabulary(make_windows(signals_of("hapt", data_dir, tmp_path), 3.0), 6)
-    stm = of_vocabulary(make_windows(signals_of("stm-har", data_dir, tmp_path), 3.0), 100)
+def test_people_of_a_data_set_that_was_not_learnt_from_are_understood(real_store: Callable[[str], Store]) -> None:
+    hapt = of_vocabulary(make_windows(signals_of("hapt", real_store(SETS["hapt"])), 3.0), 6)
+    stm = of_vocabulary(make_windows(signals_of("stm-har", real_store(SETS["stm-har"])), 3.0), 100)
     model = EverydayClassifier({"hapt": "trunk"}).fit(joined([hapt, stm]), seed=0)
-    person = of_vocabulary(make_windows(signals_of("motion-sense", data_dir, tmp_path), 3.0), 1)
+    person = of_vocabulary(make_windows(signals_of("motion-sense", real_store(SETS["motion-sense"])), 3.0), 1)
     proba = model.recognise_all([person], "leg").probabilities
     truth = [person.activities[i] for i in person.y]
     tree = AnswerTree(model.activities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -148,10 +149,8 @@ def test_an_experiment_without_labels_is_kept_unlabelled(tmp_path: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def real(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    folder = tmp_path_factory.mktemp("real") / "hapt"
-    build_store(data_dir / "hapt" / "HAPT Data Set.zip", folder)
-    return open_store(folder)
+def real(real_store: Callable[[str], Store]) -> Store:
+    return real_store("hapt/HAPT Data Set.zip")
 
 
 @pytest.mark.real_data

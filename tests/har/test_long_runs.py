@@ -61,8 +61,8 @@ RUNS = [
     ' ""\n',
     "{",
 ]
-LETTERS = 40_000
-LONGEST_S = 4.0  # most take a hundredth of that; the square of the length would take half a minute
+LETTERS = 20_000
+LONGEST_S = 2.0  # most take a hundredth of that; the square of the length would take seven seconds
 
 
 def placed(text: str, run: str) -> dict[str, str]:

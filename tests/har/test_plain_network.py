@@ -84,11 +84,13 @@ def keras_network(model: ActivityClassifier, file: Path) -> Any:
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, WindowSet]:
     """Return the folder of a reference model, and real windows for it."""
     data, length_s, overlap = REAL[request.param]
-    if data != EMBEDDED_EXAMPLE:
-        data = request.getfixturevalue("data_dir") / data
-    build_store(data, tmp_path / "store")
-    windows = make_windows(open_store(tmp_path / "store").signals, length_s, overlap)
-    return ROOT / "reference_models" / request.param, windows.take(slice(None, None, max(1, len(windows) // 300)))
+    if data == EMBEDDED_EXAMPLE:
+        build_store(data, tmp_path / "store")
+        store = open_store(tmp_path / "store")
+    else:
+        store = request.getfixturevalue("real_store")(data)
+    windows = make_windows(store.signals, length_s, overlap)
+    return ROOT / "reference_models" / request.param, windows.take(slice(None, None, max(1, len(windows) // 60)))
 
 
 def test_stored_models_answer_as_with_keras_whatever_sensor_is_missing(stored: tuple[Path, WindowSet]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.har.datasets.pool import Member, Pool, pool
-from app.har.datasets.store import build_store, open_store
+from app.har.datasets.store import Store
 from app.har.errors import InsufficientData
 from app.har.evaluation.types import Split
 from app.har.progress import Event
@@ -244,12 +245,9 @@ def test_every_model_is_drawn_the_same_windows(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.real_data
-def test_two_real_sets_are_left_out_in_turn(data_dir: Path, tmp_path: Path) -> None:
-    members = []
-    for name, path in {"hapt": "hapt/HAPT Data Set.zip", "motion-sense": "motion-sense/motion-sense.zip"}.items():
-        build_store(data_dir / path, tmp_path / name)
-        members.append(named(name, open_store(tmp_path / name).signals))
-    found = pool(members)
+def test_two_real_sets_are_left_out_in_turn(real_store: Callable[[str], Store], tmp_path: Path) -> None:
+    sets = {"hapt": "hapt/HAPT Data Set.zip", "motion-sense": "motion-sense/motion-sense.zip"}
+    found = pool([named(name, real_store(path).signals) for name, path in sets.items()])
     assert (found.signals.sampling_rate_hz, found.signals.gravity, found.notes) == (50.0, "included", ())
     postures, others = ("Standing", "Sitting", "Lying"), ("Walking", "Stairs up", "Stairs down", "Running")
     assert found.signals.activities == (*postures, *others)

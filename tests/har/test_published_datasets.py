@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,12 +172,12 @@ FACTS = {  # as the published sets' own documentation has them: recordings, peop
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", FACTS)
-def test_the_real_sets_are_read_whole(name: str, data_dir: Path, tmp_path: Path) -> None:
-    expected = FACTS[name]
-    summary = build_store(data_dir / name, tmp_path / "store")
+def test_the_real_sets_are_read_whole(name: str, real_store: Callable[[str], Store]) -> None:
+    expected, store = FACTS[name], real_store(name)
+    summary = store.summary
     found = (summary.format, summary.recordings, summary.subjects, summary.sampling_rate_hz, summary.channels)
     assert (*found, summary.gravity) == (*expected, "included")
-    windows = make_windows(open_store(tmp_path / "store").signals, 3.0)
+    windows = make_windows(store.signals, 3.0)
     if "Standing" in summary.activities or "standing" in summary.activities:
         resting = np.isin(np.array(windows.activities)[windows.y], ("Standing", "standing"))
         length = np.linalg.norm(windows.X[resting][:, :, :3], axis=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +68,8 @@ def test_a_label_column_is_the_activity_of_its_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_the_rows_of_hapt_have_the_labels_of_its_other_file(data_dir: Path, tmp_path: Path) -> None:
-    build_store(data_dir / "hapt" / "HAPT Data Set.zip", tmp_path / "store")
-    store = open_store(tmp_path / "store")
+def test_the_rows_of_hapt_have_the_labels_of_its_other_file(real_store: Callable[[str], Store]) -> None:
+    store = real_store("hapt/HAPT Data Set.zip")
     about = store.row_columns("accelerometer")
     assert (about.unit("x"), store.row_columns("gyroscope").unit("x")) == ("g", "rad/s")
     first = store.rows("accelerometer", recording="exp01_user01", offset=240, limit=1011)

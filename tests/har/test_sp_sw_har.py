@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -120,10 +121,8 @@ def test_a_recording_of_two_devices_can_be_taken_away_and_uploaded_again(tmp_pat
 
 
 @pytest.fixture(scope="module")
-def real(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    folder = tmp_path_factory.mktemp("real") / "sp-sw-har"
-    build_store(data_dir / "sp-sw-har" / "sp-sw-har.zip", folder)
-    return open_store(folder)
+def real(real_store: Callable[[str], Store]) -> Store:
+    return real_store("sp-sw-har/sp-sw-har.zip")
 
 
 @pytest.mark.real_data

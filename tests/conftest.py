@@ -15,6 +15,7 @@ import gc
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
@@ -40,8 +41,18 @@ if TYPE_CHECKING:
     from tests.trained import Example
 
 ROOT = Path(__file__).resolve().parent.parent
-gc.set_threshold(700, 10, 100)  # of 10: a look through all that TensorFlow and its like load takes half a second
+gc.set_threshold(2000, 10, 100)  # of 700, 10, 10: a look through all objects takes long, and so often an eighth of all
 PASSWORD = "correct horse battery"
+looked_at = 0  # modules
+
+
+def pytest_runtest_teardown() -> None:
+    """Let the garbage collector pass over what libraries made when they were loaded: it stays."""
+    global looked_at
+    if len(sys.modules) > looked_at + 300:
+        looked_at = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 class ServerLikeClient(FlaskClient):

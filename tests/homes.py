@@ -99,7 +99,7 @@ DEPLOY = (
 
 
 def deploy(home: Path, started: Path) -> None:
-    """Train and promote ELM-GRU-AM on the embedded example from a shell, with every option but plots; keep what was said."""
+    """Train ELM-GRU-AM on the embedded example from a shell, with every option but plots; keep what was said."""
     shutil.copytree(started, home, dirs_exist_ok=True)
     with at_home(home, TRAINING_PLOTS=False) as app:
         result = app.test_cli_runner().invoke(args=DEPLOY)

@@ -7,9 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,12 +113,12 @@ def source(module: str) -> ast.Module:
 @cache
 def imports(module: str) -> set[str]:
     """Return every name that a module imports, inside functions too, but not what only the type checker reads."""
-    tree = deepcopy(source(module))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = []
-    found = set()
-    for node in ast.walk(tree):
+    found: set[str] = set()
+    nodes: list[Any] = [source(module)]
+    while nodes:
+        node = nodes.pop()
+        is_typing = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        nodes += node.orelse if is_typing else ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

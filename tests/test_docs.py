@@ -93,6 +93,12 @@ def deployed() -> str:
     return "\n".join(text_of(path) for path in sorted((ROOT / "deployment").iterdir()))
 
 
+@cache
+def words() -> set[str]:
+    """Return the words of both."""
+    return set(re.findall(r"\w+", program(*CODE) + deployed()))
+
+
 def anchors(page: Path) -> set[str]:
     """Return what a link may name of a page: its headings, as GitHub writes them."""
     headings = re.findall(r"^#+ (.+)$", text_of(page), re.M)
@@ -122,7 +128,7 @@ def test_a_page_names_only_what_is_there(page: Path, app: Flask) -> None:
         wrong += [
             name for name in PATH.findall(text) if not any((root / name).exists() for root in (*ROOTS, page.parent))
         ]
-        wrong += [name for name in NAME.findall(text) if not re.search(rf"\b{name}\b", program(*CODE) + deployed())]
+        wrong += [name for name in NAME.findall(text) if name not in words()]
     if page.name in {"README.md", "GUIDE.md"}:
         wrong += [name for name in LABEL.findall(text) if " ".join(name.split()) not in program("app")]
     assert wrong == []

@@ -68,8 +68,8 @@ with app.app_context():
 
 @pytest.mark.parametrize(
     "code",
-    [PREPARE + PREDICT, PREPARE + MISSING + PREDICT, PREPARE + SITE, PREPARE + MISSING + SITE + TRAIN],
-    ids=["flask predict", "flask predict, missing", "site", "site, missing"],
+    [PREPARE + PREDICT + SITE, PREPARE + MISSING + PREDICT + SITE + TRAIN],
+    ids=["there", "missing"],
 )
 def test_recognition_does_without_tensorflow(code: str, started_home: Path, tmp_path: Path) -> None:
     shutil.copytree(started_home, tmp_path, dirs_exist_ok=True)

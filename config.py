@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.services.backups import swapping
+from app.services.identity.provider_settings import ProviderSettings, checked_issuer, read_roles
 
 ROOT = Path(__file__).resolve().parent
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what a site for phones is for
@@ -178,6 +179,60 @@ def _one_key() -> None:
         sys.exit(f"{found[0]} must be set alone; found {' and '.join(found)}.")
 
 
+def _oidc_secret() -> str:
+    text, file = os.environ.get("OIDC_CLIENT_SECRET") or "", os.environ.get("OIDC_CLIENT_SECRET_FILE") or ""
+    if text and file:
+        sys.exit("OIDC_CLIENT_SECRET must be set alone; found OIDC_CLIENT_SECRET_FILE as well.")
+    path = _readable_file("OIDC_CLIENT_SECRET_FILE", file)
+    return path.read_text(encoding="utf-8").strip() if path else text
+
+
+def _oidc_flag() -> bool:
+    text = os.environ.get("OIDC_NEW_ACCOUNTS") or "1"
+    if text not in {"0", "1"}:
+        sys.exit(f"OIDC_NEW_ACCOUNTS must be 1 or 0; found {text!r}.")
+    return text == "1"
+
+
+def _oidc() -> ProviderSettings | None:
+    """Return what is said of the provider of single sign-on, None without one."""
+    if not (issuer := os.environ.get("OIDC_ISSUER")):
+        return None
+    claim, mapping = os.environ.get("OIDC_ROLE_CLAIM") or "", os.environ.get("OIDC_ROLES") or ""
+    scopes = (os.environ.get("OIDC_SCOPES") or "openid email profile").split()
+    name = (os.environ.get("OIDC_NAME") or "single sign-on").strip()
+    if not (client_id := os.environ.get("OIDC_CLIENT_ID")):
+        sys.exit("OIDC_CLIENT_ID must be set where OIDC_ISSUER is.")
+    if "openid" not in scopes:
+        sys.exit(f"OIDC_SCOPES must hold openid; found {' '.join(scopes)!r}.")
+    if not name.isprintable() or len(name) > 60:
+        sys.exit(f"OIDC_NAME must be a name of at most 60 letters; found {name[:80]!r}.")
+    if bool(claim) is not bool(mapping):
+        sys.exit("OIDC_ROLE_CLAIM and OIDC_ROLES must be set together, or neither.")
+    try:
+        issuer = checked_issuer(issuer)
+    except ValueError:
+        sys.exit(f"OIDC_ISSUER must be the provider's address, with https://; found {issuer!r}.")
+    try:
+        roles = read_roles(mapping)
+    except ValueError as error:
+        sys.exit(f"OIDC_ROLES must be pairs such as lab-admins=admin,*=user; found {error.args[0]!r}.")
+    return ProviderSettings(
+        issuer=issuer,
+        client_id=client_id,
+        name=name,
+        client_secret=_oidc_secret(),
+        scopes=tuple(scopes),
+        new_accounts=_oidc_flag(),
+        role_claim=tuple(claim.split("/")) if claim else (),
+        roles=roles,
+        second_factors=frozenset(
+            filter(None, (os.environ.get("OIDC_SECOND_FACTOR") or "").replace(" ", "").split(","))
+        ),
+        ca_file=_readable_file("OIDC_CA_FILE", os.environ.get("OIDC_CA_FILE") or ""),
+    )
+
+
 def _webhook_hosts() -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in os.environ.get("WEBHOOK_HOSTS", "").split(",") if part.strip())
 
@@ -273,6 +328,7 @@ class Config:
     BACKUP_KEY_FILE: Path | None = field(
         default_factory=lambda: _readable_file("BACKUP_KEY_FILE", os.environ.get("BACKUP_KEY_FILE") or "")
     )
+    OIDC: ProviderSettings | None = field(default_factory=_oidc)
     METRICS_TOKEN: str = field(default_factory=_metrics_token, repr=False)
     WEBHOOK_HOSTS: tuple[str, ...] = field(default_factory=_webhook_hosts)
     VAPID_CONTACT: str = field(default_factory=_vapid_contact)

@@ -201,6 +201,7 @@ def register_blueprints(app: Flask) -> None:
         live,
         mappings,
         predictions,
+        sign_on,
         sites,
         training,
     )
@@ -210,6 +211,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(home.bp)
     app.register_blueprint(authority.bp, url_prefix="/authority")
     app.register_blueprint(auth.bp)
+    app.register_blueprint(sign_on.bp)
     app.register_blueprint(account.bp, url_prefix="/account")
     app.register_blueprint(admin.bp, url_prefix="/admin")
     app.register_blueprint(datasets.bp, url_prefix="/datasets")

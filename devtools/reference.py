@@ -77,6 +77,33 @@ SETTINGS = {  # environment variable: default, meaning
     "SMTP_USER": ("none", "The account on the mail server."),
     "SMTP_PASSWORD": ("none", "Its password."),
     "SMTP_FROM": ("none", "The address that e-mails come from."),
+    "OIDC_ISSUER": (
+        "none",
+        "The provider of single sign-on (OpenID Connect), exactly as it names itself: `https://login.clinic.example`. "
+        "Without it there are local accounts alone ([how](DEPLOYMENT.md#single-sign-on)).",
+    ),
+    "OIDC_CLIENT_ID": ("none", "What this site is called at the provider."),
+    "OIDC_CLIENT_SECRET": ("none", "Its secret there; without one it is a public client."),
+    "OIDC_CLIENT_SECRET_FILE": ("none", "Instead: a file that holds the secret."),
+    "OIDC_NAME": ("single sign-on", "What the log-in page calls the provider."),
+    "OIDC_SCOPES": ("openid email profile", "What is asked of the provider, with spaces between."),
+    "OIDC_NEW_ACCOUNTS": ("1", "`0`: only accounts that are there already can be linked; nobody gets a new one."),
+    "OIDC_ROLE_CLAIM": (
+        "none",
+        "The claim that roles follow, with `/` between names on the way: `groups`, `realm_access/roles`. Without it, "
+        "roles are given here alone.",
+    ),
+    "OIDC_ROLES": (
+        "none",
+        "Which value of the claim gives which role (`user`, `caregiver`, `admin`): `lab-admins=admin,nurses=caregiver,"
+        "*=user`. `*` is everybody else; without it, who has none of the values is refused.",
+    ),
+    "OIDC_SECOND_FACTOR": (
+        "none",
+        "Values of `amr`, with commas between (`mfa`): where the provider names one, an account with a second factor "
+        "is not asked for its code. Otherwise it is.",
+    ),
+    "OIDC_CA_FILE": ("the usual authorities", "Certificates of the authority that the provider's is from."),
     "WEBHOOK_HOSTS": (
         "none",
         "Machines, with commas between and perhaps a port (`hooks.lab:8080`), to which webhooks may go although they "

@@ -39,7 +39,7 @@ from app.services.paging import Page, page_of
 from app.services.purposes import Purpose
 from app.services.transaction import rows_changed, transaction
 from app.tables import Role, User
-from app.tables.user import hash_of
+from app.tables.user import NO_PASSWORD, hash_of
 
 SETUP_HOURS = 24  # that a set-up address works
 ROLES = {role.value: role.label for role in (Role.USER, Role.CAREGIVER, Role.ADMIN)}  # the least power first
@@ -61,8 +61,8 @@ def register(username: str, password: str, contact_number: str, email: str, addr
     return user
 
 
-def add_user(username: str, password: str, contact_number: str, email: str, address: str, role: Role) -> User:
-    """Add a row for an account, within a transaction."""
+def add_user(username: str, password: str | None, contact_number: str, email: str, address: str, role: Role) -> User:
+    """Add a row for an account, within a transaction; without a password, single sign-on alone opens it."""
     user = User(
         username=clean_username(username),
         email=clean_email(email),
@@ -70,12 +70,16 @@ def add_user(username: str, password: str, contact_number: str, email: str, addr
         contact_number=clean_contact_number(contact_number),
         address=clean_address(address),
     )
-    check_new_password(password, user.username, user.email)
+    if password is not None:
+        check_new_password(password, user.username, user.email)
     if _find(User.username == user.username):
         raise Invalid("This username is taken.", "username")
     if _find(User.email == user.email):
         raise Invalid("There is already an account with this e-mail address.", "email")
-    user.set_password(canonical_password(password))
+    if password is None:
+        user.password_hash = NO_PASSWORD
+    else:
+        user.set_password(canonical_password(password))
     db.session.add(user)
     try:
         db.session.flush()
@@ -96,7 +100,8 @@ def authenticate(username: str, password: str, address: str = "", device: str = 
     name = canonical_username(username)
     with guessing.attempt(name, address, device):
         user = _find(User.username == name)
-        right = check_password_hash(user.password_hash if user else _nobodys_hash(), canonical_password(password))
+        known_hash = user.password_hash if user and user.has_password else _nobodys_hash()
+        right = check_password_hash(known_hash, canonical_password(password))
         if user is None or not right or user.disabled:
             # A name without an account may be a password in the wrong field
             known = user.username if user else "a name without an account"
@@ -114,12 +119,23 @@ def change_password(user_id: int, current: str, new: str) -> User:
     user = check_own_password(user_id, current, Action.PASSWORD_CHANGED, "current")
     if user.check_password(canonical_password(new)):
         raise Invalid("The new password is the same as the current one.", "password")
+    return _set_password(user, new)
+
+
+def set_first_password(user_id: int, new: str) -> User:
+    """Give an account that single sign-on opens a password, too; its sessions end."""
+    if (user := get(user_id)).has_password:
+        raise Conflict("This account has a password already.")
+    return _set_password(user, new)
+
+
+def _set_password(user: User, new: str) -> User:
     check_new_password(new, user.username, user.email)
     user.set_password(canonical_password(new))  # it takes a while, for which nobody else need wait
     with transaction() as session:
-        session.execute(sessions.delete_of(user_id))
-        revoked = rows_changed(of_programs.delete_of(user_id))
-    of_programs.forget(user_id)
+        session.execute(sessions.delete_of(user.id))
+        revoked = rows_changed(of_programs.delete_of(user.id))
+    of_programs.forget(user.id)
     audit.record(Action.PASSWORD_CHANGED, user.username, tokens_revoked=revoked)
     return user
 
@@ -209,7 +225,7 @@ def _close_devices(user_id: int) -> None:
     of_programs.forget(user_id)
 
 
-def administer(actor_id: int, user_id: int, **changes: Role | bool) -> User:
+def administer(actor_id: int | None, user_id: int, **changes: Role | bool) -> User:
     """Within a transaction: change what somebody else's account may do, and end its sessions."""
     if actor_id == user_id:
         raise Forbidden("You cannot change your own role or disable your own account. Ask another administrator.")

@@ -62,6 +62,8 @@ class Action(str, Enum):
     SECOND_FACTOR = "second factor changed"
     PASSWORD_CHANGED = "password changed"  # noqa: S105  the name of an action
     ROLE_CHANGED = "role changed"
+    IDENTITY_LINKED = "single sign-on linked"
+    IDENTITY_UNLINKED = "single sign-on unlinked"
     UPLOAD = "upload"
     DOWNLOAD = "download"
     RECORDING_CHANGED = "recording changed"

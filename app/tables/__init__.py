@@ -6,6 +6,7 @@ from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
 from app.tables.erasure import Erasure
 from app.tables.failed_attempts import FailedAttempts
+from app.tables.identity_link import IdentityLink
 from app.tables.keys import InstallationKey, PersonKey
 from app.tables.live import Device, LiveSession
 from app.tables.login_session import LoginSession
@@ -33,6 +34,7 @@ __all__ = [
     "Device",
     "Erasure",
     "FailedAttempts",
+    "IdentityLink",
     "InstallationKey",
     "KeptAnswer",
     "LiveSession",

@@ -15,6 +15,8 @@ from app.tables._columns import NUMBERED_FOR_GOOD, Created, Id, Moment
 # OWASP's Password Storage Cheat Sheet: with N = 2^15, three times; Werkzeug's default is once
 PASSWORD_METHOD = "scrypt:32768:8:3"  # noqa: S105  the name of a method
 
+NO_PASSWORD = ""  # in place of a hash: single sign-on alone opens the account
+
 
 class Role(str, Enum):
     ADMIN = "admin"
@@ -79,9 +81,13 @@ class User(UserMixin, Model):
         self.password_hash = hash_of(password)
 
     @property
+    def has_password(self) -> bool:
+        return self.password_hash != NO_PASSWORD
+
+    @property
     def has_old_hash(self) -> bool:
         """Tell whether the hash was made by an earlier build, with less work."""
         return not self.password_hash.startswith(f"{PASSWORD_METHOD}$")
 
     def check_password(self, password: str) -> bool:
-        return check_password_hash(self.password_hash, password)
+        return self.has_password and check_password_hash(self.password_hash, password)

@@ -126,6 +126,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO notice (id, target_id, event, facts, state, tries, error, about, created) "
         "VALUES (2, 2, 'person.erased', '{}', 'waiting', 0, '', '', '2026-11-29')",
     ],
+    "0024": [
+        "INSERT INTO identity_link (id, user_id, issuer, subject, created) "
+        "VALUES (1, 1, 'https://login.lab.example', 'abc', '2026-11-29')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

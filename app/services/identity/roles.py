@@ -22,8 +22,8 @@ from app.services.transaction import transaction
 from app.tables import Device, Role, StoredRecording, User
 
 
-def set_role(actor_id: int, user_id: int, role: str) -> User:
-    """Give an account another role; its owner logs in again.
+def set_role(actor_id: int | None, user_id: int, role: str) -> User:
+    """Give an account another role, by an administrator or (None) by the provider's word; its owner logs in again.
 
     Raises
     ------

@@ -35,6 +35,7 @@ TABLES: dict[str, Kept] = {
     "consent": Kept("consents", {"user_id": USER}),
     "correction": Kept("corrections", {"user_id": USER, "recording_id": "recording"}),
     "device": Kept("devices", {"user_id": USER}, ("token_hash",)),
+    "identity_link": Kept("single sign-on", {"user_id": USER}),
     "kept_answer": Kept("answers to programs", {"user_id": USER}, ("body",)),  # with tokens of devices, perhaps
     "live_session": Kept("live sessions", {"user_id": USER, "device_id": "device"}),
     "login_session": Kept("log-ins", {"user_id": USER}, ("token_hash",)),

@@ -35,6 +35,7 @@ from app.services.subscriptions import subscriptions
 from app.web.access import access
 from app.web.account.forms import SecondFactorForm, SubscriptionForm, TokenForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
+from app.web.auth.owner import check_owner
 from app.web.downloads import named, reader_zone
 from app.web.errors import flashed, show_in_form
 
@@ -67,7 +68,7 @@ def delete() -> ResponseReturnValue:
     status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
         try:
-            accounts.check_own_password(current_user.id, form.password.data, Action.ACCOUNT_DELETED)
+            check_owner(form.password.data, Action.ACCOUNT_DELETED)
             deletion.delete_own(current_user.id)
         except ServiceError as error:
             status = show_in_form(error, form)
@@ -92,7 +93,7 @@ def second_factor() -> ResponseReturnValue:
     status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
         try:
-            accounts.check_own_password(current_user.id, form.password.data, Action.SECOND_FACTOR)
+            check_owner(form.password.data, Action.SECOND_FACTOR)
             codes = factor.switch_on(current_user.id, salt, form.code.data, current_user.session_token)
         except ServiceError as error:
             status = show_in_form(error, form)
@@ -112,7 +113,7 @@ def change_second_factor(action: str) -> ResponseReturnValue:
     if not form.validate():
         abort(422, "Enter your password.")
     try:
-        accounts.check_own_password(current_user.id, form.password.data, Action.SECOND_FACTOR)
+        check_owner(form.password.data, Action.SECOND_FACTOR)
         if action == "codes":
             return render_template("account/recovery_codes.html", codes=factor.renew_codes(current_user.id))
         factor.switch_off(current_user.id)
@@ -240,7 +241,7 @@ def make_token() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _tokens_page(form), 422
     try:
-        accounts.check_own_password(current_user.id, form.password.data, Action.TOKEN_MADE)
+        check_owner(form.password.data, Action.TOKEN_MADE)
         token, text = tokens.make(current_user.id, form.name.data or "", form.scopes.data or [], form.days.data)
     except ServiceError as error:
         status = show_in_form(error, form)

@@ -21,6 +21,7 @@ from app.services.privacy import retention as kept_for
 from app.web.access import access
 from app.web.admin.forms import InvitationForm, RoleForm, StateForm
 from app.web.auth.forms import OwnPasswordForm
+from app.web.auth.owner import check_owner
 from app.web.errors import show_in_form
 
 bp = Blueprint("admin", __name__)
@@ -51,7 +52,7 @@ def _change(user_id: int, form: FlaskForm, change: Callable[[], ResponseReturnVa
         abort(422, "; ".join(error for errors in form.errors.values() for error in errors))
     try:
         if isinstance(form, OwnPasswordForm):
-            accounts.check_own_password(current_user.id, form.password.data, Action.ACCOUNT_CHANGED)
+            check_owner(form.password.data, Action.ACCOUNT_CHANGED)
         return change()
     except NotFound:
         raise
@@ -145,7 +146,7 @@ def invitations() -> ResponseReturnValue:
     status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
         try:
-            accounts.check_own_password(current_user.id, form.password.data, Action.INVITATION_MADE)
+            check_owner(form.password.data, Action.INVITATION_MADE)
             token = one_time.invite(current_user.id, form.role.data)
             return _show_address("auth.invitation", token, "Invitation", f"{one_time.INVITATION_DAYS} days")
         except ServiceError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flask_login import current_user
 from wtforms import Field, Form, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import DataRequired, EqualTo, Length, ValidationError
 
@@ -75,9 +76,19 @@ def second_factor_code() -> StringField:
     )
 
 
-def own_password() -> PasswordField:
+class OwnPassword(PasswordField):
+    """What is asked of who has a password; others confirm at the provider that it is them (`owner.check_owner`)."""
+
+    of_owner = True
+
+    def validate(self, form: Form, extra_validators: Any = ()) -> bool:
+        """Look at the answer, where there is one to give."""
+        return not current_user.has_password or bool(super().validate(form, extra_validators))
+
+
+def own_password() -> OwnPassword:
     """Return the field in which whoever is logged in shows once more that they are the account's owner."""
-    return PasswordField(
+    return OwnPassword(
         "Your password", [DataRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}
     )
 
@@ -132,7 +143,7 @@ class RegisterForm(PageForm):
 
 
 class ChangePasswordForm(PageForm):
-    current = PasswordField(
+    current = OwnPassword(
         "Current password",
         [DataRequired("Enter your current password.")],
         render_kw={"autocomplete": "current-password"},

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
@@ -17,15 +16,15 @@ from app.extensions import limiter
 from app.services import accounts
 from app.services.audit import Action, record
 from app.services.errors import Invalid, ServiceError
-from app.services.identity import guessing, one_time, second_factor, sessions
+from app.services.identity import one_time, provider, second_factor, sessions, sign_on
 from app.web.access import access
+from app.web.auth import owner
 from app.web.auth.forms import ChangePasswordForm, CodeForm, LoginForm, NewPasswordForm, RegisterForm
+from app.web.auth.opening import BY_PROVIDER, LINKS, TICKET, ask_for_code, going_on, open_session, target
 from app.web.errors import show_at_field, show_in_form
 
 bp = Blueprint("auth", __name__)
 
-
-TICKET = "second_step"  # in the session of whose password was right
 
 # Wrong passwords are counted by services/identity/guessing.py; this is about who makes many accounts or addresses up.
 making_accounts = limiter.limit(
@@ -39,21 +38,15 @@ guessing_addresses = limiter.limit("100 per hour", deduct_when=lambda response: 
 def login() -> ResponseReturnValue:
     """Log in and go to the page that was asked for."""
     if current_user.is_authenticated:
-        return redirect(_target())
+        return redirect(target())
     form = LoginForm()
     device = request.cookies.get(current_app.config["DEVICE_COOKIE_NAME"], "")
     return _page(
         "auth/login.html",
         form,
         lambda: accounts.authenticate(form.username.data, form.password.data, request.remote_addr or "", device),
-        go_on=lambda user: _ask_for_code(user) if user.second_factor else _open(user),
+        go_on=lambda user: ask_for_code(user) if user.second_factor else open_session(user),
     )
-
-
-def _ask_for_code(user: Any) -> Response:
-    session.clear()
-    session[TICKET] = second_factor.ticket(user)
-    return redirect(url_for(".second_step", next=request.args.get("next")))
 
 
 @bp.route("/login/code", methods=["GET", "POST"])
@@ -64,7 +57,14 @@ def second_step() -> ResponseReturnValue:
         flash("Enter your username and password first.", "info")
         return redirect(url_for(".login", next=request.args.get("next")))
     form = CodeForm()
-    return _page("auth/second_step.html", form, lambda: second_factor.check(user, form.code.data))
+    return _page("auth/second_step.html", form, lambda: second_factor.check(user, form.code.data), go_on=_after_code)
+
+
+def _after_code(user: Any) -> Response:
+    """Open an account whose owner showed both; one that single sign-on is to open from now on is linked first."""
+    if (identity := sign_on.identity_of(session.get(LINKS, ""))) is not None:
+        user = sign_on.link_and_open(identity, user.id)
+    return open_session(user, by_provider=bool(session.get(BY_PROVIDER)))
 
 
 @bp.route("/register", methods=["GET", "POST"])
@@ -129,7 +129,7 @@ def change_password() -> ResponseReturnValue:
     return _page(
         "auth/change_password.html",
         form,
-        lambda: accounts.change_password(current_user.id, form.current.data, form.password.data),
+        lambda: owner.set_password(form.current.data or "", form.password.data),
         message,
     )
 
@@ -141,9 +141,11 @@ def logout() -> ResponseReturnValue:
     record(Action.LOG_OUT)
     sessions.end(current_user.session_token)
     logout_user()
+    by_provider = session.get(BY_PROVIDER)
     session.clear()
     flash("You have logged out.", "info")
-    response = redirect(url_for("home.index"))
+    there = provider.end_address(url_for(".login", _external=True)) if by_provider else None
+    response = going_on(there) if there else redirect(url_for("home.index"))
     # Not the cookies: that would take along what was said just now, and the time zone.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
@@ -162,36 +164,7 @@ def _page(
     if form.validate_on_submit():
         try:
             account = open_account()
-            return go_on(account) if go_on else _open(account, message)
+            return go_on(account) if go_on else open_session(account, message)
         except ServiceError as error:
             status = show_in_form(error, form)
     return render_template(template, form=form, **shown), status
-
-
-def _open(user: Any, message: str = "") -> Response:
-    """Begin a session of an account and go on; the browser is known to the account from now on."""
-    sessions.begin(user, request.remote_addr or "", request.user_agent.string)
-    session.clear()  # nothing of an earlier person's session may live on in this one
-    goes_on = current_user.is_authenticated
-    login_user(user)
-    if not goes_on:
-        record(Action.LOG_IN)
-    if message:
-        flash(message, "success")
-    response = redirect(_target())
-    response.set_cookie(
-        name := current_app.config["DEVICE_COOKIE_NAME"],
-        guessing.mark(request.cookies.get(name, ""), user.username),
-        max_age=guessing.DEVICE_DAYS * 86400,
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-        httponly=True,
-        samesite="Lax",
-    )
-    return response
-
-
-def _target() -> str:
-    """Return the page that was asked for before logging in, if it is one of ours."""
-    target = request.args.get("next", "")
-    # Browsers read //host, /\\host and /<tab>/host as another site.
-    return target if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20]*", target) else url_for("home.index")

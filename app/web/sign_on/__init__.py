@@ -1,0 +1,3 @@
+from app.web.sign_on.routes import bp
+
+__all__ = ["bp"]

@@ -15,9 +15,10 @@ from flask import Flask
 from playwright.sync_api import Page
 from pyotp import TOTP
 
-from tests import homes
+from tests import homes, oidc
 from tests.bad_inputs import zipped
 from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, log_out, register, running
+from tests.oidc import Provider
 from tests.synthetic import kinelab_csv
 
 pytestmark = pytest.mark.browser
@@ -76,12 +77,14 @@ ADMIN = [
     "/models/1",
     "/models/1/card",
 ]
-ONCE = {"auth.invitation", "auth.reset", "auth.second_step", "auth.setup"}  # addresses made while the test runs
+# addresses made while the test runs
+ONCE = {"auth.invitation", "auth.reset", "auth.second_step", "auth.setup", "sign_on.first_time"}
 USER = [
     "/",
     "/password",
     "/account/",
     "/account/sessions",
+    "/account/single-sign-on",
     "/account/sharing",
     "/account/consents",
     "/account/data",
@@ -113,14 +116,25 @@ NOT_VISITED = {
     "home.plotly_js", "live.events", "mappings.download", "predictions.activities_json", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
     "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
-    "predictions.timeline_image", "predictions.timeline_json", "static", "training.artefact",
+    "predictions.timeline_image", "predictions.timeline_json", "sign_on.come_back", "static", "training.artefact",
     "training.certificates", "training.forgetting_now", "training.forgetting_progress", "training.progress",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def furnished(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Run a site with a data set, two trainings that have ended, models, and an administrator."""
+def clinic() -> Iterator[Provider]:
+    """Run a provider of single sign-on, and say in the environment where it is."""
+    with oidc.running(oidc.ec_key()) as provider, pytest.MonkeyPatch.context() as environment:
+        for name, value in {"ISSUER": provider.issuer, "CLIENT_ID": oidc.CLIENT, "CLIENT_SECRET": oidc.SECRET}.items():
+            environment.setenv(f"OIDC_{name}", value)
+        environment.setenv("OIDC_NAME", "Clinic")
+        provider.person = {"sub": "a1b2", "email": "new@clinic.example", "email_verified": True}
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def furnished(finished_home: Path, clinic: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run a site with a data set, two trainings that have ended, models, an administrator, and single sign-on."""
     from app.services import accounts
     from app.services.models import runs
     from app.services.transaction import transaction
@@ -261,6 +275,20 @@ def test_the_pages_behind_addresses_that_work_once(page: Page, furnished: Site, 
     page.locator("main form [type=submit]").click()
     page.wait_for_url(re.compile("/login/code"))
     check(page)
+
+
+def test_the_pages_of_who_comes_by_single_sign_on(page: Page, furnished: Site) -> None:
+    page.goto(furnished.address + "/login")
+    page.get_by_role("button", name="Log in with Clinic").click()
+    page.wait_for_url(re.compile("/first-time"))  # to the provider and back, by its own redirect
+    check(page)
+    page.get_by_role("button", name="Create account").click()
+    check(page)
+    page.get_by_role("button", name="Log out").or_(page.get_by_text("Welcome")).first.wait_for()
+    check(page, furnished.address + "/account/single-sign-on")
+    page.get_by_role("button", name="Confirm at Clinic").click()
+    page.get_by_text("It is you").wait_for()
+    check(page, furnished.address + "/account/delete")
 
 
 def test_the_pages_of_a_recording(page: Page, furnished: Site) -> None:

@@ -22,7 +22,7 @@ from app.extensions import db
 from app.services import audit
 from app.services.audit import Action
 from app.services.errors import Forbidden, NotFound, ServiceError
-from app.services.identity.provider_settings import OTHERS, ProviderSettings
+from app.services.identity.provider_settings import LOOPBACK, OTHERS, ProviderSettings
 
 log = logging.getLogger(__name__)
 
@@ -246,9 +246,11 @@ def _read(address: str, access_token: str = "") -> dict[str, Any]:
 
 
 def _checked(address: str) -> str:
-    """Return an address of the provider; it has TLS, unless the provider is on this machine."""
-    if urlsplit(address).scheme != "https" and not settings().plain_http:
-        raise ValueError(f"{address} has no https")
+    """Return an address of the provider; it has TLS, unless all of the provider is on this machine."""
+    parts = urlsplit(address)
+    here = settings().plain_http and parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not (parts.scheme == "https" or here):
+        raise ValueError(f"{address!r} has no https")
     return address
 
 

@@ -29,7 +29,7 @@ def open_session(user: Any, message: str = "", by_provider: bool = False, goes_t
     if by_provider:
         session[BY_PROVIDER] = True
     if not goes_on:
-        record(Action.LOG_IN, by="single sign-on" if by_provider else "password")
+        record(Action.LOG_IN, "single sign-on" if by_provider else "")
     if message:
         flash(message, "success")
     response = redirect(target(goes_to))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from flask import session
 from flask_login import current_user
@@ -10,7 +11,6 @@ from flask_login import current_user
 from app.services import accounts
 from app.services.audit import Action, record
 from app.services.errors import Forbidden
-from app.tables import User
 
 CONFIRMED = "confirmed"  # in the session: when the provider said anew who this is
 CONFIRMED_S = 300
@@ -32,7 +32,7 @@ def check_owner(password: str | None, action: Action, field: str = "password") -
         raise Forbidden("Confirm first that it is you: under Your account, Single sign-on. It counts for five minutes.")
 
 
-def set_password(current: str, new: str) -> User:
+def set_password(current: str, new: str) -> Any:
     """Change the password of who is logged in, or set the first one."""
     if current_user.has_password:
         return accounts.change_password(current_user.id, current, new)

@@ -28,8 +28,10 @@ from app.extensions import db
 from app.services import accounts, audit
 from app.services.identity import provider as asked
 from app.services.identity import second_factor, sign_on
+from app.services.identity.provider_settings import ProviderSettings
 from app.services.privacy import erasing, exporting
 from app.tables import Consent, IdentityLink, Role, User
+from config import Config
 from tests import oidc
 from tests.conftest import PASSWORD, application
 from tests.oidc import Provider
@@ -179,39 +181,57 @@ def by_somebody_else(provider: Provider, claims: dict[str, Any]) -> str:
     return jwt.encode({"alg": "ES256", "kid": provider.key.kid}, claims, key, algorithms=["ES256"])
 
 
+def by_an_unknown_key(provider: Provider, claims: dict[str, Any]) -> str:
+    key = oidc.ec_key()
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
+
+
 def changed_afterwards(provider: Provider, claims: dict[str, Any]) -> str:
     header, _, signature = oidc.signed_rightly(provider, claims).split(".")
     payload = base64.urlsafe_b64encode(json.dumps(claims | {"sub": "somebody else"}).encode()).decode().rstrip("=")
     return f"{header}.{payload}.{signature}"
 
 
-WRONG = {
-    "issuer": {"changed": {"iss": "https://login.elsewhere.example"}},
-    "audience": {"changed": {"aud": "another site"}},
-    "audiences without a party": {"changed": {"aud": ["kinelab", "another site"]}},
-    "party": {"changed": {"aud": ["kinelab", "another site"], "azp": "another site"}},
-    "party of one audience": {"changed": {"azp": "another site"}},
-    "nonce": {"changed": {"nonce": "of another time"}},
-    "no nonce": {"left_out": ("nonce",)},
-    "expired": {"changed": {"exp": 1_700_000_000}},
-    "never expires": {"left_out": ("exp",)},
-    "of the future": {"changed": {"iat": 4_000_000_000}},
-    "no subject": {"left_out": ("sub",)},
-    "a subject too long": {"changed": {"sub": "x" * 256}},
-    "an empty subject": {"changed": {"sub": ""}},
-    "no signature": {"sign": unsigned},
-    "HMAC of the public key": {"sign": by_the_public_key},
-    "HMAC of the secret": {"sign": by_the_client_secret},
-    "another key": {"sign": by_somebody_else},
-    "changed afterwards": {"sign": changed_afterwards},
-    "no token": {"sign": lambda provider, claims: "abc"},
-    "another access token": {"changed": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}},
-    "an answer of another issuer": {"answers": {"iss": "https://login.elsewhere.example"}},
-    "an answer without its issuer": {"metadata": {"authorization_response_iss_parameter_supported": True}},
-    "another state": {"answers": {"state": "guessed"}},
-    "another code": {"answers": {"code": "guessed"}},
-    "an error": {"answers": {"error": "access_denied"}},
-    "userinfo about somebody else": {"left_out": ("email",), "told_apart": {"sub": "somebody else"}},
+WRONG: dict[str, tuple[dict[str, Any], str]] = {  # what is otherwise, and what the audit log says
+    "issuer": ({"changed": {"iss": "https://login.elsewhere.example"}}, "'iss'"),
+    "audience": ({"changed": {"aud": "another site"}}, "'aud'"),
+    "audiences without a party": (
+        {"changed": {"aud": ["kinelab", "another site"]}},
+        "missing_claim: Missing claim: 'azp'",
+    ),
+    "party": ({"changed": {"aud": ["kinelab", "another site"], "azp": "another site"}}, "'azp'"),
+    "party of one audience": ({"changed": {"azp": "another site"}}, "'azp'"),
+    "nonce": ({"changed": {"nonce": "of another time"}}, "'nonce'"),
+    "no nonce": ({"left_out": ("nonce",)}, "'nonce'"),
+    "expired": ({"changed": {"exp": 1_700_000_000}}, "expired"),
+    "never expires": ({"left_out": ("exp",)}, "'exp'"),
+    "of the future": ({"changed": {"iat": 4_000_000_000}}, "future"),
+    "no subject": ({"left_out": ("sub",)}, "'sub'"),
+    "a subject too long": ({"changed": {"sub": "x" * 256}}, "subject"),
+    "an empty subject": ({"changed": {"sub": ""}}, "'sub'"),
+    "no signature": ({"sign": unsigned}, "unsupported_algorithm"),
+    "HMAC of the public key": ({"sign": by_the_public_key}, "unsupported_algorithm"),
+    "HMAC of the secret": ({"sign": by_the_client_secret}, "unsupported_algorithm"),
+    "a key of another kind": ({"sign": by_somebody_else}, "invalid_key_type"),
+    "a key that is not published": ({"sign": by_an_unknown_key}, "invalid_key_id"),
+    "changed afterwards": ({"sign": changed_afterwards}, "bad_signature"),
+    "no token": ({"sign": lambda provider, claims: "abc"}, "decode_error"),
+    "another access token": ({"changed": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}}, "'at_hash'"),
+    "an answer of another issuer": (
+        {"answers": {"iss": "https://login.elsewhere.example"}},
+        "answer of another issuer",
+    ),
+    "an answer without its issuer": (
+        {"metadata": {"authorization_response_iss_parameter_supported": True}},
+        "answer without its issuer",
+    ),
+    "another state": ({"answers": {"state": "guessed"}}, "state"),
+    "another code": ({"answers": {"code": "guessed"}}, "code refused"),
+    "an error": ({"answers": {"error": "access_denied"}}, "provider: access_denied"),
+    "userinfo about somebody else": (
+        {"left_out": ("email",), "told_apart": {"sub": "somebody else"}},
+        "answers about somebody else",
+    ),
 }
 
 
@@ -220,7 +240,8 @@ def test_what_cannot_be_believed_opens_nothing(shared_app: Flask, running: Provi
     key = running.key
     running.renew(ADA, key)
     shared_app.extensions.pop(asked._EXTENSION, None)
-    for name, value in WRONG[what].items():
+    wrong, reason = WRONG[what]
+    for name, value in wrong.items():
         setattr(running, name, value)
     client = shared_app.test_client()
     try:
@@ -231,6 +252,7 @@ def test_what_cannot_be_believed_opens_nothing(shared_app: Flask, running: Provi
     assert "alert-danger" in flashed(client)
     assert client.get("/login/provider/first-time").location.startswith("/login")
     assert lines("log-in")[-1]["outcome"] == "refused"
+    assert reason in lines("log-in")[-1]["details"]["reason"]
     assert accounts.all_users() == []
 
 
@@ -604,3 +626,55 @@ def test_without_a_provider_there_is_no_such_page(client: FlaskClient, user_clie
     assert user_client.get("/account/single-sign-on").status_code == 404
     assert "Single sign-on" not in user_client.get("/account/").text
     assert db.session.scalars(select(User.username)).all() == ["ursula"]
+
+
+ENOUGH = {"OIDC_ISSUER": "https://login.clinic.example", "OIDC_CLIENT_ID": "kinelab"}
+
+
+def test_settings_say_which_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path / "home"))
+    assert Config().OIDC is None
+    (tmp_path / "secret").write_text("of the site\n")
+    said = {
+        "OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+        "OIDC_ROLE_CLAIM": "realm_access/roles",
+        "OIDC_ROLES": "cn=lab, admins=admin",
+    }
+    with pytest.raises(SystemExit, match="pairs"):
+        configured(monkeypatch, ENOUGH | said)
+    found = configured(monkeypatch, ENOUGH | said | {"OIDC_ROLES": "cn=lab=admin, *=user", "OIDC_NEW_ACCOUNTS": "0"})
+    assert (found.client_secret, found.role_claim) == ("of the site", ("realm_access", "roles"))
+    assert (found.roles, found.new_accounts) == ({"cn=lab": "admin", "*": "user"}, False)
+    assert "of the site" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"OIDC_CLIENT_ID": ""},
+        {"OIDC_ISSUER": "http://login.clinic.example"},
+        {"OIDC_ISSUER": "https://"},
+        {"OIDC_ISSUER": "https://login.clinic.example/?realm=staff"},
+        {"OIDC_SCOPES": "email"},
+        {"OIDC_NEW_ACCOUNTS": "yes"},
+        {"OIDC_ROLE_CLAIM": "groups"},
+        {"OIDC_ROLES": "lab=chief", "OIDC_ROLE_CLAIM": "groups"},
+        {"OIDC_CLIENT_SECRET_FILE": "/nowhere"},
+        {"OIDC_CA_FILE": "/nowhere"},
+        {"OIDC_NAME": "x" * 61},
+    ],
+)
+def test_a_wrong_setting_is_a_clear_message(
+    wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAR_HOME", str(tmp_path))
+    with pytest.raises(SystemExit, match=f"{next(iter(wrong))} (and OIDC_ROLES )?must"):
+        configured(monkeypatch, ENOUGH | wrong)
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> ProviderSettings:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    found = Config().OIDC
+    assert found is not None
+    return found

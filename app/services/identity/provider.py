@@ -305,7 +305,7 @@ def _claims(token: str, nonce: str, access_token: str) -> dict[str, Any]:
         claims.validate(leeway=LEEWAY_S)
     except JoseError as error:
         log.warning("an ID token is not believed: %s", error)
-        raise _not_believed(f"token: {error.error}") from error
+        raise _not_believed(f"token: {str(error)[:80]}") from error
     if not 0 < len(claims["sub"]) <= 255:
         raise _not_believed("token: subject")
     return dict(claims)

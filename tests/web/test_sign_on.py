@@ -300,6 +300,20 @@ def test_no_form_of_another_site_begins_it(app: Flask, provider: Provider) -> No
     assert provider.asked == []
 
 
+def test_an_address_is_verified_where_it_is_told(shared_app: Flask, running: Provider) -> None:
+    running.renew(ADA, running.key)
+    running.left_out, running.told_apart = ("email", "email_verified"), {"email": "a@b.example", "email_verified": True}
+    assert "a@b.example" in shared_client_page(shared_app)
+    running.left_out = ("email_verified",)  # the other address is verified, this one is not
+    assert 'name="new-email"' in shared_client_page(shared_app)
+    running.renew(ADA, running.key)
+
+
+def shared_client_page(app: Flask) -> str:
+    client = app.test_client()
+    return client.get(enter(client).location).text
+
+
 def test_an_address_that_is_not_verified_is_nobodys(app: Flask, provider: Provider) -> None:
     provider.person["email_verified"] = False
     client = app.test_client()

@@ -344,13 +344,17 @@ def _key_set(keys: list[dict[str, Any]]) -> Any:
 
 def _with_userinfo(claims: dict[str, Any], access_token: str) -> dict[str, Any]:
     """Add what the provider tells only at its own address; the token's word stands above."""
-    wants_more = "email" not in claims or (settings().role_claim and _at(claims, settings().role_claim) is None)
+    wants_more = "email_verified" not in claims or (
+        settings().role_claim and _at(claims, settings().role_claim) is None
+    )
     address = _metadata().get("userinfo_endpoint")
     if not (wants_more and address and access_token):
         return claims
     told = _read(str(address), access_token)
     if told.get("sub") != claims["sub"]:
         raise _not_believed("answers about somebody else")
+    if claims.get("email", told.get("email")) != told.get("email"):
+        told.pop("email_verified", None)  # which is of another address
     return {**told, **claims}
 
 

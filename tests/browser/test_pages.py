@@ -287,7 +287,7 @@ def test_the_pages_of_who_comes_by_single_sign_on(page: Page, furnished: Site) -
     page.get_by_role("button", name="Log out").or_(page.get_by_text("Welcome")).first.wait_for()
     check(page, furnished.address + "/account/single-sign-on")
     page.get_by_role("button", name="Confirm at Clinic").click()
-    page.get_by_text("For five minutes").wait_for()
+    page.get_by_text("It is you. For five").wait_for()
     check(page, furnished.address + "/account/delete")
 
 

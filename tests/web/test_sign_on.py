@@ -229,7 +229,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {  # what is otherwise, and what 
     "another code": ({"answers": {"code": "guessed"}}, "code refused"),
     "an error": ({"answers": {"error": "access_denied"}}, "provider: access_denied"),
     "userinfo about somebody else": (
-        {"left_out": ("email",), "told_apart": {"sub": "somebody else"}},
+        {"left_out": ("email_verified",), "told_apart": {"sub": "somebody else"}},
         "answers about somebody else",
     ),
 }

@@ -315,9 +315,8 @@ REFUSED_EXPORTS = (
         "ActiGraph's own format",
         "person.gt3x",
         lambda: zipped({"info.txt": "Serial Number: 1\n", "log.bin": b"\x1e\x00"}),
-        message="actipy",
+        message="'Sample Rate'",
     ),
-    BadInput("Axivity's own format", "person.cwa", lambda: b"MD\xfc\x03" + bytes(1020), message="actipy"),
     BadInput(
         "gzip in a zip",
         "walk.zip",

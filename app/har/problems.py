@@ -43,6 +43,7 @@ class ProblemKind(str, Enum):
         "columns not used",
         "Nothing was read from these columns, perhaps a sensor under an unknown name. Rename them, or map the columns.",
     )
+    CUT_OFF = "cut off", "The file ends before what its head announces; perhaps it was not copied whole."
     CORRUPT_ROWS = "corrupt rows", "A few rows hold no usable numbers. Many of them point to a damaged file."
     EMPTY_CELLS = "empty cells", "Some cells hold nothing; their rows were left out."
     DUPLICATE_ROWS = "duplicate rows", "Some rows repeat the row before; the repetitions were left out."

@@ -13,14 +13,15 @@ HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the c
     "Physics Toolbox": "iPhone, Android. Choose Multi Record with g-Force Meter and Gyroscope, record with the red "
     "button, stop, and share the CSV file.",
     "Empatica E4": "Wristband. In E4 Connect, open Sessions and download the session.",
+    "Axivity": "Wrist monitors AX3 and AX6. Upload the .cwa file as it is on the device, or packed by gzip.",
+    "ActiGraph GT3X": "Wrist or waist monitor. Upload the .gt3x file that ActiLife or CentrePoint downloaded.",
+    "GENEActiv": "Wrist monitor. Upload the .bin file as the GENEActiv PC Software extracted it.",
     "ActiGraph": "Wrist or waist monitor. In ActiLife or CentrePoint, export the raw data (not counts or epochs) as "
     "CSV.",
     "AWARE": "Android, iPhone. Export the tables of the accelerometer and the gyroscope as CSV.",
     "Kinelab": "The layout of Kinelab itself, for files that you write with a program of your own.",
 }
 AFTER_A_QUESTION: Mapping[str, str] = {  # tables whose columns a person confirms
-    "Axivity AX3, AX6": "Wrist monitor. In OmGui, export the .cwa file as raw CSV.",
-    "GENEActiv": "Wrist monitor. In GENEActiv PC Software, convert the .bin file to CSV.",
     "Movella DOT, Xsens, MbientLab": "Sensors on the body. Export CSV or text from the app of the maker.",
     "SensorLog, Polar Sensor Logger, AndroSensor, MATLAB Mobile": "Phones and chest straps. Export or share the "
     "recording as CSV or text.",
@@ -39,11 +40,13 @@ class KnownFormat:
 
 def recording_formats() -> list[KnownFormat]:
     """Return the formats of recordings that can be uploaded, those of apps and devices first."""
-    from app.har.recordings.importers import IMPORTERS  # modules that no start needs
+    from app.har.recordings.devices.registry import DEVICES, DeviceReader  # modules that no start needs
+    from app.har.recordings.importers import IMPORTERS, Importer
 
+    importers: list[Importer | DeviceReader] = [*IMPORTERS, *DEVICES]
     formats = [
         KnownFormat(importer.APP, _details(importer.DESCRIPTION), HOW_TO_EXPORT.get(importer.APP, ""))
-        for importer in IMPORTERS
+        for importer in importers
     ]
     formats += [KnownFormat(name, CONFIRM, export) for name, export in AFTER_A_QUESTION.items()]
     order = {name: position for position, name in enumerate((*HOW_TO_EXPORT, *AFTER_A_QUESTION))}

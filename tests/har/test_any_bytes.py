@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.har.errors import HarError
 from app.har.recordings.upload import read_upload
-from tests import exports, synthetic
+from tests import devices, exports, synthetic
 from tests.exports import e4, walk, zipped
 
 SHORT = walk(seconds=2.0)
@@ -84,6 +84,32 @@ def test_no_damage_makes_an_importer_crash(
         at = int(place * len(data))
         data = data[:at] + insert + data[at + length :]
     survives(tmp_path, data, name)
+
+
+COUNTS = np.arange(720).reshape(240, 3) % 300
+PACKED: dict[str, bytes] = {
+    "a.cwa": devices.cwa(COUNTS), "b.cwa": devices.cwa(np.tile(COUNTS, 2), acc_scale=3, gyro_scale=3),
+    "log.bin": devices.gt3x_log(COUNTS, 30), "activity.bin": devices.twelve_bits(COUNTS),
+    "a.bin": devices.geneactiv(np.tile(COUNTS, (4, 1))),
+}  # fmt: skip
+
+
+@settings(quickly, max_examples=25)
+@given(
+    name=st.sampled_from(sorted(PACKED)),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), max_size=4),
+    keep=st.floats(0.01, 1.0),
+)
+def test_no_damage_makes_the_reader_of_a_device_crash(
+    name: str, changes: list[tuple[float, bytes]], keep: float, tmp_path: Path
+) -> None:
+    data = bytearray(PACKED[name][: max(1, int(len(PACKED[name]) * keep))])
+    for place, new in changes:
+        at = int(place * len(data))
+        data[at : at + len(new)] = new
+    if name in ("log.bin", "activity.bin"):
+        data = bytearray(zipped({"info.txt": devices.gt3x_info(30, devices.START_S), name: bytes(data)}))
+    survives(tmp_path, bytes(data), name)
 
 
 CELL = st.sampled_from(["1", "2.5", "-3e9", "nan", "", "a", "1752154081500000000", "0"])

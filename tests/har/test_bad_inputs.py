@@ -14,13 +14,14 @@ from app.har.datasets.store import build_store
 from app.har.errors import HarError, Unlabelled
 from app.har.recordings.upload import read_upload
 from app.har.signals.resampling import to_signal_set
+from tests.bad_devices import MENDED_DEVICES, REFUSED_DEVICES
 from tests.bad_exports import MENDED_EXPORTS, REFUSED_EXPORTS
 from tests.bad_inputs import MENDED, REFUSED, BadInput, zipped
 from tests.synthetic import kinelab_csv, ku_har_csv
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-refused = pytest.mark.parametrize("case", REFUSED + REFUSED_EXPORTS, ids=lambda case: case.title)
-mended = pytest.mark.parametrize("case", MENDED + MENDED_EXPORTS, ids=lambda case: case.title)
+refused = pytest.mark.parametrize("case", REFUSED + REFUSED_EXPORTS + REFUSED_DEVICES, ids=lambda case: case.title)
+mended = pytest.mark.parametrize("case", MENDED + MENDED_EXPORTS + MENDED_DEVICES, ids=lambda case: case.title)
 
 
 def stored(case: BadInput, folder: Path) -> Path:
@@ -41,7 +42,7 @@ def test_an_unusable_upload_is_refused_quickly_with_a_message_that_names_the_fil
     assert time.perf_counter() - start < 5
     message = str(caught.value)
     assert case.message in message
-    assert case.name in message or any(part in message for part in (".csv", ".zip", ".txt", "a.jpg"))
+    assert case.name in message or any(part in message for part in (".csv", ".zip", ".txt", "a.jpg", "a.cwa"))
     assert str(tmp_path) not in message
     assert message.isprintable()
     assert len(message) < 1500

@@ -587,7 +587,6 @@ def test_capture_24_is_read_with_its_annotations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("a.bin", b"Device Identity\nDevice Unique Serial Code:000001\nDevice Type:GENEActiv\n" * 9, "GENEActiv"),
         ("a.mat", b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(200), "writetimetable"),
         ("a.avro", b"Obj\x01\x04\x16avro.schema" + bytes(range(200)), "EmbracePlus"),
         ("a.json", b'{"data": [{"acc": {"Timestamp": 1, "ArrayAcc": [{"x": 1, "y": 2, "z": 3}]}}]}', "Movesense"),

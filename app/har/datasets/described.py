@@ -17,6 +17,7 @@ from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import printable
 from app.har.recordings.conversions import open_source, open_tables, tables_in
+from app.har.recordings.devices.registry import reader_of
 from app.har.recordings.files import Member, is_archive, is_document, open_archive
 from app.har.recordings.formats import (
     actigraph,
@@ -225,6 +226,8 @@ class DescribedDataset:
         if assigned.missing:
             return opened
         try:
+            if reader := reader_of(member):
+                return replace(opened, recordings=tuple(reader.read([member], member.name)))
             if tables_in(member) is not None:
                 return replace(opened, recordings=tuple(read_members([member], member.name, self.description.columns)))
             if is_archive(member):

@@ -20,6 +20,7 @@ from app.har.datasets.description import (
 from app.har.datasets.label_table import is_label_table
 from app.har.errors import HarError, quote
 from app.har.recordings.conversions import sources_in, tables_in
+from app.har.recordings.devices.registry import reader_of
 from app.har.recordings.files import Member, is_archive, is_document
 from app.har.recordings.importers import importer_of
 from app.har.recordings.mappings import mapping
@@ -100,6 +101,8 @@ def survey(members: Sequence[Member]) -> Survey:
 def _look_into(member: Member) -> _Content:
     found = _Content()
     try:
+        if reader := reader_of(member):
+            return _Content(reader.APP, known=True)
         if tables_in(member) is None and is_archive(member):
             return _Content("zip archives, read as one recording each", known=True)
         for source in sources_in(member):

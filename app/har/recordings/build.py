@@ -121,6 +121,37 @@ def raw_stream(
     return Stream(modality, seconds, kept, labels, unit, factor), problems + unit_problems
 
 
+def stream_of_samples(
+    source: str, modality: str, time_s: TimeArray, values: FloatArray, unit: str, factor: float
+) -> tuple[Stream, list[Problem]]:
+    """Take a sensor's samples as a device's file holds them, each with its time; what is no measurement is left out.
+
+    Parameters
+    ----------
+    time_s : (n,) since the recording's origin.
+    values : (n, n_channels) in the core's unit.
+    unit : the unit that they were in, and how that is known: "g, by the format".
+    factor : by which they were multiplied.
+
+    Raises
+    ------
+    UnreadableData : there are not two samples.
+    """
+    if len(time_s) < 2:
+        raise UnreadableData(
+            f"{source} ({modality}): holds {len(time_s)} sample(s), expected a recording of some seconds."
+        )
+    problems: list[Problem] = []
+    if len(stray := find_timestamp_outliers(time_s)):
+        detail = f"{modality}: {len(stray):,} of {len(time_s):,} samples with a time far from that of those around them"
+        problems.append(Problem(source, ProblemKind.TIMESTAMP_OUTLIERS, detail, "samples dropped"))
+        time_s, values = np.delete(time_s, stray), np.delete(values, stray, axis=0)
+    if modality.endswith(("accelerometer", "gyroscope")) and (frozen := frozen_samples(time_s, values)).any():
+        problems.append(_frozen_problem(source, Stream(modality, time_s, values), frozen))
+        time_s, values = time_s[~frozen], values[~frozen]
+    return Stream(modality, time_s, values, None, unit, factor), problems
+
+
 def table_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Return some columns of a table; polars' `select` plans a query first, which for a small table takes longest."""
     import polars as pl

@@ -21,6 +21,7 @@ from app.har.errors import HarError, UnreadableData, quote
 from app.har.recordings import workbook_child
 from app.har.recordings.alike import Known
 from app.har.recordings.device_files import refuse_devices
+from app.har.recordings.devices.registry import DeviceReader, reader_of
 from app.har.recordings.files import HEAD_BYTES, WORKBOOK, Member, in_memory, is_document, shown
 from app.har.recordings.hourly_files import join_hours
 from app.har.recordings.importers import importer_of
@@ -95,6 +96,7 @@ class Tables:
     sources: tuple[Source, ...]
     unread: tuple[tuple[str, HarError], ...]  # what is wrong with a file, by its name
     n_files: int
+    devices: tuple[tuple[DeviceReader, Member], ...] = ()  # files as research devices write them
 
     @property
     def name(self) -> str:
@@ -106,13 +108,18 @@ class Tables:
 def open_tables(members: Sequence[Member]) -> Tables:
     """Open the tables in the files of an upload; documents among several files are passed over."""
     sources: list[Source] = []
+    devices: list[tuple[DeviceReader, Member]] = []
     unread: list[tuple[str, HarError]] = []
     known = Known()
     for member in members:
         if len(members) > 1 and (is_document(member.name) or _is_without_marks(member)):
             continue
         try:
-            sources.extend(sources_in(_unpacked(member), known))
+            member = _unpacked(member)
+            if reader := reader_of(member):
+                devices.append((reader, member))
+            else:
+                sources.extend(sources_in(member, known))
         except HarError as error:
             unread.append((member.name, error))
         if len(sources) > MAX_TABLES:
@@ -120,7 +127,7 @@ def open_tables(members: Sequence[Member]) -> Tables:
                 f"{member.name}: with this file there are more than {MAX_TABLES:,} tables, which are the most that are "
                 "read at once. Upload fewer at a time; of many recordings an administrator can make a data set."
             )
-    return Tables(tuple(join_hours(sources)), tuple(unread), len(members))
+    return Tables(tuple(join_hours(sources)), tuple(unread), len(members), tuple(devices))
 
 
 def _unpacked(member: Member) -> Member:

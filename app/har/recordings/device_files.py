@@ -20,15 +20,6 @@ class DeviceFile:
 AS_CSV = "with the headings time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z, in m/s² and rad/s"
 DEVICE_FILES = (
     DeviceFile(
-        re.compile(rb"MD\xfc\x03"), "an Axivity recording (.cwa)",
-        "Convert it to CSV: in OmGui by 'Export, Raw CSV', or in Python by `actipy` (its `read_device` needs Java).",
-    ),
-    DeviceFile(
-        re.compile(rb"Device Identity\s", re.I), "a GENEActiv recording (.bin)",
-        "Convert it to CSV: in the GENEActiv PC software by 'Data Converter, bin to csv', in R by `GENEAread`, or in "
-        "Python by `actipy` (its `read_device` needs Java).",
-    ),
-    DeviceFile(
         re.compile(rb"MATLAB \d"), "a MATLAB file (.mat), as MATLAB Mobile writes it",
         "Save its timetables as CSV: in MATLAB load it and call writetimetable(Acceleration, 'Acceleration.csv') and "
         "writetimetable(AngularVelocity, 'AngularVelocity.csv'), then upload both in one zip.",

@@ -32,7 +32,7 @@ LOCAL_HEADER_BYTES = 30  # before the content of each member, and its name
 ARCHIVE = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
 WORKBOOK = "xl/workbook.xml"
-ACTIGRAPH = {"info.txt", "log.bin"}
+GT3X = ({"info.txt", "log.bin"}, {"info.txt", "activity.bin"})  # what an ActiGraph's recording is an archive of
 # What the standard library raises on an archive with bytes changed
 DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, struct.error, ValueError, OverflowError, RuntimeError)
 # What comes with recordings without being one
@@ -138,7 +138,9 @@ def _listed(path: Path, name: str, reach: Reach, opener: Opener) -> Iterator[lis
         with reading(name):
             archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opener(path))))
         members = _checked_members(archive, name)
-        yield [_on_disk(path, name, reach, opener)] if WORKBOOK in archive.namelist() else members
+        names = set(archive.namelist())
+        is_file = WORKBOOK in names or any(names >= own for own in GT3X)
+        yield [_on_disk(path, name, reach, opener)] if is_file else members
 
 
 @contextmanager
@@ -230,11 +232,6 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> list[Member]:
     if "[Content_Types].xml" in names and WORKBOOK not in names:
         raise UnreadableData(
             f"{name}: is an Office document without a spreadsheet, expected CSV text. Open it and save it as CSV."
-        )
-    if names >= ACTIGRAPH:
-        raise UnreadableData(
-            f"{name}: is an ActiGraph recording (.gt3x), which cannot be read here. Convert it to CSV: in ActiLife by "
-            "'Export raw data', or in Python by `actipy` (its `read_device` needs Java)."
         )
     _check_expansion(name, sum(info.compress_size for info in members), sum(info.file_size for info in members))
     for info in members:

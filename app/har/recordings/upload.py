@@ -11,6 +11,7 @@ from app.har.errors import HarError, InvalidDescription, UnknownTable, Unrecogni
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.conversions import Tables, open_tables
+from app.har.recordings.devices.registry import DeviceReader
 from app.har.recordings.files import Member, Opener, open_files, open_plain, shown
 from app.har.recordings.importers import IMPORTERS, importer_of
 from app.har.recordings.mappings import mapped
@@ -26,6 +27,7 @@ class _SortedTables:
     """The tables of an upload, sorted by importer."""
 
     groups: dict[int, list[Source]] = field(default_factory=dict)
+    devices: dict[DeviceReader, list[Member]] = field(default_factory=dict)
     strangers: list[Source] = field(default_factory=list)  # tables in no layout
     errors: list[tuple[str, HarError]] = field(default_factory=list)  # by file
 
@@ -105,6 +107,11 @@ def _read_known(upload: Upload) -> list[Recording]:
             recordings.extend(IMPORTERS[number].read(sources, upload.name))
         except HarError as error:
             tables.errors.append((sources[0].name, error))
+    for reader, members in tables.devices.items():
+        try:
+            recordings.extend(reader.read(members, upload.name))
+        except HarError as error:
+            tables.errors.append((members[0].name, error))
     if not recordings:
         raise _refusal(upload, tables)
     lead = [problem for sources in tables.groups.values() for source in sources for problem in layout_problems(source)]
@@ -138,13 +145,15 @@ def _sorted_by_importer(tables: Tables) -> _SortedTables:
             found.strangers.append(source)
         else:
             found.groups.setdefault(IMPORTERS.index(importer), []).append(source)
+    for reader, member in tables.devices:
+        found.devices.setdefault(reader, []).append(member)
     return found
 
 
 def _refusal(upload: Upload, tables: _SortedTables) -> HarError:
     """Return why nothing of an upload could be read: what a known file lacks, rather than what a strange one is."""
     known = [error for _, error in tables.errors]
-    if tables.groups or (known and not tables.strangers and len(known) == 1):
+    if tables.groups or tables.devices or (known and not tables.strangers and len(known) == 1):
         return known[-1]
     found = [f"{source.name}: {source.layout.describe()}" for source in tables.strangers] or [str(e) for e in known]
     kind = UnknownTable if any(is_table(source.layout) for source in tables.strangers) else UnrecognisedData

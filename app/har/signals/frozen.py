@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths
-from app.har.signals.summaries import first_axis_repeats
+from app.har.signals.summaries import BLOCK, first_axis_repeats
 from app.har.signals.types import Stream
-from app.har.types import TimeArray
+from app.har.types import IntArray, TimeArray
 
 FEWEST = 10  # samples of a run
 SHORTEST_S = 1.0  # of a run, where the steps are fine
@@ -36,7 +37,7 @@ def frozen_samples(time_s: TimeArray, values: NDArray[np.floating]) -> NDArray[n
     Of a run of one value the first sample may be measured, and is kept; of zeros all are left out, where the rest holds
     gravity: see `zeros_in_motion` for other sensors. One that never gives anything else is left as it is.
     """
-    runs = _runs(time_s, values)
+    runs = _runs(values, time_s)
     rest, shortest = _rest(values, runs)
     none = np.zeros(len(values), bool)
     if not len(rest):
@@ -65,7 +66,7 @@ def zeros_in_motion(stream: Stream, accelerometer: Stream | None) -> NDArray[np.
     none = np.zeros(len(stream.values), bool)
     if stream.kind not in ("accelerometer", "linear_accelerometer", "gyroscope"):
         return none
-    runs = [run for run in _runs(stream.time_s, stream.values) if not stream.values[run[0]].any()]
+    runs = [run for run in _runs(stream.values, stream.time_s) if not stream.values[run[0]].any()]
     rest, shortest = _rest(stream.values, runs)
     if not len(rest):
         return none
@@ -100,17 +101,26 @@ def _rest(values: NDArray[np.floating], runs: Sequence[tuple[int, int]]) -> tupl
     return rest, max(SHORTEST_S, (finest / (FINE * usual)) ** 2)  # noise crosses coarser steps more rarely
 
 
-def _runs(time_s: TimeArray, values: NDArray[np.floating]) -> list[tuple[int, int]]:
+@remembered
+def _runs(values: NDArray[np.floating], time_s: TimeArray) -> list[tuple[int, int]]:
     """Return first and end of each run of one value that lasts longer than a hole that is bridged."""
     if len(values) < FEWEST or values.shape[1] != 3:
         return []
     if first_axis_repeats(values) < FEWEST - 1:
         return []  # the one axis alone hardly repeats a value
-    changes = np.ones(len(values) + 1, bool)
-    changes[1:-1] = values[1:, 0] != values[:-1, 0]
-    for axis in (1, 2):
-        changes[1:-1] |= values[1:, axis] != values[:-1, axis]
-    edges = np.flatnonzero(changes)
-    first, end = edges[:-1], edges[1:]
-    long = (end - first >= FEWEST) & (time_s[end - 1] - time_s[first] > GAP_S)
-    return list(zip(first[long].tolist(), end[long].tolist(), strict=True))
+    found: list[IntArray] = []
+    start = 0  # of the run that is not over
+    for first in range(1, len(values), BLOCK):  # a week has too many edges to hold all of them
+        end = min(first + BLOCK, len(values))
+        changes = values[first:end, 0] != values[first - 1 : end - 1, 0]
+        for axis in (1, 2):
+            changes |= values[first:end, axis] != values[first - 1 : end - 1, axis]
+        edges = np.concatenate([[start], np.flatnonzero(changes) + first])
+        long = np.flatnonzero(np.diff(edges) >= FEWEST)
+        found.append(np.column_stack([edges[long], edges[long + 1]]))
+        start = int(edges[-1])
+    if len(values) - start >= FEWEST:
+        found.append(np.array([[start, len(values)]]))
+    runs = np.concatenate(found)
+    runs = runs[time_s[runs[:, 1] - 1] - time_s[runs[:, 0]] > GAP_S]
+    return [(first, end) for first, end in runs.tolist()]

@@ -1,0 +1,202 @@
+"""Write samples as research devices pack them, from the published descriptions of their formats.
+
+Each writer takes raw counts, so that what is read back is asked to be right to the last bit, and gives bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.integer]
+START_S = 1_717_156_790.0  # 2024-05-31 11:59:50
+CWA_FIELDS = "<2sHHIIIHHBBBBhH"  # of a block, before its samples
+
+
+def packed_time(second: float) -> int:
+    """Return a moment as Open Movement packs it: 6 bits of the year since 2000, 4, 5, 5, 6 and 6."""
+    at = datetime.fromtimestamp(int(second), timezone.utc)
+    packed = at.year - 2000
+    for value, bits in ((at.month, 4), (at.day, 5), (at.hour, 5), (at.minute, 6), (at.second, 6)):
+        packed = packed << bits | value
+    return packed
+
+
+def cwa_header(*, hardware: int = 0x17, gyro_range: int = 0, rate: int = 0x4A) -> bytes:
+    """Return the 1,024 bytes before the blocks."""
+    head = bytearray(1024)
+    head[0:5] = b"MD" + struct.pack("<HB", 1020, hardware)
+    head[35:37] = bytes([gyro_range, rate])
+    head[64:512] = b"_sc=1".ljust(448)
+    return bytes(head)
+
+
+def cwa_block(
+    samples: Counts,
+    second: float,
+    sequence: int,
+    *,
+    rate: int = 0x4A,
+    packed: bool = False,
+    acc_scale: int = 0,
+    gyro_scale: int = 0,
+    stamped: int = 0,
+) -> bytes:
+    """Return a block of 512 bytes.
+
+    Parameters
+    ----------
+    samples : (n, 3) acceleration, or (n, 6) rotation and acceleration.
+    second : Unix time of the sample number `stamped`, to 1/32768 s.
+    rate : the code of rate and range; 0x4A is 100 Hz.
+    acc_scale, gyro_scale : 1/2^(8 + n) g and 8000/2^n deg/s.
+    """
+    hertz = int(3200 / (1 << (15 - (rate & 15))))
+    fraction = round((second % 1) * 32768)
+    moved = (fraction * 2 * hertz) >> 16
+    kind = samples.shape[1] << 4 | (0 if packed else 2)
+    scale = acc_scale << 13 | gyro_scale << 10 | 200
+    head = struct.pack(
+        CWA_FIELDS, b"AX", 508, 0x8000 | fraction, 7, sequence, packed_time(second), scale, 300, 0, 200, rate, kind,
+        stamped - moved, len(samples),
+    )  # fmt: skip
+    block = head + (cwa_packed(samples) if packed else samples.astype("<i2").tobytes()).ljust(480, b"\0")
+    total = int(np.frombuffer(block, "<u2").sum(dtype=np.uint32)) & 0xFFFF
+    return block + struct.pack("<H", -total & 0xFFFF)
+
+
+def cwa_packed(samples: Counts) -> bytes:
+    """Pack three values into 32 bits: 10 each, and how often all three were halved to fit."""
+    values, words = samples.astype(np.int64), np.zeros(len(samples), np.int64)
+    exponent = np.zeros(len(samples), np.int64)
+    for _ in range(3):
+        exponent += ((values >> exponent[:, None] > 511) | (values >> exponent[:, None] < -512)).any(axis=1)
+    for axis in range(3):
+        words |= (values[:, axis] >> exponent & 0x3FF) << (10 * axis)
+    return (words | exponent << 30).astype("<u4").tobytes()
+
+
+def cwa(
+    samples: Counts, *, rate_hz: float = 100.0, start_s: float = START_S, holes: Sequence[int] = (), **options: int
+) -> bytes:
+    """Return a file whose samples come at some real rate.
+
+    Parameters
+    ----------
+    holes : blocks that are missing.
+    """
+    per_block = 40 if samples.shape[1] == 6 else 120 if options.get("packed") else 80
+    head = cwa_header(hardware=0x64 if samples.shape[1] == 6 else 0x17, rate=options.get("rate", 0x4A))
+    blocks = [
+        cwa_block(samples[first : first + per_block], start_s + first / rate_hz, number, **options)  # type: ignore[arg-type]
+        for number, first in enumerate(range(0, len(samples), per_block))
+        if number not in holes
+    ]
+    return head + b"".join(blocks)
+
+
+def gt3x_record(kind: int, second: int, payload: bytes) -> bytes:
+    """Return a record of `log.bin` with its checksum."""
+    record = struct.pack("<BBIH", 0x1E, kind, second, len(payload)) + payload
+    return record + bytes([~int(np.bitwise_xor.reduce(np.frombuffer(record, np.uint8))) & 0xFF])
+
+
+def twelve_bits(samples: Counts) -> bytes:
+    """Pack samples (n, 3) of x, y, z into 12 bits each, y first."""
+    digits = "".join(f"{int(value) & 0xFFF:03x}" for value in samples[:, [1, 0, 2]].ravel())
+    return bytes.fromhex(digits + "0" * (len(digits) % 2))
+
+
+def gt3x_info(rate_hz: int, start_s: float, **more: str) -> str:
+    """Return `info.txt`; names of more lines are written with blanks for underscores."""
+    ticks = 621_355_968_000_000_000 + round(start_s * 10_000_000)
+    lines = {
+        "Serial_Number": "TAS1E47150641",
+        "Firmware": "1.7.2",
+        "Sample_Rate": str(rate_hz),
+        "Start_Date": str(ticks),
+    }
+    return "".join(f"{key.replace('_', ' ')}: {value}\r\n" for key, value in (lines | more).items())
+
+
+def gt3x_log(
+    samples: Counts, rate_hz: int, start_s: float = START_S, *, asleep: Sequence[int] = (), words: bool = False
+) -> bytes:
+    """Return `log.bin`: a record a second, with others between them.
+
+    Parameters
+    ----------
+    asleep : seconds in which the device sleeps, so that it writes that it does, and no samples.
+    words : samples in 16 bits instead of 12.
+    """
+    records = [gt3x_record(0x06, int(start_s), b'{"MetadataType":"Bio"}')]
+    for second in range(len(samples) // rate_hz):
+        stamp, own = int(start_s) + second, samples[second * rate_hz : (second + 1) * rate_hz]
+        if second in asleep:
+            records.append(gt3x_record(0x03, stamp, b"\x08" if second - 1 not in asleep else b"\x09"))
+            continue
+        payload = own.astype("<i2").tobytes() if words else twelve_bits(own)
+        records.append(gt3x_record(0x1A if words else 0x00, stamp, payload))
+        if second % 5 == 0:
+            records.append(gt3x_record(0x02, stamp, struct.pack("<H", 4100)))
+    records.append(gt3x_record(0x00, int(start_s) + len(samples) // rate_hz, b"\x01"))  # a cable is put in
+    return b"".join(records)
+
+
+GENEACTIV_HEAD = """Device Identity
+Device Unique Serial Code:012967
+Device Type:GENEActiv
+
+Configuration Info
+Measurement Frequency:{rate} Hz
+Start Time:{start}
+Time Zone:GMT {zone}
+
+Calibration Data
+x gain:25875
+x offset:439
+y gain:25734
+y offset:-662
+z gain:25538
+z offset:-3056
+Volts:300
+Lux:800
+
+Memory Status
+Number of Pages:{pages}
+
+"""
+GENEACTIV_GAIN, GENEACTIV_OFFSET = np.array([25875.0, 25734.0, 25538.0]), np.array([439.0, -662.0, -3056.0])
+
+
+def geneactiv(
+    samples: Counts,
+    *,
+    rate: str = "85.7",
+    page_s: float = 3.5,
+    start_s: float = START_S + 0.5,
+    zone: str = "+01:00",
+    holes: Sequence[int] = (),
+) -> bytes:
+    """Return a `.bin` of pages of 300 samples that begin so many seconds after one another."""
+
+    def written(second: float) -> str:
+        return f"{datetime.fromtimestamp(second, timezone.utc):%Y-%m-%d %H:%M:%S:%f}"[:-3]
+
+    pages = range(0, len(samples), 300)
+    text = [GENEACTIV_HEAD.format(rate=rate, start=written(start_s), zone=zone, pages=len(pages) - len(holes))]
+    for number, first in enumerate(pages):
+        if number in holes:
+            continue
+        own = samples[first : first + 300]
+        digits = "".join(f"{x & 0xFFF:03X}{y & 0xFFF:03X}{z & 0xFFF:03X}03C" for x, y, z in own.tolist())
+        text.append(
+            f"Recorded Data\nDevice Unique Serial Code:012967\nSequence Number:{number}\n"
+            f"Page Time:{written(start_s + number * page_s)}\nUnassigned:\nTemperature:21.5\nBattery voltage:4.1493\n"
+            f"Device Status:Recording\nMeasurement Frequency:{rate}\n{digits}\n"
+        )
+    return "".join(text).replace("\n", "\r\n").encode()

@@ -22,6 +22,7 @@ from contextvars import Context
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def quick_hashes() -> Iterator[None]:
     from app.tables import user
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user, "PASSWORD_METHOD", "scrypt:1024:8:1")
+        patch.setattr(user, "PASSWORD_METHOD", "scrypt:128:8:1")
         yield
 
 
@@ -162,18 +163,21 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 @pytest.fixture(scope="session", autouse=True)
 def compiled_routes() -> Iterator[None]:
     """Compile each route's address once, or each test's application would: the longest part of its start."""
-    compile_builder, compiled = Rule._compile_builder, {}
+    compile_anew, compiled = Rule.compile, {}
+    made = ("_parts", "_trace", "_converters", "arguments")
 
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
-        if rule.defaults:  # their values are compiled in, too
-            return compile_builder(rule, append_unknown)
-        key = rule.rule, tuple(rule._trace), append_unknown
+    def compile_once(rule: Rule) -> None:
+        defaults = tuple(sorted((rule.defaults or {}).items()))
+        key = rule.rule, rule.subdomain, rule.merge_slashes, defaults, frozenset(rule.map.converters.items())
         if key not in compiled:
-            compiled[key] = compile_builder(rule, append_unknown)
-        return compiled[key]
+            compile_anew(rule)
+            builders = rule._build.__func__, rule._build_unknown.__func__
+            compiled[key] = {name: getattr(rule, name) for name in made}, builders
+        attributes, (build, build_unknown) = compiled[key]
+        vars(rule).update(attributes, _build=MethodType(build, rule), _build_unknown=MethodType(build_unknown, rule))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
+        patch.setattr(Rule, "compile", compile_once)
         yield
 
 

@@ -35,9 +35,9 @@ start_site() { # runs the site of environment $1 until its log-in page answers
 }
 
 long=() # these train, or try hundreds of cases: they call the same functions of the libraries as the others do
-for name in augmentation baselines classifier classifier_contract everyday_besides everyday_classifier \
-  everyday_training exports federation forgetting live_recogniser long_runs network_rounds plain_network \
-  pooled_training stated_units transfer; do
+for name in augmentation bad_inputs baselines classifier classifier_contract everyday_besides everyday_classifier \
+  everyday_training exports federation forgetting live_recogniser long_recordings long_runs network_rounds \
+  plain_network pooled_training reach stated_units transfer; do
   long+=("--ignore=tests/har/test_$name.py")
 done
 [ "$what" = all ] && versions="3.10 3.11 3.12 3.13" || versions="3.10 3.13"

@@ -10,8 +10,10 @@ import pytest
 from flask import Flask
 
 from app.har.classifiers.catalogue import CATALOGUE
+from app.har.training.config import TrainConfig
 from app.services.datasets import library
-from app.services.models import model_versions
+from app.services.errors import Conflict
+from app.services.models import model_versions, training
 from app.tables import Dataset
 from tests.synthetic import ku_har_zip
 from tests.trained import register_base
@@ -119,7 +121,9 @@ def test_what_is_out_of_bounds_is_refused_with_the_bounds(app: Flask, command: s
     assert "is not in the range" in result.stderr
 
 
-def test_several_data_sets_are_left_out_in_turn_and_each_is_named(app: Flask, small: Dataset, tmp_path: Path) -> None:
+def test_several_data_sets_are_left_out_in_turn_and_each_is_named(
+    app: Flask, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app.config["TRAINING_PLOTS"] = False
     library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
     invoke = app.test_cli_runner().invoke
@@ -138,5 +142,12 @@ def test_several_data_sets_are_left_out_in_turn_and_each_is_named(app: Flask, sm
     folds = evaluated["models"]["naive-bayes"]["folds"]
     assert [fold["dataset"] for fold in folds] == ["other", "small"]
     assert folds[1]["f1"] == document["data_sets"]["naive-bayes"]["small"]["f1"]
-    by_subject = invoke(args=["evaluate", *names, "--protocol", "subject", "--json"])
-    assert json.loads(by_subject.stdout)["config"]["folds"] == 5
+    asked: list[TrainConfig] = []
+
+    def refused(names: str, config: TrainConfig, **_: object) -> None:
+        asked.append(config)
+        raise Conflict("another training runs")
+
+    monkeypatch.setattr(training, "train", refused)
+    assert invoke(args=["evaluate", *names, "--protocol", "subject", "--json"]).exit_code == 1
+    assert (asked[0].protocol, asked[0].folds) == ("subject", 5)

@@ -212,13 +212,12 @@ def test_windows_of_another_kind_are_refused(
         model.predict_proba(replace(windows, **change))  # type: ignore[arg-type]
 
 
-def test_short_windows_at_a_low_rate_with_other_sensors_work_and_the_same_seed_gives_the_same_model() -> None:
+def test_short_windows_at_a_low_rate_with_other_sensors_work() -> None:
     windows = synthetic.window_set(3, seconds=10, window_length_s=1.0, rate_hz=20.0)
     ours = replace(windows, X=windows.X[:, :, :4], channels=("watch.acc_x", "watch.acc_y", "watch.acc_z", "heart_rate"))
-    model, again = (ActivityClassifier(SMALL).fit(ours, epochs=2, seed=1) for _ in range(2))
+    model = ActivityClassifier(SMALL).fit(ours, epochs=2, seed=1)
     assert model.recognise(ours).time_attention.shape[1] > 1
     assert model.predict_proba(ours).shape == (len(ours), 3)
-    np.testing.assert_allclose(again.predict_proba(ours), model.predict_proba(ours), atol=1e-3)
 
 
 def test_the_combination_trusts_the_better_of_the_two_and_tempers_the_overconfident() -> None:

@@ -100,6 +100,7 @@ def two(app: Flask, small: Dataset, tmp_path: Path) -> Flask:
 
 
 def test_several_data_sets_are_trained_on_as_one_and_each_is_named(two: Flask, admin_client: FlaskClient) -> None:
+    two.config["TRAINING_PLOTS"] = False
     page = admin_client.get("/training/").get_data(as_text=True)
     boxes = re.findall(r'<input[^>]*name="dataset"[^>]*>', page)
     assert len(boxes) == 2

@@ -107,7 +107,7 @@ USER = [
 CAREGIVER = ["/people", "/alarms/", "/alarms/notices"]
 # What is no page of its own, and the page of an import in progress
 NOT_VISITED = {
-    "account.everything",
+    "account.activities", "account.everything",
     "admin.download_audit", "alarms.events", "alarms.service_worker", "authority.crt",
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",

@@ -18,13 +18,13 @@ import os
 import random
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
+from app.services.database import connect
 from app.services.live.simulated import Person, Phone
 from benchmarks.live_costs import costs
 from tests.browser import site as sites
+from tests.homes import DATABASE, at_home
 
 PAGES = 5  # open at a time
 STEP = 25  # phones that are added while it is found out how many are too many
@@ -234,7 +236,7 @@ def steady(site: sites.Site, tokens: Sequence[str], minutes: float) -> dict[str,
 
 def rows(home: Path) -> list[float]:
     """Return how many seconds were recognised of each session that has ended."""
-    with sqlite3.connect(home / "instance" / "kinelab.sqlite") as database:
+    with at_home(home), closing(connect(home / DATABASE)) as database:
         found = database.execute("SELECT facts FROM live_session WHERE ended IS NOT NULL").fetchall()
     return [sum(json.loads(facts).get("seconds", {}).values()) for (facts,) in found]
 

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -28,9 +27,10 @@ from typing import Any
 
 import requests
 
+from app.services.database import connect
 from benchmarks import left_behind
 from tests.browser.site import PASSWORD, Site
-from tests.homes import DATABASE, EXAMPLE
+from tests.homes import DATABASE, EXAMPLE, at_home
 from tests.synthetic import kinelab_csv, ku_har_zip
 from tests.tables import labelled
 from tests.web.test_mappings import answers
@@ -299,7 +299,7 @@ def _on_full_disk(visitor: Visitor, step: Callable[[], int]) -> Figures:
 @contextmanager
 def locked(home: Path, seconds: float) -> Iterator[None]:
     """Keep the database from being written to, as a backup program may."""
-    with contextlib.closing(sqlite3.connect(home / DATABASE, check_same_thread=False)) as other:
+    with at_home(home), contextlib.closing(connect(home / DATABASE, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         timer = threading.Timer(seconds, other.rollback)
         timer.start()

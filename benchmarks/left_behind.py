@@ -13,6 +13,7 @@ import numpy as np
 from app.har.classifiers import model_folder
 from app.har.datasets.store import open_store
 from app.services import sealing
+from app.services.database import connect
 from app.services.files import DRAFT
 from app.services.leftovers import ASIDE
 from app.services.recordings.result_files import load_result
@@ -21,7 +22,7 @@ from tests.homes import DATABASE, at_home
 
 def integrity(home: Path) -> list[str]:
     """Return what SQLite finds wrong with the database; nothing where it is whole."""
-    with closing(sqlite3.connect(home / DATABASE)) as database:
+    with at_home(home), closing(connect(home / DATABASE)) as database:
         found = [row[0] for row in database.execute("PRAGMA integrity_check")]
         found += [f"foreign key of {row[0]}" for row in database.execute("PRAGMA foreign_key_check")]
     return [fault for fault in found if fault != "ok"]
@@ -29,7 +30,7 @@ def integrity(home: Path) -> list[str]:
 
 def half_written(home: Path) -> list[str]:
     """Return all that is half there, in a home in which nothing is under way."""
-    with at_home(home), closing(sqlite3.connect(home / DATABASE)) as database:  # which has the keys of sealed files
+    with at_home(home), closing(connect(home / DATABASE)) as database:  # which has the keys of sealed files
         faults = [*_recordings(home, database), *_datasets(home, database)]
         faults += [*_models(home, database), *_runs(home, database)]
     faults += [f"{path.relative_to(home)} is a draft" for path in home.rglob(f"{DRAFT}*")]
@@ -101,5 +102,5 @@ def _runs(home: Path, database: sqlite3.Connection) -> Iterator[str]:
 
 def running(home: Path) -> bool:
     """Tell whether a training is under way."""
-    with closing(sqlite3.connect(home / DATABASE)) as database:
+    with at_home(home), closing(connect(home / DATABASE)) as database:
         return any(row[0].lower() == "running" for row in database.execute("SELECT status FROM training_run"))

@@ -6,6 +6,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import event
 
+from app.services import keys
 from app.tables._columns import UtcDateTime
 
 migrate = current_app.extensions["migrate"]
@@ -17,6 +18,7 @@ def render_item(kind, item, autogen_context):
 
 
 def run_migrations() -> None:
+    keys.prepare_database()  # of a home that ``flask db upgrade`` makes
     options = {"render_as_batch": True, "render_item": render_item, **migrate.configure_args}
     with migrate.db.engine.connect() as connection, as_one_step(connection):
         context.configure(connection=connection, target_metadata=migrate.db.metadata, **options)

@@ -14,7 +14,6 @@ os.environ.setdefault("ENCRYPTION_KEY", "KINELAB-X45RL5-WQQMDY-OM625J-RZAYTK-K3Y
 import gc
 import hashlib
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -189,8 +188,7 @@ def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCa
     """
     from app.services import audit
 
-    (home / homes.DATABASE).parent.mkdir(parents=True)
-    shutil.copy(migrated_home / homes.DATABASE, home / homes.DATABASE)
+    homes.copy_database(migrated_home, home)
     settings = {"TESTING": True, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
     audit._refusals.clear()  # of which only so many of one address are written in a minute: those of other tests count
     audit._looks.clear()

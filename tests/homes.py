@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 from flask import Flask
-from sqlalchemy import Table, create_engine, insert, select, text
+from sqlalchemy import Connection, NullPool, Table, create_engine, insert, select, text
 
 from tests.synthetic import ku_har_zip
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 EXAMPLE = "physiotherapy-example"
 SMALL = "small"
 DATABASE = Path("instance") / "kinelab.sqlite"
+KEY = os.environ.get("ENCRYPTION_KEY", "")  # of the homes that tests share
 
 
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
@@ -117,14 +120,32 @@ def add_ku_har(home: Path, migrated: Path, archive: Path) -> None:
     (home / "stdout").write_text(result.stdout, encoding="utf-8")
 
 
+def copy_database(home: Path, other: Path) -> None:
+    """Copy the database of a home, and what opens it, to where another has its own."""
+    (other / DATABASE).parent.mkdir(parents=True, exist_ok=True)
+    for path in (home / DATABASE, (home / DATABASE).with_name("database_key")):
+        shutil.copy(path, other / DATABASE.parent)
+
+
+@contextmanager
+def reading(home: Path, key: str = KEY) -> Iterator[Connection]:
+    """Read the database of a home in which no application of this process need run."""
+    from app.services import database, keys  # noqa: F401  by which keys are found
+
+    reader = Flask("reader")
+    reader.config.update(ENCRYPTION_KEY=key)
+    with reader.app_context():
+        engine = create_engine("sqlite://", creator=partial(database.connect, home / DATABASE), poolclass=NullPool)
+        with engine.connect() as connection:
+            yield connection
+
+
 def store(home: Path, dataset: str) -> Store:
     """Return the store of a home's data set."""
     from app.har.datasets.store import open_store
 
-    engine = create_engine(f"sqlite:///{home / DATABASE}")
-    with engine.connect() as connection:
+    with reading(home) as connection:
         folder = connection.scalar(text("SELECT folder FROM dataset WHERE name = :name"), {"name": dataset})
-    engine.dispose()
     return open_store(home / "instance" / "datasets" / str(folder))
 
 
@@ -139,10 +160,8 @@ def copy_rows(home: Path, table: Table, **values: object) -> None:
     """Copy the rows of a table that have these values from a home into the database of the current application."""
     from app.extensions import db
 
-    engine = create_engine(f"sqlite:///{home / DATABASE}")
-    with engine.connect() as connection:
+    with reading(home) as connection:
         rows = connection.execute(select(table).filter_by(**values)).mappings().all()
-    engine.dispose()
     assert rows, f"no row of {table} has {values}"
     db.session.execute(insert(table), [dict(row) for row in rows])
     db.session.commit()

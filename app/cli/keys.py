@@ -28,6 +28,7 @@ def check(as_json: bool) -> None:
             {
                 "fingerprint": state.fingerprint,
                 "from": str(state.source),
+                "database": state.database,
                 "people": state.people,
                 "keys_unreadable": state.unreadable,
                 "files": asdict(stock),
@@ -37,6 +38,8 @@ def check(as_json: bool) -> None:
         click.echo(f"The key is {state.fingerprint}, in {state.source}.")
         click.echo(f"People with a key: {state.people:,}, of which it does not open {state.unreadable:,}.")
         click.echo(f"Files: {stock.sealed:,} sealed, {stock.plain:,} plain, {stock.unreadable:,} that nothing opens.")
+    if state.database == "plain":
+        click.echo("The database is plain: stop the server and run flask keys encrypt-database.", err=True)
     if state.beside_data:
         click.echo("The key lies beside the data: whoever copies them has it, too. Move it.", err=True)
     if stock.plain:

@@ -2,7 +2,8 @@
 
 Its first bytes tell which: there is no setting that could disagree. An encrypted one has a key of its own, random. It
 lies beside it in `database_key`, wrapped by the installation's key; while that is changed, by the one before and by the
-one after, so that whichever of the two a killed change leaves opens it (`rewrapped`).
+one after, so that whichever of the two a killed change leaves opens it (`rewrapped`). A database that is not there yet
+is made encrypted where such a file lies in wait for it (`keys.prepare_database`).
 
 Whoever opens and closes a file of SQLite by other means takes away the locks that this process holds on it. So the
 first bytes are looked at once, before the first connection, and again only when another file is in that place.
@@ -18,7 +19,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,7 @@ from filelock import FileLock, Timeout
 from flask import current_app
 from sqlalchemy import Engine, event
 
+from app.extensions import db
 from app.services.errors import Conflict, ServiceError
 from app.services.files import DRAFT, written_whole
 
@@ -141,6 +143,24 @@ def home_file() -> Path:
     return Path(current_app.config["INSTANCE"]) / NAME
 
 
+def is_homes() -> bool:
+    """Tell whether the database is this home's own file."""
+    engine = db.engine
+    return engine.dialect.name == "sqlite" and Path(str(engine.url.database)).resolve() == home_file().resolve()
+
+
+def kind() -> str:
+    """Return "encrypted", "plain", or "elsewhere", which is another program's to encrypt."""
+    if not is_homes():
+        return "elsewhere"
+    return "plain" if key_of(home_file()) is None else "encrypted"
+
+
+def is_to_be_made(path: Path) -> bool:
+    """Tell whether a database is not there yet, or was killed before its first byte."""
+    return not path.exists() or not path.stat().st_size
+
+
 def draft() -> Path:
     """Return what is written while this home's database is encrypted, or made plain again."""
     return home_file().with_name(f"{DRAFT}{NAME}")
@@ -164,13 +184,12 @@ def key_of(path: Path) -> bytes | None:
         place = path.resolve()
         try:
             status = path.stat()
-        except FileNotFoundError:
-            known[place] = None, None  # who asked makes it, plain, and has it open when it is asked for again
-            return None
-        file = status.st_dev, status.st_ino
+            file = status.st_dev, status.st_ino
+        except FileNotFoundError:  # who asked makes it, and has it open when it is asked for again
+            file = None
         before, key = known.get(place, (file, None))
-        if place not in known or before not in (None, file):
-            key = None if _is_plain(path) else _unwrapped(path)
+        if file is None or place not in known or before not in (None, file):
+            key = _found(path)
         known[place] = file, key
         return key
 
@@ -181,12 +200,23 @@ def forget(path: Path) -> None:
         current_app.extensions.get(KNOWN, {}).pop(path.resolve(), None)
 
 
-def _is_plain(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(PLAIN)) in (PLAIN, b"")
+def _found(path: Path) -> bytes | None:
+    begins = b""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        begins = file.read(len(PLAIN))
+    if begins == PLAIN or not (begins or path.with_name(KEY_FILE).exists()):
+        return None
+    return _unwrapped(path)
 
 
 # --- the file of its key
+
+
+def wrapped_by(path: Path) -> list[tuple[str, bytes | None]]:
+    """Return the fingerprint and the salt of each installation's key that opens a database; none of a plain one."""
+    if not path.with_name(KEY_FILE).exists():
+        return []
+    return [(wrap["fingerprint"], bytes.fromhex(wrap["salt"]) or None) for wrap in _wraps(path)]
 
 
 def new_key(path: Path, installation: bytes, fingerprint: str, salt: bytes | None) -> bytes:

@@ -98,6 +98,7 @@ def preparing() -> FileLock:
 
 
 def _migrate() -> None:
+    keys.prepare_database()
     now_at = revision()
     if now_at == latest_revision():
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -32,6 +33,8 @@ from app.services.sealing import KEY_BYTES, NAME_BYTES, Key
 from app.services.transaction import transaction
 from app.tables import InstallationKey, PersonKey, User
 from app.tables._columns import now
+
+log = logging.getLogger(__name__)
 
 TEXT_BEGINS = "KINELAB-"
 CHECK_BYTES = 3
@@ -77,6 +80,7 @@ class State:
     people: int  # whose keys it wraps
     unreadable: int  # of these, keys that it does not open
     beside_data: bool  # whether it lies where a copy of the disk's data takes it along
+    database: str  # "encrypted", "plain" or "elsewhere"
 
 
 def source() -> Source:
@@ -165,21 +169,47 @@ def new_key() -> str | None:
     return None if key is None else as_text(key)
 
 
+def prepare_database() -> None:
+    """Before the first table of a new home is made: let its database be encrypted, under the installation's key.
+
+    Where SQLCipher cannot be loaded, it becomes plain, and that is said. One that is there stays what it is.
+    """
+    path = database.home_file()
+    if not database.is_homes() or not database.is_to_be_made(path):
+        return
+    try:
+        database.cipher()
+    except database.Unopened as error:
+        log.warning("The database is made plain: %s Everything else about people is sealed.", error)
+        return
+    key, salt = _chosen()
+    database.new_key(path, key, fingerprint(key), salt)
+    database.forget(path)
+
+
 def _make() -> None:
-    """Choose or make the key of an installation that has none; it is on the disk before it is used."""
-    where, salt = source(), None
-    if where.kind == "passphrase":
-        salt = secrets.token_bytes(SALT_BYTES)
-        key = _derived(current_app.config["ENCRYPTION_PASSPHRASE"], salt)
-    else:
-        brought = _at_hand(where, None) if where.path is None or _is_own(where.path) else []
-        if not brought and where.path is None:
-            raise NoKey(f"There is no key in {where}.")
-        key = brought[-1] if where.path is None or brought else _added(where.path)
-        if not brought:
-            current_app.extensions[NEW] = key
+    """Write down by its fingerprint which key is that of an installation that has had none."""
+    key, salt = _chosen()
     with transaction() as session:
         session.add(InstallationKey(id=1, fingerprint=fingerprint(key), salt=salt))
+
+
+def _chosen() -> tuple[bytes, bytes | None]:
+    """Choose or make the key of an installation, with its salt; it is on the disk before it is used."""
+    for name, salt in database.wrapped_by(database.home_file()):  # what was chosen when its database was made
+        if (key := find(name, salt)) is not None:
+            return key, salt
+    where = source()
+    if where.kind == "passphrase":
+        salt = secrets.token_bytes(SALT_BYTES)
+        return _derived(current_app.config["ENCRYPTION_PASSPHRASE"], salt), salt
+    brought = _at_hand(where, None) if where.path is None or _is_own(where.path) else []
+    if not brought and where.path is None:
+        raise NoKey(f"There is no key in {where}.")
+    key = brought[-1] if where.path is None or brought else _added(where.path)
+    if not brought:
+        current_app.extensions[NEW] = key
+    return key, None
 
 
 def _is_own(path: Path) -> bool:
@@ -400,7 +430,7 @@ def state() -> State:
     """Return what is known of the key."""
     where, key = source(), _installation()
     unreadable = sum(not _opens(key, row) for row in db.session.scalars(select(PersonKey)))
-    return State(where, fingerprint(key), _count(PersonKey), unreadable, is_beside_data(where))
+    return State(where, fingerprint(key), _count(PersonKey), unreadable, is_beside_data(where), database.kind())
 
 
 def _opens(key: bytes, row: PersonKey) -> bool:

@@ -9,7 +9,6 @@ import hashlib
 import os
 import random
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.extensions import db
-from app.services import accounts, installation, keys, leftovers
+from app.services import accounts, database, installation, keys, leftovers
 from app.services.backups import moment, restoring, sealed, swapping, writing
 from app.tables import user as user_table
 from tests import homes
@@ -35,7 +34,7 @@ def fingerprint(home: Path) -> str:
             if path.suffix != ".lock" and "kinelab.sqlite" not in path.name and "audit" not in str(path):
                 digest.update(str(path.relative_to(home)).encode())
                 digest.update(path.read_bytes() if path.is_file() else b"")
-    with closing(sqlite3.connect(home / homes.DATABASE)) as connection:
+    with closing(database.connect(home / homes.DATABASE)) as connection:
         digest.update("\n".join(connection.iterdump()).encode())
     return digest.hexdigest()
 

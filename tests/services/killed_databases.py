@@ -81,6 +81,7 @@ def main(home: Path) -> None:
         keys.prepare()
         for name in ("ada", "bob"):
             accounts.register(name, "correct horse battery", "", f"{name}@example.org", "")
+        database_changing.change(False)
         for encrypted in (True, False):
             before = rows()
             for tried in TRIES[encrypted]:

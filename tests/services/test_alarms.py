@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.services import audit_reading
+from app.services import audit_reading, database
 from app.services.alarms import alarms, false_alarms, life, rules, unusual, watching
 from app.services.alarms.false_alarms import personal_threshold
 from app.services.alarms.watching import Seen
@@ -280,7 +279,7 @@ def test_steps_end_a_fall_that_a_server_before_this_one_noticed(app: Flask, pers
 
 
 def test_what_cannot_be_kept_now_is_kept_as_soon_as_it_can(app: Flask, person: int) -> None:
-    other = sqlite3.connect(app.config["INSTANCE"] / "kinelab.sqlite", isolation_level=None)
+    other = database.connect(database.home_file(), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     watching.on_fall(person, None, Candidate(T0), T0 + 4)
     assert alarms.live_of(person) == []

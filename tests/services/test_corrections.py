@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +18,7 @@ from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.personal.head import PersonalHead as PersonalHeadItself
 from app.har.vocabulary import ANYTHING
-from app.services import activity_names, audit_reading
+from app.services import activity_names, audit_reading, database
 from app.services.audit_reading import AuditQuery
 from app.services.errors import Invalid, NotFound
 from app.services.identity import deletion
@@ -294,7 +293,7 @@ def test_a_page_does_not_wait_long_to_store_what_was_learnt(app: Flask, own: Pre
     stored = recordings.result_of(own)
     correct(own, stored, NEW, stored.activities[1])
     db.session.commit()
-    with closing(sqlite3.connect(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))) as other:
+    with closing(database.connect(database.home_file())) as other:
         other.execute("BEGIN IMMEDIATE")  # as a backup does
         begun = time.monotonic()
         assert view.view_of(own).result.personal_windows == 10

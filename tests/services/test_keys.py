@@ -23,7 +23,7 @@ from sqlalchemy import delete, select
 from app.extensions import db
 from app.har.live import journal
 from app.har.progress import ignore_event
-from app.services import audit, keys, sealing, sealing_stored
+from app.services import audit, database, database_changing, installation, keys, sealing, sealing_stored
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.identity import deletion
 from app.services.live import keeping, sessions, writing_task
@@ -53,16 +53,32 @@ def prediction(user: User, model: ModelVersion) -> Prediction:
     return uploads.store_and_recognise(user.id, f"{NAME}.csv", io.BytesIO(planted()))
 
 
-@pytest.fixture
-def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_home: Path) -> Iterator[Flask]:
-    """Return a fresh installation whose key is to be a file outside of its home."""
-    monkeypatch.delenv("ENCRYPTION_KEY")
-    monkeypatch.setenv("ENCRYPTION_KEY_FILE", str(tmp_path / "elsewhere" / "keys"))
-    (tmp_path / "home" / homes.DATABASE).parent.mkdir(parents=True)
-    shutil.copy(migrated_home / homes.DATABASE, tmp_path / "home" / homes.DATABASE)
-    with homes.at_home(tmp_path / "home") as app:
+@pytest.fixture(scope="module")
+def earlier_home(tmp_path_factory: pytest.TempPathFactory, migrated_home: Path) -> Path:
+    """Return a home of a build that knew no keys: its database is plain."""
+    home = tmp_path_factory.mktemp("earlier")
+    homes.copy_database(migrated_home, home)
+    with homes.at_home(home):
+        database_changing.change(False)
         with transaction() as session:
             session.execute(delete(InstallationKey))
+    return home
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let keys be in a file outside of all homes, and return it."""
+    monkeypatch.delenv("ENCRYPTION_KEY")
+    monkeypatch.setenv("ENCRYPTION_KEY_FILE", str(tmp_path / "elsewhere" / "keys"))
+    return tmp_path / "elsewhere" / "keys"
+
+
+@pytest.fixture
+def own_file(tmp_path: Path, key_file: Path, earlier_home: Path) -> Iterator[Flask]:
+    """Return an installation that has no key yet, and whose key is to be a file outside of its home."""
+    (tmp_path / "home" / homes.DATABASE).parent.mkdir(parents=True)
+    shutil.copy(earlier_home / homes.DATABASE, tmp_path / "home" / homes.DATABASE)
+    with homes.at_home(tmp_path / "home") as app:
         yield app
 
 
@@ -205,6 +221,43 @@ def test_a_new_installation_makes_its_key_outside_of_its_home_and_shows_it_once(
     assert path.read_text().count("KINELAB-") == 1
 
 
+def test_a_new_installation_has_an_encrypted_database_under_the_key_that_is_made_with_it(
+    key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill() -> None:
+        raise Killed
+
+    home = tmp_path / "home"
+    with homes.at_home(home):
+        with monkeypatch.context() as patch:
+            patch.setattr(installation, "revision", kill)
+            with pytest.raises(Killed):
+                installation.migrate()
+        assert database.is_to_be_made(database.home_file())
+        installation.migrate()  # the next start
+        keys.prepare()
+        a_user("ursula")
+        assert key_file.read_text().count("KINELAB-") == 1
+        assert keys.as_text(keys.for_database()[0]) in key_file.read_text()
+        assert keys.state().database == "encrypted"
+    assert not (home / homes.DATABASE).read_bytes().startswith(database.PLAIN)
+    with homes.reading(home, key_file.read_text()) as connection:
+        assert connection.scalars(select(User.username)).all() == ["ursula"]
+
+
+def test_where_sqlcipher_is_missing_a_new_database_is_plain_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    database._cipher.cache_clear()
+    monkeypatch.setitem(sys.modules, "sqlcipher3", None)
+    with homes.at_home(tmp_path / "home") as app:
+        installation.migrate()
+        assert "The database is made plain: This needs a library that is not installed here" in caplog.text
+        said = app.test_cli_runner().invoke(args=["keys", "check"]).stderr
+        assert "The database is plain: stop the server and run flask keys encrypt-database." in said
+    assert (tmp_path / "home" / homes.DATABASE).read_bytes().startswith(database.PLAIN)
+
+
 def test_the_first_start_says_where_the_key_is_and_no_log_gets_to_know_it(
     own_file: Flask, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,6 +380,7 @@ def test_whenever_a_change_of_the_key_is_killed_it_is_finished_or_untouched(own_
     with transaction() as session:  # as an earlier build has them, without keys
         session.add_all(User(username=f"u{i}", email=f"{i}@example.org", **details) for i in range(20))
     keys.prepare()
+    database_changing.change(True)
     db.session.remove()
     db.engine.dispose()
     environment = {**os.environ, "HAR_HOME": str(own_file.config["HAR_HOME"])}

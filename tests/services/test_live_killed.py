@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app.services.live import devices
 from app.services.live.simulated import Person, Phone
 from app.tables import User
+from tests import homes
 from tests.browser.site import Site
 from tests.live import add_everyday
 
@@ -66,8 +67,8 @@ def wait_for_end(home: Path) -> dict[str, dict[str, float]]:
     """Return what the row of the session says once all of it is recognised."""
     until = time.monotonic() + 30
     while True:
-        with sqlite3.connect(home / "instance" / "kinelab.sqlite") as database:
-            [(facts,)] = database.execute("SELECT facts FROM live_session").fetchall()
+        with homes.reading(home) as database:
+            [(facts,)] = database.execute(text("SELECT facts FROM live_session")).all()
         found: dict[str, dict[str, float]] = json.loads(facts)
         if sum(found.get("seconds", {}).values()) > BATCHES - 2:
             return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.services import accounts
+from app.services import accounts, database
 from app.services.errors import Conflict, NotFound
 from app.services.identity import roles, sessions
 from app.tables import LoginSession, User
@@ -126,7 +125,7 @@ def test_a_sign_of_life_neither_waits_for_a_locked_database_nor_fails(app: Flask
     user = register("ada")
     token = log_in(user)
     make_older(last_seen=timedelta(minutes=5))
-    with sqlite3.connect(app.config["INSTANCE"] / "kinelab.sqlite", isolation_level=None) as backup:
+    with database.connect(database.home_file(), isolation_level=None) as backup:
         backup.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         assert sessions.load_user(token) is user
@@ -140,7 +139,7 @@ def test_a_sign_of_life_neither_waits_for_a_locked_database_nor_fails(app: Flask
 def test_a_password_checked_before_it_was_changed_opens_no_session(app: Flask) -> None:
     user = accounts.authenticate("ada", PASSWORD) if register("ada") else None
     assert user is not None
-    with sqlite3.connect(app.config["INSTANCE"] / "kinelab.sqlite") as elsewhere:
+    with database.connect(database.home_file()) as elsewhere:
         elsewhere.execute("UPDATE user SET password_hash = 'other'")
     elsewhere.close()
     with pytest.raises(Conflict):

@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 from app.har.progress import Event
+from app.services import database
 from app.services import transaction as transaction_module
 from app.services.errors import Conflict, NoRoom
 from app.services.models import model_versions, run_outcomes, run_progress, runs, training
@@ -139,7 +140,7 @@ def test_the_result_of_a_training_waits_until_the_database_is_free(
     monkeypatch.setattr(run_outcomes, "PAUSE_S", 0.1)
     monkeypatch.setattr(transaction_module, "USUAL_WAIT_S", 0.05)
     app.config["THREADS"] = 0  # as many pages wait as may
-    other = sqlite3.connect(Path(app.config["INSTANCE"]) / "kinelab.sqlite", check_same_thread=False)
+    other = database.connect(database.home_file(), check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     timer = threading.Timer(1.0, other.rollback)
 

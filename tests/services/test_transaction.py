@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -16,19 +15,18 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
+from app.services import database
 from app.services import transaction as module
 from app.services.errors import Busy, NoRoom
 from app.services.models import model_versions
 from app.services.transaction import passing_reason, transaction
 from app.tables import ModelVersion, User
-from tests import homes
 
 
 @contextmanager
 def locked(app: Flask) -> Iterator[sqlite3.Connection]:
     """Write to the database as another program, without end."""
-    path = Path(app.config["HAR_HOME"]) / homes.DATABASE
-    with closing(sqlite3.connect(path, check_same_thread=False)) as other:
+    with closing(database.connect(database.home_file(), check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield other
         other.rollback()

@@ -19,7 +19,6 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 from flask import current_app
 
-from app.extensions import db
 from app.services import audit
 from app.services import database as opening
 from app.services.errors import Conflict
@@ -66,13 +65,12 @@ def database() -> Path:
     ------
     Conflict : it is another program's to back up.
     """
-    path = opening.home_file()
-    if db.engine.dialect.name != "sqlite" or Path(str(db.engine.url.database)).resolve() != path.resolve():
+    if not opening.is_homes():
         raise Conflict(
             "DATABASE_URL names a database outside of HAR_HOME: back it up and restore it with its own tools "
             "(for PostgreSQL pg_dump and pg_restore), while the site is stopped, together with the folders of HAR_HOME."
         )
-    return path
+    return opening.home_file()
 
 
 @contextmanager

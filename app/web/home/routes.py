@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, send_
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app.services import accounts, keys
+from app.services import accounts, database, keys
 from app.services.known_formats import recording_formats
 from app.services.models import model_versions
 from app.services.overview import overview
@@ -57,6 +57,7 @@ def index() -> ResponseReturnValue:
         overview=overview() if current_user.is_admin else None,
         key_source=keys.source() if current_user.is_admin else None,
         key_beside_data=keys.is_beside_data(keys.source()),
+        database_kind=database.kind(),
     )
 
 

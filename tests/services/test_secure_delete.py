@@ -8,12 +8,13 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.extensions import db
-from app.services import accounts
+from app.services import accounts, database_changing
 from app.services.transaction import transaction
 from tests.conftest import PASSWORD
 
 
-def test_a_deleted_row_is_overwritten(app: Flask) -> None:
+def test_a_deleted_row_is_overwritten_in_a_plain_database_too(app: Flask) -> None:
+    database_changing.change(False)
     secret = "17 Unmistakable Lane, Nowhere-on-Sea"
     user = accounts.register("ada", PASSWORD, "", "ada@example.org", secret)
     file = Path(app.config["INSTANCE"]) / "kinelab.sqlite"

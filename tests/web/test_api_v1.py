@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -18,7 +19,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.extensions import db, limiter
-from app.services import accounts
+from app.services import accounts, database
 from app.services.api import kept_answers, tokens
 from app.services.api.tokens import Scope
 from app.services.identity import one_time, roles
@@ -302,8 +303,8 @@ def test_a_token_is_shown_once_and_is_nowhere_else(app: Flask) -> None:
     me = call(app, text, "GET", "me").get_json()
     assert (me["username"], me["token"]["scopes"]) == ("ursula", ["alarms", "recordings:read"])
     assert text not in client.get("/account/tokens").text
-    stored = (Path(app.config["INSTANCE"]) / "kinelab.sqlite").read_bytes()
-    assert text.encode() not in stored
+    with closing(database.connect(database.home_file())) as connection:
+        assert text not in "".join(connection.iterdump())
     row = db.session.scalars(select(ApiToken)).one()
     assert row.last_used is not None
     assert timedelta(0) <= row.created - (row.expires - timedelta(days=30)) < timedelta(seconds=1)

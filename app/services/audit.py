@@ -2,7 +2,8 @@
 
 A day has a file of its own (``2026-11-28-000.jsonl``), and further ones once it is large; a file is never renamed, so
 that a server and commands write to the same log. Lines hold no signal, no content of a file and no secret: an object is
-named by its kind and number. Each line holds on to the one before it (`audit_chain`).
+named by its kind and number. Each line holds on to the one before it (`audit_chain`), and where the database is
+encrypted, whom it names is sealed (`audit_lines`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import getpass
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,8 +28,9 @@ import click
 from filelock import FileLock, Timeout
 from flask import current_app
 
-from app.services import audit_chain
+from app.services import audit_chain, database
 from app.services.audit_chain import Link, Verdict
+from app.services.audit_lines import Document, Sealing, as_line, is_sealed, parsed, rewrite
 from app.services.files import written_whole
 from app.tables._columns import now
 
@@ -222,11 +225,6 @@ def looked(what: str, about: Collection[int]) -> None:
         record(Action.LOOKED, what, about=others)
 
 
-def as_line(document: Mapping[str, object]) -> str:
-    """Write a document in one line of ASCII: whatever a name holds, it cannot begin another line."""
-    return json.dumps(document, separators=(",", ":")).replace("\x7f", "\\u007f") + "\n"
-
-
 def _refused_before(minute: str, address: str) -> int:
     """Count a refusal; return how many there were before it in the same minute, from the same address."""
     with _counting:
@@ -243,11 +241,11 @@ def _write(day: date, document: Mapping[str, object]) -> None:
         with locked():
             before = audit_chain.end_of(root, newest := next(iter(files()), None))
             day = max(day, files()[newest]) if newest else day  # a clock that was put back does not mix the lines
-            line = as_line(audit_chain.linked(_key(), document, before))
+            line = as_line(sealing().stored(audit_chain.linked(_key(), document, before)))
             is_new = _append(root, day, line)
         if is_new:
             forget_old()
-    except (OSError, Timeout) as error:
+    except (OSError, Timeout, database.Unopened) as error:
         log.error("the audit log cannot be written (%s): %s", error, as_line(document).strip())
 
 
@@ -310,17 +308,17 @@ def forget_old() -> None:
         path.unlink(missing_ok=True)
 
 
-def _last_of(path: Path) -> audit_chain.Document | None:
+def _last_of(path: Path) -> Document | None:
     """Return the last line of a file that is of the chain."""
     with path.open("rb") as file:
-        lines = (line for text in file if (line := audit_chain.parsed(text)) and "chain" in line)
+        lines = (line for text in file if (line := parsed(text)) and "chain" in line)
         return max(lines, key=lambda line: int(line["number"]), default=None)
 
 
 def verify() -> Verdict:
     """Look at the whole log for lines that were changed, added or taken away."""
     with locked():
-        return audit_chain.verify(_key(), sorted(files()), audit_chain.read_head(folder()))
+        return audit_chain.verify(_key(), sorted(files()), audit_chain.read_head(folder()), sealing().read)
 
 
 def has_line(noted: str) -> bool:
@@ -337,29 +335,77 @@ def has_line(noted: str) -> bool:
 def forget_person(user_id: int, name: str) -> int:
     """Take a person's name, number and address out of the lines that have them; return how many. The chain holds."""
     marks = (json.dumps(name).encode("ascii"), f'"actor_id":{user_id},'.encode(), b'"about":[')
-    changed = 0
+    changed, form = 0, sealing()
     with locked():
         for path in files():
             whole = path.read_bytes()
-            if not any(mark in whole for mark in marks):
-                continue
-            lines = [_without(text, user_id, name, marks) for text in whole.splitlines(keepends=True)]
+            lines = [_without(text, user_id, name, marks, form) for text in whole.splitlines(keepends=True)]
             if (n := sum(text is not None for _, text in lines)) == 0:
                 continue
             changed += n
             with written_whole(path) as draft:
                 draft.write_bytes(b"".join(text if text is not None else kept for kept, text in lines))
-        if changed and (head := audit_chain.read_head(folder())) and (folder() / head.file).is_file():
-            size = (folder() / head.file).stat().st_size
-            audit_chain.write_head(folder(), Link(head.number, head.chain, head.file, size))
+        if changed:
+            _measure_again(folder())
     return changed
 
 
-def _without(text: bytes, user_id: int, name: str, marks: Collection[bytes]) -> tuple[bytes, bytes | None]:
+def _measure_again(root: Path) -> None:
+    """After its last file was written anew: let the head of the chain know how long it is."""
+    if (head := audit_chain.read_head(root)) and (root / head.file).is_file():
+        size = (root / head.file).stat().st_size
+        audit_chain.write_head(root, Link(head.number, head.chain, head.file, size))
+
+
+def _without(
+    text: bytes, user_id: int, name: str, marks: Collection[bytes], form: Sealing
+) -> tuple[bytes, bytes | None]:
     """Return a line, and as it is without a person where it names them."""
-    if not any(mark in text for mark in marks):
+    named = form.named(text)
+    if not any(mark in named for mark in marks):
         return text, None
-    line = audit_chain.parsed(text)
+    line = form.read(text)
     if line is None or not audit_chain.names(line, user_id, name):
         return text, None
-    return text, as_line(audit_chain.without(_key(), line, user_id, name)).encode("ascii")
+    return text, as_line(form.stored(audit_chain.without(_key(), line, user_id, name))).encode("ascii")
+
+
+# --- sealed and plain
+
+
+def sealing() -> Sealing:
+    """Return how lines of this home's log are sealed and opened: as its database is.
+
+    Raises
+    ------
+    database.Unopened : the key is not here.
+    """
+    return Sealing(database.key_of(database.home_file()))
+
+
+def seal_all() -> None:
+    """Seal what a plain database had let be written plain; at each start, as a change of it may have been killed."""
+    form = sealing()
+    if form.seals:
+        _rewrite_all(form, form)
+
+
+def open_all() -> None:
+    """Make all lines plain, before the database is."""
+    _rewrite_all(sealing(), Sealing(None))
+
+
+def _rewrite_all(before: Sealing, after: Sealing) -> None:
+    with locked():
+        for path in [path for path in files() if is_sealed(path) is not after.seals]:
+            rewrite(path, before, after)
+            _measure_again(folder())
+
+
+def copy_to(target: Path, database_key: bytes | None) -> None:
+    """Copy the log to where it goes on beside another database."""
+    shutil.copytree(folder(), target, ignore=shutil.ignore_patterns("*.lock"))
+    before, after = sealing(), Sealing(database_key)
+    for path in files():
+        rewrite(path, before, after, target / path.name)
+    _measure_again(target)

@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from app.services.audit_lines import Document, parsed
 from app.services.files import written_whole
 
 START = "0" * 64  # before the first line
@@ -25,10 +26,9 @@ PERSONAL = ("actor", "actor_id", "address", "object", "about", "details")
 ANCHOR = "old lines deleted"  # the action of a line that says where the rest of the chain begins
 ERASED = "(erased)"
 HEAD, KEY = "head.json", "key"
+Read = Callable[[bytes], "Document | None"]
 TAIL_BYTES = 64 * 1024  # many times the longest line
 SHOWN = 20  # broken lines that are named
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -161,29 +161,25 @@ def end_of(folder: Path, newest: Path | None) -> Link:
     return head
 
 
-def parsed(text: bytes) -> Document | None:
-    """Return a line's document, None where it cannot be read."""
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) else None
-
-
 # --- looking at all of it
 
 
-def verify(key: bytes, files: Iterable[Path], head: Link | None) -> Verdict:
-    """Look at each line of the log, the oldest first, for one that is not as it was written."""
+def verify(key: bytes, files: Iterable[Path], head: Link | None, read: Read = parsed) -> Verdict:
+    """Look at each line of the log, the oldest first, for one that is not as it was written.
+
+    Parameters
+    ----------
+    read : returns a line's document, opened if it was sealed; None where it cannot be read.
+    """
     files = list(files)
-    anchors = {a["details"].get("up_to"): a["details"].get("chain") for a in _lines_of(files, _is_anchor)}
+    anchors = {a["details"].get("up_to"): a["details"].get("chain") for a in _anchors(files, read)}
     verdict, last = Verdict(), None  # type: tuple[Verdict, Document | None]
     place = ("", 0)
     for path in files:
         with path.open("rb") as file:
             for number, text in enumerate(file, start=1):
                 place = path.name, number
-                last = _look_at(key, text, last, anchors, verdict, place)
+                last = _look_at(key, text, read, last, anchors, verdict, place)
     if last is not None:
         verdict.number, verdict.chain = last["number"], last["chain"]
     if head is None and last is not None:
@@ -197,6 +193,7 @@ def verify(key: bytes, files: Iterable[Path], head: Link | None) -> Verdict:
 def _look_at(
     key: bytes,
     text: bytes,
+    read: Read,
     last: Document | None,
     anchors: Mapping[object, object],
     verdict: Verdict,
@@ -205,7 +202,7 @@ def _look_at(
     """Look at one line; return the last line of the chain."""
     if not text.strip():
         return last
-    line = parsed(text)
+    line = read(text)
     if line is None or not {"time", "action", "outcome", "details"} <= line.keys():
         verdict.add(*place, "it cannot be read")
         return last
@@ -235,13 +232,10 @@ def _holds(key: bytes, line: Document) -> bool:
     return "salt" in line and hmac.compare_digest(str(line["said"]), _said(line))
 
 
-def _is_anchor(text: bytes) -> bool:
-    return f'"action":"{ANCHOR}"'.encode() in text
-
-
-def _lines_of(files: Iterable[Path], wanted: Callable[[bytes], bool]) -> Iterator[Document]:
+def _anchors(files: Iterable[Path], read: Read) -> Iterator[Document]:
+    mark = f'"action":"{ANCHOR}"'.encode()
     for path in files:
         with path.open("rb") as file:
             for text in file:
-                if wanted(text) and (line := parsed(text)) is not None and isinstance(line.get("details"), dict):
+                if mark in text and (line := read(text)) is not None and isinstance(line.get("details"), dict):
                     yield line

@@ -16,10 +16,12 @@ from typing import Any
 
 from app.har.texts import cell
 from app.services import audit, audit_chain
+from app.services.audit_lines import Sealing
 from app.services.paging import Page, page_of
 
-LOOKED_THROUGH = 512 * 2**20  # bytes for one page, the newest first: two million lines
+LOOKED_THROUGH = 768 * 2**20  # bytes for one page, the newest first: more than a million lines
 CHUNK_BYTES = 2**20
+Marks = tuple[tuple[bytes, ...], ...]
 COLUMNS = ("time", "action", "outcome", "actor", "actor_id", "address", "object", "details")
 
 
@@ -32,11 +34,10 @@ class AuditQuery:
     first: date | None = None  # in UTC, as the log is
     last: date | None = None
 
-    @property
-    def marks(self) -> tuple[bytes, ...]:
-        """What every line that fits has in it; within a value, its quotation marks would be escaped."""
-        wanted = {"action": self.action, "actor": self.actor}
-        return tuple(f'"{name}":{json.dumps(value)},'.encode("ascii") for name, value in wanted.items() if value)
+    def marks(self, form: Sealing) -> Marks:
+        """Return of what every line that fits has something in it, in this order."""
+        action = (f'"action":{json.dumps(self.action)},'.encode("ascii"),) if self.action else None
+        return tuple(filter(None, (action, form.marks_of(self.actor) if self.actor else None)))
 
     def files(self) -> list[Path]:
         """Return the files that may hold such lines, the newest first."""
@@ -57,7 +58,9 @@ def find(query: AuditQuery, number: int = 1, size: int = 50) -> tuple[Page[dict[
     files = [
         path for path, size in zip(all_files, sizes, strict=True) if size <= LOOKED_THROUGH or path == all_files[0]
     ]
-    counts = [_count(path, query.marks) for path in files]
+    form = audit.sealing()
+    marks = query.marks(form)
+    counts = [_count(path, marks) for path in files]
 
     def fetch(start: int, stop: int) -> Sequence[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -65,24 +68,25 @@ def find(query: AuditQuery, number: int = 1, size: int = 50) -> tuple[Page[dict[
         for path, count in zip(files, counts, strict=True):
             low, high = max(start - before, 0), min(stop - before, count)  # counted from the newest of this file
             if low < high:
-                lines = islice(_lines(path, query.marks), count - high, count - low)
-                found += [_read(line) for line in lines][::-1]
+                lines = islice(_lines(path, marks), count - high, count - low)
+                found += [_read(form.opened(line)) for line in lines][::-1]
             before += count
         return found
 
     return page_of(sum(counts), number, size, fetch), len(files) < len(all_files)
 
 
-def _count(path: Path, marks: tuple[bytes, ...]) -> int:
-    found = re.compile(rb"[^\n]*".join(map(re.escape, marks)) or rb"\n")  # once in a line
+def _count(path: Path, marks: Marks) -> int:
+    choices = [b"|".join(map(re.escape, some)) for some in marks]
+    found = re.compile(rb"[^\n]*".join(b"(?:%b)" % choice for choice in choices) or rb"\n")  # once in a line
     with path.open("rb") as file:
         whole_lines = iter(lambda: file.read(CHUNK_BYTES) + file.readline(), b"")
         return sum(len(found.findall(chunk)) for chunk in whole_lines)
 
 
-def _lines(path: Path, marks: tuple[bytes, ...]) -> Iterator[bytes]:
+def _lines(path: Path, marks: Marks) -> Iterator[bytes]:
     with path.open("rb") as file:
-        yield from (line for line in file if all(mark in line for mark in marks))
+        yield from (line for line in file if all(any(mark in line for mark in some) for some in marks))
 
 
 def _read(line: bytes) -> dict[str, Any]:
@@ -98,7 +102,9 @@ def _read(line: bytes) -> dict[str, Any]:
 
 def as_json_lines(query: AuditQuery) -> Iterator[bytes]:
     """Return the lines that fit, the oldest first."""
-    return chain.from_iterable(_lines(path, query.marks) for path in reversed(query.files()))
+    form = audit.sealing()
+    marks = query.marks(form)
+    return map(form.opened, chain.from_iterable(_lines(path, marks) for path in reversed(query.files())))
 
 
 def as_csv(query: AuditQuery) -> Iterator[str]:
@@ -124,11 +130,13 @@ def _table(lines: Iterator[bytes]) -> Iterator[str]:
 def of_person(user_id: int, name: str) -> Iterator[dict[str, Any]]:
     """Yield the lines that name a person, or are of their data, the oldest first."""
     marks = json.dumps(name).encode("ascii"), f'"actor_id":{user_id},'.encode("ascii"), b'"about":['
+    form = audit.sealing()
     for path in reversed(list(audit.files())):
         with path.open("rb") as file:
             for text in file:
-                if any(mark in text for mark in marks):
-                    line = audit_chain.parsed(text)
+                named = form.named(text)
+                if any(mark in named for mark in marks):
+                    line = form.read(text)
                     if line is not None and audit_chain.names(line, user_id, name):
                         yield line
 

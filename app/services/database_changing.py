@@ -51,13 +51,17 @@ def change(encrypted: bool) -> int:
                 _export(connection, draft, after)
                 _compare(connection, draft, after)
                 _sync(draft)
+                if not encrypted:
+                    audit.open_all()  # a kill before the next line leaves lines that the next start seals again
                 draft.replace(path)
             except BaseException:
                 database.sweep()
                 raise
         database.forget(path)
         database.sync_folder(path.parent)
-        if not encrypted:
+        if encrypted:
+            audit.seal_all()
+        else:
             path.with_name(database.KEY_FILE).unlink(missing_ok=True)
     audit.record(Action.DATABASE_ENCRYPTED if encrypted else Action.DATABASE_DECRYPTED)
     return path.stat().st_size

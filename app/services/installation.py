@@ -82,6 +82,7 @@ def prepare_home() -> None:
         database.sweep()
         _migrate()
         keys.prepare()
+        audit.seal_all()
         library.ensure_embedded_example()
         reference_models.add_new()
 

@@ -14,18 +14,25 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.services import audit, audit_chain
+from app.services import audit, audit_chain, audit_reading, database, database_changing
 from app.services.audit import Action, Origin
+from app.services.audit_lines import as_line
+from app.services.audit_reading import AuditQuery
 from app.tables._columns import now
 from tests.conftest import ROOT
-from tests.services.test_audit import lines
+from tests.services.test_audit import lines, written
 
 Change = Callable[[list[bytes]], list[bytes]]
 
 
 @pytest.fixture
 def log(app: Flask) -> Path:
-    """Return a log of ten lines, the fourth by ada, the fifth about her."""
+    """Return a log of ten lines, as it lies beside a plain database: the fourth by ada, the fifth about her."""
+    app.extensions[database.KNOWN] = {database.home_file().resolve(): (None, None)}
+    return ten_lines()
+
+
+def ten_lines() -> Path:
     for number in range(10):
         with audit.acting(Origin("ada" if number == 3 else "bob", 7 if number == 3 else 8, "192.0.2.1")):
             audit.record(Action.UPLOAD, f"recording {number}", about=[7] if number == 4 else [], rows=number)
@@ -35,7 +42,7 @@ def log(app: Flask) -> Path:
 
 def unchained(line: bytes) -> bytes:
     document = json.loads(line)
-    return audit.as_line({k: document[k] for k in document if k not in ("number", "salt", "said", "chain")}).encode()
+    return as_line({k: document[k] for k in document if k not in ("number", "salt", "said", "chain")}).encode()
 
 
 TAMPERED: dict[str, tuple[Change, int, str]] = {  # what is done, at which line it shows, and as what
@@ -63,13 +70,64 @@ def test_whoever_changes_the_log_is_found_out_at_the_first_line(app: Flask, log:
     assert why in first.why
 
 
+def sealed_of(text: bytes) -> dict[str, str]:
+    return {"sealed": json.loads(text)["sealed"]}
+
+
+SEALED_TAMPERED: dict[str, Change] = {
+    "what is sealed": (lambda t: [*t[:4], t[4].replace(b'"sealed":"', b'"sealed":"AAAA'), *t[5:]]),
+    "that of another line": (lambda t: [*t[:4], as_line(json.loads(t[4]) | sealed_of(t[5])).encode(), *t[5:]]),
+    "who it was": (lambda t: [*t[:4], t[4].replace(b'"who":"', b'"who":"0'), *t[5:]]),
+    "nothing is sealed": (lambda t: [*t[:4], t[4].replace(b'"sealed"', b'"filled"'), *t[5:]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SEALED_TAMPERED)
+def test_whoever_changes_a_sealed_line_is_found_out(app: Flask, what: str) -> None:
+    log = ten_lines()
+    assert audit.verify().broken == []
+    log.write_bytes(b"".join(SEALED_TAMPERED[what](log.read_bytes().splitlines(keepends=True))))
+    assert audit.verify().broken[0].line == 5
+
+
+def test_a_sealed_log_names_nobody_and_is_made_plain_and_sealed_again_with_the_database(app: Flask) -> None:
+    log, before = ten_lines(), written(app)
+    assert b'"ada"' not in log.read_bytes()
+    assert b"192.0.2.1" not in log.read_bytes()
+    found = [list(audit_reading.as_json_lines(AuditQuery(actor=name))) for name in ("ada", "bob", "eve")]
+    assert [len(some) for some in found] == [1, 9, 0]
+    database_changing.change(False)
+    assert [b"192.0.2.1" in path.read_bytes() for path in audit.files()] == [True]
+    assert written(app).startswith(before)
+    database_changing.change(True)
+    assert b'"ada"' not in log.read_bytes()
+    assert written(app).startswith(before)
+    verdict = audit.verify()
+    assert (verdict.lines, verdict.broken) == (12, [])
+    assert audit.forget_person(7, "ada") == 2
+    assert '"ada"' not in written(app)
+    assert audit.verify().broken == []
+
+
+def test_lines_that_a_killed_change_left_plain_are_sealed_by_the_next_start(app: Flask) -> None:
+    log, before = ten_lines(), written(app)
+    audit.open_all()
+    audit.record(Action.UPLOAD, "recording 10")  # of an encrypted database again
+    assert b'"ada"' in log.read_bytes()
+    audit.seal_all()
+    assert b'"ada"' not in log.read_bytes()
+    assert written(app).startswith(before)
+    audit.record(Action.UPLOAD, "recording 11")
+    assert (audit.verify().lines, audit.verify().broken) == (12, [])
+
+
 def test_without_the_key_nobody_writes_another_chain(app: Flask, log: Path) -> None:
     key, before, forged = b"guessed", audit_chain.Link(), []
     for document in lines(app):
         bare = {name: document[name] for name in document if name not in ("number", "salt", "said", "chain")}
         line = audit_chain.linked(key, bare | {"actor": "eve"}, before)
         before = audit_chain.Link(line["number"], line["chain"])
-        forged.append(audit.as_line(line))
+        forged.append(as_line(line))
     log.write_text("".join(forged))
     assert audit.verify().n_broken == 10
 
@@ -78,7 +136,7 @@ def test_lines_of_an_earlier_build_may_stand_before_the_chain(app: Flask) -> Non
     day = now().date() - timedelta(days=1)
     audit.record(Action.UPLOAD)
     old = {"time": "t", "action": "upload", "outcome": "done", "details": {}}
-    (audit.folder() / f"{day}-000.jsonl").write_text(audit.as_line(old) * 3)
+    (audit.folder() / f"{day}-000.jsonl").write_text(as_line(old) * 3)
     verdict = audit.verify()
     assert (verdict.before, verdict.lines, verdict.broken) == (3, 1, [])
 
@@ -111,7 +169,7 @@ def test_a_person_who_is_erased_leaves_the_lines_without_their_name(app: Flask, 
 def test_nobody_else_makes_a_line_nameless(app: Flask, log: Path) -> None:
     texts = log.read_bytes().splitlines(keepends=True)
     bare = audit_chain.without(b"guessed", json.loads(texts[3]), 7, "ada")
-    log.write_bytes(b"".join([*texts[:3], audit.as_line(bare).encode(), *texts[4:]]))
+    log.write_bytes(b"".join([*texts[:3], as_line(bare).encode(), *texts[4:]]))
     assert audit.verify().broken[0].line == 4
 
 
@@ -131,9 +189,10 @@ def test_a_writer_that_dies_before_the_head_is_written_breaks_nothing(app: Flask
 WRITE = """
 import os
 from flask import Flask
-from app.services import audit
+from app.services import audit, keys
 app = Flask("another process")
-app.config |= {"INSTANCE": os.environ["INSTANCE"], "AUDIT_DAYS": 365}
+app.config |= {"INSTANCE": os.environ["INSTANCE"], "AUDIT_DAYS": 365, "ENCRYPTION_PASSPHRASE": ""}
+app.config["ENCRYPTION_KEY"] = os.environ["ENCRYPTION_KEY"]
 app.extensions[audit.ORIGIN] = lambda: None
 with app.app_context():
     for number in range(40):

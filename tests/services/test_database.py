@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
-from app.services import audit, database, database_changing, keys
+from app.services import database, database_changing, keys
 from app.services.audit import Action
 from app.services.backups import moment, restoring, sealed, writing
 from app.services.database import Unopened
@@ -26,6 +26,7 @@ from app.tables import StoredRecording, User
 from tests import homes
 from tests.conftest import ROOT, logged_in
 from tests.services.conftest import a_user
+from tests.services.test_audit import written
 from tests.services.test_backups import PASSPHRASE, add_recording
 
 NAME = "Wilhelmina-Quistgaard"
@@ -124,7 +125,7 @@ def test_both_ways_every_row_stays_and_what_comes_after_does_too(plain: Flask) -
     assert path.stat().st_mode & 0o077 == 0
     database_changing.change(False)
     assert dump(path) == before
-    said = "".join(file.read_text() for file in audit.files())
+    said = written(plain)
     assert said.count(Action.DATABASE_ENCRYPTED.value) == 2 == said.count(Action.DATABASE_DECRYPTED.value) - 1
 
 

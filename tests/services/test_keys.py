@@ -23,7 +23,7 @@ from sqlalchemy import delete, select
 from app.extensions import db
 from app.har.live import journal
 from app.har.progress import ignore_event
-from app.services import audit, database, database_changing, installation, keys, sealing, sealing_stored
+from app.services import database, database_changing, installation, keys, sealing, sealing_stored
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.identity import deletion
 from app.services.live import keeping, sessions, writing_task
@@ -37,6 +37,7 @@ from tests.conftest import ROOT
 from tests.live import add_everyday, streamer
 from tests.sealed import bytes_of, made_plain
 from tests.services.conftest import a_user
+from tests.services.test_audit import lines
 from tests.tables import labelled
 from tests.trained import recording_csv
 
@@ -330,8 +331,7 @@ def test_a_key_in_a_variable_is_changed_for_another_one_in_it(app: Flask, user: 
         keys.rotate()
     app.config["ENCRYPTION_KEY"] += f", {other}"
     assert keys.rotate() == other == keys.export()
-    lines = [json.loads(line) for path in audit.files() for line in path.read_text().splitlines()]
-    assert [line["outcome"] for line in lines if line["action"] == "key changed"] == ["begun", "done"]
+    assert [line["outcome"] for line in lines(app) if line["action"] == "key changed"] == ["begun", "done"]
     app.config["ENCRYPTION_KEY"] = other
     app.extensions.pop(keys.KEYS)
     assert keys.of(user.id) == own

@@ -10,12 +10,11 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.services import audit
 from app.services.datasets import imports, library
 from app.services.errors import Conflict, Invalid
 from app.services.identity import deletion
@@ -25,6 +24,7 @@ from app.tables import Consent, Prediction, TrainingRun, User
 from app.tables.training_run import RunStatus
 from tests.long_recording import a_day, store
 from tests.services.conftest import a_user
+from tests.services.test_audit import written
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_acceleration_gets_back_the_gravity_that_the_everyday_model_looks_at_by_
 def test_the_audit_log_says_who_agreed_and_who_looked_without_a_signal(own: Prediction) -> None:
     consents.give(own.recording.user_id, consents.VERSION)
     sharing.overview()
-    text = "".join(path.read_text() for path in audit.files())
+    text = written(current_app)
     for action in ("recording corrected", "consent given", "shared corrections read"):
         assert f'"action":"{action}"' in text
     assert "Rowing" not in text

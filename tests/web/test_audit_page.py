@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import islice
 
 import pytest
 from flask import Flask
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 
 from app.services import audit, audit_reading
 from app.services.audit import Action, Origin
+from app.services.audit_lines import as_line
 from app.services.audit_reading import AuditQuery
 from app.tables._columns import now
 from tests.services.test_audit import lines
@@ -129,7 +131,8 @@ def long_log(app: Flask) -> int:
     (path,) = audit.files()
     line = path.read_bytes()
     path.unlink()
-    other = line.replace(b'"ada"', b'"bob"')
+    form = audit.sealing()
+    other = as_line(form.stored({**(form.read(line) or {}), "actor": "bob"})).encode()
     for number in range(10):
         part = audit.folder() / f"{date.today()}-{number:03}.jsonl"
         part.write_bytes((line + other * 9) * 10_000)
@@ -154,7 +157,7 @@ def test_memory_does_not_grow_with_the_log(app: Flask, long_log: int) -> None:
     try:
         for query in (AuditQuery(), AuditQuery(actor="ada")):
             audit_reading.find(query, 1)
-            assert sum(1 for _ in audit_reading.as_json_lines(query)) >= 10_000
+            assert sum(len(line) for line in islice(audit_reading.as_json_lines(query), 10_000)) > 3 * 2**20
         assert tracemalloc.get_traced_memory()[1] < 5 * 2**20 < today.stat().st_size
     finally:
         tracemalloc.stop()

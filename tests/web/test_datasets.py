@@ -18,6 +18,7 @@ from app.har.datasets.loaders import LOADERS
 from app.services.datasets import exports, imports, library
 from app.tables import Dataset
 from tests.bad_inputs import zipped
+from tests.services.test_audit import written
 from tests.synthetic import ku_har_zip, sp_sw_files
 
 NAME = "<img src=x onerror=alert(1)>"
@@ -436,8 +437,7 @@ def test_a_data_set_is_downloaded_as_a_zip_and_that_is_in_the_audit_log(
     archive = zipfile.ZipFile(io.BytesIO(response.data))
     assert archive.testzip() is None
     assert f"small/{name}" in archive.namelist(), archive.namelist()[:5]
-    log = "".join(path.read_text() for path in (app.config["INSTANCE"] / "audit").iterdir())
-    assert re.search(rf'"data set exported".*"{layout}"', log)
+    assert re.search(rf'"data set exported".*"{layout}"', written(app))
 
 
 def test_the_download_in_kinelabs_layout_is_added_again(admin_client: FlaskClient, small_page: str) -> None:

@@ -14,13 +14,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app.extensions import db
-from app.services import accounts, audit, consents, keys, sealing
+from app.services import accounts, consents, keys, sealing
 from app.services.privacy import retention
 from app.services.purposes import Purpose
 from app.services.recordings import recordings
 from app.tables import StoredRecording
 from app.tables._columns import now
 from tests.conftest import PASSWORD
+from tests.services.test_audit import lines
 from tests.services.test_erasing import furnish, traces
 
 Clients = Callable[..., FlaskClient]
@@ -69,8 +70,7 @@ def test_agreeing_twice_and_taking_back_what_was_not_given_leaves_no_line(app: F
     client = log_in("ursula")
     for action, version in (("withdraw", 0), ("give", 1), ("give", 1), ("withdraw", 0), ("withdraw", 0)):
         client.post(f"/account/consents/federation/{action}", data={"version": version})
-    lines = [json.loads(line) for path in audit.files() for line in path.read_text().splitlines()]
-    said = [line["action"] for line in lines if line["object"] == Purpose.FEDERATION.value]
+    said = [line["action"] for line in lines(app) if line["object"] == Purpose.FEDERATION.value]
     assert said == ["consent given", "consent withdrawn"]
 
 

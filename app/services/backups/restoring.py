@@ -131,7 +131,7 @@ def _go_on_with_log(present: Path, staged: Path) -> None:
     if all(key.exists() for key in keys) and keys[0].read_bytes() == keys[1].read_bytes():
         with audit.locked():
             shutil.rmtree(staged / moment.AUDIT, ignore_errors=True)
-            shutil.copytree(present / moment.AUDIT, staged / moment.AUDIT, ignore=shutil.ignore_patterns("*.lock"))
+            audit.copy_to(staged / moment.AUDIT, opening.key_of(staged / opening.NAME))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from app.har.live import journal
 from app.har.texts import cell
 from app.services import accounts, audit, audit_reading, sealing
 from app.services.audit import Action
+from app.services.audit_lines import as_line
 from app.services.datasets import exports
 from app.services.live.streams import ENDING
 from app.services.personal import head_files
@@ -51,7 +52,7 @@ def _files(user_id: int, username: str) -> Files:
         yield f"tables/{_file_name(kept.title)}.csv", [_as_csv(rows).encode()]
     lines = list(audit_reading.of_person(user_id, username))
     said["lines of the audit log"] = len(lines)
-    yield "audit.jsonl", [audit.as_line(line).encode() for line in lines]
+    yield "audit.jsonl", [as_line(line).encode() for line in lines]
     names: list[str] = []
     damaged: set[str] = set()
     for name, content in _kept_files(user_id):

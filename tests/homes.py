@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -138,6 +139,13 @@ def reading(home: Path, key: str = KEY) -> Iterator[Connection]:
         engine = create_engine("sqlite://", creator=partial(database.connect, home / DATABASE), poolclass=NullPool)
         with engine.connect() as connection:
             yield connection
+
+
+def everything_in(connection: sqlite3.Connection) -> str:
+    """Return all that is in a database, encrypted or not."""
+    made = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    tables = [name for kind, name, _ in made if kind == "table"]
+    return repr([made, *(connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables)])  # noqa: S608
 
 
 def store(home: Path, dataset: str) -> Store:

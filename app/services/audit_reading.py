@@ -77,8 +77,7 @@ def find(query: AuditQuery, number: int = 1, size: int = 50) -> tuple[Page[dict[
 
 
 def _count(path: Path, marks: Marks) -> int:
-    choices = [b"|".join(map(re.escape, some)) for some in marks]
-    found = re.compile(rb"[^\n]*".join(b"(?:%b)" % choice for choice in choices) or rb"\n")  # once in a line
+    found = _pattern(marks)
     with path.open("rb") as file:
         whole_lines = iter(lambda: file.read(CHUNK_BYTES) + file.readline(), b"")
         return sum(len(found.findall(chunk)) for chunk in whole_lines)
@@ -86,7 +85,13 @@ def _count(path: Path, marks: Marks) -> int:
 
 def _lines(path: Path, marks: Marks) -> Iterator[bytes]:
     with path.open("rb") as file:
-        yield from (line for line in file if all(any(mark in line for mark in some) for some in marks))
+        yield from filter(_pattern(marks).search, file)
+
+
+def _pattern(marks: Marks) -> re.Pattern[bytes]:
+    """Return what is found once in each line that fits."""
+    choices = [b"|".join(map(re.escape, some)) for some in marks]
+    return re.compile(rb"[^\n]*".join(b"(?:%b)" % choice for choice in choices) or rb"\n")
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def fingerprint(home: Path) -> str:
                 digest.update(str(path.relative_to(home)).encode())
                 digest.update(path.read_bytes() if path.is_file() else b"")
     with closing(database.connect(home / homes.DATABASE)) as connection:
-        digest.update("\n".join(connection.iterdump()).encode())
+        digest.update(homes.everything_in(connection).encode())
     return digest.hexdigest()
 
 

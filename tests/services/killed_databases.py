@@ -5,7 +5,6 @@ It prints, a line a try, which way it went, before what it was killed, and what 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from app.extensions import db
-from app.services import accounts, database, database_changing, installation, keys
+from app.services import accounts, audit, database, database_changing, installation, keys
+from app.services.audit_lines import is_sealed
 from app.tables import user as user_table
 from tests import homes
 from tests.services.killed_backups import forked
@@ -31,8 +31,8 @@ STEPS: dict[str, tuple[object, str]] = {
     "said": (database_changing.audit, "record"),
 }
 TRIES = {
-    True: ["alone", "key", "rename 1", "key written", "export", "compare", "sync", "rename 2", "said"],
-    False: ["alone", "export", "compare", "sync", "rename 1", "key written", "unlink", "said"],
+    True: ["alone", "key", "rename 1", "key written", "export", "compare", "sync", "rename 2", "rename 3", "said"],
+    False: ["alone", "export", "compare", "sync", "rename 1", "rename 3", "key written", "unlink", "said"],
 }
 
 
@@ -58,18 +58,11 @@ def killed_before(step: str, nth: int, encrypted: bool) -> int:
 
 
 def rows() -> str:
-    """Return one value for all that is in the database, but whether it is encrypted."""
-    digest = hashlib.sha256()
+    """Return all that is in the database, but whether it is encrypted."""
     db.session.remove()
     db.engine.dispose()
     with closing(database.connect(database.home_file())) as connection:
-        for _, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall():
-            digest.update(f"{name}{sql}".encode())
-        for (name,) in connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        ).fetchall():
-            digest.update(repr(connection.execute(f'SELECT * FROM "{name}"').fetchall()).encode())  # noqa: S608
-    return digest.hexdigest()
+        return homes.everything_in(connection)
 
 
 def main(home: Path) -> None:
@@ -91,6 +84,9 @@ def main(home: Path) -> None:
                 whole = rows() == before and not list((home / "instance").glob("kinelab.sqlite-journal"))
                 with installation.preparing():  # the next start
                     database.sweep()
+                    audit.seal_all()
+                whole &= all(is_sealed(path) is (database.kind() == "encrypted") for path in audit.files())
+                whole &= audit.verify().broken == []
                 whole &= not list((home / "instance").glob(".draft-kinelab*"))
                 print(
                     f"{'encrypt' if encrypted else 'decrypt'} {tried}:",

@@ -28,7 +28,7 @@ from app.tables import ApiToken, Dataset, KeptAnswer, ModelVersion, StoredRecord
 from app.tables._columns import now
 from app.web.access import access_of, scope_of
 from app.web.api.v1.reading import ADDRESS_A_MINUTE
-from tests import fhir
+from tests import fhir, homes
 from tests.api import PATH, World, body_of, call, operations, person, token_of, world
 from tests.conftest import PASSWORD, logged_in
 from tests.corrected import a_result, recorded
@@ -304,7 +304,7 @@ def test_a_token_is_shown_once_and_is_nowhere_else(app: Flask) -> None:
     assert (me["username"], me["token"]["scopes"]) == ("ursula", ["alarms", "recordings:read"])
     assert text not in client.get("/account/tokens").text
     with closing(database.connect(database.home_file())) as connection:
-        assert text not in "".join(connection.iterdump())
+        assert text not in homes.everything_in(connection)
     row = db.session.scalars(select(ApiToken)).one()
     assert row.last_used is not None
     assert timedelta(0) <= row.created - (row.expires - timedelta(days=30)) < timedelta(seconds=1)

@@ -43,11 +43,16 @@ def backup(file: Path, verify: bool, key_file: Path | None) -> None:
     backup is of no use to anybody. The key of the encryption at rest is not in it.
     """
     if verify:
+        from app.services import keys
         from app.services.backups import restoring
 
         contents = restoring.verify(file, passphrase_from(key_file))
         click.echo(f"Whole: {contents.files:,} files, {contents.n_bytes / 2**20:,.1f} MB, of {contents.made}.")
         warn_of_missing(contents.missing)
+        if contents.key:
+            click.echo(
+                f"It needs the key {contents.key}, which is {'' if contents.has_key else 'not '}in {keys.source()}."
+            )
         return
     from app.services.backups import writing
 

@@ -189,7 +189,7 @@ def key_of(path: Path) -> bytes | None:
             file = None
         before, key = known.get(place, (file, None))
         if file is None or place not in known or before not in (None, file):
-            key = _found(path)
+            key = None if is_plain(path) else _unwrapped(path)
         known[place] = file, key
         return key
 
@@ -200,13 +200,12 @@ def forget(path: Path) -> None:
         current_app.extensions.get(KNOWN, {}).pop(path.resolve(), None)
 
 
-def _found(path: Path) -> bytes | None:
+def is_plain(path: Path) -> bool:
+    """Tell by its first bytes what a database is that nobody has open; one that is not there becomes what it can."""
     begins = b""
     with suppress(FileNotFoundError), path.open("rb") as file:
         begins = file.read(len(PLAIN))
-    if begins == PLAIN or not (begins or path.with_name(KEY_FILE).exists()):
-        return None
-    return _unwrapped(path)
+    return begins == PLAIN or not (begins or path.with_name(KEY_FILE).exists())
 
 
 # --- the file of its key

@@ -443,11 +443,8 @@ def _opens(key: bytes, row: PersonKey) -> bool:
 
 def is_beside_data(where: Source) -> bool:
     """Tell whether whoever copies the data has the key as well."""
-    return where.path is not None and _is_within(where.path, current_app.config["KEPT_FOLDERS"])
-
-
-def _is_within(path: Path, folders: Iterable[Path]) -> bool:
-    return any(path.resolve().is_relative_to(folder) for folder in folders)
+    kept: Iterable[Path] = current_app.config["KEPT_FOLDERS"]
+    return where.path is not None and any(where.path.resolve().is_relative_to(folder) for folder in kept)
 
 
 def _count(table: type[PersonKey]) -> int:

@@ -38,6 +38,7 @@ def test_a_site_is_written_verified_and_restored_from_the_shell(app: Flask, tmp_
     verified = runner.invoke(args=["backup", file, "--verify"])
     assert verified.exit_code == 0, verified.stderr
     assert verified.stdout.startswith("Whole: ")
+    assert f"It needs the key {keys.state().fingerprint}, which is in the environment variable" in verified.stdout
     with homes.at_home(tmp_path / "other") as other:
         restored = other.test_cli_runner().invoke(args=["restore", file], input=f"{PASSPHRASE}\n")
         assert restored.exit_code == 0, restored.stderr
@@ -67,6 +68,8 @@ def test_a_backup_whose_key_is_not_here_is_refused_in_words_and_with_it_files_op
         assert "not in the environment variable ENCRYPTION_KEY" in refused.stderr
         assert not (tmp_path / "stranger" / homes.DATABASE).exists()
         assert list((tmp_path / "stranger" / "uploads").iterdir()) == []
+        unread = other.test_cli_runner().invoke(args=["backup", "--verify", *backup])
+        assert (unread.exit_code, f"needs the key {wanted}" in unread.stderr) == (1, True)
     sealing.forget(key.name)  # which this process knows
     with homes.at_home(tmp_path / "other") as other:
         restored = other.test_cli_runner().invoke(args=["restore", *backup])

@@ -32,12 +32,6 @@ from tests.services.test_backups import PASSPHRASE, add_recording
 NAME = "Wilhelmina-Quistgaard"
 # What comes after the renaming
 CHANGED = {"encrypt rename 3", "encrypt said", "decrypt key written", "decrypt unlink", "decrypt said"}
-    "encrypt rename 3",
-    "encrypt said",
-    "decrypt key written",
-    "decrypt unlink",
-    "decrypt said",
-}  # what comes after the renaming
 
 
 @pytest.fixture

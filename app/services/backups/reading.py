@@ -13,10 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from app.services import database as opening
+from app.services import keys
 from app.services.backups import moment, sealed
 from app.services.backups.writing import FORMAT, MANIFEST
 from app.services.errors import Invalid
 from app.services.installation import refuse_newer
+from app.services.keys import NoKey
 
 COPY_BYTES = 2**20
 FILES_OF_ROWS = {  # where the files of a table's rows are
@@ -37,6 +39,8 @@ class Contents:
     files: int
     n_bytes: int
     missing: list[str]  # what rows say is there, and was not there when the backup was made
+    key: str  # the fingerprint of the installation's key without which nobody reads it; empty of a build without one
+    has_key: bool  # it is here
 
 
 def read(
@@ -53,6 +57,7 @@ def read(
     Raises
     ------
     Invalid : it is no whole backup, or the passphrase is another.
+    NoKey : its database is encrypted, and the key of the installation that it was made on is not here.
     """
     found: dict[str, tuple[int, str]] = {}
     manifest = None
@@ -80,9 +85,35 @@ def read(
     if wrong := sorted(name for name in listed.keys() | found if listed.get(name) != found.get(name)):
         raise Invalid(f"This backup is not what its manifest says: {', '.join(wrong[:3])}.")
     refuse_newer(manifest["revision"])
+    key, has_key = _key_of(database)
     missing = _missing(database, has)
     n_bytes = sum(size for size, _ in found.values())
-    return Contents(manifest["made"], manifest["revision"], len(found), n_bytes, missing)
+    return Contents(manifest["made"], manifest["revision"], len(found), n_bytes, missing, key, has_key)
+
+
+def _key_of(database: Path) -> tuple[str, bool]:
+    """Return the fingerprint of the key that a backup needs, and whether it is here."""
+    if not opening.is_plain(database):
+        wraps = opening.wrapped_by(database)
+        here = [name for name, salt in wraps if keys.find(name, salt) is not None]
+        if not here:
+            raise needs(" or ".join(name for name, _ in wraps))
+        return here[0], True
+    with closing(opening.connect(database)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'installation_key'").fetchone():
+            return "", True  # of a build that sealed nothing
+        row = connection.execute("SELECT fingerprint, salt FROM installation_key").fetchone()
+    return (row[0], keys.find(row[0], row[1]) is not None) if row else ("", True)
+
+
+def needs(key: str) -> NoKey:
+    """Return in words what is missing to read a backup."""
+    return NoKey(
+        f"Nothing was changed. This backup needs the key {key}, which the installation that it was made on used, and "
+        f"it is not in {keys.source()}. In a file of keys its line is marked with # {key}: copy that line, or set "
+        "ENCRYPTION_KEY to the copy that was written down there (flask keys export), or ENCRYPTION_PASSPHRASE as it "
+        "was there, and try again. Without it, nobody can read what the backup holds about people."
+    )
 
 
 def _look_at(info: tarfile.TarInfo) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from filelock import FileLock, Timeout
 from flask import current_app
 
 from app.extensions import db
-from app.services import audit, audit_chain, installation, keys, room
+from app.services import audit, audit_chain, installation, room
 from app.services import database as opening
 from app.services.audit import Action
 from app.services.backups import moment, reading, swapping
 from app.services.backups.reading import Contents
 from app.services.errors import Conflict, NoRoom
-from app.services.keys import NoKey
 from app.services.privacy import erasing
 
 ERASURES = "erasures"  # in `instance/`: a file for each person who was erased
@@ -38,6 +37,7 @@ def verify(source: Path, passphrase: str) -> Contents:
     Raises
     ------
     Invalid : it is no whole backup, or the passphrase is another.
+    NoKey : its database is encrypted, and the key of the installation that it was made on is not here.
     """
     names: set[str] = set()
     with _staged() as stages:
@@ -91,7 +91,8 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
             contents = reading.read(
                 source, passphrase, place, place(moment.DATABASE), lambda name: place(name).exists()
             )
-            _require_key(place(moment.DATABASE))
+            if not contents.has_key:
+                raise reading.needs(contents.key)  # no site could start with it
             for newer in (erased, database.parent / ERASURES):
                 if newer is not None and newer.is_dir():
                     shutil.copytree(newer, place(f"instance/{ERASURES}"), dirs_exist_ok=True)
@@ -107,22 +108,6 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
         installation.migrate()
         audit.record(Action.BACKUP_RESTORED, made=contents.made, files=contents.files)
         return Restored(contents, erasing.resume())
-
-
-def _require_key(database: Path) -> None:
-    """Refuse a backup whose key is not here: no site could start with it."""
-    with closing(opening.connect(database)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'installation_key'").fetchone():
-            return  # of a build that sealed nothing
-        row = connection.execute("SELECT fingerprint, salt, created FROM installation_key").fetchone()
-    if row is not None and keys.find(row[0], row[1]) is None:
-        raise NoKey(
-            f"Nothing was changed. This backup needs the key {row[0]}, which the installation that it was made on has "
-            f"used since {row[2][:10]}, and it is not in {keys.source()}. In a file of keys its line is marked with "
-            f"# {row[0]}: copy that line, or set ENCRYPTION_KEY to the copy that was written down there (flask keys "
-            "export), or ENCRYPTION_PASSPHRASE as it was there, and restore again. Without it, nobody can read what "
-            "the backup holds about people."
-        )
 
 
 def _go_on_with_log(present: Path, staged: Path) -> None:

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -434,11 +435,9 @@ def state() -> State:
 
 
 def _opens(key: bytes, row: PersonKey) -> bool:
-    try:
-        _unwrapped(key, row)
-    except sealing.Broken:
-        return False
-    return True
+    with suppress(sealing.Broken):
+        return bool(_unwrapped(key, row))
+    return False
 
 
 def is_beside_data(where: Source) -> bool:

@@ -58,6 +58,8 @@ NAMES = [
     "hostile",
     "live",
     "api",
+    "sealing",
+    "encrypted",
     "reliability",
 ]
 ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials", "strangers"]

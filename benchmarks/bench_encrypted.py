@@ -28,7 +28,7 @@ def prepare(home: Path, encrypted: bool) -> str:
     from app.services import accounts, database_changing, installation
     from app.services.api import tokens
     from app.services.transaction import transaction
-    from app.tables import StoredRecording
+    from app.tables import Prediction, StoredRecording
 
     with at_home(home):
         installation.prepare()
@@ -36,10 +36,12 @@ def prepare(home: Path, encrypted: bool) -> str:
             database_changing.change(False)
         user = accounts.register("ursula", PASSWORD, "+44 20 7946 0000", "ursula@example.org", "1 High Street")
         with transaction() as session:
-            session.add_all(
-                StoredRecording(user_id=user.id, filename=f"{i}.csv", folder=f"recording-{i}", facts={})
-                for i in range(RECORDINGS)
-            )
+            for i in range(RECORDINGS):
+                facts = {"minutes": 2.0, "bytes": 1}
+                recording = StoredRecording(user_id=user.id, filename=f"{i}.csv", folder=f"recording-{i}", facts=facts)
+                summary = {"minutes_per_activity": {"Walk": 2.0}}
+                recording.predictions.append(Prediction(model_label="walking/1", summary=summary))
+                session.add(recording)
         return tokens.make(user.id, "bench", ["recordings:read"], 1)[1]
 
 
@@ -72,7 +74,7 @@ def works(home: Path, token: str) -> dict[str, Callable[[], object]]:
 
     return {
         "page of the recordings": lambda: get("/"),
-        "search in a thousand recordings": lambda: get("/?text=99"),
+        "search in a thousand recordings": lambda: get("/?search=99"),
         "API, a list of ten": lambda: get("/api/v1/recordings?limit=10", **bearer),
         "API, a recording": lambda: get("/api/v1/recordings/7", **bearer),
         "commit of one row": commit,

@@ -283,8 +283,7 @@ def test_the_pages_of_who_comes_by_single_sign_on(page: Page, furnished: Site) -
     page.wait_for_url(re.compile("/first-time"))  # to the provider and back, by its own redirect
     check(page)
     page.get_by_role("button", name="Create account").click()
-    check(page)
-    page.get_by_role("button", name="Log out").or_(page.get_by_text("Welcome")).first.wait_for()
+    page.get_by_text("Your account is ready.").wait_for()
     check(page, furnished.address + "/account/single-sign-on")
     page.get_by_role("button", name="Confirm at Clinic").click()
     page.get_by_text("It is you. For five").wait_for()

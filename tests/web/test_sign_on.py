@@ -282,7 +282,7 @@ def test_an_answer_that_comes_late_opens_nothing(
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", ""]
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "", "/" + "x" * 4000]
 )
 def test_one_is_sent_to_pages_of_this_site_alone(shared_app: Flask, running: Provider, target: str) -> None:
     running.renew(ADA, running.key)

@@ -30,6 +30,7 @@ bp = Blueprint("sign_on", __name__)
 FLOWS = "sign_on"  # in the session: by state, what was sent to the provider and not come back yet
 NEWCOMER = "newcomer"  # and who came back and has no account here
 OPEN_FLOWS = 3  # of one browser, in several windows
+LONGEST_TARGET = 500  # a browser drops a cookie of more than 4 kB
 LOG_IN, LINK, CONFIRM = "log in", "link", "confirm"  # what somebody is sent to the provider for
 
 
@@ -62,6 +63,7 @@ def begin() -> ResponseReturnValue:
 def _send(what_for: str, goes_to: str) -> str:
     """Return the address at the provider, and let the browser keep what it needs when it comes back."""
     fresh = what_for == CONFIRM
+    goes_to = goes_to if len(goes_to) <= LONGEST_TARGET else url_for("home.index")
     address, state, kept = provider.begin(_back(), fresh)
     flow = {**kept, "what_for": what_for, "goes_to": goes_to, "user_id": current_user.get_id() and current_user.id}
     earlier = list(session.get(FLOWS, {}).items())[-OPEN_FLOWS + 1 :]

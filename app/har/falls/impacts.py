@@ -60,11 +60,14 @@ class Impacts:
         usable = np.isfinite(time) & np.isfinite(values).all(axis=1)
         if not usable.all():
             time, values = time[usable], values[usable]
-        if (np.diff(time) <= 0).any():
+        steps = np.diff(time)
+        if (steps <= 0).any():
             time, first = np.unique(time, return_index=True)
-            values = values[first]
+            values, steps = values[first], np.diff(time)
+        cuts = np.flatnonzero(steps > HOLE_S) + 1
+        if not len(cuts):  # as nearly always
+            return self._take(time, values) if len(time) else []
         found: list[Impact] = []
-        cuts = np.flatnonzero(np.diff(time) > HOLE_S) + 1
         for piece, part in zip(np.split(time, cuts), np.split(values, cuts), strict=True):
             if len(piece):
                 found += self._take(piece, part)

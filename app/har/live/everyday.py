@@ -49,12 +49,12 @@ from app.har.vocabulary import NOT_WORN, ON_FOOT
 KEPT = 400  # windows one after the other that a session is measured against, 20 min
 RECENT = 7  # windows whose answers the neighbours to come may change, and those that these are averaged with
 REVISED = 3  # of them, the last that may be said again
-GROWN = 0.2  # share of new windows on foot after which the reference is measured anew
+GROWN = 0.3  # share of new windows on foot after which the reference is measured anew
 IDLE = ACTIVITIES.index(NOT_WORN)
 SAME = 0.005  # of a probability: an answer that changes by less is not said again
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """What is kept of a window; its arrays are copies, as a view would keep those of all windows of the step."""
 

@@ -39,7 +39,7 @@ from app.tables import Alarm, ModelVersion
 log = logging.getLogger(__name__)
 
 TICK_S = 0.2  # from one look at what has come to the next
-MOST_REST_S = 0.3  # after a look that took long: meanwhile more comes, of which the next look says all at less cost each
+MOST_REST_S = 0.3  # after a look that took long: what comes meanwhile is recognised together, at less cost each
 MODEL_EVERY_S = 10.0
 HEALTH_EVERY_S = 5.0
 ROWS_EVERY_S = 60.0

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import MethodType
@@ -145,10 +145,13 @@ def real_store(shared_folder: Path, data_dir: Path) -> Callable[[str], Store]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashes() -> Iterator[None]:
-    """Hash passwords with a fraction of the work: a test logs in more often than a person, and guesses none."""
+    """Hash passwords with a fraction of the work, and judge each once: tests log in more often than people."""
+    from app.services.identity import rules
     from app.tables import user
 
+    estimate = cache(lambda secret, words, judge=rules._estimate: judge(secret, list(words)))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "_estimate", lambda secret, words: estimate(secret, tuple(words)))
         patch.setattr(user, "PASSWORD_METHOD", "scrypt:128:8:1")
         yield
 

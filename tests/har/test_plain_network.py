@@ -21,6 +21,8 @@ from app.har.windows import WindowSet, make_windows
 from tests.conftest import ROOT
 
 VARIANTS = [(), ("raw",), ("gru",), ("time attention",), ("sensor attention",), ("raw", "gru", "time attention")]
+SHAPE, OTHERS = (2, 5, 37), [(1, 3, 10), (3, 20, 61)]  # sensors, frames, steps
+KINDS = [*((SHAPE, without) for without in VARIANTS), *((shape, VARIANTS[i]) for shape in OTHERS for i in (0, 4, 5))]
 REAL = {  # a data set with windows like those that a reference model learnt from: where it lies, length, overlap
     "reference-ku-har": ("ku-har/subsamples_60x1803.csv", 3.0, 0.0),
     "reference-phone-watch": ("sp-sw-har/sp-sw-har.zip", 1.0, 0.5),
@@ -41,11 +43,11 @@ def with_random_weights(network: Any, rng: np.random.Generator) -> Any:
 
 
 @pytest.mark.filterwarnings(r"ignore:[\s\S]*softmax over axis")  # of one sensor, it gives always 1
-@pytest.mark.parametrize("without", VARIANTS, ids=str)
-@pytest.mark.parametrize(("n_sensors", "n_frames", "n_steps"), [(1, 3, 10), (2, 5, 37), (3, 20, 61)])
+@pytest.mark.parametrize(("shape", "without"), KINDS, ids=str)
 def test_every_kind_of_network_answers_the_same(
-    without: tuple[str, ...], n_sensors: int, n_frames: int, n_steps: int, tmp_path: Path
+    shape: tuple[int, int, int], without: tuple[str, ...], tmp_path: Path
 ) -> None:
+    n_sensors, n_frames, n_steps = shape
     rng = np.random.default_rng(n_sensors)
     sensors = {f"watch.{number}": (9, 1 + number) for number in range(n_sensors)}  # alike, so that none may be another
     pooling = networks.frame_pooling(n_steps, 3.0, n_frames, 1.0, 0.5)

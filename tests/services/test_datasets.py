@@ -248,13 +248,17 @@ def test_whatever_goes_wrong_while_files_are_looked_at_ends_the_import(
     assert "See the server's log" in job.message
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ku_har_zip(tmp_path_factory.mktemp("large") / "large.zip", subjects=20, seconds=60.0)
+
+
 @pytest.mark.parametrize("timeout_s", [0.02, 0.1])
 def test_a_conversion_that_takes_too_long_ends_in_words_and_leaves_nothing(
-    timeout_s: float, app: Flask, tmp_path: Path
+    timeout_s: float, app: Flask, large: Path
 ) -> None:
     app.config["ADD_TIMEOUT_S"] = timeout_s
-    path = ku_har_zip(tmp_path / "large.zip", subjects=40, seconds=60.0)
-    with path.open("rb") as upload:
+    with large.open("rb") as upload:
         job = finished(imports.start_import("large", upload=upload, filename="large.zip"))
     assert job.status is ImportStatus.FAILED
     assert "longer than" in job.message

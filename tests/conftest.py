@@ -103,6 +103,12 @@ def started_home(shared_folder: Path, migrated_home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def other_home(shared_folder: Path, started_home: Path) -> Path:
+    """Return the same with a second small data set, "other"."""
+    return homes.made_once(shared_folder / "other", partial(homes.add_other, started=started_home))
+
+
+@pytest.fixture(scope="session")
 def finished_home(shared_folder: Path, started_home: Path) -> Path:
     """Return the same after a training of a Random Forest on the example: run 1, and ``events.json``."""
     return homes.made_once(shared_folder / "finished", partial(homes.finish_a_run, started=started_home))
@@ -237,6 +243,14 @@ def small(app: Flask, started_home: Path) -> Dataset:
 
     homes.copy_dataset(started_home, homes.SMALL, app)
     return library.get(homes.SMALL)
+
+
+@pytest.fixture
+def two(app: Flask, small: Dataset, other_home: Path) -> Flask:
+    """Return the application with the data sets "small" and "other", of two and three people; no plots are drawn."""
+    app.config["TRAINING_PLOTS"] = False
+    homes.copy_dataset(other_home, homes.OTHER, app)
+    return app
 
 
 @pytest.fixture

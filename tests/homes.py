@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "physiotherapy-example"
 SMALL = "small"
+OTHER = "other"
 DATABASE = Path("instance") / "kinelab.sqlite"
 KEY = os.environ.get("ENCRYPTION_KEY", "")  # of the homes that tests share
 
@@ -80,6 +81,16 @@ def start(home: Path, migrated: Path) -> None:
     with at_home(home):
         installation.prepare()
         library.add(SMALL, ku_har_zip(home / "small.zip", subjects=2, seconds=12.5), reach=ANYWHERE)
+
+
+def add_other(home: Path, started: Path) -> None:
+    """Make the same with a second data set of that kind: "other", of three people."""
+    from app.har.recordings.reach import ANYWHERE
+    from app.services.datasets import library
+
+    shutil.copytree(started, home, dirs_exist_ok=True)
+    with at_home(home):
+        library.add(OTHER, ku_har_zip(home / "other.zip", subjects=3, seconds=9.5), reach=ANYWHERE)
 
 
 def finish_a_run(home: Path, started: Path) -> None:

@@ -11,11 +11,8 @@ from flask import Flask
 
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig
-from app.services.datasets import library
 from app.services.errors import Conflict
 from app.services.models import model_versions, training
-from app.tables import Dataset
-from tests.synthetic import ku_har_zip
 from tests.trained import register_base
 
 EXAMPLE = "physiotherapy-example"
@@ -121,12 +118,8 @@ def test_what_is_out_of_bounds_is_refused_with_the_bounds(app: Flask, command: s
     assert "is not in the range" in result.stderr
 
 
-def test_several_data_sets_are_left_out_in_turn_and_each_is_named(
-    app: Flask, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app.config["TRAINING_PLOTS"] = False
-    library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
-    invoke = app.test_cli_runner().invoke
+def test_several_data_sets_are_left_out_in_turn_and_each_is_named(two: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoke = two.test_cli_runner().invoke
     names = ["--dataset", "small,other", "--models", "naive-bayes"]
     result = invoke(args=["train", *names, "--json"])
     assert result.exit_code == 0, result.stderr

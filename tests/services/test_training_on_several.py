@@ -19,17 +19,9 @@ from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 from tests import homes, trained
 from tests.bad_inputs import zipped
-from tests.synthetic import ku_har_zip, sp_sw_files
+from tests.synthetic import sp_sw_files
 
 BAYES = TrainConfig(models=("naive-bayes",), protocol="dataset")
-
-
-@pytest.fixture
-def two(app: Flask, small: Dataset, tmp_path: Path) -> Flask:
-    """Return the application with the data sets "small" and "other", of two and three people."""
-    app.config["TRAINING_PLOTS"] = False
-    library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
-    return app
 
 
 def test_each_data_set_is_left_out_and_the_run_outlives_them(two: Flask) -> None:

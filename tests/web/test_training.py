@@ -18,7 +18,7 @@ from app.services.models import model_versions, reference_models, runs
 from app.tables import Dataset
 from app.web.training.verdicts import what_a_base_is_worth
 from tests.bad_inputs import zipped
-from tests.synthetic import ku_har_zip, sp_sw_csv
+from tests.synthetic import sp_sw_csv
 from tests.trained import Example, register_base, register_model
 
 ANSWERS = {
@@ -92,15 +92,7 @@ def test_a_training_started_from_the_page_shows_progress_then_table(example: Fla
     assert "Run 1" in admin_client.get("/training/").get_data(as_text=True)
 
 
-@pytest.fixture
-def two(app: Flask, small: Dataset, tmp_path: Path) -> Flask:
-    """Return the application with the data sets "small" and "other"."""
-    library.add("other", ku_har_zip(tmp_path / "other.zip", subjects=3, seconds=9.5))
-    return app
-
-
 def test_several_data_sets_are_trained_on_as_one_and_each_is_named(two: Flask, admin_client: FlaskClient) -> None:
-    two.config["TRAINING_PLOTS"] = False
     page = admin_client.get("/training/").get_data(as_text=True)
     boxes = re.findall(r'<input[^>]*name="dataset"[^>]*>', page)
     assert len(boxes) == 2

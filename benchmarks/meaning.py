@@ -6,6 +6,7 @@ from typing import Any
 
 Figures = dict[str, Any]
 OURS = "elm-gru-am"
+OXFORD, PHONE = "Oxford's own", "the phone's own"
 
 
 def lines(results: dict[str, Figures]) -> list[str]:
@@ -20,6 +21,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _asked(results["alarm_delay"]),
         _live(results["live_answers"]["share of windows with the same answer"]),
         _streams(results["live"]),
+        _steps(results["steps"]),
         *_limits(results),
         *_time(results),
     ]
@@ -73,6 +75,28 @@ def _falls(falls: Figures) -> str:
 ELSEWHERE_FALLS = {
     "a watch": "weda-fall", "a trouser pocket": "mobifall", "a pocket, just after walking": "mobifall, after walking",
 }  # fmt: skip
+
+
+def _steps(steps: Figures) -> str:
+    """Say how well steps are counted."""
+    known, uploaded, others = (
+        steps[key] for key in ("walking known, by rate", "as uploaded", "validation, against others")
+    )
+
+    def off(row: Figures, key: str = "mean absolute") -> str:
+        return f"{100 * abs(row[key]):.1f} %"
+
+    two, phone = others["Kinelab, as uploaded"], others["Kinelab, as uploaded, where the phone counted"]
+    arm = steps["as uploaded, by place"]["swinging arm"]
+    return (
+        f"- **Steps.** Of {uploaded['walks']} walks of five people with a phone in seven places, whose feet were "
+        f"watched by switches, the count is off by {off(uploaded)} on average as uploaded, by "
+        f"{off(uploaded, 'median absolute')} in the middle and {off(uploaded, 'worst')} at worst; by "
+        f"{off(known['50'])} where it is known when they walked. To put the phone away at the beginning and the end "
+        f"counts as walking. On two people: {off(two)}, Oxford's own counter {off(others[OXFORD])}; where the phone "
+        f"counted, {off(phone)} against its {off(others[PHONE])}. A phone in a swinging hand loses {off(arm, 'mean')}. "
+        "Running, stairs and watches were not measured (`steps`)."
+    )
 
 
 def _asked(delay: Figures) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -149,6 +150,7 @@ COLUMNS = {  # of the tables of a result: meaning
     "unfamiliar": "Whether no sensor's signal is like anything in training.",
     "listened_to": "The sensors that the window was recognised from.",
     "windows": "How many windows the bout has, or have the label.",
+    "steps": "How many steps the bout has, where its answer is on foot; empty where none are counted.",
     "minutes": "Minutes with this answer.",
     "deepest_minutes": "Minutes in which this activity is the likeliest.",
     "start_local": "Start in the time zone asked for, with its offset from UTC; empty where the time is not known.",
@@ -220,12 +222,14 @@ def columns() -> list[tuple[str, ...]]:
 
     from app.services.recordings import result_tables as made
     from app.services.recordings.prediction_result import PredictionResult
+    from app.services.recordings.steps import Steps
 
     zero, one = np.zeros(1, np.int64), np.ones((1, 1), np.float32)
     text, names = ("activity",), ("recording",)
     # one window of a model that knows one activity
     result = PredictionResult("", text, one, 0.0 * zero, 3.0 + zero, zero, names, zero, text, (), one[:, :0], zero > 0)
-    tables = {"windows": made.windows, "bouts": made.bouts, "days and hours": made.days, "metrics": made.metrics}
+    bouts = partial(made.bouts, steps=Steps([None], zero[[0] * len(result.answer_names)] > 0))
+    tables = {"windows": made.windows, "bouts": bouts, "days and hours": made.days, "metrics": made.metrics}
     columns = {title: list(table(result).columns) for title, table in tables.items()}
     names = tuple(dict.fromkeys(name for own in columns.values() for name in own))
     of = {name: ", ".join(title for title, own in columns.items() if name in own) for name in names}

@@ -126,9 +126,10 @@ def _values(value: Any, key: str) -> Iterator[Any]:
 def _check_by_guide(observation: dict[str, Any], by_name: dict[str, Any]) -> None:
     """Fail where an Observation is against the profiles pa-observation-activity-measure and -group."""
     code, period = code_of(observation["code"]), observation["effectivePeriod"]
-    is_panel = code == PANEL
+    is_panel, is_of_day = code == PANEL, code == (LOINC, "41950-7")
+    kind = "time-measure" if is_of_day else f"activity-{'group' if is_panel else 'measure'}"
     [profile] = observation["meta"]["profile"]
-    assert profile == f"{GUIDE}/StructureDefinition/pa-observation-activity-{'group' if is_panel else 'measure'}"
+    assert profile == f"{GUIDE}/StructureDefinition/pa-observation-{kind}"
     assert [code_of(each) for each in observation["category"]] == [
         ("http://terminology.hl7.org/CodeSystem/observation-category", "activity"),
         (f"{GUIDE}/CodeSystem/pa-temporary-codes", "PhysicalActivity"),
@@ -144,6 +145,14 @@ def _check_by_guide(observation: dict[str, Any], by_name: dict[str, Any]) -> Non
         assert [code_of(each["code"]) for each in members] == [(LOINC, "73985-4"), (LOINC, "55411-3")]
         assert all(each["effectivePeriod"] == period and each["status"] == observation["status"] for each in members)
         assert not values
+    elif is_of_day:
+        assert values == {"valueQuantity"}
+        assert isinstance(observation["valueQuantity"]["value"], int)
+        assert (observation["valueQuantity"]["system"], observation["valueQuantity"]["code"]) == (UCUM, "/d")
+        [active] = observation["component"]
+        assert code_of(active["code"]) == (f"{GUIDE}/CodeSystem/pa-temporary-codes", "DeviceActivePercentage")
+        assert active["valueQuantity"]["code"] == "%"
+        assert 0 < active["valueQuantity"]["value"] <= 100
     elif code == (LOINC, "55411-3"):
         quantity = observation["valueQuantity"]
         assert (quantity["system"], quantity["code"]) == (UCUM, "min")

@@ -251,7 +251,7 @@ def test_the_same_bout_smoothed_is_another(prediction: Prediction) -> None:
 
 
 def given(prediction: Prediction, *, personal: bool = True) -> Answers:
-    found = exported.answers(prediction, False, personal, timezone.utc)
+    found = exported.answers(prediction, view.view_of(prediction, False, personal), personal, timezone.utc)
     bundle(found)
     return found
 

@@ -25,6 +25,7 @@ from app.services.recordings.result_tables import DAY_COLUMNS
 from app.tables import User
 from tests import fhir
 from tests.long_recording import ACTIVITIES, DAY_START_UTC_S, a_day, make_old, store, unsure_day
+from tests.services import test_steps
 
 HOURS = 6.0
 PER_WINDOW = (
@@ -68,6 +69,16 @@ def test_other_systems_are_offered_the_activities_where_it_is_known_when_they_we
     refused = user_client.get(f"{timeless}/fhir.json")
     assert refused.status_code == 422
     assert "does not tell the time of day" in refused.text
+
+
+def test_steps_are_on_the_page_and_with_each_bout(app: Flask, user_client: FlaskClient) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    url = f"/predictions/{store(app, user.id, *test_steps.made()).recording_id}"
+    bouts = list(csv.DictReader(io.StringIO(user_client.get(f"{url}/bouts.csv").text)))
+    steps = sum(int(bout["steps"] or 0) for bout in bouts)
+    assert steps > 200
+    assert f"<strong>{steps} steps</strong> while on foot" in user_client.get(url).text
+    assert user_client.get(f"{url}/result.json").json["summary"]["steps"] == steps
 
 
 def test_the_page_shows_bouts_hours_and_labels_by_the_clock_of_the_browser(

@@ -49,6 +49,18 @@ class Activity:
 
 
 @dataclass(frozen=True)
+class StepsOfDay:
+    """How many steps were counted in a day of a recording, and in how much of the day it was recorded at all."""
+
+    part: str
+    start: datetime  # midnights
+    end: datetime
+    count: int
+    recorded_percent: float
+    status: Status
+
+
+@dataclass(frozen=True)
 class Answers:
     """The activities of a recording, whose they are without saying who that is, and what recognised them."""
 
@@ -61,9 +73,10 @@ class Answers:
     truth: str  # how often the model was right, and on whom that was measured
     accuracy: Mapping[str, float]  # the same in numbers, shares of windows: value, low, high; empty: not known
     activities: Sequence[Activity]
+    steps: Sequence[StepsOfDay] = ()  # where a day was asked for
 
-    def name_of(self, activity: Activity, kind: str) -> UUID:
-        """Return a name of an activity that stays the same in every export, whatever it is corrected to."""
+    def name_of(self, activity: Activity | StepsOfDay, kind: str) -> UUID:
+        """Return a name of an activity or a day that stays the same in every export, whatever it is corrected to."""
         return uuid5(self.recording, f"{self.way}\0{activity.part}\0{activity.start.timestamp():.3f}\0{kind}")
 
 

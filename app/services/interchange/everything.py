@@ -9,14 +9,17 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import Select, or_, select
 
 from app.extensions import db
 from app.services import paging
 from app.services.errors import Invalid, NotFound
 from app.services.interchange import exported, fhir, pseudonyms
-from app.services.interchange.answers import Answers
-from app.services.recordings import recordings
+from app.services.interchange.answers import Answers, StepsOfDay
+from app.services.personal import view
+from app.services.personal.view import View
+from app.services.recordings import recordings, steps
 from app.services.recordings.result_files import DAMAGED
 from app.tables import StoredRecording
 
@@ -55,14 +58,16 @@ def part(user_id: int, day: date | None, zone: tzinfo, before: int | None, limit
     day : of the zone; what begins before it and ends in it, or in it and ends after, belongs to it whole.
     """
     rows = paging.newest(_matching(user_id, day, zone), StoredRecording.id, before, limit)
-    found, left_out = [], []
+    found: list[Answers] = []
+    left_out = []
     for recording in rows.items:
         try:
-            found.append(_of_day(_answers(recording, zone), day, zone))
+            found.append(_answers(recording, day, zone))
         except (Invalid, NotFound, *DAMAGED) as error:
             why = "it cannot be read" if isinstance(error, DAMAGED) else str(error)
             left_out.append(f"Recording {recording.id} is left out: {why}")
-    return Part(pseudonyms.of_person(user_id), [one for one in found if one.activities], left_out, rows.before)
+    found = [one for one in found if one.activities or one.steps]
+    return Part(pseudonyms.of_person(user_id), found, left_out, rows.before)
 
 
 def as_json(user_id: int, day: date | None, zone: tzinfo) -> Iterator[str]:
@@ -98,14 +103,30 @@ def _midnights(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def _answers(recording: StoredRecording, zone: tzinfo) -> Answers:
-    found = exported.answers(recordings.get_prediction(recording), None, True, zone)
+def _answers(recording: StoredRecording, day: date | None, zone: tzinfo) -> Answers:
+    prediction = recordings.get_prediction(recording)
+    seen = view.view_of(prediction)
+    found = exported.answers(prediction, seen, True, zone)
+    if day is not None:
+        begin, end = _midnights(day, zone)
+        of_day = [one for one in found.activities if one.start < end and one.end > begin]
+        found = replace(found, activities=of_day, steps=list(_steps(recording, seen, begin, end)))
     db.session.expunge(recording)  # there may be thousands
     return found
 
 
-def _of_day(answers: Answers, day: date | None, zone: tzinfo) -> Answers:
-    if day is None:
-        return answers
-    begin, end = _midnights(day, zone)
-    return replace(answers, activities=[one for one in answers.activities if one.start < end and one.end > begin])
+def _steps(recording: StoredRecording, seen: View, begin: datetime, end: datetime) -> Iterator[StepsOfDay]:
+    """Yield the steps of a day of each recording of a file that is partly in it, where they are counted."""
+    result, counted = seen.result, steps.of(recording, seen.result)
+    for i, part in enumerate(result.recording_ids):
+        own = result.positions(i)
+        if not len(own) or np.isnan(result.origins[own]).any():
+            continue
+        first, last = (moment.timestamp() - float(result.origins[own[0]]) for moment in (begin, end))
+        bouts = result.bout_columns(i)
+        recorded_s = float((np.minimum(bouts.end_s, last) - np.maximum(bouts.start_s, first)).clip(0).sum())
+        count = counted.between(i, first, last)
+        if count is not None and recorded_s:
+            said = result.corrected[own][(result.start_s[own] < last) & (result.end_s[own] > first)].any()
+            share = 100 * recorded_s / (end - begin).total_seconds()
+            yield StepsOfDay(part, begin, end, count, round(share, 1), "corrected" if said else "final")

@@ -18,7 +18,7 @@ from app.har.texts import loads
 from app.services import keys, sealing
 from app.services.files import written_whole
 from app.services.interchange.answers import Activity, Answers, answers_of
-from app.services.personal import view
+from app.services.personal.view import View
 from app.services.recordings import recordings
 from app.services.recordings.result_files import DAMAGED
 from app.tables import Prediction
@@ -29,16 +29,16 @@ FILE = "exported.json"
 Bouts = dict[str, list[Any]]  # by part and beginning: part, beginning, end (Unix seconds), activity, confidence
 
 
-def answers(prediction: Prediction, smooth: bool | None, personal: bool, zone: tzinfo) -> Answers:
+def answers(prediction: Prediction, seen: View, personal: bool, zone: tzinfo) -> Answers:
     """Return what was recognised, for another system: with what it was given before and that no longer holds.
 
-    As the model answers anybody (without ``personal``), nothing is remembered.
+    As the model answers anybody (seen without ``personal``), nothing is remembered.
 
     Raises
     ------
     Invalid : the recording does not tell when it was.
     """
-    found = answers_of(prediction, view.view_of(prediction, smooth, personal), zone)
+    found = answers_of(prediction, seen, zone)
     if not personal:
         return found
     path = recordings.folder_of(prediction.recording) / FILE

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from app.services.interchange.answers import Activity, Answers
+from app.services.interchange.answers import Activity, Answers, StepsOfDay
 
 MEDIA_TYPE = "application/fhir+json"
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
@@ -20,6 +20,10 @@ GUIDE_CODES = f"{GUIDE}/CodeSystem/pa-temporary-codes"
 HL7 = "http://terminology.hl7.org/CodeSystem"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 Resource = dict[str, Any]
+CATEGORY = [
+    {"coding": [{"system": f"{HL7}/observation-category", "code": "activity", "display": "Activity"}]},
+    {"coding": [{"system": GUIDE_CODES, "code": "PhysicalActivity", "display": "Physical Activity"}]},
+]
 
 
 def bundle(answers: Answers) -> Resource:
@@ -62,6 +66,7 @@ def resources(answers: Answers) -> list[Resource]:
     """Return what is known of the activities of a recording, without whose they are."""
     device = uuid5(answers.recording, f"device {answers.model}")
     observations = [each for one in answers.activities for each in _observations(answers, one, device)]
+    observations += [_steps(answers, one, device) for one in answers.steps]
     found = [_device(answers, device), *observations]
     if observations:
         found.append(_provenance(answers, observations, device))
@@ -114,10 +119,7 @@ def _observations(answers: Answers, one: Activity, device: UUID) -> list[Resourc
             "id": str(name),
             "meta": {"profile": [f"{GUIDE}/StructureDefinition/pa-observation-activity-{profile}"]},
             "status": one.status,
-            "category": [
-                _coded(f"{HL7}/observation-category", "activity", "Activity"),
-                _coded(GUIDE_CODES, "PhysicalActivity", "Physical Activity"),
-            ],
+            "category": CATEGORY,
             "code": code,
             "subject": _reference(answers.person),
             "effectivePeriod": period,
@@ -148,6 +150,26 @@ def _observations(answers: Answers, one: Activity, device: UUID) -> list[Resourc
             hasMember=[_reference(activity), _reference(duration)],
         ),
     ]
+
+
+def _steps(answers: Answers, one: StepsOfDay, device: UUID) -> Resource:
+    """Return the steps of a day, with the share of it that was recorded, as the guide asks of a device."""
+    start, end = (moment.isoformat(timespec="milliseconds") for moment in (one.start, one.end))
+    share = {"value": one.recorded_percent, "system": UCUM, "code": "%"}
+    active = _coded(GUIDE_CODES, "DeviceActivePercentage", "Device Active Percentage")
+    return {
+        "resourceType": "Observation",
+        "id": str(answers.name_of(one, "steps")),
+        "meta": {"profile": [f"{GUIDE}/StructureDefinition/pa-observation-time-measure"]},
+        "status": one.status,
+        "category": CATEGORY,
+        "code": _coded(LOINC, "41950-7", "Number of steps in 24 hour Measured"),
+        "subject": _reference(answers.person),
+        "effectivePeriod": {"start": start, "end": end},
+        "valueQuantity": {"value": one.count, "unit": "steps per day", "system": UCUM, "code": "/d"},
+        "component": [{"code": active, "valueQuantity": share}],
+        "device": _reference(device),
+    }
 
 
 def _provenance(answers: Answers, observations: Sequence[Resource], device: UUID) -> Resource:

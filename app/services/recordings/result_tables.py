@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import UNLABELLED
 from app.har.texts import to_csv
-from app.har.types import IntArray, TimeArray
+from app.har.types import FloatArray, IntArray, TimeArray
 from app.har.vocabulary import MISSING, TOO_LITTLE
 from app.services.recordings.activity_times import SHORTEST_PAUSE_S, clock_of, per_period
 from app.services.recordings.prediction_result import MIN_ATTENTION, Bouts, Opinion, PredictionResult
@@ -26,6 +26,8 @@ from app.services.recordings.wall_clock import Period
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from app.services.recordings.steps import Steps
 
 PERIODS: tuple[Period, ...] = ("day", "hour")
 DAY_COLUMNS = (
@@ -163,6 +165,7 @@ def bouts(
     zone: tzinfo = timezone.utc,
     opinion: Opinion = "answer",
     found: tuple[Bouts, Rows] | None = None,
+    steps: Steps | None = None,
 ) -> pd.DataFrame:
     """Return a row for each bout and each pause.
 
@@ -170,6 +173,7 @@ def bouts(
     ----------
     opinion : that they are stretches of.
     found : those wanted, by default all that `bout_rows` gives.
+    steps : with a column ``steps`` of how many each has, NA where they are not counted.
     """
     import pandas as pd
 
@@ -195,8 +199,17 @@ def bouts(
             "deepest_confidence": deepest_confidence,
             **_local(result, rows, zone),
             **made_by(result),
+            **({"steps": _whole(np.append(steps.in_bouts(columns), np.nan)[at])} if steps else {}),
         }
     )
+
+
+def _whole(numbers: FloatArray) -> Any:
+    """Return whole numbers as a column, NA for NaN."""
+    import pandas as pd
+
+    absent = np.isnan(numbers)
+    return pd.arrays.IntegerArray(np.where(absent, 0, numbers).astype(np.int64), absent)
 
 
 def days(result: PredictionResult, zone: tzinfo = timezone.utc, recording_index: int | None = None) -> pd.DataFrame:
@@ -343,12 +356,12 @@ def agreement(result: PredictionResult, recording_index: int | None) -> dict[str
     }
 
 
-def document(result: PredictionResult, zone: tzinfo = timezone.utc) -> dict[str, Any]:
-    """Return windows, bouts and summary as plain values."""
+def document(result: PredictionResult, zone: tzinfo = timezone.utc, steps: Steps | None = None) -> dict[str, Any]:
+    """Return windows, bouts and summary as plain values, with steps where they are given."""
     return {
         "windows": records(windows(result, zone)),
-        "bouts": records(bouts(result, zone)),
-        "summary": result.summary(),
+        "bouts": records(bouts(result, zone, steps=steps)),
+        "summary": result.summary() | ({"steps": steps.total()} if steps else {}),
     }
 
 

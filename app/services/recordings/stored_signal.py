@@ -214,6 +214,24 @@ class StoredSignal:
             if channel in points and not self._lacks(row)
         ]
 
+    def pieces(
+        self, channels: Sequence[str], spans: Sequence[tuple[float, float]]
+    ) -> tuple[FloatArray, list[tuple[int, float, int]]]:
+        """Return what there is in spans of time: samples, (n, n_channels), one piece without a gap after the other.
+
+        Of each piece: which span it is of, its first moment, and how many samples it has.
+        """
+        level = self._samples
+        found = [(i, *part) for i, (start, end) in enumerate(spans) for part in _ranges(level, start, end)]
+        places = [(int(level.first[stretch]) + a, int(level.first[stretch]) + b) for _, stretch, a, b in found]
+        rows = [level.values.read(self.channels.index(channel), places) for channel in channels]
+        pieces = [(i, float(level.start_s[stretch]) + a / level.rate_hz, b - a) for i, stretch, a, b in found]
+        return np.stack(rows, axis=1), pieces
+
+    @property
+    def sampling_rate_hz(self) -> float:
+        return self._samples.rate_hz
+
     def _lacks(self, row: int) -> bool:
         values, spans = self._overview.values, zip(self._overview.first, self._overview.length, strict=True)
         return all(

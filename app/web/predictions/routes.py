@@ -29,6 +29,7 @@ from app.services.recordings import (
     recordings,
     result_tables,
     smoothing,
+    steps,
     table_texts,
 )
 from app.services.recordings.activity_times import clock_of
@@ -88,6 +89,8 @@ def show(recording_id: int) -> ResponseReturnValue:
         colours=result.colours,
         left_open=left_open(result.tree, result.limit),
         totals=table_texts.records(result_tables.totals(result)),
+        steps=steps.of(recording, result).total(),
+        steps_measured=steps.MEASURED,
         shown_activities=result.shown_activities(recording_index),
         agreement=result_tables.agreement(result, recording_index),
         missing_colour=MISSING,
@@ -230,11 +233,11 @@ def table_csv(recording_id: int, table: str) -> ResponseReturnValue:
     if table == "windows":
         text: str | Iterator[str] = result_tables.windows_csv(result, reader_zone())
     else:
-        text = to_csv(_table(table, result))
+        text = to_csv(_table(table, recording, result))
     return attachment(text, download_name(recording.filename, table, "csv"), "text/csv")
 
 
-def _table(table: str, result: PredictionResult) -> pd.DataFrame:
+def _table(table: str, recording: StoredRecording, result: PredictionResult) -> pd.DataFrame:
     if table == "metrics":
         return result_tables.metrics(result)
     if table == "daily":
@@ -242,7 +245,7 @@ def _table(table: str, result: PredictionResult) -> pd.DataFrame:
     return (
         result_tables.windows(result, reader_zone())
         if table == "windows"
-        else result_tables.bouts(result, reader_zone())
+        else result_tables.bouts(result, reader_zone(), steps=steps.of(recording, result))
     )
 
 
@@ -252,7 +255,9 @@ def table_json(recording_id: int, table: str) -> ResponseReturnValue:
     """Download the same tables as JSON."""
     recording, result = _requested(recording_id)
     content = (
-        result_tables.daily(result, reader_zone()) if table == "daily" else table_texts.records(_table(table, result))
+        result_tables.daily(result, reader_zone())
+        if table == "daily"
+        else table_texts.records(_table(table, recording, result))
     )
     about = {"file": recording.filename, **result_tables.made_by(result)}
     response = jsonify({**about, table: content})
@@ -272,7 +277,8 @@ def result_json(recording_id: int) -> ResponseReturnValue:
             verdict_of(result, i, quality, doubts_of(seen, i)).as_dict() for i in range(len(result.recording_ids))
         )
         about["verdicts"] = dict(zip(result.recording_ids, verdicts, strict=True))
-    response = jsonify({**about, **result_tables.document(result, reader_zone())})
+    counted = steps.of(recording, result)
+    response = jsonify({**about, **result_tables.document(result, reader_zone(), counted)})
     return named(response, download_name(recording.filename, "activities", "json"))
 
 
@@ -282,7 +288,8 @@ def activities_json(recording_id: int, standard: Literal["fhir", "omh"]) -> Resp
     """Download the activities for other systems: as a FHIR bundle, or as Open mHealth data points."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    answers = exported.answers(prediction, _smooth(), _personal(), reader_zone())
+    seen = view.view_of(prediction, _smooth(), _personal())
+    answers = exported.answers(prediction, seen, _personal(), reader_zone())
     response = jsonify(fhir.bundle(answers) if standard == "fhir" else omh.data_points(answers))
     if standard == "fhir":
         response.mimetype = fhir.MEDIA_TYPE

@@ -24,7 +24,16 @@ from app.services.interchange.answers import Answers
 from app.services.personal import corrections, in_lists, view
 from app.services.personal.effect import doubts_of
 from app.services.personal.view import View
-from app.services.recordings import attempts, listing, recordings, result_tables, table_texts, upload_progress, uploads
+from app.services.recordings import (
+    attempts,
+    listing,
+    recordings,
+    result_tables,
+    steps,
+    table_texts,
+    upload_progress,
+    uploads,
+)
 from app.services.recordings.listing import Wanted
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.verdict import decide
@@ -257,10 +266,12 @@ def list_windows(recording_id: int, query: asked.RowsQuery) -> shapes.Windows:
 def list_bouts(recording_id: int, query: asked.RowsQuery) -> shapes.Bouts:
     """List the answers bout by bout."""
     result = _seen(recording_id, query).result
+    counted = steps.of(recordings.get(bearer().id, recording_id), result)
     found, rows = result_tables.bout_rows(result)
     start = number_of(query.cursor) or 0
-    table = result_tables.bouts(result, found=(found, rows.take(slice(start, start + query.limit))))
-    wanted = "start_s end_s start_utc end_utc activity windows confidence deepest_activity deepest_confidence"
+    part = found, rows.take(slice(start, start + query.limit))
+    table = result_tables.bouts(result, found=part, steps=counted)
+    wanted = "start_s end_s start_utc end_utc activity windows confidence deepest_activity deepest_confidence steps"
     items = [shapes.Bout(part=row["recording"], **_some(row, wanted)) for row in table_texts.records(table)]
     return shapes.Bouts(result.model_label, items, _after(start, query.limit, len(rows)))
 
@@ -297,7 +308,8 @@ def undo_corrections(recording_id: int, batch: str) -> tuple[str, int]:
 def _exported(recording_id: int, query: asked.ExportQuery) -> Answers:
     recording = recordings.get(bearer().id, recording_id)
     prediction = recordings.get_prediction(recording, query.prediction)
-    return exported.answers(prediction, query.smooth, query.personal, _zone(query.tz))
+    seen = view.view_of(prediction, query.smooth, query.personal)
+    return exported.answers(prediction, seen, query.personal, _zone(query.tz))
 
 
 def _zone(name: str) -> tzinfo:

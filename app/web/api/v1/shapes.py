@@ -170,7 +170,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Bout:
-    """A stretch of one activity, or a pause (activity "missing")."""
+    """A stretch of one activity, or a pause (activity "missing"); steps are counted where somebody was on foot."""
 
     part: str | None
     start_s: float
@@ -182,6 +182,7 @@ class Bout:
     confidence: float | None
     deepest_activity: str | None
     deepest_confidence: float | None
+    steps: int | None
 
 
 @dataclass(frozen=True)

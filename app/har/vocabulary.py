@@ -253,10 +253,10 @@ class AnswerTree:
         """Return the same as `answers` from the probability of each node, (n, n_nodes)."""
         sure: NDArray[np.bool_] = of_nodes >= limit
         sure[:, -1] = True
-        return np.asarray(np.where(sure, self._depth + 0.5 * of_nodes, -1.0).argmax(axis=1), np.int64)
+        return np.asarray(np.where(sure, self.depth + 0.5 * of_nodes, -1.0).argmax(axis=1), np.int64)
 
     @cached_property
-    def _depth(self) -> FloatArray:
+    def depth(self) -> FloatArray:
         """Return how deep each node is: its distance from the root, and one more for an activity below its node."""
         of_activities = [len(path_of(node_of(name))) for name in self.activities]
         return np.array(of_activities + [len(path_of(node)) - 1 for node in self._members], np.float32)

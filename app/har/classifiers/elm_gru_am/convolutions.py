@@ -49,7 +49,7 @@ class RandomConvolutions:
     def __call__(self, raw: FloatArray) -> FloatArray:
         """Describe windows (n, n_steps, n_channels): (n, n_kernels) float32, not negative."""
         if (shape := raw.shape[1:]) not in self._by_shape:
-            self._by_shape[shape] = self._scaled(*shape)
+            self._by_shape[shape] = self.scaled(*shape)
         kernels = self._by_shape[shape]
         parts = []
         for start in range(0, len(raw), ROWS):
@@ -59,10 +59,10 @@ class RandomConvolutions:
 
     @cached_property
     def _by_shape(self) -> dict[tuple[int, ...], list[tuple[int, FloatArray, FloatArray]]]:
-        """Keep what `_scaled` returned, by the steps and channels of windows."""
+        """Keep what `scaled` returned, by the steps and channels of windows."""
         return {}
 
-    def _scaled(self, n_steps: int, n_channels: int) -> list[tuple[int, FloatArray, FloatArray]]:
+    def scaled(self, n_steps: int, n_channels: int) -> list[tuple[int, FloatArray, FloatArray]]:
         """Return for each dilation its kernels and their biases, so scaled that the outputs deviate by 1."""
         kernels, first = [], 0
         for dilation, weights in _kernels(self.seed, len(self.biases), n_steps, n_channels):

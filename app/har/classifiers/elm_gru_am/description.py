@@ -57,14 +57,14 @@ class WindowDescriber:
         return length_s, min(self.config.frame_step_s, length_s / 2)
 
     @property
-    def _averaged(self) -> int:
+    def averaged(self) -> int:
         """Return how many samples are averaged before the network's convolutions."""
         return max(1, round(self.sampling_rate_hz / RAW_RATE_HZ))
 
     @property
     def n_raw_steps(self) -> int:
         """Return the steps that the network's convolutions leave of the raw signal."""
-        return max(self.n_timesteps // self._averaged // STRIDE, 1)
+        return max(self.n_timesteps // self.averaged // STRIDE, 1)
 
     def with_convolutions(self, windows: WindowSet, seed: int) -> WindowDescriber:
         """Return a describer whose random convolutions have biases from some of these training windows."""
@@ -96,7 +96,7 @@ class WindowDescriber:
 
     def raw(self, X: FloatArray) -> FloatArray:
         """Return the signal at about `RAW_RATE_HZ`, cut to a multiple of the convolutions' stride."""
-        average, n_steps = self._averaged, self.n_raw_steps * STRIDE
+        average, n_steps = self.averaged, self.n_raw_steps * STRIDE
         if (length := X.shape[1]) < n_steps * average:
             X = np.pad(X, ((0, 0), (0, n_steps * average - length), (0, 0)), mode="edge")
         raw: FloatArray = sum(

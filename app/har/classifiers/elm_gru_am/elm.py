@@ -119,19 +119,23 @@ class ExtremeLearningMachine:
     def _block(self, X: NDArray[F], number: int) -> NDArray[F]:
         if number >= len(self.blocks):
             return np.float32(NODE_SCALE) * X[:, self.nodes[number - len(self.blocks)]]
-        if not self._hidden_layer:
-            self._hidden_layer = self._draw(X)
-        weights, bias = self._hidden_layer[number]
+        weights, bias = self.hidden_layer(X.shape[1])[number]
         H: NDArray[F] = X[:, self.blocks[number]] @ weights
         H += bias
         return np.maximum(H, 0, out=H)
 
-    def _draw(self, X: NDArray[F]) -> list[tuple[FloatArray, FloatArray]]:
+    def hidden_layer(self, n_columns: int) -> list[tuple[FloatArray, FloatArray]]:
+        """Return the weights and biases of each block's random nodes, for rows of so many columns."""
+        if not self._hidden_layer:
+            self._hidden_layer = self._draw(n_columns)
+        return self._hidden_layer
+
+    def _draw(self, n_columns: int) -> list[tuple[FloatArray, FloatArray]]:
         # RandomState, because its stream is frozen for good (NEP 19): a stored model draws the same layer again.
         random = np.random.RandomState(self.seed)
         layer = []
         for columns, size in zip(self.blocks, self.sizes, strict=False):
-            read = X[:1, columns].shape[1]
+            read = len(np.arange(n_columns)[columns])
             weights = random.standard_normal((read, size)) / np.sqrt(read)
             bias = BIAS_SCALE * random.standard_normal(size)
             layer.append((weights.astype(np.float32), bias.astype(np.float32)))

@@ -27,6 +27,7 @@ Logarithm = Callable[[FloatArray], FloatArray]
 CHUNK, FEWEST = 128, 64
 LAGS_S = (0.05, 0.1, 0.2, 0.4)
 FLOOR = np.float32(1e-4)  # of a spread before its logarithm: below any sensor's noise, in m/s² and in rad/s
+FRAME_BANDS, WHOLE_BANDS = 10, 22
 MAX_HZ = 50.0  # human movement ends far below: spectrum above it comes from the sensor
 
 
@@ -144,15 +145,21 @@ def _shapes(
     yield log(np.asarray(steps @ per_second, np.float32) + FLOOR), "log jerk"
     yield log(signals.max(axis=2) + FLOOR), "log peak"
     yield log(FLOOR - signals.min(axis=2)), "log trough"
-    yield np.asarray(signals @ _ramp(length) / length / spread, np.float32), "trend"
+    yield np.asarray(signals @ ramp(length) / length / spread, np.float32), "trend"
     square = spread**2
-    for lag in sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2))):
+    for lag in lags(length, sampling_rate_hz):
         product = np.einsum("ijk,ijk->ij", signals[:, :, lag:], signals[:, :, :-lag]) / (length - lag)
         yield product / square, f"autocorrelation {lag / sampling_rate_hz:.2f} s"
 
 
+def lags(length: int, sampling_rate_hz: float) -> list[int]:
+    """Return the lags of the autocorrelations, in samples."""
+    return sorted({round(lag_s * sampling_rate_hz) for lag_s in LAGS_S} & set(range(1, length // 2)))
+
+
 @lru_cache(maxsize=64)
-def _ramp(length: int) -> FloatArray:
+def ramp(length: int) -> FloatArray:
+    """Return what a trend is measured with."""
     return np.linspace(-1, 1, length, dtype=np.float32)
 
 
@@ -164,7 +171,7 @@ def _powers(
     The values are (n, n_bands · n_signals), twice as many where powers relative to the whole are among them: those of a
     band follow it.
     """
-    window, band_average, bands = _bands(signals.shape[2], sampling_rate_hz, n_bands)
+    window, band_average, bands = spectral_bands(signals.shape[2], sampling_rate_hz, n_bands)
     parts = fft.rfft(signals * window, axis=2).view(np.float32)  # real, imaginary, real, …
     np.square(parts, out=parts)
     # One product gives the mean power of every band and, last, of all: numpy is slow at reductions over short axes, and
@@ -180,7 +187,9 @@ def _powers(
 
 
 @lru_cache(maxsize=64)
-def _bands(length: int, sampling_rate_hz: float, n_bands: int) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+def spectral_bands(
+    length: int, sampling_rate_hz: float, n_bands: int
+) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     """Return a window, how much the parts of a spectrum count in each band and in all, and the names of the bands."""
     window = np.hanning(length + 2)[1:-1].astype(np.float32)
     edges = band_edges(length, sampling_rate_hz, n_bands)
@@ -208,23 +217,30 @@ def per_chunk(windows: WindowSet, function: Callable[[WindowSet], T]) -> list[T]
 
 
 def window_features(
-    windows: WindowSet, n_bands: int = 22, relative: bool = True, logarithms: bool = True
+    windows: WindowSet, n_bands: int = WHOLE_BANDS, relative: bool = True, logarithms: bool = True
 ) -> tuple[FloatArray, list[str]]:
     """Describe whole windows: ``(n_windows, n_features)`` and the names."""
     return describe(windows.X, windows.channels, windows.sampling_rate_hz, n_bands, relative, logarithms)
+
+
+def frame_samples(
+    n_timesteps: int, sampling_rate_hz: float, frame_length_s: float, frame_step_s: float
+) -> tuple[int, int]:
+    """Return how long a frame is, and how far the next one is from it, in samples."""
+    length = min(n_timesteps, max(4, round(frame_length_s * sampling_rate_hz)))
+    return length, max(1, round(frame_step_s * sampling_rate_hz))
 
 
 def frame_features(
     windows: WindowSet,
     frame_length_s: float = 1.0,
     frame_step_s: float = 0.25,
-    n_bands: int = 10,
+    n_bands: int = FRAME_BANDS,
     logarithms: bool = True,
 ) -> tuple[FloatArray, list[str]]:
     """Describe overlapping frames of each window: ``(n_windows, n_frames, n_features)`` and the names."""
     n, n_timesteps, n_channels = windows.X.shape
-    length = min(n_timesteps, max(4, round(frame_length_s * windows.sampling_rate_hz)))
-    step = max(1, round(frame_step_s * windows.sampling_rate_hz))
+    length, step = frame_samples(n_timesteps, windows.sampling_rate_hz, frame_length_s, frame_step_s)
     signals = np.ascontiguousarray(windows.X.transpose(0, 2, 1))
     frames = sliding_window_view(signals, length, axis=2)[:, :, ::step]  # (n, n_channels, frames, length)
     values, names = describe(

@@ -41,6 +41,7 @@ CORE = {  # in the way of the data; docs/ARCHITECTURE.md draws it
     "app.har.personal": set(),
     "app.har.classifiers": {"app.har.evaluation", "app.har.personal", "app.har.signals", "app.har.windows"},
     "app.har.live": {"app.har.classifiers", "app.har.recordings", "app.har.signals", "app.har.windows"},
+    "app.har.exports": {"app.har.classifiers", "app.har.evaluation", "app.har.signals", "app.har.windows"},
     "app.har.falls": {"app.har.classifiers", "app.har.datasets", "app.har.signals"},
     "app.har.training": {
         "app.har.classifiers",
@@ -63,6 +64,7 @@ VALUES = GROUND | {
     "app.har.datasets.store",
     "app.har.datasets.survey",
     "app.har.evaluation.types",
+    "app.har.exports.formats",
     "app.har.recordings.mappings.dry_run",
     "app.har.recordings.mappings.guess",
     "app.har.recordings.mappings.mapping",

@@ -24,7 +24,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "map": ("app.cli.predict:map_", "Guess what the columns of FILE are, for flask predict --map."),
     "models": (
         "app.cli.models:models",
-        "List, promote, limit, delete, restore models; forget a person.",
+        "List, promote, limit, export, delete models; forget a person.",
     ),
     "predict": ("app.cli.predict:predict", "Recognise the activities in FILE."),
     "quality": ("app.cli.quality:quality", "Print the quality card of each recording in FILE."),

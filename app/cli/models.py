@@ -1,17 +1,23 @@
-"""``flask models list|info|promote|history|limit|prior|forget|delete|restore``."""
+"""``flask models list|info|promote|history|limit|prior|export|forget|delete|restore``."""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 
 from app.cli.output import json_option, needs_home, print_json
 from app.har.classifiers.catalogue import PRIORS
+from app.har.exports.formats import EXACT, FORMATS
 from app.services.formatting import beyond_rounding
+
+WEIGHTS = list(dict.fromkeys(kind for kinds in FORMATS.values() for kind in kinds))
 
 models = AppGroup(
     "models",
-    help="List, promote, limit, delete, restore models; forget a person.",
+    help="List, promote, limit, export, delete models; forget a person.",
 )
 
 
@@ -155,6 +161,46 @@ def prior_model(name: str, how: str | None, as_json: bool) -> None:
         return
     shares = ", ".join(f"{node.lower()} {share:.1%}" for node, share in version.prior.items())
     click.echo(f"{version.label} expects activities " + (f"as in daily life: {shares}." if shares else "all alike."))
+
+
+@models.command("export")
+@click.argument("name")
+@click.option("--to", "format_", required=True, type=click.Choice(list(FORMATS)), help="What to make.")
+@click.option("--weights", default=EXACT, show_default=True, type=click.Choice(WEIGHTS), help="How weights are stored.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The archive to write [default: NAME.zip]."
+)
+@json_option
+@needs_home
+def export_model(name: str, format_: str, weights: str, out: Path | None, as_json: bool) -> None:
+    """Make a model for a phone or a microcontroller, with all it computes.
+
+    What is made is run here, on the windows of people whom the model did not learn from, and is handed out only if it
+    answers as the model does. The archive holds a description for whoever builds the device.
+    """
+    from app.services.models import exports, model_versions
+
+    document = exports.make(name, format_, weights, lambda event: click.echo(event["stage"], err=True))
+    version = model_versions.get(name)
+    made = exports.artefact(version, format_, weights)
+    target = out or Path(f"{version.name}-{version.version}-{format_}-{weights}.zip")
+    shutil.copyfile(made, target)
+    if as_json:
+        print_json(document)
+        return
+    check, cost = document["check"], document["cost"]
+    click.echo(
+        f"{target}: {version.label} as {format_}, {weights}, {cost['bytes']:,} bytes; {cost['ms']:.2f} ms a window."
+    )
+    click.echo(
+        f"Tried on {check['windows']:,} windows: answers equal in {check['same_answers']:.2%}, probabilities within "
+        f"{check['largest_difference']:.1g}."
+    )
+    if "scores" in check:
+        f1, of_model = check["scores"]["f1"], check["scores_of_model"]["f1"]
+        click.echo(f"F1 of {check['whose']}: {f1:.4f}, of the model itself {of_model:.4f}.")
+    else:
+        click.echo("The people held out are not on this machine: only made-up windows were tried, and F1 is not known.")
 
 
 @models.command("forget")

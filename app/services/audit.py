@@ -94,6 +94,7 @@ class Action(str, Enum):
     TRAINING_DELETED = "training deleted"
     MODEL_PROMOTED = "model promoted"
     MODEL_CHANGED = "model changed"
+    MODEL_EXPORTED = "model exported"
     MODEL_FORGOT = "model forgot a person"
     MODEL_DELETED = "model deleted"
     MODEL_RESTORED = "model restored"

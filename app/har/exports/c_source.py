@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -52,16 +53,17 @@ class _Tables:
         self.lines.append(f"#define {name} {value}")
 
     def array(self, name: str, values: Any, kind: str = "float") -> str:
-        """Declare an array and return its name; a large one is written byte by byte, which compiles ten times as fast."""
+        """Declare an array, return its name; a large one is written byte by byte, which compiles ten times as fast."""
         flat, small = np.asarray(values).ravel(), kind == "weight" and self.int8
         self.size += flat.size * (1 if small else 4)
         if small:
             self.lines.append(f"static const weight {name}[{flat.size} + 1] =\n    {_bytes(flat.astype(np.int8))};")
         elif flat.size >= AS_BYTES and kind != "int":
-            self.lines.append(
-                f"static const union {{\n    unsigned char bytes[4 * {flat.size} + 4];\n    float values[{flat.size} + 1];"
-                f"\n}} {name}_of = {{{_bytes(flat.astype('<f4'))}}};\n#define {name} ({name}_of.values)"
-            )
+            self.lines += [
+                f"static const union {{\n    unsigned char bytes[4 * {flat.size} + 4];",
+                f"    float values[{flat.size} + 1];\n}} {name}_of = {{{_bytes(flat.astype('<f4'))}}};",
+                f"#define {name} ({name}_of.values)",
+            ]
         else:
             texts = map(str, flat.tolist()) if kind in ("int", "unsigned long") else _floats(flat)
             self.lines.append(f"static const {kind} {name}[] = {{{_wrapped(texts)}}};")
@@ -111,11 +113,10 @@ def write_c(device: DeviceModel, name: str, limit: float, int8: bool = False) ->
     _head(device, tables)
     kind = "signed char" if int8 else "float"
     tree = AnswerTree(device.model.activities)
-    source = (
-        f'#include "{prefix}.h"\n\n#include <math.h>\n#include <string.h>\n\n{LITTLE_ENDIAN}\ntypedef {kind} weight;\n{_template("types.h")}\n'
-        + "\n".join(tables.lines)
-        + f"\n{_tree(tree)}\n{_template('recognise.c')}"
+    head = (
+        f'#include "{prefix}.h"\n\n#include <math.h>\n#include <string.h>\n\n{LITTLE_ENDIAN}\n\ntypedef {kind} weight;'
     )
+    source = "\n".join([head, _template("types.h"), *tables.lines, _tree(tree), _template("recognise.c")])
     header = _header(device, tree, name, limit).replace("@WORKSPACE@", _workspace(device, sizes))
 
     def named(text: str) -> str:
@@ -186,7 +187,12 @@ def _sizes(device: DeviceModel) -> dict[str, Any]:
 def _workspace(device: DeviceModel, sizes: Mapping[str, Any]) -> str:
     """Return the fields of the workspace."""
     n = device.model.n_timesteps
-    channels, sensors, frames, units = len(device.model.channels), len(device.layout.sensors), sizes["FRAMES"], sizes["UNITS"]
+    channels, sensors, frames, units = (
+        len(device.model.channels),
+        len(device.layout.sensors),
+        sizes["FRAMES"],
+        sizes["UNITS"],
+    )
     fields: dict[str, tuple[int, ...]] = {
         "x": (channels, n),
         "raw": (channels, sizes["RAW_STEPS"]),
@@ -310,21 +316,17 @@ def _network(device: DeviceModel, tables: _Tables) -> None:
     arrays = device.model.network_.arrays
     frames, starts = device.described.frames.shape[1], _starts(device.selected)
     n_first = (device.n_raw_steps + 1) // 2
+    uses = {"first": n_first, "second": (n_first + 1) // 2, "frames": frames, "shape": frames, "hidden": frames}
     encoders = []
-    for sensor in range(len(device.layout.sensors)):
-        times = {"first": n_first, "second": (n_first + 1) // 2}
-
-        def matrix(part: str, sensor: int = sensor, times: dict[str, int] = times) -> str:
-            return tables.matrix(f"encoder_{sensor}_{part}", arrays[f"{sensor} {part}"], times.get(part, frames))
-
-        def array(part: str, sensor: int = sensor) -> str:
-            return tables.array(f"encoder_{sensor}_{part.replace(' ', '_')}", arrays[f"{sensor} {part}"])
-
-        encoders.append(
-            f"{{{starts[sensor]}, {matrix('first')}, {matrix('second')}, {matrix('frames')}, {matrix('shape')}, "
-            f"{matrix('hidden')}, {array('first shift')}, {array('second shift')}, {array('pooling')}, "
-            f"{array('bias')}, {array('hidden bias')}, {array('score')}}}"
+    for sensor, first_selected in enumerate(starts[:-1]):
+        matrices = (
+            tables.matrix(f"encoder_{sensor}_{part}", arrays[f"{sensor} {part}"], times) for part, times in uses.items()
         )
+        others = (
+            tables.array(f"encoder_{sensor}_{part.replace(' ', '_')}", arrays[f"{sensor} {part}"])
+            for part in ("first shift", "second shift", "pooling", "bias", "hidden bias", "score")
+        )
+        encoders.append("{" + ", ".join([str(first_selected), *matrices, *others]) + "}")
     tables.structs("encoder", "encoders", encoders)
     recurrent, bias = arrays["gru recurrent"], arrays["gru recurrent bias"]
     gates = [(gate, way) for gate in range(GATES) for way in range(WAYS)]
@@ -373,9 +375,10 @@ def _head(device: DeviceModel, tables: _Tables) -> None:
     outputs = []
     for pattern, (present, parts) in enumerate(device.outputs()):
         for block, part in enumerate(parts):
-            missing = part is None or not len(part)
-            times = 1 if all(present) else 0
-            outputs.append("{NULL, NULL, 0, 0}" if missing else tables.matrix(f"head_{pattern}_{block}", part, times))
+            if part is None or not len(part):
+                outputs.append("{NULL, NULL, 0, 0}")
+            else:
+                outputs.append(tables.matrix(f"head_{pattern}_{block}", part, int(all(present))))
     tables.structs("matrix", "head_output", outputs)
     tables.array("head_pattern", [_bits(present) for present in elm.betas], "unsigned long")
     everything = (True,) * len(device.layout.sensors)
@@ -416,7 +419,7 @@ def _header(device: DeviceModel, tree: AnswerTree, name: str, limit: float) -> s
 
 
 def _starts(groups: Iterable[Sequence[int] | Any]) -> list[int]:
-    return np.cumsum([0, *map(len, groups)]).tolist()
+    return [0, *accumulate(map(len, groups))]
 
 
 def _bits(flags: Iterable[bool]) -> int:

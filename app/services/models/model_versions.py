@@ -40,6 +40,11 @@ def directory(version: ModelVersion) -> Path:
     return Path(current_app.config["MODEL_STORE"]) / version.name / str(version.version)
 
 
+def exports_folder(version: ModelVersion) -> Path:
+    """Return where what was made of a version for other devices is; see `exports`."""
+    return Path(current_app.config["INSTANCE"]) / "exports" / version.name / str(version.version)
+
+
 def list_versions(*, with_metrics: bool = False) -> list[ModelVersion]:
     """Return every version, the newest first; with their metrics in the same query where all are shown."""
     query = select(ModelVersion).order_by(ModelVersion.id.desc())
@@ -168,12 +173,13 @@ def set_prior(key: int | str, name: str) -> ModelVersion:
 def delete(key: int | str) -> None:
     """Remove a version and its files; predictions made with it stay and keep its label."""
     version = get(key)
-    label, folder = version.label, directory(version)
+    label, folder, exports = version.label, directory(version), exports_folder(version)
     with transaction():
         if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
             raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")
     audit.record(Action.MODEL_DELETED, label)
     leftovers.delete(folder)
+    shutil.rmtree(exports, ignore_errors=True)
     head_files.sweep()
 
 

@@ -1,0 +1,105 @@
+"""An artefact of a model: made, run on windows, compared with the model, and only then handed out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.har.classifiers.base import Recogniser
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.exports import c_emulator
+from app.har.exports.c_source import write_c
+from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
+from app.har.exports.description import describe
+from app.har.exports.device_model import DeviceModel, exportable
+from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT
+from app.har.exports.types import Emulated, HeldOut
+from app.har.progress import OnEvent, ignore_event
+from app.har.types import FloatArray
+
+Files = dict[str, bytes]
+Made = tuple[Files, Emulated, dict[str, Any]]  # files, what they answered, and what they cost
+
+
+def export(
+    model: Recogniser,
+    label: str,
+    format_: str,
+    weights: str,
+    limit: float,
+    folder: Path,
+    held_out: HeldOut | None = None,
+    on_event: OnEvent = ignore_event,
+) -> dict[str, Any]:
+    """Make an artefact, run it, and write it with its description into an existing folder; return the description.
+
+    Parameters
+    ----------
+    format_, weights : see `formats.FORMATS`.
+    limit : how probable an answer must be.
+    held_out : labelled windows that the model did not learn from; default none, and only made-up ones are tried.
+
+    Raises
+    ------
+    UnusableRecording : the model cannot be exported, what it would need is missing here, or the artefact does not
+        answer as the model does; nothing is written then.
+    """
+    fitted = exportable(model)
+    on_event({"stage": "Asking the model", "fraction": 0.1})
+    tried = windows_to_try(fitted, held_out)
+    found = fitted.recognise(tried)
+    on_event({"stage": "Making the artefact", "fraction": 0.3})
+    files, emulated, cost = MAKERS[format_](fitted, label, weights, limit, tried.X, on_event)
+    on_event({"stage": "Comparing", "fraction": 0.9})
+    report = compare(fitted, found, emulated, held_out, limit)
+    refuse_where_wrong(report, rounded=weights != EXACT)
+    document = {
+        "format": format_,
+        "weights": weights,
+        **describe(fitted, label, limit),
+        "cost": {**cost, "ms": emulated.ms, "ram_bytes": emulated.ram_bytes, "measured_on": _machine()},
+        "check": report,
+        "files": {
+            name: {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} for name, body in files.items()
+        },
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in {**files, DESCRIPTION: text.encode()}.items():
+            archive.writestr(name, body)
+    (folder / ARTEFACT).write_bytes(packed.getvalue())
+    (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+    return document
+
+
+def _make_c(
+    model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
+) -> Made:
+    c_emulator.compiler()  # before the work
+    source = write_c(DeviceModel(model), label.partition("/")[0], limit, int8=weights == "int8")
+    with tempfile.TemporaryDirectory() as folder:
+        on_event({"stage": "Compiling it", "fraction": 0.4})
+        program = c_emulator.compiled(source.files, Path(folder))
+        on_event({"stage": "Running it on every window", "fraction": 0.6})
+        emulated = c_emulator.run(program, X)
+    cost = {
+        "bytes": source.constant_bytes,
+        "multiply_adds": source.multiply_adds,
+        "made_with": c_emulator.compiler_version(),
+    }
+    return {name: text.encode() for name, text in source.files.items()}, emulated, cost
+
+
+MAKERS: dict[str, Callable[[ActivityClassifier, str, str, float, FloatArray, OnEvent], Made]] = {"c": _make_c}
+
+
+def _machine() -> str:
+    return f"{platform.processor() or platform.machine()}, {platform.system()}"

@@ -1,0 +1,102 @@
+"""The child process that exports a model: ``python -m app.services.models.export_child``.
+
+It reads one job (a JSON line) from stdin, writes events as JSON lines to stdout, and last the description of what it
+made, or why it was refused. Converters of other libraries have ended the whole process: only this one ends then.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from app.services import server_log
+
+if TYPE_CHECKING:
+    from app.har.exports.types import HeldOut
+
+log = logging.getLogger(__name__)
+
+ORPHANED = 4
+
+
+def main() -> int:
+    """Run one job; return the exit status."""
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    server_log.configure(logging.WARNING)
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not among the events
+    if hasattr(os, "nice"):
+        os.nice(10)  # the site's pages come first
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+    def emit(event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=lines, flush=True)
+
+    from app.har.errors import HarError
+
+    try:
+        emit({"document": _work(job, emit)})
+    except HarError as error:
+        emit({"refused": str(error)})
+    except Exception:
+        log.exception("the export failed")
+        return 1
+    return 0
+
+
+def _work(job: dict[str, Any], emit: Any) -> dict[str, Any]:
+    emit({"stage": "Reading the model", "fraction": 0.0})
+    from app.har.classifiers.model_folder import verify
+    from app.har.classifiers.stored_models import load_model
+    from app.har.exports.export import export
+
+    model = load_model(Path(job["model"]))
+    held_out = None
+    if job["store"]:
+        emit({"stage": "Reading the people held out", "fraction": 0.05})
+        held_out = _held_out(verify(Path(job["model"]), aside=False), Path(job["store"]), job["device"])
+    return export(model, job["label"], job["format"], job["weights"], job["limit"], Path(job["folder"]), held_out, emit)
+
+
+def _held_out(manifest: dict[str, Any], store: Path, device: str) -> HeldOut | None:
+    """Return the windows of the people, or those drawn at random, that the model was tested on."""
+    import numpy as np
+
+    from app.har.datasets.pool import of_device
+    from app.har.datasets.store import open_store
+    from app.har.evaluation.splits import split_windows
+    from app.har.exports.check import held_out_of
+    from app.har.signals.filters import Preparation, prepare
+    from app.har.windows import make_windows
+
+    split, config = manifest.get("split", {}), manifest.get("config", {})
+    signals = open_store(store).signals
+    if device:
+        signals = of_device(signals, device)
+    if list(signals.activities) != manifest["activities"] or list(signals.channels) != manifest["channels"]:
+        return None  # a model built on another, or of chosen activities, has its own way of reading these
+    signals = prepare(signals, Preparation(**manifest.get("preparation", {})))
+    windows = make_windows(signals, manifest["window_length_s"], config.get("overlap", 0.0))
+    if split.get("protocol") == "subject":
+        tested = np.flatnonzero(np.isin(windows.subjects, split["subjects"]["test"]))
+        whose = f"{split['test_subjects']} people held out of {manifest['data']['dataset']}"
+    elif split.get("protocol") == "random":
+        tested = split_windows(windows, "random", split["seed"], config.get("test_fraction", 0.2)).test
+        whose = f"windows held out of {manifest['data']['dataset']}, of people it learnt from"
+    else:
+        return None
+    return held_out_of(windows.take(tested), whose)
+
+
+def _exit_with_parent(stream: TextIO = sys.stdin) -> None:
+    stream.read()
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""A version of a model for a small device: made in a child process, tried there, and kept until it is made again.
+
+Files are in ``instance/exports/<name>/<version>/<format>-<weights>/``. They can always be made again, so that nothing
+but the model itself needs a backup.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from flask import current_app
+
+from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT, FORMATS
+from app.har.progress import OnEvent, ignore_event
+from app.services import audit
+from app.services.audit import Action
+from app.services.datasets import library
+from app.services.errors import Invalid, NotFound
+from app.services.files import DRAFT
+from app.services.models import model_files, model_versions
+from app.tables import Dataset, ModelVersion
+
+CHILD = ["-m", "app.services.models.export_child"]
+MOST_S = 1800.0  # after which an export has gone wrong
+DIED = (
+    "The export ended in the middle of its work ({how}): the library that converts models may have failed, or memory "
+    "ran out. Nothing was made. The server's log may say more."
+)
+
+
+def made(version: ModelVersion) -> list[dict[str, Any]]:
+    """Return the descriptions of what was exported of a version, in the order of `FORMATS`.
+
+    An artefact of another limit than the version has now, or of an earlier build, says so in ``outdated``.
+    """
+    found = []
+    for name, kinds in FORMATS.items():
+        for weights in kinds:
+            path = model_versions.exports_folder(version) / f"{name}-{weights}" / DESCRIPTION
+            if path.is_file():
+                document = json.loads(path.read_text(encoding="utf-8"))
+                document["outdated"] = document["output"]["limit"] != model_versions.limit_of(version)
+                found.append(document)
+    return found
+
+
+def artefact(version: ModelVersion, format_: str, weights: str) -> Path:
+    """Return the archive with an artefact and its description.
+
+    Raises
+    ------
+    NotFound : it was not exported.
+    """
+    check(format_, weights)
+    path = model_versions.exports_folder(version) / f"{format_}-{weights}" / ARTEFACT
+    if not path.is_file():
+        raise NotFound(f"{version.label} was not exported as {format_} with {weights} weights.")
+    return path
+
+
+def check(format_: str, weights: str) -> None:
+    """Refuse what is no format.
+
+    Raises
+    ------
+    Invalid : the message names those that there are.
+    """
+    if format_ not in FORMATS:
+        raise Invalid(f"A format is one of {', '.join(FORMATS)}; found {format_[:40]!r}.", field="format")
+    if weights not in FORMATS[format_]:
+        kinds = ", ".join(FORMATS[format_])
+        raise Invalid(f"Weights of {format_} are one of {kinds}; found {weights[:40]!r}.", field="weights")
+
+
+def make(key: int | str, format_: str, weights: str = EXACT, on_event: OnEvent = ignore_event) -> dict[str, Any]:
+    """Export a version and return the description; what was exported of the same kind before is replaced.
+
+    Raises
+    ------
+    Invalid : another format, or the model cannot be exported, or the artefact does not answer as the model does.
+    """
+    check(format_, weights)
+    version = model_versions.get(key)
+    target = model_versions.exports_folder(version) / f"{format_}-{weights}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{DRAFT}{uuid4().hex}")
+    draft.mkdir(mode=0o700)
+    try:
+        document = _in_child(_job(version, format_, weights, draft), on_event)
+        shutil.rmtree(target, ignore_errors=True)
+        draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    audit.record(Action.MODEL_EXPORTED, version.label, format=format_, weights=weights)
+    return document
+
+
+def _job(version: ModelVersion, format_: str, weights: str, draft: Path) -> dict[str, Any]:
+    directory = model_versions.directory(version)
+    data = model_files.manifest(directory).get("data", {})
+    found = _dataset_of(data)
+    return {
+        "model": str(directory),
+        "label": version.label,
+        "format": format_,
+        "weights": weights,
+        "limit": model_versions.limit_of(version),
+        "folder": str(draft),
+        "store": str(library.store_folder(found)) if found else None,
+        "device": data.get("dataset", "").partition(":")[2],
+    }
+
+
+def _dataset_of(data: dict[str, Any]) -> Dataset | None:
+    """Return the data set that a model learnt from, where it is here; of several as one, none."""
+    mark = data.get("fingerprint")
+    return next((one for one in library.list_datasets() if mark and one.fingerprint == mark), None)
+
+
+def _in_child(job: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
+    """Run a job in a process of its own; what ends that process is told as an error."""
+    with subprocess.Popen(
+        [sys.executable, *CHILD],
+        cwd=Path(current_app.root_path).parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as child:
+        too_long = threading.Timer(MOST_S, child.kill)
+        too_long.start()
+        try:
+            assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018  pipes were asked for
+            child.stdin.write(json.dumps(job) + "\n")
+            child.stdin.flush()  # and stays open: its end tells the child that we are gone
+            last: dict[str, Any] = {}
+            for line in child.stdout:
+                last = json.loads(line)
+                if "stage" in last:
+                    on_event(last)
+            status = child.wait()
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            too_long.cancel()
+    if "refused" in last:
+        raise Invalid(last["refused"])
+    if status or "document" not in last:
+        raise Invalid(DIED.format(how=f"signal {-status}" if status < 0 else f"status {status}"))
+    return dict(last["document"])

@@ -12,17 +12,20 @@ from flask import Flask
 
 from app.services.errors import Invalid, NotFound
 from app.services.models import exports, model_versions
+from app.tables import ModelVersion
 from config import ROOT
-from tests.trained import register_base
 
 NAME = "reference-physiotherapy"
 
 
+@pytest.fixture
+def version(app: Flask, tmp_path: Path) -> ModelVersion:
+    return model_versions.register(NAME, shutil.copytree(ROOT / "reference_models" / NAME, tmp_path / "copy"), {})
+
+
 def test_a_model_is_exported_on_the_people_held_out_and_kept_until_it_is_deleted(
-    example: Flask, tmp_path: Path
+    example: Flask, version: ModelVersion, tmp_path: Path
 ) -> None:
-    copy = shutil.copytree(ROOT / "reference_models" / NAME, tmp_path / "copy")
-    version = model_versions.register(NAME, copy, {})
     archive = tmp_path / "model.zip"
     arguments = ["models", "export", version.label, "--to", "c", "--weights", "int8", "--out", str(archive)]
     result = example.test_cli_runner().invoke(args=arguments)
@@ -42,8 +45,7 @@ def test_a_model_is_exported_on_the_people_held_out_and_kept_until_it_is_deleted
     assert list((Path(example.config["INSTANCE"]) / "exports").glob("*/*")) == []
 
 
-def test_what_is_no_format_or_was_not_made_is_named(app: Flask, small_base: Path, tmp_path: Path) -> None:
-    version = register_base(small_base, tmp_path)
+def test_what_is_no_format_or_was_not_made_is_named(version: ModelVersion) -> None:
     with pytest.raises(Invalid, match="one of c"):
         exports.make(version.id, "exe")
     with pytest.raises(Invalid, match="one of float32, int8"):
@@ -61,9 +63,8 @@ def test_what_is_no_format_or_was_not_made_is_named(app: Flask, small_base: Path
     ],
 )
 def test_whatever_ends_the_child_is_told_and_leaves_nothing(
-    app: Flask, small_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+    version: ModelVersion, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
-    version = register_base(small_base, tmp_path)
     monkeypatch.setattr(exports, "CHILD", ["-c", script])
     stages: list[str] = []
     with pytest.raises(Invalid, match=message):

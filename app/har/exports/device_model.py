@@ -158,6 +158,11 @@ class DeviceModel:
         """Return the channels of one sensor, two by two."""
         return [pair for members in self.layout.by_sensor.values() for pair in combinations(members, 2)]
 
+    def n_features(self, stretch: Stretch) -> int:
+        """Return how many features a stretch has."""
+        of_signals = 6 + len(stretch.lags) + (2 if stretch.relative else 1) * (len(stretch.edges) - 1)
+        return of_signals * self.n_signals + len(self.pairs)
+
     @cached_property
     def described(self) -> Description:
         """Return what is said of a silent window: which features there are, and in which order."""

@@ -78,6 +78,7 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
     "instance/erasures": "tombstones: a hash of the account, names of its folders",
     "instance/watching.json": "since when somebody is still: `watching.forget`",
     "instance/datasets": "shared corrections are taken out (`taken_back`)",
+    "instance/exports": "models for other devices: no person's",
     "instance/runs": "trainings; of a person a made-up name",
     "instance/federation": "keys, sums of many people; what was given to others is theirs",
     "instance/embedded_example_registered": "no person's",

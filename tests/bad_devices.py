@@ -37,6 +37,12 @@ def _geneactiv(old: bytes, new: bytes, times: int = -1) -> bytes:
     return devices.geneactiv(WALK).replace(old, new, times)
 
 
+def _avro(**changes: object) -> bytes:
+    """Return a file whose only sensor is the accelerometer, with some of its values changed."""
+    (data,) = devices.avro_files(WALK, n_files=1, slow=False, **changes).values()
+    return data
+
+
 REFUSED_DEVICES = (
     BadInput("Axivity, no block", "a.cwa", devices.cwa_header, message="expected blocks of 512 bytes"),
     BadInput("Axivity, a header alone, cut off", "a.cwa", lambda: devices.cwa_header()[:600], message="found nothing"),
@@ -67,6 +73,18 @@ REFUSED_DEVICES = (
              message="page 1 lacks Page Time"),
     BadInput("GENEActiv, pages of no rate", "a.bin", lambda: _geneactiv(b"Frequency:85.7\r", b"Frequency:0\r"),
              message="page 1 states 0 Hz"),
+    BadInput("Avro of another program", "a.avro",
+             lambda: devices.avro({"type": "record", "name": "User", "fields": [{"name": "age", "type": "int"}]},
+                                  {"age": 7}), message="expected a field rawData, found age"),
+    BadInput("Avro, a head alone", "a.avro", lambda: b"Obj\x01\x04\x16avro.schema" + bytes(range(200)),
+             message="as an EmbracePlus writes it"),
+    BadInput("EmbracePlus, cut off", "a.avro", lambda: _avro()[:3000], message="damaged or cut off"),
+    BadInput("EmbracePlus, a rate of nothing", "a.avro", lambda: _avro(samplingFrequency=0.0),
+             message="expected a samplingFrequency"),
+    BadInput("EmbracePlus, counts of nothing", "a.avro",
+             lambda: _avro(imuParams=dict.fromkeys(("physicalMin", "physicalMax", "digitalMin", "digitalMax"), 0)),
+             message="expected imuParams"),
+    BadInput("EmbracePlus, more x than y", "a.avro", lambda: _avro(x=[1] * 9), message="as many x as y"),
 )  # fmt: skip
 MENDED_DEVICES = (
     BadInput("Axivity, cut off in a block", "a.cwa", lambda: devices.cwa(WALK)[:-100], problem="corrupt rows"),

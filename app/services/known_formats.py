@@ -12,6 +12,8 @@ HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the c
     "“CSV (Comma, decimal point)”.",
     "Physics Toolbox": "iPhone, Android. Choose Multi Record with g-Force Meter and Gyroscope, record with the red "
     "button, stop, and share the CSV file.",
+    "Empatica EmbracePlus": "Wristband. Download the raw data (.avro) from Care Portal or its storage; all files of a "
+    "participant in one zip are one recording.",
     "Empatica E4": "Wristband. In E4 Connect, open Sessions and download the session.",
     "Axivity": "Wrist monitors AX3 and AX6. Upload the .cwa file as it is on the device, or packed by gzip.",
     "ActiGraph GT3X": "Wrist or waist monitor. Upload the .gt3x file that ActiLife or CentrePoint downloaded.",

@@ -91,6 +91,7 @@ PACKED: dict[str, bytes] = {
     "a.cwa": devices.cwa(COUNTS), "b.cwa": devices.cwa(np.tile(COUNTS, 2), acc_scale=3, gyro_scale=3),
     "log.bin": devices.gt3x_log(COUNTS, 30), "activity.bin": devices.twelve_bits(COUNTS),
     "a.bin": devices.geneactiv(np.tile(COUNTS, (4, 1))),
+    "a.avro": next(iter(devices.avro_files(COUNTS, n_files=1).values())),
 }  # fmt: skip
 
 

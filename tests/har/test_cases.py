@@ -588,7 +588,6 @@ def test_capture_24_is_read_with_its_annotations(tmp_path: Path) -> None:
     ("name", "content", "what"),
     [
         ("a.mat", b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(200), "writetimetable"),
-        ("a.avro", b"Obj\x01\x04\x16avro.schema" + bytes(range(200)), "EmbracePlus"),
         ("a.json", b'{"data": [{"acc": {"Timestamp": 1, "ArrayAcc": [{"x": 1, "y": 2, "z": 3}]}}]}', "Movesense"),
         ("a.db", b"SQLite format 3\x00" + bytes(200), "SQLite"),
         ("a.agd", b"SQLite format 3\x00" + bytes(200), "counts"),

@@ -162,3 +162,29 @@ def test_several_devices_of_one_upload_are_recordings_each(tmp_path: Path) -> No
     assert {one.recording_id: one.app for one in found} == {
         "left.cwa": "Axivity", "right.bin": "GENEActiv", "hip.gt3x": "ActiGraph GT3X",
     }  # fmt: skip
+
+
+def test_the_files_of_an_embraceplus_are_one_recording_at_its_real_rate(tmp_path: Path) -> None:
+    samples = counts(64 * 60, a_g=1024)
+    files = devices.avro_files(samples, real_hz=63.9, codec="deflate")
+    recording = read_one(tmp_path, zipped(files), "participant.zip")
+    time, values = closes(recording, "accelerometer")
+    first_two = len(samples) * 2 // 3
+    assert (recording.subject, recording.app, recording.gravity) == ("001", "Empatica EmbracePlus", "included")
+    assert recording.origin_utc_s == START_S
+    assert kinds(recording) == []
+    np.testing.assert_allclose(time[: first_two + 1], np.arange(first_two + 1) / 63.9, atol=1e-5)
+    np.testing.assert_allclose(values, samples / 2048 * G, rtol=1e-6)
+    assert {(own.modality, own.unit_found) for own in recording.streams[1:]} == {
+        ("electrodermal_activity", "µS, by the format"), ("skin_temperature", "°C, by the format"),
+    }  # fmt: skip
+    assert stream(recording, "electrodermal_activity").values[-1] == 2.25
+
+
+def test_a_lost_file_of_an_embraceplus_is_a_hole_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+    files = devices.avro_files(counts(64 * 90, a_g=1024))
+    names = sorted(files)
+    recording = read_one(tmp_path, zipped({**files, names[1]: files[names[1]][:2000]}), "participant.zip")
+    time, _ = closes(recording, "accelerometer")
+    assert kinds(recording) == ["unreadable file", "clock gap"]
+    np.testing.assert_allclose(time[64 * 30 - 1 : 64 * 30 + 1], [30 - 1 / 64, 60], atol=1e-3)

@@ -25,11 +25,6 @@ DEVICE_FILES = (
         "writetimetable(AngularVelocity, 'AngularVelocity.csv'), then upload both in one zip.",
     ),
     DeviceFile(
-        re.compile(rb"Obj\x01"), "an Avro file (.avro), as an Empatica EmbracePlus writes it",
-        "Convert it to CSV by Empatica's own script for raw data (Care Portal, 'Avro to CSV'), or in Python by "
-        f"the package fastavro, {AS_CSV}: the file holds raw counts and the factor that makes g of them.",
-    ),
-    DeviceFile(
         re.compile(rb"SQLite format 3\x00"), "a SQLite database, as AWARE, ActiLife (.agd) and other programs keep",
         "Export its tables of samples as CSV with their headings (DB Browser for SQLite: File, Export, Table as CSV). "
         "An .agd of ActiLife holds counts, no acceleration: there, export the raw data.",

@@ -84,7 +84,8 @@ class _Pages:
             what = "Page Time" if when is None or (rate and digits) else "its frequency" if rate is None else "samples"
             self._fault(f"page {self.n:,} lacks {what}")
             return None
-        hertz = float(rate[1].replace(b",", b".").strip(b".") or 0) if rate[1].count(b".") < 2 else 0.0
+        stated = rate[1].replace(b",", b".").strip(b".")
+        hertz = float(stated) if stated and stated.count(b".") < 2 else 0.0
         if not 0 < hertz <= MAX_RATE_HZ:
             self._fault(f"page {self.n:,} states {hertz:g} Hz")
             return None

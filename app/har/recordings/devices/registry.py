@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from app.har.recordings.devices import actigraph_gt3x, axivity, geneactiv
+from app.har.recordings.devices import actigraph_gt3x, axivity, embraceplus, geneactiv
 from app.har.recordings.files import Member
 from app.har.signals.types import Recording
 
@@ -26,7 +26,7 @@ class DeviceReader(Protocol):
         ...
 
 
-DEVICES: tuple[DeviceReader, ...] = (axivity, actigraph_gt3x, geneactiv)
+DEVICES: tuple[DeviceReader, ...] = (axivity, actigraph_gt3x, geneactiv, embraceplus)
 
 
 def reader_of(member: Member) -> DeviceReader | None:

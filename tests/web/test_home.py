@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
+from app.har.recordings.devices.registry import DEVICES  # modules that no start needs
 from app.har.recordings.importers import IMPORTERS
 from app.services import accounts
 from app.services.known_formats import AFTER_A_QUESTION, HOW_TO_EXPORT, recording_formats
@@ -164,7 +165,7 @@ def test_apps_and_watches_come_first_each_with_how_to_export_from_it() -> None:
     own = [known.name for known in formats if known.export]
     assert own == [*HOW_TO_EXPORT, *AFTER_A_QUESTION]
     assert [known.name for known in formats][: len(own)] == own
-    assert set(HOW_TO_EXPORT) <= {importer.APP for importer in IMPORTERS}
+    assert set(HOW_TO_EXPORT) <= {importer.APP for importer in (*IMPORTERS, *DEVICES)}
 
 
 def test_the_upload_box_names_every_format_that_can_be_read(user_client: FlaskClient, app: Flask) -> None:

@@ -39,7 +39,7 @@ def prepare(home: Path, encrypted: bool) -> str:
             for i in range(RECORDINGS):
                 facts = {"minutes": 2.0, "bytes": 1}
                 recording = StoredRecording(user_id=user.id, filename=f"{i}.csv", folder=f"recording-{i}", facts=facts)
-                summary = {"minutes_per_activity": {"Walk": 2.0}}
+                summary = {"minutes_per_activity": {"Walk": 2.0}, "windows": 40}
                 recording.predictions.append(Prediction(model_label="walking/1", summary=summary))
                 session.add(recording)
         return tokens.make(user.id, "bench", ["recordings:read"], 1)[1]

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from app.extensions import db
 from app.har.live import journal
 from app.har.progress import ignore_event
-from app.services import database, database_changing, installation, keys, sealing, sealing_stored
+from app.services import audit, database, database_changing, installation, keys, sealing, sealing_stored
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.identity import deletion
 from app.services.live import keeping, sessions, writing_task
@@ -91,10 +91,10 @@ def planted() -> bytes:
 
 
 def kept_plain(folder: Path, wanted: list[bytes]) -> list[str]:
-    """Search every file in a folder, but the database and the log of who did what, for some bytes."""
+    """Search every file in a folder, the database and the log of who did what among them, for some bytes."""
     found = []
     for path in folder.rglob("*"):
-        if path.is_file() and not path.name.startswith(("kinelab.sqlite", "audit")):
+        if path.is_file():
             data = path.read_bytes()
             found += [f"{path.relative_to(folder)}: {word!r}" for word in wanted if word in data]
     return found
@@ -109,8 +109,23 @@ def signs() -> list[bytes]:
 # --- nothing plain
 
 
-def test_nothing_about_a_person_lies_plain_in_what_is_stored(app: Flask, prediction: Prediction) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of temporary files of one's own, also of readers that begin from now on."""
+    (folder := tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_nothing_about_a_person_lies_plain_in_what_is_stored(
+    temporary: Path, app: Flask, prediction: Prediction
+) -> None:
     user_id, result = prediction.recording.user_id, recordings.result_of(prediction)
+    person = db.session.get_one(User, user_id)
+    known = [*signs(), person.username.encode(), person.email.encode()]
+    with audit.acting(audit.Origin(person.username, user_id, "192.0.2.1")):
+        audit.record(audit.Action.ACCOUNT_CHANGED, person.username, title=NAME)
     said = [(0, 0.0, 9.0, ACTIVITY)]
     corrections.add(user_id, prediction.recording, result, said)
     heads.current(user_id, prediction.model_version)  # type: ignore[arg-type]
@@ -120,7 +135,14 @@ def test_nothing_about_a_person_lies_plain_in_what_is_stored(app: Flask, predict
     stock = sealing_stored.stock()
     assert (stock.plain, stock.unreadable) == (0, 0)
     assert stock.sealed >= 7  # the file, its signal in four, quality, result; the waiting one, and what is known of it
-    assert kept_plain(app.config["HAR_HOME"], signs()) == []
+    assert list(app.config["INSTANCE"].glob("kinelab.sqlite-wal"))
+    assert kept_plain(app.config["HAR_HOME"], known) == []
+    recordings.delete(user_id, prediction.recording_id)  # and in pages that are free
+    db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    assert kept_plain(app.config["HAR_HOME"], known) == []
+    assert kept_plain(temporary, known) == []
+    database_changing.change(False)  # without which the search could find nothing at all
+    assert len(kept_plain(app.config["HAR_HOME"], known)) >= 2  # in the database and in the log
 
 
 def test_a_live_session_lies_sealed_and_becomes_a_sealed_recording(

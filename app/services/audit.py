@@ -31,7 +31,7 @@ from flask import current_app
 from app.services import audit_chain, database
 from app.services.audit_chain import Link, Verdict
 from app.services.audit_lines import Document, Sealing, as_line, is_sealed, parsed, rewrite
-from app.services.files import written_whole
+from app.services.files import DRAFT, written_whole
 from app.tables._columns import now
 
 log = logging.getLogger(__name__)
@@ -386,6 +386,10 @@ def sealing() -> Sealing:
 
 def seal_all() -> None:
     """Seal what a plain database had let be written plain; at each start, as a change of it may have been killed."""
+    if drafts := [*folder().glob(f"{DRAFT}*")]:
+        with locked():  # after which a writer that lives has given its draft the name it is to have
+            for path in drafts:
+                path.unlink(missing_ok=True)
     form = sealing()
     if form.seals:
         _rewrite_all(form, form)

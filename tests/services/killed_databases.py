@@ -1,12 +1,17 @@
 """Changes of the database, killed before each of their steps: ``python -m tests.services.killed_databases HOME``.
 
+``… HOME 20`` kills twenty of each at random moments instead.
+
 It prints, a line a try, which way it went, before what it was killed, and what was there afterwards.
 """
 
 from __future__ import annotations
 
 import os
+import random
+import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -65,8 +70,39 @@ def rows() -> str:
         return homes.everything_in(connection)
 
 
-def main(home: Path) -> None:
-    """Try every step both ways."""
+def killed_at(after_s: float, encrypted: bool) -> int:
+    """Change the database, and be killed at some moment; return the status."""
+    child = forked(lambda: database_changing.change(encrypted))
+    time.sleep(after_s)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def came_of(home: Path, before: str, encrypted: bool) -> str:
+    """Return which way a change went that was killed, and whether all is whole; let it be as it was before."""
+    there = (database.key_of(database.home_file()) is not None) == encrypted
+    same = rows() == before
+    with installation.preparing():  # the next start
+        database.sweep()
+        audit.seal_all()
+    instance = home / "instance"
+    wrong = {
+        "rows": not same,
+        "journal": [
+            path for path in instance.glob("*-journal") if path.read_bytes()[:1].strip(b"\0")
+        ],  # of what is undone
+        "form of the log": any(is_sealed(path) is not (database.kind() == "encrypted") for path in audit.files()),
+        "chain": audit.verify().broken,
+        "drafts": [*instance.glob(".draft-kinelab*"), *audit.folder().glob(".draft-*")],
+    }
+    broken = ", ".join(name for name, found in wrong.items() if found)
+    if there:
+        database_changing.change(not encrypted)
+    return f"{'changed' if there else 'untouched'} {broken or 'whole'}"
+
+
+def main(home: Path, at_random: int = 0) -> None:
+    """Try every step both ways, or some moments."""
     user_table.PASSWORD_METHOD = "scrypt:1024:8:1"
     os.fsync = lambda descriptor: None  # for which a power cut would matter
     with homes.at_home(home):
@@ -76,28 +112,24 @@ def main(home: Path) -> None:
             accounts.register(name, "correct horse battery", "", f"{name}@example.org", "")
         database_changing.change(False)
         for encrypted in (True, False):
-            before = rows()
-            for tried in TRIES[encrypted]:
+            before, way = rows(), "encrypt" if encrypted else "decrypt"
+            for tried in [] if at_random else TRIES[encrypted]:
                 step, _, nth = tried.partition(" ") if tried not in STEPS else (tried, "", "1")
                 status = killed_before(step, int(nth), encrypted)
-                there = (database.key_of(database.home_file()) is not None) == encrypted
-                whole = rows() == before and not list((home / "instance").glob("kinelab.sqlite-journal"))
-                with installation.preparing():  # the next start
-                    database.sweep()
-                    audit.seal_all()
-                whole &= all(is_sealed(path) is (database.kind() == "encrypted") for path in audit.files())
-                whole &= audit.verify().broken == []
-                whole &= not list((home / "instance").glob(".draft-kinelab*"))
-                print(
-                    f"{'encrypt' if encrypted else 'decrypt'} {tried}:",
-                    "killed" if status else "done",
-                    "changed" if there else "untouched",
-                    "whole" if whole else "BROKEN",
-                )
-                if there:
-                    database_changing.change(not encrypted)
+                print(f"{way} {tried}:", "killed" if status else "done", came_of(home, before, encrypted))
+            started = time.monotonic()
             database_changing.change(encrypted)
+            took_s = time.monotonic() - started
+            for number in range(at_random):
+                if number == 0:
+                    database_changing.change(not encrypted)
+                after_s = random.Random(number).uniform(0, 1.3 * took_s)
+                status = killed_at(after_s, encrypted)
+                said = came_of(home, before, encrypted)
+                print(f"{way} after {1000 * after_s:.0f} ms:", "killed" if status else "done", said, flush=True)
+            if at_random:
+                database_changing.change(encrypted)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -144,7 +144,7 @@ def log_in(page: Page, address: str, username: str) -> None:
     page.goto(address + "/login")
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", PASSWORD)
-    page.locator("main form [type=submit]").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.wait_for_url(re.compile(r"/(people)?$"))
 
 

@@ -272,7 +272,7 @@ def test_the_pages_behind_addresses_that_work_once(page: Page, furnished: Site, 
     page.goto(furnished.address + "/login")
     page.fill("input[name=username]", "twofold")
     page.fill("input[name=password]", PASSWORD)
-    page.locator("main form [type=submit]").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.wait_for_url(re.compile("/login/code"))
     check(page)
 

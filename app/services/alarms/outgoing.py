@@ -55,13 +55,19 @@ def check_url(url: str) -> SplitResult:
         parts = urlsplit(url.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise Invalid(f"url must be an address such as https://example.org/hook; {found}", "url") from error
+        raise Invalid(f"The address must be one such as https://example.org/hook; {found}", "url") from error
     if not host or len(url) > LONGEST_URL or not url.isprintable() or " " in url.strip() or not url.isascii():
-        raise Invalid(f"url must be an address such as https://example.org/hook; {found}", "url")
+        raise Invalid(f"The address must be one such as https://example.org/hook; {found}", "url")
     if parts.username is not None or parts.password is not None:
-        raise Invalid("url must hold no user name and no password; found some.", "url")
+        raise Invalid("The address must hold no user name and no password; found some.", "url")
     if parts.scheme != "https" and not (parts.scheme == "http" and _listed(host, port)):
-        raise Invalid(f"url must begin with https://; {found}", "url")
+        raise Invalid(f"The address must begin with https://; {found}", "url")
+    with suppress(ValueError):  # a name, which is looked up when something is sent
+        if not is_public(host) and not _listed(host, port):
+            raise Invalid(
+                f"The address must be on the public internet, or in WEBHOOK_HOSTS (an administrator's list); {found}",
+                "url",
+            )
     return parts
 
 
@@ -145,6 +151,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
             response = connection.getresponse()
             answer = response.read(ANSWER_BYTES)
         return response.status, answer.decode("utf-8", "replace")
+    except ssl.SSLCertVerificationError as error:
+        raise NotSent(f"The certificate of {host} is not accepted: {error.verify_message}.") from error
+    except ssl.SSLError as error:
+        raise NotSent(f"{host} gives no secure connection ({error.reason or type(error).__name__}).") from error
     except (OSError, http.client.HTTPException) as error:
         raise NotSent(f"{host} does not answer ({type(error).__name__}).") from error
     finally:

@@ -58,7 +58,7 @@ _IN_WORDS = {
     Scope.RECORDINGS_WRITE: "upload, name, correct and delete recordings",
     Scope.LIVE: "see and end your live sessions, add and revoke devices",
     Scope.ALARMS: "see alarms, cancel, acknowledge and close them",
-    Scope.SUBSCRIPTIONS: "say which programs are told when something becomes of your recordings",
+    Scope.SUBSCRIPTIONS: "say which programs are told when something happens to your recordings",
     Scope.MODELS_READ: "see the models and their cards",
     Scope.MODELS_ADMIN: "choose the default model",
     Scope.DATASETS_ADMIN: "see and remove data sets",

@@ -265,7 +265,7 @@ def _tokens_page(form: TokenForm) -> str:
 @bp.get("/subscriptions")
 @access("user")
 def list_subscriptions() -> str:
-    """List the programs that are told when something becomes of one's recordings."""
+    """List the programs that are told when something happens to one's recordings."""
     return _subscriptions_page(SubscriptionForm())
 
 

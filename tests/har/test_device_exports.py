@@ -20,7 +20,7 @@ from app.har.classifiers.stored_models import load_model as load_any
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 from app.har.datasets.store import build_store, open_store
 from app.har.errors import UnusableRecording
-from app.har.exports import c_emulator, check, export
+from app.har.exports import c_emulator, check, export, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.device_model import DeviceModel, windows_like
@@ -122,6 +122,26 @@ def test_a_model_of_other_sizes_answers_the_same(small: ActivityClassifier, prog
     emulated, found = c_emulator.run(program, X), small.recognise(windows_like(small, X))
     np.testing.assert_allclose(emulated.probabilities, found.probabilities, atol=2e-4)
     np.testing.assert_array_equal(emulated.unfamiliar, found.unfamiliar)
+
+
+@pytest.mark.parametrize(
+    ("weights", "share", "apart"), [("float32", 1.0, 2e-4), ("float16", 0.7, 1e-3), ("int8", 0.5, 0.1)]
+)
+def test_onnx_answers_windows_with_any_sensors_as_the_model_does(
+    small: ActivityClassifier, weights: str, share: float, apart: float
+) -> None:
+    X = windows_to_try(small, None).X
+    content = onnx_file.write_onnx(DeviceModel(small), "small", weights)
+    emulated, found = onnx_file.run_onnx(content, X), small.recognise(windows_like(small, X))
+    np.testing.assert_allclose(emulated.probabilities, found.probabilities, atol=apart)
+    assert (emulated.unfamiliar == found.unfamiliar).mean() >= (1.0 if weights == "float32" else 0.97)
+    assert len(content) <= share * len(onnx_file.write_onnx(DeviceModel(small), "small", "float32"))
+
+
+def test_without_onnx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_file, "find_spec", lambda _: None)
+    with pytest.raises(UnusableRecording, match="pip install onnx onnxruntime"):
+        onnx_file.check_installed()
 
 
 def test_a_window_that_is_no_signal_gets_no_answer(small: ActivityClassifier, program: Path) -> None:

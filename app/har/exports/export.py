@@ -9,12 +9,13 @@ import platform
 import tempfile
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
-from app.har.exports import c_emulator
+from app.har.exports import c_emulator, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.description import describe
@@ -98,7 +99,22 @@ def _make_c(
     return {name: text.encode() for name, text in source.files.items()}, emulated, cost
 
 
-MAKERS: dict[str, Callable[[ActivityClassifier, str, str, float, FloatArray, OnEvent], Made]] = {"c": _make_c}
+def _make_onnx(
+    model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
+) -> Made:
+    onnx_file.check_installed()
+    name = label.partition("/")[0]
+    content = onnx_file.write_onnx(DeviceModel(model), name, weights)
+    on_event({"stage": "Running it on every window", "fraction": 0.6})
+    emulated = onnx_file.run_onnx(content, X)
+    cost = {"bytes": len(content), "made_with": f"ONNX Runtime {version('onnxruntime')}, opset {onnx_file.OPSET}"}
+    return {f"{name}.onnx": content}, emulated, cost
+
+
+MAKERS: dict[str, Callable[[ActivityClassifier, str, str, float, FloatArray, OnEvent], Made]] = {
+    "c": _make_c,
+    "onnx": _make_onnx,
+}
 
 
 def _machine() -> str:

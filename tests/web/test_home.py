@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
-from app.har.recordings.devices.registry import DEVICES  # modules that no start needs
+from app.har.recordings.devices.registry import DEVICES
 from app.har.recordings.importers import IMPORTERS
 from app.services import accounts
 from app.services.known_formats import AFTER_A_QUESTION, HOW_TO_EXPORT, recording_formats

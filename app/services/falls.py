@@ -7,6 +7,7 @@ medical device.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -32,6 +33,12 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"detector-(\d+)")  # not a bare number: those are versions of models, which have a row each
 REFERENCE = "reference-falls"  # comes with Kinelab; `make reference-models`
 CHOSEN = "chosen.txt"
+MEASURED = {  # data sets that neither the shipped detector nor the threshold method met, as `benchmarks` names them
+    "sisfall, adults": "At the waist, adults of 19 to 30 years",
+    "sisfall, elderly": "At the waist, people of 60 to 75 years",
+    "mobifall": "In a trouser pocket, young adults",
+    "weda-fall": "A watch, adults and older people",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,19 @@ class Stored:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {"name": self.name, "used": self.used, "limit": self.limit, **self.facts, "damage": self.damage}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How often what watches for falls was right, on people whom it never met; texts for a page."""
+
+    where: str
+    falls: int
+    told: str  # share of the falls
+    quiet: str  # share of the other activities
+    an_hour: str  # false alarms
+    a_day: str
+    delay: str  # after the impact
 
 
 def train(data: Sequence[str], falls: Sequence[str] = (), on_event: OnEvent = ignore_event) -> Stored:
@@ -158,6 +178,42 @@ def method_in_words() -> str:
     if detector is None:
         return "Falls: threshold method (impact, turn and stillness; untrained)"
     return f"Falls: {_chosen()}, trained on {detector.facts.get('trained_on', 'unknown data')}"
+
+
+def measured() -> list[Measured]:
+    """Return how often what watches now was right: staged falls, and look-alikes of falls, one after another."""
+    name, detector = _chosen(), current()
+    if detector is not None and name != REFERENCE:
+        facts = detector.facts
+        an_hour = float(facts["false_alarms_an_hour"])
+        shares = _percent(facts["sensitivity"]), _percent(facts["specificity"])
+        where = f"People left out of {facts.get('trained_on', 'its data')}"
+        return [Measured(where, facts["falls"], *shares, f"{an_hour:.1f}", f"{24 * an_hour:.0f}", "–")]
+    source = "threshold.json" if detector is None else f"{REFERENCE}/measured.json"
+    path = Path(current_app.config["REFERENCE_MODELS"]) / "falls" / source
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return [_as_texts(title, rows[part]) for part, title in MEASURED.items() if part in rows]
+
+
+def _as_texts(where: str, row: dict[str, Any]) -> Measured:
+    delay, day = row["delay s, median"], row["false alarms a day"]
+    return Measured(
+        where,
+        row["falls"],
+        _percent(row["sensitivity"]),
+        _percent(row["specificity"]),
+        f"{float(str(row['false alarms an hour']).split()[0]):.1f}",
+        "–" if day is None else f"{day:.0f}",
+        "–" if delay is None else f"{delay:.1f} s",
+    )
+
+
+def _percent(share: Any) -> str:
+    """Write a share, and its interval if it has one ("0.96 (0.94–0.98)"), in percent."""
+    found = [f"{100 * float(number):.0f}" for number in re.findall(r"\d\.\d+", str(share))]
+    if not found:
+        return "–"
+    return f"{found[0]} %" + (f" ({found[1]}–{found[2]})" if len(found) == 3 else "")
 
 
 def _chosen() -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import time
 from collections.abc import Callable
+from zipfile import ZipFile
 
 import pytest
 from flask import Flask
@@ -17,6 +20,7 @@ from app.services.care import people
 from app.services.live import hub, sessions
 from app.services.transaction import transaction
 from app.tables import Alarm, Notice, NoticeTarget
+from config import ROOT
 from tests.web.test_care import agree
 
 FALL = {"peak_g": 3.2, "score": 0.8, "method": "threshold"}
@@ -178,6 +182,22 @@ def test_the_secret_of_a_webhook_is_shown_once(user_client: FlaskClient) -> None
     assert secret in added.text
     page = user_client.get("/alarms/notices").text
     assert ("https://example.org/hook" in page, secret in page) == (True, False)
+    with ZipFile(io.BytesIO(user_client.get("/account/everything.zip").data)) as archive:
+        told = archive.read("kinelab/tables/where messages go.json").decode()
+    assert ("https://example.org/hook" in told, secret in told) == (True, False)
+
+
+def test_how_often_falls_are_recognised_is_said_of_what_watches(app: Flask, user_client: FlaskClient) -> None:
+    app.config["REFERENCE_MODELS"] = ROOT / "reference_models"
+    row = json.loads((ROOT / "reference_models/falls/reference-falls/measured.json").read_text("utf-8"))
+    page = user_client.get("/alarms/").text
+    assert "reference-falls" in page
+    assert f"{100 * float(row['sisfall, elderly']['sensitivity'][:6]):.0f} % (" in page
+    falls.use("threshold")
+    assert len(rows := falls.measured()) == len(falls.MEASURED)
+    page = user_client.get("/alarms/").text
+    assert "threshold method" in page
+    assert all(each.told in page and each.an_hour in page for each in rows)
 
 
 def test_a_browser_subscribes_and_a_wrong_subscription_is_refused_in_json(app: Flask, user_client: FlaskClient) -> None:

@@ -44,6 +44,13 @@ def post(app: Flask, token: str, message: bytes, path: str = "/api/live", **head
     return app.test_client().post(path, data=message, headers={"Authorization": f"Bearer {token}", **headers})
 
 
+def test_a_device_that_streams_is_said_to(app: Flask, user_client: FlaskClient, token: str) -> None:
+    assert "has sent nothing yet" in user_client.get("/live/devices").text
+    assert post(app, token, body()).status_code == 200
+    page = user_client.get("/live/devices").text
+    assert ("streams now" in page, "Connect again" in page, "is void from then on" in page) == (True, True, True)
+
+
 def test_a_message_is_taken_and_its_device_is_told_so(app: Flask, token: str) -> None:
     answer = post(app, token, body())
     assert (answer.status_code, answer.get_json()["received"], answer.get_json()["wait_s"]) == (200, 1, 0)

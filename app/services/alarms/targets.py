@@ -87,7 +87,7 @@ def add(user_id: int, channel: str, address: dict[str, Any], name: str, events: 
         own = list_of(user_id, [EVENTS] if channel == EVENTS else CHANNELS)
         same = [each for each in own if each.channel == channel and each.address.get(name) == address[name]]
         if same and channel != PUSH:
-            raise Invalid("This target is there already.", name)
+            raise Invalid("This address is there already.", name)
         if len(own) >= MOST and not same:
             raise Conflict(f"At most {MOST} targets are kept. Remove one first.")
         target = same[0] if same else NoticeTarget(user_id=user_id, channel=channel)

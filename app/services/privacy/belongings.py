@@ -20,7 +20,7 @@ class Kept:
 
     title: str  # in what they export; "" where it is in it by another way
     by: Mapping[str, str]  # the column that says whose a row is: the table that it refers to
-    hidden: tuple[str, ...] = ()  # columns that nobody is shown: secrets, and hashes of them
+    hidden: tuple[str, ...] = ()  # columns, and parts of them, that nobody is shown: secrets, and hashes of them
 
 
 USER = "user"
@@ -40,7 +40,7 @@ TABLES: dict[str, Kept] = {
     "live_session": Kept("live sessions", {"user_id": USER, "device_id": "device"}),
     "login_session": Kept("log-ins", {"user_id": USER}, ("token_hash",)),
     "notice": Kept("messages of alarms and events", {"target_id": "notice_target", "step_id": "alarm_step"}),
-    "notice_target": Kept("where messages go", {"user_id": USER}, ("address",)),
+    "notice_target": Kept("where messages go", {"user_id": USER}, ("address.secret", "address.keys")),
     "one_time_address": Kept("one-time addresses", {"user_id": USER, "made_by_id": USER}, ("token_hash",)),
     "person_key": Kept("key of files", {"user_id": USER}, ("wrapped",)),
     "personal_head": Kept("personal models", {"user_id": USER}),

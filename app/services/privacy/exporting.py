@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from html import escape
@@ -73,9 +73,17 @@ def _as_far(name: str, content: Iterable[bytes], damaged: set[str]) -> Iterator[
 def _rows(name: str, user_id: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table that are a person's, without what nobody is shown."""
     table = belongings.table(name)
-    shown = [column for column in table.columns if column.name not in belongings.TABLES[name].hidden]
+    hidden = belongings.TABLES[name].hidden
+    shown = [column for column in table.columns if column.name not in hidden]
     for row in db.session.execute(select(*shown).where(belongings.theirs(name, user_id)).order_by(*table.primary_key)):
-        yield {column.name: _plain(value) for column, value in zip(shown, row, strict=True)}
+        yield {column.name: _plain(_open(column.name, value, hidden)) for column, value in zip(shown, row, strict=True)}
+
+
+def _open(column: str, value: Any, hidden: Sequence[str]) -> Any:
+    """Return a value without the parts of it that nobody is shown."""
+    if not isinstance(value, dict):
+        return value
+    return {part: each for part, each in value.items() if f"{column}.{part}" not in hidden}
 
 
 def _plain(value: Any) -> Any:

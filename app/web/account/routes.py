@@ -23,7 +23,7 @@ from app.services.api import tokens
 from app.services.audit import Action
 from app.services.care import consents as care
 from app.services.datasets import exports
-from app.services.errors import Conflict, ServiceError
+from app.services.errors import Conflict, Invalid, ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
 from app.services.interchange import everything as all_activities
@@ -174,9 +174,13 @@ def everything() -> Response:
 
 @bp.get("/activities.json")
 @access("user")
-def activities() -> Response:
+def activities() -> ResponseReturnValue:
     """Download all of one's activities, or those of a day, as a FHIR bundle that is made while it is sent."""
-    day = all_activities.day_of(wanted) if (wanted := request.args.get("date", "").strip()) else None
+    try:
+        day = all_activities.day_of(wanted) if (wanted := request.args.get("date", "").strip()) else None
+    except Invalid as error:
+        flash(str(error), "danger")
+        return redirect(url_for(".data"))
     give_back = exports.begin()
     content = stream_with_context(all_activities.as_json(current_user.id, day, reader_zone()))
     response = named(Response(content, mimetype=fhir.MEDIA_TYPE), f"activities{f'-{day}' if day else ''}-fhir.json")

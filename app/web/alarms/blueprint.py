@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask_login import current_user
 
+from app.services import falls
 from app.services.alarms import alarms
 from app.services.alarms.words import HONESTY
 from app.web.alarms import words
@@ -24,6 +25,10 @@ for _name, _filter in {
 def honesty() -> str:
     """Return what must stand below whatever could be taken for a promise."""
     return HONESTY
+
+
+bp.add_app_template_global(falls.measured, "falls_measured")
+bp.add_app_template_global(falls.method_in_words, "falls_method")
 
 
 @bp.app_template_global("open_alarms")

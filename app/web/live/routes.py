@@ -133,7 +133,13 @@ def _place(form: DeviceForm) -> str:
 
 
 def _devices_page(form: DeviceForm) -> str:
-    return render_template("live/devices.html", form=form, places=PLACES, devices=devices.list_devices(current_user.id))
+    return render_template(
+        "live/devices.html",
+        form=form,
+        places=PLACES,
+        devices=devices.list_devices(current_user.id),
+        streaming={each.device_id for each in sessions.running(current_user.id)},
+    )
 
 
 def _connect_page(device: Device, token: str) -> str:

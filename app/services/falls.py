@@ -37,7 +37,7 @@ MEASURED = {  # data sets that neither the shipped detector nor the threshold me
     "sisfall, adults": "At the waist, adults of 19 to 30 years",
     "sisfall, elderly": "At the waist, people of 60 to 75 years",
     "mobifall": "In a trouser pocket, young adults",
-    "weda-fall": "A watch, adults and older people",
+    "weda-fall": "A watch, falls of young adults",
 }
 
 
@@ -209,11 +209,11 @@ def _as_texts(where: str, row: dict[str, Any]) -> Measured:
 
 
 def _percent(share: Any) -> str:
-    """Write a share, and its interval if it has one ("0.96 (0.94–0.98)"), in percent."""
+    """Write a share, and its interval if it has one ("0.96 (0.94–0.98)"), in percent; that of one person is none."""
     found = [f"{100 * float(number):.0f}" for number in re.findall(r"\d\.\d+", str(share))]
     if not found:
         return "–"
-    return f"{found[0]} %" + (f" ({found[1]}–{found[2]})" if len(found) == 3 else "")
+    return f"{found[0]}\N{NO-BREAK SPACE}%" + (f" ({found[1]}–{found[2]})" if len(set(found[1:])) == 2 else "")
 
 
 def _chosen() -> str:

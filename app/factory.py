@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from hashlib import sha256
 from typing import Any
 
 from flask import Flask, Response, current_app, flash, redirect, render_template, request, url_for
+from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
+from itsdangerous import Signer
 from sqlalchemy import Engine, event
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -114,12 +117,20 @@ def configure_login(app: Flask) -> None:
     login_manager.unauthorized_handler(ask_to_log_in)
 
 
+class _SignedSessions(SecureCookieSessionInterface):
+    """Sessions in a cookie that is signed by HMAC-SHA256; by itself, Flask takes HMAC-SHA1."""
+
+    digest_method = staticmethod(sha256)
+
+
 def configure_security(app: Flask) -> None:
     """CSRF on every form, rate limits, a role on every route, and response headers."""
     from app.web import authority, bodies, event_streams
     from app.web.access import enforce_access
     from app.web.health import metrics
 
+    app.session_interface = _SignedSessions()
+    Signer.default_digest_method = staticmethod(sha256)  # of forms, and of what browsers keep between two pages
     metrics.init_app(app)  # first: what is refused is counted
     event_streams.init_app(app)
     bodies.init_app(app)  # before the next: without its body, a form has no token

@@ -9,6 +9,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.audit import NOBODY, Action, Origin, record
+from app.web.access import access_of
 
 REFUSED = {  # by status
     403: "not allowed",
@@ -45,7 +46,10 @@ def record_answer(response: Response) -> Response:
     """Record what was refused to a visitor, and what was sent as a file."""
     if request.endpoint == "health.ready":
         return response  # 503 is no refusal there
-    if (reason := REFUSED.get(response.status_code)) is not None:
+    reason = REFUSED.get(response.status_code)
+    if response.status_code == 401 and access_of(request.endpoint) in ("api", "token"):
+        reason = "no valid token"
+    if reason is not None:
         record(Action.REFUSAL, what_is_asked(), outcome="refused", reason=reason)
     elif response.status_code == 200 and response.headers.get("Content-Disposition", "").startswith("attachment"):
         record(Action.DOWNLOAD, what_is_asked())

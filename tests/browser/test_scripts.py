@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.site import Site, log_in, register
+from tests.browser.site import PASSWORD, Site, log_in, register
 from tests.tables import labelled
 
 pytestmark = pytest.mark.browser
@@ -141,7 +141,10 @@ def test_an_upload_after_the_session_has_ended_says_so(page: Page, site: Site) -
     elsewhere = browser.new_context().new_page()
     log_in(elsewhere, site.address, "gone")
     elsewhere.goto(site.address + "/account/sessions")
-    elsewhere.get_by_role("button", name="End all others").click()
+    elsewhere.get_by_text("End all others").click()
+    elsewhere.get_by_label("All others").get_by_label("Your password").fill(PASSWORD)
+    elsewhere.get_by_role("button", name="End them").click()
+    expect(elsewhere.get_by_text("You are logged out everywhere else.")).to_be_visible()
     elsewhere.context.close()
     page.set_input_files(
         "input[type=file]", {"name": "walk.csv", "mimeType": "text/csv", "buffer": labelled().encode()}

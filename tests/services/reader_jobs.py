@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.har.errors import UnusableRecording
+from app.services.environment import SECRETS
 
 
 def echo(arguments: dict[str, Any], on_event: Any) -> Any:
@@ -57,7 +58,7 @@ def secrets(arguments: dict[str, Any], on_event: Any) -> list[str]:
     """Return which there are, also in what the system keeps of the environment that a process was started with."""
     started_with = Path("/proc/self/environ")
     text = started_with.read_text() if started_with.exists() else ""
-    return [name for name in ("DATABASE_URL", "SECRET_KEY") if name in os.environ or f"{name}=" in text]
+    return [name for name in sorted(SECRETS) if name in os.environ or f"{name}=" in text]
 
 
 def sleep(arguments: dict[str, Any], on_event: Any) -> None:

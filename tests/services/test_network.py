@@ -83,7 +83,8 @@ def test_a_name_a_port_and_data_are_looked_at_before_anything_starts(example: Fl
 
 
 def test_a_job_has_our_programs_and_nothing_of_the_network(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_KEY", "not for Flower")
+    for name in ("SECRET_KEY", "SMTP_PASSWORD"):
+        monkeypatch.setenv(name, "not for Flower")
     monkeypatch.setenv("FLWR_TELEMETRY_ENABLED", "1")
     sites.add("leeds", "ab" * 32)
     with processes.Job.begun({"model": "somewhere"}) as job:
@@ -95,7 +96,7 @@ def test_a_job_has_our_programs_and_nothing_of_the_network(app: Flask, monkeypat
         environment, program = json.loads((job.folder / "python.log").read_text())
         assert environment["FLWR_TELEMETRY_ENABLED"] == "0"
         assert environment["FLWR_HOME"] == str(job.folder)
-        assert "SECRET_KEY" not in environment
+        assert not {"SECRET_KEY", "SMTP_PASSWORD"} & environment.keys()
         assert Path(program) == job.folder / "bin" / "flwr-clientapp", "Flower finds ours before its own"
         assert "take_part" in Path(program).read_text(encoding="utf-8")
         assert job.reports() == []

@@ -9,16 +9,19 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from app.har.errors import HarError, UnreadableData, UnusableRecording
 from app.har.progress import Event
+from app.services.environment import SECRETS
 from app.services.errors import Busy, Conflict
 from app.services.readers import pool
 from app.services.readers.pool import Limits, ReaderFailed, ask
 from app.services.readers.turns import Turns
+from config import Config
 from tests.conftest import ROOT
 
 JOBS = "tests.services.reader_jobs"
@@ -59,7 +62,10 @@ def test_errors_come_back_as_what_they_are_and_nothing_of_a_fault_but_its_kind()
 
 
 def test_a_reader_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_KEY", "x" * 40)
+    secret = {each.name for each in fields(Config) if not each.repr} | {"OIDC_CLIENT_SECRET", "DATABASE_URL"}
+    assert secret - {"SQLALCHEMY_DATABASE_URI"} <= SECRETS
+    for name in SECRETS:
+        monkeypatch.setenv(name, "x" * 40)
     reader = pool._Reader(300)
     answer = reader.ask(f"{JOBS}:secrets", {}, LIMITS, lambda _: None)
     reader.end()

@@ -50,10 +50,16 @@ def test_the_page_lists_ones_own_sessions_and_ends_them(app: Flask, log_in: LogI
     ends = re.findall(r'action="(/account/sessions/\d+/end)"', text)
     assert len(ends) == 2
 
-    assert bob.post(ends[0]).status_code == 404, "another's session is none of theirs"
-    assert "The session has ended." in here.post(ends[0], follow_redirects=True).text
+    shown = {"password": PASSWORD}
+    assert bob.post(ends[0], data=shown).status_code == 404, "another's session is none of theirs"
+    for address in (ends[0], "/account/sessions/end-others"):
+        assert here.post(address).status_code == 422
+        wrong = here.post(address, data={"password": "wrong horse"}, follow_redirects=True)
+        assert "This is not your current password." in wrong.text
+    assert all(is_logged_in(client) for client in (here, there, elsewhere))
+    assert "The session has ended." in here.post(ends[0], data=shown, follow_redirects=True).text
     assert [is_logged_in(client) for client in (here, there, elsewhere)].count(True) == 2
-    here.post("/account/sessions/end-others")
+    here.post("/account/sessions/end-others", data=shown)
     assert [is_logged_in(client) for client in (here, there, elsewhere, bob)] == [True, False, False, True]
 
 
@@ -72,7 +78,7 @@ def test_a_cookie_that_remembers_ends_with_its_session(app: Flask, user_client: 
     client = app.test_client()
     client.set_cookie("kinelab_remember", remembered)
     assert is_logged_in(client)
-    user_client.post("/account/sessions/end-others")
+    user_client.post("/account/sessions/end-others", data={"password": PASSWORD})
     user_client.post("/logout")
     client = app.test_client()
     client.set_cookie("kinelab_remember", remembered)

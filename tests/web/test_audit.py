@@ -103,6 +103,18 @@ def test_what_is_refused(app: Flask, user_client: FlaskClient) -> None:
     ]
 
 
+def test_tokens_that_open_nothing_are_recorded(app: Flask, client: FlaskClient) -> None:
+    wrong = {"Authorization": "Bearer kinelab_guessed"}
+    client.get("/api/v1/recordings/1/answers", headers=wrong)
+    client.post("/api/live", headers=wrong, data=b"{}")
+    assert seen(app)[-2:] == [
+        ("refusal", "refused", "(nobody)", "GET /api/v1/recordings/1/answers"),
+        ("refusal", "refused", "(nobody)", "POST /api/live"),
+    ]
+    assert lines(app)[-1]["details"] == {"reason": "no valid token"}
+    assert "guessed" not in written(app)
+
+
 def test_a_token_in_an_address_is_no_part_of_the_log(app: Flask, user_client: FlaskClient) -> None:
     user_client.get("/datasets/add/0123456789abcdef")
     assert seen(app)[-1][3] == "GET /datasets/add/<token>"

@@ -125,6 +125,9 @@ def test_old_versions_of_tls_are_refused(port: int, trusting: ssl.SSLContext) ->
 def test_plain_http_leads_to_https_and_shows_how_to_trust(port: int, tmp_path: Path) -> None:
     answer, _ = ask(port, None, "/login?next=/x")
     assert (answer.status, answer.headers["Location"]) == (302, f"https://localhost:{port}/login?next=/x")
+    for address in ("/api/v1/me", "/api/v1/openapi.json", "/metrics"):  # a program is not led on: it would not notice
+        answer, _ = ask(port, None, address)
+        assert (answer.status, answer.headers["Location"]) == (403, None), address
     answer, text = ask(port, None, "/authority/")
     root = authority.Signed.read(tmp_path / "tls" / "authority.pem").certificate
     assert answer.status == 200

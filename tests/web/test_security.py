@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -184,6 +185,16 @@ def addresses_of_visitors(proxies: str, monkeypatch: pytest.MonkeyPatch) -> str 
     address = app.test_client().get("/who", headers=forwarded).text
     close(app)
     return address
+
+
+def test_cookies_and_forms_are_signed_by_hmac_sha256(guarded: Flask) -> None:
+    answer = guarded.test_client().get("/login")
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', answer.text)
+    cookie = re.search(r"kinelab_session=([^;]+)", answer.headers["Set-Cookie"])
+    assert token is not None
+    assert cookie is not None
+    for signed in (token[1], cookie[1]):
+        assert len(urlsafe_b64decode(signed.rpartition(".")[2] + "=")) == 32
 
 
 def test_a_visitors_address_is_what_the_last_trusted_proxy_says(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

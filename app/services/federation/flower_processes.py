@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from app.har.federation import flower
+from app.services.environment import without_secrets
 from app.services.errors import Conflict, Invalid
 from app.services.federation import sites
 from app.services.files import DRAFT
@@ -59,8 +60,6 @@ SETTINGS = {
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
 }
-# In the environment, and nothing that Flower needs
-SECRETS = {"SECRET_KEY", "DATABASE_URL", "ENCRYPTION_KEY", "ENCRYPTION_PASSPHRASE", "ENCRYPTION_KEY_FILE"}
 
 
 def require() -> None:
@@ -88,9 +87,7 @@ class Job:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read = 0  # of the file of rounds
-        environment = {**os.environ, **SETTINGS, "FLWR_HOME": str(folder)}
-        for name in SECRETS:
-            environment.pop(name, None)
+        environment = without_secrets(**SETTINGS, FLWR_HOME=str(folder))
         programs = [str(folder / "bin"), str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
         self._environment = environment | {"PATH": os.pathsep.join(programs)}
 

@@ -22,6 +22,7 @@ from app.har.progress import OnEvent, ignore_event
 from app.services import audit
 from app.services.audit import Action
 from app.services.datasets import library
+from app.services.environment import without_secrets
 from app.services.errors import Invalid, NotFound
 from app.services.files import DRAFT
 from app.services.models import model_files, model_versions
@@ -128,6 +129,7 @@ def _in_child(job: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
     """Run a job in a process of its own; what ends that process is told as an error."""
     with subprocess.Popen(
         [sys.executable, *CHILD],
+        env=without_secrets(),
         cwd=Path(current_app.root_path).parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -31,6 +31,7 @@ from app.har.training.config import TrainConfig, validated
 from app.services import audit, leftovers, room
 from app.services.audit import Action
 from app.services.datasets import library
+from app.services.environment import without_secrets
 from app.services.errors import Conflict, Invalid
 from app.services.models import bases, model_versions, run_outcomes, runs, training_data
 from app.services.models.run_events import record_events
@@ -167,6 +168,7 @@ def _launch(
         process = subprocess.Popen(
             [sys.executable, "-m", "app.services.models.training_child"],
             cwd=Path(current_app.root_path).parent,
+            env=without_secrets(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -23,14 +23,13 @@ from typing import Any
 from app.har import errors
 from app.har.errors import HarError, UnreadableData, UnusableRecording
 from app.har.progress import OnEvent, ignore_event
+from app.services.environment import without_secrets
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[3]
 MAX_ANSWER = 32 * 2**20  # bytes of a line
 STARTING_S = 60.0  # that a reader may take until it listens
-# In the environment, and no reader's business
-SECRETS = {"SECRET_KEY", "DATABASE_URL", "ENCRYPTION_KEY", "ENCRYPTION_PASSPHRASE", "ENCRYPTION_KEY_FILE"}
 KEPT = 2  # readers that wait for the next job
 KEPT_MIB = 512  # a reader that has grown beyond is not kept
 
@@ -53,13 +52,10 @@ class _Reader:
 
     def __init__(self, memory_mib: int) -> None:
         self.memory_mib = memory_mib
-        environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}  # each reserves address space, which counts
-        for name in SECRETS:
-            environment.pop(name, None)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "app.services.readers.child", str(memory_mib)],
             cwd=ROOT,
-            env=environment,
+            env=without_secrets(MALLOC_ARENA_MAX="2"),  # each arena reserves address space, which counts
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -23,7 +23,7 @@ from app.services.api import tokens
 from app.services.audit import Action
 from app.services.care import consents as care
 from app.services.datasets import exports
-from app.services.errors import Conflict, Invalid, ServiceError
+from app.services.errors import Conflict, Forbidden, Invalid, ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
 from app.services.interchange import everything as all_activities
@@ -137,8 +137,10 @@ def list_sessions() -> str:
 @access("account")
 def end_session(session_id: int) -> ResponseReturnValue:
     """End one of one's own sessions."""
-    sessions.end_one(current_user.id, session_id)
-    flash("The session has ended.", "success")
+    with flashed(Invalid, Forbidden):
+        _check_owner_ends_sessions()
+        sessions.end_one(current_user.id, session_id)
+        flash("The session has ended.", "success")
     return redirect(url_for(".list_sessions"))
 
 
@@ -146,9 +148,18 @@ def end_session(session_id: int) -> ResponseReturnValue:
 @access("account")
 def end_other_sessions() -> ResponseReturnValue:
     """End all of one's own sessions but this one."""
-    sessions.end_others(current_user.id, current_user.session_token)
-    flash("You are logged out everywhere else.", "success")
+    with flashed(Invalid, Forbidden):
+        _check_owner_ends_sessions()
+        sessions.end_others(current_user.id, current_user.session_token)
+        flash("You are logged out everywhere else.", "success")
     return redirect(url_for(".list_sessions"))
+
+
+def _check_owner_ends_sessions() -> None:
+    form = OwnPasswordForm()
+    if not form.validate():
+        abort(422, "Enter your password.")
+    check_owner(form.password.data, Action.SESSION_ENDED)
 
 
 @bp.get("/data")

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, abort, current_app, redirect, render_temp
 from flask.typing import ResponseReturnValue
 
 from app.services import authority
-from app.web.access import access
+from app.web import bearer
+from app.web.access import access, access_of
 
 bp = Blueprint("authority", __name__)
 
@@ -17,11 +18,12 @@ OPEN = {"authority", "static", "bootstrap"}  # blueprints, and the static files 
 
 
 def insist_on_tls() -> ResponseReturnValue | None:
-    """Lead whoever speaks plain HTTP to https; how to trust this site can be read before it is trusted."""
+    """Lead pages that are asked for in plain HTTP to https; how to trust this site is read before it is trusted."""
     endpoint = request.endpoint or ""
     if not current_app.config["OWN_TLS"] or request.is_secure or endpoint.partition(".")[0] in OPEN:
         return None
-    if request.method not in {"GET", "HEAD"}:
+    if request.method not in {"GET", "HEAD"} or bearer.is_asked() or access_of(endpoint) == "token":
+        # A program that was led on would send its token in the clear again, and nobody would notice
         abort(403, "This site is used over https. What was sent could be read on its way, and was not taken.")
     return redirect(request.url.replace("http://", "https://", 1), 302)
 

@@ -20,4 +20,7 @@ SECRETS = {  # `config.py` reads them
 
 def without_secrets(**more: str) -> dict[str, str]:
     """Return the environment of a child, with what it is told besides."""
-    return {name: value for name, value in os.environ.items() if name not in SECRETS} | more
+    environment = dict(os.environ)
+    for name in SECRETS:
+        environment.pop(name, None)
+    return environment | more

@@ -25,7 +25,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.services import accounts, audit
+from app.services import accounts, audit_reading
+from app.services.audit_reading import AuditQuery
 from app.services.identity import provider as asked
 from app.services.identity import second_factor, sign_on
 from app.services.identity.provider_settings import ProviderSettings
@@ -105,8 +106,8 @@ def registered(app: Flask, **answers: str) -> FlaskClient:
 
 
 def lines(action: str) -> list[dict[str, Any]]:
-    texts = [line for path in audit.files() for line in path.read_text().splitlines()]
-    return [line for line in map(json.loads, texts) if line["action"] == action]
+    opened = map(json.loads, audit_reading.as_json_lines(AuditQuery()))
+    return [line for line in opened if line["action"] == action]
 
 
 def test_somebody_new_is_asked_once_and_comes_in_without_a_question_afterwards(app: Flask, provider: Provider) -> None:

@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from app.services import room
 from app.services.errors import Busy, ServiceError
 from app.web.access import enforce_access, takes_files
+from app.web.spool import SpoolingRequest
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ _coming: WeakSet[Any] = WeakSet()  # requests whose bodies are taken; only the t
 
 
 def init_app(app: Flask) -> None:
-    """Answer requests whose body was refused, before anything else looks at them."""
+    """Answer requests whose body was refused, before anything else looks at them; keep large files enciphered."""
+    app.request_class = SpoolingRequest
     app.before_request(_answer_refused)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from flask import Flask
 from waitress import create_server, wasyncore
-from waitress.buffers import OverflowableBuffer
+from waitress.buffers import OverflowableBuffer, TempfileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 from waitress.utilities import build_http_date
@@ -25,6 +25,7 @@ from waitress.utilities import build_http_date
 from app.web import bodies, connections, event_streams
 from app.web.event_streams import Stream
 from app.web.main_loop import MainLoop
+from app.web.spool import spool
 
 SPARE_CONNECTIONS = 5  # while connections are being closed
 DEAD_AFTER_MS = 60_000  # a stream whose client confirms nothing that was sent
@@ -36,6 +37,7 @@ BUFFER_LASTS = 64 * 1024  # bytes; what was sent from a buffer of waitress is no
 def make_server(app: Flask, listener: socket.socket, tls: ssl.SSLContext | None = None) -> Any:
     """Return the server of an application, as the settings have it; with a context it speaks TLS."""
     config = app.config
+    TempfileBasedBuffer.newfile = spool
     # `bodies` refuses a body that is too large first, with a page that says so.
     server = create_server(
         app,

@@ -83,9 +83,9 @@ def own_file(tmp_path: Path, key_file: Path, earlier_home: Path) -> Iterator[Fla
         yield app
 
 
-def planted() -> bytes:
+def planted(seconds: float = 20.0) -> bytes:
     """Return a recording with values by which it is known, wherever they are."""
-    head, *rows = recording_csv(20.0).decode().splitlines()
+    head, *rows = recording_csv(seconds).decode().splitlines()
     rows[100] = ",".join([rows[100].split(",")[0], *[f"{SAMPLE}"] * (rows[100].count(","))])
     return "\n".join([head, *rows]).encode()
 

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.services import accounts
+from app.services.live import devices
 from tests.conftest import PASSWORD
 
 ANSWERS = {
@@ -178,6 +179,24 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(app: Flask
     assert not is_logged_in(elsewhere)
     assert elsewhere.post("/login", data={"username": "ada", "password": PASSWORD}).status_code == 422
     assert elsewhere.post("/login", data={"username": "ada", "password": new}).status_code == 302
+
+
+def test_a_new_password_stops_streaming_devices_where_that_is_wanted(user_client: FlaskClient) -> None:
+    user = accounts.authenticate("ursula", PASSWORD)
+    assert user is not None
+    number, wanted = user.id, "Also stop my streaming devices"
+    assert wanted not in user_client.get("/password").text
+    devices.make(number, "phone")
+    assert wanted in user_client.get("/password").text
+    one, two = "another good password", "still another good password"
+    user_client.post("/password", data={"current": PASSWORD, "password": one, "password_again": one})
+    assert devices.in_use(number)
+    stopping = {"current": one, "password": two, "password_again": two, "devices": "y"}
+    refused = user_client.post("/password", data=stopping | {"current": "wrong"})
+    assert (refused.status_code, len(devices.in_use(number))) == (422, 1)
+    assert user_client.post("/password", data=stopping).location == "/"
+    assert devices.in_use(number) == []
+    assert is_logged_in(user_client)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,12 @@ def revoke(user_id: int, device_id: int) -> None:
     audit.record(Action.DEVICE_REVOKED, f"device {device_id}")
 
 
+def revoke_all(user_id: int) -> None:
+    """Take nothing more from any device of a person."""
+    for device in in_use(user_id):
+        revoke(user_id, device.id)
+
+
 def delete(user_id: int, device_id: int) -> None:
     """Delete a device with what is stored of its sessions; recordings that these became stay."""
     device = get(user_id, device_id)
@@ -102,6 +108,11 @@ def list_devices(user_id: int) -> list[Device]:
     """Return a person's devices, the newest first, and those that are revoked last."""
     own = select(Device).where(Device.user_id == user_id)
     return list(db.session.scalars(own.order_by(Device.revoked.is_not(None), Device.id.desc())))
+
+
+def in_use(user_id: int) -> list[Device]:
+    """Return a person's devices that are not revoked."""
+    return [device for device in list_devices(user_id) if device.revoked is None]
 
 
 def get(user_id: int, device_id: int) -> Device:

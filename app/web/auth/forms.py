@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_login import current_user
-from wtforms import Field, Form, PasswordField, StringField, SubmitField, TextAreaField
+from wtforms import BooleanField, Field, Form, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import DataRequired, EqualTo, Length, ValidationError
 
 from app.services.errors import Invalid
@@ -150,6 +150,7 @@ class ChangePasswordForm(PageForm):
     )
     password = _new_password("New password")
     password_again = _repeated("Repeat new password")
+    devices = BooleanField("Also stop my streaming devices", description="Each needs a new token to stream again.")
     submit = SubmitField("Change password")
 
 

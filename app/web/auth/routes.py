@@ -17,6 +17,7 @@ from app.services import accounts
 from app.services.audit import Action, record
 from app.services.errors import Invalid, ServiceError
 from app.services.identity import one_time, provider, second_factor, sessions, sign_on
+from app.services.live import devices
 from app.web.access import access
 from app.web.auth import owner
 from app.web.auth.forms import ChangePasswordForm, CodeForm, LoginForm, NewPasswordForm, RegisterForm
@@ -125,13 +126,18 @@ def reset(token: str) -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password; every session ends, and here a new one begins."""
     form = ChangePasswordForm()
+    if not devices.in_use(current_user.id):
+        del form.devices
+
+    def change() -> Any:
+        user_id, stops = current_user.id, form.devices and form.devices.data
+        account = owner.set_password(form.current.data or "", form.password.data)
+        if stops:
+            devices.revoke_all(user_id)
+        return account
+
     message = "Your password has been changed. You are logged out everywhere else, and your access tokens are revoked."
-    return _page(
-        "auth/change_password.html",
-        form,
-        lambda: owner.set_password(form.current.data or "", form.password.data),
-        message,
-    )
+    return _page("auth/change_password.html", form, change, message)
 
 
 @bp.post("/logout")

@@ -22,7 +22,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app
+from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
@@ -207,7 +207,7 @@ def erasure(home: Path, n: int, chance: random.Random) -> dict[str, Any]:
 
 
 @contextmanager
-def quick(folder: Path) -> Iterator[tuple[Path, Flask]]:
+def quick(folder: Path) -> Iterator[Path]:
     """Run the application in a home of many people, with its keys in a file and without what a power cut asks for."""
     os.environ.pop("ENCRYPTION_KEY", None)
     os.fsync = lambda descriptor: None
@@ -216,12 +216,12 @@ def quick(folder: Path) -> Iterator[tuple[Path, Flask]]:
     sealed.MEMORY_KIB, leftovers.DRAFT_S = 64, 0
     logging.disable(logging.WARNING)
     home = folder / "home"
-    with homes.at_home(home, ENCRYPTION_KEY="", ENCRYPTION_KEY_FILE=folder / "keys") as app:
+    with homes.at_home(home, ENCRYPTION_KEY="", ENCRYPTION_KEY_FILE=folder / "keys"):
         installation.migrate()
         keys.prepare()
         for number in range(PEOPLE):
             accounts.register(f"person{number}", PASSPHRASE, "", f"person{number}@example.org", "")
-        yield home, app
+        yield home
 
 
 def main() -> None:
@@ -231,7 +231,7 @@ def main() -> None:
     options = parser.parse_args()
     n, chance = options.kills, random.Random(options.seed)
     figures: dict[str, Any] = {"seed": options.seed}
-    with tempfile.TemporaryDirectory() as folder, quick(Path(folder)) as (home, _):
+    with tempfile.TemporaryDirectory() as folder, quick(Path(folder)) as home:
         figures |= backup(home, n, chance)
         figures["key rotation"] = rotation(home, n, chance)
         figures["database, encrypted"] = change(home, n, chance, True)

@@ -50,7 +50,7 @@ def test_nothing_about_a_person_lies_plain_after_exports_and_a_kill_in_mid_work(
     assert len(large) > 2**19
     site = Site(home).start()
     try:
-        first = upload(site, token, large)
+        first = upload(site, token, dated(planted()))
         browse = logged_in(site)
         with zipfile.ZipFile(io.BytesIO(browse.get(f"{site.address}/account/everything.zip").content)) as everything:
             assert [name for name in everything.namelist() if NAME in name]

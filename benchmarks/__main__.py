@@ -60,6 +60,7 @@ NAMES = [
     "api",
     "sealing",
     "encrypted",
+    "kills",
     "reliability",
 ]
 ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials", "strangers", "steps"]

@@ -22,6 +22,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _live(results["live_answers"]["share of windows with the same answer"]),
         _streams(results["live"]),
         _steps(results["steps"]),
+        _kills(results["kills"]),
         *_limits(results),
         *_time(results),
     ]
@@ -96,6 +97,18 @@ def _steps(steps: Figures) -> str:
         f"counts as walking. On two people: {off(two)}, Oxford's own counter {off(others[OXFORD])}; where the phone "
         f"counted, {off(phone)} against its {off(others[PHONE])}. A phone in a swinging hand loses {off(arm, 'mean')}. "
         "Running, stairs and watches were not measured (`steps`)."
+    )
+
+
+def _kills(kills: Figures) -> str:
+    """Say how what was killed in mid-work stands after the next start."""
+    works = {name: row for name, row in kills.items() if isinstance(row, dict)}
+    killed, between = (sum(row[key] for row in works.values()) for key in ("kills", "between"))
+    before = sum(row["untouched"] for row in works.values())
+    names = "; ".join(works)
+    return (
+        f"- **Killed in mid-work.** {killed} kills by SIGKILL at random moments ({names}), each followed by a start: "
+        f"{before} left all as it was, {killed - before - between} finished, {between} in between (`kills`)."
     )
 
 

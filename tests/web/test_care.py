@@ -59,7 +59,7 @@ def test_a_person_reads_what_a_caregiver_sees_agrees_and_takes_it_back(
     assert "ursula" not in caregiver_client.get("/people").text
     assert user_client.post(withdraw).status_code == 404
     history = user_client.get("/caregivers").text
-    assert re.search(r"carla: agreed to text 1 .*, ended ", history)
+    assert re.search(r"carla: agreed to version 1 of the text .*, ended ", history)
     assert recorded(Action.CARE_AGREED, Action.CARE_ENDED) == [
         ("ursula", {"caregiver": "carla", "version": 1}),
         ("ursula", {"caregiver": "carla"}),

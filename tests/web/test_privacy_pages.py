@@ -31,7 +31,7 @@ def test_everything_about_a_person_comes_as_one_zip(app: Flask, log_in: Clients)
     client, other = log_in("ursula"), log_in("otto")
     furnish(app, accounts.find("ursula"))
     furnish(app, accounts.find("otto"))
-    answer = client.get("/account/everything.zip")
+    answer = client.get("/account/everything.zip", buffered=True)
     assert answer.headers["Content-Disposition"].endswith("everything-about-me.zip")
     with ZipFile(io.BytesIO(answer.data)) as archive:
         names = {name.removeprefix("kinelab/") for name in archive.namelist()}
@@ -59,7 +59,7 @@ def test_a_damaged_file_keeps_nobody_from_the_rest_of_what_is_theirs(app: Flask,
     with sealing.created(path, keys.of(user.id)) as file:
         file.write(b"samples")
     path.write_bytes(path.read_bytes()[:-1])
-    with ZipFile(io.BytesIO(client.get("/account/everything.zip").data)) as archive:
+    with ZipFile(io.BytesIO(client.get("/account/everything.zip", buffered=True).data)) as archive:
         assert archive.testzip() is None
         page = archive.read("kinelab/index.html").decode()
         assert archive.read(f"kinelab/recordings/{second.id}/{second.filename}")

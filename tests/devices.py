@@ -270,7 +270,8 @@ def avro(schema: dict[str, Any], record: dict[str, Any], codec: str = "null") ->
     """Return an Avro object container of one record, from the specification of Avro 1.11."""
     body = _avro_value(schema, record)
     if codec == "deflate":
-        body = zlib.compress(body, wbits=-15)
+        packing = zlib.compressobj(wbits=-15)
+        body = packing.compress(body) + packing.flush()
     meta = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec.encode()}
     head = b"".join(_avro_long(len(part)) + part for key, value in meta.items() for part in (key.encode(), value))
     sync = bytes(range(16))

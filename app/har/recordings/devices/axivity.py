@@ -68,7 +68,8 @@ def read(members: list[Member], upload: str) -> list[Recording]:
 
 
 def _read_one(member: Member) -> Recording:
-    file, waiting = _File(member.name), np.empty(0, LAYOUT)
+    file = _File(member.name)
+    waiting: NDArray[np.void] = np.empty(0, LAYOUT)
     for place, found in _blocks(member):
         good = found[_sound(file, place, found)]
         if not len(good):

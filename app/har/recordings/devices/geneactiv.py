@@ -109,7 +109,9 @@ def read(members: list[Member], upload: str) -> list[Recording]:
 def _read_one(member: Member) -> Recording:
     pages, held = _Pages(member), Gathered(3, member.size // DIGITS + 1)
     waiting: list[_Page] = []
-    origin_s, gain, offset = None, np.ones(3), np.zeros(3)
+    origin_s: float | None = None
+    gain: NDArray[np.float64] = np.ones(3)
+    offset: NDArray[np.float64] = np.zeros(3)
     for found in pages:
         if origin_s is None:
             origin_s = found[0].start_s

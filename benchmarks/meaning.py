@@ -150,7 +150,7 @@ def _streams(live: Figures) -> str:
     steady, costs = live["steady"], live["costs"]
     in_time = [phones for phones, step in live["ramp"].items() if step["p95 (s)"] <= 2.0]
     first = next(iter(live["ramp"]))
-    others = max(step["other programs (cores)"] for step in live["ramp"].values())
+    others = max(0.0, *(step["other programs (cores)"] for step in live["ramp"].values()))
     many = f"{in_time[-1]} are told of within 2 s" if in_time else f"already {first} are told of later than 2 s"
     last, at_last = list(live["ramp"].items())[-1]
     return (
@@ -165,7 +165,8 @@ def _streams(live: Figures) -> str:
         f"of a stream costs {costs['window of a stream against one of the long file']} of what `recognise` costs in a "
         f"file of a minute, and {costs['window of a stream against a file of one']} of what it costs on a file of "
         f"one window, which is what a page would take that asked for each by itself (aim: 0.25, reached against "
-        f"whichever is below it). A phone is answered each second, an upload each three (`live`)."
+        f"whichever is below it). A phone is answered each second, an upload each three (`live`; how many "
+        f"phones there may be was measured last, by a build whose messages cost less)."
     )
 
 

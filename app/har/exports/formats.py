@@ -6,6 +6,5 @@ FORMATS = {
     "c": ("float32", "int8"),
     "onnx": ("float32", "float16", "int8"),
 }  # by format, how weights are stored, the exact one first
-TITLES = {"c": "C source", "onnx": "ONNX"}
 EXACT = "float32"
 ARTEFACT, DESCRIPTION = "artefact.zip", "description.json"

@@ -20,7 +20,7 @@ from app.har.classifiers.stored_models import load_model as load_any
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 from app.har.datasets.store import build_store, open_store
 from app.har.errors import UnusableRecording
-from app.har.exports import c_emulator, check, export, onnx_file
+from app.har.exports import c_emulator, check, export, needs, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.device_model import DeviceModel, windows_like
@@ -138,10 +138,12 @@ def test_onnx_answers_windows_with_any_sensors_as_the_model_does(
     assert len(content) <= share * len(onnx_file.write_onnx(DeviceModel(small), "small", "float32"))
 
 
-def test_without_onnx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_file, "find_spec", lambda _: None)
+def test_without_onnx_it_says_what_to_install(
+    small: ActivityClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needs, "find_spec", lambda _: None)
     with pytest.raises(UnusableRecording, match="pip install onnx onnxruntime"):
-        onnx_file.check_installed()
+        export.export(small, "small/1", "onnx", "float32", LIMIT, tmp_path)
 
 
 def test_a_window_that_is_no_signal_gets_no_answer(small: ActivityClassifier, program: Path) -> None:

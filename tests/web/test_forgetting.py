@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.har.classifiers.elm_gru_am.head_sums import HeadRows, as_kept
 from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
-from app.services.models import forgetting, forgetting_jobs, model_versions
+from app.services.models import background, forgetting, model_versions
 from app.tables import ModelVersion
 from tests.services.test_audit import lines
 from tests.trained import FIGURES, Example, register_model
@@ -131,7 +131,7 @@ def test_while_it_takes_the_page_says_how_long_and_no_second_one_begins(
         may_end.wait(30)
         raise MemoryError
 
-    monkeypatch.setattr(forgetting_jobs, "SOON_S", 0.0)
+    monkeypatch.setattr(background, "SOON_S", 0.0)
     monkeypatch.setattr(forgetting, "forget", forget)
     address = admin_client.post(f"/models/{version.id}/forget", data={"subject": "01"}).headers["Location"]
     try:

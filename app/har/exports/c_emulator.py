@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from app.har.errors import UnusableRecording
+from app.har.exports.needs import c_compiler, lacking
 from app.har.exports.types import Emulated
 from app.har.types import FloatArray
 
@@ -25,12 +25,8 @@ def compiler() -> str:
     ------
     UnusableRecording : there is none.
     """
-    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if found is None:
-        raise UnusableRecording(
-            "There is no C compiler on this machine, so the source could not be tried, and is not handed out. Install "
-            "one (on Debian: apt install gcc libc6-dev) and export again."
-        )
+    if (found := c_compiler()) is None:
+        raise UnusableRecording(lacking("c"))
     return found
 
 

@@ -26,6 +26,7 @@ from app.har.classifiers.elm_gru_am.features import (
 from app.har.classifiers.elm_gru_am.networks import STRIDE
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
 from app.har.errors import UnusableRecording
+from app.har.exports.formats import WHY_NOT
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
@@ -38,10 +39,7 @@ def exportable(model: Recogniser) -> ActivityClassifier:
     UnusableRecording : it is of another kind, or lacks a part, as models of an ablation do.
     """
     if not isinstance(model, ActivityClassifier):
-        raise UnusableRecording(
-            f"Models of the kind {model.name} can't be exported: they look at a whole recording before they answer. "
-            "Choose an ELM-GRU-AM model."
-        )
+        raise UnusableRecording(WHY_NOT.format(kind=model.name))
     if model.config.without:
         raise UnusableRecording(f"A model without {', '.join(model.config.without)} can't be exported: train it whole.")
     return model

@@ -15,12 +15,14 @@ from typing import Any
 
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.errors import UnusableRecording
 from app.har.exports import c_emulator, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.description import describe
 from app.har.exports.device_model import DeviceModel, exportable
 from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT
+from app.har.exports.needs import lacking
 from app.har.exports.types import Emulated, HeldOut
 from app.har.progress import OnEvent, ignore_event
 from app.har.types import FloatArray
@@ -53,6 +55,8 @@ def export(
         answer as the model does; nothing is written then.
     """
     fitted = exportable(model)
+    if missing := lacking(format_):
+        raise UnusableRecording(missing)
     on_event({"stage": "Asking the model", "fraction": 0.1})
     tried = windows_to_try(fitted, held_out)
     found = fitted.recognise(tried)
@@ -84,7 +88,6 @@ def export(
 def _make_c(
     model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
 ) -> Made:
-    c_emulator.compiler()  # before the work
     source = write_c(DeviceModel(model), label.partition("/")[0], limit, int8=weights == "int8")
     with tempfile.TemporaryDirectory() as folder:
         on_event({"stage": "Compiling it", "fraction": 0.4})
@@ -102,7 +105,6 @@ def _make_c(
 def _make_onnx(
     model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
 ) -> Made:
-    onnx_file.check_installed()
     name = label.partition("/")[0]
     content = onnx_file.write_onnx(DeviceModel(model), name, weights)
     on_event({"stage": "Running it on every window", "fraction": 0.6})

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.errors import UnusableRecording
 from app.har.exports.c_source import scales_of
 from app.har.exports.device_model import DeviceModel
 from app.har.exports.graph import Graph
@@ -26,15 +24,6 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 13, 8  # read by every runtime since 2021
 FEWEST = 256  # numbers of a matrix from which on it is worth being stored coarser
 BATCH = 256  # windows asked about at once
-
-
-def check_installed() -> None:
-    """Raise UnusableRecording unless ONNX and its runtime are here."""
-    if lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
-        raise UnusableRecording(
-            f"To export ONNX, and to try what was made, these are needed: {', '.join(lacking)}. Install them "
-            "(pip install onnx onnxruntime) and export again."
-        )
 
 
 class OnnxOperations:

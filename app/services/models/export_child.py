@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from app.services import server_log
+from app.services import room, server_log
 
 if TYPE_CHECKING:
     from app.har.exports.types import HeldOut
@@ -43,7 +43,10 @@ def main() -> int:
         emit({"document": _work(job, emit)})
     except HarError as error:
         emit({"refused": str(error)})
-    except Exception:
+    except Exception as error:
+        if room.is_full(error):
+            emit({"refused": "The server's disk is full. Nothing was made."})
+            return 0
         log.exception("the export failed")
         return 1
     return 0

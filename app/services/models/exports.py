@@ -17,9 +17,10 @@ from uuid import uuid4
 
 from flask import current_app
 
-from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT, FORMATS
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT, FORMATS, WHY_NOT
 from app.har.progress import OnEvent, ignore_event
-from app.services import audit
+from app.services import audit, room
 from app.services.audit import Action
 from app.services.datasets import library
 from app.services.environment import without_secrets
@@ -29,6 +30,7 @@ from app.services.models import model_files, model_versions
 from app.tables import Dataset, ModelVersion
 
 CHILD = ["-m", "app.services.models.export_child"]
+MOST_BYTES = 64 * 2**20  # of an archive, with what is written on the way
 MOST_S = 1800.0  # after which an export has gone wrong
 DIED = (
     "The export ended in the middle of its work ({how}): the library that converts models may have failed, or memory "
@@ -80,17 +82,47 @@ def check(format_: str, weights: str) -> None:
         raise Invalid(f"Weights of {format_} are one of {kinds}; found {weights[:40]!r}.", field="weights")
 
 
+def check_exportable(version: ModelVersion) -> None:
+    """Refuse a version of a kind that can't be exported.
+
+    Raises
+    ------
+    Invalid : the message says why, and what can be.
+    """
+    if why := why_not(version):
+        raise Invalid(why)
+
+
+def why_not(version: ModelVersion) -> str:
+    """Say why a version can't be exported; "" if it can, as far as its kind shows."""
+    kind = model_versions.provenance(version).get("model", DEPLOYABLE_MODEL)
+    return "" if kind == DEPLOYABLE_MODEL else WHY_NOT.format(kind=kind)
+
+
+def remove(version: ModelVersion, format_: str, weights: str) -> None:
+    """Delete what was exported of a version; its archive can be made again.
+
+    Raises
+    ------
+    NotFound : it was not exported.
+    """
+    shutil.rmtree(artefact(version, format_, weights).parent)
+    audit.record(Action.MODEL_CHANGED, version.label, change="export deleted", format=format_, weights=weights)
+
+
 def make(key: int | str, format_: str, weights: str = EXACT, on_event: OnEvent = ignore_event) -> dict[str, Any]:
     """Export a version and return the description; what was exported of the same kind before is replaced.
 
     Raises
     ------
     Invalid : another format, or the model cannot be exported, or the artefact does not answer as the model does.
+    NoRoom : the disk is nearly full.
     """
     check(format_, weights)
     version = model_versions.get(key)
     target = model_versions.exports_folder(version) / f"{format_}-{weights}"
     target.parent.mkdir(parents=True, exist_ok=True)
+    room.require(target.parent, MOST_BYTES)
     draft = target.with_name(f"{DRAFT}{uuid4().hex}")
     draft.mkdir(mode=0o700)
     try:

@@ -1,4 +1,4 @@
-from app.web.training import models, past_runs, routes
+from app.web.training import exports, models, past_runs, routes
 from app.web.training.blueprint import bp
 
-__all__ = ["bp", "models", "past_runs", "routes"]
+__all__ = ["bp", "exports", "models", "past_runs", "routes"]

@@ -15,14 +15,13 @@ from app.services.formatting import duration, percent
 from app.services.models import forgetting, forgetting_jobs, model_versions, reference_models
 from app.web.access import access
 from app.web.errors import flashed, show_at_field, status_of
+from app.web.training import exports
 from app.web.training.blueprint import bp
 from app.web.training.cards import title_and_text
 from app.web.training.forms import PROTOCOLS, ForgetForm, LimitForm, NotesForm, PriorForm
 
 if TYPE_CHECKING:
     from app.tables import ModelVersion
-
-FORGETTING = "Solving the head without this person, and once more from scratch to compare"
 
 
 @bp.get("/models/")
@@ -82,6 +81,7 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
         kept_bytes=forgetting.size_of(version),
         certificates=forgetting.certificates_of(version),
         still_knowing=forgetting.still_knowing(version),
+        exports=exports.in_words(version),
     )
 
 
@@ -123,9 +123,7 @@ def forgetting_now(token: str) -> str | Response:
     """Show that a person is being forgotten; then go to the page of the new version."""
     job = forgetting_jobs.get(token)
     if not job.done.is_set():
-        return render_template(
-            "training/forgetting.html", job=job, version=model_versions.get(job.version_id), stage=FORGETTING
-        )
+        return render_template("training/forgetting.html", job=job, version=model_versions.get(job.version_id))
     flash(job.message, "success" if job.made_id else "danger")
     if job.made_id:
         return redirect(url_for(".model", version_id=job.made_id, _anchor="forgotten-title"))
@@ -138,7 +136,7 @@ def forgetting_progress(token: str) -> dict[str, str]:
     """Return whether it goes on and for how long, for the page's script."""
     job = forgetting_jobs.get(token)
     status = "ended" if job.done.is_set() else "running"
-    return {"status": status, "stage": FORGETTING, "elapsed": duration(job.elapsed_s)}
+    return {"status": status, "stage": job.stage, "elapsed": duration(job.elapsed_s)}
 
 
 @bp.get("/models/<int:version_id>/forgotten")

@@ -117,7 +117,8 @@ NOT_VISITED = {
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
     "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
     "predictions.timeline_image", "predictions.timeline_json", "sign_on.come_back", "static", "training.artefact",
-    "training.certificates", "training.forgetting_now", "training.forgetting_progress", "training.progress",
+    "training.certificates", "training.exported", "training.exporting", "training.exporting_progress",
+    "training.forgetting_now", "training.forgetting_progress", "training.progress",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from uuid import uuid4
 from flask import current_app
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.exports import needs
 from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT, FORMATS, WHY_NOT
 from app.har.progress import OnEvent, ignore_event
 from app.services import audit, room
@@ -97,6 +98,11 @@ def why_not(version: ModelVersion) -> str:
     """Say why a version can't be exported; "" if it can, as far as its kind shows."""
     kind = model_versions.provenance(version).get("model", DEPLOYABLE_MODEL)
     return "" if kind == DEPLOYABLE_MODEL else WHY_NOT.format(kind=kind)
+
+
+def lacking() -> dict[str, str]:
+    """Return the formats that can't be made on this machine, each with what lacks and what to do about it."""
+    return {name: message for name in FORMATS if (message := needs.lacking(name))}
 
 
 def remove(version: ModelVersion, format_: str, weights: str) -> None:

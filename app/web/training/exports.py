@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import flash, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from app.har.exports import needs
 from app.har.exports.formats import EXACT, FORMATS
 from app.services.errors import Conflict, Invalid, NoRoom
 from app.services.formatting import duration
 from app.services.models import export_jobs, exports, model_versions
-from app.tables import ModelVersion
 from app.web.access import access
 from app.web.errors import flashed
 from app.web.training.blueprint import bp
+
+if TYPE_CHECKING:
+    from app.tables import ModelVersion
 
 TITLES = {  # by format: its name, and what it is for
     "c": ("C", "one header and one source file, for microcontrollers"),
@@ -28,10 +29,11 @@ TITLES = {  # by format: its name, and what it is for
 def in_words(version: ModelVersion) -> dict[str, Any]:
     """Return what the page of a version shows of its exports."""
     why_not = exports.why_not(version)
-    lacking = {name: message for name in FORMATS if (message := needs.lacking(name))}
+    lacking = exports.lacking()
     return {
         "why_not": why_not,
-        "made": exports.made(version),
+        "made": (made := exports.made(version)),
+        "whose": sorted({one["check"]["whose"] for one in made} - {""}),
         "lost": f1_lost,
         "choices": [] if why_not else [_choices(name) for name in FORMATS if name not in lacking],
         "lacking": list(dict.fromkeys(lacking.values())),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent
 from app.services import sealing
-from app.services.recordings import lanes, stored_signal
+from app.services.recordings import lanes, slot_files, stored_signal
 from app.services.recordings.model_choice import Candidates
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
 from app.services.recordings.recognise import measure_walking as measure
@@ -145,6 +145,8 @@ def _kept(recognised: Recognised, arguments: Arguments) -> dict[str, Any]:
             stored_signal.save(path.parent, signals, key)
             if recognised.lanes:
                 lanes.save(path.parent, recognised.lanes, key)
+    if result.layout == "timeline":  # of what an earlier build stored, too, when it is recognised again
+        slot_files.save(path.parent, recognised.slots, key)
     save_result(path, result, key)
     return {
         "version_id": recognised.model.version_id,

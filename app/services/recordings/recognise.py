@@ -46,6 +46,7 @@ from app.services.recordings.unlike_training import (
 
 if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
+    from app.har.measures.slots import Slots
     from app.har.recordings.mappings.mapping import ColumnMapping
     from app.har.recordings.upload import Upload
 
@@ -101,6 +102,9 @@ class Recognised:
     quality: Quality
     model: Model
     lanes: tuple[lanes.Lane, ...] = ()  # what no model reads
+    slots: Mapping[str, Slots] = field(
+        default_factory=dict
+    )  # of each recording with acceleration as intensity needs it
 
 
 def recognise(
@@ -215,6 +219,7 @@ def _recognised(
 
     Where it can't, the message names those that fit.
     """
+    from app.har.measures.slots import slots_of
     from app.har.signals.filters import prepare
 
     classifier = model.load()
@@ -224,6 +229,7 @@ def _recognised(
     quality = assess_quality(recordings, gap_s)
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     beside = tuple(lanes.beside(recordings, classifier.channels))
+    slots = {each.recording_id: found for each in recordings if (found := slots_of(each)) is not None}
     try:
         signals, problems = resample(_each_once(recordings, on_event), classifier, name)
         signals = prepare(signals, classifier.preparation)
@@ -260,7 +266,7 @@ def _recognised(
         if result.layout == "timeline"
         else (),
     )
-    return Recognised(result, signals, quality, model, beside), share_unlike_training(recognition)
+    return Recognised(result, signals, quality, model, beside, slots), share_unlike_training(recognition)
 
 
 def measure_walking(

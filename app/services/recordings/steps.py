@@ -6,22 +6,21 @@ So a correction changes them, too. What was answered *running* is not counted: n
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals import steps
-from app.har.signals.types import channels_of
+from app.har.signals.types import SignalSet, channels_of
 from app.har.types import FloatArray, TimeArray
 from app.har.vocabulary import ON_FOOT, node_of, path_of
 from app.services.recordings import recordings
 from app.services.recordings.prediction_result import Bouts, PredictionResult
 from app.services.recordings.result_files import DAMAGED
 from app.services.recordings.sensor_names import sensors_of
-from app.services.recordings.stored_signal import StoredSignal
+from app.services.recordings.stored_signal import HeldSignal, StoredSignal
 from app.tables import StoredRecording
 
 log = logging.getLogger(__name__)
@@ -68,11 +67,25 @@ class Steps:
 
 def of(recording: StoredRecording, result: PredictionResult) -> Steps:
     """Count the steps of a recording where a result, as its owner sees it, has them on foot."""
-    walked = np.array([ON_FOOT in path_of(node_of(name)) for name in result.answer_names], bool)
-    nowhere = Steps([None] * len(result.recording_ids), walked)
     folder = recordings.folder_of(recording)
-    if result.layout == "windows" or not (folder / "signal.npy").exists():
-        return nowhere
+    if not (folder / "signal.npy").exists():
+        return Steps([None] * len(result.recording_ids), _walked(result))
+    return _counted(result, lambda name: StoredSignal(folder, name))
+
+
+def of_signals(signals: SignalSet, result: PredictionResult) -> Steps:
+    """Count the steps of what was recognised and is not stored."""
+    return _counted(result, lambda name: HeldSignal(signals, name))
+
+
+def _walked(result: PredictionResult) -> NDArray[np.bool_]:
+    return np.array([ON_FOOT in path_of(node_of(name)) for name in result.answer_names], bool)
+
+
+def _counted(result: PredictionResult, signal_of: Callable[[str], StoredSignal | HeldSignal]) -> Steps:
+    walked = _walked(result)
+    if result.layout == "windows":
+        return Steps([None] * len(result.recording_ids), walked)
     bouts = result.bout_columns()
     on_foot = walked[bouts.activity]
     found: list[TimeArray | None] = []
@@ -80,9 +93,9 @@ def of(recording: StoredRecording, result: PredictionResult) -> Steps:
         own = on_foot & (bouts.recording == i)
         spans = _joined(bouts.start_s[own], bouts.end_s[own])
         try:
-            found.append(_times(folder, name, spans))
+            found.append(_times(signal_of(name), spans))
         except DAMAGED as error:
-            log.warning("steps of recording %s cannot be counted: %s", recording.id, error)
+            log.warning("steps of %s cannot be counted: %s", name, error)
             found.append(None)
     return Steps(found, walked)
 
@@ -102,12 +115,11 @@ def _joined(start_s: TimeArray, end_s: TimeArray) -> list[tuple[float, float]]:
     ]
 
 
-def _times(folder: Path, name: str, spans: Sequence[tuple[float, float]]) -> TimeArray | None:
+def _times(signal: StoredSignal | HeldSignal, spans: Sequence[tuple[float, float]]) -> TimeArray | None:
     """Return when steps were made in stretches of a recording, by its first accelerometer that has most of them.
 
     None where no sensor can tell.
     """
-    signal = StoredSignal(folder, name)
     for sensor in sensors_of(signal.channels):
         if sensor.rpartition(".")[2] == ACCELEROMETER:
             times, seconds = _times_by(signal, sensor, spans)
@@ -116,7 +128,9 @@ def _times(folder: Path, name: str, spans: Sequence[tuple[float, float]]) -> Tim
     return None
 
 
-def _times_by(signal: StoredSignal, sensor: str, spans: Sequence[tuple[float, float]]) -> tuple[TimeArray, float]:
+def _times_by(
+    signal: StoredSignal | HeldSignal, sensor: str, spans: Sequence[tuple[float, float]]
+) -> tuple[TimeArray, float]:
     """Return when steps were made by one accelerometer, and in how many seconds it could tell.
 
     Where a model wants gravity apart from movement, that is how the signal was stored: together they are as recorded.

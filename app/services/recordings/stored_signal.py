@@ -39,6 +39,11 @@ class _Level:
     start_s: TimeArray
     rate_hz: float
 
+    @property
+    def lie(self) -> tuple[TimeArray, IntArray, float]:
+        """When the stretches begin, how many samples they have, and how many a second."""
+        return self.start_s, self.length, self.rate_hz
+
 
 def save(folder: Path, signals: SignalSet, key: Key | None) -> None:
     """Write a signal set and its overview, a part at a time: it may be larger than memory.
@@ -188,10 +193,10 @@ class StoredSignal:
 
     def magnitudes(self, start_s: float, end_s: float, points: int) -> list[dict[str, Any]]:
         """Return what `view` does of the length of the vector of each sensor that has three axes; by ``sensor``."""
-        level, ranges = self._samples, _ranges(self._samples, start_s, end_s)
+        level, ranges = self._samples, _ranges(*self._samples.lie, start_s, end_s)
         if sum(b - a for _, a, b in ranges) > READ_SAMPLES_UP_TO and self._lengths is not None:
             level = replace(self._overview, values=self._lengths)
-            ranges = _ranges(level, start_s, end_s)
+            ranges = _ranges(*level.lie, start_s, end_s)
         return [
             {"sensor": sensor, **self._thinned(level, axes if level is self._samples else row, ranges, points)}
             for row, (sensor, axes) in enumerate(self.triples.items())
@@ -205,9 +210,9 @@ class StoredSignal:
         length. A None among the values is a break: a gap in the recording, or missing samples. A channel that the whole
         recording lacks, or of which no points are asked for, is left out.
         """
-        level, ranges = self._samples, _ranges(self._samples, start_s, end_s)
+        level, ranges = self._samples, _ranges(*self._samples.lie, start_s, end_s)
         if sum(b - a for _, a, b in ranges) > READ_SAMPLES_UP_TO:
-            level, ranges = self._overview, _ranges(self._overview, start_s, end_s)
+            level, ranges = self._overview, _ranges(*self._overview.lie, start_s, end_s)
         return [
             {"channel": channel, **self._thinned(level, row, ranges, points[channel])}
             for row, channel in enumerate(self.channels)
@@ -222,7 +227,7 @@ class StoredSignal:
         Of each piece: which span it is of, its first moment, and how many samples it has.
         """
         level = self._samples
-        found = [(i, *part) for i, (start, end) in enumerate(spans) for part in _ranges(level, start, end)]
+        found = [(i, *part) for i, (start, end) in enumerate(spans) for part in _ranges(*level.lie, start, end)]
         places = [(int(level.first[stretch]) + a, int(level.first[stretch]) + b) for _, stretch, a, b in found]
         rows = [level.values.read(self.channels.index(channel), places) for channel in channels]
         pieces = [(i, float(level.start_s[stretch]) + a / level.rate_hz, b - a) for i, stretch, a, b in found]
@@ -274,16 +279,41 @@ class StoredSignal:
         }
 
 
+class HeldSignal:
+    """The same of a signal that is in memory, as far as steps are counted in it."""
+
+    def __init__(self, signals: SignalSet, recording_id: str) -> None:
+        own = np.flatnonzero(np.array(signals.recording_ids)[signals.recording] == recording_id)
+        own = own[np.argsort(signals.start_s[own], kind="stable")]
+        self._signal, self._first, self._length = signals.signal, signals.first[own], signals.length[own]
+        self._start_s = signals.start_s[own]
+        self.channels, self.sampling_rate_hz = signals.channels, signals.sampling_rate_hz
+
+    def pieces(
+        self, channels: Sequence[str], spans: Sequence[tuple[float, float]]
+    ) -> tuple[FloatArray, list[tuple[int, float, int]]]:
+        """Return what `StoredSignal.pieces` does."""
+        rate, columns = self.sampling_rate_hz, [self.channels.index(channel) for channel in channels]
+        lie = self._start_s, self._length, rate
+        found = [(i, *part) for i, (start, end) in enumerate(spans) for part in _ranges(*lie, start, end)]
+        first = self._first.tolist()
+        parts = [self._signal[first[stretch] + a : first[stretch] + b, columns] for _, stretch, a, b in found]
+        pieces = [(i, float(self._start_s[stretch]) + a / rate, b - a) for i, stretch, a, b in found]
+        return np.concatenate([self._signal[:0, columns], *parts]), pieces
+
+
 def stretches(folder: Path) -> dict[str, Any]:
     """Return where the gap-free stretches of a stored signal lie, and of which recordings they are."""
     with sealing.opened(folder / "stretches.npz") as file, np.load(file, allow_pickle=False) as stored:
         return dict(stored)
 
 
-def _ranges(level: _Level, start_s: float, end_s: float) -> list[tuple[int, int, int]]:
+def _ranges(
+    starts: TimeArray, length: IntArray, rate_hz: float, start_s: float, end_s: float
+) -> list[tuple[int, int, int]]:
     """Return the stretches in view, each with its first sample and the one after its last, counted in the stretch."""
-    a = np.clip(np.floor((start_s - level.start_s) * level.rate_hz), 0, level.length).astype(np.int64)
-    b = np.clip(np.ceil((end_s - level.start_s) * level.rate_hz) + 1, 0, level.length).astype(np.int64)
+    a = np.clip(np.floor((start_s - starts) * rate_hz), 0, length).astype(np.int64)
+    b = np.clip(np.ceil((end_s - starts) * rate_hz) + 1, 0, length).astype(np.int64)
     seen = np.flatnonzero(b > a)
     return list(zip(seen.tolist(), a[seen].tolist(), b[seen].tolist(), strict=True))
 

@@ -1,0 +1,1 @@
+"""What a study measures of a day: activities, intensity, sitting, rest, wear. Pure: world clock in, numbers out."""

@@ -1,0 +1,142 @@
+"""From what was recognised to what daily measures are made of: by the world's clock, and with cut-points that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.har.measures import cut_points
+from app.har.measures.days import WORN_ENOUGH_H, Days, Row
+from app.har.measures.slots import WRIST, Slots
+from app.har.measures.timeline import Measured, node_positions
+from app.services.recordings.prediction_result import PredictionResult
+from app.services.recordings.steps import Steps
+
+if TYPE_CHECKING:
+    from app.services.recordings.recognise import Recognised
+
+# Whose clock is local time, without a zone, and was read as if it were UTC; by `Recording.app`
+LOCAL_CLOCKS = ("Axivity", "ActiGraph", "Capture-24")
+ON_THE_WRIST = ("Empatica E4", "Empatica EmbracePlus", "Capture-24")  # devices that are worn nowhere else
+NO_SLOTS = (
+    "no acceleration with gravity and of 10 Hz is stored; a recording of an earlier build is to be recognised again"
+)
+NO_PLACE = "it was not said where the device was worn"
+NO_AGE = "no age group was chosen"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What cut-points depend on, as a person or a study chooses it."""
+
+    age: str = ""  # of `cut_points.AGES`
+    cut_points: str = ""  # a name of `cut_points.CUT_POINTS`; "": the first that fit
+
+
+def parts_of(
+    result: PredictionResult,
+    slots: Mapping[str, Slots],
+    counted: Steps,
+    apps: Mapping[str, str],
+    asked: Asked,
+    zone: tzinfo,
+) -> Iterator[tuple[Measured, bool]]:
+    """Yield each recording of a file that has windows, and whether it tells the time of day.
+
+    Parameters
+    ----------
+    slots : by the name of a recording.
+    apps : likewise, by which app or device each was made, where that is known.
+    zone : of the person: a device without a zone was set to its time when the recording began.
+    """
+    nodes = node_positions(result.answer_names)
+    for i, name in enumerate(result.recording_ids if result.layout == "timeline" else ()):
+        own = result.positions(i)
+        if not len(own):
+            continue
+        app, origin = apps.get(name, ""), float(result.origins[own[0]])
+        dated = bool(np.isfinite(origin))
+        ahead_s = ahead(origin + float(result.start_s[own].min()), zone) if dated and app in LOCAL_CLOCKS else 0.0
+        origin = origin - ahead_s if dated else 0.0
+        bouts, times = result.bout_columns(i), counted.times[i]
+        place, found = _place(result.place, app, slots.get(name)), slots.get(name)
+        chosen = cut_points.choose(place, asked.age, app, asked.cut_points)
+        yield (
+            Measured(
+                start_s=bouts.start_s + origin,
+                end_s=bouts.end_s + origin,
+                node=nodes[bouts.activity],
+                steps=None if times is None else times + origin,
+                slots=found and found.later(-ahead_s),
+                place=place,
+                cut_points=chosen if found else None,
+                without="" if found and chosen else _why_not(found, place, asked.age),
+            ),
+            dated,
+        )
+
+
+def ahead(moment_s: float, zone: tzinfo) -> float:
+    """Return by how many seconds local time is ahead of UTC when a clock on the wall reads a moment."""
+    wall = datetime.fromtimestamp(moment_s, timezone.utc).replace(tzinfo=zone)
+    offset = wall.utcoffset()
+    return offset.total_seconds() if offset is not None else 0.0
+
+
+def _place(said: str, app: str, slots: Slots | None) -> str:
+    """Return where the acceleration was measured, "" where that is not sure: a model only guesses it."""
+    if app in ON_THE_WRIST or (slots is not None and slots.device in WRIST):
+        return "wrist"
+    return said
+
+
+def _why_not(slots: Slots | None, place: str, age: str) -> str:
+    if slots is None:
+        return NO_SLOTS
+    if not place:
+        return NO_PLACE
+    return f"no publication is of a device worn at this place ({place}) at this age" if age else NO_AGE
+
+
+def days_of(
+    parts: Iterator[tuple[Measured, bool]], zone: tzinfo, worn_enough_h: float = WORN_ENOUGH_H
+) -> tuple[Days, list[Days]]:
+    """Return the days of the recordings that tell the time of day, together, and of each of the others alone."""
+    dated, others = [], []
+    for measured, is_dated in parts:
+        if is_dated:
+            dated.append(measured)
+        else:
+            others.append(Days([measured], zone, False, worn_enough_h))
+    return Days(dated, zone, True, worn_enough_h), others
+
+
+def of_recognised(
+    recognised: Recognised,
+    zone: tzinfo = timezone.utc,
+    age: str = "",
+    *,
+    cut_points: str = "",
+    period: Any = "day",
+    worn_enough_h: float = WORN_ENOUGH_H,
+) -> list[Row]:
+    """Return the daily, or hourly, measures of a file that was recognised, as `har.measures.dictionary` names them.
+
+    Parameters
+    ----------
+    recognised : smoothed or not, as is wanted: see `smoothing.as_chosen`.
+    zone : in which days are cut.
+    age : a group of `har.measures.cut_points.AGES`; without one there are no intensities.
+    """
+    from app.services.recordings import steps
+
+    result = recognised.result
+    apps = {card.recording: card.app for card in recognised.quality.cards}
+    counted = steps.of_signals(recognised.signals, result)
+    parts = parts_of(result, recognised.slots, counted, apps, Asked(age, cut_points), zone)
+    together, others = days_of(parts, zone, worn_enough_h)
+    return [row for days in (together, *others) for row in days.rows(period)]

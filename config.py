@@ -71,6 +71,13 @@ def _session_idle_minutes() -> float:
     return _positive("SESSION_IDLE_MINUTES", os.environ.get("SESSION_IDLE_MINUTES") or "30", "minutes")
 
 
+def _valid_day_hours() -> float:
+    hours = _positive("VALID_DAY_HOURS", os.environ.get("VALID_DAY_HOURS") or "10", "hours")
+    if hours > 24:
+        sys.exit(f"VALID_DAY_HOURS must be a number of hours above 0, 24 at most; found {hours:g}.")
+    return hours
+
+
 def _data_folders(home: Path) -> tuple[Path, ...]:
     """Return the folders from which administrators may add data sets by their path."""
     if not (text := os.environ.get("DATA_FOLDERS")):
@@ -270,6 +277,7 @@ class Config:
     SESSION_HOURS: float = field(default_factory=_session_hours)
     SESSION_IDLE_MINUTES: float = field(default_factory=_session_idle_minutes)
     AUDIT_DAYS: int = field(default_factory=_audit_days)
+    VALID_DAY_HOURS: float = field(default_factory=_valid_day_hours)
     USER_QUOTA: int = field(default_factory=_user_quota_bytes)
     DISK_RESERVE: int = field(default_factory=_disk_reserve_bytes)
     API_REQUESTS_A_MINUTE: int = field(

@@ -10,9 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
+
+if TYPE_CHECKING:
+    from app.har.measures.cut_points import CutPoints
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "REFERENCE.md"
@@ -54,6 +58,7 @@ SETTINGS = {  # environment variable: default, meaning
     ),
     "HAR_DATA_DIR": ("none", "Where the tests and benchmarks find the real recordings."),
     "AUDIT_DAYS": ("365", "For how many days the audit log is kept."),
+    "VALID_DAY_HOURS": ("10", "For how many hours a device must be worn so that a day of measures is valid."),
     "USER_QUOTA_MB": ("5120", "What the recordings of one user may take on the disk, in megabytes."),
     "DISK_RESERVE_MB": ("512", "What stays free on the disk, in megabytes; a file that would leave less is refused."),
     "API_REQUESTS_A_MINUTE": ("1200", "How many requests a minute one token of the API may send."),
@@ -257,11 +262,18 @@ def options(command: click.Command) -> str:
     return "<br>".join(texts)
 
 
+def cut_points_row(each: CutPoints) -> tuple[str, ...]:
+    limits = [f"{limit:g}" if limit is not None else "–" for limit in (each.light, each.moderate, each.vigorous)]
+    return (f"`{each.name}`", each.metric, *limits, each.measured, each.publication)
+
+
 def document(app: Flask) -> str:
     """Return the page as it should be."""
     from app.har.datasets.loaders import LOADERS
+    from app.har.measures.cut_points import CUT_POINTS
     from app.har.problems import ProblemKind
     from app.har.recordings.importers import IMPORTERS
+    from app.services.measures.tables import dictionary
 
     sections = [
         "# Reference",
@@ -283,6 +295,15 @@ def document(app: Flask) -> str:
         "## Results\n\nColumns of the tables to download, as CSV or JSON; `flask predict --json` has the first two, "
         "[notebooks](NOTEBOOK.md) have all.",
         table(("column", "in", "meaning"), columns()),
+        "## Daily measures\n\nColumns of the tables of days and hours; [what to know of them](GUIDE.md#days).",
+        table(("column", "unit", "definition", "source"), [tuple(own.values()) for own in dictionary("day")]),
+        "Cut-points in mg, from which on a slot of 5 s is of an intensity. Of several that fit place and age, the "
+        "first is taken unless another is chosen; where none fits, there is no intensity. Without *light*, a "
+        "publication says nothing of what is below *moderate*; without *vigorous*, nothing of what is above.",
+        table(
+            ("name", "metric", "light", "moderate", "vigorous", "measured with and on", "publication"),
+            [cut_points_row(each) for each in CUT_POINTS],
+        ),
         "## Problems\n\nWhat a page may list of a file or a recording, always with what was found and what was done.",
         table(("problem", "meaning"), [(kind.value, kind.meaning) for kind in ProblemKind]),
         "## Pages",

@@ -83,7 +83,7 @@ def test_a_wrong_limit_of_the_server_is_a_clear_message(
         Config()
 
 
-@pytest.mark.parametrize("name", ["SESSION_HOURS", "SESSION_IDLE_MINUTES"])
+@pytest.mark.parametrize("name", ["SESSION_HOURS", "SESSION_IDLE_MINUTES", "VALID_DAY_HOURS"])
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "inf"])
 def test_a_wrong_length_of_sessions_is_a_clear_message(
     name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "federation": ("app.cli.federation:federation", "Learn one model at several sites, from sums alone."),
     "keys": ("app.cli.keys:keys", "The key under which everything about people is sealed."),
     "map": ("app.cli.predict:map_", "Guess what the columns of FILE are, for flask predict --map."),
+    "measures": ("app.cli.measures:measures", "Write the daily measures of FILE as CSV."),
     "models": (
         "app.cli.models:models",
         "List, promote, limit, export, delete models; forget a person.",

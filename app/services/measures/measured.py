@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.har.measures import cut_points
-from app.har.measures.days import WORN_ENOUGH_H, Days, Row
+from app.har.measures.days import WORN_ENOUGH_H, Days, Period, Row
 from app.har.measures.slots import WRIST, Slots
 from app.har.measures.timeline import Measured, node_positions
 from app.services.recordings.prediction_result import PredictionResult
@@ -121,7 +121,7 @@ def of_recognised(
     age: str = "",
     *,
     cut_points: str = "",
-    period: Any = "day",
+    period: Period = "day",
     worn_enough_h: float = WORN_ENOUGH_H,
 ) -> list[Row]:
     """Return the daily, or hourly, measures of a file that was recognised, as `har.measures.dictionary` names them.

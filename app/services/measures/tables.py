@@ -12,6 +12,8 @@ from app.har.measures.days import Period, Row
 from app.har.measures.dictionary import columns
 from app.har.texts import cell
 
+DAY: Period = "day"
+HOUR: Period = "hour"
 DICTIONARY = ("column", "unit", "definition", "source")
 
 

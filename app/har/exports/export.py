@@ -16,7 +16,7 @@ from typing import Any
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.errors import UnusableRecording
-from app.har.exports import c_emulator, onnx_file
+from app.har.exports import c_emulator, litert_file, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.description import describe
@@ -113,9 +113,20 @@ def _make_onnx(
     return {f"{name}.onnx": content}, emulated, cost
 
 
+def _make_litert(
+    model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
+) -> Made:
+    content = litert_file.write_litert(DeviceModel(model), weights)
+    on_event({"stage": "Running it on every window", "fraction": 0.6})
+    emulated = litert_file.run_litert(content, X)
+    cost = {"bytes": len(content), "made_with": f"TensorFlow {version('tensorflow')}, LiteRT {version('ai-edge-litert')}"}
+    return {f"{label.partition('/')[0]}.tflite": content}, emulated, cost
+
+
 MAKERS: dict[str, Callable[[ActivityClassifier, str, str, float, FloatArray, OnEvent], Made]] = {
     "c": _make_c,
     "onnx": _make_onnx,
+    "litert": _make_litert,
 }
 
 

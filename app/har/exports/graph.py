@@ -132,13 +132,15 @@ class Graph:
         return o.multiply(total, self._scalar(1 / average))
 
     def _frames(self, x: Tensor) -> Tensor:
-        stretch, step = self.device.frame, self.device.frame_step
-        n_frames = self.device.described.frames.shape[1]
-        parts = [self.o.cut(x, 2, f * step, f * step + stretch.length) for f in range(n_frames)]
-        return self.o.join([self._described(stretch, part, as_rows=True) for part in parts], 1)
+        """Return the features of frames, (n, n_frames, n_features): all frames of all windows in one batch."""
+        o, stretch, step = self.o, self.device.frame, self.device.frame_step
+        n_frames, n_channels = self.device.described.frames.shape[1], len(self.model.channels)
+        parts = [o.cut(x, 2, f * step, f * step + stretch.length) for f in range(n_frames)]
+        together = o.reshape(o.join(parts, 1), -1, n_channels, stretch.length)  # (n · n_frames, n_channels, length)
+        return o.reshape(self._described(stretch, together), -1, n_frames, self.device.n_features(stretch))
 
-    def _described(self, stretch: Stretch, x: Tensor, as_rows: bool = False) -> Tensor:
-        """Return the features of a stretch: (n, n_features), or (n, 1, n_features)."""
+    def _described(self, stretch: Stretch, x: Tensor) -> Tensor:
+        """Return the features of a stretch: (n, n_features)."""
         o, length = self.o, stretch.length
         floor = self._scalar(float(FLOOR))
         centre = o.reduce("mean", x, 2)
@@ -166,28 +168,28 @@ class Graph:
         for lag in stretch.lags:
             lagged = o.multiply(o.cut(z, 2, lag, length), o.cut(z, 2, 0, length - lag))
             found.append(o.divide(o.reduce("mean", lagged, 2), square))
-        found += self._powers(stretch, z)
+        found.append(self._powers(stretch, z))
         pairs = self.device.pairs
         if pairs:
             first, second = ([pair[side] for pair in pairs] for side in (0, 1))
             together = o.reduce("mean", o.multiply(o.take(z, 1, first), o.take(z, 1, second)), 2)
             found.append(o.divide(together, o.multiply(o.take(spread, 1, first), o.take(spread, 1, second))))
-        features = o.join(found, 1)  # (n, n_features, 1)
-        n_features = self.device.n_features(stretch)
-        return o.reshape(features, -1, 1, n_features) if as_rows else o.reshape(features, -1, n_features)
+        return o.reshape(o.join(found, 1), -1, self.device.n_features(stretch))
 
-    def _powers(self, stretch: Stretch, z: Tensor) -> list[Tensor]:
+    def _powers(self, stretch: Stretch, z: Tensor) -> Tensor:
+        """Return the power of each band, (n, n_bands · n_signals, 1), each followed by what it is of the whole."""
         o, floor = self.o, self._scalar(float(FLOOR) ** 2)
         power = self._spectrum(o.multiply(z, o.constant(stretch.taper)), stretch)  # (n, n_signals, length)
-        edges = stretch.edges
-        bands = [
-            o.unary("log", o.add(o.reduce("mean", o.cut(power, 2, low, high), 2), floor))
-            for low, high in pairwise(edges)
-        ]
+        edges, n_signals = stretch.edges, self.device.n_signals
+        bands = o.join([o.reduce("mean", o.cut(power, 2, low, high), 2) for low, high in pairwise(edges)], 1)
+        bands = o.unary("log", o.add(bands, floor))
         if not stretch.relative:
             return bands
         whole = o.unary("log", o.add(o.reduce("mean", o.cut(power, 2, 1, edges[-1]), 2), floor))
-        return [tensor for band in bands for tensor in (band, o.subtract(band, whole))]
+        n_bands = len(edges) - 1
+        both = o.join([bands, o.subtract(bands, o.join([whole] * n_bands, 1))], 1)
+        order = np.arange(2 * n_bands * n_signals).reshape(2, n_bands, n_signals).transpose(1, 0, 2)
+        return o.take(both, 1, order.ravel().tolist())
 
     def _spectrum(self, z: Tensor, stretch: Stretch) -> Tensor:
         """Return the power at each frequency, (n, n_signals, length): a transform by two factors of the length.
@@ -238,11 +240,9 @@ class Graph:
     def _novelty(self, number: int, block: Tensor) -> Tensor:
         o, known = self.o, self.model.familiarity_[number]
         z = o.product(self._clipped(block, FAR), o.weights(known.whitening))
-        distances = []
-        for centre in known.centres:
-            off = o.subtract(z, o.constant(centre))
-            distances.append(o.reduce("sum", o.multiply(off, off), 1))
-        nearest = o.unary("sqrt", o.reduce("min", o.join(distances, 1), 1))
+        off = o.subtract(o.reshape(z, -1, 1, known.centres.shape[1]), o.constant(known.centres))
+        distances = o.reduce("sum", o.multiply(off, off), 2)  # (n, n_centres, 1)
+        nearest = o.unary("sqrt", o.reshape(o.reduce("min", distances, 1), -1, 1))
         return o.multiply(nearest, self._scalar(1 / known.limit))
 
     def _log_of_network(self, frames: Tensor, raw: Tensor, present: Tensor) -> Tensor:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import shutil
 from importlib.util import find_spec
 
-PACKAGES = {"onnx": ("onnx", "onnxruntime"), "browser": ("onnx", "onnxruntime")}  # by format
+PACKAGES = {
+    "onnx": ("onnx", "onnxruntime"),
+    "browser": ("onnx", "onnxruntime"),
+    "litert": ("ai_edge_litert",),
+}  # by format
 
 
 def c_compiler() -> str | None:

@@ -20,12 +20,13 @@ from app.har.classifiers.stored_models import load_model as load_any
 from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 from app.har.datasets.store import build_store, open_store
 from app.har.errors import UnusableRecording
-from app.har.exports import c_emulator, check, export, needs, onnx_file
+from app.har.exports import c_emulator, check, export, litert_file, needs, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.device_model import DeviceModel, windows_like
 from app.har.exports.formats import ARTEFACT, DESCRIPTION
 from app.har.exports.types import Emulated, HeldOut
+from app.har.types import FloatArray
 from app.har.windows import make_windows
 from tests.conftest import ROOT
 
@@ -144,6 +145,26 @@ def test_without_onnx_it_says_what_to_install(
     monkeypatch.setattr(needs, "find_spec", lambda _: None)
     with pytest.raises(UnusableRecording, match="pip install onnx onnxruntime"):
         export.export(small, "small/1", "onnx", "float32", LIMIT, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def litert(small: ActivityClassifier) -> tuple[bytes, list[FloatArray]]:
+    """Return the file with float32 weights, and its matrices."""
+    return litert_file.converted(DeviceModel(small))
+
+
+@pytest.mark.parametrize(
+    ("weights", "share", "apart"), [("float32", 1.0, 2e-4), ("float16", 0.7, 1e-3), ("int8", 0.5, 0.1)]
+)
+def test_litert_answers_windows_with_any_sensors_as_the_model_does(
+    small: ActivityClassifier, litert: tuple[bytes, list[FloatArray]], weights: str, share: float, apart: float
+) -> None:
+    content = litert[0] if weights == "float32" else litert_file.coarser(*litert, weights)
+    X = windows_to_try(small, None).X
+    emulated, found = litert_file.run_litert(content, X), small.recognise(windows_like(small, X))
+    np.testing.assert_allclose(emulated.probabilities, found.probabilities, atol=apart)
+    assert (emulated.unfamiliar == found.unfamiliar).mean() >= (1.0 if weights == "float32" else 0.97)
+    assert len(content) <= share * len(litert[0])
 
 
 def test_a_window_that_is_no_signal_gets_no_answer(small: ActivityClassifier, program: Path) -> None:

@@ -119,7 +119,10 @@ def _make_litert(
     content = litert_file.write_litert(DeviceModel(model), weights)
     on_event({"stage": "Running it on every window", "fraction": 0.6})
     emulated = litert_file.run_litert(content, X)
-    cost = {"bytes": len(content), "made_with": f"TensorFlow {version('tensorflow')}, LiteRT {version('ai-edge-litert')}"}
+    cost = {
+        "bytes": len(content),
+        "made_with": f"TensorFlow {version('tensorflow')}, LiteRT {version('ai-edge-litert')}",
+    }
     return {f"{label.partition('/')[0]}.tflite": content}, emulated, cost
 
 

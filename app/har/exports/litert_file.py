@@ -109,7 +109,7 @@ def converted(device: DeviceModel) -> tuple[bytes, list[FloatArray]]:
     shape = (None, model.n_timesteps, len(model.channels))
     module = tf.Module()
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "windows")], autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "windows")], autograph=False)
     def answer(windows: Any) -> dict[str, Any]:
         return Graph(device, operations).answer(windows)
 
@@ -168,9 +168,13 @@ def run_litert(content: bytes, X: FloatArray) -> Emulated:
     """Return what the file answers of windows, in LiteRT's interpreter on one core."""
     from ai_edge_litert.interpreter import Interpreter
 
-    answer = Interpreter(model_content=content, num_threads=1).get_signature_runner()  # by names: their order may be any
+    answer = Interpreter(
+        model_content=content, num_threads=1
+    ).get_signature_runner()  # by names: their order may be any
     parts = [answer(windows=X[start : start + BATCH]) for start in range(0, len(X), BATCH)]
-    probabilities, unfamiliar = (np.concatenate([part[name] for part in parts]) for name in ("probabilities", "unfamiliar"))
+    probabilities, unfamiliar = (
+        np.concatenate([part[name] for part in parts]) for name in ("probabilities", "unfamiliar")
+    )
     alone = X[:1]
     answer(windows=alone)
     began = time.perf_counter()

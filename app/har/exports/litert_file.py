@@ -136,14 +136,14 @@ def coarser(content: bytes, matrices: Sequence[FloatArray], weights: str) -> byt
     made.operatorCodes[-1].builtinCode = made.operatorCodes[-1].deprecatedBuiltinCode = (
         schema.BuiltinOperator.DEQUANTIZE
     )
-    for number in range(len(graph.tensors)):
-        tensor = graph.tensors[number]
+    for number, tensor in enumerate(list(graph.tensors)):
+        tensor.name = None  # of what lies between, nobody asks; windows and answers are named by the signature
         body = made.buffers[tensor.buffer].data
         if body is None or (axis := columns_at.get(bytes(body))) is None:
             continue
         values = np.frombuffer(bytes(body), np.float32).reshape(tensor.shape)
         stored = schema.TensorT()
-        stored.shape, stored.name, stored.buffer = tensor.shape, f"stored {number}", tensor.buffer
+        stored.shape, stored.buffer = tensor.shape, tensor.buffer
         if weights == "float16":
             stored.type, rounded = schema.TensorType.FLOAT16, values.astype(np.float16)
         else:

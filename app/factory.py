@@ -27,6 +27,7 @@ from app.services.transaction import passing_reason
 
 log = logging.getLogger(__name__)
 
+POLICY = "Content-Security-Policy"
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -35,7 +36,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     # Scripts come from our own files only; plotly writes its own style elements.
-    "Content-Security-Policy": (
+    POLICY: (
         "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
@@ -146,7 +147,10 @@ def _security_headers(response: Response) -> Response:
 
     # What everybody may open and is no page is the program's own: scripts, styles, icons.
     is_private = response.mimetype == "text/html" or access_of(request.endpoint) != "public"
-    response.headers.update(_headers_of_all(current_app, is_private))
+    headers = _headers_of_all(current_app, is_private)
+    if own_policy := response.headers.get(POLICY):  # of a script that compiles WebAssembly
+        headers[POLICY] = own_policy
+    response.headers.update(headers)
     return response
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from app.har.classifiers.base import Recogniser
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.errors import UnusableRecording
-from app.har.exports import c_emulator, litert_file, onnx_file
+from app.har.exports import browser, c_emulator, litert_file, onnx_file
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.description import describe
@@ -126,10 +126,19 @@ def _make_litert(
     return {f"{label.partition('/')[0]}.tflite": content}, emulated, cost
 
 
+def _make_browser(
+    model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
+) -> Made:
+    files, emulated, cost = _make_onnx(model, label, weights, limit, X, on_event)
+    (content,) = files.values()
+    return {browser.MODEL: content, **browser.runtime()}, emulated, cost
+
+
 MAKERS: dict[str, Callable[[ActivityClassifier, str, str, float, FloatArray, OnEvent], Made]] = {
     "c": _make_c,
     "onnx": _make_onnx,
     "litert": _make_litert,
+    "browser": _make_browser,
 }
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,9 +19,12 @@ from uuid import uuid4
 from flask import current_app
 
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from app.har.colours import activity_colours
 from app.har.exports import needs
-from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT, FORMATS, WHY_NOT
+from app.har.exports.browser import MODEL
+from app.har.exports.formats import ARTEFACT, BROWSER, DESCRIPTION, EXACT, FORMATS, WHY_NOT
 from app.har.progress import OnEvent, ignore_event
+from app.har.vocabulary import UNFAMILIAR
 from app.services import audit, room
 from app.services.audit import Action
 from app.services.datasets import library
@@ -67,6 +71,42 @@ def artefact(version: ModelVersion, format_: str, weights: str) -> Path:
     if not path.is_file():
         raise NotFound(f"{version.label} was not exported as {format_} with {weights} weights.")
     return path
+
+
+def for_browsers() -> list[dict[str, Any]]:
+    """Return what browsers can recognise with, the default model first: of each version its smallest export.
+
+    Each with the version and ``weights``, the description, and the colour of each answer.
+    """
+    found = []
+    for version in sorted(model_versions.list_versions(), key=lambda version: not version.promoted):
+        own = [document for document in made(version) if document["format"] == BROWSER]
+        if not own:
+            continue
+        document = min(own, key=lambda one: one["cost"]["bytes"])
+        output = {**document["output"], "limit": model_versions.limit_of(version)}  # which the artefact does not hold
+        inner = [node["name"] for node in output["tree"] if node["name"] not in output["activities"]]
+        found.append(
+            {
+                "version": version,
+                "weights": document["weights"],
+                "sha256": document["files"][MODEL]["sha256"],
+                "description": {"input": document["input"], "output": output},
+                "colours": activity_colours(output["activities"], (*inner, UNFAMILIAR)),
+            }
+        )
+    return found
+
+
+def browsers_model(version: ModelVersion, weights: str) -> bytes:
+    """Return the model itself of an archive for browsers.
+
+    Raises
+    ------
+    NotFound : it was not exported.
+    """
+    with zipfile.ZipFile(artefact(version, BROWSER, weights)) as archive:
+        return archive.read(MODEL)
 
 
 def check(format_: str, weights: str) -> None:

@@ -1,5 +1,7 @@
 // A phone's browser as a device: its motion is sent once a second, in the form of Sensor Logger's HTTP push. After a hard
 // movement it is sent twice as often, or this page would learn with the next message but one that it is to ask.
+import { allowMotion, motionOf, noMotion } from "./lib/motion.js";
+
 const EVERY_MS = 1000, SOON_MS = 500;
 const HARD = 20, HARD_FOR_MS = 6000; // m/s² with gravity
 const MOST_WAITING = 120; // batches: two minutes without a connection; the oldest goes first
@@ -7,10 +9,6 @@ const page = document.getElementById("phone");
 const part = (id) => document.getElementById(id);
 const write = (id, text) => { if (part(id).textContent !== text) part(id).textContent = text; };
 const KEPT = "kinelab-device";
-
-// Safari's acceleration has the other sign than the standard (and every other browser).
-const turned = /iP(hone|ad|od)/.test(navigator.userAgent) || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1) ? -1 : 1;
-const RAD = Math.PI / 180;
 
 let token = decodeURIComponent(location.hash.slice(1)) || kept();
 let run = null; // what goes on between Start and Stop
@@ -29,8 +27,7 @@ if (location.hash) { // the token shall not stand in the address bar, nor in the
 function ready() {
   const missing = [
     [!token, "This phone is not connected. Open Live › Devices on another screen, add a device there, and scan its code with this phone."],
-    [!window.isSecureContext, "This page is open without HTTPS, and browsers give their motion sensors to pages with HTTPS only. Whoever runs the server can start it with “make run-https”; then open the page by its new address."],
-    [!("DeviceMotionEvent" in window), "This browser has no motion sensors. Use a phone, or the app Sensor Logger."],
+    [noMotion(), `${noMotion()} Or use the app Sensor Logger.`],
   ].find(([is]) => is);
   part("unready").hidden = !missing;
   write("unready", missing ? missing[1] : "");
@@ -40,17 +37,15 @@ function ready() {
 
 function motion(event) {
   const ns = Math.round((performance.timeOrigin + (event.timeStamp || performance.now())) * 1e6);
-  const { acceleration: movement, accelerationIncludingGravity: whole, rotationRate: turn } = event;
-  const add = (name, x, y, z) => { if (x !== null && y !== null && z !== null) run.samples.push({ name, time: ns, values: { x, y, z } }); };
+  const { movement, whole, rotation } = motionOf(event);
+  const add = (name, axes) => { const [x, y, z] = axes; run.samples.push({ name, time: ns, values: { x, y, z } }); };
   run.events += 1;
-  if (whole && Math.hypot(whole.x, whole.y, whole.z) > HARD) run.hard = performance.now();
-  if (movement && movement.x !== null && whole) {
-    add("accelerometer", turned * movement.x, turned * movement.y, turned * movement.z);
-    add("gravity", turned * (whole.x - movement.x), turned * (whole.y - movement.y), turned * (whole.z - movement.z));
-  } else if (whole && whole.x !== null) {
-    add("totalacceleration", turned * whole.x, turned * whole.y, turned * whole.z);
-  }
-  if (turn && turn.alpha !== null) add("gyroscope", RAD * turn.beta, RAD * turn.gamma, RAD * turn.alpha);
+  if (whole && Math.hypot(...whole) > HARD) run.hard = performance.now();
+  if (movement && whole) {
+    add("accelerometer", movement);
+    add("gravity", whole.map((value, i) => value - movement[i]));
+  } else if (whole) add("totalacceleration", whole);
+  if (rotation) add("gyroscope", rotation);
 }
 
 function ask(path, body) {
@@ -191,11 +186,10 @@ async function stayAwake() {
 
 async function start() {
   try {
-    const asked = DeviceMotionEvent.requestPermission ? await DeviceMotionEvent.requestPermission() : "granted";
-    if (asked !== "granted") throw new Error();
-  } catch {
+    await allowMotion();
+  } catch (error) {
     part("unready").hidden = false;
-    write("unready", "Motion was not allowed. On an iPhone, close Safari's page, open it again and press Allow; elsewhere, allow motion sensors in the site's settings.");
+    write("unready", error.message);
     return;
   }
   sound ??= window.AudioContext ? new AudioContext() : null;

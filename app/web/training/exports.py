@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TITLES = {  # by format: its name, and what it is for
     "c": ("C", "one header and one source file, for microcontrollers"),
     "onnx": ("ONNX", "one file for ONNX Runtime, for phones and other programs"),
+    "browser": ("Browser", "recognition on a phone by itself, without the server"),
     "litert": ("LiteRT", "one file for LiteRT, for Android and small boards"),
 }
 

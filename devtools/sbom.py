@@ -1,7 +1,7 @@
 """Write a software bill of materials (CycloneDX 1.6, JSON): ``python -m devtools.sbom [FILE]``.
 
 It names what ``requirements.txt`` pins, with the hashes of the files that may be installed, who needs whom, and the
-licences that the installed packages state.
+licences that the installed packages state; and what lies in the repository itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from packageurl import PackageURL
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKED = ROOT / "requirements.txt"
+VENDORED = ("onnxruntime-web", "1.30.0", "MIT")  # lies in app/static/here/onnxruntime/, where the README has its hashes
 TARGET = ROOT / "build" / "sbom.cdx.json"
 
 
@@ -90,7 +91,27 @@ def bill(text: str) -> Bom:
         for needer in pin.via:
             for component in components.get(needer, [root]):
                 bom.register_dependency(component, components[pin.name])
+    bom.register_dependency(root, [_vendored(bom, licences)])
     return bom
+
+
+def _vendored(bom: Bom, licences: LicenseFactory) -> Component:
+    """Add the library of npm that is part of this repository."""
+    name, version, licence = VENDORED
+    url = PackageURL("npm", None, name, version)
+    about = (ROOT / "app/static/here/onnxruntime/README.md").read_text(encoding="utf-8")
+    hashes = [HashType(alg=HashAlgorithm.SHA_256, content=each) for each in re.findall(r"`(\w{64})`", about)]
+    where = ExternalReference(
+        type=ExternalReferenceType.DISTRIBUTION,
+        url=XsUri(f"https://www.npmjs.com/package/{name}/v/{version}"),
+        hashes=hashes,
+    )
+    component = Component(
+        name=name, version=version, type=ComponentType.LIBRARY, purl=url, bom_ref=str(url),
+        licenses=[licences.make_from_string(licence)], external_references=[where],
+    )  # fmt: skip
+    bom.components.add(component)
+    return component
 
 
 def document(text: str) -> str:

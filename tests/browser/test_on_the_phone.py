@@ -1,10 +1,12 @@
-"""A phone that recognises by itself: without a network, with the server's answers, from windows that are the server's."""
+"""A phone that recognises by itself: without a network, with the server's answers, from the same windows."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+import threading
+import zipfile
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +24,7 @@ from app.services.models import exports, model_files, model_versions
 from app.services.recordings import example, recognise
 from app.services.recordings.resample import resample
 from tests import homes
-from tests.browser.site import Site, register, running
+from tests.browser.site import Site, register
 
 pytestmark = pytest.mark.browser
 REMEMBER = "document.addEventListener('recognised', ({ detail }) => { window.recognised = detail; })"
@@ -34,21 +36,27 @@ CUT = """async ([text, input]) => {
 }"""
 
 
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class OnServer:
     """A site with a model for browsers, and what the server says of the example."""
 
     site: Site
+    archive: Path
+    example: Path
     probabilities: FloatArray
     answers: list[str]
     unfamiliar: list[bool]
 
 
 @pytest.fixture(scope="module")
-def on_server(inhabited_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnServer]:
+def on_server(site: Site, tmp_path_factory: pytest.TempPathFactory) -> OnServer:
     folder = tmp_path_factory.mktemp("phone")
-    home = shutil.copytree(inhabited_home, folder / "home")
-    with homes.at_home(home):
+    with homes.at_home(site.home):
         version = model_versions.get("reference-physiotherapy")
         exports.make(version.id, "browser", "float32")
         name, text = example.example_file()
@@ -57,8 +65,8 @@ def on_server(inhabited_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
         result = recognise.recognise(folder / name, name, recognise.always(recognise.Model("x", load, limit))).result
         tree = AnswerTree(result.activities)
         answers = [tree.nodes[i] for i in tree.answers(result.proba, limit)]
-    with running(home) as site:
-        yield OnServer(site, result.proba, answers, result.unfamiliar.tolist())
+        archive = exports.artefact(version, "browser", "float32")
+    return OnServer(site, archive, folder / name, result.proba, answers, result.unfamiliar.tolist())
 
 
 def test_without_a_network_the_phone_answers_as_the_server_does(page: Page, on_server: OnServer) -> None:
@@ -87,6 +95,20 @@ def test_without_a_network_the_phone_answers_as_the_server_does(page: Page, on_s
     page.set_input_files("#file", {"name": "a.csv", "mimeType": "text/csv", "buffer": b"time_s,acc_x\n0,1\n"})
     expect(page.locator("#trouble")).to_contain_text("This file can't be read here")
     page.context.set_offline(False)
+
+
+def test_the_archive_is_a_page_of_its_own(page: Page, on_server: OnServer, tmp_path: Path) -> None:
+    with zipfile.ZipFile(on_server.archive) as archive:
+        archive.extractall(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SilentHandler, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        expect(page.locator("#state")).to_have_text("reference-physiotherapy/1 is ready.")
+        page.set_input_files("#file", on_server.example)
+        expect(page.locator("#state")).to_have_text(f"{len(on_server.answers)} windows.")
+        shown = page.locator("#result tbody td:nth-child(2)").all_inner_texts()
+        assert shown == on_server.answers
+        server.shutdown()
 
 
 def test_a_phones_motion_is_recognised_as_it_comes(page: Page, on_server: OnServer) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+import zipfile
 
 import pytest
 from flask import Flask
@@ -21,24 +23,33 @@ def test_a_model_is_exported_on_its_page_and_taken_along(
 ) -> None:
     page = f"/models/{version.id}"
     assert "Take it along" in admin_client.get(page).text
-    address = admin_client.post(f"{page}/exports", data={"kind": "onnx int8"}).headers["Location"]
+    address = admin_client.post(f"{page}/exports", data={"kind": "browser int8"}).headers["Location"]
     while admin_client.get(f"{address}/progress").json["status"] == "running":  # type: ignore[index]
         time.sleep(0.05)
     shown = admin_client.get(address, follow_redirects=True).text
-    assert "reference-physiotherapy/1 as onnx, int8: made, tried, and ready to take along." in shown
+    assert "reference-physiotherapy/1 as browser, int8: made, tried, and ready to take along." in shown
     assert "nobody held out is here" in shown
     assert "of 96 windows" in shown
-    archive = f"{page}/exports/onnx/int8"
+    archive = f"{page}/exports/browser/int8"
     answer = admin_client.get(archive)
-    assert answer.headers["Content-Disposition"].endswith("reference-physiotherapy-1-onnx-int8.zip")
-    assert answer.data == exports.artefact(version, "onnx", "int8").read_bytes()
+    assert answer.headers["Content-Disposition"].endswith("reference-physiotherapy-1-browser-int8.zip")
+    assert answer.data == exports.artefact(version, "browser", "int8").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as opened:
+        names, model = opened.namelist(), opened.read("model.onnx")
+    assert {"index.html", "worker.js", "onnxruntime/ort-wasm-simd-threaded.wasm", "onnxruntime/LICENSE"} <= set(names)
+    model_versions.set_limit(version.id, 0.6)
+    (offered,) = user_client.get("/live/here/models").json  # type: ignore[misc]
+    assert offered["description"]["output"]["limit"] == 0.6
+    assert set(offered["colours"]) >= {"Pendulum", "Uncertain", "Unfamiliar"}
+    assert user_client.get(offered["address"]).data == model
     for refused in (user_client.get(archive), user_client.post(f"{archive}/delete"), user_client.get(address)):
         assert refused.status_code == 403
     assert "can be made again" in admin_client.post(f"{archive}/delete", follow_redirects=True).text
     assert admin_client.get(archive).status_code == 404
     done = [line["details"] for line in lines(app) if line["action"] in ("model exported", "model changed")]
-    assert done[0] == {"format": "onnx", "weights": "int8"}
-    assert done[1]["change"] == "export deleted"
+    assert user_client.get("/live/here/models").json == []
+    assert done[0] == {"format": "browser", "weights": "int8"}
+    assert done[2]["change"] == "export deleted"
 
 
 def test_while_one_is_made_the_page_says_how_far_it_is_and_no_second_one_begins(

@@ -38,6 +38,7 @@ async function get(address, { once = false } = {}) {
 
 async function findModels() {
   const response = await get(page.dataset.models);
+  part("log-in").hidden = response.status !== 401;
   if (response.status === 401) return say("Log in once, to fetch a model. From then on this page works without the server.", "login");
   if (!response.ok) return say((await response.json().catch(() => ({}))).message ?? "The server does not give its models.", "error");
   models = await response.json();
@@ -114,6 +115,7 @@ async function recogniseText(name, text) {
 
 const colourOf = (name) => model.colours[name] ?? "transparent";
 const answerOf = (window) => (window.unfamiliar ? UNFAMILIAR : window.answer);
+const says = (window) => !window.unfamiliar && window.answer !== model.description.output.tree.at(-1).name; // more than that it is uncertain
 
 function element(tag, content, styles = {}) {
   const made = document.createElement(tag);
@@ -146,7 +148,7 @@ function showResult(name, windows, tookMs) {
   part("band").replaceChildren(...band(windows, from, to));
   part("totals").replaceChildren(...[...totals].sort((a, b) => b[1] - a[1]).map(([answer, s]) => element("li", [chip(answer), ` ${Math.round(s)} s`])));
   part("rows").replaceChildren(...windows.slice(0, MOST_ROWS).map((window) => element("tr", [
-    element("td", `${window.start_s.toFixed(1)} s`), element("td", chip(answerOf(window))), element("td", window.unfamiliar ? "–" : percent(window.probability)),
+    element("td", `${window.start_s.toFixed(1)} s`), element("td", chip(answerOf(window))), element("td", says(window) ? percent(window.probability) : "–"),
   ])));
   write("more", windows.length > MOST_ROWS ? `The first ${MOST_ROWS} of ${windows.length}.` : "");
   part("result").hidden = false;
@@ -181,7 +183,7 @@ async function hop() {
     if (run !== mine) return;
     if (!window) return write("now", "Listening …");
     write("now", answerOf(window));
-    write("sure", window.unfamiliar ? "unlike anything that the model was trained on" : `${percent(window.probability)} sure`);
+    write("sure", window.unfamiliar ? "unlike anything that the model was trained on" : says(window) ? `${percent(window.probability)} sure` : "nothing is probable enough");
     mine.windows.push({ ...window, start_s: Math.max(mine.windows.at(-1)?.end_s ?? window.start_s, window.start_s) });
     while (mine.windows[0].end_s < window.end_s - BAND_S) mine.windows.shift();
     part("now-band").replaceChildren(...band(mine.windows, window.end_s - BAND_S, window.end_s));
@@ -216,6 +218,7 @@ function stop() {
   run = null;
   [part("start").hidden, part("stop").hidden] = [false, true];
   part("model").disabled = false;
+  write("now", "Stopped");
   write("sure", "");
   usable(true);
 }

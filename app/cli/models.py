@@ -176,7 +176,8 @@ def export_model(name: str, format_: str, weights: str, out: Path | None, as_jso
     """Make a model for a phone or a microcontroller, with all it computes.
 
     What is made is run here, on the windows of people whom the model did not learn from, and is handed out only if it
-    answers as the model does. The archive holds a description for whoever builds the device.
+    answers as the model does. The archive holds a description for whoever builds the device. With --weights small, C is
+    another model, taught by this one, in at most 64 KB: the description says what it loses.
     """
     from app.services.models import exports, model_versions
 
@@ -190,7 +191,8 @@ def export_model(name: str, format_: str, weights: str, out: Path | None, as_jso
         return
     check, cost = document["check"], document["cost"]
     click.echo(
-        f"{target}: {version.label} as {format_}, {weights}, {cost['bytes']:,} bytes; {cost['ms']:.2f} ms a window."
+        f"{target}: {version.label} as {format_}, {weights}, {cost.get('flash_bytes', cost['bytes']):,} bytes; "
+        f"{cost['ms']:.2f} ms a window."
     )
     click.echo(
         f"Tried on {check['windows']:,} windows: answers equal in {check['same_answers']:.2%}, probabilities within "
@@ -198,7 +200,10 @@ def export_model(name: str, format_: str, weights: str, out: Path | None, as_jso
     )
     if "scores" in check:
         f1, of_model = check["scores"]["f1"], check["scores_of_model"]["f1"]
-        click.echo(f"F1 of {check['whose']}: {f1:.4f}, of the model itself {of_model:.4f}.")
+        click.echo(
+            f"Of {check['whose']}: answers equal in {check['same_answers_held_out']:.2%}, F1 {f1:.4f}, of the model "
+            f"itself {of_model:.4f}."
+        )
     else:
         click.echo("The people held out are not on this machine: only made-up windows were tried, and F1 is not known.")
 

@@ -21,13 +21,15 @@ from app.har.datasets.loaders import EMBEDDED_EXAMPLE
 from app.har.datasets.store import build_store, open_store
 from app.har.errors import UnusableRecording
 from app.har.exports import c_emulator, check, export, litert_file, needs, onnx_file
+from app.har.exports.c_small import write_small_c
 from app.har.exports.c_source import write_c
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.device_model import DeviceModel, windows_like
 from app.har.exports.formats import ARTEFACT, DESCRIPTION
+from app.har.exports.small import Small, teach
 from app.har.exports.types import Emulated, HeldOut
 from app.har.types import FloatArray
-from app.har.windows import make_windows
+from app.har.windows import WindowSet, make_windows
 from tests.conftest import ROOT
 
 REFERENCES = ROOT / "reference_models"
@@ -40,15 +42,30 @@ def physiotherapy() -> ActivityClassifier:
 
 
 @pytest.fixture(scope="module")
-def held_out(physiotherapy: ActivityClassifier, tmp_path_factory: pytest.TempPathFactory) -> HeldOut:
-    """Return the windows of the two people whom the model did not learn from."""
+def windows(tmp_path_factory: pytest.TempPathFactory) -> WindowSet:
+    """Return the windows of the data set that the model learnt from."""
     folder = tmp_path_factory.mktemp("example") / "store"
     build_store(EMBEDDED_EXAMPLE, folder)
-    windows = make_windows(open_store(folder).signals, 3.0)
+    return make_windows(open_store(folder).signals, 3.0)
+
+
+@pytest.fixture(scope="module")
+def held_out(windows: WindowSet) -> HeldOut:
+    """Return the windows of the two people whom the model did not learn from."""
     kept = check.held_out_of(windows.take(np.isin(windows.subjects, ("06", "09"))), "2 people")
     assert kept is not None
     assert len(kept.windows) == 318
     return kept
+
+
+@pytest.fixture(scope="module")
+def learnt_from(windows: WindowSet) -> WindowSet:
+    return windows.take(~np.isin(windows.subjects, ("06", "09")))
+
+
+@pytest.fixture(scope="module")
+def taught(physiotherapy: ActivityClassifier, learnt_from: WindowSet) -> Small:
+    return teach(DeviceModel(physiotherapy), learnt_from)
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +224,52 @@ def test_an_artefact_that_loses_more_than_a_point_of_f1_is_refused() -> None:
     scores = {"scores": {"f1": 0.885}, "scores_of_model": {"f1": 0.9}}
     with pytest.raises(UnusableRecording, match=r"1\.5 points of F1"):
         refuse_where_wrong(report | scores, rounded=True)
+
+
+def test_a_small_model_fits_a_microcontroller_and_says_how_right_it_is(
+    physiotherapy: ActivityClassifier,
+    taught: Small,
+    held_out: HeldOut,
+    learnt_from: WindowSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(export, "teach", lambda *_: taught)
+    document = export.export(
+        physiotherapy, "reference-physiotherapy/1", "c", "small", LIMIT, tmp_path, held_out, learnt_from
+    )
+    cost, report = document["cost"], document["check"]
+    assert cost["bytes"] < cost["flash_bytes"] <= 64 * 1024
+    assert cost["ram_bytes"] < 20_000
+    assert cost["multiply_adds"] < 200_000
+    assert cost["taught_with"] == {"windows": 1242, "people": 8}
+    assert "another model" in document["inside"]
+    assert report["scores"]["f1"] >= report["scores_of_model"]["f1"] - 0.02
+    assert report["same_answers_held_out"] > 0.8
+    assert list(report["scores"]["by_subject"]) == list(report["scores_of_model"]["by_subject"]) == ["06", "09"]
+    assert set(document["files"]) == {"reference_physiotherapy.h", "reference_physiotherapy.c", "check.c"}
+
+
+def test_a_small_model_is_refused_where_its_c_answers_otherwise_or_takes_too_much(
+    physiotherapy: ActivityClassifier,
+    taught: Small,
+    learnt_from: WindowSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(export, "teach", lambda *_: taught)
+    monkeypatch.setattr(export, "MOST_FLASH", 1000)
+    with pytest.raises(UnusableRecording, match="bytes of flash; at most 1,000"):
+        export.export(physiotherapy, "small/1", "c", "small", LIMIT, tmp_path, None, learnt_from)
+    right = write_small_c(DeviceModel(physiotherapy), taught, "small", LIMIT)
+    wrong = {name: text.replace("#define FLOOR 1e-4f", "#define FLOOR 2e-3f") for name, text in right.files.items()}
+    assert wrong != right.files
+    monkeypatch.setattr(export, "write_small_c", lambda *_: replace(right, files=wrong))
+    with pytest.raises(UnusableRecording, match="differ from the model's"):
+        export.export(physiotherapy, "small/1", "c", "small", LIMIT, tmp_path, None, learnt_from)
+    with pytest.raises(UnusableRecording, match="their data set is not here"):
+        export.export(physiotherapy, "small/1", "c", "small", LIMIT, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_compiler_nothing_is_handed_out(

@@ -15,6 +15,7 @@ from app.har.exports.types import Emulated
 from app.har.types import FloatArray
 
 FLAGS = ("-std=c99", "-O3", "-Wall", "-Wextra", "-Werror")
+SMALL_FLAGS = ("-std=c99", "-Os", "-fno-asynchronous-unwind-tables")
 COMPILE_S, RUN_S = 300.0, 600.0  # after which something is wrong
 
 
@@ -37,7 +38,7 @@ def compiler_version() -> str:
 
 
 def compiled(sources: Mapping[str, str], folder: Path) -> Path:
-    """Write the files into a folder, compile them, and return the program."""
+    """Write the files into a folder, compile them, and return the program, which lies there."""
     for name, text in sources.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     program = folder / "check"
@@ -46,6 +47,16 @@ def compiled(sources: Mapping[str, str], folder: Path) -> Path:
     if done.returncode:
         raise UnusableRecording(f"The C compiler does not take the source: {done.stderr.strip()[:500]}")
     return program
+
+
+def flash_bytes(sources: Mapping[str, str], folder: Path) -> int:
+    """Return what code and tables of a source take here, made for little room; without what the C library has."""
+    name = next(name for name in sources if name.endswith(".c") and name != "check.c")
+    made = "flash.o"
+    subprocess.run([compiler(), *SMALL_FLAGS, "-c", name, "-o", made], cwd=folder, check=True, timeout=COMPILE_S)
+    said = subprocess.run(["size", made], cwd=folder, capture_output=True, text=True, check=True).stdout
+    code_and_constants, initialised = said.splitlines()[1].split()[:2]
+    return int(code_and_constants) + int(initialised)
 
 
 def run(program: Path, X: FloatArray) -> Emulated:

@@ -1,96 +1,22 @@
 """A model as C: one header and one source file, C99, no allocation.
 
-The constants are the model's own; what reads them is `c/recognise.c`, the same for every model.
+The constants are the model's own; what reads them are `PROGRAMS` in `c/`, the same for every model.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
-from itertools import accumulate
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.har.classifiers.elm_gru_am.convolutions import TAPS
 from app.har.classifiers.elm_gru_am.elm import NODE_SCALE
-from app.har.exports.device_model import DeviceModel, Stretch
-from app.har.types import FloatArray
-from app.har.vocabulary import AnswerTree
+from app.har.exports.c_text import CSource, Tables, assembled, bits, fields, floats, scales_of, starts
+from app.har.exports.device_model import DeviceModel
 
-PER_LINE, BYTES_PER_LINE = 12, 64
-LITTLE_ENDIAN = """#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "the tables below are written for processors whose lowest byte comes first"
-#endif"""
-AS_BYTES = 512  # numbers in an array from which on it is written as bytes
+PROGRAMS = ("window.c", "recognise.c")
 GATES, WAYS = 3, 2  # of a GRU: update, reset, candidate; forwards, backwards
-
-_CHARACTERS = [chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in range(256)]
-
-
-@dataclass(frozen=True)
-class CSource:
-    """The files, and what they cost."""
-
-    files: dict[str, str]
-    constant_bytes: int  # of all tables: what the model takes of the flash besides its code
-    multiply_adds: int  # of one window, all sensors present
-
-
-@dataclass
-class _Tables:
-    """C text of constants, as they are declared, and how large they are."""
-
-    int8: bool
-    lines: list[str] = field(default_factory=list)
-    size: int = 0
-    multiply_adds: int = 0
-
-    def define(self, name: str, value: object) -> None:
-        self.lines.append(f"#define {name} {value}")
-
-    def array(self, name: str, values: Any, kind: str = "float") -> str:
-        """Declare an array, return its name; a large one is written byte by byte, which compiles ten times as fast."""
-        flat, small = np.asarray(values).ravel(), kind == "weight" and self.int8
-        self.size += flat.size * (1 if small else 4)
-        if small:
-            self.lines.append(f"static const weight {name}[{flat.size} + 1] =\n    {_bytes(flat.astype(np.int8))};")
-        elif flat.size >= AS_BYTES and kind != "int":
-            self.lines += [
-                f"static const union {{\n    unsigned char bytes[4 * {flat.size} + 4];",
-                f"    float values[{flat.size} + 1];\n}} {name}_of = {{{_bytes(flat.astype('<f4'))}}};",
-                f"#define {name} ({name}_of.values)",
-            ]
-        else:
-            texts = map(str, flat.tolist()) if kind in ("int", "unsigned long") else _floats(flat)
-            self.lines.append(f"static const {kind} {name}[] = {{{_wrapped(texts)}}};")
-        return name
-
-    def matrix(self, name: str, weights: FloatArray, times: int = 1) -> str:
-        """Declare a matrix (rows, columns), used so many times for a window; return its initialiser."""
-        self.multiply_adds += weights.size * times
-        scales = "NULL"
-        stored: Any = weights
-        if self.int8:
-            scale = scales_of(weights, axis=0)
-            stored, scales = np.rint(weights / scale).astype(np.int8), self.array(f"{name}_scales", scale)
-        self.array(f"{name}_weights", stored, "weight")
-        return f"{{{name}_weights, {scales}, {len(weights)}, {weights.shape[1]}}}"
-
-    def structs(self, kind: str, name: str, initialisers: Iterable[str]) -> None:
-        self.lines.append(f"static const {kind} {name}[] = {{\n    " + ",\n    ".join(initialisers) + "\n};")
-
-    def struct(self, kind: str, name: str, initialiser: str) -> None:
-        self.lines.append(f"static const {kind} {name} = {initialiser};")
-
-
-def scales_of(weights: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
-    """Return what one step of whole numbers of 8 bits stands for, along all but some axes."""
-    largest = np.abs(weights).max(axis=axis)
-    return np.asarray(np.where(largest > 0, largest, 1) / 127, np.float32)
 
 
 def write_c(device: DeviceModel, name: str, limit: float, int8: bool = False) -> CSource:
@@ -102,35 +28,14 @@ def write_c(device: DeviceModel, name: str, limit: float, int8: bool = False) ->
     limit : how probable an answer must be.
     int8 : whether weights are whole numbers of 8 bits, with a scale for each column; default float32.
     """
-    prefix = re.sub(r"\W", "_", name, flags=re.ASCII)
-    prefix = prefix if prefix[:1].isalpha() else f"model_{prefix}"
-    tables = _Tables(int8)
+    tables = Tables(int8)
     sizes = _sizes(device)
     _geometry(device, sizes, tables)
     _features(device, tables)
     _convolutions(device, tables)
     _network(device, tables)
     _head(device, tables)
-    kind = "signed char" if int8 else "float"
-    tree = AnswerTree(device.model.activities)
-    head = (
-        f'#include "{prefix}.h"\n\n#include <math.h>\n#include <string.h>\n\n{LITTLE_ENDIAN}\n\ntypedef {kind} weight;'
-    )
-    source = "\n".join([head, _template("types.h"), *tables.lines, _tree(tree), _template("recognise.c")])
-    header = _header(device, tree, name, limit).replace("@WORKSPACE@", _workspace(device, sizes))
-
-    def named(text: str) -> str:
-        return text.replace("kinelab", prefix).replace("KINELAB", prefix.upper())
-
-    return CSource(
-        {f"{prefix}.h": named(header), f"{prefix}.c": named(source), "check.c": named(_template("check.c"))},
-        tables.size,
-        tables.multiply_adds,
-    )
-
-
-def _template(name: str) -> str:
-    return (files("app.har.exports") / "c" / name).read_text(encoding="utf-8")
+    return assembled(device, name, limit, tables, _workspace(device, sizes), PROGRAMS)
 
 
 def _sizes(device: DeviceModel) -> dict[str, Any]:
@@ -193,7 +98,7 @@ def _workspace(device: DeviceModel, sizes: Mapping[str, Any]) -> str:
         sizes["FRAMES"],
         sizes["UNITS"],
     )
-    fields: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "x": (channels, n),
         "raw": (channels, sizes["RAW_STEPS"]),
         "signal": (sizes["N_SIGNALS"], n),
@@ -221,34 +126,31 @@ def _workspace(device: DeviceModel, sizes: Mapping[str, Any]) -> str:
         "whitened": (sizes["MOST_BLOCK"],),
         "hidden": (sizes["MOST_NODES"],),
     }
-    return "\n".join(f"    float {name}" + "".join(f"[{n}]" for n in shape) + ";" for name, shape in fields.items())
+    return fields(shapes)
 
 
-def _geometry(device: DeviceModel, sizes: Mapping[str, Any], tables: _Tables) -> None:
+def _geometry(device: DeviceModel, sizes: Mapping[str, Any], tables: Tables) -> None:
     by_sensor, devices = list(device.layout.by_sensor.values()), device.layout.devices
     columns = device.model.window_columns_
     for name, value in sizes.items():
         tables.define(name, value)
-    tables.array("sensor_start", _starts(by_sensor), "int")
+    tables.array("sensor_start", starts(by_sensor), "int")
     tables.array("sensor_channel", np.concatenate(by_sensor), "int")
-    tables.array("device_start", _starts(devices), "int")
+    tables.array("device_start", starts(devices), "int")
     tables.array("device_channel", np.concatenate(devices), "int")
-    of_devices = [_bits(channels[0] in on_device for channels in by_sensor) for on_device in devices]
+    of_devices = [bits(channels[0] in on_device for channels in by_sensor) for on_device in devices]
     tables.array("sensors_of_device", of_devices, "unsigned long")
     tables.array("pairs", device.pairs or [(0, 0)], "int")
-    tables.array("block_start", _starts(columns), "int")
+    tables.array("block_start", starts(columns), "int")
     tables.array("column", np.concatenate(columns), "int")
     tables.array("absolute", device.absolute, "int")
     tables.array("n_kernels", [len(kernels.biases) for kernels in device.kernels], "int")
 
 
-def _features(device: DeviceModel, tables: _Tables) -> None:
+def _features(device: DeviceModel, tables: Tables) -> None:
     model = device.model
-    for name, stretch in (("frame", device.frame), ("whole", device.whole)):
-        tables.struct("stretch", f"{name}_stretch", _stretch(name, stretch, tables))
-        times = device.described.frames.shape[1] if name == "frame" else 1
-        of_signal = stretch.length * (5 + 2 * len(stretch.lags) + 2 * (sum(stretch.factors) + 1))
-        tables.multiply_adds += times * (device.n_signals * of_signal + len(device.pairs) * stretch.length)
+    tables.stretch("frame", device, device.frame, device.described.frames.shape[1])
+    tables.stretch("whole", device, device.whole)
     order = np.concatenate(device.selected)
     tables.array("selected", model.selected_[order], "int")
     tables.array("frame_mean", model.frame_scaler_.mean[order])
@@ -261,25 +163,7 @@ def _features(device: DeviceModel, tables: _Tables) -> None:
         tables.array(f"raw_{part}", getattr(compander, part))
 
 
-def _stretch(name: str, stretch: Stretch, tables: _Tables) -> str:
-    angle = 2 * np.pi * np.arange(stretch.length) / stretch.length
-    parts = (
-        stretch.length,
-        len(stretch.lags),
-        len(stretch.edges) - 1,
-        int(stretch.relative),
-        tables.array(f"{name}_lags", stretch.lags or [0], "int"),
-        tables.array(f"{name}_edges", stretch.edges, "int"),
-        tables.array(f"{name}_factors", stretch.factors, "int"),
-        tables.array(f"{name}_hann", stretch.taper),
-        tables.array(f"{name}_ramp", stretch.ramp),
-        tables.array(f"{name}_cosine", np.cos(angle)),
-        tables.array(f"{name}_sine", np.sin(angle)),
-    )
-    return f"{{{', '.join(map(str, parts))}}}"
-
-
-def _convolutions(device: DeviceModel, tables: _Tables) -> None:
+def _convolutions(device: DeviceModel, tables: Tables) -> None:
     names = []
     for number, kernels in enumerate(device.kernels):
         heard = kernels.heard
@@ -312,13 +196,13 @@ def _convolutions(device: DeviceModel, tables: _Tables) -> None:
         tables.structs(kind, name, column)
 
 
-def _network(device: DeviceModel, tables: _Tables) -> None:
+def _network(device: DeviceModel, tables: Tables) -> None:
     arrays = device.model.network_.arrays
-    frames, starts = device.described.frames.shape[1], _starts(device.selected)
+    frames, firsts = device.described.frames.shape[1], starts(device.selected)
     n_first = (device.n_raw_steps + 1) // 2
     uses = {"first": n_first, "second": (n_first + 1) // 2, "frames": frames, "shape": frames, "hidden": frames}
     encoders = []
-    for sensor, first_selected in enumerate(starts[:-1]):
+    for sensor, first_selected in enumerate(firsts[:-1]):
         matrices = (
             tables.matrix(f"encoder_{sensor}_{part}", arrays[f"{sensor} {part}"], times) for part, times in uses.items()
         )
@@ -358,11 +242,11 @@ def _network(device: DeviceModel, tables: _Tables) -> None:
         tables.array(name, arrays[key])
 
 
-def _head(device: DeviceModel, tables: _Tables) -> None:
+def _head(device: DeviceModel, tables: Tables) -> None:
     model, elm = device.model, device.model.elm_
     familiar = [
         f"{{{tables.matrix(f'whitening_{number}', known.whitening)}, "
-        f"{tables.array(f'centres_{number}', known.centres)}, {len(known.centres)}, {_floats([known.limit])[0]}}}"
+        f"{tables.array(f'centres_{number}', known.centres)}, {len(known.centres)}, {floats([known.limit])[0]}}}"
         for number, known in enumerate(model.familiarity_)
     ]
     tables.structs("familiarity", "familiar_features", familiar)
@@ -380,70 +264,8 @@ def _head(device: DeviceModel, tables: _Tables) -> None:
             else:
                 outputs.append(tables.matrix(f"head_{pattern}_{block}", part, int(all(present))))
     tables.structs("matrix", "head_output", outputs)
-    tables.array("head_pattern", [_bits(present) for present in elm.betas], "unsigned long")
+    tables.array("head_pattern", [bits(present) for present in elm.betas], "unsigned long")
     everything = (True,) * len(device.layout.sensors)
     combinations = sorted(model.combinations_.items(), key=lambda entry: entry[0] != everything)
-    tables.array("combination_pattern", [_bits(present) for present, _ in combinations], "unsigned long")
+    tables.array("combination_pattern", [bits(present) for present, _ in combinations], "unsigned long")
     tables.array("combination", [weights for _, weights in combinations])
-
-
-def _tree(tree: AnswerTree) -> str:
-    below = ",\n    ".join(
-        "{" + ", ".join(str(int(name in tree.members(node))) for name in tree.activities) + "}" for node in tree.nodes
-    )
-    names = ", ".join(map(_quoted, tree.nodes))
-    return (
-        f"const unsigned char kinelab_below[KINELAB_NODES][KINELAB_ACTIVITIES] = {{\n    {below}\n}};\n"
-        f"const char *const kinelab_names[KINELAB_NODES] = {{{names}}};\n"
-        f"static const float node_depth[] = {{{', '.join(_floats(tree.depth))}}};\n"
-    )
-
-
-def _header(device: DeviceModel, tree: AnswerTree, name: str, limit: float) -> str:
-    model = device.model
-    sizes = {
-        "TIMESTEPS": model.n_timesteps,
-        "CHANNELS": len(model.channels),
-        "SENSORS": len(device.layout.sensors),
-        "ACTIVITIES": len(model.activities),
-        "NODES": len(tree.nodes),
-        "RATE_HZ": _floats([model.sampling_rate_hz])[0],
-        "LIMIT": _floats([limit])[0],
-    }
-    defines = "\n".join(f"#define KINELAB_{key} {value}" for key, value in sizes.items())
-    about = (
-        f"{name}: windows of {model.n_timesteps} samples at {model.sampling_rate_hz:g} Hz of the channels "
-        f"{', '.join(model.channels)}; acceleration in m/s2, gravity {model.gravity}; rotation in rad/s."
-    )
-    return _template("model.h").replace("@ABOUT@", about.replace("*/", "")).replace("@SIZES@", defines)
-
-
-def _starts(groups: Iterable[Sequence[int] | Any]) -> list[int]:
-    return [0, *accumulate(map(len, groups))]
-
-
-def _bits(flags: Iterable[bool]) -> int:
-    return sum(1 << place for place, flag in enumerate(flags) if flag)
-
-
-def _floats(values: Iterable[Any]) -> list[str]:
-    """Write numbers so that a compiler reads the same 32 bits again."""
-    return ["INFINITY" if value == np.inf else f"{value:.8e}f" for value in map(float, values)]
-
-
-def _wrapped(texts: Iterable[str]) -> str:
-    texts = list(texts)
-    lines = (", ".join(texts[start : start + PER_LINE]) for start in range(0, len(texts), PER_LINE))
-    return ",\n    ".join(lines)
-
-
-def _bytes(values: NDArray[Any]) -> str:
-    """Write the bytes of numbers as strings of C."""
-    content = values.tobytes()
-    lines = (content[start : start + BYTES_PER_LINE] for start in range(0, len(content), BYTES_PER_LINE))
-    return "\n    ".join('"' + "".join([_CHARACTERS[byte] for byte in line]) + '"' for line in lines)
-
-
-def _quoted(text: str) -> str:
-    """Write a name as a string of C, in ASCII: what else it holds, byte by byte."""
-    return '"' + "".join(_CHARACTERS[byte] for byte in text.encode()) + '"'

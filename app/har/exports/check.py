@@ -12,7 +12,7 @@ from app.har.classifiers.types import Recognition
 from app.har.errors import UnusableRecording
 from app.har.evaluation.scores import confusion_matrix, macro_scores
 from app.har.exports.device_model import windows_like
-from app.har.exports.types import Emulated, HeldOut
+from app.har.exports.types import Answers, Emulated, HeldOut
 from app.har.types import FloatArray, IntArray
 from app.har.vocabulary import AnswerTree
 from app.har.windows import WindowSet
@@ -27,11 +27,11 @@ WITHOUT_SENSORS = 64  # windows of people, once more with sensors missing
 def windows_to_try(model: ActivityClassifier, held_out: HeldOut | None, seed: int = 0) -> WindowSet:
     """Return windows to compare by: those held out, some of them again without some sensors, and made-up ones."""
     made_up = _made_up(model, seed)
-    parts = [_without_sensors(model, made_up)]
+    parts = [without_sensors(model, made_up)]
     if held_out:
         X = held_out.windows.X
         some = X[np.random.default_rng(seed).permutation(len(X))[:WITHOUT_SENSORS]]
-        parts = [X, _without_sensors(model, some), *parts]
+        parts = [X, without_sensors(model, some), *parts]
     return windows_like(model, np.concatenate(parts).astype(np.float32))
 
 
@@ -53,7 +53,7 @@ def _made_up(model: ActivityClassifier, seed: int) -> FloatArray:
     return np.asarray(level + size * (moving + noise), np.float32)
 
 
-def _without_sensors(model: ActivityClassifier, X: FloatArray) -> FloatArray:
+def without_sensors(model: ActivityClassifier, X: FloatArray) -> FloatArray:
     """Return windows of which one after the other lacks other sensors."""
     patterns = list(model.layout.patterns())
     X = X.copy()
@@ -65,7 +65,7 @@ def _without_sensors(model: ActivityClassifier, X: FloatArray) -> FloatArray:
 
 
 def compare(
-    model: ActivityClassifier, found: Recognition, emulated: Emulated, held_out: HeldOut | None, limit: float
+    model: ActivityClassifier, found: Recognition | Answers, emulated: Emulated, held_out: HeldOut | None, limit: float
 ) -> dict[str, Any]:
     """Return how far an artefact is from the model, and how right both are of the people held out."""
     tree = AnswerTree(model.activities)
@@ -85,6 +85,7 @@ def compare(
     if held_out:
         scores = [_scores(held_out.windows, p[:n]) for p in (emulated.probabilities, found.probabilities)]
         report |= dict(zip(("scores", "scores_of_model"), scores, strict=True))
+        report["same_answers_held_out"] = float(same[:n].mean())
     return report
 
 
@@ -134,6 +135,11 @@ def refuse_where_wrong(report: dict[str, Any], rounded: bool) -> None:
 
 def held_out_of(windows: WindowSet, whose: str) -> HeldOut | None:
     """Return the windows of which all is there, None where there are none."""
-    whole = np.isfinite(windows.X).all(axis=(1, 2))
-    windows = windows.take(np.flatnonzero(whole))
-    return HeldOut(replace(windows, datasets=None), whose) if len(windows) else None
+    kept = whole(windows)
+    return HeldOut(kept, whose) if kept is not None else None
+
+
+def whole(windows: WindowSet) -> WindowSet | None:
+    """Return the windows of which all is there, None where there are none."""
+    windows = windows.take(np.flatnonzero(np.isfinite(windows.X).all(axis=(1, 2))))
+    return replace(windows, datasets=None) if len(windows) else None

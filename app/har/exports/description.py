@@ -14,6 +14,12 @@ INSIDE = (
     "features of frames and of the whole window, the choice among them, scaling, random convolutions, the network, the "
     "head, and what is familiar."
 )
+INSIDE_SMALL = (
+    "Everything from the samples of a window to its answer is inside the artefact: silence for missing sensors, the "
+    "features of the whole window, scaling, what is familiar, and two layers of 8 bits. It is another model: it learnt "
+    "what the model named here answers of the windows that this one learnt from, of nobody held out: the check says "
+    "how far its answers are from that model's, and its F1 beside that model's."
+)
 OUTSIDE = (
     "Not inside: to cut windows out of the signal and to bring them to this rate. Set the sensor to the rate, or "
     "resample by interpolation after a low-pass; a window never crosses a gap. Nor are there answers smoothed over "
@@ -22,8 +28,8 @@ OUTSIDE = (
 _UNIT = {channel: MODALITY_UNITS[kind] for kind, channels in MODALITY_CHANNELS.items() for channel in channels}
 
 
-def describe(model: ActivityClassifier, label: str, limit: float) -> dict[str, Any]:
-    """Return what goes in, what comes out, and what lies between."""
+def describe(model: ActivityClassifier, label: str, limit: float, small: bool = False) -> dict[str, Any]:
+    """Return what goes in, what comes out, and what lies between; ``small`` for a small model that this one taught."""
     tree = AnswerTree(model.activities)
     return {
         "model": label,
@@ -48,7 +54,7 @@ def describe(model: ActivityClassifier, label: str, limit: float) -> dict[str, A
             "sensors": list(model.sensors),
             "novelty": "of each sensor: above 1 is unlike anything seen in training; show no answer where all are",
         },
-        "inside": INSIDE,
+        "inside": INSIDE_SMALL if small else INSIDE,
         "outside": OUTSIDE,
     }
 

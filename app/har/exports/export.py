@@ -17,15 +17,19 @@ from app.har.classifiers.base import Recogniser
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.errors import UnusableRecording
 from app.har.exports import browser, c_emulator, litert_file, onnx_file
+from app.har.exports.c_small import write_small_c
 from app.har.exports.c_source import write_c
+from app.har.exports.c_text import CSource
 from app.har.exports.check import compare, refuse_where_wrong, windows_to_try
 from app.har.exports.description import describe
 from app.har.exports.device_model import DeviceModel, exportable
-from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT
+from app.har.exports.formats import ARTEFACT, DESCRIPTION, EXACT, SMALL
 from app.har.exports.needs import lacking
+from app.har.exports.small import MOST_FLASH, teach
 from app.har.exports.types import Emulated, HeldOut
 from app.har.progress import OnEvent, ignore_event
 from app.har.types import FloatArray
+from app.har.windows import WindowSet
 
 Files = dict[str, bytes]
 Made = tuple[Files, Emulated, dict[str, Any]]  # files, what they answered, and what they cost
@@ -39,6 +43,7 @@ def export(
     limit: float,
     folder: Path,
     held_out: HeldOut | None = None,
+    learnt_from: WindowSet | None = None,
     on_event: OnEvent = ignore_event,
 ) -> dict[str, Any]:
     """Make an artefact, run it, and write it with its description into an existing folder; return the description.
@@ -48,6 +53,7 @@ def export(
     format_, weights : see `formats.FORMATS`.
     limit : how probable an answer must be.
     held_out : labelled windows that the model did not learn from; default none, and only made-up ones are tried.
+    learnt_from : windows that the model learnt from, which a small model needs; default none.
 
     Raises
     ------
@@ -61,14 +67,19 @@ def export(
     tried = windows_to_try(fitted, held_out)
     found = fitted.recognise(tried)
     on_event({"stage": "Making the artefact", "fraction": 0.3})
-    files, emulated, cost = MAKERS[format_](fitted, label, weights, limit, tried.X, on_event)
+    small = weights == SMALL
+    if small:
+        files, emulated, cost = _make_small(fitted, label, limit, tried, learnt_from, on_event)
+    else:
+        files, emulated, cost = MAKERS[format_](fitted, label, weights, limit, tried.X, on_event)
     on_event({"stage": "Comparing", "fraction": 0.9})
     report = compare(fitted, found, emulated, held_out, limit)
-    refuse_where_wrong(report, rounded=weights != EXACT)
+    if not small:  # which is another model, and says how far it is from this one
+        refuse_where_wrong(report, rounded=weights != EXACT)
     document = {
         "format": format_,
         "weights": weights,
-        **describe(fitted, label, limit),
+        **describe(fitted, label, limit, small),
         "cost": {**cost, "ms": emulated.ms, "ram_bytes": emulated.ram_bytes, "measured_on": _machine()},
         "check": report,
         "files": {
@@ -89,13 +100,50 @@ def _make_c(
     model: ActivityClassifier, label: str, weights: str, limit: float, X: FloatArray, on_event: OnEvent
 ) -> Made:
     source = write_c(DeviceModel(model), label.partition("/")[0], limit, int8=weights == "int8")
+    return _tried(source, X, on_event)
+
+
+def _make_small(
+    model: ActivityClassifier,
+    label: str,
+    limit: float,
+    tried: WindowSet,
+    learnt_from: WindowSet | None,
+    on_event: OnEvent,
+) -> Made:
+    """Teach a small model, and try its C; it must answer as the small model does here, and keep within its room."""
+    if learnt_from is None:
+        raise UnusableRecording(
+            "A small model learns from what this one answers of the windows that it learnt from, and their data set is "
+            "not here. Add it again, and export then."
+        )
+    on_event({"stage": "Teaching a small model", "fraction": 0.3})
+    device = DeviceModel(model)
+    small = teach(device, learnt_from)
+    source = write_small_c(device, small, label.partition("/")[0], limit)
+    files, emulated, cost = _tried(source, tried.X, on_event)
+    report = compare(model, small(device, tried), emulated, None, limit)
+    refuse_where_wrong(report, rounded=False)
+    if cost["flash_bytes"] > MOST_FLASH:
+        raise UnusableRecording(
+            f"The small model takes {cost['flash_bytes']:,} bytes of flash; at most {MOST_FLASH:,} are meant. It is "
+            "not handed out."
+        )
+    people = len(set(learnt_from.subjects.tolist()))
+    return files, emulated, {**cost, "taught_with": {"windows": len(learnt_from), "people": people}}
+
+
+def _tried(source: CSource, X: FloatArray, on_event: OnEvent) -> Made:
+    """Compile a source and run it on windows."""
     with tempfile.TemporaryDirectory() as folder:
         on_event({"stage": "Compiling it", "fraction": 0.4})
         program = c_emulator.compiled(source.files, Path(folder))
+        flash_bytes = c_emulator.flash_bytes(source.files, Path(folder))
         on_event({"stage": "Running it on every window", "fraction": 0.6})
         emulated = c_emulator.run(program, X)
     cost = {
         "bytes": source.constant_bytes,
+        "flash_bytes": flash_bytes,
         "multiply_adds": source.multiply_adds,
         "made_with": c_emulator.compiler_version(),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FORMATS = {
-    "c": ("float32", "int8"),
+    "c": ("float32", "int8", "small"),
     "onnx": ("float32", "float16", "int8"),
     "litert": ("float32", "float16", "int8"),
     "browser": ("float32", "float16", "int8"),
@@ -13,6 +13,7 @@ WHY_NOT = (
     "ELM-GRU-AM model."
 )
 EXACT = "float32"
+SMALL = "small"  # two layers of 8 bits that learnt what the model answers
 BROWSER = "browser"
 SCRIPTS = ("worker.js", "recogniser.js", "signal.js", "answers.js", "onnxruntime/ort.wasm.bundle.min.mjs")
 WASM = "onnxruntime/ort-wasm-simd-threaded.wasm"  # of the runtime of browsers, as the scripts in static/here/

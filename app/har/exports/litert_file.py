@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.classifiers.keras_training import tensorflow_quietly
-from app.har.exports.c_source import scales_of
+from app.har.exports.c_text import scales_of
 from app.har.exports.device_model import DeviceModel
 from app.har.exports.graph import Graph
 from app.har.exports.types import Emulated

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.exports.c_source import scales_of
+from app.har.exports.c_text import scales_of
 from app.har.exports.device_model import DeviceModel
 from app.har.exports.graph import Graph
 from app.har.exports.types import Emulated

@@ -12,11 +12,17 @@ from app.har.windows import WindowSet
 
 
 @dataclass(frozen=True)
-class Emulated:
-    """What the very artefact answered of windows, here."""
+class Answers:
+    """What is said of windows."""
 
     probabilities: FloatArray  # (n, n_activities)
     unfamiliar: NDArray[np.bool_]  # (n,)
+
+
+@dataclass(frozen=True)
+class Emulated(Answers):
+    """What the very artefact answered of windows, here."""
+
     ms: float  # a window, one after the other
     ram_bytes: int | None = None  # besides the constants, where it is known
     answers: IntArray | None = None  # (n,) nodes of the tree, where the artefact says them itself

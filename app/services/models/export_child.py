@@ -18,6 +18,7 @@ from app.services import room, server_log
 
 if TYPE_CHECKING:
     from app.har.exports.types import HeldOut
+    from app.har.windows import WindowSet
 
 log = logging.getLogger(__name__)
 
@@ -59,21 +60,23 @@ def _work(job: dict[str, Any], emit: Any) -> dict[str, Any]:
     from app.har.exports.export import export
 
     model = load_model(Path(job["model"]))
-    held_out = None
+    held_out = learnt_from = None
     if job["store"]:
         emit({"stage": "Reading the people held out", "fraction": 0.05})
-        held_out = _held_out(verify(Path(job["model"]), aside=False), Path(job["store"]), job["device"])
-    return export(model, job["label"], job["format"], job["weights"], job["limit"], Path(job["folder"]), held_out, emit)
+        manifest = verify(Path(job["model"]), aside=False)
+        held_out, learnt_from = _windows(manifest, Path(job["store"]), job["device"])
+    label, format_, weights, limit = (job[key] for key in ("label", "format", "weights", "limit"))
+    return export(model, label, format_, weights, limit, Path(job["folder"]), held_out, learnt_from, emit)
 
 
-def _held_out(manifest: dict[str, Any], store: Path, device: str) -> HeldOut | None:
-    """Return the windows of the people, or those drawn at random, that the model was tested on."""
+def _windows(manifest: dict[str, Any], store: Path, device: str) -> tuple[HeldOut | None, WindowSet | None]:
+    """Return the windows that the model was tested on, of people or drawn at random, and those that it learnt from."""
     import numpy as np
 
     from app.har.datasets.pool import of_device
     from app.har.datasets.store import open_store
     from app.har.evaluation.splits import split_windows
-    from app.har.exports.check import held_out_of
+    from app.har.exports.check import held_out_of, whole
     from app.har.signals.filters import Preparation, prepare
     from app.har.windows import make_windows
 
@@ -82,18 +85,21 @@ def _held_out(manifest: dict[str, Any], store: Path, device: str) -> HeldOut | N
     if device:
         signals = of_device(signals, device)
     if list(signals.activities) != manifest["activities"] or list(signals.channels) != manifest["channels"]:
-        return None  # a model built on another, or of chosen activities, has its own way of reading these
+        return None, None  # a model built on another, or of chosen activities, has its own way of reading these
     signals = prepare(signals, Preparation(**manifest.get("preparation", {})))
     windows = make_windows(signals, manifest["window_length_s"], config.get("overlap", 0.0))
     if split.get("protocol") == "subject":
-        tested = np.flatnonzero(np.isin(windows.subjects, split["subjects"]["test"]))
+        tested, learnt = (
+            np.flatnonzero(np.isin(windows.subjects, split["subjects"][part])) for part in ("test", "train")
+        )
         whose = f"{split['test_subjects']} people held out of {manifest['data']['dataset']}"
     elif split.get("protocol") == "random":
-        tested = split_windows(windows, "random", split["seed"], config.get("test_fraction", 0.2)).test
+        parts = split_windows(windows, "random", split["seed"], config.get("test_fraction", 0.2))
+        tested, learnt = parts.test, parts.train
         whose = f"windows held out of {manifest['data']['dataset']}, of people it learnt from"
     else:
-        return None
-    return held_out_of(windows.take(tested), whose)
+        return None, None
+    return held_out_of(windows.take(tested), whose), whole(windows.take(learnt))
 
 
 def _exit_with_parent(stream: TextIO = sys.stdin) -> None:

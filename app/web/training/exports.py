@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import flash, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from app.har.exports.formats import EXACT, FORMATS
+from app.har.exports.formats import EXACT, FORMATS, SMALL
 from app.services.errors import Conflict, Invalid, NoRoom
 from app.services.formatting import duration
 from app.services.models import export_jobs, exports, model_versions
@@ -25,6 +25,7 @@ TITLES = {  # by format: its name, and what it is for
     "browser": ("Browser", "recognition on a phone by itself, without the server"),
     "litert": ("LiteRT", "one file for LiteRT, for Android and small boards"),
 }
+NOTES = {EXACT: " (exact)", SMALL: " (another model, which this one teaches, in 64 KB)"}
 
 
 def in_words(version: ModelVersion) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def in_words(version: ModelVersion) -> dict[str, Any]:
 def _choices(name: str) -> tuple[str, list[tuple[str, str]]]:
     """Return a format in words, and what can be asked for of it, each with its own words."""
     title, purpose = TITLES.get(name, (name, ""))
-    kinds = [(f"{name} {kind}", f"{title}, {kind}{' (exact)' if kind == EXACT else ''}") for kind in FORMATS[name]]
+    kinds = [(f"{name} {kind}", f"{title}, {kind}{NOTES.get(kind, '')}") for kind in FORMATS[name]]
     return f"{title}: {purpose}", kinds
 
 

@@ -54,6 +54,7 @@ NAMES = [
     "upload",
     "readers",
     "long",
+    "devices",
     "spline",
     "hostile",
     "live",

@@ -1,9 +1,10 @@
 """A week from an Axivity's `.cwa`: 7 days at 100 Hz, written here, read in parts and recognised; and readers alone.
 
 Each measurement is a process of its own. *Own memory* is what the system has to provide; of a week the samples lie in
-a file without a name, whose pages it may drop at any time: *with pages of files* counts those too. The packages that
-read `.cwa` are measured where they are installed: ``pip install actfast==1.3.0 cwa-reader-rs==0.5.0`` in an environment
-of its own, whose Python ``OTHERS_PYTHON`` names.
+a file without a name, whose pages it may drop at any time: *with pages of files* counts those too, and *addresses* all
+that is mapped, by which a reader is limited (``READ_MEMORY_MB``). The packages that read `.cwa` are measured where they
+are installed: ``pip install actfast==1.3.0 cwa-reader-rs==0.5.0`` in an environment of its own, whose Python
+``OTHERS_PYTHON`` names. ``AGAINST`` names a checkout of an earlier build (4f6ffa4), whose recognition is compared with.
 """
 
 from __future__ import annotations
@@ -105,34 +106,47 @@ def read_only(path: Path) -> dict[str, Any]:
 
 
 def recognised(path: Path) -> dict[str, Any]:
-    """Do what an upload does."""
+    """Do what an upload does: read, recognise, store signal, quality and answers."""
     from app.har.classifiers.stored_models import load_model
+    from app.services.recordings import stored_signal
     from app.services.recordings.recognise import Model, always, recognise
+    from app.services.recordings.result_files import save_quality, save_result
 
     model = load_model(MODEL)
-    before = peak_mib()
+    before, addresses = peak_mib(), _addresses_mib()
     started, worked = time.perf_counter(), time.process_time()
-    with OwnMemory() as memory:
+    with OwnMemory() as memory, tempfile.TemporaryDirectory() as folder:
         found = recognise(path, path.name, always(Model("reference", lambda: model)))
+        save_quality(Path(folder), found.quality, None)
+        stored_signal.save(Path(folder), found.signals, None)
+        save_result(Path(folder) / "result.npz", found.result, None)
+        seconds, processor = time.perf_counter() - started, time.process_time() - worked
     return {
-        "seconds": round(time.perf_counter() - started, 2),
-        "processor (s)": round(time.process_time() - worked, 2),
+        "seconds": round(seconds, 2),
+        "processor (s)": round(processor, 2),
         "windows": len(found.result),
         "own memory (MiB)": memory.most_mib,
         "with pages of files (MiB)": peak_mib(),
+        "addresses (MiB)": _addresses_mib() - addresses,
         "before (MiB)": before,
     }
+
+
+def _addresses_mib() -> int:
+    """Return the most address space that this process had."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmPeak")) // 1024
 
 
 MEASUREMENTS = {"read": read_only, "recognised": recognised}
 
 
-def in_a_process(name: str, path: Path) -> Any:
-    """Make one measurement in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.bench_devices", name, str(path)]
-    environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
+def in_a_process(name: str, path: Path, checkout: Path = ROOT) -> Any:
+    """Make one measurement in a process of its own, by this build or another."""
+    command = [sys.executable, __file__, name, str(path)]
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONPATH": str(checkout)}
     environment.pop("_RJEM_MALLOC_CONF", None)
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -160,8 +174,18 @@ def main(days: float = DAYS) -> None:
             "reading": in_a_process("read", path),
             "reading and recognition": in_a_process("recognised", path),
         }
+        if against := os.environ.get("AGAINST"):
+            figures["reading and recognition before"] = in_a_process("recognised", path, Path(against))
         python = os.environ.get("OTHERS_PYTHON")
-        figures |= {f"{name} alone": other(python, statement, path) for name, statement in OTHERS.items() if python}
+        packages = {f"{name} alone": other(python, statement, path) for name, statement in OTHERS.items() if python}
+        figures |= packages
+        if against and packages:
+            now, old = figures["reading and recognition"], figures["reading and recognition before"]
+            fastest = min(own["seconds"] for own in packages.values())
+            by_then = old["seconds"] - figures["reading"]["seconds"]
+            figures["times as fast as the fastest package and the recognition before"] = round(
+                (fastest + by_then) / now["seconds"], 1
+            )
     print(json.dumps(figures, indent=2))
 
 

@@ -303,3 +303,14 @@ def test_median_and_percentiles_are_numpys(n: int, dtype: type) -> None:
         for percent in (0, 10, 50, 90, 100):
             expected = np.percentile(numbers.astype(np.float64), percent)  # of float32, numpy 1 rounds on its way
             assert summaries.percentile(numbers, percent) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("most_bytes", [10**6, 0])
+def test_rows_are_kept_in_memory_or_in_a_file(most_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "IN_MEMORY_BYTES", most_bytes)
+    whole = np.random.default_rng(0).normal(0, 1, (100, 7)).astype(np.float32)
+    rows = samples.Rows(7)
+    for first in range(0, 100, 30):
+        rows.append(whole[first : first + 30])
+    np.testing.assert_array_equal(rows.finish(), whole)
+    assert samples.Rows(3).finish().shape == (0, 3)

@@ -14,7 +14,8 @@ from app.har.signals.cores import on_every_core
 from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, estimate_gravity
 from app.har.signals.intervals import gap_free
 from app.har.signals.resampling import mean_magnitude
-from app.har.signals.types import Gravity, Recording, Stream
+from app.har.signals.samples import Samples
+from app.har.signals.types import Gravity, Recording, SignalSet, Stream
 
 COVERED = 0.9  # share of an accelerometer's time that what the phone derived from it must cover to be used
 
@@ -72,6 +73,43 @@ def separate_gravity(recording: Recording, gap_s: float = GAP_S) -> Recording:
             values = (total - movement.values).astype(np.float32)
             streams[modality] = replace(movement, modality=modality, values=values)
     return replace(recording, streams=tuple(streams.values()), gravity="removed")
+
+
+def with_gravity_apart(signals: SignalSet, channels: tuple[str, ...]) -> SignalSet:
+    """Return signals with movement and gravity in channels of their own, NaN in those that they lack.
+
+    Of signals without gravity, ``gravity_x`` and so on stay NaN.
+
+    Parameters
+    ----------
+    signals : with ``acc_x`` to ``acc_z``, and none but those wanted.
+    channels : those wanted, ``gravity_x`` to ``gravity_z`` among them.
+    """
+    rate = signals.sampling_rate_hz
+    columns = [channels.index(channel) for channel in signals.channels]
+    here, movement, gravity = (
+        [names.index(f"{kind}_{axis}") for axis in "xyz"]
+        for names, kind in ((signals.channels, "acc"), (channels, "acc"), (channels, "gravity"))
+    )
+
+    def fill(part: tuple[int, slice, slice, slice]) -> None:
+        first, read, keep, write = part
+        before = signals.signal[first + read.start : first + read.stop]
+        after = np.full((keep.stop - keep.start, len(channels)), np.nan, np.float32)
+        after[:, columns] = before[keep]
+        if signals.gravity == "included":
+            found = estimate_gravity(before[:, here], rate)[keep]
+            after[:, movement] -= found
+            after[:, gravity] = found
+        written.write(first + write.start, after)
+
+    margin = int(REACH * rate / GRAVITY_HZ)
+    stretches = zip(signals.first.tolist(), signals.length.tolist(), strict=True)
+    parts = [(first, *block) for first, length in stretches for block in blocks(length, margin)]
+    with Samples(len(signals.signal), len(channels)) as written:
+        on_every_core(fill, parts)
+        signal = written.finish()
+    return replace(signals, signal=signal, channels=channels, gravity="removed")
 
 
 def _without(stream: Stream, streams: dict[str, Stream], gap_s: float) -> tuple[Stream, str]:

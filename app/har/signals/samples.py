@@ -1,10 +1,11 @@
-"""Where the samples of a resampled recording go: into memory, or of a long one into a file without a name."""
+"""Where what is made of a recording goes: into memory, or of a long one into a file without a name."""
 
 from __future__ import annotations
 
 import errno
 import os
 from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 
@@ -47,3 +48,37 @@ class Samples:
         if self._file is None:
             return self._array
         return np.asarray(np.memmap(self._file, np.float32, "r", shape=self._shape))
+
+
+class Rows:
+    """Rows of numbers (n, n_columns) that come one block after another, nobody knows how many."""
+
+    def __init__(self, n_columns: int) -> None:
+        self._n_columns, self._n = n_columns, 0
+        self._blocks: list[FloatArray] = []
+        self._file: IO[bytes] | None = None
+
+    def append(self, block: FloatArray) -> None:
+        """Take the next rows.
+
+        Raises
+        ------
+        OSError : the disk is full, for example.
+        """
+        self._n += len(block)
+        self._blocks.append(block)
+        if self._file is None and 4 * self._n * self._n_columns > IN_MEMORY_BYTES:
+            self._file = TemporaryFile()  # noqa: SIM115  `finish` closes it
+        if self._file is not None:
+            for waiting in self._blocks:
+                self._file.write(np.ascontiguousarray(waiting, np.float32).data)
+            self._blocks.clear()
+
+    def finish(self) -> FloatArray:
+        """Return all rows; those of a file as a read-only memory map."""
+        if self._file is None:
+            return np.concatenate([np.empty((0, self._n_columns), np.float32), *self._blocks])
+        self._file.flush()
+        rows = np.memmap(self._file, np.float32, "r", shape=(self._n, self._n_columns))
+        self._file.close()
+        return np.asarray(rows)

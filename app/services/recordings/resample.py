@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.services.recordings.demands import Demands
 
 WRIST, ON_THE_WRIST = "watch", ("Empatica E4", "ActiGraph", "Capture-24")
+LONG = 2**21  # samples, six hours at 100 Hz
 DEVICE_ORDER = {"phone": 0, "watch": 1}  # of several devices, the first is read by a model of one
 
 
@@ -35,6 +36,7 @@ def resample(recordings: Iterable[Recording], classifier: Demands, name: str) ->
     UnusableRecording : that is all of them; the message is that of the first.
     """
     from app.har.datasets.store import condensed
+    from app.har.signals.gravity import with_gravity_apart
     from app.har.signals.resampling import StretchIndex, joined, to_signal_set
 
     rate_hz, window_s = classifier.sampling_rate_hz, classifier.window_length_s
@@ -48,15 +50,19 @@ def resample(recordings: Iterable[Recording], classifier: Demands, name: str) ->
         try:
             # Under the same name: what was read is not kept while its signal is made
             recording = _as_trained(recording, needed, classifier)
+            later = recording.gravity != classifier.gravity
+            held = {stream.modality for stream in recording.streams}
+            wanted = tuple(name for name in needed if name in held) if later else needed
             signals = to_signal_set(
-                [recording], rate_hz, needed, allow_missing=True, gap_s=gap_s, window_length_s=window_s
+                [recording], rate_hz, wanted, allow_missing=True, gap_s=gap_s, window_length_s=window_s
             )
         except UnusableRecording as error:
             left_out.append(Problem(recording.recording_id, ProblemKind.UNUSABLE_RECORDING, str(error), "left out"))
             continue
-        index.append(signals)
         problems += recording.problems
         problems += sensor_gaps(recording, signals, classifier.n_timesteps)
+        del recording
+        index.append(with_gravity_apart(signals, classifier.channels) if later else signals)
     if not signal:
         why = left_out[0].detail  # begins with the name of its recording, which a single file has, too
         raise UnusableRecording(why if why.startswith(f"{name}: ") else f"{name}: {why}")
@@ -66,6 +72,8 @@ def resample(recordings: Iterable[Recording], classifier: Demands, name: str) ->
 def _as_trained(recording: Recording, needed: Sequence[str], classifier: Demands) -> Recording:
     """Return a recording with the gravity and those of its sensors that a model knows; what it lacks is listed.
 
+    Gravity that a model wants apart is left in the acceleration where it is separated later, see `_separated_later`.
+
     Raises
     ------
     UnusableRecording : its magnitudes are impossible, or gravity is missing.
@@ -74,18 +82,35 @@ def _as_trained(recording: Recording, needed: Sequence[str], classifier: Demands
     from app.har.signals.normalisation import require_plausible_magnitudes
 
     recording = _of_one_device(_of_linear_acceleration(recording), needed)
+    later = _separated_later(recording, needed)
     if "gravity" in needed:
         whole = tuple(stream for stream in recording.streams if stream.modality == "accelerometer")
         require_plausible_magnitudes(replace(recording, streams=whole), recording.gravity)  # its length shows the unit
-        recording = separate_gravity(recording, classifier.preparation.gap_s)
-    missing = _missing_sensors(recording, needed)
+        recording = recording if later else separate_gravity(recording, classifier.preparation.gap_s)
+    missing = _missing_sensors(recording, needed, {"gravity"} if later else set())
     recording = _without_slow(recording, needed, classifier.sampling_rate_hz)
     used = tuple(stream for stream in recording.streams if stream.modality in needed)
+    if later:
+        return replace(recording, problems=(*recording.problems, *missing))
     require_plausible_magnitudes(replace(recording, streams=used), classifier.gravity)
     if any(stream.kind == "accelerometer" for stream in used):
         recording = match_gravity(recording, classifier.gravity, classifier.preparation.gap_s)
     # Without acceleration gravity makes no difference
     return replace(recording, gravity=classifier.gravity, problems=(*recording.problems, *missing))
+
+
+def _separated_later(recording: Recording, needed: Sequence[str]) -> bool:
+    """Tell whether gravity comes off a recording only at the model's rate, as it came off what the model learnt from.
+
+    Of a long one, that saves a copy of all samples and most of the time. A sensor on a clock of its own would cut the
+    signal where it stops, and gravity with it.
+    """
+    used = {stream.modality: stream for stream in recording.streams if stream.modality in needed}
+    if "gravity" not in needed or "accelerometer" not in used or recording.gravity != "included":
+        return False
+    derived = {"gravity", "linear_accelerometer"} & {stream.modality for stream in recording.streams}
+    time_s = used["accelerometer"].time_s
+    return len(time_s) >= LONG and not derived and all(stream.time_s is time_s for stream in used.values())
 
 
 def _of_linear_acceleration(recording: Recording) -> Recording:
@@ -145,10 +170,10 @@ def _as_one_of(recording: Recording, named: set[str]) -> Recording:
     return replace(recording, streams=streams, problems=(*recording.problems, problem))
 
 
-def _missing_sensors(recording: Recording, needed: Sequence[str]) -> list[Problem]:
+def _missing_sensors(recording: Recording, needed: Sequence[str], derived: Set[str]) -> list[Problem]:
     from app.har.recordings.unused_columns import seem_unused
 
-    missing = set(needed) - {stream.modality for stream in recording.streams}
+    missing = set(needed) - {stream.modality for stream in recording.streams} - derived
     found = []
     if "gravity" in missing and "accelerometer" not in missing:
         missing.remove("gravity")

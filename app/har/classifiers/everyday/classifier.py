@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass, fields, replace
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +14,47 @@ from app.har.classifiers.catalogue import EVERYDAY_MODEL
 from app.har.classifiers.everyday.answer import ACTIVITIES, choose_limit, on_table, probabilities
 from app.har.classifiers.everyday.besides import Besides, fit_besides
 from app.har.classifiers.everyday.calibration import Calibration, fit_calibration
-from app.har.classifiers.everyday.evidence import Evidence, gather, guessed_place
+from app.har.classifiers.everyday.evidence import Evidence, Odds, gather, guessed_place, log_levels
 from app.har.classifiers.everyday.features import describe, feature_names
 from app.har.classifiers.everyday.looks import looks, space_of
 from app.har.classifiers.everyday.novelty import Novelty, fit_novelty
 from app.har.classifiers.everyday.reference import walking_reference
 from app.har.classifiers.everyday.training import LEVELS, PLACES, Columns, Questions, Training, fit_questions
-from app.har.classifiers.everyday.wearing import FEWEST, Track, track_of
+from app.har.classifiers.everyday.wearing import FEWEST, Track, in_context, smoothed_among_alike, track_of
 from app.har.classifiers.types import Recognition, WalkingReference, Wearing
 from app.har.errors import InsufficientData, UnusableRecording
 from app.har.personal.prior import Prior
 from app.har.personal.space import Space
 from app.har.progress import OnEvent, Stage
+from app.har.signals.cores import CORES, on_every_core
+from app.har.signals.samples import Rows
 from app.har.types import FloatArray
-from app.har.vocabulary import OTHER, STILL, node_of
+from app.har.vocabulary import ON_FOOT, OTHER, STILL, node_of
 from app.har.windows import WindowSet
 
 CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "gravity") for axis in "xyz")
 RATE_HZ, WINDOW_S = 50.0, 3.0
 CHUNK = 1024
+REACH = 1  # neighbours on either side that `Said` looks at
 DEAD_RMS = 1e-3  # m/s²: every sensor has more noise
 LIKELY_PLACE = 0.6  # a guess that is worth showing
 SURE_PLACE, SURE_WINDOWS = 0.9, 10  # a guess, and the walking that it is made by, that may contradict a person
 CONTRADICTED = ("leg", "trunk", "wrist")  # places that a model can tell from each other; few data sets hold a hand
+
+
+@dataclass(frozen=True)
+class Said:
+    """What windows say by themselves and among their nearest neighbours."""
+
+    log_level: Odds  # (n, 3), see `evidence.log_levels`
+    distance: FloatArray  # (n,) to the examples
+    shares: FloatArray  # (n, n_movements) of the trees that take them for another movement; no columns: none was learnt
+    personal: NDArray[np.float16]  # (n, n_directions)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Said]) -> Said:
+        """Put what successive windows say in one."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 class EverydayClassifier(Recogniser):
@@ -97,14 +115,42 @@ class EverydayClassifier(Recogniser):
         ------
         UnusableRecording : there is no accelerometer at all.
         """
-        track = Track.joined([self.track(windows, place) for windows in batches])
+        track, said = self._asked(self.track(windows, place) for windows in batches)
         if not np.isfinite(track.movement_rms).any():
             raise UnusableRecording("The model needs an accelerometer; the recording has none.")
-        return self.recognise_track(track, place, walking)
+        return self._recognised(track, said, place, walking)
 
     def recognise_track(self, track: Track, place: str = "", walking: WalkingReference | None = None) -> Recognition:
         """Return the same of windows that were described already, see `track`."""
-        evidence = gather(track, self.columns, self.questions_, walking)
+        return self._recognised(*self._asked([track]), place, walking)
+
+    def _asked(self, tracks: Iterable[Track]) -> tuple[Track, Said]:
+        """Ask of each window what needs no other than its neighbours; keep the features of those on foot alone."""
+
+        def asked(piece: tuple[Track, slice]) -> tuple[Track, Said]:
+            track, own = piece
+            level = log_levels(track.features, self.columns, self.questions_)
+            on_foot = smoothed_among_alike(level, track.runs).argmax(axis=1) == LEVELS.index(ON_FOOT)
+            inner = track.take(np.arange(own.start, own.stop))
+            distance = self.novelty_.distance(inner.features, self.columns)
+            shares = np.zeros((len(inner), 0), np.float32)
+            if self.besides_ is not None:
+                shares = self.besides_.shares(inner.features, self.columns)
+            said = Said(level[own], distance, shares, self._personal_features(track)[own])
+            return inner.describing(on_foot[own]), said
+
+        pieces, features = in_context(tracks, REACH), Rows(len(self.columns.names))
+        kept: list[Track] = []
+        said: list[Said] = []
+        while some := list(islice(pieces, CORES)):
+            for track, own in on_every_core(asked, some):
+                features.append(track.features)
+                kept.append(replace(track, features=track.features[:0].copy()))
+                said.append(own)
+        return replace(Track.joined(kept), features=features.finish()), Said.joined(said)
+
+    def _recognised(self, track: Track, said: Said, place: str, walking: WalkingReference | None) -> Recognition:
+        evidence = gather(track, self.columns, self.questions_, walking, said.log_level)
         answer = probabilities(track, evidence, self.calibration_)
         self._check_answer(answer)
         missing = np.stack(
@@ -112,7 +158,9 @@ class EverydayClassifier(Recogniser):
         )
         present = (~missing).astype(np.float32)
         # Of a window without acceleration nothing is known, not that it is like no activity
-        unlike = np.where(missing[:, 0], 0, self.novelty(track, evidence))
+        besides = None if self.besides_ is None else self.besides_.among_neighbours(said.shares, track.runs)
+        distance = self.novelty_.among_neighbours(said.distance, track.runs)
+        unlike = np.where(missing[:, 0], 0, self.unlike(track, evidence, distance, besides))
         novelty = np.repeat(unlike[:, None], 3, axis=1)
         return Recognition(
             answer,
@@ -121,7 +169,7 @@ class EverydayClassifier(Recogniser):
             np.zeros((len(track), 0), np.float32),
             np.where(missing, np.inf, novelty).astype(np.float32),
             np.zeros((len(track), 3), bool),
-            self._personal_features(track),
+            said.personal,
             _wearings(track, evidence, place, walking, self._unlike(track, evidence, place)),
         )
 
@@ -161,8 +209,8 @@ class EverydayClassifier(Recogniser):
         ------
         UnusableRecording : fewer than 5 windows of it, 15 s, are on foot.
         """
-        track = Track.joined([self.track(windows) for windows in batches])
-        evidence = gather(track, self.columns, self.questions_)
+        track, said = self._asked(self.track(windows) for windows in batches)
+        evidence = gather(track, self.columns, self.questions_, log_level=said.log_level)
         on_foot = np.flatnonzero(evidence.on_foot)
         if len(on_foot) < FEWEST:
             raise UnusableRecording(

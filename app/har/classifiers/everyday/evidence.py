@@ -29,6 +29,7 @@ DIRECTION_REACH = 1
 FLOOR = 2e-3  # probability: trees that all agree are not certain
 SAID = 0.97  # probability of the place that a person names
 PLACE_SLOPE = 1.5
+AT_ONCE, VALUES = 8192, 2**22  # windows that are asked together, and values whose medians are sought together
 TURNED_DEG = 120.0  # against walking of another recording: nobody leans so far, the device was put in another way round
 
 Odds = NDArray[np.float64]
@@ -79,27 +80,35 @@ def gather(
     groups = [rows for rows in _groups(wearing) if len(rows)]
     n_on_foot = np.bincount(wearing[feet], minlength=len(groups))[wearing] if n else np.zeros(0, np.int64)
 
-    def ask(forest: Forest | None, contrast: FloatArray, among: Bools, reach: int) -> Odds:
-        """Return the log-odds of the windows on foot that have a reference, averaged over neighbours."""
+    def ask(forest: Forest | None, usual: list[FloatArray], of: Bools, among: Bools, reach: int) -> Odds:
+        """Return the log-odds of windows on foot, averaged over neighbours, against what is usual in each group."""
         odds = np.full(n, np.nan)
-        if forest is None:
+        known_usual = np.array([not np.isnan(own[0]) for own in usual], bool)
+        rows = feet[of[feet] & known_usual[wearing[feet]]] if forest is not None and len(usual) else feet[:0]
+        if forest is None or not len(rows):
             return odds
-        rows = feet[~np.isnan(contrast[feet, 0])]
-        answers = log_odds(forest.predict_proba(contrast[np.ix_(rows, among)]))
-        odds[rows] = smoothed(answers, runs_among(runs, wearing, rows), reach)
+        against = np.stack(usual)[:, among]
+        answers = [
+            log_odds(forest.predict_proba(track.features_of(part)[:, among] - against[wearing[part]]))
+            for part in _parts(rows)
+        ]
+        odds[rows] = smoothed(np.concatenate(answers), runs_among(runs, wearing, rows), reach)
         return odds
 
-    features = np.where(on_foot[:, None], track.features, np.nan)
-    raw = np.nan_to_num(ask(questions.raw, features, columns.raw, STAIRS_REACH))
+    all_windows = np.ones(n, bool)
+    nothing = [np.zeros(track.features.shape[1], np.float32)] * len(groups)
+    raw = np.nan_to_num(ask(questions.raw, nothing, all_windows, columns.raw, STAIRS_REACH))
     if known is not None:
-        contrast = features - known.usual
+        usual = [known.usual] * len(groups)
     else:
-        contrast = _contrast(features, [rows[on_foot[rows]] for rows in groups])
-    stairs = ask(questions.contrast, contrast, columns.contrast, STAIRS_REACH)
+        usual = _usual(track, [rows[on_foot[rows]] for rows in groups])
+    stairs = ask(questions.contrast, usual, all_windows, columns.contrast, STAIRS_REACH)
     climbed = [rows[np.nan_to_num(stairs[rows], nan=-1) >= 0] for rows in groups]
-    down = ask(questions.direction, _contrast(features, climbed, groups), columns.everything, DIRECTION_REACH)
-    against_walking = np.where((sees_gravity & (known is not None))[:, None], contrast, np.nan)
-    down_from_walking = ask(questions.direction_from_walking, against_walking, columns.everything, DIRECTION_REACH)
+    down = ask(questions.direction, _usual(track, climbed), all_windows, columns.everything, DIRECTION_REACH)
+    against_walking = sees_gravity & (known is not None)
+    down_from_walking = ask(
+        questions.direction_from_walking, usual, against_walking, columns.everything, DIRECTION_REACH
+    )
     walked = [rows[np.nan_to_num(stairs[rows], nan=1) < 0] for rows in groups]
     place = np.zeros((n, len(PLACES)))
     tilt, spread = np.full(n, np.nan), np.full(n, np.nan)
@@ -137,19 +146,26 @@ def _groups(numbers: IntArray) -> list[IntArray]:
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
-def _contrast(features: FloatArray, references: list[IntArray], groups: list[IntArray] | None = None) -> FloatArray:
-    """Return features against the median of the reference of each group; NaN where that is too short.
+def _parts(rows: IntArray) -> list[IntArray]:
+    return np.split(rows, np.arange(AT_ONCE, len(rows), AT_ONCE))
+
+
+def _usual(track: Track, references: list[IntArray]) -> list[FloatArray]:
+    """Return what is usual in the reference of each group, (n_features,); NaN where that is too short.
 
     Parameters
     ----------
     references : positions of the windows that make the reference, one array a group.
-    groups : positions of the windows that are measured against it; default those of the reference themselves.
     """
-    contrast = np.full_like(features, np.nan)
-    for reference, rows in zip(references, groups or references, strict=True):
-        if len(reference) >= FEWEST:
-            contrast[rows] = features[rows] - median(features[reference])
-    return contrast
+    n = track.features.shape[1]
+
+    def usual(rows: IntArray) -> FloatArray:
+        if len(rows) < FEWEST:
+            return np.full(n, np.nan, np.float32)
+        step = max(1, VALUES // len(rows))
+        return np.concatenate([median(track.features_of(rows, slice(i, i + step))) for i in range(0, n, step)])
+
+    return [usual(rows) for rows in references]
 
 
 def _place(track: Track, columns: Columns, questions: Questions, rows: IntArray, walk: IntArray) -> Odds:
@@ -163,7 +179,8 @@ def guessed_place(track: Track, columns: Columns, questions: Questions, walk: In
     """Return the probability of PLACES, (4,), by the windows of walking in a wearing, whatever a person says."""
     if questions.place is None or len(walk) < FEWEST:
         return np.full(len(PLACES), 1 / len(PLACES))
-    mean = _log(questions.place.predict_proba(track.features[np.ix_(walk, columns.contrast)])).mean(axis=0)
+    said = [questions.place.predict_proba(track.features_of(part)[:, columns.contrast]) for part in _parts(walk)]
+    mean = _log(np.concatenate(said)).mean(axis=0)
     share = np.exp(PLACE_SLOPE * (mean - mean.max()))
     return np.asarray(share / share.sum())
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.signals.cores import on_every_core
 from app.har.signals.filters import low_passed
 from app.har.types import FloatArray
 
@@ -88,6 +89,13 @@ def _needing(sensor: str, n_timesteps: int, rate_hz: float) -> NDArray[np.int64]
     return np.flatnonzero([sensor in NEEDS[source] for source in sources])
 
 
+@lru_cache(maxsize=8)
+def _lacking(sensor: str, n_timesteps: int, rate_hz: float) -> NDArray[np.int64]:
+    """Return the positions of the features that need no such sensor."""
+    names = _names(n_timesteps, rate_hz)
+    return np.setdiff1d(np.arange(len(names)), _needing(sensor, n_timesteps, rate_hz))
+
+
 def describe(movement: FloatArray, rotation: FloatArray, gravity: FloatArray, rate_hz: float) -> FloatArray:
     """Return (n, n_features) of windows; NaN where a feature needs a sensor that is missing.
 
@@ -97,12 +105,23 @@ def describe(movement: FloatArray, rotation: FloatArray, gravity: FloatArray, ra
     rotation : (n, n_timesteps, 3) angular velocity, rad/s; NaN where there is no gyroscope.
     gravity : (n, n_timesteps, 3), m/s²; NaN where it is not known.
     """
-    parts = [slice(i, i + AT_ONCE) for i in range(0, len(movement), AT_ONCE)] or [slice(0, 0)]
-    values = [
-        _features(_by_axis(movement[part]), _by_axis(rotation[part]), _by_axis(gravity[part]), rate_hz).values
-        for part in parts
-    ]
-    found = np.concatenate(values)
+    found = np.empty((len(movement), len(_names(movement.shape[1], rate_hz))), np.float32)
+
+    def fill(part: slice) -> None:
+        turning = rotation[part]
+        still = np.isnan(turning[:, 0, 0]).all()  # without a gyroscope, half of the work
+        turned = None if still else _by_axis(turning)
+        own = _features(_by_axis(movement[part]), turned, _by_axis(gravity[part]), rate_hz).values
+        if still:
+            found[part, _lacking("gyro", movement.shape[1], rate_hz)] = own
+        else:
+            found[part] = own
+
+    parts = [slice(i, i + AT_ONCE) for i in range(0, len(movement), AT_ONCE)]
+    if len(parts) > 1:
+        on_every_core(fill, parts)
+    elif parts:
+        fill(parts[0])
     for sensor, x in (("gyro", rotation), ("gravity", gravity)):
         missing = np.flatnonzero(np.isnan(x[:, 0, 0]))
         found[missing[:, None], _needing(sensor, movement.shape[1], rate_hz)] = np.nan
@@ -125,54 +144,60 @@ class _Trace:
     sd: Values  # (n,)
 
 
-def _features(movement: Values, rotation: Values, gravity: Values, rate_hz: float) -> Features:
-    """Return the features of windows; each sensor's are (3, n, n_timesteps)."""
+def _features(movement: Values, rotation: Values | None, gravity: Values, rate_hz: float) -> Features:
+    """Return the features of windows; each sensor's are (3, n, n_timesteps).
+
+    Without rotation, those that need it are left out.
+    """
     found = Features()
     n_timesteps = movement.shape[2]
     smooth = _low_pass(n_timesteps, rate_hz).T
-    a, w = movement @ smooth, rotation @ smooth
-    length_a, length_w = _length(a), _length(w)
     up = gravity / np.maximum(_length(gravity), 1e-9)
-    v, h = _split(a, up)
-    wv, wh = _split(w, up)
-    signals = {"a": a, "w": w, "|a|": length_a, "|w|": length_w, "v": v, "h": h, "wv": wv, "wh": wh}
+    a = movement @ smooth
+    length_a, (v, h) = _length(a), _split(a, up)
+    signals = {"a": a, "|a|": length_a, "v": v, "h": h}
+    scalars = {"|a|": length_a, "v": v, "|h|": _length(h)}
+    sources = [("acc", "a", a, length_a)]
+    if rotation is not None:
+        w = rotation @ smooth
+        length_w, (wv, wh) = _length(w), _split(w, up)
+        signals |= {"w": w, "|w|": length_w, "wv": wv, "wh": wh}
+        scalars["|w|"] = length_w
+        sources.append(("gyro", "w", w, length_w))
     traces = dict(zip(signals, _traces(list(signals.values()), rate_hz), strict=True))
-    scalars = {"|a|": length_a, "|w|": length_w, "v": v, "|h|": _length(h)}
     shapes = dict(zip(scalars, _distributions(np.stack(list(scalars.values()))), strict=True))
-    gaits = dict(
-        zip(
-            GAITS,
-            _gaits(
-                np.stack([traces[name].correlation[:, : _longest(n_timesteps, rate_hz) + 1] for name in GAITS]), rate_hz
-            ),
-            strict=True,
-        )
-    )
+    walked, stepped = ([name for name in names if name in traces] for names in (GAITS, STEPPED))
+    correlations = [traces[name].correlation[:, : _longest(n_timesteps, rate_hz) + 1] for name in walked]
+    gaits = dict(zip(walked, _gaits(np.stack(correlations), rate_hz), strict=True))
     step_hz = gaits["|a|"][:, list(GAIT_NAMES).index("step frequency")]
-    spectra = np.stack([traces[name].spectrum for name in STEPPED])
-    harmonics = dict(zip(STEPPED, _harmonics(spectra, step_hz, n_timesteps, rate_hz), strict=True))
+    spectra = np.stack([traces[name].spectrum for name in stepped])
+    harmonics = dict(zip(stepped, _harmonics(spectra, step_hz, n_timesteps, rate_hz), strict=True))
 
-    for source, name in (("acc", "a"), ("gyro", "w"), ("acc", "|a|"), ("gyro", "|w|")):
-        _add_trace(found, source, name, traces[name], n_timesteps, rate_hz)
-    for source, name, x, length in (("acc", "a", a, length_a), ("gyro", "w", w, length_w)):
+    for form in ("{}", "|{}|"):
+        for source, name, _, _ in sources:
+            _add_trace(found, source, form.format(name), traces[form.format(name)], n_timesteps, rate_hz)
+    for source, name, x, length in sources:
         _add_distribution(found, source, f"|{name}|", shapes[f"|{name}|"])
         variation = np.log((length.std(axis=1) + 1e-3) / (length.mean(axis=1) + 1e-3))
         found.add(f"{source}.{SHAPE}", [f"|{name}|.variation"], variation)
         _add_axes(found, source, name, x)
-    rms_w, rms_a = (np.sqrt((x**2).sum(axis=0).mean(axis=1)) for x in (w, a))
-    found.add(f"gyro.{AMPLITUDE}", ["w/a"], np.log((rms_w + 1e-3) / (rms_a + 1e-2)))
+    if rotation is not None:
+        rms_a, rms_w = (np.sqrt((x**2).sum(axis=0).mean(axis=1)) for _, _, x, _ in sources)
+        found.add(f"gyro.{AMPLITUDE}", ["w/a"], np.log((rms_w + 1e-3) / (rms_a + 1e-2)))
     for source, name in (("acc", "|a|"), ("acc", "a"), ("gyro", "w")):
-        found.add(f"{source}.{GAIT}", [f"{name}.{own}" for own in GAIT_NAMES], gaits[name])
-    _add_harmonics(found, "acc", "a", harmonics["a"])
-    _add_harmonics(found, "gyro", "w", harmonics["w"])
+        if name in gaits:
+            found.add(f"{source}.{GAIT}", [f"{name}.{own}" for own in GAIT_NAMES], gaits[name])
+    for source, name, _, _ in sources:
+        _add_harmonics(found, source, name, harmonics[name])
     for name in ("v", "h"):
         _add_trace(found, "vertical", name, traces[name], n_timesteps, rate_hz)
     _add_distribution(found, "vertical", "v", shapes["v"])
     _add_distribution(found, "vertical", "|h|", shapes["|h|"])
     _add_horizontal(found, v, h, traces)
-    for name in ("wv", "wh"):
-        _add_trace(found, "turn", name, traces[name], n_timesteps, rate_hz)
-    found.add(f"turn.{SHAPE}", ["wv/wh"], np.log((traces["wv"].sd + 1e-3) / (traces["wh"].sd + 1e-3)))
+    if rotation is not None:
+        for name in ("wv", "wh"):
+            _add_trace(found, "turn", name, traces[name], n_timesteps, rate_hz)
+        found.add(f"turn.{SHAPE}", ["wv/wh"], np.log((traces["wv"].sd + 1e-3) / (traces["wh"].sd + 1e-3)))
     found.add(f"vertical.{GAIT}", [f"v.{own}" for own in GAIT_NAMES], gaits["v"])
     _add_harmonics(found, "vertical", "v", harmonics["v"])
     _add_harmonics(found, "vertical", "h", harmonics["h"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ Bools = NDArray[np.bool_]
 class Track:
     """What is kept of windows, in the order of time within each recording, once their samples are gone."""
 
-    features: FloatArray  # (n, n_features)
+    features: FloatArray  # (n, n_features), of some windows alone where `described` says of which
     gravity: FloatArray  # (n, 3) mean direction, unit length; NaN where it is not known
     movement_rms: FloatArray  # (n,) m/s², unfiltered; infinite without an accelerometer
     rotation_rms: FloatArray  # (n,) rad/s; NaN without a gyroscope
@@ -38,6 +39,7 @@ class Track:
     recordings: NDArray[np.str_]
     start_s: TimeArray
     window_length_s: float
+    described: IntArray | None = None  # positions of the windows whose features were kept; None: of all
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -45,15 +47,29 @@ class Track:
     @classmethod
     def joined(cls, parts: Sequence[Track]) -> Track:
         """Put the windows of successive parts in one."""
-        names = [name for name in vars(parts[0]) if name != "window_length_s"]
+        names = [name for name in vars(parts[0]) if name not in ("window_length_s", "described")]
         arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        if any(part.described is not None for part in parts):
+            first = np.cumsum([0, *(len(part) for part in parts[:-1])])
+            kept = [np.arange(len(part)) if part.described is None else part.described for part in parts]
+            arrays["described"] = np.concatenate([own + start for own, start in zip(kept, first, strict=True)])
         return replace(parts[0], **arrays)
 
     def take(self, index: NDArray[np.generic]) -> Track:
-        """Return the windows at these positions."""
-        names = [name for name in vars(self) if name != "window_length_s"]
+        """Return the windows at these positions; where not all features were kept, those of all of them must be."""
+        names = [name for name in vars(self) if name not in ("window_length_s", "described", "features")]
         arrays: dict[str, Any] = {name: getattr(self, name)[index] for name in names}
-        return replace(self, **arrays)
+        return replace(self, features=self.features_of(index), described=None, **arrays)
+
+    def features_of(self, index: NDArray[np.generic], columns: slice = slice(None)) -> FloatArray:
+        """Return the features of the windows at these positions, or some columns of them."""
+        if self.described is not None:
+            index = np.searchsorted(self.described, np.arange(len(self))[index])
+        return self.features[index, columns]
+
+    def describing(self, chosen: Bools) -> Track:
+        """Return the same windows with the features of some of them alone: those of a week are most of its memory."""
+        return replace(self, features=self.features[chosen], described=np.flatnonzero(chosen))
 
     @property
     def runs(self) -> IntArray:
@@ -66,6 +82,25 @@ class Track:
         new[1:] = (self.recordings[1:] != self.recordings[:-1]) | (step < 0) | (step > 1.1 * self.window_length_s)
         new[1:] |= silent[1:] != silent[:-1]
         return np.cumsum(new) - 1
+
+
+def in_context(tracks: Iterable[Track], reach: int) -> Iterator[tuple[Track, slice]]:
+    """Yield successive windows, each once, among so many neighbours on either side; the slice says which are its own.
+
+    What is asked of a window and its neighbours is so the same as of all windows at once.
+    """
+    held: Track | None = None
+    first = 0  # of those that were not yielded yet
+    for track in chain(tracks, [None]):
+        if track is not None:
+            held = track if held is None else Track.joined([held, track])
+        if held is None:
+            return
+        end = len(held) - (reach if track is not None else 0)
+        if end > first:
+            yield held, slice(first, end)
+            dropped = max(end - reach, 0)
+            held, first = held.take(np.arange(dropped, len(held))), end - dropped
 
 
 def smoothed(values: NDArray[np.floating], runs: IntArray, reach: int) -> NDArray[np.float64]:

@@ -54,7 +54,6 @@ NAMES = [
     "upload",
     "readers",
     "long",
-    "devices",
     "spline",
     "hostile",
     "live",

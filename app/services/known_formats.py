@@ -18,6 +18,11 @@ HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the c
     "Axivity": "Wrist monitors AX3 and AX6. Upload the .cwa file as it is on the device, or packed by gzip.",
     "ActiGraph GT3X": "Wrist or waist monitor. Upload the .gt3x file that ActiLife or CentrePoint downloaded.",
     "GENEActiv": "Wrist monitor. Upload the .bin file as the GENEActiv PC Software extracted it.",
+    "FIT": "Garmin and other sports watches. With an app on the watch that logs the accelerometer, upload the .fit "
+    "file of the activity (Garmin Connect: Export Original).",
+    "Movesense": "Sensor on chest or limb. Upload the .json that the app or sbem2json wrote.",
+    "Apple Health": "iPhone, Apple Watch. Its export holds steps and pulse, no acceleration; record with Sensor Logger "
+    "instead.",
     "ActiGraph": "Wrist or waist monitor. In ActiLife or CentrePoint, export the raw data (not counts or epochs) as "
     "CSV.",
     "AWARE": "Android, iPhone. Export the tables of the accelerometer and the gyroscope as CSV.",
@@ -27,6 +32,7 @@ AFTER_A_QUESTION: Mapping[str, str] = {  # tables whose columns a person confirm
     "Movella DOT, Xsens, MbientLab": "Sensors on the body. Export CSV or text from the app of the maker.",
     "SensorLog, Polar Sensor Logger, AndroSensor, MATLAB Mobile": "Phones and chest straps. Export or share the "
     "recording as CSV or text.",
+    "MATLAB, HDF5": "Matrices (.mat of any version, .h5): arrays of as many samples are the columns of a table.",
 }
 CONFIRM = "Kinelab shows what it takes the columns for, and you confirm it"
 

@@ -587,11 +587,8 @@ def test_capture_24_is_read_with_its_annotations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("a.mat", b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(200), "writetimetable"),
-        ("a.json", b'{"data": [{"acc": {"Timestamp": 1, "ArrayAcc": [{"x": 1, "y": 2, "z": 3}]}}]}', "Movesense"),
         ("a.db", b"SQLite format 3\x00" + bytes(200), "SQLite"),
         ("a.agd", b"SQLite format 3\x00" + bytes(200), "counts"),
-        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(200), "HDF5"),
     ],
 )
 def test_files_of_other_devices_are_refused_by_name(tmp_path: Path, name: str, content: bytes, what: str) -> None:

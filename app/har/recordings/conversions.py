@@ -1,4 +1,4 @@
-"""Files that are not delimited text, but hold tables: workbooks and JSON, turned into CSV in memory, a table each."""
+"""Files that are not delimited text, but hold tables: workbooks, matrices and JSON, turned into CSV in memory."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from app.har.recordings.files import HEAD_BYTES, WORKBOOK, Member, in_memory, is
 from app.har.recordings.hourly_files import join_hours
 from app.har.recordings.importers import importer_of
 from app.har.recordings.long_tables import as_wide
+from app.har.recordings.matrices import holds_matrices, tables_of_matrices
 from app.har.recordings.packed_cells import as_plain
 from app.har.recordings.tables import Source, open_table
 
@@ -59,6 +60,8 @@ def tables_in(member: Member) -> list[Member] | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(WORKBOOK_OLD) or (head.startswith(ARCHIVE) and _is_workbook(member)):
         return list(_sheets(member))
+    if holds_matrices(head):
+        return tables_of_matrices(member)
     refuse_devices(member.name, head)
     if start[:1] == b"[" or re.match(rb'\{\s*"', start):
         return _json_tables(member)

@@ -20,18 +20,9 @@ class DeviceFile:
 AS_CSV = "with the headings time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z, in m/s² and rad/s"
 DEVICE_FILES = (
     DeviceFile(
-        re.compile(rb"MATLAB \d"), "a MATLAB file (.mat), as MATLAB Mobile writes it",
-        "Save its timetables as CSV: in MATLAB load it and call writetimetable(Acceleration, 'Acceleration.csv') and "
-        "writetimetable(AngularVelocity, 'AngularVelocity.csv'), then upload both in one zip.",
-    ),
-    DeviceFile(
         re.compile(rb"SQLite format 3\x00"), "a SQLite database, as AWARE, ActiLife (.agd) and other programs keep",
         "Export its tables of samples as CSV with their headings (DB Browser for SQLite: File, Export, Table as CSV). "
         "An .agd of ActiLife holds counts, no acceleration: there, export the raw data.",
-    ),
-    DeviceFile(
-        re.compile(rb"\x89HDF\r\n"), "an HDF5 file (.h5, .mat of MATLAB 7.3)",
-        f"Write its samples as CSV {AS_CSV}: in Python by the package h5py, in MATLAB by writetimetable.",
     ),
     DeviceFile(
         re.compile(rb"PAR1"), "a Parquet file", "Write it as CSV: in Python by pandas.read_parquet(…).to_csv(…).",
@@ -40,18 +31,9 @@ DEVICE_FILES = (
         re.compile(rb"\x93NUMPY"), "a NumPy array (.npy)", f"Write it as CSV {AS_CSV}: in Python by numpy.savetxt.",
     ),
     DeviceFile(
-        re.compile(rb".{8}\.FIT", re.S), "a FIT file of a sports watch (.fit)",
-        "It holds positions and pulse, seldom acceleration. Record with an app that exports acceleration as CSV.",
-    ),
-    DeviceFile(
         re.compile(rb'\s*\{.{0,2000}?"interval_ms"\s*:', re.S), "Edge Impulse's data acquisition format (.json)",
         f"Export the samples as CSV {AS_CSV}: its rows are in payload.values, payload.interval_ms apart, with the "
         "names and units of payload.sensors.",
-    ),
-    DeviceFile(
-        re.compile(rb'\s*\{\s*"(?:data|meta|Samples)"\s*:.{0,2000}?"(?:Array(?:Acc|Gyro)|acc|imu\d*)"', re.I | re.S),
-        "a Movesense recording (.json)",
-        f"Convert it to CSV {AS_CSV}: Movesense's showcase app exports CSV too, or in Python by json and pandas.",
     ),
 )  # fmt: skip
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from app.har.recordings.devices import actigraph_gt3x, axivity, embraceplus, geneactiv
+from app.har.recordings.devices import (
+    actigraph_gt3x,
+    apple_health,
+    axivity,
+    embraceplus,
+    garmin_fit,
+    geneactiv,
+    movesense,
+)
 from app.har.recordings.files import Member
 from app.har.signals.types import Recording
 
@@ -26,7 +34,15 @@ class DeviceReader(Protocol):
         ...
 
 
-DEVICES: tuple[DeviceReader, ...] = (axivity, actigraph_gt3x, geneactiv, embraceplus)
+DEVICES: tuple[DeviceReader, ...] = (
+    axivity,
+    actigraph_gt3x,
+    geneactiv,
+    embraceplus,
+    garmin_fit,
+    movesense,
+    apple_health,
+)
 
 
 def reader_of(member: Member) -> DeviceReader | None:

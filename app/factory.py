@@ -211,6 +211,7 @@ def register_blueprints(app: Flask) -> None:
         calibration,
         care,
         datasets,
+        days,
         health,
         home,
         live,
@@ -242,6 +243,7 @@ def register_blueprints(app: Flask) -> None:
         csrf.exempt(bp)  # devices and programs bring a token; no cookie opens anything there
     app.register_blueprint(health.bp)
     app.register_blueprint(care.bp)
+    app.register_blueprint(days.bp)
     app.register_blueprint(alarms.bp)
 
 

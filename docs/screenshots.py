@@ -11,8 +11,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from app.services import accounts
+from tests import homes
 from tests.bad_inputs import zipped
 from tests.browser.site import Site, chromium, create_administrator, register, start_training
+from tests.days import a_week
 from tests.tables import labelled
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -120,6 +123,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("prediction-missing-sensor")
     ask_for_columns(page, camera)
     camera.shoot("home-user", "/")
+    compare_days(page, camera)
     camera.shoot("not-found", "/no-such-page")
     page.goto(site.address + "/")
     page.set_input_files("input[type=file]", {"name": "notes.csv", "mimeType": "text/csv", "buffer": b"dear diary\n"})
@@ -168,6 +172,17 @@ def share(page: Page, camera: Camera) -> None:
     camera.shoot("share-corrections", "/account/sharing")
     page.get_by_role("button", name="I agree").click()
     page.wait_for_selector("text=Take it back")
+
+
+def compare_days(page: Page, camera: Camera) -> None:
+    """Wear something for a week, and say how old one is."""
+    with homes.at_home(camera.site.home) as home:
+        a_week(home, accounts.find("walker").id)
+    page.goto(camera.site.address + "/days/")
+    page.select_option("#age", "adult")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".cut-points")
+    camera.shoot("days", "/days/")
 
 
 def describe(page: Page, camera: Camera) -> None:

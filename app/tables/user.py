@@ -56,6 +56,7 @@ class User(UserMixin, Model):
     # None without a second factor; what its secret is derived from, and when its last code was used
     second_factor: Mapped[str | None] = mapped_column(String(32))
     second_factor_step: Mapped[int | None]
+    age_group: Mapped[str] = mapped_column(String(20), default="")  # of `har.measures.cut_points.AGES`, if they said it
 
     @property
     def is_active(self) -> bool:

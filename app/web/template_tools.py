@@ -29,6 +29,7 @@ from app.services.recordings.answers_in_words import main_answers
 
 PAGES = (  # endpoint, label, who sees it
     ("home.index", "Home", "user"),
+    ("days.index", "Days", "user"),
     ("live.index", "Live", "user"),
     ("care.people", "People", "caregiver"),
     ("alarms.index", "Alarms", "account"),

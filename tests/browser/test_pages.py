@@ -18,6 +18,7 @@ from pyotp import TOTP
 from tests import homes, oidc
 from tests.bad_inputs import zipped
 from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, log_out, register, running
+from tests.days import a_week
 from tests.oidc import Provider
 from tests.synthetic import kinelab_csv
 
@@ -113,7 +114,7 @@ NOT_VISITED = {
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
-    "datasets.suggestions", "health.live", "health.metrics_text", "health.ready",
+    "datasets.suggestions", "days.columns_csv", "days.download", "health.live", "health.metrics_text", "health.ready",
     "home.plotly_js", "live.events", "live.here_file", "live.here_model", "live.here_models",
     "mappings.download", "predictions.activities_json", "predictions.download_many",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
@@ -222,13 +223,14 @@ def test_the_pages_of_a_caregiver_and_of_whom_they_see(page: Page, furnished: Si
     check(page, f"{furnished.address}/caregivers?code={code}")
     page.get_by_role("button", name="I agree").click()
     check(page)
-    with homes.at_home(furnished.home):
+    with homes.at_home(furnished.home) as home:
         raised, counting = some_alarms("seen")
-    for path in (f"/alarms/{raised}", f"/alarms/{counting}", "/alarms/", "/alarms/notices"):
+        some_days(home, "seen")
+    for path in (f"/alarms/{raised}", f"/alarms/{counting}", "/alarms/", "/alarms/notices", "/days/"):
         check(page, furnished.address + path)
     log_out(page)
     log_in(page, furnished.address, "carla")
-    for path in ("/people", f"/alarms/{raised}"):
+    for path in ("/people", "/people/days", f"/alarms/{raised}"):
         check(page, furnished.address + path)
     log_out(page)
     log_in(page, furnished.address, ADMINISTRATOR)
@@ -253,6 +255,16 @@ def some_alarms(name: str) -> tuple[int, int]:
         target = NoticeTarget(user_id=person, channel="mail", address={"to": "a@b.edu"}, last_error="550 no mailbox")
         session.add(Notice(target=target, state="dead", error="550 no mailbox"))
     return raised.id, counting.id
+
+
+def some_days(home: Flask, name: str) -> None:
+    """Give somebody two days, and let the caregiver see them."""
+    from app.services import accounts
+    from app.services.care import consents
+
+    person = accounts.find(name).id
+    a_week(home, person, days=2)
+    consents.change(person, consents.history(person)[0].id, consents.WITH_DAYS)
 
 
 def test_the_pages_behind_addresses_that_work_once(page: Page, furnished: Site, new_site: Site) -> None:
@@ -347,7 +359,7 @@ def test_every_page_is_among_these(app: Flask) -> None:
 
     routes = app.url_map.bind("localhost")
     elsewhere = {"alarms.show", "calibration.show", "datasets.describe", "mappings.show"}
-    elsewhere |= {"predictions.describe", "predictions.show"}
+    elsewhere |= {"days.compare", "days.index", "predictions.describe", "predictions.show"}
     visited = elsewhere | ONCE
     for path in (*PUBLIC, *ADMIN, *USER, *CAREGIVER):
         try:

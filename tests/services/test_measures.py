@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import numpy as np
 import pytest
+from flask import Flask
 
 from app.har.measures.days import Row
 from app.har.measures.slots import SLOT_S, Slots
-from app.services.measures import measured
+from app.services.measures import kept, measured, people
 from app.services.measures.measured import Asked
+from app.services.personal import corrections
 from app.services.personal.said import overlaid
+from app.services.recordings import recordings
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.steps import Steps
+from app.services.recordings.steps import of as steps_of
+from app.tables import User
+from tests.days import BERLIN, FIRST, a_result, store_day
 from tests.long_recording import DAY_START_UTC_S, a_day
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +35,11 @@ def rows(
     result: PredictionResult, slots: Mapping[str, Slots] | None = None, app: str = "", age: str = "adult"
 ) -> list[Row]:
     counted = Steps([np.zeros(0)], np.zeros(len(result.answer_names), bool))
-    parts = measured.parts_of(result, slots or {}, counted, {"day.csv": app}, Asked(age), BERLIN)
-    together, others = measured.days_of(parts, BERLIN)
+    [part] = measured.parts_of(result, counted)
+    own = (slots or {}).get("day.csv")
+    together, others = measured.days_of(
+        [measured.by_world_clock(part, own, app, result.place, Asked(age), BERLIN)], BERLIN
+    )
     return [row for days in (together, *others) for row in days.rows()]
 
 
@@ -81,3 +88,54 @@ def test_intensity_asks_for_a_place_an_age_and_acceleration(night: PredictionRes
 def test_without_the_time_of_day_days_are_numbered(night: PredictionResult) -> None:
     [row] = rows(replace(night, origin_utc_s=(None,)))
     assert (row["date"], row["start"], row["rest_start"]) == ("day 1", None, None)
+
+
+# --- of a person
+
+
+def test_what_days_need_of_a_recording_is_kept_until_its_owner_sees_other_answers(
+    app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = store_day(app, user.id, a_result())
+    counted: list[int] = []
+    monkeypatch.setattr(kept.steps, "of", lambda recording, result: counted.append(1) or steps_of(recording, result))
+    span = people.Span(FIRST.date(), FIRST.date())
+
+    def row() -> Row:
+        [found] = people.of_person(user, span, BERLIN).days.rows()
+        return found
+
+    before = row()
+    assert row() == before
+    assert len(counted) == 1
+    corrections.add(user.id, prediction.recording, recordings.result_of(prediction), [(0, 0.0, 3600.0, "Cycling")])
+    assert row()["cycling_min"] == before["cycling_min"] + 60
+    path = recordings.folder_of(prediction.recording) / kept.FILE
+    assert not path.read_bytes().startswith(b"PK")  # sealed
+    path.write_bytes(b"damaged")
+    assert row()["cycling_min"] == before["cycling_min"] + 60
+    assert len(counted) == 3
+
+
+def test_recordings_that_cannot_be_read_or_have_no_date_are_named(app: Flask, user: User) -> None:
+    lost = store_day(app, user.id, a_result())
+    store_day(app, user.id, replace(a_result(), origin_utc_s=(None,)), moved=False)
+    recordings.result_file(lost).write_bytes(b"damaged")
+    found = people.of_person(user, people.Span(FIRST.date(), FIRST.date()), BERLIN)
+    assert (found.days.rows(), found.left_out, people.undated(user.id)) == ([], ["day.csv"], 1)
+
+
+def test_the_night_before_counts_for_the_rest_window(app: Flask, user: User) -> None:
+    for start in (FIRST, FIRST + timedelta(days=1)):
+        store_day(app, user.id, a_result(start=start))
+    second = (FIRST + timedelta(days=1)).date()
+    [row] = people.of_person(user, people.Span(second, second), BERLIN).days.rows("day", second, second)
+    assert row["rest_by"] == "angle of the wrist"
+    assert row["rest_h"] == pytest.approx(8.25, abs=0.1)
+
+
+def test_what_is_left_open_of_a_span_is_filled_up() -> None:
+    newest = FIRST.date()
+    assert people.span_of("", "", newest) == people.Span(newest - timedelta(days=13), newest)
+    assert people.span_of("2026-11-01", "", newest).last.isoformat() == "2026-11-14"
+    assert people.span_of("", "2026-11-14", newest).first.isoformat() == "2026-11-01"

@@ -130,6 +130,7 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "INSERT INTO identity_link (id, user_id, issuer, subject, created) "
         "VALUES (1, 1, 'https://login.lab.example', 'abc', '2026-11-29')",
     ],
+    "0025": ["UPDATE \"user\" SET age_group = 'adult' WHERE id = 1"],
 }
 REVISIONS = sorted(ROWS)
 
@@ -196,8 +197,10 @@ def contents() -> dict[str, list[tuple[object, ...]]]:
 
 
 def filled() -> dict[str, list[tuple[object, ...]]]:
-    """Return what is in tables that have rows: all of them, in a database of 0017 with `many`."""
-    return {table: rows for table, rows in contents().items() if rows}
+    """Return what is in tables that have rows, all of them in a database of 0017 with `many`, but for later columns."""
+    later = {"user": 1}  # age_group
+    found = contents().items()
+    return {table: [row[: len(row) - later.get(table, 0)] for row in rows] for table, rows in found if rows}
 
 
 def test_every_released_revision_is_tested(app: Flask) -> None:

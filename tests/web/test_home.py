@@ -43,10 +43,11 @@ def test_the_bar_on_top_shows_each_person_their_pages(
         return re.findall(r'class="nav-link[^"]*" href="([^"]+)"', client.get("/", follow_redirects=True).text)
 
     assert bar(client) == ["/login", "/register"]
-    assert bar(user_client) == ["/", "/live/", "/alarms/"]
+    assert bar(user_client) == ["/", "/days/", "/live/", "/alarms/"]
     assert bar(caregiver_client) == ["/people", "/alarms/"]
     assert bar(admin_client) == [
-        "/", "/live/", "/alarms/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users", "/admin/audit",
+        "/", "/days/", "/live/", "/alarms/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users",
+        "/admin/audit",
     ]  # fmt: skip
 
 

@@ -35,8 +35,22 @@ TEXTS: dict[int, tuple[str, ...]] = {  # a text that people agreed to is never c
         "I can take this back at any time. From that moment the caregiver sees nothing of me, earlier alarms "
         "included, and is told nothing.",
     ),
+    2: (
+        "This caregiver may see, while it happens, what Kinelab takes me to be doing (walking or lying, for example), "
+        "since when, and whether a device of mine is connected. They see my alarms with their course, are told of "
+        "them, and can say that they look after one and whether it was true or false.",
+        "They also see my days, as far back as there are recordings of mine: for each day how long I did what, how "
+        "long a device was worn, how many steps I made, how long and in which bouts I sat, how hard I moved, and when "
+        "I lay still at night; and averages of them, beside those of others who agreed.",
+        "They see nothing else: no recording, no signal, no hour of a day, no correction, and of my account only my "
+        "user name.",
+        "Nobody promises that an alarm is raised, arrives, or is looked at. Kinelab is research software and no "
+        "medical device, and does not replace an emergency call.",
+        "I can take this back at any time, all of it or my days alone. From that moment the caregiver sees nothing of "
+        "it, earlier alarms and days included, and is told nothing.",
+    ),
 }
-VERSION = max(TEXTS)
+VERSION, WITH_DAYS = 1, 2  # of state and alarms; of days besides
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,13 @@ def people_of(caregiver_id: int) -> Sequence[User]:
     return db.session.scalars(select(User).where(User.id.in_(seen)).order_by(User.username)).all()
 
 
+def people_with_days(caregiver_id: int) -> Sequence[User]:
+    """Return whose days a caregiver may see, by name."""
+    seen = _holding().where(CareConsent.caregiver_id == caregiver_id, CareConsent.version == WITH_DAYS)
+    query = select(User).where(User.id.in_(seen.with_only_columns(CareConsent.user_id)))
+    return db.session.scalars(query.order_by(User.username)).all()
+
+
 def caregivers_of(user_id: int) -> Sequence[User]:
     """Return who may see a person, by name."""
     seeing = _holding().where(CareConsent.user_id == user_id).with_only_columns(CareConsent.caregiver_id)
@@ -80,7 +101,7 @@ def give(user_id: int, code: str, version: int) -> User:
     Conflict : they were shown another text.
     """
     caregiver = codes.caregiver_of(code)
-    if version != VERSION:
+    if version not in (VERSION, WITH_DAYS):
         raise Conflict("The text has changed meanwhile. Read it again.")
     if caregiver.id == user_id or holds(user_id, caregiver.id):
         return caregiver
@@ -96,6 +117,31 @@ def give(user_id: int, code: str, version: int) -> User:
     audit.record(Action.CARE_AGREED, f"consent {consent.id}", caregiver=caregiver.username, version=version)
     hub.publish(caregiver.id, "people", {"id": user_id, "sees": True})
     return caregiver
+
+
+def change(user_id: int, consent_id: int, version: int) -> CareConsent:
+    """Keep that a person agrees to another text for a caregiver: with their days, or without them.
+
+    Raises
+    ------
+    NotFound : the caregiver sees nothing of them any more.
+    Conflict : they were shown another text.
+    """
+    if version not in (VERSION, WITH_DAYS):
+        raise Conflict("The text has changed meanwhile. Read it again.")
+    with transaction() as session:
+        own = _holding().where(CareConsent.id == consent_id, CareConsent.user_id == user_id)
+        before: CareConsent | None = session.scalar(own)
+        if before is None:
+            raise NotFound("This caregiver no longer sees anything of you.")
+        if before.version == version:
+            return before
+        before.withdrawn = now()
+        session.flush()  # only one holds at a time
+        after = CareConsent(user_id=user_id, caregiver_id=before.caregiver_id, version=version)
+        session.add(after)
+    audit.record(Action.CARE_AGREED, f"consent {after.id}", caregiver=after.caregiver.username, version=version)
+    return after
 
 
 def withdraw(user_id: int, consent_id: int) -> Ended:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from app.har.measures import cut_points
 from app.har.measures.days import WORN_ENOUGH_H, Days, Period, Row
 from app.har.measures.slots import WRIST, Slots
 from app.har.measures.timeline import Measured, node_positions
+from app.har.types import IntArray, TimeArray
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.steps import Steps
 
@@ -37,47 +38,55 @@ class Asked:
     cut_points: str = ""  # a name of `cut_points.CUT_POINTS`; "": the first that fit
 
 
-def parts_of(
-    result: PredictionResult,
-    slots: Mapping[str, Slots],
-    counted: Steps,
-    apps: Mapping[str, str],
-    asked: Asked,
-    zone: tzinfo,
-) -> Iterator[tuple[Measured, bool]]:
-    """Yield each recording of a file that has windows, and whether it tells the time of day.
+@dataclass(frozen=True)
+class Part:
+    """What one recording of a file says, by its own clock."""
+
+    name: str
+    origin_s: float  # Unix time at 0 s of its clock; NaN where it does not tell the time of day
+    start_s: TimeArray  # (n,) of stretches
+    end_s: TimeArray
+    node: IntArray  # (n,) position in `NODES`
+    steps: TimeArray | None  # when
+
+
+def parts_of(result: PredictionResult, counted: Steps) -> list[Part]:
+    """Return what each recording of a file says that has windows; single windows have no time."""
+    nodes, found = node_positions(result.answer_names), []
+    for i, name in enumerate(result.recording_ids if result.layout == "timeline" else ()):
+        if len(own := result.positions(i)):
+            bouts = result.bout_columns(i)
+            origin = float(result.origins[own].min())  # NaN where that of any is
+            found.append(Part(name, origin, bouts.start_s, bouts.end_s, nodes[bouts.activity], counted.times[i]))
+    return found
+
+
+def by_world_clock(
+    part: Part, slots: Slots | None, app: str, said_place: str, asked: Asked, zone: tzinfo
+) -> tuple[Measured, bool]:
+    """Return a recording as daily measures are made of it, and whether it tells the time of day.
 
     Parameters
     ----------
-    slots : by the name of a recording.
-    apps : likewise, by which app or device each was made, where that is known.
+    app : by which app or device it was made, "" where that is not known.
     zone : of the person: a device without a zone was set to its time when the recording began.
     """
-    nodes = node_positions(result.answer_names)
-    for i, name in enumerate(result.recording_ids if result.layout == "timeline" else ()):
-        own = result.positions(i)
-        if not len(own):
-            continue
-        app, origin = apps.get(name, ""), float(result.origins[own[0]])
-        dated = bool(np.isfinite(origin))
-        ahead_s = ahead(origin + float(result.start_s[own].min()), zone) if dated and app in LOCAL_CLOCKS else 0.0
-        origin = origin - ahead_s if dated else 0.0
-        bouts, times = result.bout_columns(i), counted.times[i]
-        place, found = _place(result.place, app, slots.get(name)), slots.get(name)
-        chosen = cut_points.choose(place, asked.age, app, asked.cut_points)
-        yield (
-            Measured(
-                start_s=bouts.start_s + origin,
-                end_s=bouts.end_s + origin,
-                node=nodes[bouts.activity],
-                steps=None if times is None else times + origin,
-                slots=found and found.later(-ahead_s),
-                place=place,
-                cut_points=chosen if found else None,
-                without="" if found and chosen else _why_not(found, place, asked.age),
-            ),
-            dated,
-        )
+    dated = bool(np.isfinite(part.origin_s))
+    begins_s = part.origin_s + float(part.start_s.min(initial=np.inf))
+    ahead_s = ahead(begins_s, zone) if dated and np.isfinite(begins_s) and app in LOCAL_CLOCKS else 0.0
+    origin_s = part.origin_s - ahead_s if dated else 0.0
+    place = _place(said_place, app, slots)
+    chosen = cut_points.choose(place, asked.age, app, asked.cut_points) if slots is not None else None
+    return Measured(
+        start_s=part.start_s + origin_s,
+        end_s=part.end_s + origin_s,
+        node=part.node,
+        steps=None if part.steps is None else part.steps + origin_s,
+        slots=None if slots is None else slots.later(-ahead_s),
+        place=place,
+        cut_points=chosen,
+        without="" if chosen else _why_not(slots, place, asked.age),
+    ), dated
 
 
 def ahead(moment_s: float, zone: tzinfo) -> float:
@@ -103,7 +112,7 @@ def _why_not(slots: Slots | None, place: str, age: str) -> str:
 
 
 def days_of(
-    parts: Iterator[tuple[Measured, bool]], zone: tzinfo, worn_enough_h: float = WORN_ENOUGH_H
+    parts: Iterable[tuple[Measured, bool]], zone: tzinfo, worn_enough_h: float = WORN_ENOUGH_H
 ) -> tuple[Days, list[Days]]:
     """Return the days of the recordings that tell the time of day, together, and of each of the others alone."""
     dated, others = [], []
@@ -136,7 +145,11 @@ def of_recognised(
 
     result = recognised.result
     apps = {card.recording: card.app for card in recognised.quality.cards}
-    counted = steps.of_signals(recognised.signals, result)
-    parts = parts_of(result, recognised.slots, counted, apps, Asked(age, cut_points), zone)
+    parts = [
+        by_world_clock(
+            part, recognised.slots.get(part.name), apps.get(part.name, ""), result.place, Asked(age, cut_points), zone
+        )
+        for part in parts_of(result, steps.of_signals(recognised.signals, result))
+    ]
     together, others = days_of(parts, zone, worn_enough_h)
     return [row for days in (together, *others) for row in days.rows(period)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.har.measures.cut_points import CUT_POINTS
 from app.har.measures.days import Period, Row
-from app.har.measures.dictionary import columns
+from app.har.measures.dictionary import ACTIVITIES, OWN, columns
 from app.har.texts import cell
 
 DAY: Period = "day"
@@ -28,6 +28,23 @@ def dictionary(period: Period) -> list[dict[str, str]]:
     return [
         {"column": each.name, "unit": each.unit, "definition": each.definition, "source": each.source}
         for each in columns(period)
+    ]
+
+
+def dictionary_in_short() -> list[dict[str, str]]:
+    """Return the same of days as a page shows it: what is answered alike in one row."""
+    answered = [each for each in ACTIVITIES if each.source == OWN]
+    alike = {
+        "column": f"{answered[0].name} … {answered[-2].name}",
+        "unit": "min",
+        "definition": "Minutes of each answer, no deeper and no less deep; corrected answers count",
+        "source": OWN,
+    }
+    names = {each.name for each in answered[:-1]}
+    return [
+        alike if each["column"] == answered[0].name else each
+        for each in dictionary("day")
+        if each["column"] not in names - {answered[0].name}
     ]
 
 

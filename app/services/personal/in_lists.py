@@ -60,6 +60,13 @@ def minutes_of_all(user_id: int) -> dict[int, Minutes]:
     return {recording_id: minutes[prediction.id] for recording_id, prediction in newest.items()}
 
 
+def made_from(prediction: Prediction) -> str:
+    """Return what changes whenever the owner sees other answers; "" where they see those of the model alone."""
+    said = corrections.of_recording(prediction.recording)
+    files = _files_of_heads(prediction.recording.user_id, [prediction])
+    return _made_from(prediction, said, files.get(prediction.model_version_id, {}))
+
+
 def _files_of_heads(user_id: int, predictions: Sequence[Prediction]) -> dict[int | None, dict[str, str]]:
     """Return by version and place the files of the heads that are in use; each head has another."""
     for prediction in {prediction.model_version_id: prediction for prediction in predictions}.values():

@@ -17,7 +17,7 @@ from app.services.care import people as seen
 from app.services.errors import ServiceError
 from app.services.live import hub
 from app.web.access import access
-from app.web.care.forms import ConsentForm
+from app.web.care.forms import ChangeForm, ConsentForm
 from app.web.event_streams import event_stream
 
 bp = Blueprint("care", __name__)
@@ -70,6 +70,8 @@ def caregivers() -> ResponseReturnValue:
         history=consents.history(current_user.id),
         texts=consents.TEXTS,
         version=consents.VERSION,
+        with_days=consents.WITH_DAYS,
+        changing=request.args.get("days", type=int),
         caregiver=caregiver,
         entered=entered,
         wrong=wrong,
@@ -85,11 +87,28 @@ def agree() -> ResponseReturnValue:
     if not form.validate():
         abort(422, "Enter your caregiver’s code, and agree on the page that follows.")
     try:
-        caregiver = consents.give(current_user.id, form.code.data, form.version.data)
+        version = form.days.data or form.version.data
+        caregiver = consents.give(current_user.id, form.code.data, version)
     except ServiceError as error:
         flash(str(error), "danger")
     else:
-        flash(f"{caregiver.username} sees your state and your alarms from now on.", "success")
+        what = (
+            "your state, your alarms and your days" if version == consents.WITH_DAYS else "your state and your alarms"
+        )
+        flash(f"{caregiver.username} sees {what} from now on.", "success")
+    return redirect(url_for(".caregivers"))
+
+
+@bp.post("/caregivers/<int:consent_id>/change")
+@access("user")
+def change(consent_id: int) -> ResponseReturnValue:
+    """Let a caregiver see one's days, too, or no longer."""
+    form = ChangeForm()
+    if not form.validate():
+        abort(422, "Read what they would see, and agree on that page.")
+    consent = consents.change(current_user.id, consent_id, form.version.data)
+    what = "your days, too" if consent.version == consents.WITH_DAYS else "your days no longer"
+    flash(f"{consent.caregiver.username} sees {what}.", "success")
     return redirect(url_for(".caregivers"))
 
 

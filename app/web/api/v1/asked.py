@@ -80,6 +80,19 @@ class EverythingQuery:
 
 
 @dataclass(frozen=True)
+class DaysQuery:
+    """Which days, as days or as hours, of which time zone and by which cut-points; by default the newest days."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    first: Annotated[str, Len(0, 40)] = ""
+    last: Annotated[str, Len(0, 40)] = ""
+    period: Literal["day", "hour"] = "day"
+    cut_points: Annotated[str, Len(0, 60)] = ""
+    tz: Annotated[str, Len(0, 64)] = "UTC"
+
+
+@dataclass(frozen=True)
 class RowsQuery:
     """Which rows of the answers are wanted."""
 

@@ -1,0 +1,1 @@
+from app.web.days.routes import bp as bp

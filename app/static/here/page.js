@@ -6,6 +6,7 @@ import { Recogniser } from "./recogniser.js";
 const KEPT = "kinelab-here"; // of the Cache API, see service_worker.js
 const HOP_MS = 1000, REMEMBERED_S = 20, BAND_S = 300;
 const MOST_ROWS = 500;
+const MOST_BYTES = 64 * 2 ** 20; // of a file: a script holds it several times over
 const UNFAMILIAR = "Unfamiliar";
 const page = document.getElementById("here");
 const part = (id) => document.getElementById(id);
@@ -28,7 +29,7 @@ async function get(address, { once = false } = {}) {
   if (once && kept) return kept;
   try {
     const response = await fetch(address, { headers: { Accept: "application/json" } });
-    if (response.ok && cache) await cache.put(address, response.clone());
+    if (response.ok && cache) await cache.put(address, response.clone()).catch(() => {}); // no room: this visit only
     return response.ok || !kept ? response : kept;
   } catch (error) {
     if (kept) return kept;
@@ -230,7 +231,8 @@ part("start").addEventListener("click", start);
 part("stop").addEventListener("click", stop);
 part("file").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
-  if (file) await recogniseText(file.name, await file.text());
+  if (file?.size > MOST_BYTES) write("trouble", `${file.name} is larger than ${MOST_BYTES / 2 ** 20} MB. Upload it to Kinelab instead.`);
+  else if (file) await recogniseText(file.name, await file.text());
   target.value = "";
 });
 part("example").addEventListener("click", async () => {

@@ -4,8 +4,8 @@
 # Expected: the same products up to rounding in float32. DequantizeLinear is defined to give float32, and MatMul of float32
 # keeps its inputs; an optimisation may be faster, not coarser.
 # Seen: from the level "extended" on, which is the default, both become one node, MatMulNBits, that rounds the inputs to 8
-# bits as well, in blocks: beside one large input, small ones are lost. Here a quarter of a typical product is gone. The session option
-# session.qdq_matmulnbits_accuracy_level = 1 keeps inputs whole, and so does Cast with Mul in place of DequantizeLinear.
+# bits as well, in blocks: beside a large input, small ones are lost; here four fifths of what they give. The session
+# option session.qdq_matmulnbits_accuracy_level = 1 keeps inputs whole, and so does Cast with Mul in place of the node.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"

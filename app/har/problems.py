@@ -105,6 +105,14 @@ class ProblemKind(str, Enum):
     NO_GRAVITY = "no gravity", "Acceleration said to contain gravity does not."
     GRAVITY_REMOVED = "gravity removed", "The model was trained without gravity, so it was removed."
     GRAVITY_ADDED = "gravity added", "The model was trained with gravity; the phone's own gravity was added."
+    CALIBRATED = (
+        "calibrated",
+        "The accelerometer's errors were measured where the device lay still, and corrected: it shows 1 g there now.",
+    )
+    NOT_CALIBRATED = (
+        "not calibrated",
+        "The device lay still, but in too few directions to measure the errors of its accelerometer; it is used as is.",
+    )
     # Labels and subjects
     NO_LABEL = "no label", "Nothing says which activity this is; it is kept without a label."
     SHORT_LABELS = "short activities", "No activity lasts for a usual window of 3 s. Train with shorter windows."

@@ -17,6 +17,7 @@ from app.har.recordings.importers import IMPORTERS, importer_of
 from app.har.recordings.mappings import mapped
 from app.har.recordings.mappings.mapping import ColumnMapping, fitting, is_table
 from app.har.recordings.tables import Source, layout_problems
+from app.har.signals.calibration import calibrate
 from app.har.signals.types import Recording
 
 MAX_LISTED = 20  # files of an upload that could not be read, told one by one
@@ -109,7 +110,7 @@ def _read_known(upload: Upload) -> list[Recording]:
             tables.errors.append((sources[0].name, error))
     for reader, members in tables.devices.items():
         try:
-            recordings.extend(reader.read(members, upload.name))
+            recordings.extend(map(calibrate, reader.read(members, upload.name)))
         except HarError as error:
             tables.errors.append((members[0].name, error))
     if not recordings:

@@ -17,12 +17,19 @@ IN_MEMORY_BYTES = 64 * 2**20  # beyond, a signal need not be in memory a second 
 class Samples:
     """Samples (n, n_channels), written in any order, by several threads at once; the end of the context closes them."""
 
-    def __init__(self, n: int, n_channels: int) -> None:
-        self._shape = n, n_channels
+    def __init__(self, n: int, n_channels: int, *, by_axis: bool = False) -> None:
+        """Make room.
+
+        Parameters
+        ----------
+        by_axis : those of an axis lie together, as recordings have them, and not those of a moment.
+        """
+        self._shape, self._by_axis = (n, n_channels), by_axis
         self._row_bytes = 4 * n_channels
         on_disk = n * self._row_bytes > IN_MEMORY_BYTES
         self._file = TemporaryFile(buffering=0) if on_disk else None  # noqa: SIM115  `__exit__` closes it
-        self._array = np.empty(self._shape if self._file is None else (0, n_channels), np.float32)
+        room = (0 if on_disk else n), n_channels
+        self._array: FloatArray = np.empty(room[::-1], np.float32).T if by_axis else np.empty(room, np.float32)
 
     def __enter__(self) -> Samples:
         return self
@@ -40,13 +47,23 @@ class Samples:
         """
         if self._file is None:
             self._array[first : first + len(block)] = block
-        elif os.pwrite(self._file.fileno(), block.data, first * self._row_bytes) < block.nbytes:
+        elif self._by_axis:
+            for number, axis in enumerate(block.T):
+                self._write(4 * (number * self._shape[0] + first), np.ascontiguousarray(axis))
+        else:
+            self._write(first * self._row_bytes, block)
+
+    def _write(self, place: int, part: FloatArray) -> None:
+        assert self._file is not None  # noqa: S101  asked by who writes to it
+        if os.pwrite(self._file.fileno(), part.data, place) < part.nbytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def finish(self) -> FloatArray:
         """Return all samples, each of which was written; those of a file as a read-only memory map."""
         if self._file is None:
             return self._array
+        if self._by_axis:
+            return np.asarray(np.memmap(self._file, np.float32, "r", shape=self._shape[::-1])).T
         return np.asarray(np.memmap(self._file, np.float32, "r", shape=self._shape))
 
 

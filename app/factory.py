@@ -210,6 +210,7 @@ def register_blueprints(app: Flask) -> None:
         authority,
         calibration,
         care,
+        cohorts,
         datasets,
         days,
         health,
@@ -235,6 +236,7 @@ def register_blueprints(app: Flask) -> None:
     app.register_blueprint(predictions.bp, url_prefix="/predictions")
     app.register_blueprint(mappings.bp, url_prefix="/mappings")
     app.register_blueprint(calibration.bp, url_prefix="/calibration")
+    app.register_blueprint(cohorts.bp, url_prefix="/cohorts")
     app.register_blueprint(sites.bp, url_prefix="/sites")
     app.register_blueprint(live.bp, url_prefix="/live")
     app.register_blueprint(api.bp, url_prefix="/api")

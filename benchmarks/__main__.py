@@ -64,7 +64,8 @@ NAMES = [
     "reliability",
 ]
 ELSEWHERE = ["folds", "flower", "everyday_rivals", "answering", "load", "trials", "strangers", "steps"]
-PAGES = {"reliability": "RELIABILITY.md"}  # of docs/; what is above the mark stays, what is below is written
+# Of docs/; what is above the mark stays, what is below is written
+PAGES = {"reliability": "RELIABILITY.md"}
 MARK = "<!-- Written by `python -m benchmarks`; do not edit below this line. -->"
 MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]

@@ -15,6 +15,7 @@ from flask import Flask, current_app
 COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
     "audit": ("app.cli.audit:audit_", "Look whether the audit log is as it was written."),
     "backup": ("app.cli.backup:backup", "Write an encrypted backup of the site to FILE."),
+    "cohort": ("app.cli.cohort:cohort", "Recognise thousands of recordings, and report on them."),
     "datasets": ("app.cli.datasets:datasets", "Add, list, inspect, map, export, rename and remove data sets."),
     "db": ("flask_migrate.cli:db", "Perform database migrations."),
     "evaluate": ("app.cli.train:evaluate", "Cross-validate models on a data set, or on several as one."),

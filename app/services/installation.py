@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 from app.extensions import db
 from app.services import audit, database, keys, leftovers, sealing_stored
 from app.services.backups import moment
+from app.services.cohorts import cohorts
 from app.services.datasets import library
 from app.services.errors import Conflict
 from app.services.models import reference_models, runs, training
@@ -57,7 +58,8 @@ def _roots() -> tuple[Path, ...]:
     """Return the folders in which others are made and deleted."""
     config = current_app.config
     instance = config["INSTANCE"]
-    return config["UPLOADS"], config["MODEL_STORE"], instance, library.root(), runs.root(), instance / "federation"
+    inside = library.root(), runs.root(), cohorts.root(), instance / "federation"
+    return config["UPLOADS"], config["MODEL_STORE"], instance, *inside
 
 
 def _keep_private() -> None:

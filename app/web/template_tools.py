@@ -36,6 +36,7 @@ PAGES = (  # endpoint, label, who sees it
     ("datasets.index", "Data sets", "admin"),
     ("training.index", "Training", "admin"),
     ("training.models", "Models", "admin"),
+    ("cohorts.index", "Cohorts", "admin"),
     ("sites.index", "Sites", "admin"),
     ("admin.users", "Users", "admin"),
     ("admin.audit", "Audit log", "admin"),

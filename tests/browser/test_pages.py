@@ -18,6 +18,7 @@ from pyotp import TOTP
 from tests import homes, oidc
 from tests.bad_inputs import zipped
 from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, log_out, register, running
+from tests.cohorts import an_ended_cohort
 from tests.days import a_week
 from tests.oidc import Provider
 from tests.synthetic import kinelab_csv
@@ -68,6 +69,8 @@ ADMIN = [
     "/datasets/physiotherapy-example/problems",
     "/datasets/physiotherapy-example/settings",
     "/datasets/shared-corrections",
+    "/cohorts/",
+    "/cohorts/1",
     "/sites/",
     "/training/",
     "/training/1",
@@ -113,6 +116,7 @@ NOT_VISITED = {
     "admin.download_audit", "alarms.events", "alarms.service_worker", "authority.crt",
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
+    "cohorts.figure", "cohorts.progress", "cohorts.report", "cohorts.table",
     "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
     "datasets.suggestions", "days.columns_csv", "days.download", "health.live", "health.metrics_text", "health.ready",
     "home.plotly_js", "live.events", "live.here_file", "live.here_model", "live.here_models",
@@ -151,6 +155,7 @@ def furnished(finished_home: Path, clinic: Provider, tmp_path_factory: pytest.Te
         run = runs.describe(1, "three hundred trees", "A first try.")
         with transaction() as session:
             session.add(TrainingRun(status=run.status, config=run.config | {"seed": 1}, result=run.result))
+        an_ended_cohort()
     with running(home) as site:
         yield site
 

@@ -46,7 +46,8 @@ def test_the_bar_on_top_shows_each_person_their_pages(
     assert bar(user_client) == ["/", "/days/", "/live/", "/alarms/"]
     assert bar(caregiver_client) == ["/people", "/alarms/"]
     assert bar(admin_client) == [
-        "/", "/days/", "/live/", "/alarms/", "/datasets/", "/training/", "/models/", "/sites/", "/admin/users",
+        "/", "/days/", "/live/", "/alarms/", "/datasets/", "/training/", "/models/", "/cohorts/", "/sites/",
+        "/admin/users",
         "/admin/audit",
     ]  # fmt: skip
 

@@ -79,6 +79,7 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
     "instance/watching.json": "since when somebody is still: `watching.forget`",
     "instance/datasets": "shared corrections are taken out (`taken_back`)",
     "instance/exports": "models for other devices: no person's",
+    "instance/cohorts": "answers for recordings of people without an account; an administrator deletes them",
     "instance/runs": "trainings; of a person a made-up name",
     "instance/federation": "keys, sums of many people; what was given to others is theirs",
     "instance/embedded_example_registered": "no person's",
@@ -94,6 +95,7 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
 }
 MODULES = {  # who uses folders of HAR_HOME; what they keep there is above
     "app.services.alarms.push", "app.services.alarms.watching", "app.services.audit",
+    "app.services.cohorts.cohorts",
     "app.services.backups.moment", "app.services.backups.restoring", "app.services.database",
     "app.services.database_changing",
     "app.services.datasets.imports", "app.services.datasets.library", "app.services.falls",

@@ -43,7 +43,7 @@ def main() -> int:
     threading.Thread(target=_listen, args=(sys.stdin, jobs), daemon=True).start()
     for module in ALREADY:
         import_module(module)
-    _limit_memory(int(sys.argv[1]) * MEBIBYTE)
+    limit_memory(int(sys.argv[1]) * MEBIBYTE)
 
     def answer(**message: Any) -> None:
         print(json.dumps(message), file=answers, flush=True)
@@ -94,7 +94,7 @@ def _listen(stream: TextIO, jobs: SimpleQueue[str]) -> None:
     os._exit(ORPHANED)
 
 
-def _limit_memory(size: int) -> None:
+def limit_memory(size: int) -> None:
     """Allow so many bytes more than there are now: those of the program itself differ from machine to machine.
 
     Windows knows no limit for a process that it sets itself: there the time limit is all.

@@ -1,0 +1,3 @@
+"""Cohorts, for administrators."""
+
+from app.web.cohorts.routes import bp as bp

@@ -15,8 +15,8 @@ from app.har.errors import UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording
 from app.har.signals.evidence import GravityEvidence, RotationEvidence, fast_tenth, gravity_evidence, rotation_evidence
-from app.har.signals.types import Gravity, Recording, Stream
-from app.har.signals.units import ROTATION, STANDARD_GRAVITY, STATED_ACCELERATION, UNITS, Unit
+from app.har.signals.types import MODALITY_UNITS, Gravity, Recording, Stream
+from app.har.signals.units import ROTATION, STANDARD_GRAVITY, STATED_ACCELERATION, UNITS, Unit, pressure_unit
 
 # A name holds the first of these that it matches
 NAMES = (
@@ -36,6 +36,7 @@ SENSOR_OF_KIND: Mapping[str, str] = {  # modality by the kind that a name says, 
 LINEAR_FROM, REST = 3.2, (0.05, 0.4)
 MAGNETIC_FIELD_UT = (20.0, 100.0)  # of the earth 20 to 70, more near iron
 SAME_MOMENT_S, MOSTLY = 0.005, 0.9  # within which, and how often, two sensors of one device share a clock
+SINGLE_KINDS = ("heart_rate", "pressure", "sound_level", "light")  # sensors of one column that apps export
 MOTION_KINDS = ("total", "linear", "acceleration", "gravity", "gyroscope")
 NEVER_HOLDS_GRAVITY = 0.25  # share of gravity below which a mean has none, even if a name says "with gravity"
 
@@ -101,8 +102,10 @@ def identify_sensor_and_unit(
         kind, found, stated = _acceleration(gravity_evidence(stream), source, kind, unit, stated, problems)
     elif kind == "gyroscope":
         found, stated = _rotation(rotation_evidence(stream), source, unit, stated, problems)
+    elif kind == "pressure":
+        found, stated = _pressure(stream, source, unit, stated)
     else:
-        found, stated = unit or _unit_of_kind(kind), how if unit else "by the format"
+        found, stated = unit or MODALITY_UNITS[kind], how if unit else "by the format"
     factor = UNITS[found]
     modality = {"total": "accelerometer", "linear": "linear_accelerometer"}.get(kind, kind)
     values = stream.values if factor == 1.0 else stream.values * np.float32(factor)
@@ -174,8 +177,18 @@ def _rotation(
     return unit or "rad/s", stated
 
 
-def _unit_of_kind(kind: str) -> str:
-    return {"magnetometer": "µT", "heart_rate": "beats/min"}[kind]
+def _pressure(stream: Stream, source: str, unit: str, stated: str) -> tuple[str, str]:
+    """Return the unit of a barometer and how that is known: no other is as the air's.
+
+    Raises
+    ------
+    UnreadableData : in no unit it is.
+    """
+    usual = float(np.median(stream.values))
+    found = pressure_unit(usual)
+    if not found:
+        raise UnreadableData(f"{source}: a pressure of {usual:.6g} is none of the air in hPa, kPa or Pa.")
+    return found, stated if found == unit else "by its size"
 
 
 def assemble(
@@ -214,7 +227,9 @@ def assemble(
             by_kind["linear"] = replace(free, stream=replace(free.stream, modality="accelerometer"))
         order = ["total", "gyroscope", "linear"] if "total" in by_kind else ["linear", "gyroscope"]
         prefix = f"{device}." if len(own) > 1 else ""
-        for reading in (by_kind[kind] for kind in (*order, "gravity", "magnetometer", "heart_rate") if kind in by_kind):
+        for reading in (
+            by_kind[kind] for kind in (*order, "gravity", "magnetometer", *SINGLE_KINDS) if kind in by_kind
+        ):
             modality = prefix + reading.stream.modality
             chosen.append(replace(reading, stream=replace(reading.stream, modality=modality)))
     recording = build_recording(

@@ -28,10 +28,14 @@ MODALITY_CHANNELS: Mapping[str, tuple[str, ...]] = {
     "heart_rate": ("heart_rate",),
     "electrodermal_activity": ("eda",),
     "skin_temperature": ("skin_temperature",),
+    "pressure": ("pressure",),  # of the air
+    "sound_level": ("sound_level",),
+    "light": ("light",),
 }
 MODALITY_UNITS: Mapping[str, str] = {
     "accelerometer": "m/s²", "gyroscope": "rad/s", "linear_accelerometer": "m/s²", "gravity": "m/s²",
     "magnetometer": "µT", "heart_rate": "beats/min", "electrodermal_activity": "µS", "skin_temperature": "°C",
+    "pressure": "hPa", "sound_level": "dB", "light": "lux",
 }  # fmt: skip
 MOTION = ("accelerometer", "gyroscope")  # what models read, where nothing else is asked for
 

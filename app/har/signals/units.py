@@ -21,7 +21,9 @@ ROTATION = {"rad/s": 1.0, "deg/s": math.pi / 180, "mdeg/s": math.pi / 180_000}
 # Values that a program converted once more than it should have: no sensor gives them, but files hold them
 MISCONVERTED_ACCELERATION = {"m/s² × 9.81": 1 / STANDARD_GRAVITY, "g ÷ 9.81": STANDARD_GRAVITY**2}
 MISCONVERTED_ROTATION = {"rad/s ÷ 57.3": 180 / math.pi, "deg/s × 57.3": (math.pi / 180) ** 2}
-UNITS = STATED_ACCELERATION | ROTATION | {"µT": 1.0, "beats/min": 1.0}
+AIR_HPA = (300.0, 1100.0)  # from the top of the highest mountain to the lowest shore
+PRESSURE = {"hPa": 1.0, "kPa": 10.0, "Pa": 0.01}
+UNITS = STATED_ACCELERATION | ROTATION | PRESSURE | {"µT": 1.0, "beats/min": 1.0, "dB": 1.0, "lux": 1.0}
 DEGREES, A_SECOND = r"(deg(rees?)?|°)", r"(\s?(/|per)\s?s(ec(onds?)?)?|\s?s(\^-1|-1|⁻¹))"
 A_SECOND_TWICE = r"(\s?/\s?s(\^2|²|2|\*\*2)|\s?s(\^-2|-2|⁻²))"
 SPELLINGS = {
@@ -33,6 +35,11 @@ SPELLINGS = {
     "deg/s": rf"{DEGREES}{A_SECOND}|dps",
     "mdeg/s": rf"(m|milli-?\s?){DEGREES}{A_SECOND}|mdps",
     "µT": r"[µμu]T",
+    "hPa": r"hPa|mbar|millibars?",
+    "kPa": r"kPa",
+    "Pa": r"Pa",
+    "dB": r"dB(FS|A)?",
+    "lux": r"lx|lux",
 }
 
 
@@ -40,3 +47,9 @@ def unit_of_text(text: str) -> str:
     """Return the unit that a piece of a header spells, "" if none that is known."""
     text = text.strip()
     return next((unit for unit, pattern in SPELLINGS.items() if re.fullmatch(pattern, text, re.I)), "")
+
+
+def pressure_unit(value: float) -> str:
+    """Return the unit in which a number is a pressure of the air that people live in, "" for none."""
+    lowest, highest = AIR_HPA
+    return next((unit for unit, factor in PRESSURE.items() if lowest < value * factor < highest), "")

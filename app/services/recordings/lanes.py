@@ -1,5 +1,6 @@
-"""What is recorded beside movement, on disk: heart rate, skin temperature, conductance, as ``lanes.npz``.
+"""What is recorded beside movement, on disk: heart rate, skin, air pressure, loudness, light, as ``lanes.npz``.
 
+Air pressure is drawn as height. Loudness is a number of decibels; no importer reads a sound.
 Uploads of earlier versions have none.
 """
 
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from app.har.height.rate import height_from_start
 from app.har.signals.types import Recording, channels_of
 from app.har.texts import whole_characters
 from app.har.types import FloatArray, TimeArray
@@ -19,7 +21,8 @@ from app.services.recordings.stored_signal import lowest_and_highest
 from app.services.sealing import Key
 
 Lane: TypeAlias = tuple[str, str, TimeArray, FloatArray]  # recording, modality, its moments and values
-KINDS = ("heart_rate", "electrodermal_activity", "skin_temperature")
+KINDS = ("heart_rate", "electrodermal_activity", "skin_temperature", "pressure", "sound_level", "light")
+HEIGHT = "height"  # the channel that air pressure is drawn as
 FILE = "lanes.npz"
 BREAK = 5  # steps without a sample, after which a line is broken
 
@@ -44,17 +47,26 @@ def save(folder: Path, lanes: Sequence[Lane], key: Key | None) -> None:
 
 def view(folder: Path, recording_id: str, start_s: float, end_s: float, points: int) -> list[dict[str, Any]]:
     """Return what to draw of one recording: ``channel``, ``time_s`` and ``values``, as `StoredSignal.view` does."""
+    return [
+        {"channel": channel, **_line(time_s, values, start_s, end_s, points)}
+        for channel, time_s, values in read(folder, recording_id)
+    ]
+
+
+def read(folder: Path, recording_id: str) -> list[tuple[str, TimeArray, FloatArray]]:
+    """Return what one recording holds: channels, their moments and values; height for air pressure."""
     if not (folder / FILE).exists():
         return []
+    found = []
     with sealing.opened(folder / FILE) as file, np.load(file, allow_pickle=False) as stored:
-        return [
-            {
-                "channel": channels_of(str(modality))[0],
-                **_line(stored[f"time_{i}"], stored[f"value_{i}"], start_s, end_s, points),
-            }
-            for i, (recording, modality) in enumerate(stored["names"])
-            if whole_characters(str(recording)) == recording_id
-        ]
+        for i, (recording, modality) in enumerate(stored["names"]):
+            if whole_characters(str(recording)) != recording_id:
+                continue
+            (channel,), values = channels_of(str(modality)), stored[f"value_{i}"]
+            if channel.rpartition(".")[2] == "pressure":
+                channel, values = channel.replace("pressure", HEIGHT), height_from_start(values)
+            found.append((channel, stored[f"time_{i}"], values))
+    return found
 
 
 def _line(time_s: TimeArray, values: FloatArray, start_s: float, end_s: float, points: int) -> dict[str, Any]:

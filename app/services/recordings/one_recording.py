@@ -26,7 +26,7 @@ def of_one(result: PredictionResult, position: int) -> PredictionResult:
     name = result.recording_ids[position]
     others = {*result.recording_ids} - {name}
     but = {ProblemKind.MODEL_MISFIT} if fits(result.unfamiliar[keep]) else set()  # the model may fit this one
-    columns = ("proba", "start_s", "end_s", "labels", "sensor_attention", "unfamiliar", "features")
+    columns = ("proba", "start_s", "end_s", "labels", "sensor_attention", "unfamiliar", "features", "height")
     return replace(
         result,
         **{column: getattr(result, column)[keep] for column in columns if len(getattr(result, column))},
@@ -39,6 +39,7 @@ def of_one(result: PredictionResult, position: int) -> PredictionResult:
         wearings=tuple(wearing for wearing in result.wearings if wearing.recording == name),
         unworn=_of(result.unworn, position),
         too_little=_of(result.too_little, position),
+        climbs=tuple((0, *climb[1:]) for climb in result.climbs if climb[0] == position),
         said=tuple((0, start_s, end_s, words) for own, start_s, end_s, words in result.said if own == position),
     )
 

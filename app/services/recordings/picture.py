@@ -19,7 +19,7 @@ WIDTH, AROUND = 10.5, 1.9  # inches: of the picture, and of its height what is n
 BEHIND = 0.22  # how much of the bands' colours shows behind a signal
 AXES = {"x": "#1d7a83", "y": "#b5741a", "z": "#7c8a91"}
 LINE, HATCH = "#1f3b44", "#5a666b"
-SLOW = ("Heart rate", "Skin")
+SLOW = ("Heart rate", "Skin", "Height", "Loudness", "Light")
 
 
 def draw(drawn: Mapping[str, Any], title: str, told: Sequence[str], file_format: Literal["png", "svg"]) -> bytes:

@@ -24,6 +24,7 @@ Opinion = Literal["answer", "deepest", "label"]  # what is shown, the likeliest 
 EQUALLY_LIKELY = 1e-3  # of two probabilities
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 SAME_MOMENT_S = 1e-3
+Climbed = tuple[int, float, float, float, bool | None]  # position, from, to, metres, whether a lift was felt to push
 Said = tuple[int, float, float, str]  # position in `recording_ids`, from, to, what the person says they did
 YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
 
@@ -79,6 +80,9 @@ class PredictionResult:
     shortest_bout_s: float | None = None  # in what the model learnt from; earlier builds did not store it
     # (n_windows, d): what a personal head looks at; earlier builds did not store it
     features: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+    # (n_windows,) what air pressure says of each, see `har.height.answers`; empty where it was not measured
+    height: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    climbs: tuple[Climbed, ...] = ()  # by height; of recordings without air pressure, or of earlier builds, none
     smoothed_s: float = (
         0.0  # shorter bouts took the answer of what surrounds them; 0: windows alone, as they are stored
     )

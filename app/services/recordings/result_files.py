@@ -27,7 +27,7 @@ DAMAGED = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
     "chosen_because": "", "prior": {}, "unworn": [], "too_little": [],
-    "shortest_bout_s": None,
+    "shortest_bout_s": None, "climbs": [],
 }  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def save_result(path: Path, result: PredictionResult, key: Key | None) -> None:
         "unworn": result.unworn,
         "too_little": result.too_little,
         "shortest_bout_s": result.shortest_bout_s,
+        "climbs": result.climbs,
     }
     with written_whole(path) as draft, sealing.created(draft, key) as file:
         np.savez_compressed(
@@ -66,6 +67,7 @@ def save_result(path: Path, result: PredictionResult, key: Key | None) -> None:
             sensor_attention=result.sensor_attention.astype(np.float32),
             unfamiliar=result.unfamiliar,
             features=result.features,
+            height=result.height,
         )
 
 
@@ -79,6 +81,7 @@ def load_result(path: Path) -> PredictionResult:
         "sensor_attention": np.zeros((n, 0), np.float32),
         "unfamiliar": np.zeros(n, bool),
         "features": np.zeros((n, 0), np.float16),
+        "height": np.zeros(0, np.int8),
     }
     arrays = {**former, **arrays}
     return PredictionResult(
@@ -95,6 +98,7 @@ def load_result(path: Path) -> PredictionResult:
         chosen_because=names["chosen_because"],
         prior=names["prior"],
         shortest_bout_s=names["shortest_bout_s"],
+        climbs=tuple(tuple(climb) for climb in names["climbs"]),
         unworn=tuple((recording, start, end) for recording, start, end in names["unworn"]),
         too_little=tuple((recording, start, end) for recording, start, end in names["too_little"]),
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.har.smoothing import FEWEST_WINDOWS, SAME_MOMENT_S, WINDOWS_UNKNOWN, smoothed
+from app.services.recordings import heights
 from app.services.recordings.prediction_result import PredictionResult
 
 
@@ -24,7 +25,11 @@ def shortest_s(result: PredictionResult) -> float:
 
 
 def as_chosen(result: PredictionResult, smooth: bool | None = None) -> PredictionResult:
-    """Return windows smoothed, or alone; None is the default: smoothed, by a model that brings how long bouts are."""
+    """Return windows smoothed, or alone; None is the default: smoothed, by a model that brings how long bouts are.
+
+    What height says of windows comes before, so that bouts follow it.
+    """
+    result = heights.held_against(result)
     wanted = result.shortest_bout_s is not None if smooth is None else smooth
     seconds = shortest_s(result) if wanted else 0.0
     if not seconds:

@@ -16,6 +16,7 @@ from app.services.errors import ServiceError
 from app.services.formatting import duration, percent
 from app.services.recordings.activity_times import Bands, bands
 from app.services.recordings.answers_in_words import left_open
+from app.services.recordings.lanes import HEIGHT
 from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
 from app.services.recordings.stored_signal import StoredSignal
 from app.services.recordings.wall_clock import WallClock
@@ -25,8 +26,14 @@ TITLES = {
     "accelerometer": "Acceleration", "gyroscope": "Rotation", "linear_accelerometer": "Linear acceleration",
     "gravity": "Gravity", "magnetometer": "Magnetic field", "heart_rate": "Heart rate",
     "electrodermal_activity": "Skin conductance", "skin_temperature": "Skin temperature",
+    "pressure": "Air pressure", HEIGHT: "Height by air pressure, from where it began",
+    "sound_level": "Loudness", "light": "Light",
 }  # fmt: skip
-SENSOR_OF = {channel: sensor for sensor, channels in MODALITY_CHANNELS.items() for channel in channels}
+UNITS = {**MODALITY_UNITS, HEIGHT: "m"}
+SENSOR_OF = {
+    HEIGHT: HEIGHT,
+    **{channel: sensor for sensor, channels in MODALITY_CHANNELS.items() for channel in channels},
+}
 NOT_RECORDED = "missing: not recorded"
 NO_WINDOW = f"{NOT_RECORDED}, or too short for a window"
 
@@ -214,7 +221,7 @@ def sensor_title(channel: str) -> str:
     """Name the sensor behind a channel, with its unit: watch Acceleration (m/s²)."""
     device, _, kind = channel.rpartition(".")
     sensor = SENSOR_OF[kind]
-    return f"{device} {TITLES[sensor]} ({MODALITY_UNITS[sensor]})".strip()
+    return f"{device} {TITLES[sensor]} ({UNITS[sensor]})".strip()
 
 
 def _rows(drawn: Bands, result: PredictionResult, opinion: Opinion, clock: WallClock) -> list[dict[str, Any]]:

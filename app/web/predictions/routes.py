@@ -19,10 +19,11 @@ from app.services.formatting import percent
 from app.services.interchange import exported, fhir, omh
 from app.services.models import model_titles, model_versions
 from app.services.paging import Page, page_of
-from app.services.personal import in_lists, view
+from app.services.personal import by_height, in_lists, view
 from app.services.personal.effect import doubts_of
 from app.services.personal.view import View
 from app.services.recordings import (
+    beside,
     figures,
     fitting,
     known_walking,
@@ -104,6 +105,8 @@ def show(recording_id: int) -> ResponseReturnValue:
         walking=known_walking.is_walking(recording),
         walking_stretch=known_walking.stretch_of(recording),
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
+        beside=beside.by_activity(recording, result, recording_index),
+        height=by_height.of(prediction, seen, _smooth(), _personal(), recording_index),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
         verdict=verdict_of(result, recording_index, quality, doubts_of(seen, recording_index)),

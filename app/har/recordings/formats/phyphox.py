@@ -26,6 +26,9 @@ from app.har.signals.units import unit_of_text
 APP = "phyphox"
 DESCRIPTION = 'phyphox: columns "Time (s)", "… x (unit)", "… y (unit)", "… z (unit)"'
 TIME = re.compile(r"(time|t|zeit|temps)\b[^()\[\]]*[(\[]\s*(s|ms)\s*[)\]]")
+SINGLES = {"pressure": "pressure", "illuminance": "light", "sound pressure level": "sound_level"}  # of one column
+SINGLE = re.compile(r"(?P<name>[a-z ]+?)\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
+COMPUTED = ("altitude (m)", "time (velocity) (s)", "velocity (m/s)")  # from pressure, in the experiment on lifts
 BETWEEN = " \t\xa0_.-"  # name and axis
 AXIS = re.compile(rf"(?P<name>.*)(?<![^{BETWEEN}])(?P<axis>[xyz])\s*[(\[](?P<unit>[^()\[\]]+)[)\]]")
 EVENTS = ("event", "experiment time", "system time")
@@ -34,22 +37,44 @@ META = "meta"
 
 
 @dataclass(frozen=True)
-class Triple:
-    """Three columns of one sensor, and the column of its clock."""
+class Sensor:
+    """The column of a sensor, or its three, and the column of its clock."""
 
     name: str
     unit: str
     time: int
-    axes: tuple[int, int, int]
+    axes: tuple[int, ...]
 
 
 def matches(layout: Layout) -> bool:
     """Tell whether the header names a time and the three axes of a sensor, with units; or what comes beside them."""
-    return bool(_triples(layout)) or layout.names[:3] == EVENTS or layout.names == DEVICE
+    return bool(_triples(layout) or _is_single(layout)) or layout.names[:3] == EVENTS or layout.names == DEVICE
 
 
-def _triples(layout: Layout) -> list[Triple]:
-    found: list[Triple] = []
+def _is_single(layout: Layout) -> bool:
+    """Tell whether a file holds nothing but sensors of one column and what the app computes from them."""
+    singles = _singles(layout)
+    read = {place for sensor in singles for place in (sensor.time, *sensor.axes)}
+    return bool(singles) and all(i in read or name in COMPUTED for i, name in enumerate(layout.names))
+
+
+def _sensors(layout: Layout) -> list[Sensor]:
+    return [*_triples(layout), *_singles(layout)]
+
+
+def _singles(layout: Layout) -> list[Sensor]:
+    found = []
+    time = -1
+    for index, heading in enumerate(layout.names):
+        if TIME.fullmatch(heading):
+            time = index
+        elif time >= 0 and (own := SINGLE.fullmatch(heading)) and own["name"] in SINGLES:
+            found.append(Sensor(own["name"], unit_of_text(own["unit"]), time, (index,)))
+    return found
+
+
+def _triples(layout: Layout) -> list[Sensor]:
+    found: list[Sensor] = []
     time = -1
     open_axes: dict[tuple[str, str], dict[str, int]] = {}
     for index, heading in enumerate(layout.names):
@@ -60,7 +85,7 @@ def _triples(layout: Layout) -> list[Triple]:
             places = open_axes.setdefault((name, axis["unit"]), {})
             places[axis["axis"]] = index
             if len(places) == 3:
-                found.append(Triple(name, unit_of_text(axis["unit"]), time, (places["x"], places["y"], places["z"])))
+                found.append(Sensor(name, unit_of_text(axis["unit"]), time, (places["x"], places["y"], places["z"])))
                 del open_axes[name, axis["unit"]]
     return found
 
@@ -111,31 +136,35 @@ def _read_export(sources: list[Source], name: str, origin: float | None) -> Reco
 def _read_table(source: Source) -> list[Reading]:
     import polars as pl
 
-    triples = _triples(source.layout)
-    wanted: dict[str, tuple[int, Any]] = {f"time {triple.time}": (triple.time, pl.Float64) for triple in triples}
-    for triple in triples:
-        wanted |= {f"column {place}": (place, pl.Float32) for place in triple.axes}
+    sensors = _sensors(source.layout)
+    wanted: dict[str, tuple[int, Any]] = {f"time {sensor.time}": (sensor.time, pl.Float64) for sensor in sensors}
+    for sensor in sensors:
+        wanted |= {f"column {place}": (place, pl.Float32) for place in sensor.axes}
     frame = columns(source, wanted)
     readings = []
-    for triple in triples:
-        axes = [f"column {place}" for place in triple.axes]
+    for sensor in sensors:
+        axes = [f"column {place}" for place in sensor.axes]
         rows = frame
-        if len(triples) > 1:  # shorter sensors of a merged table leave cells empty
+        if len(sensors) > 1:  # shorter sensors of a merged table leave cells empty
             rows = frame.filter(~pl.all_horizontal(pl.col(axes).is_null()))
-        in_ms = "ms" in TIME.fullmatch(source.layout.names[triple.time]).group(2)  # type: ignore[union-attr]
-        stream, problems = raw_stream(source, rows, "accelerometer", f"time {triple.time}", axes, in_seconds=not in_ms)
-        reading = identify_sensor_and_unit(stream, source.name, _kind(triple, source), triple.unit)
+        in_ms = "ms" in TIME.fullmatch(source.layout.names[sensor.time]).group(2)  # type: ignore[union-attr]
+        modality = SINGLES.get(sensor.name, "accelerometer")
+        stream, problems = raw_stream(source, rows, modality, f"time {sensor.time}", axes, in_seconds=not in_ms)
+        reading = identify_sensor_and_unit(stream, source.name, _kind(sensor, source), sensor.unit)
         readings.append(replace(reading, problems=(*problems, *reading.problems)))
     return readings
 
 
 def _unused(source: Source) -> list[Problem]:
     names = source.layout.names
-    axes = [place for triple in _triples(source.layout) for place in triple.axes]
-    return unused_columns(source, [*axes, *(place for place, name in enumerate(names) if TIME.fullmatch(name))])
+    axes = [place for sensor in _sensors(source.layout) for place in sensor.axes]
+    times = [place for place, name in enumerate(names) if TIME.fullmatch(name)]
+    return unused_columns(source, [*axes, *times], COMPUTED)
 
 
-def _kind(triple: Triple, source: Source) -> str:
+def _kind(sensor: Sensor, source: Source) -> str:
     """Return what the heading says, or the file's name where the heading says little or nothing."""
-    by_heading, by_file = kind_of_name(triple.name), kind_of_name(PurePosixPath(source.name).stem)
+    if sensor.name in SINGLES:
+        return SINGLES[sensor.name]
+    by_heading, by_file = kind_of_name(sensor.name), kind_of_name(PurePosixPath(source.name).stem)
     return by_file if by_heading in ("", "acceleration") and by_file else by_heading

@@ -1,8 +1,8 @@
 """Physics Toolbox Suite: `time,gFx,gFy,gFz,ax,ay,az,wx,wy,wz,`, after a blank line, rows end in a comma.
 
-Format: vieyrasoftware.net. gF in g with gravity, a in m/s² without, w in rad/s, B in µT. Time in s, or as a clock:
-`hh:mm:ss:mmm` on Android, `yyyy-mm-dd hh:mm:ss.ffff` on iOS, without a zone (taken for UTC). All sensors are written at
-every row, so most values are repeats of the one before, and zeros until a sensor has spoken.
+Format: vieyrasoftware.net. gF in g with gravity, a in m/s² without, w in rad/s, B in µT, p in hPa, I in lux. Time in
+s, or as a clock: `hh:mm:ss:mmm` on Android, `yyyy-mm-dd hh:mm:ss.ffff` on iOS, without a zone (taken for UTC). All
+sensors are written at every row, so most values are repeats of the one before, and zeros until a sensor has spoken.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ SENSORS = (
     (("ax", "ay", "az"), "linear", "m/s²"),
     (("wx", "wy", "wz"), "gyroscope", "rad/s"),
     (("bx", "by", "bz"), "magnetometer", "µT"),
+    (("p",), "pressure", ""),
+    (("i",), "light", "lux"),
+    (("db",), "sound_level", "dB"),
 )
 # What else the app writes beside them
-OTHERS = {"tgf", "gftotal", "at", "atotal", "wtotal", "bt", "btotal", "p", "i", "db", "azimuth", "pitch", "roll", ""}
+OTHERS = {"tgf", "gftotal", "at", "atotal", "wtotal", "bt", "btotal", "azimuth", "pitch", "roll", ""}
 A_YEAR_S = 365 * 86400.0  # a clock of the day counts from midnight, a date from 1970
 CLOCK = r"(\d{1,2}):(\d{2}):(\d{2})[:.,](\d+)\s*$"
 
@@ -43,10 +46,11 @@ def matches(layout: Layout) -> bool:
     """Tell whether the header starts with a time and goes on with no columns but this app's."""
     names = layout.names
     known = {name for axes, _, _ in SENSORS for name in axes} | OTHERS
-    return names[:1] == ("time",) and bool(_sensors(names)) and ("gfx" in names or set(names[1:]) <= known)
+    moves = any(len(axes) == 3 for axes, _, _ in _sensors(names))
+    return names[:1] == ("time",) and moves and ("gfx" in names or set(names[1:]) <= known)
 
 
-def _sensors(names: tuple[str, ...]) -> list[tuple[tuple[str, str, str], str, str]]:
+def _sensors(names: tuple[str, ...]) -> list[tuple[tuple[str, ...], str, str]]:
     return [sensor for sensor in SENSORS if set(sensor[0]) <= set(names)]
 
 
@@ -77,7 +81,8 @@ def _read_one(source: Source) -> Recording:
     problems = unused_columns(source, [place for place, _ in wanted.values()], OTHERS)
     for axes, kind, unit in sensors:
         try:
-            stream, unusable = raw_stream(source, frame, "accelerometer", "time", axes, in_seconds=True)
+            modality = "accelerometer" if len(axes) == 3 else kind
+            stream, unusable = raw_stream(source, frame, modality, "time", axes, in_seconds=True)
             stream, silent = _from_first_value(stream, source.name, axes)
             reading = identify_sensor_and_unit(stream, source.name, kind, unit, "by the app's standard")
         except HarError as error:
@@ -102,13 +107,13 @@ def _clock(cells: pl.Series) -> pl.Series:
     return pl.Series("time", over_midnight(time))
 
 
-def _from_first_value(stream: Stream, source: str, axes: tuple[str, str, str]) -> tuple[Stream, tuple[Problem, ...]]:
+def _from_first_value(stream: Stream, source: str, axes: tuple[str, ...]) -> tuple[Stream, tuple[Problem, ...]]:
     """Drop the zeros that are written before a sensor's first reading."""
     spoken = np.flatnonzero(stream.values.any(axis=1))
     first = int(spoken[0]) if len(spoken) else 0
     if not first:
         return stream, ()
     rows = "row holds" if first == 1 else f"{first:,} rows hold"
-    detail = f"{axes[0]}, {axes[1]}, {axes[2]}: the first {rows} no reading yet"
+    detail = f"{', '.join(axes)}: the first {rows} no reading yet"
     kept = replace(stream, time_s=stream.time_s[first:], values=stream.values[first:])
     return kept, (Problem(source, ProblemKind.LEADING_ZEROS, detail, "dropped"),)

@@ -5,7 +5,8 @@ ns since 1970, m/s², rad/s. `Accelerometer` is without gravity, `TotalAccelerat
 they are in the order z, y, x. On iOS, unless units and frames are standardised, acceleration has Apple's sign (at rest
 it points down) and the uncalibrated accelerometer is in g; `Metadata.csv` says which. `Watch…`, `WristMotion` (an Apple
 Watch) and `Headphone` are devices of their own; the last two hold rotation, gravity and acceleration in one table:
-acceleration is in g unless standardised, and so is the watch's gravity. `Annotation` holds what the person marked.
+acceleration is in g unless standardised, and so is the watch's gravity. `Barometer` is in hPa, a watch's in kPa.
+`Microphone` is how loud it was (dBFS), never a sound. `Annotation` holds what the person marked.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from app.har.recordings.build import printable, raw_stream, read_each
 from app.har.recordings.layout import Layout, is_number
 from app.har.recordings.sensors import (
     SENSOR_OF_KIND,
+    SINGLE_KINDS,
     Reading,
     assemble,
     identify_sensor_and_unit,
@@ -35,8 +37,10 @@ from app.har.recordings.unused_columns import unused_columns
 from app.har.signals.types import UNLABELLED, Recording
 
 APP = "Sensor Logger"
-TIME, ELAPSED, RATE, TEXT = "time", "seconds_elapsed", "bpm", "text"
+TIME, ELAPSED, TEXT = "time", "seconds_elapsed", "text"
 AXES = ("x", "y", "z")
+SINGLE = {"bpm": "heart_rate", "pressure": "pressure", "dbfs": "sound_level", "lux": "light"}  # kinds of one column
+COMPUTED = ("relativealtitude",)  # from pressure, by the app
 # What may be in Metadata.csv, by version of the app; some of it always is
 METADATA = {
     "version", "device name", "recording epoch time", "recording time", "recording timezone", "platform", "appversion",
@@ -54,6 +58,9 @@ FILES = {
     "magnetometer": "magnetometer",
     "magnetometeruncalibrated": "magnetometer",
     "heartrate": "heart_rate",
+    "barometer": "pressure",
+    "microphone": "sound_level",
+    "light": "light",
 }
 # One table of three sensors, as Apple's motion manager gives them
 MOTION = {
@@ -64,7 +71,7 @@ DEVICES = {"wristmotion": "watch", "watch": "watch", "headphone": "headphones"} 
 PHONE, WATCH = "phone", "watch"
 TURNED = "the export is from iOS without standardised frames, where acceleration has the opposite sign"
 IN_SI = 4.0  # the length of gravity above which it is not in g
-UNITS = {"gyroscope": "rad/s", "magnetometer": "µT", "heart_rate": "beats/min"}
+UNITS = {"gyroscope": "rad/s", "magnetometer": "µT", "heart_rate": "beats/min", "sound_level": "dB", "light": "lux"}
 BEGINS, ENDS = {"start", "started", "begin", "begins", "beginning"}, {"end", "ended", "ends", "stop", "stopped", "done"}
 MARKS = {"mark", "marker", "event", "lap", "sync", "test", "note", "annotation", "button", "tap"}  # no activities
 
@@ -81,7 +88,7 @@ class _Export:
 def matches(layout: Layout) -> bool:
     """Tell whether the header is that of one of its sensors, of a person's marks or of its metadata."""
     names = set(layout.names)
-    known = [set(AXES), {RATE}, {TEXT}, *map(set, MOTION.values())]
+    known = [set(AXES), *({name} for name in SINGLE), {TEXT}, *map(set, MOTION.values())]
     if {TIME, ELAPSED} <= names:
         return any(own <= names for own in known)
     return len(names & METADATA) > (1 if "platform" in names else 2)
@@ -175,8 +182,8 @@ def _read_sensors(source: Source, export: _Export) -> list[Reading]:
     """Read a file's one sensor, or the three of a table of Apple's."""
     names = source.layout.names
     kind = FILES.get(_app_name(source)) or kind_of_name(source.layout.stem)
-    if RATE in names:
-        return [_read_sensor(source, "heart_rate", (RATE,), UNITS["heart_rate"], export)]
+    if single := next((name for name in SINGLE if name in names), ""):
+        return [_read_sensor(source, SINGLE[single], (single,), UNITS.get(SINGLE[single], ""), export)]
     if set(AXES) <= set(names):
         own = UNITS.get(kind, "m/s²") if kind else ""
         unit = "" if _app_name(source) == "accelerometeruncalibrated" else own  # g or m/s², by platform
@@ -197,12 +204,12 @@ def _read_sensor(source: Source, kind: str, axes: Sequence[str], unit: str, expo
     standardised = _standardised(source, export)
     if kind == "linear" and not unit:  # movement does not show its unit
         unit = "m/s²" if standardised else "g"
-    modality = SENSOR_OF_KIND.get(kind, "heart_rate" if axes == (RATE,) else "accelerometer")
+    modality = kind if kind in SINGLE_KINDS else SENSOR_OF_KIND.get(kind, "accelerometer")
     stream, problems = raw_stream(source, frame, modality, "time", axes, in_seconds=True)
     how = "by the app's standard" if unit else ""
     reading = identify_sensor_and_unit(stream, source.name, kind, unit, how or "by the header")
-    alone = axes in (AXES, (RATE,))
-    unused = unused_columns(source, [place for place, _ in wanted.values()]) if alone else []
+    alone = axes == AXES or kind in SINGLE_KINDS
+    unused = unused_columns(source, [place for place, _ in wanted.values()], COMPUTED) if alone else []
     reading = replace(reading, problems=(*problems, *unused, *reading.problems), device=_device(source))
     upside_down = (export.apple or not alone) and not standardised
     return right_way_up(reading, source.name, TURNED) if upside_down else reading

@@ -35,7 +35,11 @@ SINGLE = (
     ("heart_rate", r"hr|bpm|puls(e|rate|schlag)?|heart ?(rate|beat)|herz(frequenz|rate)|heartrate"),
     ("electrodermal_activity", r"eda|gsr|skin conductance|electrodermal( activity)?|hautleit\w*"),
     ("skin_temperature", r"skin ?temp(erature)?|hauttemp\w*"),
+    ("pressure", r"((air|atmospheric|barometric) ?)?pressure|barometer|baro|luftdruck"),
+    ("sound_level", r"(sound|noise) ?(pressure ?)?level|loudness|dbfs|schallpegel"),
+    ("light", r"(ambient ?)?(light|lux|illuminance)|beleuchtungsst(ä|ae)rke"),
 )
+WHOLE = ("pressure", "sound_level", "light")  # named by all words of a heading, not by one of them
 TIME_WORDS = re.compile(
     r"t|time|times|timestamp|ts|datetime|date|datum|zeit\w*|uhrzeit|epoch?|elapsed|sec|secs|seconds?|sekunden?|"
     r"ms|millis\w*|nanos\w*|micros\w*|unix\w*|clock|temps|tiempo|tijd|time\w*|s"

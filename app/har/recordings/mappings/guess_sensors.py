@@ -15,6 +15,7 @@ from app.har.recordings.mappings.guess_columns import (
     FILLERS,
     SENSOR_WORDS,
     SINGLE,
+    WHOLE,
     Values,
     Words,
     counts_in,
@@ -29,7 +30,7 @@ from app.har.recordings.mappings.units import UNITS
 from app.har.signals.evidence import GravityEvidence, RotationEvidence, gravity_evidence, rotation_evidence
 from app.har.signals.frozen import frozen_samples
 from app.har.signals.types import Gravity, Stream
-from app.har.signals.units import Unit
+from app.har.signals.units import Unit, pressure_unit
 
 AXES = ("xyz", "012", "123")  # how names count the axes
 DIFFERENT = 0.005  # share of an axis's values that are different at least
@@ -373,7 +374,16 @@ def _single_columns(numeric: Mapping[str, Values], used: Iterable[str]) -> list[
     for kind, pattern in SINGLE:
         for name in numeric:
             words = words_of(name)
-            if name not in used and (re.fullmatch(pattern, " ".join(words)) or is_any(pattern, words)):
-                found.append(SensorColumns(modality=kind, columns=(name,), unit=next(iter(UNITS[kind]))))
+            named = re.fullmatch(pattern, " ".join(words)) or (kind not in WHOLE and is_any(pattern, words))
+            if name not in used and named and (unit := _unit_of_single(kind, numeric[name])):
+                found.append(SensorColumns(modality=kind, columns=(name,), unit=unit))
                 break
     return found
+
+
+def _unit_of_single(kind: str, values: Values) -> str:
+    """Return the unit of a sensor of one column, "" where it is another's: blood has a pressure, too."""
+    if kind != "pressure":
+        return next(iter(UNITS[kind]))
+    there = values[np.isfinite(values)]
+    return pressure_unit(float(np.median(there))) if len(there) else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.har.signals.units import ROTATION, STATED_ACCELERATION
+from app.har.signals.units import PRESSURE, ROTATION, STATED_ACCELERATION
 
 DATE_TIME = "date-time"
 TICKS = "0.1 ms"  # of Xsens' motion trackers
@@ -22,6 +22,9 @@ UNITS: Mapping[str, Mapping[str, float]] = {  # unit -> what one of it is in the
     "heart_rate": {"beats/min": 1.0},
     "electrodermal_activity": {"µS": 1.0},
     "skin_temperature": {"°C": 1.0},
+    "pressure": PRESSURE,
+    "sound_level": {"dB": 1.0},
+    "light": {"lux": 1.0},
 }
 
 

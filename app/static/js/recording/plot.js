@@ -2,7 +2,7 @@
 import { escapeHtml, isNarrow, paper, theme } from "../lib/plots.js";
 
 const [STRIP_HEIGHT, SPACE, TITLE, BELOW] = [34, 12, 20, 58]; // pixels
-const SLOW = /Heart rate|Skin/;
+const SLOW = /Heart rate|Skin|Height|Loudness|Light/;
 
 // Bands become cells of a heat map of one row: one trace, however many there are. Between them, cells are empty.
 function strip(bands, data, yaxis, style) {

@@ -97,6 +97,12 @@ SENSOR_LOGGER = {
 }  # fmt: skip
 
 
+SENSOR_LOGGER_SINGLE = {
+    "heart_rate": ("HeartRate.csv", "bpm"), "pressure": ("Barometer.csv", "relativeAltitude", "pressure"),
+    "sound_level": ("Microphone.csv", "dBFS"), "light": ("Light.csv", "lux"),
+}  # fmt: skip
+
+
 def _sensor_logger_name(recording: Recording, modality: str) -> str:
     free = modality == "accelerometer" and recording.gravity == "removed"
     return "Accelerometer" if free else SENSOR_LOGGER[modality]
@@ -112,9 +118,10 @@ def sensor_logger(recording: Recording, *, platform: str = "android", standardis
     }
     for own in recording.streams:
         elapsed = cells(own.time_s + 0.04, ".12g")
-        if own.modality == "heart_rate":
-            columns = [_nanoseconds(own.time_s), elapsed, cells(own.values[:, 0])]
-            files["HeartRate.csv"] = rows("time,seconds_elapsed,bpm", columns)
+        if own.modality in SENSOR_LOGGER_SINGLE:
+            file, *headings = SENSOR_LOGGER_SINGLE[own.modality]
+            columns = [_nanoseconds(own.time_s), elapsed, *([cells(own.values[:, 0])] * len(headings))]
+            files[file] = rows(",".join(["time", "seconds_elapsed", *headings]), columns)
             continue
         apple = (
             platform == "ios"

@@ -150,12 +150,64 @@ def test_gravity_and_the_rest_add_up_where_the_total_was_not_exported(tmp_path: 
     assert "the sum of gravity" in stream(found, "accelerometer").unit_found
 
 
-def test_a_heart_rate_comes_with_sensor_logger(tmp_path: Path) -> None:
+SURROUNDINGS = {"heart_rate": 72.0, "pressure": 1003.25, "sound_level": -42.5, "light": 310.0}
+
+
+def in_surroundings() -> Recording:
     time = np.arange(1.0, 12.0, 2.0)
-    pulse = Stream("heart_rate", time, np.full((len(time), 1), 72.0, np.float32))
-    written = replace(walk(), streams=(*walk().streams, pulse))
-    (found,) = upload(tmp_path, exports.sensor_logger(written))
-    assert_same(found, written)
+    beside = [Stream(kind, time, np.full((len(time), 1), value, np.float32)) for kind, value in SURROUNDINGS.items()]
+    return replace(walk(), streams=(*walk().streams, *beside))
+
+
+def test_heart_rate_pressure_loudness_and_light_come_with_sensor_logger(tmp_path: Path) -> None:
+    (found,) = upload(tmp_path, exports.sensor_logger(in_surroundings()))
+    assert_same(found, in_surroundings())
+    assert kinds(found) == []
+
+
+def test_pressure_is_in_hectopascal_whatever_it_was_written_in(tmp_path: Path) -> None:
+    files = exports.sensor_logger(in_surroundings())
+    for written, unit in (("100.325", "kPa, by its size"), ("100325", "Pa, by its size")):
+        files["Barometer.csv"] = files["Barometer.csv"].replace("1003.25", written)
+        (found,) = upload(tmp_path, files)
+        pressure = stream(found, "pressure")
+        assert pressure.values.max() == pytest.approx(1003.25)
+        assert pressure.unit_found == unit
+        files["Barometer.csv"] = files["Barometer.csv"].replace(written, "1003.25")
+    files["Barometer.csv"] = files["Barometer.csv"].replace("1003.25", "120.0")  # as of blood, in mmHg
+    (found,) = upload(tmp_path, files)
+    assert "pressure" not in [own.modality for own in found.streams]
+    assert kinds(found) == ["unreadable file"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "value", "modality"),
+    [("Pressure (hPa)", "1.00325E3", "pressure"), ("Illuminance (lx)", "3.1E2", "light"),
+     ("Sound pressure level (dB)", "-4.25E1", "sound_level")],
+)  # fmt: skip
+def test_phyphox_has_sensors_of_one_column(heading: str, value: str, modality: str, tmp_path: Path) -> None:
+    files = exports.phyphox(walk())
+    files["Other.csv"] = exports.rows(f'"Time (s)","{heading}"', [[str(i) for i in range(9)], [value] * 9])
+    (found,) = upload(tmp_path, files)
+    assert stream(found, modality).values[:, 0].tolist() == pytest.approx([SURROUNDINGS[modality]] * 9)
+    assert kinds(found) == []
+
+
+def test_what_phyphox_computes_of_a_lift_is_not_missed(tmp_path: Path) -> None:
+    header = '"Time (s)","Pressure (hPa)","Altitude (m)","Time (velocity) (s)","Velocity (m/s)"'
+    seconds, pressure = [str(i) for i in range(9)], ["1.00325E3"] * 9
+    (found,) = upload(tmp_path, exports.rows(header, [seconds, pressure, seconds, seconds, seconds]), "lift.csv")
+    assert [own.modality for own in found.streams] == ["pressure"]
+    assert kinds(found) == []
+
+
+def test_physics_toolbox_writes_pressure_light_and_loudness_into_every_row(tmp_path: Path) -> None:
+    header, *lines = exports.physics_toolbox(walk()).strip().splitlines()
+    text = "\n".join([f"{header}p,I,dB,", *(f"{line}1003.25,310,-42.5," for line in lines)])
+    (found,) = upload(tmp_path, text, "record.csv")
+    for modality in ("pressure", "light", "sound_level"):
+        assert set(stream(found, modality).values.ravel().tolist()) == {SURROUNDINGS[modality]}
+    assert kinds(found) == kinds(upload(tmp_path, exports.physics_toolbox(walk()), "record.csv")[0])
 
 
 def test_the_uncalibrated_accelerometer_serves_where_it_is_alone_and_may_be_in_g(tmp_path: Path) -> None:
@@ -281,7 +333,8 @@ def test_gravity_turns_as_a_right_gyroscope_says() -> None:
     [("m/s^2", "m/s²"), ("m/s²", "m/s²"), ("ms-2", "m/s²"), ("g", "g"), ("mg", "mg"), ("rad/s", "rad/s"),
      ("deg/s", "deg/s"), ("°/s", "deg/s"), ("dps", "deg/s"), ("degrees/s", "deg/s"), ("deg/sec", "deg/s"),
      ("°/sec", "deg/s"), ("degree/second", "deg/s"), ("degrees per second", "deg/s"), ("radians/s", "rad/s"),
-     ("mdps", "mdeg/s"), ("µT", "µT"), ("hPa", ""), ("", "")],
+     ("mdps", "mdeg/s"), ("µT", "µT"), ("hPa", "hPa"), ("mbar", "hPa"),
+     ("lx", "lux"), ("dB", "dB"), ("kV", ""), ("", "")],
 )  # fmt: skip
 def test_units_are_known_by_their_spellings(text: str, unit: str) -> None:
     assert unit_of_text(text) == unit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,12 @@ import pytest
 from app.har.classifiers.everyday import classifier
 from app.har.errors import UnusableRecording
 from app.har.problems import ProblemKind
+from app.services.personal.by_height import used
+from app.services.recordings import lanes
+from app.services.recordings.heights import without
 from app.services.recordings.recognise import Model, Recognised, always, recognise
+from app.services.recordings.result_files import load_result, save_result
+from app.services.recordings.smoothing import as_chosen
 from tests import everyday, exports, synthetic
 
 N_WINDOWS = 12
@@ -140,3 +146,48 @@ def test_a_few_windows_of_walking_contradict_nobody(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(classifier, "SURE_WINDOWS", N_WINDOWS + 1)
     (one,) = recognised(tmp_path, walk(), place="trunk").result.wearings
     assert one.walks_like == ""
+
+
+CLIMBED_MS = {"Walking": 0.0, "climbed": 0.3, "Stairs up": 0.0, "Standing": 0.0, "carried": 1.5}
+OUTING = (("Walking", 12), ("climbed", 8), ("Walking", 8), ("Stairs up", 8), ("Standing", 8), ("carried", 6),
+          ("Standing", 8))  # fmt: skip
+
+
+def outing() -> dict[str, np.ndarray]:
+    """Return a walk in which the movement and the height disagree twice, and a lift."""
+    moves = {"climbed": "Walking", "carried": "Standing"}
+    parts = [everyday.signal(moves.get(what, what), 5, n, seed=i) for i, (what, n) in enumerate(OUTING)]
+    values = np.concatenate(parts).reshape(-1, 9)
+    speed = np.concatenate([np.full(150 * n, CLIMBED_MS[what]) for what, n in OUTING])
+    acceleration = values[:, :3] + values[:, 6:]
+    ridden = np.where(speed > 1.0, speed, 0.0)
+    push = np.gradient(np.convolve(ridden, np.ones(75) / 75, "same")) * 50  # a lift takes 1.5 s to start
+    lengths = np.linalg.norm(acceleration, axis=1, keepdims=True)
+    acceleration = acceleration * (1 + push[:, None] / lengths)
+    metres = np.cumsum(speed) / 50
+    noise = np.random.default_rng(3).normal(0, 0.05, len(metres))
+    samples = np.column_stack([acceleration, values[:, 3:6], 1000.0 - (metres + noise) / 8.4])
+    return dict(zip([*HEADER, "pressure"], samples.T, strict=True))
+
+
+def test_air_pressure_tells_stairs_from_walking_and_names_a_lift(tmp_path: Path) -> None:
+    found = recognised(tmp_path, outing(), place="leg")
+    stored, path = found.result, tmp_path / "result.npz"
+    save_result(path, stored, None)
+    shown, alone = as_chosen(load_result(path)), as_chosen(without(stored))
+    edges = np.cumsum([0, *(n for _, n in OUTING)])
+    inside = [slice(first + 2, last - 2) for first, last in pairwise(edges.tolist())]
+    for part, said, height in ((0, "Walking", "Walking"), (1, "Walking", "Stairs up"), (3, "Stairs", "Walking")):
+        answers = [np.array(result.answer_names)[result.answers[inside[part]]] for result in (alone, shown)]
+        assert set(answers[0]) == {said}
+        assert set(answers[1]) == {height}
+    what = used(shown, alone)
+    assert what.up_m == pytest.approx(7.2, abs=1.0)
+    assert [ride.words for ride in what.rides] == [f"lift, up {round(18 * 1.5)} m"]
+    assert ("Walking", "Stairs up") in [pair[:2] for pair in what.moved.pairs]
+    (lane,) = found.lanes
+    assert lane[1] == "pressure"
+    lanes.save(tmp_path, found.lanes, None)
+    (drawn,) = lanes.view(tmp_path, stored.recording_ids[0], 0.0, 1e9, 1000)
+    assert drawn["channel"] == "height"
+    assert drawn["values"][-1] == pytest.approx(24 * 0.3 + 27.0, abs=1.0)

@@ -18,7 +18,7 @@ from app.har.signals.types import Stream
 SLOPE_MS = 0.1  # below it, nobody climbs
 ERRORS = 4  # of a noisy sensor, within which nothing is a climb
 LEAST_M = 1.5  # of height: nine steps. Getting up, or lifting a phone to the ear, is less
-SHORTEST_S = 5.0  # what is over sooner was a gust: even a sudden change looks as long, seen through a rate's seconds
+SHORTEST_S = 4.0  # what is over sooner was a gust: even a sudden change looks as long, seen through a rate's seconds
 PAUSE_S = 4.0  # a landing between two flights
 AROUND_S = 6.0  # before and after a climb, whose heights it has to join
 STAYS = 0.6  # part of the height that is still there then

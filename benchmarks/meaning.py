@@ -22,6 +22,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _live(results["live_answers"]["share of windows with the same answer"]),
         _streams(results["live"]),
         _steps(results["steps"]),
+        _height(results["height"]),
         _kills(results["kills"]),
         *_limits(results),
         *_time(results),
@@ -76,6 +77,25 @@ def _falls(falls: Figures) -> str:
 ELSEWHERE_FALLS = {
     "a watch": "weda-fall", "a trouser pocket": "mobifall", "a pocket, just after walking": "mobifall, after walking",
 }  # fmt: skip
+
+
+def _height(height: Figures) -> str:
+    """Say how well air pressure tells stairs, lifts and the level apart."""
+    real = height["real"]
+    stairs = [row for name, row in real.items() if ", up," in name or ", down," in name]
+    walk_name, walk = next((name, row) for name, row in real.items() if ", walking," in name)
+    rides = next(row for name, row in real.items() if name.startswith("elevator"))
+    calm = {name: row for name, row in height["generated"].items() if "wind" not in name}
+    least = min(row["said right"] for name, row in calm.items() if name.startswith("stairs"))
+    most = max(row["stairs"] for name, row in calm.items() if not name.startswith(("stairs", "lift")))
+    return (
+        f"- **Height.** By air pressure alone, of published climbs of stairs at least "
+        f"{100 * min(row['said right'] for row in stairs):.1f} % of the windows are said right, and "
+        f"{rides['found']} in a lift are found; of walks outside ({walk_name.split(', ')[-1]}, partly in wind) "
+        f"{100 * walk['stairs']:.1f} % are said to be stairs. Of generated courses on the noise of three phones in "
+        f"calm air, at least {100 * least:.0f} % of stairs are said right, and at most {100 * most:.1f} % of level "
+        f"walking, weather, gusts and doors are said to be stairs (`height`)."
+    )
 
 
 def _steps(steps: Figures) -> str:

@@ -21,7 +21,7 @@ from app.har.errors import HarError, ModelIntegrityError, UnreadableData, Unusab
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions, reference_models
-from app.services.recordings import figures, recordings, uploads
+from app.services.recordings import beside, figures, recordings, uploads
 from app.tables import ModelVersion, Prediction, StoredRecording, User
 from tests import exports, trained
 from tests.long_recording import a_day, make_old, store
@@ -418,7 +418,19 @@ def test_heart_rate_skin_temperature_and_conductance_have_lanes_of_their_own(use
         for name, low, high in (("Heart rate (beats/min)", 50, 130), ("Skin temperature (°C)", 25, 30)):
             assert low < min(filter(None, lanes[name]["values"])) < max(filter(None, lanes[name]["values"])) < high
             assert len(lanes[name]["values"]) <= 4000
-    start, end = recordings.result_of(prediction).start_s[[100, 120]].tolist()
+    result = recordings.result_of(prediction)
+    measured = beside.by_activity(prediction.recording, result, 0)
+    assert measured is not None
+    assert measured.sensors == ("Heart rate (beats/min)", "Skin conductance (µS)", "Skin temperature (°C)")
+    for name, (pulse, _, skin) in measured.rows:
+        assert name in result.answer_names
+        assert pulse is not None
+        assert skin is not None
+        assert 50 < pulse.low <= pulse.median <= pulse.high < 130
+        assert 25 < skin.low <= skin.high < 30
+    whole_s = sum(pulse.seconds for _, (pulse, *_) in measured.rows if pulse)
+    assert whole_s == pytest.approx(float((result.end_s - result.start_s).sum()), rel=0.05)
+    start, end = result.start_s[[100, 120]].tolist()
     closer = figures.timeline_data(prediction.recording, recordings.result_of(prediction), 0, from_s=start, to_s=end)
     heart = next(trace for trace in closer["signal"] if trace["sensor"].startswith("Heart"))
     assert len(heart["values"]) == pytest.approx(60, abs=3)  # one a second

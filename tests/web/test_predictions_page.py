@@ -20,7 +20,10 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.classifiers.types import Wearing
+from app.har.height.answers import LEVEL
 from app.har.problems import Problem, ProblemKind
+from app.services import keys
+from app.services.recordings import lanes, recordings
 from app.services.recordings.result_tables import DAY_COLUMNS
 from app.tables import User
 from tests import fhir
@@ -80,6 +83,26 @@ def test_steps_are_on_the_page_and_with_each_bout(app: Flask, user_client: Flask
     assert steps > 200
     assert f"<strong>{steps} steps</strong> while on foot" in user_client.get(url).text
     assert user_client.get(f"{url}/result.json").json["summary"]["steps"] == steps
+
+
+def test_what_was_measured_beside_movement_is_on_the_page_and_what_height_changed(
+    app: Flask, user_client: FlaskClient
+) -> None:
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    signals, day = a_day(0.1, rate_hz=10.0, labelled=False)
+    proba = np.zeros_like(day.proba)
+    proba[:20, day.activities.index("Sit")] = proba[20:, day.activities.index("Stair-up")] = 0.9
+    ride = (0, 15.0, 42.0, 40.5, True)
+    level = np.full(len(day), LEVEL, np.int8)
+    prediction = store(app, user.id, signals, replace(day, proba=proba, height=level, climbs=(ride,)))
+    url, seconds = f"/predictions/{prediction.recording_id}", np.arange(0, 360.0)
+    loud = ("day.csv", "sound_level", seconds, np.full(360, -40, np.float32))
+    lanes.save(recordings.folder_of(prediction.recording), [loud], keys.of(user.id))
+    text = " ".join(re.sub(r"<[^>]+>", " ", user_client.get(url).text).split())
+    assert "Height: used (barometer). On foot, no stairs. It changed 66.7 % of the answers: Stair-up → Walk" in text
+    assert re.search(r"22:00:15 – 22:00:42 ?: lift, up 40 m", text)
+    assert "Sit -40 (-40 to -40)" in text
+    assert "no sound and no speech is read or stored" in text
 
 
 def test_the_page_shows_bouts_hours_and_labels_by_the_clock_of_the_browser(

@@ -26,7 +26,7 @@ TITLES = {
     "accelerometer": "Acceleration", "gyroscope": "Rotation", "linear_accelerometer": "Linear acceleration",
     "gravity": "Gravity", "magnetometer": "Magnetic field", "heart_rate": "Heart rate",
     "electrodermal_activity": "Skin conductance", "skin_temperature": "Skin temperature",
-    "pressure": "Air pressure", HEIGHT: "Height by air pressure, from where it began",
+    "pressure": "Air pressure", HEIGHT: "Height by pressure",
     "sound_level": "Loudness", "light": "Light",
 }  # fmt: skip
 UNITS = {**MODALITY_UNITS, HEIGHT: "m"}

@@ -40,6 +40,8 @@ NAMES = [
     "personal",
     "personal_speed",
     "correction",
+    "explanations",
+    "explanations_speed",
     "falls",
     "live_answers",
     "alarm_delay",

@@ -2,7 +2,7 @@
 
 The everyday model is built by `everyday_reference`, the detector of falls by `falls_reference`.
 
-python -m benchmarks.reference_models [--only reference-ku-har]; needs the recordings in HAR_DATA_DIR.
+python -m benchmarks.reference_models [--only reference-ku-har] [--explained]; needs the recordings in HAR_DATA_DIR.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.persistence import load_model
 from app.har.classifiers.model_folder import verify
 from app.har.datasets.store import build_store, open_store
+from app.har.explanations import about
 from app.har.progress import Event
 from app.har.training.config import TrainConfig
 from app.har.training.experiment import run_experiment
@@ -40,9 +41,11 @@ OTHERS = {everyday_reference.NAME: everyday_reference.build, falls_reference.NAM
 ROTATED = ("reference-ku-har",)  # it gets recordings of anybody's phone, and can't tell by gravity how that is worn
 
 
-def with_unseen_people() -> Iterator[tuple[str, ActivityClassifier, WindowSet]]:
-    """Yield each model as it is committed, and the windows of the people it was tested on."""
+def with_unseen_people(only: str | None = None) -> Iterator[tuple[str, ActivityClassifier, WindowSet]]:
+    """Yield each model (or one alone) as it is committed, and the windows of the people it was tested on."""
     for name, data in MODELS.items():
+        if only not in (None, name):
+            continue
         print(name, file=sys.stderr, flush=True)
         folder = ROOT / "reference_models" / name
         windows = windows_of(data)
@@ -86,7 +89,13 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[*OTHERS, *MODELS])
+    parser.add_argument("--explained", action="store_true", help="only test what explains them, as they are")
     options = parser.parse_args()
+    if options.explained:
+        for name, model, unseen in with_unseen_people(options.only):
+            text = about.as_text(about.about(model, unseen))
+            (ROOT / "reference_models" / name / about.FILE).write_text(text, encoding="utf-8")
+        return
     names = [options.only] if options.only else [*OTHERS, *MODELS]
     figures = {
         name: build(name, ROOT / "reference_models" / name) if name in MODELS else OTHERS[name]() for name in names

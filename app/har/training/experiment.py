@@ -20,6 +20,7 @@ from app.har.classifiers.registry import make_classifier
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_windows
 from app.har.evaluation.types import Metrics, Split
+from app.har.explanations import about
 from app.har.progress import Event, OnEvent, Stage, ignore_event
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
@@ -171,7 +172,7 @@ def run_experiment(
         classifier.preparation = preparation
         learnt = set(windows.recordings[splits[0].train].tolist())
         classifier.shortest_bout_s = shortest_bout(bout_lengths(signals, learnt))
-        _save(classifier, result, folder / KEPT[DEPLOYABLE_MODEL])
+        _save(classifier, windows.take(splits[0].test), config.seed, result, folder / KEPT[DEPLOYABLE_MODEL])
     if rows is not None and everyday is not None and config.keeps_everyday:
         seen = rows.learnt if config.in_folds else rows.to_learn(splits[0], windows)
         shortest_s = shortest_bout(bout_lengths(everyday, set(seen.recordings.tolist())))
@@ -299,7 +300,7 @@ def _assess(
     return Outcome(classifier, probabilities, metrics, tuple(folds), tuple(epochs), tuple(answers))
 
 
-def _save(classifier: Classifier, result: Result, folder: Path) -> None:
+def _save(classifier: Classifier, unseen: WindowSet, seed: int, result: Result, folder: Path) -> None:
     if not isinstance(classifier, ActivityClassifier):
         raise TypeError(f"{classifier.name} cannot be stored")
     metrics = result["models"][classifier.name]
@@ -311,7 +312,8 @@ def _save(classifier: Classifier, result: Result, folder: Path) -> None:
     if classifier.too_many_:
         kept = {"too_many_to_keep": classifier.too_many_}
     card = model_card(title, classifier.format_, extra | kept)
-    save_model(classifier, folder, extra=extra, texts={CARD: card})
+    explained = about.as_text(about.about(classifier, unseen, seed))
+    save_model(classifier, folder, extra=extra, texts={CARD: card, about.FILE: explained})
 
 
 def _save_everyday(

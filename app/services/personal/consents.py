@@ -101,3 +101,8 @@ def note_copy(dataset: str, ids: list[int]) -> None:
     with transaction() as session:
         for consent in session.scalars(select(Consent).where(Consent.id.in_(ids))):
             consent.copies = {"datasets": sorted({*consent.copies.get("datasets", []), dataset})}
+
+
+def shared_datasets() -> set[str]:
+    """Return the names of the data sets that were made of what people shared."""
+    return {name for copies in db.session.scalars(select(Consent.copies)) for name in copies.get("datasets", [])}

@@ -245,6 +245,37 @@ def measure_walking(user_id: int, walking: KnownWalking, version: ModelVersion) 
     return WalkingReference(**{**found, **arrays})
 
 
+def windows_again(
+    user_id: int,
+    file: File,
+    mapping: ColumnMapping | None,
+    version: ModelVersion,
+    recording_id: str,
+    start_s: list[float],
+) -> list[Any] | None:
+    """Let a reader cut some windows of a stored file as a model takes them, (n, n_timesteps, n_channels).
+
+    None where one of them does not begin at such a moment.
+
+    Raises
+    ------
+    HarError : the file can no longer be read, or used by the model.
+    """
+    arguments = {
+        "path": str(file.path),
+        "name": file.name,
+        "key": file.key.as_dict(),
+        "mapping": mapping and mapping.as_dict(),
+        "folder": str(model_versions.directory(version)),
+        "label": version.label,
+        "recording_id": recording_id,
+        "start_s": start_s,
+    }
+    with turn(user_id):
+        found: list[Any] | None = pool.ask(f"{TASKS}:windows_again", arguments, _limits())
+    return found
+
+
 def _as_dict(walking: KnownWalking) -> dict[str, Any]:
     return {
         "recording_id": walking.recording_id,

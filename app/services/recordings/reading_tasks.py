@@ -14,7 +14,7 @@ from app.har.progress import OnEvent
 from app.services import sealing
 from app.services.recordings import lanes, slot_files, stored_signal
 from app.services.recordings.model_choice import Candidates
-from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
+from app.services.recordings.recognise import KnownWalking, Recognised, cut_again, recognise_upload
 from app.services.recordings.recognise import measure_walking as measure
 from app.services.recordings.result_files import save_quality, save_result
 from app.services.recordings.table_preview import identify_layout, preview_tables
@@ -77,6 +77,17 @@ def measure_walking(arguments: Arguments, on_event: OnEvent) -> dict[str, Any] |
     if reference is None:
         return None
     return asdict(reference) | {"usual": reference.usual.tolist(), "upright": reference.upright.tolist()}
+
+
+def windows_again(arguments: Arguments, on_event: OnEvent) -> list[Any] | None:
+    """Return some windows of an upload as a model takes them; None where not all of them are there."""
+    from app.services.models import model_files
+
+    with _opened(arguments, on_event) as upload:
+        classifier = model_files.load(Path(arguments["folder"]), arguments["label"])
+        mapping = _mapping(arguments["mapping"], upload.name)
+        found = cut_again(upload, mapping, classifier, arguments["recording_id"], arguments["start_s"])
+    return None if found is None else found.tolist()
 
 
 def preview(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:

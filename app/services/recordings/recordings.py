@@ -134,7 +134,7 @@ def repredict(
             _store_again(done, replace(result_of(done), limit=limit))
         return done
     file = reading.File(uploaded_file(recording), recording.filename, keys.of(user_id), place, walking)
-    candidates, mapping = reading.candidates_for(version.id), _mapping_of(recording)
+    candidates, mapping = reading.candidates_for(version.id), mapping_of(recording)
     with reading.turn(user_id):
         read = reading.recognise(file, folder_of(recording), candidates, mapping, is_new=False)
     recording.place = place or None
@@ -155,7 +155,7 @@ def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> K
     """Return a person's own walking with the device in a place, to measure another recording against, ``of``."""
     if (own := known_walking.find(user_id, place, of)) is None:
         return None
-    return KnownWalking(own.id, uploaded_file(own), own.filename, _mapping_of(own), known_walking.stretch_of(own))
+    return KnownWalking(own.id, uploaded_file(own), own.filename, mapping_of(own), known_walking.stretch_of(own))
 
 
 def _store_again(prediction: Prediction, result: PredictionResult, saved: Path | None = None) -> None:
@@ -313,7 +313,7 @@ def uploaded_file(recording: StoredRecording) -> Path:
     return folder_of(recording) / SOURCE
 
 
-def _mapping_of(recording: StoredRecording) -> ColumnMapping | None:
+def mapping_of(recording: StoredRecording) -> ColumnMapping | None:
     """Return the mapping that a recording was read with, None for one in a known layout."""
     from app.har.recordings.mappings.mapping import ColumnMapping
 

@@ -2,8 +2,10 @@
 import { showBars } from "./recording/bars.js";
 import { correctable } from "./recording/correct.js";
 import { showTimeline } from "./recording/timeline.js";
+import { explainable } from "./recording/why.js";
 
 const part = document.getElementById("part");
 if (part) part.addEventListener("change", () => part.form.requestSubmit());
 document.querySelectorAll("[data-chart]").forEach(showBars);
 correctable(showTimeline(document.getElementById("timeline"), document.getElementById("timeline-showing")));
+explainable();

@@ -1,4 +1,4 @@
-from app.web.predictions import correcting, routes, uploading, workspace
+from app.web.predictions import correcting, explained, routes, uploading, workspace
 from app.web.predictions.blueprint import bp
 
-__all__ = ["bp", "correcting", "routes", "uploading", "workspace"]
+__all__ = ["bp", "correcting", "explained", "routes", "uploading", "workspace"]

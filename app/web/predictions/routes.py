@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +13,7 @@ from flask_login import current_user
 from app.har.colours import HATCHES, MISSING
 from app.har.errors import HarError
 from app.har.texts import to_csv
-from app.services.errors import Invalid, NotFound, ServiceError
+from app.services.errors import Invalid, NotFound
 from app.services.formatting import percent
 from app.services.interchange import exported, fhir, omh
 from app.services.models import model_titles, model_versions
@@ -44,6 +43,7 @@ from app.web.access import access
 from app.web.downloads import attachment, download_name, named, reader_zone
 from app.web.errors import flashed
 from app.web.predictions import correcting
+from app.web.predictions.address import moment, personal, recording_index_of, smooth
 from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import RerunForm, known_places, model_choice
 from app.web.predictions.quality_strips import shown_quality
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 ROWS_A_PAGE = 15
 BOUTS_A_PAGE = 20
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
-FAR_S = 1e10  # no clock reads so much: as Unix time, it is the year 2286
 
 
 @bp.get("/")
@@ -72,9 +71,9 @@ def show(recording_id: int) -> ResponseReturnValue:
     """Show a recording: the activities over time, its quality, every window."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    seen = view.view_of(prediction, _smooth(), _personal())
+    seen = view.view_of(prediction, smooth(), personal())
     result = seen.result
-    recording_index = _recording_index(result)
+    recording_index = recording_index_of(result)
     quality = recordings.quality_of(recording)
     summary = result.summary()
     return render_template(
@@ -83,7 +82,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         prediction=prediction,
         summary=summary,
         result=result,
-        smooth=_smooth(),
+        smooth=smooth(),
         shortest_s=smoothing.shortest_s(result),
         recording_index=recording_index,
         rows=_window_page(result, recording_index, reader_zone()),
@@ -98,7 +97,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         hatches=HATCHES,
         **(in_time := _in_time(result, recording_index)),
         **correcting.shown(prediction, seen, recording_index, in_time["clock"]),
-        personal=_personal(),
+        personal=personal(),
         minutes=in_lists.minutes_of(recording.user_id, [p for p in recording.predictions if p is not prediction]),
         rerun_form=_rerun_form(recording, prediction.model_version_id),
         said_place=PLACES.get(recording.place or ""),
@@ -178,13 +177,6 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     }
 
 
-def _recording_index(result: PredictionResult) -> int | None:
-    """Return which recording of the file to show; None for a file of single windows, which are shown together."""
-    if result.layout == "windows":
-        return None
-    return min(max(request.args.get("part", 0, type=int), 0), len(result.recording_ids) - 1)
-
-
 def _rerun_form(recording: StoredRecording, version_id: int | None = None) -> RerunForm:
     form = RerunForm(version=version_id, place=recording.place or "")
     models, quality = model_titles.in_words(), recordings.quality_of(recording)
@@ -201,22 +193,9 @@ def _rerun_form(recording: StoredRecording, version_id: int | None = None) -> Re
     return form
 
 
-def _moment(key: str) -> float | None:
-    """Read a moment in seconds; "nan" and "inf" are numbers to Python, and no moments."""
-    if (text := request.args.get(key)) is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not abs(seconds) < FAR_S:
-        raise ServiceError(f"{key}={text[:40]} is not a time; expected a number of seconds, for example {key}=12.5.")
-    return seconds
-
-
 def _view() -> tuple[tzinfo, float | None, float | None, bool]:
     """Return what of a timeline is asked for: the time zone, the moments, and whether its axes are."""
-    return reader_zone(), _moment("from"), _moment("to"), request.args.get("axes") == "1"
+    return reader_zone(), moment("from"), moment("to"), request.args.get("axes") == "1"
 
 
 @bp.get("/<int:recording_id>/timeline.json")
@@ -224,7 +203,7 @@ def _view() -> tuple[tzinfo, float | None, float | None, bool]:
 def timeline_json(recording_id: int) -> ResponseReturnValue:
     """Return what the timeline draws ``from`` a second ``to`` another, or all of it; with ``axes=1`` each axis."""
     recording, seen = _seen(recording_id)
-    result, index = seen.result, _recording_index(seen.result)
+    result, index = seen.result, recording_index_of(seen.result)
     return jsonify(figures.timeline_data(recording, result, index, *_view(), before=seen.before))
 
 
@@ -291,8 +270,8 @@ def activities_json(recording_id: int, standard: Literal["fhir", "omh"]) -> Resp
     """Download the activities for other systems: as a FHIR bundle, or as Open mHealth data points."""
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    seen = view.view_of(prediction, _smooth(), _personal())
-    answers = exported.answers(prediction, seen, _personal(), reader_zone())
+    seen = view.view_of(prediction, smooth(), personal())
+    answers = exported.answers(prediction, seen, personal(), reader_zone())
     response = jsonify(fhir.bundle(answers) if standard == "fhir" else omh.data_points(answers))
     if standard == "fhir":
         response.mimetype = fhir.MEDIA_TYPE
@@ -315,7 +294,7 @@ def quality_json(recording_id: int) -> ResponseReturnValue:
 def timeline_image(recording_id: int, file_format: Literal["png", "svg"]) -> ResponseReturnValue:
     """Download as a picture what the timeline draws, see `timeline_json`."""
     recording, result = _requested(recording_id)
-    image = figures.timeline_image(recording, result, _recording_index(result), file_format, *_view())
+    image = figures.timeline_image(recording, result, recording_index_of(result), file_format, *_view())
     mimetype = {"png": "image/png", "svg": "image/svg+xml"}[file_format]
     return attachment(image, download_name(recording.filename, "activities", file_format), mimetype)
 
@@ -361,19 +340,10 @@ def delete(recording_id: int) -> ResponseReturnValue:
 def _seen(recording_id: int) -> tuple[StoredRecording, View]:
     recording = recordings.get(current_user.id, recording_id)
     prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
-    return recording, view.view_of(prediction, _smooth(), _personal())
+    return recording, view.view_of(prediction, smooth(), personal())
 
 
 def _requested(recording_id: int) -> tuple[StoredRecording, PredictionResult]:
     """Return a recording and what was recognised in it, as the address says; by default as its page shows it."""
     recording, seen = _seen(recording_id)
     return recording, seen.result
-
-
-def _smooth() -> bool | None:
-    return {"1": True, "0": False}.get(request.args.get("smooth", ""))
-
-
-def _personal() -> bool:
-    """Say whether what the person said is to be shown, and what a model learnt from it; it is, unless they do not."""
-    return request.args.get("personal") != "0"

@@ -12,7 +12,7 @@ from app.har.classifiers.catalogue import BALANCED, DAILY
 from app.har.errors import HarError
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.formatting import duration, percent
-from app.services.models import forgetting, forgetting_jobs, model_versions, reference_models
+from app.services.models import explained, forgetting, forgetting_jobs, model_versions, reference_models
 from app.web.access import access
 from app.web.errors import flashed, show_at_field, status_of
 from app.web.training import exports
@@ -82,6 +82,7 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
         certificates=forgetting.certificates_of(version),
         still_knowing=forgetting.still_knowing(version),
         exports=exports.in_words(version),
+        explained=explained.of(version) if explained.can_be(version) else None,
     )
 
 

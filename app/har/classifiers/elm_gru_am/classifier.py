@@ -50,6 +50,11 @@ def _space(windows: WindowSet, scaled: FloatArray) -> Space | None:
     return fit_space(scaled, person, windows.y, np.full(len(windows), "all"))
 
 
+def _listened_to(novelty: FloatArray, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    present: NDArray[np.bool_] = novelty <= 1
+    return present | (~present.any(axis=1, keepdims=True) & ~missing)  # where all are novel, all that there are count
+
+
 @dataclass(frozen=True)
 class TrainingPart:
     """The windows to learn from, described, with the copies that augment them."""
@@ -148,12 +153,14 @@ class ActivityClassifier(Recogniser):
         return np.concatenate([part.probabilities for part in per_chunk(windows, self._recognise_chunk)])
 
     def _recognise_chunk(self, windows: WindowSet) -> Recognition:
+        return self.recognise_described(windows, self.describer_(windows))
+
+    def recognise_described(self, windows: WindowSet, description: Description) -> Recognition:
+        """Return what is recognised in windows that `describer_` has described already; they are not checked."""
         missing = self.layout.missing(windows.X)
-        description = self.describer_(windows)
         scaled = self.window_scaler_(description.whole, np.inf)
         novelty = self._novelty(scaled, missing)
-        present: NDArray[np.bool_] = novelty <= 1
-        present |= ~present.any(axis=1, keepdims=True) & ~missing  # where all are novel, all that there are count
+        present = _listened_to(novelty, missing)
         outputs = self.network_(self._network_inputs(description, present))
         log_p = np.log(outputs["activity"] + 1e-7)
         scores = self.elm_.predict(np.clip(scaled, -CLIP, CLIP), self.layout.complete_blocks(present))
@@ -166,6 +173,16 @@ class ActivityClassifier(Recogniser):
             self._unseen_orientation(windows) & (novelty <= 1),  # of what is novel anyway, that says enough
             self._personal_features(scaled, missing),
         )
+
+    def listened_to(self, scaled: FloatArray, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which sensors count, (n, n_sensors): those that are there and not unlike all training data.
+
+        Parameters
+        ----------
+        scaled : (n, n_features), the features of whole windows, unclipped.
+        missing : (n, n_sensors)
+        """
+        return _listened_to(self._novelty(scaled, missing), missing)
 
     def _personal_features(self, scaled: FloatArray, missing: NDArray[np.bool_]) -> NDArray[np.float16]:
         """Return what a personal head looks at, (n, n_features)."""

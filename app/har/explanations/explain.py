@@ -1,0 +1,133 @@
+"""Why a model answered so in a window, or in the windows of a bout, as plain numbers and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
+from app.har.explanations.bare import bare_windows, probabilities
+from app.har.explanations.cells import Cells
+from app.har.explanations.contributions import Group, contributions, groups_of
+from app.har.explanations.values import falls, without_each
+from app.har.explanations.words import group_in_words, movement_in_words, sensor_in_words
+from app.har.signals.cores import one_core_each
+from app.har.types import FloatArray
+from app.har.windows import WindowSet
+
+FOR, AGAINST = 5, 2  # groups of features that are named
+NAMED = 0.1  # of the largest contribution: what adds less is not named
+FLIPS = (1, 2, 4, 8)  # cells taken away together, to see what changes the answer
+MOST_WINDOWS = 3  # of a bout
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A model, with what is needed to explain its answers."""
+
+    model: ActivityClassifier
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Return how its windows are cut."""
+        return Cells.of(self.model)
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Return the groups of features that its head reads."""
+        return groups_of(self.model)
+
+    def explain(self, windows: WindowSet) -> dict[str, Any]:
+        """Explain what a model answers to windows of one bout, on average; of `MOST_WINDOWS` of them.
+
+        Returns
+        -------
+        dict : ``answer`` and ``other``, the likeliest activities, with their probabilities; ``cells`` of the window
+            that is ``shown``, each with what it adds to the log-odds of the answer; ``bands`` the same of all windows;
+            ``features`` with what they add to how much likelier the answer is than the other; ``movement`` in words;
+            ``change``: with which cells made neutral the answer is another, None where no few of them do that.
+        """
+        windows = _some(windows)
+        model, cells = self.model, self.cells
+        n = len(windows)
+        all_ = bare_windows(model, without_each(cells, windows.X))
+        with one_core_each():
+            description = model.describer_(all_)
+            p_of_all = model.recognise_described(all_, description).probabilities.reshape(n, len(cells) + 1, -1)
+        p, whole = p_of_all[:, 0], description.whole[:: len(cells) + 1]
+        answer, other = (int(i) for i in np.argsort(-p.mean(axis=0), kind="stable")[:2])
+        answers, missing = np.full(n, answer), model.layout.missing(windows.X)
+        values = falls(p_of_all, answers)
+        shown = _most_typical(values)
+        groups = self.groups
+        found = contributions(model, groups, whole, missing, p, answers, np.full(n, other))
+        added, levels = found.groups.mean(axis=0), found.levels.mean(axis=0)
+        ranked = [i for i in np.argsort(-added).tolist() if abs(added[i]) >= NAMED * np.abs(added).max()]
+        named = [i for i in ranked if added[i] > 0][:FOR] + [i for i in ranked if added[i] < 0][-AGAINST:]
+        by_band = values.mean(axis=0).reshape(-1, cells.n_moments).sum(axis=1)
+        in_band = cells.list[:: cells.n_moments]
+        return {
+            "answer": model.activities[answer],
+            "other": model.activities[other],
+            "probability": round(float(p[:, answer].mean()), 4),
+            "other_probability": round(float(p[:, other].mean()), 4),
+            "windows": n,
+            "shown": shown,
+            "cells": [
+                {
+                    "sensor": cell.sensor,
+                    "band": cell.band,
+                    "start_s": cell.start_s,
+                    "end_s": cell.end_s,
+                    "value": round(float(value), 3),
+                }
+                for cell, value in zip(cells.list, values[shown], strict=True)
+            ],
+            "bands": [
+                {"words": f"{cell.band}, {sensor_in_words(cell.sensor)}", "value": round(float(value), 3)}
+                for cell, value in zip(in_band, by_band, strict=True)
+            ],
+            "features": [
+                {"words": group_in_words(groups[i], levels[i], model.gravity), "value": round(float(added[i]), 3)}
+                for i in named
+            ],
+            "network": round(float(found.network.mean()), 3),
+            "movement": movement_in_words(windows.X[shown], model.channels, model.sampling_rate_hz, model.gravity),
+            "change": self._change(windows.X[shown], values[shown], answer),
+        }
+
+    def _change(self, X: FloatArray, values: FloatArray, answer: int) -> dict[str, Any] | None:
+        """Take away the cells that matter most, a few together, until the answer is another."""
+        cells = self.cells
+        order = np.argsort(-values)
+        counts = [count for count in FLIPS if count <= np.count_nonzero(values > 0)]
+        kept = np.ones((len(counts), len(cells)), bool)
+        for row, count in zip(kept, counts, strict=True):
+            row[order[:count]] = False
+        if not counts:
+            return None
+        p = probabilities(self.model, cells.cut(X[None]).with_cells(np.zeros(len(counts), np.int64), kept))
+        for count, of_count in zip(counts, p, strict=True):
+            if (other := int(of_count.argmax())) != answer:
+                return {
+                    "answer": self.model.activities[other],
+                    "probability": round(float(of_count[other]), 4),
+                    "cells": sorted(order[:count].tolist()),
+                }
+        return None
+
+
+def _some(windows: WindowSet) -> WindowSet:
+    """Return a few windows, evenly over a bout."""
+    if len(windows) <= MOST_WINDOWS:
+        return windows
+    edges = np.linspace(0, len(windows), 2 * MOST_WINDOWS + 1)[1::2]
+    return windows.take(edges.astype(np.int64))
+
+
+def _most_typical(values: FloatArray) -> int:
+    """Return the window whose values are nearest to the average over all."""
+    return int(np.square(values - values.mean(axis=0)).sum(axis=1).argmin())

@@ -1,0 +1,46 @@
+"""Why the model answered so: what the page asks for when somebody wants to know."""
+
+from __future__ import annotations
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app.services.errors import NotFound, ServiceError
+from app.services.personal import view
+from app.services.recordings import explaining, recordings
+from app.services.recordings.activity_times import clock_of
+from app.tables import Prediction
+from app.web.access import access
+from app.web.downloads import reader_zone
+from app.web.predictions.address import moment, personal, recording_index_of, smooth
+from app.web.predictions.blueprint import bp
+
+
+@bp.get("/<int:recording_id>/why.json")
+@access("user")
+def why_json(recording_id: int) -> ResponseReturnValue:
+    """Explain the model's answer ``from`` a second ``to`` another, or say why it is not explained."""
+    prediction, seen, index, stretch = _asked(recording_id)
+    clock = clock_of(seen.result, index, reader_zone())
+    return jsonify(explaining.why(prediction, seen, index, clock, *stretch))
+
+
+@bp.get("/<int:recording_id>/alike.json")
+@access("user")
+def alike_json(recording_id: int) -> ResponseReturnValue:
+    """Return the windows of other people that the model finds most like those ``from`` a second ``to`` another."""
+    prediction, _, index, stretch = _asked(recording_id)
+    return jsonify(explaining.alike(prediction, index, *stretch))
+
+
+def _asked(recording_id: int) -> tuple[Prediction, view.View, int, tuple[float, float]]:
+    recording = recordings.get(current_user.id, recording_id)
+    prediction = recordings.get_prediction(recording, request.args.get("prediction", type=int))
+    seen = view.view_of(prediction, smooth(), personal())
+    if (index := recording_index_of(seen.result)) is None:
+        raise NotFound("Single windows of no recording are not explained.")
+    start_s, end_s = moment("from"), moment("to")
+    if start_s is None or end_s is None or not start_s < end_s:
+        raise ServiceError("Say which part is to be explained, for example from=12.5 and to=15.5, in seconds.")
+    return prediction, seen, index, (start_s, end_s)

@@ -105,7 +105,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         walking_stretch=known_walking.stretch_of(recording),
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         beside=beside.by_activity(recording, result, recording_index),
-        height=by_height.of(prediction, seen, _smooth(), _personal(), recording_index),
+        height=by_height.of(prediction, seen, smooth(), personal(), recording_index),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
         verdict=verdict_of(result, recording_index, quality, doubts_of(seen, recording_index)),

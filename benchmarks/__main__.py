@@ -50,6 +50,7 @@ NAMES = [
     "smoothing",
     "federation",
     "rates",
+    "export",
     "cost",
     "web",
     "recording_page",

@@ -25,6 +25,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _height(results["height"]),
         _kills(results["kills"]),
         *_limits(results),
+        _exports(results["export"]),
         *_time(results),
     ]
 
@@ -288,6 +289,35 @@ def _limits(results: dict[str, Figures]) -> list[str]:
         f"{_percent(in_g['accuracy'])} of the windows, which is why units are checked first. Turned by a quarter about "
         f"z, the physiotherapy model is right in {_percent(turned['accuracy'])} (`unfamiliar`).",
     ]
+
+
+def _exports(export: Figures) -> str:
+    """Say what reference models lose and cost on small devices."""
+    models = {name.removeprefix("reference-"): rows for name, rows in export.items() if isinstance(rows, dict)}
+
+    def span(kind: str, what: str) -> str:
+        values = [rows[kind][what] for rows in models.values()]
+        return f"{min(values):g} to {max(values):g}"
+
+    formats = {"C": "c", "ONNX": "onnx", "LiteRT": "litert"}
+    furthest = max(
+        rows[f"{name}, float32"]["largest difference"] for rows in models.values() for name in formats.values()
+    )
+    eight_bits = "; ".join(
+        f"{title} {span(f'{name}, int8', 'bytes, of float32')} of the bytes and "
+        f"{100 * max(rows[f'{name}, int8']['F1 lost'] for rows in models.values()):.1f} points of F1 at most"
+        for title, name in formats.items()
+    )
+    speed = ", ".join(f"{title} {span(f'{name}, float32', 'ms a window')}" for title, name in formats.items())
+    small = {name: rows["c, small"] for name, rows in models.items()}
+    of_small = ", ".join(f"{name} {row['F1']:.3f} ({-100 * row['F1 lost']:+.1f} points)" for name, row in small.items())
+    return (
+        f"- **On small devices.** The {len(models)} reference models that can be exported: with float32 weights "
+        f"within {furthest:g} of the model's probabilities; with weights of 8 bits {eight_bits}; milliseconds a "
+        f"window: {speed}. The small model takes {span('c, small', 'flash (KB)')} KB of flash, "
+        f"{span('c, small', 'RAM (KB)')} KB of RAM and {span('c, small', 'multiply-adds (millions)')} million "
+        f"multiply-adds; its F1 of people held out: {of_small} (`export`)."
+    )
 
 
 def _time(results: dict[str, Figures]) -> list[str]:

@@ -166,7 +166,13 @@ def prior_model(name: str, how: str | None, as_json: bool) -> None:
 @models.command("export")
 @click.argument("name")
 @click.option("--to", "format_", required=True, type=click.Choice(list(FORMATS)), help="What to make.")
-@click.option("--weights", default=EXACT, show_default=True, type=click.Choice(WEIGHTS), help="How weights are stored.")
+@click.option(
+    "--weights",
+    default=EXACT,
+    show_default=True,
+    type=click.Choice(WEIGHTS),
+    help="How weights are stored; small: another model, of 64 KB at most.",
+)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The archive to write [default: NAME.zip]."
 )

@@ -24,6 +24,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _steps(results["steps"]),
         _height(results["height"]),
         _measures(results["measures"]),
+        _stress(results["stress"]),
         _kills(results["kills"]),
         *_limits(results),
         _exports(results["export"]),
@@ -98,6 +99,26 @@ def _height(height: Figures) -> str:
         f"calm air, at least {100 * least:.0f} % of stairs are said right, and at most {100 * most:.1f} % of level "
         f"walking, weather, gusts and doors are said to be stairs (`height`)."
     )
+
+
+def _stress(stress: Figures) -> str:
+    """Say what a wrist shows of stress, and why no page shows it."""
+    rows = stress["one person left out at a time"]
+    earning = [name.removesuffix(" alone") for name, row in rows.items() if _earns(row["less without it"])]
+    others = [name.removesuffix(" alone") for name, row in rows.items() if row["less without it"]]
+    return (
+        f"- **Stress is not shown.** In {stress['people']} people of Stress-Predict, one left out at a time, heart, "
+        f"skin and movement tell an hour's tasks from its rests with an area under the curve of "
+        f"{rows['all']['area']}. Without {' or '.join(earning)} it is less by more than chance; "
+        f"{' and '.join(name for name in others if name not in earning)} earned nothing that an interval shows. But "
+        f"the minutes since the start alone reach {rows['time alone, by a forest']['area']}, for everybody had the "
+        f"tasks in one order: the score does not show that it is stress, and no page has such an indicator (`stress`)."
+    )
+
+
+def _earns(less: str | None) -> bool:
+    """Tell whether an interval, "0.018 (0.004 to 0.034)", lies above 0."""
+    return bool(less) and float(str(less).split("(")[1].split()[0]) > 0
 
 
 def _steps(steps: Figures) -> str:

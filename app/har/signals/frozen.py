@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.pages import let_go
 from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths
-from app.har.signals.summaries import BLOCK, first_axis_repeats
+from app.har.signals.summaries import BLOCK, LET_GO, first_axis_repeats
 from app.har.signals.types import Stream
 from app.har.types import IntArray, TimeArray
 
@@ -119,6 +120,8 @@ def _runs(values: NDArray[np.floating], time_s: TimeArray) -> list[tuple[int, in
         long = np.flatnonzero(np.diff(edges) >= FEWEST)
         found.append(np.column_stack([edges[long], edges[long + 1]]))
         start = int(edges[-1])
+        if first // BLOCK % LET_GO == LET_GO - 1:
+            let_go(values)
     if len(values) - start >= FEWEST:
         found.append(np.array([[start, len(values)]]))
     runs = np.concatenate(found)

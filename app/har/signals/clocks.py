@@ -66,13 +66,13 @@ def _first_of_seconds(time_s: TimeArray, first: int, span: float) -> NDArray[np.
     """Return the position of the first sample of some seconds, counted from the first sample of all."""
     found = np.searchsorted(time_s, time_s[0] + np.arange(first, min(first + SECONDS, int(span) + 1)))
     let_go(time_s)
-    return found
+    return np.asarray(found, np.int64)
 
 
 def _at(time_s: TimeArray, places: NDArray[np.int64]) -> TimeArray:
     found = time_s[places]
     let_go(time_s)
-    return found
+    return np.asarray(found, np.float64)
 
 
 def first_s(streams: Sequence[Stream]) -> float:

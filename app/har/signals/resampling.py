@@ -219,8 +219,9 @@ def _resampled(
         present = [stream for stream, runs in zip(streams, stretch.present, strict=True) if runs]
         labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s, a, b, rate)
         for clock in clocks:
-            for mapped in (clock.time_s, *clock.values):
-                let_go(mapped)
+            let_go(clock.time_s)
+            for values in clock.values:
+                let_go(values)
 
     blocks = [
         (row, stretch, a)

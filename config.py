@@ -7,8 +7,13 @@ import secrets
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import URL
+
+from app.services import database_address
 from app.services.backups import swapping
+from app.services.database_address import Server
 from app.services.identity.provider_settings import ProviderSettings, checked_issuer, read_roles
 
 ROOT = Path(__file__).resolve().parent
@@ -240,6 +245,15 @@ def _oidc() -> ProviderSettings | None:
     )
 
 
+def _database(instance: Path) -> tuple[str | URL, Server | None]:
+    """Return where the database is, and which server's it is."""
+    text = os.environ.get("DATABASE_URL") or f"sqlite:///{(instance / 'kinelab.sqlite').as_posix()}"
+    try:
+        return database_address.read(text)
+    except ValueError as error:
+        sys.exit(f"DATABASE_URL must {error}.")
+
+
 def _webhook_hosts() -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in os.environ.get("WEBHOOK_HOSTS", "").split(",") if part.strip())
 
@@ -354,7 +368,8 @@ class Config:
     RATELIMIT_HEADERS_ENABLED: bool = True
     WTF_CSRF_TIME_LIMIT: None = None  # as long as the session lives: a training page stays open for hours
     SECRET_KEY: str = field(init=False, repr=False)
-    SQLALCHEMY_DATABASE_URI: str = field(init=False, repr=False)
+    SQLALCHEMY_DATABASE_URI: str | URL = field(init=False, repr=False)
+    DATABASE_SERVER: Server | None = field(init=False)
     KEPT_FOLDERS: tuple[Path, ...] = field(init=False)
     INSTANCE: Path = field(init=False)
     TLS_FOLDER: Path = field(init=False)
@@ -390,7 +405,11 @@ class Config:
         self.SECRET_KEY = _secret_key(self.INSTANCE)
         # A connection for each thread that answers, and for trainings, imports and the server itself. The error of
         # a statement goes to the log, without the hashes and addresses in it
-        self.SQLALCHEMY_ENGINE_OPTIONS = {"pool_size": self.THREADS, "max_overflow": 20, "hide_parameters": True}
-        self.SQLALCHEMY_DATABASE_URI = (
-            os.environ.get("DATABASE_URL") or f"sqlite:///{(self.INSTANCE / 'kinelab.sqlite').as_posix()}"
-        )
+        self.SQLALCHEMY_ENGINE_OPTIONS: dict[str, Any] = {
+            "pool_size": self.THREADS,
+            "max_overflow": 20,
+            "hide_parameters": True,
+        }
+        self.SQLALCHEMY_DATABASE_URI, self.DATABASE_SERVER = _database(self.INSTANCE)
+        if self.DATABASE_SERVER is not None:
+            self.SQLALCHEMY_ENGINE_OPTIONS["pool_pre_ping"] = True  # it may be started anew, or cut what is idle

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
 from hashlib import sha256
 from typing import Any
 
@@ -21,8 +20,9 @@ from werkzeug.routing import IntegerConverter
 from app.extensions import csrf, db, limiter, login_manager
 from app.har.errors import HarError
 from app.har.texts import loads
-from app.services import database
+from app.services import database, postgresql
 from app.services.errors import Busy, ServiceError
+from app.services.folding import folded
 from app.services.transaction import passing_reason
 
 log = logging.getLogger(__name__)
@@ -62,17 +62,21 @@ def configure_log() -> None:
 
 
 def configure_database(app: Flask) -> None:
-    """Bind SQLAlchemy; SQLite, encrypted or not, gets write-ahead logging, foreign keys and a busy timeout."""
+    """Bind SQLAlchemy to a server of PostgreSQL, or to SQLite.
+
+    That, encrypted or not, gets write-ahead logging, foreign keys and a busy timeout.
+    """
     from app import tables  # noqa: F401  the tables must be known before Alembic looks
 
-    app_uri = app.config["SQLALCHEMY_DATABASE_URI"]
     options = app.config.get("SQLALCHEMY_ENGINE_OPTIONS", {})
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "json_deserializer": loads}
     db.init_app(app)
-    if app_uri.startswith("sqlite"):
-        with app.app_context():
+    with app.app_context():
+        if (server := app.config.get("DATABASE_SERVER")) is None:
             database.listen(db.engine)
             _set_sqlite_pragmas(db.engine)
+        else:
+            postgresql.listen(db.engine, server)
 
 
 def _set_sqlite_pragmas(engine: Engine) -> None:
@@ -85,12 +89,7 @@ def _set_sqlite_pragmas(engine: Engine) -> None:
         cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, in the file too
         cursor.execute("PRAGMA busy_timeout=60000")  # where `transaction` does not say otherwise
         cursor.close()
-        connection.create_function("lower", 1, _folded, deterministic=True)  # SQLite's own knows no letters like Ü
-
-
-def _folded(text: str | None) -> str | None:
-    """Return a text as searches compare it: macOS names files with the letter and its dots apart."""
-    return None if text is None else unicodedata.normalize("NFC", text).casefold()
+        connection.create_function("lower", 1, folded, deterministic=True)
 
 
 def configure_proxies(app: Flask) -> None:

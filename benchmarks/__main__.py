@@ -64,7 +64,6 @@ NAMES = [
     "sealing",
     "encrypted",
     "kills",
-    "cohort",
     "reliability",
 ]
 ELSEWHERE = [
@@ -81,7 +80,7 @@ ELSEWHERE = [
     "stress",
 ]
 # Of docs/; what is above the mark stays, what is below is written
-PAGES = {"cohort": "SCALE.md", "reliability": "RELIABILITY.md"}
+PAGES = {"reliability": "RELIABILITY.md"}
 MARK = "<!-- Written by `python -m benchmarks`; do not edit below this line. -->"
 MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]

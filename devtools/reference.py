@@ -24,7 +24,10 @@ SETTINGS = {  # environment variable: default, meaning
     "HAR_HOME": ("this folder", "Where `instance/`, `uploads/` and `model_store/` are."),
     "HOST": ("127.0.0.1", "The address to listen on; 0.0.0.0 for every network of the machine."),
     "PORT": ("5000", "The port to listen on; 0 takes any that is free."),
-    "DATABASE_URL": ("SQLite in `instance/`", "Another database, as SQLAlchemy writes it."),
+    "DATABASE_URL": (
+        "SQLite in `instance/`",
+        "A server's database: `postgresql://kinelab:PASSWORD@HOST/kinelab` ([how](DEPLOYMENT.md#postgresql)).",
+    ),
     "SECRET_KEY": ("made at the first start", "The key that signs sessions, where it should not be in `instance/`."),
     "ENCRYPTION_KEY": (
         "none",

@@ -21,6 +21,8 @@ def run_migrations() -> None:
     keys.prepare_database()  # of a home that ``flask db upgrade`` makes
     options = {"render_as_batch": True, "render_item": render_item, **migrate.configure_args}
     with migrate.db.engine.connect() as connection, as_one_step(connection):
+        # PostgreSQL knows a new value of a type only after the transaction that adds it (0019)
+        options["transaction_per_migration"] = connection.dialect.name == "postgresql"
         context.configure(connection=connection, target_metadata=migrate.db.metadata, **options)
         with context.begin_transaction():
             context.run_migrations()

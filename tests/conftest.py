@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import Context
 from functools import cache, partial
 from importlib import import_module
@@ -31,7 +31,7 @@ from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 
-from tests import homes
+from tests import homes, postgresql
 
 if TYPE_CHECKING:
     from app.har.datasets.store import Store
@@ -44,6 +44,23 @@ ROOT = Path(__file__).resolve().parent.parent
 gc.set_threshold(2000, 10, 100)  # of 700, 10, 10: a look through all objects takes long, and so often an eighth of all
 PASSWORD = "correct horse battery"
 looked_at = 0  # modules
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server that TEST_DATABASE asks for; workers, which are started afterwards, find it."""
+    wanted = os.environ.get("TEST_DATABASE") or "sqlite"
+    assert wanted in {"sqlite", "postgresql"}, f"TEST_DATABASE must be sqlite or postgresql; found {wanted}"
+    if wanted == "postgresql" and not postgresql.is_used() and not config.option.collectonly:
+        running = ExitStack()
+        config.add_cleanup(running.close)
+        os.environ[postgresql.FOLDER] = str(running.enter_context(postgresql.server()))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what only a database in a file does."""
+    mark = item.get_closest_marker("sqlite")
+    if mark is not None and postgresql.is_used():
+        pytest.skip(mark.args[0])
 
 
 def pytest_runtest_teardown() -> None:
@@ -205,6 +222,7 @@ def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCa
         app.test_client_class = ServerLikeClient
         app.jinja_env.bytecode_cache = templates
         yield app
+    postgresql.forget(home)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 from flask import Flask
-from sqlalchemy import Connection, NullPool, Table, create_engine, insert, select, text
+from sqlalchemy import Connection, MetaData, NullPool, PoolProxiedConnection, Table, create_engine, insert, select, text
 
+from tests import postgresql
 from tests.synthetic import ku_har_zip
 
 if TYPE_CHECKING:
@@ -42,12 +42,17 @@ def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
     return folder
 
 
+def where(home: Path) -> dict[str, str]:
+    """Return the environment by which programs find a home and its database: a file in it, or a server's."""
+    return {"HAR_HOME": str(home), "DATABASE_URL": postgresql.address_of(home) if postgresql.is_used() else ""}
+
+
 @contextmanager
 def at_home(home: Path, **settings: object) -> Iterator[Flask]:
     """Run the application in a home, with some settings of ``Config`` and of the extensions replaced."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HAR_HOME", str(home))
-        environment.delenv("DATABASE_URL", raising=False)
+        for name, value in where(home).items():
+            environment.setenv(name, value)
         from app import create_app
         from app.extensions import db
         from config import Config
@@ -135,8 +140,37 @@ def add_ku_har(home: Path, migrated: Path, archive: Path) -> None:
 def copy_database(home: Path, other: Path) -> None:
     """Copy the database of a home, and what opens it, to where another has its own."""
     (other / DATABASE).parent.mkdir(parents=True, exist_ok=True)
+    if postgresql.is_used():
+        shutil.copy(home / postgresql.NOTE, other)
+        shutil.copy((home / DATABASE).with_name("database_key"), other / DATABASE.parent)  # for the audit log's lines
+        return
     for path in (home / DATABASE, (home / DATABASE).with_name("database_key")):
         shutil.copy(path, other / DATABASE.parent)
+
+
+def put_database(home: Path, other: Path) -> None:
+    """Put a copy of the database of a home in the place of another's, in one of which an application runs."""
+    from app.extensions import db
+
+    db.session.remove()
+    db.engine.dispose()
+    (other / "instance").mkdir(parents=True, exist_ok=True)
+    for path in (home / "instance").glob("database_key"):
+        shutil.copy(path, other / "instance")
+    if postgresql.is_used():
+        postgresql.put(home, other)
+        return
+    for path in (other / "instance").glob("kinelab.sqlite*"):
+        path.unlink()
+    shutil.copy(home / DATABASE, other / DATABASE)
+
+
+def empty_log_of_database() -> None:
+    """Let SQLite bring into the database's file what is in the one beside it."""
+    from app.extensions import db
+
+    if db.engine.dialect.name == "sqlite":
+        db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 @contextmanager
@@ -144,6 +178,10 @@ def reading(home: Path, key: str = KEY) -> Iterator[Connection]:
     """Read the database of a home in which no application of this process need run."""
     from app.services import database, keys  # noqa: F401  by which keys are found
 
+    if postgresql.is_used():
+        with postgresql.reading(home) as connection:
+            yield connection
+        return
     reader = Flask("reader")
     reader.config.update(ENCRYPTION_KEY=key)
     with reader.app_context():
@@ -152,11 +190,24 @@ def reading(home: Path, key: str = KEY) -> Iterator[Connection]:
             yield connection
 
 
-def everything_in(connection: sqlite3.Connection) -> str:
-    """Return all that is in a database, encrypted or not."""
-    made = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
-    tables = [name for kind, name, _ in made if kind == "table"]
-    return repr([made, *(connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables)])  # noqa: S608
+@contextmanager
+def writing_elsewhere() -> Iterator[PoolProxiedConnection]:
+    """Write to the current application's database as another program, until its connection is rolled back."""
+    from app.extensions import db
+    from app.services import transaction
+
+    with db.engine.connect() as connection:
+        assert transaction._taken(connection, 60)
+        yield connection.connection
+        connection.connection.rollback()
+
+
+def everything_in(connection: Connection) -> str:
+    """Return all that is in a database."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    ordered = [(table.name, select(table).order_by(*table.primary_key)) for table in metadata.sorted_tables]
+    return repr([(name, *connection.execute(query).all()) for name, query in ordered])
 
 
 def store(home: Path, dataset: str) -> Store:
@@ -178,11 +229,14 @@ def example(home: Path, dataset: str, model: str) -> Example:
 def copy_rows(home: Path, table: Table, **values: object) -> None:
     """Copy the rows of a table that have these values from a home into the database of the current application."""
     from app.extensions import db
+    from app.services import postgresql as rows_of_server
 
     with reading(home) as connection:
         rows = connection.execute(select(table).filter_by(**values)).mappings().all()
     assert rows, f"no row of {table} has {values}"
     db.session.execute(insert(table), [dict(row) for row in rows])
+    if postgresql.is_used():
+        rows_of_server.renumber(db.session.connection(), table)
     db.session.commit()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests import homes
 from tests.conftest import ROOT
 
 # What each part may import of ours, besides itself. `config` reads the environment; only the factory needs it.
@@ -142,8 +143,7 @@ def within(name: str, parts: set[str]) -> bool:
 
 def loaded_by(code: str, tmp_path: Path) -> set[str]:
     """Return the modules that a fresh interpreter has loaded after running a line."""
-    environment = {**os.environ, "HAR_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    environment.pop("DATABASE_URL", None)
+    environment = os.environ | homes.where(tmp_path) | {"PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"],
         env=environment,

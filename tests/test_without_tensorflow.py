@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import synthetic
+from tests import homes, synthetic
 from tests.conftest import PASSWORD, ROOT
 
 PREPARE = """
@@ -74,8 +74,7 @@ with app.app_context():
 def test_recognition_does_without_tensorflow(code: str, started_home: Path, tmp_path: Path) -> None:
     shutil.copytree(started_home, tmp_path, dirs_exist_ok=True)
     (tmp_path / "walk.csv").write_text(synthetic.kinelab_csv(seconds=12))
-    environment = {**os.environ, "HAR_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    environment.pop("DATABASE_URL", None)
+    environment = os.environ | homes.where(tmp_path) | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )

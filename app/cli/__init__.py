@@ -28,6 +28,7 @@ COMMANDS = {  # name: where it is, and what ``flask --help`` says of it
         "app.cli.models:models",
         "List, promote, limit, export, delete models; forget a person.",
     ),
+    "move": ("app.cli.backup:move", "Take the site along to a server's database."),
     "predict": ("app.cli.predict:predict", "Recognise the activities in FILE."),
     "quality": ("app.cli.quality:quality", "Print the quality card of each recording in FILE."),
     "restore": ("app.cli.backup:restore", "Put a backup in the place of an empty site."),

@@ -94,6 +94,20 @@ def restore(file: Path, replace: bool, erased: Path | None, key_file: Path | Non
             sys.exit(1)
 
 
+@click.command("move")
+@reports_errors
+def move() -> None:
+    """Take everything along from the database in HAR_HOME to that of DATABASE_URL, while no server runs.
+
+    The server's database must be empty, and the one in HAR_HOME goes when all of it is there: make a backup first.
+    Ended half-way, it goes on with the next start. The way back is flask backup, and flask restore without
+    DATABASE_URL.
+    """
+    from app.services.backups import restoring
+
+    click.echo(f"{restoring.move_to_server():,} rows are in the server's database now.")
+
+
 def warn_of_missing(names: list[str]) -> None:
     """Say which files were not there when the backup was made."""
     if names:

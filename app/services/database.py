@@ -29,6 +29,7 @@ from flask import current_app
 from sqlalchemy import Engine, event
 
 from app.extensions import db
+from app.services import postgresql
 from app.services.errors import Conflict, ServiceError
 from app.services.files import DRAFT, written_whole
 
@@ -122,6 +123,23 @@ def _cipher() -> Any:
     return dbapi2
 
 
+def take_alone(connection: sqlite3.Connection) -> None:
+    """Bring what is in the files beside the database into it, and keep everybody else out until the connection ends."""
+    try:
+        connection.execute("PRAGMA busy_timeout=1000")
+        connection.execute("PRAGMA journal_mode=DELETE")  # which nobody else may have it open for
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    except connection.OperationalError as error:
+        if "is locked" not in str(error):
+            raise
+        mode = "wal"
+    if mode != "delete":
+        raise Conflict("Another program has the database open. Stop it first; nothing was changed.")
+
+
 def is_error(error: BaseException | None) -> bool:
     """Tell whether an error is SQLite's, in whichever library."""
     loaded = sys.modules.get("sqlcipher3.dbapi2")
@@ -159,6 +177,13 @@ def kind() -> str:
 def is_to_be_made(path: Path) -> bool:
     """Tell whether a database is not there yet, or was killed before its first byte."""
     return not path.exists() or not path.stat().st_size
+
+
+def lacks_key() -> bool:
+    """Tell whether a key is to be made: for a database that is not there yet; beside a server's, for the audit log."""
+    if postgresql.is_used():
+        return not home_file().with_name(KEY_FILE).exists()
+    return is_homes() and is_to_be_made(home_file())
 
 
 def draft() -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import current_app
 
 from app.extensions import db
-from app.services import audit, database, installation, keys, room
+from app.services import audit, database, installation, keys, postgresql, room
 from app.services.audit import Action
 from app.services.backups import moment, restoring
 from app.services.errors import Conflict
@@ -29,6 +29,8 @@ def change(encrypted: bool) -> int:
     Conflict : it is so already, a server runs, or another program has it open; nothing was changed.
     NoRoom : nor was it then.
     """
+    if postgresql.is_used():
+        raise Conflict("DATABASE_URL names a server's database, whose disk is encrypted by whoever runs the server.")
     path = moment.database()
     library = database.cipher()
     # Whoever starts meanwhile waits: opened now, the file before would get its own log beside the one after
@@ -43,7 +45,7 @@ def change(encrypted: bool) -> int:
         with closing(library.connect(os.fspath(path), isolation_level=None)) as connection:
             if before is not None:
                 connection.execute(f'PRAGMA key = "{database.as_raw(before)}"')
-            _take_alone(connection)
+            database.take_alone(connection)
             database.sweep()
             after = database.new_key(path, *wrapping) if encrypted else None
             draft = database.draft()
@@ -65,23 +67,6 @@ def change(encrypted: bool) -> int:
             path.with_name(database.KEY_FILE).unlink(missing_ok=True)
     audit.record(Action.DATABASE_ENCRYPTED if encrypted else Action.DATABASE_DECRYPTED)
     return path.stat().st_size
-
-
-def _take_alone(connection: sqlite3.Connection) -> None:
-    """Bring what is in the files beside the database into it, and keep everybody else out until the connection ends."""
-    try:
-        connection.execute("PRAGMA busy_timeout=1000")
-        connection.execute("PRAGMA journal_mode=DELETE")  # which nobody else may have it open for
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("COMMIT")
-        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    except connection.OperationalError as error:
-        if "is locked" not in str(error):
-            raise
-        mode = "wal"
-    if mode != "delete":
-        raise Conflict("Another program has the database open. Stop it first; nothing was changed.")
 
 
 def _export(connection: sqlite3.Connection, draft: Path, key: bytes | None) -> None:

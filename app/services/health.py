@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
-from app.services import database, installation, room
+from app.services import database, installation, postgresql, room
 from app.services.alarms import outbox
 from app.services.backups import moment
-from app.services.errors import NoRoom
+from app.services.errors import NoRoom, ServiceError
 from app.services.live import engine, sessions
 from app.tables import Notice, TrainingRun
 from app.tables.training_run import RunStatus
@@ -28,7 +28,7 @@ def problems() -> dict[str, str]:
 def _database() -> str:
     try:
         at = installation.revision()
-    except (SQLAlchemyError, database.Unopened):
+    except (SQLAlchemyError, ServiceError):
         db.session.rollback()
         return "the database does not answer"
     return "" if at == installation.latest_revision() else "the database is of another version"
@@ -93,7 +93,9 @@ def free_bytes() -> dict[str, int]:
 
 
 def database_bytes() -> int:
-    """Return the size of the database with what is in the file beside it; 0 of another machine's."""
+    """Return the size of the database with what is in the file beside it."""
+    if postgresql.is_used():
+        return postgresql.size()
     file = database.home_file()
     return sum(path.stat().st_size for path in (file, file.with_name(f"{file.name}-wal")) if path.exists())
 

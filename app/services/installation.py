@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
+from contextlib import closing
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,8 +14,8 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 
 from app.extensions import db
-from app.services import audit, database, keys, leftovers, sealing_stored
-from app.services.backups import moment
+from app.services import audit, database, keys, leftovers, postgresql, sealing_stored
+from app.services.backups import moment, rows
 from app.services.cohorts import cohorts
 from app.services.datasets import library
 from app.services.errors import Conflict
@@ -100,17 +102,75 @@ def preparing() -> FileLock:
     return FileLock(Path(current_app.config["INSTANCE"]) / "preparation.lock")
 
 
+def move_to_server() -> int:
+    """Take everything along from the home's own database to the server's that DATABASE_URL names; return its rows.
+
+    Nobody else uses it meanwhile. Once begun, the next start goes on with it where this is killed.
+
+    Raises
+    ------
+    Conflict : there is nothing to take along, or the server's database is not empty; nothing was changed.
+    """
+    if not postgresql.is_used():
+        raise Conflict("DATABASE_URL names no database of PostgreSQL.")
+    file, folder = database.home_file(), rows.incoming()
+    with preparing():
+        if not (folder / database.NAME).exists():
+            if not file.exists():
+                raise Conflict(f"There is no database in {file.parent}. Nothing was changed.")
+            if revision() is not None:
+                raise Conflict("The server's database holds something already. Nothing was changed.")
+            postgresql.require_rights()
+            with closing(database.connect(file, isolation_level=None)) as connection:
+                database.take_alone(connection)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if (key := file.with_name(database.KEY_FILE)).exists():
+                shutil.copy(key, folder)
+            file.rename(folder / database.NAME)
+        _migrate()
+    return rows.number()
+
+
 def _migrate() -> None:
+    if postgresql.is_used():
+        rows.load(_bring_up_to_date)
+    _bring_up_to_date()
+
+
+def _bring_up_to_date() -> None:
     keys.prepare_database()
     now_at = revision()
     if now_at == latest_revision():
         return
     refuse_newer(now_at)
+    if postgresql.is_used():
+        postgresql.require_rights()
+        if now_at is None and not rows.incoming().exists():
+            _refuse_lost()
     logging.getLogger("alembic").setLevel(logging.WARNING)  # already its import has something to say
     from flask_migrate import upgrade
 
     bind_alembic(current_app)
     upgrade()
+
+
+def _refuse_lost() -> None:
+    """Refuse an empty database where files tell of another one: at the end of a start they would be nobody's, and go.
+
+    Raises
+    ------
+    Conflict : nothing was changed.
+    """
+    if database.home_file().exists():
+        raise Conflict(
+            f"DATABASE_URL names an empty database, and {database.home_file()} holds what there was so far. To take it "
+            "along, stop the server and run: flask move"
+        )
+    if any(folder.is_dir() and any(folder.iterdir()) for folder in (current_app.config["UPLOADS"], library.root())):
+        raise Conflict(
+            f"DATABASE_URL names an empty database, and {current_app.config['HAR_HOME']} holds recordings or data sets "
+            "of another. Nothing was changed. Name that one, or choose an empty HAR_HOME."
+        )
 
 
 def revision() -> str | None:

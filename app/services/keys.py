@@ -176,7 +176,7 @@ def prepare_database() -> None:
     Where SQLCipher cannot be loaded, it becomes plain, and that is said. One that is there stays what it is.
     """
     path = database.home_file()
-    if not database.is_homes() or not database.is_to_be_made(path):
+    if not database.lacks_key():
         return
     try:
         database.cipher()

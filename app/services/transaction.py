@@ -1,8 +1,9 @@
 """The one way to write to the database, and the one place that decides how long to wait for it.
 
-SQLite has one writer at a time. Another program, a backup tool for example, may hold that place for a while: a page
-waits for it up to a minute and is then refused, work in the background waits longer. The place is taken before anything
-is done, so that what a block does beside the database (a folder that is moved) is never done in vain.
+There is one writer at a time: SQLite has no more, and on PostgreSQL a lock sees to it (`postgresql`). Another
+program, a backup tool for example, may hold that place for a while: a page waits for it up to a minute and is then
+refused, work in the background waits longer. The place is taken before anything is done, so that what a block does
+beside the database (a folder that is moved) is never done in vain.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any, cast
 
 from flask import current_app
 from flask_sqlalchemy.session import Session
-from sqlalchemy import CursorResult, Delete, Update
+from sqlalchemy import Connection, CursorResult, Delete, Update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import scoped_session
 
 from app.extensions import db
-from app.services import database, room
+from app.services import database, postgresql, room
 from app.services.errors import Busy, NoRoom
+from app.services.postgresql import Unreachable
 
 LARGEST_ID = 2**31 - 1  # that every database can look for
 PAGE_WAIT_S = 60.0
@@ -69,22 +71,28 @@ def passing_reason(error: BaseException | None) -> Busy | NoRoom | None:
             return NoRoom()
         if "is locked" in message:
             return Busy()
+    elif isinstance(error, DBAPIError):
+        if postgresql.code_of(error.orig) == postgresql.DISK_FULL:
+            return NoRoom("The disk of the database's server is full. Nothing was stored.")
+        if postgresql.is_gone(error):
+            return Unreachable("The database's server does not answer. Nothing was changed. Try again in a minute.")
+        if postgresql.is_passing(error):
+            return Busy()
     return None
 
 
 def _begin(wait_s: float) -> None:
-    """Take SQLite's place of the writer. A transaction within another goes on in it."""
-    if db.engine.dialect.name != "sqlite":
-        return
-    raw = cast(sqlite3.Connection, db.session.connection().connection.driver_connection)  # or SQLCipher's like it
-    if raw.in_transaction:
-        return
-    room.balance_spare(Path(current_app.config["INSTANCE"]))
+    """Take the place of the writer. A transaction within another goes on in it."""
+    connection = db.session.connection()
+    if connection.dialect.name == "sqlite":
+        if _raw(connection).in_transaction:
+            return
+        room.balance_spare(Path(current_app.config["INSTANCE"]))
     usual_s = min(wait_s, USUAL_WAIT_S)
-    if _taken(raw, usual_s):
+    if _taken(connection, usual_s):
         return
     with _line(forced=wait_s > PAGE_WAIT_S):
-        if not _taken(raw, wait_s - usual_s):
+        if not _taken(connection, wait_s - usual_s):
             raise Busy
 
 
@@ -103,7 +111,14 @@ def _line(forced: bool) -> Iterator[None]:
             _in_line -= 1
 
 
-def _taken(raw: sqlite3.Connection, wait_s: float) -> bool:
+def _raw(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)  # or SQLCipher's like it
+
+
+def _taken(connection: Connection, wait_s: float) -> bool:
+    if connection.dialect.name != "sqlite":
+        return postgresql.take_writer(connection, wait_s)
+    raw = _raw(connection)
     raw.execute(f"PRAGMA busy_timeout={round(1000 * wait_s)}")
     try:
         raw.execute("BEGIN IMMEDIATE")
@@ -125,15 +140,17 @@ def rows_changed(statement: Update | Delete) -> int:
 def write_if_free(statement: Update) -> None:
     """Run an UPDATE by itself, unless another program holds the database: nobody waits or fails for it."""
     with db.engine.connect() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() if is_sqlite else 0
+        if connection.dialect.name != "sqlite":
+            if _taken(connection, 0):
+                connection.execute(statement)
+                connection.commit()
+            return
+        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         try:
-            if is_sqlite:
-                connection.exec_driver_sql("PRAGMA busy_timeout=0")
+            connection.exec_driver_sql("PRAGMA busy_timeout=0")
             connection.execute(statement)
             connection.commit()
         except OperationalError:
             connection.rollback()
         finally:
-            if is_sqlite:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout={patience:d}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={patience:d}")

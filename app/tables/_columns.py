@@ -17,13 +17,15 @@ def now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, aware on every database (SQLite forgets the zone)."""
+    """A moment in UTC, aware on every database: SQLite forgets the zone, PostgreSQL answers in its own."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=timezone.utc) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
 
 
 # "Recording 12" in the audit log is one recording for ever: SQLite would give the number of a deleted row again

@@ -125,4 +125,6 @@ def downgrade():
     op.drop_table('recording')
     op.drop_table('dataset')
     op.drop_table('user')
+    for name in ('role', 'runstatus'):  # PostgreSQL's own
+        sa.Enum(name=name).drop(op.get_bind())
     # ### end Alembic commands ###

@@ -16,6 +16,8 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests import homes
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
 ADMINISTRATOR = "chief"
@@ -41,8 +43,7 @@ class Site:
 
     def start(self) -> Site:
         """Start the server and wait until it says where it is."""
-        environment = os.environ | {"HAR_HOME": str(self.home), "PORT": "0", "HOST": "127.0.0.1"}
-        environment.pop("DATABASE_URL", None)
+        environment = os.environ | homes.where(self.home) | {"PORT": "0", "HOST": "127.0.0.1"}
         self.process = subprocess.Popen(
             [sys.executable, "run.py"],
             cwd=ROOT,

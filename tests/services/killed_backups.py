@@ -12,12 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from app.extensions import db
-from app.services import accounts, database, installation, keys, leftovers
+from app.services import accounts, installation, keys, leftovers
 from app.services.backups import moment, restoring, sealed, swapping, writing
 from app.tables import user as user_table
 from tests import homes
@@ -34,7 +33,7 @@ def fingerprint(home: Path) -> str:
             if path.suffix != ".lock" and "kinelab.sqlite" not in path.name and "audit" not in str(path):
                 digest.update(str(path.relative_to(home)).encode())
                 digest.update(path.read_bytes() if path.is_file() else b"")
-    with closing(database.connect(home / homes.DATABASE)) as connection:
+    with db.engine.connect() as connection:
         digest.update(homes.everything_in(connection).encode())
     return digest.hexdigest()
 
@@ -88,6 +87,7 @@ def start(home: Path) -> None:
     """Do what the next start does with what a process that died has left, a day later."""
     swapping.finish(home)
     moment.sweep()
+    installation.migrate()
     leftovers.sweep(home / root for root in swapping.ROOTS)
 
 

@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ def rows() -> str:
     """Return all that is in the database, but whether it is encrypted."""
     db.session.remove()
     db.engine.dispose()
-    with closing(database.connect(database.home_file())) as connection:
+    with db.engine.connect() as connection:
         return homes.everything_in(connection)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.services import audit_reading, database
+from app.services import audit_reading
 from app.services.alarms import alarms, false_alarms, life, rules, unusual, watching
 from app.services.alarms.false_alarms import personal_threshold
 from app.services.alarms.watching import Seen
@@ -24,6 +24,7 @@ from app.services.audit_reading import AuditQuery
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.transaction import transaction
 from app.tables import Alarm, AlarmStep, Device, LiveSession, Role, User
+from tests import homes
 from tests.services.alarm_people import T0, add_person, agree, fall, fresh, notices, raised
 
 NOON = T0 + 4 * 3600  # UTC
@@ -279,12 +280,9 @@ def test_steps_end_a_fall_that_a_server_before_this_one_noticed(app: Flask, pers
 
 
 def test_what_cannot_be_kept_now_is_kept_as_soon_as_it_can(app: Flask, person: int) -> None:
-    other = database.connect(database.home_file(), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    watching.on_fall(person, None, Candidate(T0), T0 + 4)
-    assert alarms.live_of(person) == []
-    other.execute("ROLLBACK")
-    other.close()
+    with homes.writing_elsewhere():
+        watching.on_fall(person, None, Candidate(T0), T0 + 4)
+        assert alarms.live_of(person) == []
     watching.tick(T0 + 10)
     alarm = live(person, "fall")
     assert alarm is not None

@@ -19,6 +19,7 @@ from app.services.audit import Action, Origin
 from app.services.audit_lines import as_line
 from app.services.audit_reading import AuditQuery
 from app.tables._columns import now
+from tests import postgresql
 from tests.conftest import ROOT
 from tests.services.test_audit import lines, written
 
@@ -29,6 +30,8 @@ Change = Callable[[list[bytes]], list[bytes]]
 def log(app: Flask) -> Path:
     """Return a log of ten lines, as it lies beside a plain database: the fourth by ada, the fifth about her."""
     app.extensions[database.KNOWN] = {database.home_file().resolve(): (None, None)}
+    if postgresql.is_used():
+        database.home_file().with_name(database.KEY_FILE).unlink()
     return ten_lines()
 
 
@@ -90,6 +93,7 @@ def test_whoever_changes_a_sealed_line_is_found_out(app: Flask, what: str) -> No
     assert audit.verify().broken[0].line == 5
 
 
+@pytest.mark.sqlite("is made plain and encrypted again")
 def test_a_sealed_log_names_nobody_and_is_made_plain_and_sealed_again_with_the_database(app: Flask) -> None:
     log, before = ten_lines(), written(app)
     assert b'"ada"' not in log.read_bytes()

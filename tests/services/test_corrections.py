@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +17,7 @@ from app.extensions import db
 from app.har.errors import ModelIntegrityError
 from app.har.personal.head import PersonalHead as PersonalHeadItself
 from app.har.vocabulary import ANYTHING
-from app.services import activity_names, audit_reading, database
+from app.services import activity_names, audit_reading
 from app.services.audit_reading import AuditQuery
 from app.services.errors import Invalid, NotFound
 from app.services.identity import deletion
@@ -32,6 +31,7 @@ from app.services.recordings.smoothing import as_chosen
 from app.services.recordings.timeline import _one_after_the_other
 from app.services.recordings.wall_clock import WallClock, time_zone
 from app.tables import Correction, ModelVersion, PersonalHead, Prediction, User
+from tests import homes
 from tests.corrected import NEW, a_result, correct, recorded, without_features
 from tests.long_recording import a_day
 from tests.services.conftest import a_user
@@ -293,8 +293,7 @@ def test_a_page_does_not_wait_long_to_store_what_was_learnt(app: Flask, own: Pre
     stored = recordings.result_of(own)
     correct(own, stored, NEW, stored.activities[1])
     db.session.commit()
-    with closing(database.connect(database.home_file())) as other:
-        other.execute("BEGIN IMMEDIATE")  # as a backup does
+    with homes.writing_elsewhere():  # as a backup does
         begun = time.monotonic()
         assert view.view_of(own).result.personal_windows == 10
         assert time.monotonic() - begun < 20

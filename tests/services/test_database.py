@@ -29,6 +29,7 @@ from tests.services.conftest import a_user
 from tests.services.test_audit import written
 from tests.services.test_backups import PASSPHRASE, add_recording
 
+pytestmark = pytest.mark.sqlite("is a file that is encrypted")
 NAME = "Wilhelmina-Quistgaard"
 # What comes after the renaming
 CHANGED = {"encrypt rename 3", "encrypt said", "decrypt key written", "decrypt unlink", "decrypt said"}
@@ -45,7 +46,7 @@ def plain(app: Flask) -> Flask:
 
 def found(home: Path, what: str) -> list[str]:
     """Return the files of the database, and of a backup that is being written, in which something is readable."""
-    files = [*(home / "instance").glob("kinelab.sqlite*"), *(home / "instance").glob(".backup/database*")]
+    files = [*(home / "instance").glob("kinelab.sqlite*"), *(home / "instance").glob(".backup/database/*")]
     assert files
     return sorted(path.name for path in files if what.encode() in path.read_bytes())
 

@@ -21,7 +21,7 @@ from app.services.models import model_versions
 from app.tables import TrainingRun
 from app.tables.training_run import RunStatus
 from tests.conftest import ROOT
-from tests.homes import DATABASE, EXAMPLE, at_home
+from tests.homes import DATABASE, EXAMPLE, at_home, where
 from tests.tables import labelled
 from tests.trained import recording_csv
 
@@ -105,8 +105,7 @@ def test_a_command_leaves_alone_what_a_server_in_the_same_home_has_begun(app: Fl
 
 
 def test_commands_that_start_together_in_a_new_home_take_turns(tmp_path: Path) -> None:
-    environment = {**os.environ, "HAR_HOME": str(tmp_path)}
-    environment.pop("DATABASE_URL", None)
+    environment = os.environ | where(tmp_path)
     command = [sys.executable, "-m", "flask", "--app", "app", "models", "list", "--json"]
     processes = [
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from flask import Flask
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
 from app.extensions import db
 from app.har.live import journal
@@ -32,7 +32,7 @@ from app.services.recordings import figures, pending, recordings, uploads
 from app.services.transaction import transaction
 from app.tables import InstallationKey, ModelVersion, PersonKey, Prediction, User
 from run import print_new_key
-from tests import homes
+from tests import homes, postgresql
 from tests.conftest import ROOT
 from tests.live import add_everyday, streamer
 from tests.sealed import bytes_of, made_plain
@@ -60,7 +60,8 @@ def earlier_home(tmp_path_factory: pytest.TempPathFactory, migrated_home: Path) 
     home = tmp_path_factory.mktemp("earlier")
     homes.copy_database(migrated_home, home)
     with homes.at_home(home):
-        database_changing.change(False)
+        if not postgresql.is_used():
+            database_changing.change(False)
         with transaction() as session:
             session.execute(delete(InstallationKey))
     return home
@@ -78,7 +79,8 @@ def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def own_file(tmp_path: Path, key_file: Path, earlier_home: Path) -> Iterator[Flask]:
     """Return an installation that has no key yet, and whose key is to be a file outside of its home."""
     (tmp_path / "home" / homes.DATABASE).parent.mkdir(parents=True)
-    shutil.copy(earlier_home / homes.DATABASE, tmp_path / "home" / homes.DATABASE)
+    database_of_home = postgresql.NOTE if postgresql.is_used() else homes.DATABASE
+    shutil.copy(earlier_home / database_of_home, tmp_path / "home" / database_of_home)
     with homes.at_home(tmp_path / "home") as app:
         yield app
 
@@ -135,12 +137,14 @@ def test_nothing_about_a_person_lies_plain_in_what_is_stored(
     stock = sealing_stored.stock()
     assert (stock.plain, stock.unreadable) == (0, 0)
     assert stock.sealed >= 7  # the file, its signal in four, quality, result; the waiting one, and what is known of it
-    assert list(app.config["INSTANCE"].glob("kinelab.sqlite-wal"))
+    assert postgresql.is_used() or list(app.config["INSTANCE"].glob("kinelab.sqlite-wal"))
     assert kept_plain(app.config["HAR_HOME"], known) == []
     recordings.delete(user_id, prediction.recording_id)  # and in pages that are free
-    db.session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    homes.empty_log_of_database()
     assert kept_plain(app.config["HAR_HOME"], known) == []
     assert kept_plain(temporary, known) == []
+    if postgresql.is_used():
+        return
     database_changing.change(False)  # without which the search could find nothing at all
     assert len(kept_plain(app.config["HAR_HOME"], known)) >= 2  # in the database and in the log
 
@@ -244,6 +248,7 @@ def test_a_new_installation_makes_its_key_outside_of_its_home_and_shows_it_once(
     assert path.read_text().count("KINELAB-") == 1
 
 
+@pytest.mark.sqlite("is a file that is encrypted")
 def test_a_new_installation_has_an_encrypted_database_under_the_key_that_is_made_with_it(
     key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +273,7 @@ def test_a_new_installation_has_an_encrypted_database_under_the_key_that_is_made
         assert connection.scalars(select(User.username)).all() == ["ursula"]
 
 
+@pytest.mark.sqlite("is a file that could not be encrypted")
 def test_where_sqlcipher_is_missing_a_new_database_is_plain_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -402,7 +408,8 @@ def test_whenever_a_change_of_the_key_is_killed_it_is_finished_or_untouched(own_
     with transaction() as session:  # as an earlier build has them, without keys
         session.add_all(User(username=f"u{i}", email=f"{i}@example.org", **details) for i in range(20))
     keys.prepare()
-    database_changing.change(True)
+    if not postgresql.is_used():
+        database_changing.change(True)
     db.session.remove()
     db.engine.dispose()
     environment = {**os.environ, "HAR_HOME": str(own_file.config["HAR_HOME"])}

@@ -174,6 +174,7 @@ def test_a_session_that_is_kept_becomes_a_recording_with_the_same_answers(
     assert recording.title.startswith("Live ")
     assert recording.place == "leg"
     wait_for(lambda: not stream.folder.exists())
+    wait_for(lambda: sum(event.kind == "ended" for event in own.told) == 2)
     ended = [event.data["recording"] for event in own.told if event.kind == "ended"]
     assert ended == [None, recording.id]
     result = recordings.result_of(recordings.get_prediction(recording))

@@ -159,6 +159,7 @@ def test_a_size_is_written_as_people_say_it(n_bytes: int, text: str) -> None:
     assert megabytes(n_bytes) == text
 
 
+@pytest.mark.sqlite("is on the disk of the home")
 def test_a_spare_file_is_given_to_the_database_when_nothing_is_left(
     app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from sqlalchemy import text
 
@@ -13,6 +14,7 @@ from app.services.transaction import transaction
 from tests.conftest import PASSWORD
 
 
+@pytest.mark.sqlite("is a file in which is looked")
 def test_a_deleted_row_is_overwritten_in_a_plain_database_too(app: Flask) -> None:
     database_changing.change(False)
     secret = "17 Unmistakable Lane, Nowhere-on-Sea"

@@ -20,7 +20,6 @@ from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 from app.har.progress import Event
-from app.services import database
 from app.services import transaction as transaction_module
 from app.services.errors import Conflict, NoRoom
 from app.services.models import model_versions, run_outcomes, run_progress, runs, training
@@ -29,7 +28,7 @@ from app.services.models.run_times import RemainingTime
 from app.services.transaction import transaction
 from app.tables import Dataset, TrainingRun
 from app.tables.training_run import RunStatus
-from tests import trained
+from tests import homes, trained
 from tests.trained import Example
 
 Begin: TypeAlias = Callable[..., training.TrainingProcess]
@@ -140,16 +139,14 @@ def test_the_result_of_a_training_waits_until_the_database_is_free(
     monkeypatch.setattr(run_outcomes, "PAUSE_S", 0.1)
     monkeypatch.setattr(transaction_module, "USUAL_WAIT_S", 0.05)
     app.config["THREADS"] = 0  # as many pages wait as may
-    other = database.connect(database.home_file(), check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    timer = threading.Timer(1.0, other.rollback)
+    with homes.writing_elsewhere() as other:
+        timer = threading.Timer(1.0, other.rollback)
 
-    def start_timer(event: Event) -> None:
-        timer.start()
+        def start_timer(event: Event) -> None:
+            timer.start()
 
-    run = training.follow(trainer, start_timer)
-    timer.join()
-    other.close()
+        run = training.follow(trainer, start_timer)
+        timer.join()
     assert (run.status, run.result["model_version"]) == (RunStatus.FINISHED, "lab/1")
     assert sum("waits to be written" in record.message for record in caplog.records) >= 1
 

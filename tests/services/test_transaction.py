@@ -6,8 +6,6 @@ import errno
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 
 import pytest
 from flask import Flask
@@ -15,21 +13,12 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
-from app.services import database
 from app.services import transaction as module
 from app.services.errors import Busy, NoRoom
 from app.services.models import model_versions
 from app.services.transaction import passing_reason, transaction
 from app.tables import ModelVersion, User
-
-
-@contextmanager
-def locked(app: Flask) -> Iterator[sqlite3.Connection]:
-    """Write to the database as another program, without end."""
-    with closing(database.connect(database.home_file(), check_same_thread=False)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield other
-        other.rollback()
+from tests import homes
 
 
 @pytest.fixture
@@ -40,7 +29,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_block_is_begun_when_the_database_is_free_and_not_before(app: Flask) -> None:
     began = []
-    with locked(app) as other:
+    with homes.writing_elsewhere() as other:
         timer = threading.Timer(1.5, lambda: (began.append("free"), other.rollback()))
         timer.start()
         with transaction():
@@ -50,7 +39,7 @@ def test_a_block_is_begun_when_the_database_is_free_and_not_before(app: Flask) -
 
 
 def test_a_block_that_cannot_be_begun_is_refused_after_a_while(app: Flask, impatient: None) -> None:
-    with locked(app):
+    with homes.writing_elsewhere():
         started = time.monotonic()
         with pytest.raises(Busy, match="Nothing was changed"), transaction():
             pytest.fail("the block was begun")
@@ -68,7 +57,7 @@ def test_half_of_the_threads_wait_for_long(app: Flask, monkeypatch: pytest.Monke
             pass
         took.append(time.monotonic() - started)
 
-    with locked(app):
+    with homes.writing_elsewhere():
         threads = [threading.Thread(target=write) for _ in range(12)]
         for thread in threads:
             thread.start()
@@ -116,7 +105,7 @@ def test_while_the_database_is_locked_pages_are_shown_and_changes_refused(
     app: Flask, admin_client: FlaskClient, model: ModelVersion, impatient: None
 ) -> None:
     address = f"/models/{model.id}"
-    with locked(app):
+    with homes.writing_elsewhere():
         assert admin_client.get("/models/").status_code == 200
         answer = admin_client.post(f"{address}/notes", data={"notes": "new"})
         assert answer.status_code == 503

@@ -8,7 +8,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -19,7 +18,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.extensions import db, limiter
-from app.services import accounts, database
+from app.services import accounts
 from app.services.api import kept_answers, tokens
 from app.services.api.tokens import Scope
 from app.services.identity import one_time, roles
@@ -303,7 +302,7 @@ def test_a_token_is_shown_once_and_is_nowhere_else(app: Flask) -> None:
     me = call(app, text, "GET", "me").get_json()
     assert (me["username"], me["token"]["scopes"]) == ("ursula", ["alarms", "recordings:read"])
     assert text not in client.get("/account/tokens").text
-    with closing(database.connect(database.home_file())) as connection:
+    with db.engine.connect() as connection:
         assert text not in homes.everything_in(connection)
     row = db.session.scalars(select(ApiToken)).one()
     assert row.last_used is not None

@@ -18,6 +18,7 @@ from app.services.errors import NoRoom
 from app.services.live import engine
 from app.tables import StoredRecording, TrainingRun
 from app.tables.training_run import RunStatus
+from tests import postgresql
 from tests.conftest import PASSWORD
 
 TOKEN = "a token of twenty letters"
@@ -61,6 +62,7 @@ def spoil_version(app: Flask, patch: pytest.MonkeyPatch) -> None:
 def spoil_database(app: Flask, patch: pytest.MonkeyPatch) -> None:
     db.session.remove()
     db.engine.dispose()
+    postgresql.forget(app.config["HAR_HOME"])
     (app.config["INSTANCE"] / "kinelab.sqlite").write_bytes(b"no database at all, but as long as a header is" * 9)
 
 

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.har.recordings.reach import Reach
+from app.services import database
 from app.services.datasets import imports, library
 from config import Config
 from tests.synthetic import kinelab_csv
@@ -45,7 +46,7 @@ def test_what_the_server_keeps_cannot_be_added_by_an_administrator(
     (tmp_path / "door").symlink_to(home)
     ways = [
         theirs, theirs.parent, key, home, tmp_path / "x" / ".." / "home" / "uploads", tmp_path / "link",
-        tmp_path / "door" / "instance" / "secret_key", app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"),
+        tmp_path / "door" / "instance" / "secret_key", str(database.home_file()),
     ]  # fmt: skip
     for path in ways:
         page = add(admin_client, path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 from flask import current_app
 
-from app.services import audit
+from app.services import audit, postgresql
 from app.services import database as opening
+from app.services.backups import rows
 from app.services.errors import Conflict
 from app.services.files import DRAFT, link_or_copy
 from app.services.leftovers import DELETED
@@ -59,26 +60,27 @@ def roots() -> dict[str, Path]:
 
 
 def database() -> Path:
-    """Return the file of the database.
+    """Return the file of the database, or where it would be if it was not a server's.
 
     Raises
     ------
-    Conflict : it is another program's to back up.
+    Conflict : it is a file that is another program's to back up.
     """
-    if not opening.is_homes():
+    if not opening.is_homes() and not postgresql.is_used():
         raise Conflict(
-            "DATABASE_URL names a database outside of HAR_HOME: back it up and restore it with its own tools "
-            "(for PostgreSQL pg_dump and pg_restore), while the site is stopped, together with the folders of HAR_HOME."
+            "DATABASE_URL names a file outside of HAR_HOME: copy it, together with the folders of HAR_HOME, while the "
+            "site is stopped."
         )
     return opening.home_file()
 
 
 @contextmanager
-def held(target: Path | None) -> Iterator[Moment]:
+def held(target: Path | None, migrate: Callable[[], None]) -> Iterator[Moment]:
     """Hold the present moment of the home until the end of the block.
 
     Parameters
     ----------
+    migrate : makes the tables of a file for the rows of a server's database.
     target : the file that is written meanwhile, deleted by the next `sweep` if this process is killed.
     """
     source = database()
@@ -89,13 +91,20 @@ def held(target: Path | None) -> Iterator[Moment]:
         try:
             if target is not None:
                 (folder / TARGET).write_text(str(target.absolute()), encoding="utf-8")
+            copied = folder / "database"
+            copied.mkdir(mode=0o700)
+            if postgresql.is_used():
+                rows.prepare(copied, migrate)
             with transaction(BACKGROUND_WAIT_S):  # nobody else writes
-                _copy_database(source, folder / "database")
+                if postgresql.is_used():
+                    rows.write(copied)
+                else:
+                    _copy_database(source, copied / opening.NAME)
                 with audit.locked():  # its lines and what it knows of the last one belong together
                     files = list(_linked(audit.folder(), f"instance/{AUDIT}", folder / AUDIT))
                 files += [kept for name, root in roots().items() for kept in _linked(root, name, folder / name)]
-            size = (folder / "database").stat().st_size
-            yield Moment(folder, [Kept(DATABASE, folder / "database", size), *files])
+            file = copied / opening.NAME
+            yield Moment(folder, [Kept(DATABASE, file, file.stat().st_size), *files])
         finally:
             _remove()
 

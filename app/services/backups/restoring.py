@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 from flask import current_app
 
 from app.extensions import db
-from app.services import audit, audit_chain, installation, room
+from app.services import audit, audit_chain, installation, postgresql, room
 from app.services import database as opening
 from app.services.audit import Action
-from app.services.backups import moment, reading, swapping
+from app.services.backups import moment, reading, rows, swapping
 from app.services.backups.reading import Contents
 from app.services.errors import Conflict, NoRoom
 from app.services.privacy import erasing
@@ -76,7 +76,8 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
     database = moment.database()
     home = Path(current_app.config["HAR_HOME"])
     with without_server(home), _staged() as stages:
-        if not replace and database.exists():
+        there = installation.revision() is not None if postgresql.is_used() else database.exists()
+        if not replace and there:
             raise Conflict(
                 f"{home} is not empty. Restore into an empty HAR_HOME, or put the backup in the place of everything "
                 "that is there with --replace."
@@ -97,6 +98,8 @@ def restore(source: Path, passphrase: str, *, replace: bool, erased: Path | None
                 if newer is not None and newer.is_dir():
                     shutil.copytree(newer, place(f"instance/{ERASURES}"), dirs_exist_ok=True)
             _go_on_with_log(database.parent, place("instance"))
+            if postgresql.is_used():
+                _hand_over(place("instance"))
         except OSError as error:
             if room.is_full(error):
                 raise NoRoom("There is no room for what is in the backup. Nothing was changed.") from error
@@ -117,6 +120,26 @@ def _go_on_with_log(present: Path, staged: Path) -> None:
         with audit.locked():
             shutil.rmtree(staged / moment.AUDIT, ignore_errors=True)
             audit.copy_to(staged / moment.AUDIT, opening.key_of(staged / opening.NAME))
+
+
+def _hand_over(staged: Path) -> None:
+    """Let the database that is staged become a server's, when what is staged has taken its place."""
+    folder = staged / rows.INCOMING
+    folder.mkdir(mode=0o700)
+    for name in (opening.NAME, opening.KEY_FILE):
+        if (path := staged / name).exists():
+            path.rename(folder / name)
+
+
+def move_to_server() -> int:
+    """Take the home's database along to a server's, while no site runs in it; return its rows.
+
+    Raises
+    ------
+    Conflict : one runs, there is nothing to take along, or the server's is not empty; nothing was changed.
+    """
+    with without_server(Path(current_app.config["HAR_HOME"])):
+        return installation.move_to_server()
 
 
 @contextmanager

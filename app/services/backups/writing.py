@@ -17,7 +17,7 @@ from app.services.backups import moment, sealed
 from app.services.backups.moment import Kept, Moment
 from app.services.errors import Invalid, NoRoom
 from app.services.files import DRAFT
-from app.services.installation import revision
+from app.services.installation import migrate, revision
 from app.services.room import is_full
 from app.tables._columns import now
 
@@ -49,7 +49,7 @@ def write(target: Path | IO[bytes], passphrase: str) -> Written:
         if isinstance(target, Path):
             written = _to_file(target, passphrase)
         else:
-            with moment.held(None) as present:
+            with moment.held(None, migrate) as present:
                 written = _sealed(present, target, passphrase)
     except OSError as error:
         if is_full(error):
@@ -64,7 +64,7 @@ def _to_file(target: Path, passphrase: str) -> Written:
     if not target.parent.is_dir() or target.is_dir():
         raise Invalid(f"A backup is written to a file in a folder that is there; found {target}.")
     draft = target.with_name(f"{DRAFT}{target.name}")
-    with moment.held(draft) as present:  # which deletes the draft in the end, and after a kill
+    with moment.held(draft, migrate) as present:  # which deletes the draft in the end, and after a kill
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             written = _sealed(present, file, passphrase)
             file.flush()

@@ -72,6 +72,7 @@ HOLDS = {  # what lies in HAR_HOME, by pattern, and how a person's part of it go
     "uploads/.draft-*": "what is being written: a day",
     "instance/kinelab.sqlite*": "the database: `TABLES`",
     "instance/database_key": "by what the database is opened",
+    "instance/incoming": "a database that becomes a server's, and goes: before anything else of a start",
     "instance/.backup": "links of a backup that is being written: at the next start",
     "instance/last_backup": "no person's",
     "instance/audit": "exported; names go from the lines (`audit.forget_person`)",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from flask import current_app
-from sqlalchemy import String, Text, delete, func, select
+from sqlalchemy import Enum, String, Text, delete, func, select
 
 from app.extensions import db
 from app.services import accounts, audit, audit_chain, consents, keys, leftovers
@@ -168,8 +168,10 @@ def _columns_with(name: str) -> list[str]:
     found = []
     for table in db.metadata.sorted_tables:
         for column in table.columns:
-            if isinstance(column.type, (String, Text)) and db.session.scalar(
-                select(func.count()).select_from(table).where(column == name)
+            if (
+                isinstance(column.type, (String, Text))
+                and not isinstance(column.type, Enum)
+                and db.session.scalar(select(func.count()).select_from(table).where(column == name))
             ):
                 found.append(f"{table.name}.{column.name}")
     return found

@@ -14,6 +14,7 @@ from sqlalchemy.orm import selectinload
 from app.extensions import db
 from app.har.vocabulary import NO_ANSWER, UNFAMILIAR, in_order, node_of, path_of, shared_node
 from app.services import paging
+from app.services.folding import Folded, holds
 from app.services.paging import Newest, Page, page_of
 from app.services.personal import corrections, in_lists
 from app.tables import Prediction, StoredRecording
@@ -25,7 +26,7 @@ BEGINS = func.coalesce(StoredRecording.recorded, StoredRecording.created)
 SORTS: Mapping[str, tuple[str, Sequence[Any]]] = {  # by name: what a list calls it, and its columns
     "uploaded": ("Uploaded last", (StoredRecording.id.desc(),)),
     "recorded": ("Recorded last", (BEGINS.desc(), StoredRecording.id.desc())),
-    "name": ("Name", (func.lower(SHOWN), StoredRecording.id)),
+    "name": ("Name", (Folded(SHOWN), StoredRecording.id)),
 }
 
 
@@ -156,7 +157,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     for word in wanted.search.split():
         columns = (StoredRecording.filename, StoredRecording.title, StoredRecording.notes)
-        found.append(or_(*(column.icontains(word, autoescape=True) for column in columns)))
+        found.append(or_(*(holds(column, word) for column in columns)))
     if wanted.first:
         found.append(_midnight(wanted.first, wanted.zone) <= BEGINS)
     if wanted.last:

@@ -13,8 +13,9 @@ from app.har.errors import HarError, UnknownTable
 from app.har.progress import OnEvent
 from app.services import sealing
 from app.services.recordings import lanes, slot_files, stored_signal
+from app.services.recordings.cutting import cut_again
 from app.services.recordings.model_choice import Candidates
-from app.services.recordings.recognise import KnownWalking, Recognised, cut_again, recognise_upload
+from app.services.recordings.recognise import KnownWalking, Recognised, recognise_upload
 from app.services.recordings.recognise import measure_walking as measure
 from app.services.recordings.result_files import save_quality, save_result
 from app.services.recordings.table_preview import identify_layout, preview_tables

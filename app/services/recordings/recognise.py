@@ -15,7 +15,6 @@ from app.har.errors import HarError, UnusableRecording
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.signals.types import Recording, SignalSet
-from app.har.types import FloatArray
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
 from app.services import sealing
@@ -30,7 +29,7 @@ from app.services.recordings.demands import (
 )
 from app.services.recordings.held import Held
 from app.services.recordings.places import place_in_words
-from app.services.recordings.prediction_result import SAME_MOMENT_S, YEAR_2000, YEAR_2100, PredictionResult
+from app.services.recordings.prediction_result import YEAR_2000, YEAR_2100, PredictionResult
 from app.services.recordings.quality import Quality, assess_quality
 from app.services.recordings.resample import resample
 from app.services.recordings.sensor_names import sensors_of
@@ -226,7 +225,7 @@ def _recognised(
     classifier = model.load()
     gap_s = classifier.preparation.gap_s
     for _ in range(len(recordings)):  # in place: the caller's would keep the samples of a day until the end
-        recordings.append(_with_gaps_of_model(recordings.popleft(), gap_s))
+        recordings.append(with_gaps_of_model(recordings.popleft(), gap_s))
     quality = assess_quality(recordings, gap_s)
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     beside = tuple(lanes.beside(recordings, classifier.channels))
@@ -272,39 +271,6 @@ def _recognised(
     return Recognised(result, signals, quality, model, beside, slots), share_unlike_training(recognition)
 
 
-def cut_again(
-    upload: Upload,
-    mapping: ColumnMapping | None,
-    classifier: Recogniser,
-    recording_id: str,
-    start_s: Sequence[float],
-) -> FloatArray | None:
-    """Return windows of an upload as a model takes them, (n, n_timesteps, n_channels), by the moments they begin.
-
-    None where one of them does not begin at such a moment.
-
-    Raises
-    ------
-    HarError : the upload cannot be read, or used by the model.
-    """
-    from app.har.signals.filters import prepare
-    from app.har.windows import iter_window_batches
-
-    gap_s = classifier.preparation.gap_s
-    recordings = deque(
-        _with_gaps_of_model(recording, gap_s)
-        for recording in read_recordings(upload, mapping)
-        if recording.recording_id == recording_id
-    )
-    signals, _ = resample(recordings, classifier, upload.name)
-    found: dict[int, FloatArray] = {}
-    for windows, _ in iter_window_batches(prepare(signals, classifier.preparation), classifier.window_length_s, BATCH):
-        for number, moment in enumerate(start_s):
-            for position in np.flatnonzero(np.abs(windows.start_s - moment) < SAME_MOMENT_S):
-                found[number] = windows.X[position].copy()
-    return np.stack([found[i] for i in range(len(start_s))]) if len(found) == len(start_s) else None
-
-
 def measure_walking(
     walking: KnownWalking, classifier: Recogniser
 ) -> tuple[WalkingReference | None, tuple[Problem, ...]]:
@@ -317,7 +283,7 @@ def measure_walking(
     try:
         with open_upload(walking.path, walking.name, opener=sealing.opened) as upload:
             recordings = read_recordings(upload, walking.mapping)
-            recordings = deque(_with_gaps_of_model(recording, gap_s) for recording in recordings)
+            recordings = deque(with_gaps_of_model(recording, gap_s) for recording in recordings)
         origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
         signals, _ = resample(recordings, classifier, walking.name)
         batches = iter_window_batches(prepare(signals, classifier.preparation), classifier.window_length_s, BATCH)
@@ -367,7 +333,7 @@ def read_recordings(upload: Upload, mapping: ColumnMapping | None = None) -> deq
     return deque(normalise_upload(recordings))
 
 
-def _with_gaps_of_model(recording: Recording, gap_s: float) -> Recording:
+def with_gaps_of_model(recording: Recording, gap_s: float) -> Recording:
     """List the gaps that a model cuts at, where it bridges longer or shorter ones than importers assume."""
     from app.har.signals.clocks import GAP_S, gap_problems
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -10,11 +12,13 @@ from app.services.errors import NotFound, ServiceError
 from app.services.personal import view
 from app.services.recordings import explaining, recordings
 from app.services.recordings.activity_times import clock_of
-from app.tables import Prediction
 from app.web.access import access
 from app.web.downloads import reader_zone
 from app.web.predictions.address import moment, personal, recording_index_of, smooth
 from app.web.predictions.blueprint import bp
+
+if TYPE_CHECKING:
+    from app.tables import Prediction
 
 
 @bp.get("/<int:recording_id>/why.json")

@@ -64,6 +64,7 @@ NAMES = [
     "sealing",
     "encrypted",
     "kills",
+    "cohort",
     "reliability",
 ]
 ELSEWHERE = [
@@ -80,7 +81,7 @@ ELSEWHERE = [
     "stress",
 ]
 # Of docs/; what is above the mark stays, what is below is written
-PAGES = {"reliability": "RELIABILITY.md"}
+PAGES = {"cohort": "SCALE.md", "reliability": "RELIABILITY.md"}
 MARK = "<!-- Written by `python -m benchmarks`; do not edit below this line. -->"
 MAX_COLUMNS = 12  # of a table
 LIBRARIES = ["tensorflow", "scikit-learn", "numpy", "polars", "pandas", "waitress"]

@@ -6,6 +6,7 @@ from typing import Any
 
 Figures = dict[str, Any]
 OURS = "elm-gru-am"
+NEUTRAL, ATTENTION = "made neutral, in bands", "the network's attention"
 OXFORD, PHONE = "Oxford's own", "the phone's own"
 
 
@@ -15,6 +16,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         *_against_others(results["folds"]),
         _never_met(results["everyday_rivals"]),
         _true_at_their_depth(results["everyday"]),
+        _explained(results["explanations"]),
         _smoothing(results["smoothing"]),
         _on_a_stored_model(results["transfer"]),
         _falls(results["falls"]),
@@ -47,6 +49,26 @@ def _against_others(folds: Figures) -> list[str]:
         f"- **One person decides much.** Of {worst['of']:,} windows of subject {worst['subject']} in KU-HAR, "
         f"{worst['wrong']:,} are wrong; without that person the F1 is {worst['f1 of all others']:.3f} (`folds`).",
     ]
+
+
+def _explained(explanations: Figures) -> str:
+    gains = {
+        title.partition(",")[0]: figures["better than random order by"]
+        for title, figures in explanations.items()
+        if title != "seed"
+    }
+    of = "; ".join(
+        f"{title} {rows[NEUTRAL]['deletion'].split()[0]} and "
+        f"{rows[NEUTRAL]['insertion'].split()[0]} (attention "
+        f"{rows[ATTENTION]['deletion'].split()[0]} and "
+        f"{rows[ATTENTION]['insertion'].split()[0]})"
+        for title, rows in gains.items()
+    )
+    return (
+        "- **Why.** By how much of the area under its curve an answer falls sooner where what is said to matter is "
+        f"taken away, and rises sooner where it is put back, than in random order: {of}; from 0.15 on, by the mean of "
+        "both, a page may explain (`explanations`)."
+    )
 
 
 def _falls(falls: Figures) -> str:

@@ -94,6 +94,7 @@ def predict(
         times = f"{bout['start_s']:9.1f} s – {bout['end_s']:9.1f} s"
         click.echo(f"{where}{times}  {bout['activity']:<24} {percent(bout['confidence']):>7}{_guess(bout)}")
     how = f"smoothed, without bouts of less than {summary['smoothed_s']:g} s" if summary["smoothed_s"] else "each alone"
+    how += ", with height by air pressure" if summary["height_used"] else ""
     click.echo(f"\n{summary['windows']} windows recognised by {summary['model']}, {how}:")
     for name, minutes in summary["minutes_per_activity"].items():
         click.echo(f"  {name:<24} {minutes:8.2f} min")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.signals.pages import let_go
 from app.har.signals.types import UNLABELLED, Gravity, SignalSet
 from app.har.types import FloatArray, IntArray, TimeArray
 
@@ -114,6 +115,7 @@ def iter_window_batches(signals: SignalSet, window_length_s: float, size: int) -
     n = len(cut.start)
     for start in range(0, n, size):
         yield cut.take(slice(start, start + size)), min(start + size, n) / n
+        let_go(signals.signal)
 
 
 @dataclass(frozen=True)

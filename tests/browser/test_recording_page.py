@@ -94,6 +94,17 @@ def test_a_person_uploads_looks_closer_follows_a_bout_and_takes_it_away(page: Pa
     page.get_by_role("button", name="All").click()
     expect(page.locator(SHOWING)).to_contain_text("Showing 0:00:00 – ")
 
+    why = page.locator("#bouts [data-why]").first
+    why.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#why-title")).to_contain_text("Why “")
+    expect(page.locator("#why-alike-windows figure")).to_have_count(4)  # this one and three of other people
+    check(page)
+    page.locator("#why-close").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#why")).to_be_hidden()
+    expect(why).to_be_focused()
+
     with page.expect_download() as table:
         page.get_by_role("link", name="bouts, CSV").click()
     rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))

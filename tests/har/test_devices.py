@@ -188,3 +188,21 @@ def test_a_lost_file_of_an_embraceplus_is_a_hole_and_a_damaged_one_is_told(tmp_p
     time, _ = closes(recording, "accelerometer")
     assert kinds(recording) == ["unreadable file", "clock gap"]
     np.testing.assert_allclose(time[64 * 30 - 1 : 64 * 30 + 1], [30 - 1 / 64, 60], atol=1e-3)
+
+
+def test_a_device_that_hangs_for_a_while_reads_the_same_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = counts(4000)
+    samples[1000:1600] = samples[999]
+    data = devices.cwa(samples)
+    in_memory = read_one(tmp_path, data, "a.cwa")
+    monkeypatch.setattr(gathered, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("app.har.recordings.build.AT_ONCE", 700)
+    monkeypatch.setattr("app.har.signals.frozen.BLOCK", 100)
+    monkeypatch.setattr("app.har.signals.frozen.BLOCKS", 5)
+    on_disk = read_one(tmp_path, data, "a.cwa")
+    assert kinds(on_disk) == kinds(in_memory) == ["frozen values", "clock gap"]
+    assert len(on_disk.streams[0].time_s) == 3400
+    np.testing.assert_array_equal(on_disk.streams[0].time_s, in_memory.streams[0].time_s)
+    np.testing.assert_array_equal(on_disk.streams[0].values, in_memory.streams[0].values)

@@ -22,6 +22,7 @@ from app.har.recordings.upload import read_upload
 from app.har.signals import filters, resampling, samples, spline, summaries
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.gravity import match_gravity
+from app.har.signals.pages import let_go
 from app.har.signals.resampling import to_signal_set
 from app.har.signals.types import Recording, Stream
 from app.har.windows import iter_window_batches, make_windows
@@ -314,3 +315,12 @@ def test_rows_are_kept_in_memory_or_in_a_file(most_bytes: int, monkeypatch: pyte
         rows.append(whole[first : first + 30])
     np.testing.assert_array_equal(rows.finish(), whole)
     assert samples.Rows(3).finish().shape == (0, 3)
+
+
+def test_pages_that_are_let_go_are_read_again(tmp_path: Path) -> None:
+    whole = np.arange(10_000, dtype=np.float32).reshape(2, 5000)
+    whole.tofile(tmp_path / "mapped")
+    mapped = np.asarray(np.memmap(tmp_path / "mapped", np.float32, "r", shape=whole.shape)).T[10:]
+    for array in (mapped, whole.T[10:], mapped.copy()):
+        let_go(array)
+        np.testing.assert_array_equal(array, whole.T[10:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -144,6 +145,9 @@ def test_the_report_tells_of_nobody_and_of_nothing_that_few_did(app: Flask, tmp_
     assert "Ursula" not in page
     assert ".csv" not in page
     assert "Cycling" not in page
+    for row in re.findall(r"P0\d\d</th>.*?</tr>", page):
+        walked, sat = map(int, re.findall(r">(\d+) %<", row))
+        assert walked + sat in (99, 100, 101)  # nothing lacks by which what is left out could be computed
     assert ("Walking" in page) is (n_people == 12)
     assert ("P012" in page) is (n_people == 12)
     assert ("fewer than 5" in page) is True

@@ -181,6 +181,7 @@ def test_air_pressure_tells_stairs_from_walking_and_names_a_lift(tmp_path: Path)
         answers = [np.array(result.answer_names)[result.answers[inside[part]]] for result in (alone, shown)]
         assert set(answers[0]) == {said}
         assert set(answers[1]) == {height}
+    assert (shown.summary()["height_used"], alone.summary()["height_used"]) == (True, False)
     what = used(shown, alone)
     assert what.up_m == pytest.approx(7.2, abs=1.0)
     assert [ride.words for ride in what.rides] == [f"lift, up {round(18 * 1.5)} m"]

@@ -103,6 +103,7 @@ def test_what_was_measured_beside_movement_is_on_the_page_and_what_height_change
     assert re.search(r"22:00:15 – 22:00:42 ?: lift, up 40 m", text)
     assert "Sit -40 (-40 to -40)" in text
     assert "no sound and no speech is read or stored" in text
+    assert user_client.get(f"{url}/result.json").json["summary"]["height_used"] is True
 
 
 def test_the_page_shows_bouts_hours_and_labels_by_the_clock_of_the_browser(

@@ -23,7 +23,7 @@ TARGET = 0.15  # of the area: how far an explanation must be better than a rando
 AT_ONCE = 48  # windows: each becomes hundreds
 RANDOM_ORDERS = 2
 DRAWS = 1000
-PER_ACTIVITY, AT_MOST = 20, 200  # windows that a model is tested with
+PER_ACTIVITY, AT_MOST = 20, 100  # windows that a model is tested with
 ENOUGH = 40  # windows, of fewer nothing is said
 FEWEST = 10  # windows of an answer, of which alone it is said whether explanations of it are true
 

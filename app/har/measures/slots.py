@@ -20,6 +20,7 @@ import numpy as np
 from app.har.errors import UnusableRecording
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.gravity import match_gravity
+from app.har.signals.pages import let_go
 from app.har.signals.resampling import lengths
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
@@ -100,6 +101,8 @@ def _of_stream(stream: Stream, origin_s: float, device: str) -> Slots:
             begun_s = np.floor((time[end] + origin_s) / SLOT_S) * SLOT_S - origin_s
             end = max(int(np.searchsorted(time, begun_s)), first + 1)
         parts.append(_of_part(time[first:end], stream.values[first:end], origin_s, fewest))
+        let_go(time)
+        let_go(stream.values)
         first = end
     return Slots.joined(parts, device)
 

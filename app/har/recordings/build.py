@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import HarError, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
+from app.har.recordings.devices.gathered import Gathered
 from app.har.recordings.files import shown
 from app.har.recordings.tables import Source, text_at
 from app.har.signals.clocks import STALE_S, find_timestamp_outliers, first_s, positive_steps, repair, to_seconds
@@ -36,6 +37,7 @@ LARGEST_STAMP = 1e24  # in any unit
 FAR_S = 1e10  # after 1970; no clock reads so much: it is the year 2286
 STRETCHES, STRETCH = 20, 10_000  # of a long recording, in samples, that show in which unit its clock counts
 FEW_ROWS = 10_000  # of a table
+AT_ONCE = 2**20  # samples that are taken together
 MIN_STEP_S, MAX_STEP_S = 1 / 5000, 600.0  # from a fast accelerometer to a slow thermometer
 
 
@@ -148,8 +150,18 @@ def stream_of_samples(
         time_s, values = np.delete(time_s, stray), np.delete(values, stray, axis=0)
     if modality.endswith(("accelerometer", "gyroscope")) and (frozen := frozen_samples(time_s, values)).any():
         problems.append(_frozen_problem(source, Stream(modality, time_s, values), frozen))
-        time_s, values = time_s[~frozen], values[~frozen]
+        time_s, values = _without(time_s, values, frozen)
     return Stream(modality, time_s, values, None, unit, factor), problems
+
+
+def _without(time_s: TimeArray, values: FloatArray, left_out: NDArray[np.bool_]) -> tuple[TimeArray, FloatArray]:
+    """Return the other samples, those of a long recording in a file again."""
+    held = Gathered(values.shape[1], len(left_out) - int(np.count_nonzero(left_out)))
+    for first in range(0, len(left_out), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        kept = ~left_out[part]
+        held.add(time_s[part][kept], values[part][kept].T)
+    return held.finish()
 
 
 def table_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

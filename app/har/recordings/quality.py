@@ -15,6 +15,7 @@ from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import GAP_S, LOW_RATE_HZ, gap_threshold, sampling_rate
 from app.har.signals.cores import on_every_core
 from app.har.signals.intervals import Interval, gap_free, segments_by_presence
+from app.har.signals.pages import let_go
 from app.har.signals.resampling import lengths, mean_magnitude
 from app.har.signals.summaries import BLOCK, constant_axes, extremes, holes, rounded
 from app.har.signals.types import MODALITY_UNITS, MOTION, Gravity, Recording, Stream
@@ -189,6 +190,7 @@ def _clipped(stream: Stream) -> NDArray[np.bool_]:
             if abs(extreme) < CLIPS_FROM[stream.kind]:
                 continue
             at = np.flatnonzero(axis == extreme)
+            let_go(stream.values)
             if len(at) < 3:
                 continue
             follows = np.diff(at) == 1
@@ -218,9 +220,7 @@ def _unworn(stream: Stream, rate: float) -> list[Span] | None:
     blocks = int(number[-1]) + 1
     parts = np.split(stream.values, np.searchsorted(time, time[0] + half * number[1:]))
     count = np.array([len(part) for part in parts])
-    total, square = np.array([_moments(part.astype(np.float64)) for part in parts]).swapaxes(0, 1)
-    least = np.array([part.min(axis=0, initial=np.inf) for part in parts])
-    most = np.array([part.max(axis=0, initial=-np.inf) for part in parts])
+    total, square, least, most = np.array([_moments(part) for part in parts]).swapaxes(0, 1)
     spans: list[Span] = []
     near = np.unique(number[:, None] // 2 * 2 + np.arange(-6, 8, 2))  # whose hour may hold samples
     for block in near[(near >= 0) & (near < blocks)].tolist():
@@ -240,8 +240,12 @@ def _unworn(stream: Stream, rate: float) -> list[Span] | None:
     return spans
 
 
-def _moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return values.sum(axis=0), (values**2).sum(axis=0)
+def _moments(values: FloatArray) -> tuple[NDArray[np.float64], ...]:
+    """Return the sum, the sum of squares, the least and the most of each axis."""
+    wide = values.astype(np.float64)
+    let_go(values)
+    least, most = wide.min(axis=0, initial=np.inf), wide.max(axis=0, initial=-np.inf)
+    return wide.sum(axis=0), (wide**2).sum(axis=0), least, most
 
 
 def _spans(time: NDArray[np.float64], chosen: NDArray[np.bool_]) -> tuple[Span, ...]:
@@ -264,6 +268,7 @@ def _outline(time: NDArray[np.float64], values: FloatArray) -> tuple[tuple[float
         length = lengths(block) if values.shape[1] > 1 else block[:, 0]
         for row, extreme in zip(ends, (np.minimum, np.maximum), strict=True):
             row[a:b] = extreme.reduceat(length, starts[a:b] - starts[a])
+        let_go(values)
     found: list[tuple[float | None, float | None]] = [(None, None)] * n
     for part, least, most in zip(filled.tolist(), *map(rounded, ends), strict=True):
         found[part] = least, most

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.har.problems import Problem, ProblemKind
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.cores import on_every_core
+from app.har.signals.pages import let_go
 from app.har.signals.samples import Samples
 from app.har.signals.types import Recording, Stream
 from app.har.signals.units import STANDARD_GRAVITY
@@ -103,6 +104,8 @@ def _still_means(stream: Stream, n: int, first: int, end: int) -> NDArray[np.flo
         apart = own - column[:, None].astype(np.float32)
         deviation = np.sqrt(np.einsum("ij,ij->i", apart, apart) / n)
         still &= (deviation < STILL_G * STANDARD_GRAVITY) & (np.abs(column) < LONGEST_G * STANDARD_GRAVITY)
+    let_go(stream.time_s)
+    let_go(stream.values)
     return means[still] / STANDARD_GRAVITY
 
 
@@ -155,4 +158,5 @@ def applied(found: Calibration, values: FloatArray) -> FloatArray:
     with Samples(len(values), 3, by_axis=True) as written:
         for first in range(0, len(values), BLOCK):
             written.write(first, values[first : first + BLOCK] * scale + offset)
+            let_go(values)
         return written.finish()

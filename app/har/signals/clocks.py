@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.har.errors import UnreadableData
 from app.har.problems import Problem, ProblemKind
+from app.har.signals.pages import let_go
 from app.har.signals.remembered import remembered
 from app.har.signals.summaries import first_axis_repeats, holes, increases, median, step_range
 from app.har.signals.types import MOTION, Stream
@@ -29,6 +30,7 @@ FEW = 5  # stamps in a row that may be faults; more of them are a clock
 STALE_S, STALE_STEPS = 5.0, 200  # in seconds and in usual steps: a few samples so long before all others are left over
 ALONE_S = 86_400.0  # a few samples with no other within a day are too few for anything
 CENTURY_S = 36_525 * 86_400.0
+SECONDS = 2**15  # that are looked at together
 HEAD = 1000  # stamps that are looked at first
 LISTED = 20  # gaps listed individually
 LOW_RATE_HZ = 10.0
@@ -45,7 +47,7 @@ def sampling_rate(time_s: TimeArray) -> float:
         return 0.0
     span = time_s[-1] - time_s[0]
     if span < len(time_s):  # to look for each second takes less than to look at each sample
-        bounds = np.searchsorted(time_s, time_s[0] + np.arange(int(span) + 1))
+        bounds = np.concatenate([_first_of_seconds(time_s, a, span) for a in range(0, int(span) + 1, SECONDS)])
         second = np.flatnonzero(np.diff(bounds, append=len(time_s)))
         starts = bounds[second]
     else:
@@ -56,7 +58,21 @@ def sampling_rate(time_s: TimeArray) -> float:
         steps = np.diff(time_s)
         inside = steps[steps <= max(GAP_S, GAP_PERIODS * float(np.median(steps)))]  # of some seconds, a hole is much
         return float(len(inside) / inside.sum() if inside.any() else (len(time_s) - 1) / span)
-    return median((np.diff(starts) / np.diff(time_s[starts]))[adjacent])
+    stamps = np.concatenate([_at(time_s, starts[a : a + SECONDS]) for a in range(0, len(starts), SECONDS)])
+    return median((np.diff(starts) / np.diff(stamps))[adjacent])
+
+
+def _first_of_seconds(time_s: TimeArray, first: int, span: float) -> NDArray[np.int64]:
+    """Return the position of the first sample of some seconds, counted from the first sample of all."""
+    found = np.searchsorted(time_s, time_s[0] + np.arange(first, min(first + SECONDS, int(span) + 1)))
+    let_go(time_s)
+    return np.asarray(found, np.int64)
+
+
+def _at(time_s: TimeArray, places: NDArray[np.int64]) -> TimeArray:
+    found = time_s[places]
+    let_go(time_s)
+    return np.asarray(found, np.float64)
 
 
 def first_s(streams: Sequence[Stream]) -> float:

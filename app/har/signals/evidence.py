@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import sampling_rate
+from app.har.signals.pages import let_go
 from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths, mean_magnitude
 from app.har.signals.summaries import constant_axes, median, percentile
@@ -223,4 +224,11 @@ def moves(accelerometer: Stream) -> bool:
 
 
 def _some(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    return values[:: max(1, len(values) // LOOKED_AT)]
+    step = max(1, len(values) // LOOKED_AT)
+    if step == 1:
+        return values
+    some = np.empty((-(-len(values) // step), values.shape[1]), values.dtype)
+    for column, axis in zip(some.T, values.T, strict=True):
+        column[:] = axis[::step]
+        let_go(values)
+    return some

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.clocks import GAP_S, sampling_rate
+from app.har.signals.pages import let_go
 from app.har.signals.remembered import remembered
 from app.har.signals.resampling import block_magnitudes, lengths
-from app.har.signals.summaries import BLOCK, first_axis_repeats
+from app.har.signals.summaries import BLOCK, LET_GO, first_axis_repeats
 from app.har.signals.types import Stream
 from app.har.types import IntArray, TimeArray
 
@@ -28,6 +29,7 @@ SMALL = 0.3  # of the usual length: a gyroscope at rest may give one small value
 MEAN_OVER_S, GRAVITY = 4.0, 0.5  # of the usual length, which the mean over some seconds keeps where it is gravity
 ASLEEP = 0.1  # of the samples that an accelerometer gives in a time; with fewer it measured nothing
 MOVING = 0.05  # of the usual length, by which that varies where a body moves
+BLOCKS = 64  # of a long recording, that show what is usual
 LOOKED_AT = 50_000  # samples that show the steps
 
 
@@ -92,13 +94,21 @@ def _rest(values: NDArray[np.floating], runs: Sequence[tuple[int, int]]) -> tupl
     held = np.zeros(len(values), bool)
     for first, end in runs:
         held[first:end] = True
-    rest = values[~held]
+    rest = _among(values, ~held)
     usual = float(np.median(lengths(rest))) if len(rest) >= FEWEST else 0.0
     if not usual:
         return values[:0], np.inf
     steps = np.abs(np.diff(rest[:LOOKED_AT].astype(np.float64), axis=0))
     finest = float(steps[steps > 0].min(initial=np.inf))
     return rest, max(SHORTEST_S, (finest / (FINE * usual)) ** 2)  # noise crosses coarser steps more rarely
+
+
+def _among(values: NDArray[np.floating], chosen: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Return the chosen samples; of a long recording those of some blocks, evenly spread, which show as much."""
+    if len(values) <= BLOCKS * BLOCK:
+        return values[chosen]
+    starts = np.linspace(0, len(values) - BLOCK, BLOCKS).astype(np.int64).tolist()
+    return np.concatenate([values[start : start + BLOCK][chosen[start : start + BLOCK]] for start in starts])
 
 
 @remembered
@@ -119,6 +129,8 @@ def _runs(values: NDArray[np.floating], time_s: TimeArray) -> list[tuple[int, in
         long = np.flatnonzero(np.diff(edges) >= FEWEST)
         found.append(np.column_stack([edges[long], edges[long + 1]]))
         start = int(edges[-1])
+        if first // BLOCK % LET_GO == LET_GO - 1:
+            let_go(values)
     if len(values) - start >= FEWEST:
         found.append(np.array([[start, len(values)]]))
     runs = np.concatenate(found)

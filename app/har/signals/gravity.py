@@ -13,6 +13,7 @@ from app.har.signals.clocks import GAP_S, sampling_rate
 from app.har.signals.cores import on_every_core
 from app.har.signals.filters import GRAVITY_HZ, GRAVITY_ORDER, REACH, blocks, estimate_gravity
 from app.har.signals.intervals import gap_free
+from app.har.signals.pages import let_go
 from app.har.signals.resampling import mean_magnitude
 from app.har.signals.samples import Samples
 from app.har.signals.types import Gravity, Recording, SignalSet, Stream
@@ -102,6 +103,7 @@ def with_gravity_apart(signals: SignalSet, channels: tuple[str, ...]) -> SignalS
             after[:, movement] -= found
             after[:, gravity] = found
         written.write(first + write.start, after)
+        let_go(signals.signal)
 
     margin = int(REACH * rate / GRAVITY_HZ)
     stretches = zip(signals.first.tolist(), signals.length.tolist(), strict=True)

@@ -15,6 +15,7 @@ from app.har.signals.clocks import GAP_S, sampling_rate
 from app.har.signals.cores import on_every_core
 from app.har.signals.decimation import decimated
 from app.har.signals.intervals import Piece, drop_short_intervals, gap_free, segments_by_presence
+from app.har.signals.pages import let_go
 from app.har.signals.remembered import remembered
 from app.har.signals.samples import Samples
 from app.har.signals.spline import spline
@@ -217,6 +218,10 @@ def _resampled(
         written.write(row + a, samples)
         present = [stream for stream, runs in zip(streams, stretch.present, strict=True) if runs]
         labels[row + a : row + b] = _labels_at(recording, present, stretch.start_s, a, b, rate)
+        for clock in clocks:
+            let_go(clock.time_s)
+            for values in clock.values:
+                let_go(values)
 
     blocks = [
         (row, stretch, a)
@@ -370,7 +375,10 @@ def block_magnitudes(acceleration: NDArray[np.floating], samples: int) -> NDArra
     """Return the length of the mean vector of each block of so many samples, at least one block."""
     samples = max(1, min(samples, len(acceleration)))
     whole = len(acceleration) // samples * samples
-    means = [axis[:whole].reshape(-1, samples).mean(axis=1, dtype=np.float64) for axis in acceleration.T]
+    means = []
+    for axis in acceleration.T:
+        means.append(axis[:whole].reshape(-1, samples).mean(axis=1, dtype=np.float64))
+        let_go(acceleration)
     return lengths(np.stack(means, axis=1))
 
 

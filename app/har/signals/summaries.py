@@ -11,16 +11,19 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.signals.pages import let_go
 from app.har.signals.remembered import remembered
 from app.har.types import FloatArray, IntArray, TimeArray
 
-BLOCK = 2**16  # samples
+BLOCK, LET_GO = 2**16, 64  # samples, and after how many blocks their pages are let go
 
 
 def _steps(time_s: TimeArray) -> Iterator[tuple[int, TimeArray]]:
     """Yield the steps between successive times, a block at a time, with the position of the first of them."""
-    for first in range(0, len(time_s) - 1, BLOCK):
+    for number, first in enumerate(range(0, len(time_s) - 1, BLOCK)):
         yield first, np.diff(time_s[first : first + BLOCK + 1])
+        if number % LET_GO == LET_GO - 1:
+            let_go(time_s)
 
 
 @remembered
@@ -46,8 +49,12 @@ def holes(time_s: TimeArray, longer_than_s: float) -> IntArray:
 @remembered
 def extremes(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return the least and the greatest value of each axis, (n_axes,), of some samples or times; NaN where one is."""
-    axes = np.atleast_2d(values.T)
-    return np.array([axis.min() for axis in axes]), np.array([axis.max() for axis in axes])
+    found = []
+    for axis in np.atleast_2d(values.T):
+        found.append((axis.min(), axis.max()))
+        let_go(values)
+    least, most = np.array(found).T
+    return least, most
 
 
 def constant_axes(values: FloatArray) -> NDArray[np.bool_]:
@@ -60,7 +67,9 @@ def constant_axes(values: FloatArray) -> NDArray[np.bool_]:
 def first_axis_repeats(values: FloatArray) -> int:
     """Count the samples whose first axis is that of the sample before: all three are hardly equal more often."""
     first = values[:, 0]
-    return int(np.count_nonzero(first[1:] == first[:-1]))
+    found = int(np.count_nonzero(first[1:] == first[:-1]))
+    let_go(values)
+    return found
 
 
 def median(values: NDArray[np.floating]) -> float:

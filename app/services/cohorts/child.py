@@ -15,10 +15,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from app.services import server_log
+
+if TYPE_CHECKING:
+    from app.services.cohorts.kept import Counts
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +95,7 @@ def _run(document: dict[str, Any], out: Path, emit: Emit) -> dict[str, Any]:
     kept.prepare()
     kept.begin((item, f"{item.stamp}-{digest}", person(item.name)) for item in items)
     missing = kept.missing(again=document["again"])
-    progress = _Progress(emit, kept)
+    progress = _Progress(emit, kept.counts(again=document["again"]))
     if missing:
         progress.tell(STARTING)
         limits = Limits(document["timeout_s"], document["memory_mib"])
@@ -101,9 +105,10 @@ def _run(document: dict[str, Any], out: Path, emit: Emit) -> dict[str, Any]:
         ):
             workers.check(job)
             progress.tell(RECOGNISING)
+            sizes = {item.name: item.size for item in items}
             for name, answer in workers.answers(job, missing, lambda: not stop.exists()):
                 kept.keep(name, answer)
-                progress.took()
+                progress.took(sizes[name], failed="failure" in answer)
     progress.tell(WRITING)
     tables.write(kept, out)
     counts = kept.counts()
@@ -116,31 +121,36 @@ def _run(document: dict[str, Any], out: Path, emit: Emit) -> dict[str, Any]:
 class _Progress:
     """Tells how far it is, but not more often than anybody looks."""
 
-    def __init__(self, emit: Emit, kept: Any) -> None:
-        self._emit, self._kept, self._told, self.new = emit, kept, 0.0, 0
-        self._began, self._size_before = 0.0, 0
+    def __init__(self, emit: Emit, counts: Counts) -> None:
+        self._emit, self._counts = emit, counts
+        self._size_before, self._began, self._told = counts.done_size, 0.0, 0.0
+        self.new = 0
 
     def tell(self, stage: str) -> None:
         """Tell of another stage."""
-        if stage == RECOGNISING:
-            self._began, self._size_before = time.monotonic(), self._kept.counts().done_size
+        self._began = time.monotonic()
         self._send(stage)
 
-    def took(self) -> None:
-        """Count one more recording."""
+    def took(self, size: int, *, failed: bool) -> None:
+        """Count one more recording, of so many bytes."""
         self.new += 1
+        before = self._counts
+        self._counts = replace(
+            before,
+            answered=before.answered + (not failed),
+            failed=before.failed + failed,
+            done_size=before.done_size + size,
+        )
         if time.monotonic() - self._told > EVENT_EVERY_S:
             self._send(RECOGNISING)
 
     def _send(self, stage: str) -> None:
-        self._told = time.monotonic()
-        counts = self._kept.counts()
-        remaining = None
+        self._told, counts, remaining_s = time.monotonic(), self._counts, None
         if stage == RECOGNISING and (size := counts.done_size - self._size_before) > 0:
-            remaining = (self._told - self._began) * (counts.size - counts.done_size) / size
+            remaining_s = (self._told - self._began) * (counts.size - counts.done_size) / size
         self._emit(
             stage=stage, files=counts.files, answered=counts.answered, failed=counts.failed, new=self.new,
-            fraction=counts.done_size / max(counts.size, 1), remaining_s=remaining,
+            fraction=counts.done_size / max(counts.size, 1), remaining_s=remaining_s,
         )  # fmt: skip
 
 

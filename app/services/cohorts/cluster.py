@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 ATTEMPTS = 2  # of a recording whose worker dies
 STARTING_S = 120.0
-LOOK_EVERY_S = 0.004
 COUNT_EVERY_S = 0.5  # how many workers there are
 GONE_S = 600.0  # without any worker there is no hope
-CLOSING_S = 5.0
+REACHED_S = 20.0
 DIED = "WorkerDied"
 OWN = {  # of a cluster of our own
     # 15 s after a death, Dask closes for good what restarts a worker, if that worker is dead again at that moment
@@ -48,6 +48,12 @@ OWN = {  # of a cluster of our own
     "distributed.nanny.pre-spawn-environ.POLARS_MAX_THREADS": 1,
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.comm.timeouts.connect": "30s",
+    # What Dask looks at all the time, here for nobody
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "500ms",
 }
 PROGRAM_MIB = 1024  # that a worker may take besides what a recording needs
 
@@ -94,7 +100,7 @@ class Cluster:
 
         text, waiting, deaths = json.dumps(job.as_dict()), deque(names), Counter[str]()
         running: dict[Any, str] = {}  # by key of what was handed out
-        done = as_completed(with_results=True, raise_errors=False)
+        done = as_completed(with_results=True, raise_errors=False, loop=self.client.loop)
         room, counted, seen = 0, 0.0, time.monotonic()
         while (waiting or running) and goes_on():
             if time.monotonic() - counted > COUNT_EVERY_S:
@@ -109,21 +115,21 @@ class Cluster:
                 )
                 running[future.key] = name
                 done.add(future)
-            if not done.has_ready():
-                time.sleep(LOOK_EVERY_S)
+            try:  # by its queue: its own iteration looks for nothing else, neither the end nor new workers
+                future, result = done.queue.get(timeout=COUNT_EVERY_S)
+            except Empty:
                 continue
-            for future, result in done.next_batch(block=False):
-                name = running.pop(future.key)
-                if future.status == "finished":
-                    yield name, result
-                    continue
-                counted = 0.0  # whoever died is no worker at this moment
-                error = result[1] if isinstance(result, tuple) else result
-                deaths[name] += 1
-                if isinstance(error, KilledWorker) and deaths[name] < self.attempts:
-                    waiting.append(name)
-                    continue
-                yield name, self._lost(name, error, isinstance(error, KilledWorker))
+            name = running.pop(future.key)
+            if future.status == "finished":
+                yield name, result
+                continue
+            counted = 0.0  # whoever died is no worker at this moment
+            error = result[1] if isinstance(result, tuple) else result
+            deaths[name] += 1
+            if isinstance(error, KilledWorker) and deaths[name] < self.attempts:
+                waiting.append(name)
+                continue
+            yield name, self._lost(name, error, isinstance(error, KilledWorker))
 
     def _lost(self, name: str, error: object, died: bool) -> Answer:
         if not died:  # it could not even be handed over
@@ -205,7 +211,7 @@ def _other(where: Where) -> Iterator[Cluster]:
             require_encryption=True,
         )
     try:
-        client = Client(where.scheduler, security=security, timeout=CLOSING_S * 4, set_as_default=False)
+        client = Client(where.scheduler, security=security, timeout=REACHED_S)
     except (OSError, ValueError, TypeError) as error:
         raise ClusterFailed(f"The scheduler {where.scheduler} cannot be reached: {error}.") from error
     with client:

@@ -13,11 +13,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from app.services.cohorts.folder import Item
 from app.services.cohorts.recogniser import MINUTES
+from app.services.files import written_whole
 from app.services.formatting import ABSENT
 from app.services.recordings.answers_in_words import main_answers
 
@@ -68,6 +70,12 @@ class Line:
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
     @property
+    def start(self) -> datetime | None:
+        """Return when the recording began, None where it does not tell."""
+        text = self.line.get("start_utc")
+        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+    @property
     def main(self) -> str:
         """Return the longest answers in words."""
         return ", ".join(main_answers(self.minutes)) or ABSENT
@@ -83,13 +91,12 @@ class Kept:
         return sqlite3.connect(self.path, timeout=WAIT_S)
 
     def prepare(self) -> None:
-        """Make the file, where there is none."""
-        if self.path.exists() and self.path.stat().st_size:
+        """Make the file, where there is none; whole, for a page may look at any moment."""
+        if self.path.exists():
             return
-        self.path.touch(mode=0o600)
-        with closing(self._connect()) as connection, connection:
+        facts = {"layout": str(LAYOUT), "salt": secrets.token_hex(16)}
+        with written_whole(self.path) as draft, closing(sqlite3.connect(draft)) as connection, connection:
             connection.executescript(TABLES)
-            facts = {"layout": str(LAYOUT), "salt": secrets.token_hex(16)}
             connection.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
 
     def fact(self, name: str) -> str:
@@ -125,11 +132,12 @@ class Kept:
                 (kind, json.dumps(line), packed, json.dumps(answer["cost"]), name),
             )
 
-    def counts(self) -> Counts:
-        """Return how far the cohort is."""
+    def counts(self, again: bool = False) -> Counts:
+        """Return how far the cohort is; ``again``: as if nothing had failed."""
+        of_these = f"{OF_NOW} WHERE kind = ''" if again else OF_NOW
+        query = f"SELECT count(*), coalesce(sum(kind != ''), 0), coalesce(sum(size), 0) {of_these}"
         with closing(self._connect()) as connection:
             files, size = connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM item").fetchone()
-            query = f"SELECT count(*), coalesce(sum(kind != ''), 0), coalesce(sum(size), 0) {OF_NOW}"
             done, failed, done_size = connection.execute(query).fetchone()
         return Counts(files, done - failed, failed, size, done_size)
 

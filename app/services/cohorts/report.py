@@ -1,7 +1,7 @@
 """The report on a cohort that may leave the lab: one page of HTML without names, paths and dates.
 
 People are P001, P002 … in an order that the names do not decide. What fewer than FEWEST people did is not told, nor is
-anything of single people where there are fewer than that, nor a total from which it could be computed.
+anything of single people where there are fewer than that, nor a total or a share from which it could be computed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +69,10 @@ def report(answers: Path) -> str:
     if not answers.exists():
         raise Conflict(f"{answers} is not there: it holds the answers of the cohort, beside the table.")
     kept = Kept(answers)
-    found, salt = people_of(kept), kept.fact("salt")
-    enough = len(found.people) >= FEWEST
-    shown = [answer for answer in found.answers if found.doing(answer) >= FEWEST]
+    every, salt = people_of(kept), kept.fact("salt")
+    enough = len(every.people) >= FEWEST
+    shown = [answer for answer in every.answers if every.doing(answer) >= FEWEST]
+    found = _of(every, shown)
     people = _pseudonyms(found.people, salt)[:LISTED] if enough else []
     barred = people[: figures.MOST_BARS]
     models = sorted({str(line.line["model"]) for line in kept.lines(failed=False, stop=1)})
@@ -83,7 +84,7 @@ def report(answers: Path) -> str:
         hours=sum(one.total for one in found.people) / 60 if enough else None,
         model=", ".join(models),
         rows=[_row(found, answer) for answer in shown],
-        hidden=len(found.answers) > len(shown),
+        hidden=len(every.answers) > len(shown),
         people=people,
         more=len(found.people) - len(people) if enough else 0,
         answers=shown[:6],
@@ -91,6 +92,17 @@ def report(answers: Path) -> str:
         all_failures=sum(failures.values()) == kept.counts().failed,
         shares=_drawn(figures.shares(found, shown)) if shown else "",
         bars=_drawn(figures.bars(barred, found, shown)) if barred and shown else "",
+    )
+
+
+def _of(people: People, answers: Sequence[str]) -> People:
+    """Return people with some of their answers alone, as if there were no others: what lacks would tell."""
+    return People(
+        [
+            replace(one, minutes={answer: one.minutes[answer] for answer in answers if answer in one.minutes})
+            for one in people.people
+        ],
+        answers,
     )
 
 

@@ -94,7 +94,9 @@ def answers_of(prediction: Prediction, seen: View, zone: tzinfo) -> Answers:
         person=person,
         recording=pseudonyms.of_recording(person, prediction.recording_id),
         model=prediction.model_label,
-        way=prediction.model_label + (", smoothed" if seen.result.smoothed_s else ""),
+        way=prediction.model_label
+        + (", with height by air pressure" if seen.result.height_used else "")
+        + (", smoothed" if seen.result.smoothed_s else ""),
         made=prediction.created,
         said=max((one.created for one in seen.said), default=None) if seen.before else None,
         truth=model_versions.accuracy_in_words(version) if version else gone,

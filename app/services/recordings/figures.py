@@ -57,6 +57,8 @@ def timeline_image(
     if recording_index is not None and len(result.recording_ids) > 1:
         title += f": {result.recording_ids[recording_index]}"
     smoothed = f", bouts under {result.smoothed_s:g} s smoothed away" if result.smoothed_s else ""
+    if result.height_used:
+        smoothed += ", with height by air pressure"
     if result.personal_windows or result.said:
         smoothed += ", with what its owner said and a model learnt from that"
     told = [

@@ -56,7 +56,7 @@ def with_heights(result: PredictionResult, measured: Mapping[str, Measured]) -> 
 
 def held_against(result: PredictionResult) -> PredictionResult:
     """Return a result whose answers agree with height, where it says something; twice is once."""
-    if not result.height.any():
+    if not result.height_used:
         return result
     return replace(result, proba=answers.held_against(result.proba, result.activities, result.height))
 

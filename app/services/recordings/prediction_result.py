@@ -172,6 +172,11 @@ class PredictionResult:
             found |= (self.recording_index == recording) & (middle >= start_s) & (middle < end_s)
         return found & ~self.corrected
 
+    @property
+    def height_used(self) -> bool:
+        """Whether air pressure said something of some windows."""
+        return bool(self.height.any())
+
     @cached_property
     def corrected(self) -> NDArray[np.bool_]:
         """Say of which windows the person said what they were; (n_windows,)."""
@@ -372,6 +377,7 @@ class PredictionResult:
             "recordings": len(self.recording_ids),
             "limit": self.limit,
             "smoothed_s": self.smoothed_s,
+            "height_used": self.height_used,
             "features": self.features.shape[1],
             "personal_windows": self.personal_windows,
             "corrected_windows": int(self.corrected.sum()),

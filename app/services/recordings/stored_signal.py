@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from app.har.signals.pages import let_go
 from app.har.signals.types import SignalSet, channels_of
 from app.har.texts import whole_characters
 from app.har.types import FloatArray, IntArray, TimeArray
@@ -75,11 +76,13 @@ def save(folder: Path, signals: SignalSet, key: Key | None) -> None:
                 row = np.ascontiguousarray(samples[first:end, channel], np.float32)
                 file.write(row.data)
                 _lowest_and_highest(row, starts[blocks] - first, pairs[blocks])
+                let_go(samples)
     _write(folder / "overview.npy", overview, key)
     lengths = np.empty((len(triples := _triples(signals.channels)), len(starts), 2), np.float32)
     for axes, pairs in zip(triples.values(), lengths, strict=True):
         for first, end, blocks in _chunks(starts, n):
             _lowest_and_highest(_length(samples[first:end, axes].T), starts[blocks] - first, pairs[blocks])
+            let_go(samples)
     _write(folder / "magnitudes.npy", lengths, key)
 
 

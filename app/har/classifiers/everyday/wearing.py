@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.har.signals.pages import let_go
 from app.har.types import FloatArray, IntArray, TimeArray
 from app.har.windows import WindowSet
 
@@ -65,7 +66,9 @@ class Track:
         """Return the features of the windows at these positions, or some columns of them."""
         if self.described is not None:
             index = np.searchsorted(self.described, np.arange(len(self))[index])
-        return self.features[index, columns]
+        found: FloatArray = self.features[index, columns]
+        let_go(self.features)
+        return found
 
     def describing(self, chosen: Bools) -> Track:
         """Return the same windows with the features of some of them alone: those of a week are most of its memory."""

@@ -57,6 +57,7 @@ NAMES = [
     "upload",
     "readers",
     "long",
+    "devices",
     "spline",
     "hostile",
     "live",

@@ -189,8 +189,7 @@ def _clipped(stream: Stream) -> NDArray[np.bool_]:
         for extreme in (high, low):
             if abs(extreme) < CLIPS_FROM[stream.kind]:
                 continue
-            at = np.flatnonzero(axis == extreme)
-            let_go(stream.values)
+            at = _positions(axis, float(extreme))
             if len(at) < 3:
                 continue
             follows = np.diff(at) == 1
@@ -198,6 +197,15 @@ def _clipped(stream: Stream) -> NDArray[np.bool_]:
             if len(flat) >= 3:
                 clipped[flat] = True
     return clipped
+
+
+def _positions(axis: FloatArray, value: float) -> NDArray[np.int64]:
+    """Return where an axis has just this value; of a week, some hours at a time."""
+    found = []
+    for first in range(0, len(axis), LONG):
+        found.append(np.flatnonzero(axis[first : first + LONG] == value) + first)
+        let_go(axis)
+    return np.concatenate(found)
 
 
 def _unworn(stream: Stream, rate: float) -> list[Span] | None:

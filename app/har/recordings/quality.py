@@ -35,6 +35,7 @@ SLOW_HZ = 20.0  # a rate below loses part of what a walking body does
 MANY = 0.01  # share of the time or the samples that is worth telling
 OUTLINE = 240  # points
 LONG = 2**20  # samples; a recording of fewer is examined before a second thread has begun
+AT_ONCE = 2**22  # samples of an axis
 LISTED_SPANS = 200
 TOO_SHORT, UNWORN, WORN_FOR = "the longest stretch of a sensor without a gap lasts", "it was not worn", "worn for"
 DOUBTFUL = {  # kinds of problems that leave a doubt about the result
@@ -202,8 +203,8 @@ def _clipped(stream: Stream) -> NDArray[np.bool_]:
 def _positions(axis: FloatArray, value: float) -> NDArray[np.int64]:
     """Return where an axis has just this value; of a week, some hours at a time."""
     found = []
-    for first in range(0, len(axis), LONG):
-        found.append(np.flatnonzero(axis[first : first + LONG] == value) + first)
+    for first in range(0, len(axis), AT_ONCE):
+        found.append(np.flatnonzero(axis[first : first + AT_ONCE] == value) + first)
         let_go(axis)
     return np.concatenate(found)
 

@@ -97,9 +97,10 @@ def restore(file: Path, replace: bool, erased: Path | None, key_file: Path | Non
 @click.command("move")
 @reports_errors
 def move() -> None:
-    """Take everything along from the database in HAR_HOME to that of DATABASE_URL, while no server runs.
+    """Take the site along to a server's database.
 
-    The server's database must be empty, and the one in HAR_HOME goes when all of it is there: make a backup first.
+    That of DATABASE_URL must be empty, and no site run. The database in HAR_HOME goes when all of it is there: make a
+    backup first.
     Ended half-way, it goes on with the next start. The way back is flask backup, and flask restore without
     DATABASE_URL.
     """

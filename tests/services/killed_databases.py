@@ -24,7 +24,7 @@ from tests import homes
 from tests.services.killed_backups import forked
 
 STEPS: dict[str, tuple[object, str]] = {
-    "alone": (database_changing, "_take_alone"),
+    "alone": (database, "take_alone"),
     "key": (database, "new_key"),
     "key written": (database, "sync_folder"),
     "export": (database_changing, "_export"),

@@ -196,7 +196,7 @@ def test_a_backup_of_an_encrypted_home_is_restored_encrypted_and_lies_nowhere_pl
     user = a_user("ursula")
     add_recording(app, user.id, 1)
     backup = tmp_path / "site.backup"
-    with moment.held(None):
+    with moment.held(None, lambda: None):
         assert found(Path(app.config["HAR_HOME"]), "ursula") == []
     writing.write(backup, PASSPHRASE)
     assert restoring.verify(backup, PASSPHRASE).missing == []

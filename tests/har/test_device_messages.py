@@ -168,6 +168,23 @@ def test_files_without_matrices_are_told(tmp_path: Path, data: bytes, what: str)
         read_one(tmp_path, data, "a.mat")
 
 
+def test_matrices_are_not_read_out_of_other_files_of_the_server(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(30)))
+    elsewhere, virtual = io.BytesIO(), io.BytesIO()
+    with h5py.File(elsewhere, "w") as written:
+        written.create_dataset("acc", (30,), "u1", external=[(str(secret), 0, 30)])
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["acc"] = np.arange(30.0)
+    with h5py.File(virtual, "w") as written:
+        layout = h5py.VirtualLayout((30,), "f8")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "acc", (30,))
+        written.create_virtual_dataset("acc", layout)
+    for file in (elsewhere, virtual):
+        with pytest.raises(UnreadableData, match="in other files"):
+            tables_of_matrices(in_memory("a.h5", file.getvalue()))
+
+
 def test_too_many_values_are_refused_before_they_are_read(tmp_path: Path) -> None:
     file = io.BytesIO()
     with h5py.File(file, "w") as written:

@@ -16,13 +16,16 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from app.har.errors import ModelIntegrityError
 from app.har.recordings.reach import ANYWHERE, Reach
-from app.services.cohorts import folder, report, running, tables
+from app.services.cohorts import cohorts, folder, report, running, tables
 from app.services.cohorts.cluster import DIED
 from app.services.cohorts.folder import Item
+from app.services.cohorts.job import Job
 from app.services.cohorts.kept import Kept
-from app.services.errors import Invalid
-from tests.cohorts import answer_of, fill
+from app.services.errors import Conflict, Invalid
+from app.services.recordings.model_choice import StoredModel
+from tests.cohorts import an_ended_cohort, answer_of, fill
 from tests.trained import Example, recording_csv, register_model
 
 KILLS = 1  # of a run; `benchmarks.bench_cohort` kills five of two hundred
@@ -207,3 +210,26 @@ def test_what_is_said_of_a_cohort_is_checked_before_it_begins(
     with pytest.raises(Invalid) as error:
         running.job_for(tmp_path / "registered", None, **wrong)  # type: ignore[arg-type]
     assert error.value.field == field
+
+
+def test_no_spreadsheet_takes_a_file_of_a_cohort_for_a_formula(tmp_path: Path) -> None:
+    kept, out = Kept(tmp_path / "c.answers.sqlite"), tmp_path / "c.parquet"
+    fill(kept, ["=HYPERLINK(1)", "Ursula"])
+    tables.write(kept, out)
+    assert kept.path.stat().st_mode & 0o077 == 0
+    rows = pl.read_csv(tables.as_csv(out))
+    assert rows["person"].to_list() == ["'=HYPERLINK(1)", "Ursula"]
+    assert rows["minutes"].to_list() == [5.0 + 40 + 2, 6.0 + 37 + 2]
+    assert "'=HYPERLINK(1)/monday.csv" in rows["file"].to_list()
+
+
+def test_a_cohort_goes_on_only_where_the_settings_of_today_let_it_read(app: Flask, tmp_path: Path) -> None:
+    with app.app_context():
+        number = an_ended_cohort()
+        with pytest.raises(Conflict, match="no longer be read"):
+            cohorts.go_on(number)
+
+
+def test_a_cohort_whose_model_was_deleted_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelIntegrityError, match="lab/1 is no longer here"):
+        Job("/data", StoredModel(1, "lab/1", str(tmp_path / "gone"), None, 0.9)).digest()

@@ -120,6 +120,11 @@ def _of_hdf5(source: str, data: bytes) -> Iterator[tuple[str, Any]]:
                 own, child = f"{path}{name}", node[name]
                 if isinstance(child, h5py.Group) and depth:
                     waiting.append((f"{own}.", child, depth - 1))
+                elif isinstance(child, h5py.Dataset) and (child.is_virtual or child.external):
+                    raise UnreadableData(
+                        f"{source}: {shown(own)} says that its values lie in other files, which are not read. Store "
+                        "the values in the file itself."
+                    )
                 elif isinstance(child, h5py.Dataset) and child.dtype.kind in "fiub" and child.ndim in (1, 2):
                     if "MATLAB_object_decode" in child.attrs:
                         yield own, "object"

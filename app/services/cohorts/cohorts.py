@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock, Thread
@@ -117,11 +117,17 @@ def go_on(number: int, *, again: bool = False) -> None:
 
     Raises
     ------
-    Conflict : one runs.
+    Conflict : one runs, or the folder may no longer be read.
     """
-    get(number)
+    reach = library.page_reach()  # of today: the settings may have changed since the cohort was begun
     with _lock:
         _refuse_second()
+        cohort = get(number)
+        if not reach.allows(Path(cohort.job.folder)):
+            raise Conflict("The folder of this cohort may no longer be read: DATA_FOLDERS does not name it.")
+        job = replace(cohort.job, within=tuple(map(str, reach.within or ())), outside=tuple(map(str, reach.outside)))
+        asked = {"job": job.as_dict(), "workers": cohort.workers, "created": cohort.created.isoformat()}
+        _write(cohort.folder / ASKED, asked)
         _begin(number, again=again)
 
 
@@ -198,10 +204,11 @@ def delete(number: int) -> None:
     ------
     Conflict : it runs.
     """
-    cohort = get(number)
-    if cohort.status == RUNNING:
-        raise Conflict("This cohort runs. Stop it first.")
-    leftovers.delete(cohort.folder)
+    with _lock:  # so that none begins meanwhile
+        cohort = get(number)
+        if cohort.status == RUNNING:
+            raise Conflict("This cohort runs. Stop it first.")
+        leftovers.delete(cohort.folder)
     audit.record(Action.COHORT_DELETED, f"cohort {number}")
 
 

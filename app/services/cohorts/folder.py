@@ -34,7 +34,11 @@ def find(folder: Path, reach: Reach) -> list[Item]:
     reach.check(folder, folder.name)
     if not folder.is_dir():
         raise UnreadableData(f"{folder}: there is no such folder.")
-    return sorted(_within(folder, "", reach), key=lambda item: item.name)
+    try:
+        return sorted(_within(folder, "", reach), key=lambda item: item.name)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise UnreadableData(f"{folder}: cannot be looked through: {error.strerror}{where}") from error
 
 
 def _within(folder: Path, prefix: str, reach: Reach) -> Iterator[Item]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from app.har.errors import ModelIntegrityError
 from app.har.recordings.reach import Reach
 from app.services.errors import Invalid
 from app.services.recordings.model_choice import StoredModel
@@ -59,7 +60,11 @@ class Job:
         """
         from app.har.classifiers.model_folder import manifest_of
 
-        manifest = (Path(self.model.folder) / "manifest.json").read_bytes()
+        try:
+            manifest = (Path(self.model.folder) / "manifest.json").read_bytes()
+        except OSError as error:
+            gone = f"{self.model.label} is no longer here: begin another cohort, with another model."
+            raise ModelIntegrityError(gone) from error
         manifest_of(manifest)  # it holds the digests of all files
         said = {"limit": self.model.limit, "prior": self.model.prior, "place": self.place, "zone": self.zone}
         said |= {"age": self.age, "worn_enough_h": self.worn_enough_h}

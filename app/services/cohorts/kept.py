@@ -95,9 +95,11 @@ class Kept:
         if self.path.exists():
             return
         facts = {"layout": str(LAYOUT), "salt": secrets.token_hex(16)}
-        with written_whole(self.path) as draft, closing(sqlite3.connect(draft)) as connection, connection:
-            connection.executescript(TABLES)
-            connection.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
+        with written_whole(self.path) as draft:
+            draft.touch(mode=0o600)
+            with closing(sqlite3.connect(draft)) as connection, connection:
+                connection.executescript(TABLES)
+                connection.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
 
     def fact(self, name: str) -> str:
         """Return a fact of the file itself."""

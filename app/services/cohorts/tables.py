@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.har.texts import cell
 from app.services.cohorts.kept import Kept, Line
 from app.services.cohorts.recogniser import MINUTES
 from app.services.files import written_whole
@@ -149,7 +150,14 @@ def _series(name: str, values: list[Any], kind: Any) -> pl.Series:
 
 
 def as_csv(path: Path) -> bytes:
-    """Return a table as CSV."""
+    """Return a table as CSV, in which no spreadsheet takes the name of a file for a formula."""
     import polars as pl
 
-    return pl.read_parquet(path).write_csv().encode()
+    table = pl.read_parquet(path)
+    safe = [
+        column.replace_strict(texts := column.drop_nulls().unique().to_list(), list(map(cell, texts)), default=None)
+        if column.dtype == pl.String and column.null_count() < len(column)
+        else column
+        for column in table.get_columns()
+    ]
+    return pl.DataFrame(safe).write_csv().encode()

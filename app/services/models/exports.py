@@ -17,7 +17,9 @@ from typing import Any
 from uuid import uuid4
 
 from flask import current_app
+from sqlalchemy import select
 
+from app.extensions import db
 from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
 from app.har.colours import activity_colours
 from app.har.exports import needs
@@ -166,6 +168,7 @@ def make(key: int | str, format_: str, weights: str = EXACT, on_event: OnEvent =
     """
     check(format_, weights)
     version = model_versions.get(key)
+    version_id, label = version.id, version.label
     target = model_versions.exports_folder(version) / f"{format_}-{weights}"
     target.parent.mkdir(parents=True, exist_ok=True)
     room.require(target.parent, MOST_BYTES)
@@ -173,11 +176,15 @@ def make(key: int | str, format_: str, weights: str = EXACT, on_event: OnEvent =
     draft.mkdir(mode=0o700)
     try:
         document = _in_child(_job(version, format_, weights, draft), on_event)
+        db.session.rollback()  # to see what others did meanwhile
+        if db.session.scalar(select(ModelVersion.id).where(ModelVersion.id == version_id)) is None:
+            shutil.rmtree(target.parent, ignore_errors=True)  # or a later model of this name would offer it as its own
+            raise Invalid(f"{label} was deleted meanwhile. Nothing was made.")
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    audit.record(Action.MODEL_EXPORTED, version.label, format=format_, weights=weights)
+    audit.record(Action.MODEL_EXPORTED, label, format=format_, weights=weights)
     return document
 
 

@@ -208,7 +208,8 @@ def _definition(data: bytes, at: int, end: int, *, developers: bool) -> tuple[_D
     for own in range(place, place + 3 * count, 3):
         letter, nothing = TYPES.get(data[own + 2] & 0x1F, ("", None))
         n = data[own + 1] // struct.calcsize(letter or "B")
-        if letter and n * struct.calcsize(letter) == data[own + 1]:
+        counted = data[own] != TIME or nothing is not None  # a time is a number of seconds, never a fraction
+        if letter and n and counted and n * struct.calcsize(letter) == data[own + 1]:
             fields.append((data[own], size, _packed(f"{order}{n}{letter}"), nothing))
         size += data[own + 1]
     place += 3 * count
@@ -249,7 +250,7 @@ def _crc_table() -> tuple[int, ...]:
 def _keep_calibration(file: _File, values: dict[int, tuple[float, ...]]) -> None:
     sensor, factor, divisor, level = (values.get(number, (np.nan,))[0] for number in range(4))
     offset, turn = np.array(values.get(4, (0.0,) * 3)), np.array(values.get(5, np.eye(3).ravel() * MATRIX_SCALE))
-    if np.isnan([sensor, factor, level]).any() or not divisor > 0 or len(offset) != 3 or len(turn) != 9:
+    if not np.isfinite([sensor, factor, level]).all() or not divisor > 0 or len(offset) != 3 or len(turn) != 9:
         return  # what comes without is told by the samples that need it
     file.calibrations[int(sensor)] = _Calibration(factor / divisor, level, offset, turn.reshape(3, 3) / MATRIX_SCALE)
 

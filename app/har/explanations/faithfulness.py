@@ -21,9 +21,12 @@ from app.har.windows import WindowSet
 
 TARGET = 0.15  # of the area: how far an explanation must be better than a random order to be shown
 AT_ONCE = 48  # windows: each becomes hundreds
-RANDOM_ORDERS = 2
 DRAWS = 1000
+<<<<<<< HEAD
 PER_ACTIVITY, AT_MOST = 20, 100  # windows that a model is tested with
+=======
+PER_ACTIVITY, AT_MOST = 20, 80  # windows that a model is tested with
+>>>>>>> 01bcf5a (Test explanations of a training in half the time)
 ENOUGH = 40  # windows, of fewer nothing is said
 FEWEST = 10  # windows of an answer, of which alone it is said whether explanations of it are true
 
@@ -43,16 +46,21 @@ def area(curve: FloatArray) -> FloatArray:
 
 
 def gains(
-    model: ActivityClassifier, cells: Cells, windows: WindowSet, rankings: Mapping[str, Ranking], seed: int = 0
+    model: ActivityClassifier,
+    cells: Cells,
+    windows: WindowSet,
+    rankings: Mapping[str, Ranking],
+    seed: int = 0,
+    orders: int = 1,
 ) -> tuple[dict[str, NDArray[np.float64]], IntArray]:
-    """Return by how much each ranking beats random orders: (n, 2) of deletion and insertion; and the answers (n,)."""
+    """Return by how much each ranking beats random orders: (n, 2), deletion and insertion; and answers (n,)."""
     random = np.random.default_rng(seed)
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in rankings}
     every_answer: list[IntArray] = []
     for start in range(0, len(windows), AT_ONCE):
         part = windows.take(slice(start, start + AT_ONCE))
         answers = model.predict_proba(part).argmax(axis=1).astype(np.int64)
-        drawn = (random.random((len(part), len(cells)), np.float32) for _ in range(RANDOM_ORDERS))
+        drawn = (random.random((len(part), len(cells)), np.float32) for _ in range(orders))
         by_chance = np.mean([area(curves(model, cells, part.X, answers, values)) for values in drawn], axis=0)
         for name, ranking in rankings.items():
             own = area(curves(model, cells, part.X, answers, ranking(part.X, answers)))

@@ -22,11 +22,7 @@ from app.har.windows import WindowSet
 TARGET = 0.15  # of the area: how far an explanation must be better than a random order to be shown
 AT_ONCE = 48  # windows: each becomes hundreds
 DRAWS = 1000
-<<<<<<< HEAD
-PER_ACTIVITY, AT_MOST = 20, 100  # windows that a model is tested with
-=======
 PER_ACTIVITY, AT_MOST = 20, 80  # windows that a model is tested with
->>>>>>> 01bcf5a (Test explanations of a training in half the time)
 ENOUGH = 40  # windows, of fewer nothing is said
 FEWEST = 10  # windows of an answer, of which alone it is said whether explanations of it are true
 

@@ -20,7 +20,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from app.services.database_address import Server
-from app.services.errors import Busy, Conflict
+from app.services.errors import Busy, Conflict, Invalid
 
 WRITER = 0x6B696E65  # the number of the lock, within one database
 PAUSE_S = 0.01  # between two tries
@@ -28,7 +28,7 @@ CONNECT_S = 10
 OLDEST = 13  # of its versions, of which this one has normalize()
 SERVER = "database_server"  # in `app.extensions`
 
-LOCKED, DISK_FULL = "55P03", "53100"
+LOCKED, DISK_FULL, NO_TEXT = "55P03", "53100", "22021"
 PASSING = {LOCKED, "40001", "40P01", "53300"}  # too many connections; a deadlock with another program
 GONE = ("57P", "08")  # it is being stopped or started
 KINDS = {"22": DataError, "23": IntegrityError, "42": ProgrammingError}  # by the first two letters
@@ -141,12 +141,14 @@ def code_of(error: BaseException | None) -> str:
     return str(said.get("C", "")) if isinstance(said, dict) else ""
 
 
-def _told(context: ExceptionContext) -> DBAPIError | None:
+def _told(context: ExceptionContext) -> DBAPIError | Invalid | None:
     """Return for what the server says an error of the right kind, without the values that are in its details."""
     error = context.original_exception
     if not (code := code_of(error)):
         return None
     error.args = ({"C": code, "M": error.args[0].get("M", "")},)
+    if code == NO_TEXT:
+        return Invalid("There is a sign in it that nothing here is called by, and that cannot be stored: a zero byte.")
     context.is_disconnect = code.startswith(GONE)
     kind = KINDS.get(code[:2], OperationalError)
     return kind(context.statement, None, error, hide_parameters=True, connection_invalidated=context.is_disconnect)

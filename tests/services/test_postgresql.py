@@ -16,7 +16,7 @@ from app.extensions import db
 from app.services import accounts, installation
 from app.services import postgresql as server
 from app.services.backups import restoring, rows, sealed, writing
-from app.services.errors import Busy, Conflict
+from app.services.errors import Busy, Conflict, Invalid
 from app.services.postgresql import Unreachable
 from app.services.transaction import passing_reason, transaction, write_if_free
 from app.tables import User
@@ -161,6 +161,11 @@ def test_an_error_is_of_its_kind_and_tells_no_value(app: Flask, user: User) -> N
     with pytest.raises(DBAPIError) as told, db.engine.begin() as connection:
         connection.execute(text("SELECT CAST(:word AS INTEGER)"), {"word": user.email})
     assert passing_reason(told.value) is None
+
+
+def test_a_zero_byte_which_the_server_takes_in_no_text_is_refused_in_words(app: Flask) -> None:
+    with pytest.raises(Invalid, match="zero byte"):
+        db.session.scalar(select(User).where(User.username == "a\0b"))
 
 
 @pytest.mark.parametrize(("code", "reason"), [("55P03", Busy), ("40P01", Busy), ("57P01", Unreachable)])

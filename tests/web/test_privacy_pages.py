@@ -17,7 +17,7 @@ from app.extensions import db
 from app.services import accounts, consents, keys, sealing
 from app.services.privacy import retention
 from app.services.purposes import Purpose
-from app.services.recordings import recordings
+from app.services.recordings import recordings, slot_files
 from app.tables import StoredRecording
 from app.tables._columns import now
 from tests.conftest import PASSWORD
@@ -29,8 +29,11 @@ Clients = Callable[..., FlaskClient]
 
 def test_everything_about_a_person_comes_as_one_zip(app: Flask, log_in: Clients) -> None:
     client, other = log_in("ursula"), log_in("otto")
-    furnish(app, accounts.find("ursula"))
+    user = furnish(app, accounts.find("ursula"))
     furnish(app, accounts.find("otto"))
+    own = db.session.query(StoredRecording).filter_by(user_id=user.id).order_by(StoredRecording.id).first()
+    with sealing.created(recordings.folder_of(own) / slot_files.FILE, keys.of(user.id)) as file:
+        file.write(b"slots of ursula")
     answer = client.get("/account/everything.zip", buffered=True)
     assert answer.headers["Content-Disposition"].endswith("everything-about-me.zip")
     with ZipFile(io.BytesIO(answer.data)) as archive:
@@ -39,6 +42,7 @@ def test_everything_about_a_person_comes_as_one_zip(app: Flask, log_in: Clients)
                   and name.endswith(".json")}  # fmt: skip
         first = tables["tables/recordings.json"][0]["id"]
         assert archive.read(f"kinelab/recordings/{first}/walk.csv") == b"samples of ursula"
+        assert archive.read(f"kinelab/recordings/{first}/slots.npz") == b"slots of ursula"
         page = archive.read("kinelab/index.html").decode()
         lines = archive.read("kinelab/audit.jsonl").decode().splitlines()
         whole = b"".join(archive.read(name) for name in archive.namelist())

@@ -26,7 +26,7 @@ from app.services.datasets import exports
 from app.services.live.streams import ENDING
 from app.services.personal import head_files
 from app.services.privacy import belongings
-from app.services.recordings import pending, recordings
+from app.services.recordings import pending, recordings, slot_files
 from app.tables import LiveSession, StoredRecording
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,8 @@ def _kept_files(user_id: int) -> Files:
         folder = f"recordings/{number}"
         if (source := recordings.uploaded_file(recording)).is_file():
             yield f"{folder}/{_file_name(recording.filename)}", _parts(source)
+        if (slots := recordings.folder_of(recording) / slot_files.FILE).is_file():
+            yield f"{folder}/{slots.name}", _parts(slots)
         for prediction in recording.predictions:
             yield from _results(f"{folder}/result-{prediction.id}", recordings.result_file(prediction))
         db.session.expunge(recording)

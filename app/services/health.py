@@ -93,9 +93,13 @@ def free_bytes() -> dict[str, int]:
 
 
 def database_bytes() -> int:
-    """Return the size of the database with what is in the file beside it."""
+    """Return the size of the database with what is in the file beside it; 0 of a server that does not answer."""
     if postgresql.is_used():
-        return postgresql.size()
+        try:
+            return postgresql.size()
+        except (SQLAlchemyError, ServiceError):
+            db.session.rollback()
+            return 0
     file = database.home_file()
     return sum(path.stat().st_size for path in (file, file.with_name(f"{file.name}-wal")) if path.exists())
 

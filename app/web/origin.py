@@ -9,6 +9,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.audit import NOBODY, Action, Origin, record
+from app.services.errors import ServiceError
 from app.web.access import access_of
 
 REFUSED = {  # by status
@@ -28,7 +29,7 @@ def origin() -> Origin | None:
     try:
         if current_user.is_authenticated:
             return Origin(current_user.username, current_user.id, address)
-    except SQLAlchemyError:  # a database that does not answer is no reason to record nothing
+    except (SQLAlchemyError, ServiceError):  # a database that does not answer is no reason to record nothing
         return Origin("(unknown)", None, address)
     return Origin(NOBODY, None, address)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -20,6 +20,8 @@ from tests import postgresql
 from tests.synthetic import ku_har_zip
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import InstrumentedAttribute
+
     from app.har.datasets.store import Store
     from tests.trained import Example
 
@@ -224,6 +226,18 @@ def example(home: Path, dataset: str, model: str) -> Example:
     from tests.trained import Example
 
     return Example(store(home, dataset), home / "model_store" / model / "1")
+
+
+def rewrite_json(column: InstrumentedAttribute[Any], change: Callable[[str], str]) -> None:
+    """Change the text of the JSON in a column of all rows, as no program would write it."""
+    from app.extensions import db
+
+    table, name = column.class_.__tablename__, column.key
+    value = "CAST(:value AS JSON)" if postgresql.is_used() else ":value"
+    for number, before in db.session.execute(text(f"SELECT id, CAST({name} AS TEXT) FROM {table}")).all():  # noqa: S608
+        statement = text(f"UPDATE {table} SET {name} = {value} WHERE id = :id")  # noqa: S608
+        db.session.execute(statement, {"value": change(before), "id": number})
+    db.session.commit()
 
 
 def copy_rows(home: Path, table: Table, **values: object) -> None:

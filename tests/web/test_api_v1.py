@@ -23,7 +23,7 @@ from app.services.api import kept_answers, tokens
 from app.services.api.tokens import Scope
 from app.services.identity import one_time, roles
 from app.services.transaction import transaction
-from app.tables import ApiToken, Dataset, KeptAnswer, ModelVersion, StoredRecording
+from app.tables import ApiToken, Dataset, KeptAnswer, ModelVersion, StoredRecording, User
 from app.tables._columns import now
 from app.web.access import access_of, scope_of
 from app.web.api.v1.reading import ADDRESS_A_MINUTE
@@ -361,7 +361,7 @@ def test_what_an_account_may_no_longer_do_its_tokens_may_not_either(app: Flask) 
 
 def test_what_a_command_changed_is_known_within_seconds(app: Flask, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(app, own, "GET", "me").status_code == 200
-    db.session.execute(db.text("UPDATE user SET disabled = 1"))
+    db.session.execute(update(User).values(disabled=True))
     db.session.commit()
     at = time.monotonic() + tokens.REMEMBERED_S + 1
     monkeypatch.setattr(tokens.time, "monotonic", lambda: at)

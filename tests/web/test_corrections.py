@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, text
+from sqlalchemy import Executable, delete, select, update
 
 from app.extensions import db
 from app.services import sealing
@@ -419,11 +419,9 @@ def test_a_damaged_result_does_not_take_the_list_away(own: Prediction, user_clie
     assert first_answers(user_client) == before
 
 
-@pytest.mark.parametrize(
-    "change", ["DELETE FROM recording", "UPDATE prediction SET summary = json_set(summary, '$.place', 'wrist')"]
-)
+@pytest.mark.parametrize("change", [delete(StoredRecording), update(Prediction).values(summary={"place": "wrist"})])
 def test_a_list_brings_nothing_back_that_was_deleted_or_stored_again_meanwhile(
-    own: Prediction, monkeypatch: pytest.MonkeyPatch, change: str
+    own: Prediction, monkeypatch: pytest.MonkeyPatch, change: Executable
 ) -> None:
     user_id, number, counted = own.recording.user_id, own.id, in_lists._counted
     corrections.add(user_id, own.recording, recordings.result_of(own), [(0, 0.0, 90.0, NEW)])
@@ -431,7 +429,7 @@ def test_a_list_brings_nothing_back_that_was_deleted_or_stored_again_meanwhile(
     def meanwhile(*given: Any) -> Any:
         minutes = counted(*given)
         with db.engine.begin() as another_request:
-            another_request.execute(text(change))
+            another_request.execute(change)
         return minutes
 
     monkeypatch.setattr(in_lists, "_counted", meanwhile)

@@ -18,7 +18,8 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.services.datasets import library
 from app.services.models import model_versions
-from app.tables import Dataset, StoredRecording
+from app.tables import Dataset, ModelVersion, Prediction, StoredRecording
+from tests import homes
 from tests.bad_inputs import zipped
 from tests.exports import sensor_logger_json, walk
 from tests.sealed import made_plain, text_of
@@ -77,12 +78,8 @@ def test_a_recording_stored_with_halves_of_characters_opens(app: Flask, user_cli
     recording = db.session.get(StoredRecording, 1)
     folder = app.config["UPLOADS"] / recording.folder
     (folder / "quality.json").write_text(text_of(folder / "quality.json").replace("walk.csv", f"w{HALF}alk.csv"))
-    db.session.execute(
-        db.text("UPDATE prediction SET summary = replace(summary, :before, :after)"),
-        {"before": "Walk", "after": f"W{HALF}alk"},
-    )
-    db.session.execute(db.text("UPDATE recording SET facts = replace(facts, 'acc_x', :after)"), {"after": f"a{HALF}"})
-    db.session.commit()
+    homes.rewrite_json(Prediction.summary, lambda text: text.replace("Walk", f"W{HALF}alk"))
+    homes.rewrite_json(StoredRecording.facts, lambda text: text.replace("acc_x", f"a{HALF}"))
     import numpy as np
 
     with np.load(made_plain(folder / "1.npz")) as stored:
@@ -98,8 +95,7 @@ def test_a_recording_stored_with_halves_of_characters_opens(app: Flask, user_cli
 
 
 def test_halves_of_characters_do_not_come_out_of_the_database(app: Flask, model: int) -> None:
-    db.session.execute(db.text("UPDATE model_version SET metrics = :text"), {"text": f'{{"W{HALF}alk": "{HALF}"}}'})
-    db.session.commit()
+    homes.rewrite_json(ModelVersion.metrics, lambda _: f'{{"W{HALF}alk": "{HALF}"}}')
     assert model_versions.get(model).metrics == {"W?alk": "?"}
 
 

@@ -197,8 +197,8 @@ def export_model(name: str, format_: str, weights: str, out: Path | None, as_jso
         return
     check, cost = document["check"], document["cost"]
     click.echo(
-        f"{target}: {version.label} as {format_}, {weights}, {cost.get('flash_bytes', cost['bytes']):,} bytes; "
-        f"{cost['ms']:.2f} ms a window."
+        f"{target}: {version.label} as {format_}, {weights}, {cost.get('flash_bytes', cost['bytes']):,} bytes on the "
+        f"device; {cost['ms']:.2f} ms a window here."
     )
     click.echo(
         f"Tried on {check['windows']:,} windows: answers equal in {check['same_answers']:.2%}, probabilities within "

@@ -31,7 +31,7 @@ def test_a_model_is_exported_on_the_people_held_out_and_kept_until_it_is_deleted
     result = example.test_cli_runner().invoke(args=arguments)
     assert result.exit_code == 0, result.output
     (document,) = exports.made(version)
-    assert "2 people held out of physiotherapy: 0.91" in result.stdout
+    assert "Of 2 people held out of physiotherapy: answers equal in 100.00%, F1 0.91" in result.stdout
     assert document["check"]["held_out_windows"] == 318
     assert document["check"]["same_answers"] > 0.95
     assert not document["outdated"]

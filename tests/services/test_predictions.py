@@ -376,7 +376,7 @@ def test_a_result_keeps_the_limit_it_was_made_with_until_it_is_asked_for_again(
     assert (after.proba == before.proba).all()
     assert after.answered.sum() < before.answered.sum()
     folder = recordings.folder_of(prediction.recording)
-    assert {path.name for path in folder.glob("*.npz")} == {f"{prediction.id}.npz", "stretches.npz"}
+    assert {path.name for path in folder.glob("*.npz")} == {f"{prediction.id}.npz", "slots.npz", "stretches.npz"}
 
 
 def test_what_is_left_after_the_last_window_is_not_called_missing(user: User, model: ModelVersion) -> None:

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS TLS_NAMES
 
-.PHONY: help setup federated run run-https test test-fast test-postgres test-pythons lint bench reference reference-models migration lock audit sbom
+.PHONY: help setup federated run run-https test test-long test-fast test-postgres test-pythons lint bench reference reference-models migration lock audit sbom
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,16 +46,19 @@ run-https: setup ## start the site for phones: over HTTPS, on every network of t
 
 # The few long browser tests come first, or one core waits for them in the end. Three at a time keep two cores busy: the
 # browser and whoever waits for it take turns
-test: $(VENV)/.dev ## run all tests, three at a time; some of them: make test ARGS="tests/har -k elm"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(VENV)/.dev ## run the tests, three at a time; some of them: make test ARGS="tests/har -k elm"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev ## run the few trainings that make test leaves out, for other tests do each of their parts
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings nor long trainings
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_data and not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not real_data and not browser" $(ARGS)
 
 test-postgres: $(VENV)/.dev ## run tests against a server of PostgreSQL that the run starts (Debian's package): make test-postgres ARGS=tests/web
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-pythons: $(VENV)/.dev ## a start of the site on the oldest and newest Python that is promised (ARGS=all: on each), types and fast tests of the core on the oldest
+test-pythons: $(VENV)/.dev ## a start of the site on the oldest and newest Python that is promised, types on the oldest (ARGS=all: a start on each, and fast tests of the core on the oldest)
 	@bash devtools/test_pythons.sh $(BIN)/uv $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy

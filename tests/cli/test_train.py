@@ -65,6 +65,7 @@ def test_the_help_says_what_each_model_is(app: Flask, command: str) -> None:
         assert re.search(rf"^ *{name} +{re.escape(info.about)}$", text, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_a_training_from_a_stored_model_trains_that_alone_and_says_what_it_is_worth(
     example: Flask, small_base: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_what_is_out_of_bounds_is_refused_with_the_bounds(app: Flask, command: s
     assert "is not in the range" in result.stderr
 
 
+@pytest.mark.long
 def test_several_data_sets_are_left_out_in_turn_and_each_is_named(two: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     invoke = two.test_cli_runner().invoke
     names = ["--dataset", "small,other", "--models", "naive-bayes"]

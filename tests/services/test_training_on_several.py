@@ -45,7 +45,7 @@ def test_each_data_set_is_left_out_and_the_run_outlives_them(two: Flask) -> None
     assert "model_version" not in result
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_model_of_several_is_called_after_them(two: Flask, admin_client: FlaskClient) -> None:
     run = training.train("small,other", TrainConfig(models=("elm-gru-am",), protocol="subject", epochs=1))
     assert run.status is RunStatus.FINISHED, run.reason

@@ -96,7 +96,7 @@ def gather(
         return odds
 
     all_windows = np.ones(n, bool)
-    nothing = [np.zeros(track.features.shape[1], np.float32)] * len(groups)
+    nothing: list[FloatArray] = [np.zeros(track.features.shape[1], np.float32)] * len(groups)
     raw = np.nan_to_num(ask(questions.raw, nothing, all_windows, columns.raw, STAIRS_REACH))
     if known is not None:
         usual = [known.usual] * len(groups)

@@ -56,4 +56,5 @@ def prefixes(model: ActivityClassifier, cut: CutWindows, order: IntArray, answer
     kept = rank[:, None, :] < np.arange(n_cells + 1)[:, None]  # (n, n_cells + 1, n_cells)
     rows = np.repeat(np.arange(n), n_cells + 1)
     p = probabilities(model, cut.with_cells(rows, kept.reshape(-1, n_cells)))
-    return p[np.arange(len(rows)), answers[rows]].reshape(n, n_cells + 1)
+    own: FloatArray = p[np.arange(len(rows)), answers[rows]].reshape(n, n_cells + 1)
+    return own

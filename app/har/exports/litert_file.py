@@ -81,7 +81,7 @@ class LiteRtOperations:
         return self.tf.where(condition > 0.5, a, b)
 
     def cut(self, a: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:
-        return a[(*[slice(None)] * axis, slice(start, stop, step))]
+        return a[tuple([slice(None)] * axis + [slice(start, stop, step)])]
 
     def take(self, a: Any, axis: int, positions: Sequence[int]) -> Any:
         return self.tf.gather(a, np.asarray(positions, np.int32), axis=axis)

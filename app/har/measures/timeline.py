@@ -99,7 +99,8 @@ def together(measured: Sequence[Measured]) -> Timeline:
     if len(edges) < 2:
         return Timeline(np.zeros(0), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
     middle = (edges[:-1] + edges[1:]) / 2
-    node, source = np.full(len(middle), NOTHING), np.full(len(middle), NOTHING)
+    node: IntArray = np.full(len(middle), NOTHING)
+    source: IntArray = np.full(len(middle), NOTHING)
     for kind in (OFF, UNSURE, None):  # what comes later counts before
         for i in reversed(order):
             those = measured[i].node < ANSWERED if kind is None else measured[i].node == kind

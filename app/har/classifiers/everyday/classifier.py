@@ -133,7 +133,7 @@ class EverydayClassifier(Recogniser):
             on_foot = smoothed_among_alike(level, track.runs).argmax(axis=1) == LEVELS.index(ON_FOOT)
             inner = track.take(np.arange(own.start, own.stop))
             distance = self.novelty_.distance(inner.features, self.columns)
-            shares = np.zeros((len(inner), 0), np.float32)
+            shares: FloatArray = np.zeros((len(inner), 0), np.float32)
             if self.besides_ is not None:
                 shares = self.besides_.shares(inner.features, self.columns)
             said = Said(level[own], distance, shares, self._personal_features(track)[own])

@@ -292,6 +292,8 @@ def register_error_pages(app: Flask) -> None:
 
     @app.errorhandler(ServiceError)
     def service_error(error: ServiceError) -> ResponseReturnValue:
+        if error.__cause__ is not None:
+            db.session.rollback()  # what a server's database refused ends its transaction, and the page asks it again
         return page(error.title, str(error), status_of(error), error)
 
     @app.errorhandler(HarError)

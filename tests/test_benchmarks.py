@@ -32,6 +32,7 @@ def test_a_page_of_its_own_shows_the_stored_results(name: str) -> None:
     assert (ROOT / "docs" / PAGES[name]).read_text(encoding="utf-8") == own_page(name)
 
 
+@pytest.mark.sqlite("looks into the file of the database")
 def test_what_is_half_written_is_found(started_home: Path, tmp_path: Path) -> None:
     shutil.copytree(started_home, home := tmp_path / "home")
     assert left_behind.integrity(home) == left_behind.half_written(home) == []

@@ -153,7 +153,7 @@ def recognise(
     mapping : YAML that says what the columns are, of a file in no known layout; ``flask map`` writes it.
     place : where the device was worn, one of `PLACES`.
     walking : a recording of the same person's walking with the device there.
-    zone : of local times, for example Europe/Berlin.
+    zone : of local times, and of a device's clock whose zone the file does not say, for example Europe/Berlin.
     smooth : without bouts too short to be believed, or each window alone; by default as on the site.
 
     Raises
@@ -169,7 +169,7 @@ def recognise(
     time_zone(zone)  # refused before the work is done
     columns = ColumnMapping.from_yaml(Path(mapping).read_text("utf-8"), Path(mapping).name) if mapping else None
     with _home():
-        found = recordings.predict_file(path, path.name, model, mapping=columns, place=place, walking=known)
+        found = recordings.predict_file(path, path.name, model, mapping=columns, place=place, walking=known, zone=zone)
     return Recognised(as_chosen(found.result, smooth), found.quality.as_dict(), zone)
 
 

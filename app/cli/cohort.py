@@ -42,7 +42,9 @@ def cohort() -> None:
 @click.option("--tls-key", type=FILE, help="Its key, where it is not in the same file.")
 @click.option("--place", type=click.Choice(list(PLACES)), help="Where the devices were worn.")
 @click.option("--age", type=click.Choice(list(AGES)), help="The age group; without one there are no intensities.")
-@click.option("--tz", default="UTC", show_default=True, help="The time zone in which days are cut: Europe/Berlin.")
+@click.option(
+    "--tz", default="UTC", show_default=True, help="The time zone of days and of clocks without one: Europe/Berlin."
+)
 @click.option(
     "--people",
     default="folder",

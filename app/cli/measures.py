@@ -30,7 +30,9 @@ from app.services.recordings.places import PLACES
     metavar="NAME",
     help="These cut-points, where they fit place and age; by default the first that do. Names: docs/REFERENCE.md.",
 )
-@click.option("--tz", default="UTC", show_default=True, help="The time zone in which days are cut: Europe/Berlin.")
+@click.option(
+    "--tz", default="UTC", show_default=True, help="The time zone of days, and of a clock without one: Europe/Berlin."
+)
 @click.option("--hours", is_flag=True, help="A row for each hour, not for each day.")
 @click.option("--dictionary", is_flag=True, help="Print what each column is, instead.")
 @json_option
@@ -60,7 +62,7 @@ def measures(
         click.echo(tables.dictionary_csv(period), nl=False)
         return
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
-    found = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "")
+    found = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", zone=tz)
     found = replace(found, result=as_chosen(found.result))
     worn_enough_h = current_app.config["VALID_DAY_HOURS"]
     rows = of_recognised(

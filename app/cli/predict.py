@@ -54,6 +54,7 @@ def map_(file: Path, output: Path | None) -> None:
     help="Smoothed, without bouts too short to be believed, or each window alone; by default smoothed, if the model "
     "knows how long bouts are.",
 )
+@click.option("--tz", default="UTC", show_default=True, help="The time zone of a clock without one: Europe/Berlin.")
 @json_option
 @needs_home
 def predict(
@@ -63,6 +64,7 @@ def predict(
     place: str | None,
     walking: Path | None,
     smooth: bool | None,
+    tz: str,
     as_json: bool,
 ) -> None:
     """Recognise the activities in FILE."""
@@ -72,7 +74,8 @@ def predict(
     from app.services.recordings.verdict import decide, in_text
 
     columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
-    found = recordings.predict_file(file, file.name, model, mapping=columns, place=place or "", walking=walking)
+    place, tz = place or "", tz or "UTC"
+    found = recordings.predict_file(file, file.name, model, mapping=columns, place=place, walking=walking, zone=tz)
     result = as_chosen(found.result, smooth)
     if smooth and not result.smoothed_s:
         click.echo(

@@ -37,9 +37,7 @@ def rows(
     counted = Steps([np.zeros(0)], np.zeros(len(result.answer_names), bool))
     [part] = measured.parts_of(result, counted)
     own = (slots or {}).get("day.csv")
-    together, others = measured.days_of(
-        [measured.by_world_clock(part, own, app, result.place, Asked(age), BERLIN)], BERLIN
-    )
+    together, others = measured.days_of([measured.by_world_clock(part, own, app, result.place, Asked(age))], BERLIN)
     return [row for days in (together, *others) for row in days.rows()]
 
 
@@ -60,16 +58,6 @@ def test_minutes_are_those_of_the_answers(night: PredictionResult) -> None:
 def test_what_a_person_says_counts(night: PredictionResult) -> None:
     said = overlaid(night, [(0, 0.0, 3600.0, "Run")])
     assert rows(said)[0]["running_min"] >= 60
-
-
-def test_a_clock_without_a_zone_is_that_of_the_wall(night: PredictionResult) -> None:
-    # Its midnight was read as UTC: two hours later than it was, in Berlin's summer
-    wall = replace(night, origin_utc_s=(DAY_START_UTC_S + 7200,))
-    slots = of_an_hour(DAY_START_UTC_S + 7200)
-    there, read_as_utc = (rows(replace(wall, place="wrist"), slots, app)[0] for app in ("Axivity", "own layout"))
-    assert (there["start"], there["lying_min"]) == (rows(night)[0]["start"], rows(night)[0]["lying_min"])
-    assert there["vigorous_min"] == read_as_utc["vigorous_min"] == 60
-    assert measured.ahead(DAY_START_UTC_S, BERLIN) == 7200
 
 
 def test_intensity_asks_for_a_place_an_age_and_acceleration(night: PredictionResult) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,26 @@ def test_another_models_answer_that_cannot_be_stored_leaves_no_file(
     assert sorted(folder.iterdir()) == before
     assert count(Prediction) == 1
     assert recordings.repredict(user.id, prediction.recording_id, other.id).model_label == "clinic/1"
+
+
+def test_a_local_clock_is_read_in_the_zone_of_its_owner_for_whatever_shows_it(
+    app: Flask, user: User, model: ModelVersion
+) -> None:
+    begins = datetime(2024, 6, 6, 12)
+    wall = "".join(
+        f"{begins + timedelta(seconds=i / 50):%Y-%m-%d %H:%M:%S.%f},{own}\n"
+        for i, own in enumerate(line.partition(",")[2] for line in labelled().splitlines()[1:])
+    )
+    heading = labelled().partition("\n")[0].partition(",")[2]
+    written = io.BytesIO(f"time,{heading}\n{wall}".encode())
+    waiting = uploads.receive(user.id, "walk.csv", written, zone="Europe/Berlin")
+    assert isinstance(waiting, PendingUpload)
+    waiting = pending.get_pending(user.id, waiting.token)
+    prediction = uploads.confirm(waiting, guessed(waiting))
+    recording, noon = prediction.recording, datetime(2024, 6, 6, 10, tzinfo=timezone.utc)
+    [card] = (recordings.quality_of(recording) or {})["cards"]
+    assert (card["clock_zone"], card["start_utc"][:19]) == ("Europe/Berlin", "2024-06-06T10:00:00")
+    assert recording.recorded == recordings.result_of(prediction).begins == noon
+    again = uploads.reopen(user.id, recording.id)
+    assert again.zone == "Europe/Berlin"
+    assert recordings.result_of(uploads.confirm(again, guessed(again))).begins == noon

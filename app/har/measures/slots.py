@@ -13,7 +13,7 @@ accelerometer, PLoS ONE 10(11): e0142533, 2015 (angle).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,10 +69,6 @@ class Slots:
         """Return those at these places."""
         columns = self.enmo_mg[index], self.mad_mg[index], self.angle_deg[index]
         return Slots(self.number[index], *columns, device=self.device)
-
-    def later(self, seconds: float) -> Slots:
-        """Return the same by a clock that is ahead by whole slots."""
-        return replace(self, number=self.number + round(seconds / SLOT_S))
 
 
 def slots_of(recording: Recording) -> Slots | None:

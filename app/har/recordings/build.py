@@ -255,8 +255,12 @@ def build_recording(
     problems: Sequence[Problem] = (),
     app: str = "",
     origin_utc_s: float | None = None,
+    local_clock: bool = False,
 ) -> Recording:
-    """Repair the clocks and make a recording; gravity is detected from the signal where the format doesn't say."""
+    """Repair the clocks and make a recording; gravity is detected from the signal where the format doesn't say.
+
+    ``local_clock`` says that the origin is by a clock on the wall, in a zone that the file does not tell.
+    """
     parts = _without_zeros(parts, source)
     fast = [stream for stream, _ in parts if stream.values.shape[1] > 1]
     slow = [_in_order(stream) for stream, _ in parts if stream.values.shape[1] == 1]
@@ -292,6 +296,7 @@ def build_recording(
         tuple(found),
         app,
         origin_utc_s,
+        local_clock=local_clock and origin_utc_s is not None,
     )
 
 

@@ -31,6 +31,7 @@ PLAIN = (  # other ways to write the same
     (r"(\d:\d\d:\d\d)[:,](\d)", "${1}.${2}"),
     (r"(\d) ?(?:Z|UTC|GMT)$", "${1}+0000"),
 )
+ZONE = r"\d:\d\d.*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)(?: ?\[[A-Za-z0-9_+/-]+\])?\s*$"  # behind a time
 ZONE_NAME = r" ?\[[A-Za-z0-9_+/-]+\]$"
 HEAD = 200  # cells by which the format is told
 
@@ -60,6 +61,13 @@ def date_time_seconds(column: pl.Series, day_first: bool | None = None) -> pl.Se
         return seconds.set(seconds < -DAY_S, None)  # the year 24 is none
     since_midnight = (text.str.to_time(clock, strict=False).cast(pl.Int64) / 1e9).to_numpy()
     return pl.Series(column.name, over_midnight(since_midnight), nan_to_null=True)
+
+
+def names_zone(column: pl.Series) -> bool:
+    """Tell whether dates with times say in which zone they are; those without are of a clock on the wall."""
+    import polars as pl
+
+    return bool(column.cast(pl.String).drop_nulls().head(HEAD).str.contains(ZONE).any())
 
 
 def is_day_first(*columns: pl.Series) -> bool | None:

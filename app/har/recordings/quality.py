@@ -92,6 +92,7 @@ class QualityCard:
     problems: tuple[Problem, ...]
     verdict: Verdict
     reasons: tuple[str, ...]
+    clock_zone: str = ""  # in which a local clock without a zone was read; "" of any other
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -126,6 +127,7 @@ def card(recording: Recording, gap_s: float = GAP_S) -> QualityCard:
         problems=recording.problems,
         verdict="unusable" if against else "usable" if doubts else "pass",
         reasons=against or doubts,
+        clock_zone=recording.clock_zone,
     )
 
 

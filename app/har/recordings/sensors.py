@@ -198,6 +198,7 @@ def assemble(
     app: str,
     subject: str | None = None,
     origin_utc_s: float | None = None,
+    local_clock: bool = False,
     problems: Sequence[Problem] = (),
     activities: tuple[str, ...] = (),
     activity: str | None = None,
@@ -243,6 +244,7 @@ def assemble(
         activity=activity,
         app=app,
         origin_utc_s=origin_utc_s,
+        local_clock=local_clock,
     )
     return replace(recording, device=next(iter(own))) if len(own) == 1 else recording
 

@@ -87,6 +87,8 @@ class Recording:
     app: str = ""  # the app, watch or data set whose layout it came in: "phyphox"
     origin_utc_s: float | None = None  # Unix time at 0 s of the recording's clock, where the file says it
     device: str = ""  # of streams without a device in their names, where the file says it: "watch"
+    local_clock: bool = False  # whether that origin is what a clock on the wall read, in a zone that is not said
+    clock_zone: str = ""  # in which such a clock was read, see `local_time.in_zone`
 
 
 @dataclass(frozen=True)

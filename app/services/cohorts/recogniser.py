@@ -154,8 +154,9 @@ def _answer(job: str, name: str) -> Answer:
 
     own = _job(job)
     with open_files(Path(own.folder) / name, shown(name), own.reach) as members:
-        recognised = recognise_upload(Upload(shown(name), open_tables(members)), always(_model(job)), place=own.place)
-    result, zone = as_chosen(recognised.result), time_zone(own.zone)
+        upload, zone = Upload(shown(name), open_tables(members)), time_zone(own.zone)
+        recognised = recognise_upload(upload, always(_model(job)), place=own.place, zone=zone)
+    result = as_chosen(recognised.result)
     bouts = result_tables.bouts(result, zone).drop(columns=list(NOT_OF_A_COHORT))
     days = of_recognised(replace(recognised, result=result), zone, own.age, worn_enough_h=own.worn_enough_h)
     names = [column.name for column in columns("day")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +20,6 @@ from app.services.recordings.steps import Steps
 if TYPE_CHECKING:
     from app.services.recordings.recognise import Recognised
 
-# Whose clock is local time, without a zone, and was read as if it were UTC; by `Recording.app`
-LOCAL_CLOCKS = ("Axivity", "ActiGraph", "Capture-24")
 ON_THE_WRIST = ("Empatica E4", "Empatica EmbracePlus", "Capture-24")  # devices that are worn nowhere else
 NO_SLOTS = (
     "no acceleration with gravity and of 10 Hz is stored; a recording of an earlier build is to be recognised again"
@@ -61,20 +59,15 @@ def parts_of(result: PredictionResult, counted: Steps) -> list[Part]:
     return found
 
 
-def by_world_clock(
-    part: Part, slots: Slots | None, app: str, said_place: str, asked: Asked, zone: tzinfo
-) -> tuple[Measured, bool]:
+def by_world_clock(part: Part, slots: Slots | None, app: str, said_place: str, asked: Asked) -> tuple[Measured, bool]:
     """Return a recording as daily measures are made of it, and whether it tells the time of day.
 
     Parameters
     ----------
     app : by which app or device it was made, "" where that is not known.
-    zone : of the person: a device without a zone was set to its time when the recording began.
     """
     dated = bool(np.isfinite(part.origin_s))
-    begins_s = part.origin_s + float(part.start_s.min(initial=np.inf))
-    ahead_s = ahead(begins_s, zone) if dated and np.isfinite(begins_s) and app in LOCAL_CLOCKS else 0.0
-    origin_s = part.origin_s - ahead_s if dated else 0.0
+    origin_s = part.origin_s if dated else 0.0
     place = _place(said_place, app, slots)
     chosen = cut_points.choose(place, asked.age, app, asked.cut_points) if slots is not None else None
     return Measured(
@@ -82,18 +75,11 @@ def by_world_clock(
         end_s=part.end_s + origin_s,
         node=part.node,
         steps=None if part.steps is None else part.steps + origin_s,
-        slots=None if slots is None else slots.later(-ahead_s),
+        slots=slots,
         place=place,
         cut_points=chosen,
         without="" if chosen else _why_not(slots, place, asked.age),
     ), dated
-
-
-def ahead(moment_s: float, zone: tzinfo) -> float:
-    """Return by how many seconds local time is ahead of UTC when a clock on the wall reads a moment."""
-    wall = datetime.fromtimestamp(moment_s, timezone.utc).replace(tzinfo=zone)
-    offset = wall.utcoffset()
-    return offset.total_seconds() if offset is not None else 0.0
 
 
 def _place(said: str, app: str, slots: Slots | None) -> str:
@@ -147,7 +133,7 @@ def of_recognised(
     apps = {card.recording: card.app for card in recognised.quality.cards}
     parts = [
         by_world_clock(
-            part, recognised.slots.get(part.name), apps.get(part.name, ""), result.place, Asked(age, cut_points), zone
+            part, recognised.slots.get(part.name), apps.get(part.name, ""), result.place, Asked(age, cut_points)
         )
         for part in parts_of(result, steps.of_signals(recognised.signals, result))
     ]

@@ -94,12 +94,11 @@ def of_person(user: User, span: Span, zone: tzinfo, cut_points: str = "") -> Fou
     """Return the days of a person, as they see their recordings; the night before the first is looked at, too."""
     asked, left_out = Asked(user.age_group, cut_points), list[str]()
     begin, end = (_midnight(day, zone) for day in (span.first - timedelta(days=1), span.last + timedelta(days=1)))
-    spare = timedelta(days=1)  # a clock without a zone is some hours off
     ends = StoredRecording.facts[recordings.ENDS].as_float()
     query = (
         select(StoredRecording)
-        .where(StoredRecording.user_id == user.id, StoredRecording.recorded < end + spare)
-        .where(or_(ends > (begin - spare).timestamp(), ends.is_(None)))
+        .where(StoredRecording.user_id == user.id, StoredRecording.recorded < end)
+        .where(or_(ends > begin.timestamp(), ends.is_(None)))
         .order_by(StoredRecording.id)
         .options(selectinload(StoredRecording.predictions))
     )
@@ -107,7 +106,7 @@ def of_person(user: User, span: Span, zone: tzinfo, cut_points: str = "") -> Fou
     def parts() -> Iterator[tuple[Measured, bool]]:
         for recording in db.session.scalars(query).all():
             try:
-                yield from _parts(recording, asked, zone)
+                yield from _parts(recording, asked)
             except (NotFound, *DAMAGED) as error:
                 log.warning("recording %s is in no day: %s", recording.id, error)
                 left_out.append(recording.shown_title)
@@ -116,14 +115,14 @@ def of_person(user: User, span: Span, zone: tzinfo, cut_points: str = "") -> Fou
     return Found(together, left_out)
 
 
-def _parts(recording: StoredRecording, asked: Asked, zone: tzinfo) -> Iterator[tuple[Measured, bool]]:
+def _parts(recording: StoredRecording, asked: Asked) -> Iterator[tuple[Measured, bool]]:
     prediction = recordings.get_prediction(recording)
     slots = slot_files.load(recordings.folder_of(recording))
     cards = (recordings.quality_of(recording) or {}).get("cards", [])
     apps = {str(card["recording"]): str(card["app"]) for card in cards}
     place = str(prediction.summary.get("place", ""))
     for part in kept.parts_of_prediction(prediction):
-        yield by_world_clock(part, slots.get(part.name), apps.get(part.name, ""), place, asked, zone)
+        yield by_world_clock(part, slots.get(part.name), apps.get(part.name, ""), place, asked)
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

@@ -47,6 +47,7 @@ class PendingUpload:
     note: str = ""  # why it could not be read so far
     replaces: int | None = None  # the recording that was read from this file before
     place: str | None = None  # where the device was worn, if the person said so
+    zone: str = "UTC"  # in which it was set to local time, where the file does not say it
     use_walking: bool = True  # measure against the person's own walking there, where it is known
     fingerprint: str = ""  # SHA-256 of the file; "" of an earlier build
     refused: bool = False  # it could not be read: it is kept so that another model, or a mapping, can be tried

@@ -46,6 +46,7 @@ class File:
     key: Key  # under which it is sealed, and what is made of it
     place: str = ""
     walking: KnownWalking | None = None  # the person's own, to measure it against
+    zone: str = "UTC"  # in which a device was set to local time, where the file does not say it
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,7 @@ def _ask(
         "name": file.name,
         "key": file.key.as_dict(),
         "place": file.place,
+        "zone": file.zone,
         "walking": walking and _as_dict(walking),
         "candidates": asdict(candidates),
         "result": str(folder / f"{DRAFT}{uuid4().hex}.npz"),
@@ -283,6 +285,7 @@ def _as_dict(walking: KnownWalking) -> dict[str, Any]:
         "name": walking.name,
         "mapping": walking.mapping and walking.mapping.as_dict(),
         "stretch": walking.stretch,
+        "zone": walking.zone,
     }
 
 

@@ -19,6 +19,7 @@ from app.services.recordings.recognise import KnownWalking, Recognised, recognis
 from app.services.recordings.recognise import measure_walking as measure
 from app.services.recordings.result_files import save_quality, save_result
 from app.services.recordings.table_preview import identify_layout, preview_tables
+from app.services.recordings.wall_clock import time_zone
 from app.services.sealing import Key
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def _recogniser(arguments: Arguments, on_event: OnEvent) -> Callable[..., Recogn
         on_event=on_event,
         place=arguments["place"],
         walking=walking and _walking(walking),
+        zone=time_zone(arguments["zone"]),
     )
 
 
@@ -144,6 +146,7 @@ def _walking(document: Mapping[str, Any]) -> KnownWalking:
         document["name"],
         _mapping(document["mapping"], document["name"]),
         document["stretch"] and tuple(document["stretch"]),
+        document["zone"],
     )
 
 

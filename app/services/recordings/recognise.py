@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timezone, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -43,6 +44,7 @@ from app.services.recordings.unlike_training import (
     unfamiliar_windows,
     unlike_training,
 )
+from app.services.recordings.wall_clock import time_zone
 
 if TYPE_CHECKING:
     from app.har.classifiers.base import Recogniser
@@ -83,6 +85,7 @@ class KnownWalking:
     name: str
     mapping: ColumnMapping | None = None
     stretch: tuple[str, float, float] | None = None  # recording of the file, from, to; None: they walk all the time
+    zone: str = "UTC"  # of a clock whose zone the file does not say
 
     def cut(self, windows: WindowSet) -> WindowSet:
         """Return the windows in which the person walks."""
@@ -116,6 +119,7 @@ def recognise(
     place: str = "",
     walking: KnownWalking | None = None,
     alternatives: Alternatives = tuple,
+    zone: tzinfo = timezone.utc,
 ) -> Recognised:
     """Read a file and recognise the activities in it; see `recognise_upload`.
 
@@ -127,7 +131,7 @@ def recognise(
     from app.har.recordings.upload import open_upload
 
     with open_upload(path, name, on_event) as upload:
-        return recognise_upload(upload, models, on_event, mapping, place, walking, alternatives)
+        return recognise_upload(upload, models, on_event, mapping, place, walking, alternatives, zone)
 
 
 def recognise_upload(
@@ -138,6 +142,7 @@ def recognise_upload(
     place: str = "",
     walking: KnownWalking | None = None,
     alternatives: Alternatives = tuple,
+    zone: tzinfo = timezone.utc,
 ) -> Recognised:
     """Recognise the activities in an open upload.
 
@@ -150,6 +155,7 @@ def recognise_upload(
     place : where the person says that the device was worn, one of `places.PLACES`.
     walking : the person's own walking in this place; default not known.
     alternatives : returns other models, which are named where the last of the models does not fit.
+    zone : in which a device was set to local time, where the file does not say it.
 
     Raises
     ------
@@ -157,7 +163,7 @@ def recognise_upload(
     UnusableRecording : all sensors are missing, units are uncertain, gravity is missing, or no sensor ran for a window
         without a gap; the message names the alternatives that fit.
     """
-    recordings = read_recordings(upload, mapping)
+    recordings = read_recordings(upload, mapping, zone)
     held = Held.of(recordings)
     *preferred, last = models(recordings)
     because = [last.chosen_because] if last.chosen_because else []
@@ -282,7 +288,7 @@ def measure_walking(
     gap_s = classifier.preparation.gap_s
     try:
         with open_upload(walking.path, walking.name, opener=sealing.opened) as upload:
-            recordings = read_recordings(upload, walking.mapping)
+            recordings = read_recordings(upload, walking.mapping, time_zone(walking.zone))
             recordings = deque(with_gaps_of_model(recording, gap_s) for recording in recordings)
         origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
         signals, _ = resample(recordings, classifier, walking.name)
@@ -318,8 +324,16 @@ def examine(path: Path, name: str, mapping: ColumnMapping | None = None) -> Qual
         return assess_quality(read_recordings(upload, mapping), GAP_S)
 
 
-def read_recordings(upload: Upload, mapping: ColumnMapping | None = None) -> deque[Recording]:
-    """Read the recordings of an upload in the units of the core, each with a name of its own."""
+def read_recordings(
+    upload: Upload, mapping: ColumnMapping | None = None, zone: tzinfo = timezone.utc
+) -> deque[Recording]:
+    """Read the recordings of an upload in the units of the core, each with a name of its own, its clock in UTC.
+
+    Parameters
+    ----------
+    zone : in which a device was set to local time, where the file does not say it; see `local_time`.
+    """
+    from app.har.signals.local_time import in_zone
     from app.har.signals.normalisation import normalise_upload
 
     times_seen: Counter[str] = Counter()
@@ -329,7 +343,7 @@ def read_recordings(upload: Upload, mapping: ColumnMapping | None = None) -> deq
         times_seen[recording_id] += 1
         if times_seen[recording_id] > 1:  # two files of a zip may each have a "row 1"
             recording = replace(recording, recording_id=f"{recording_id} ({times_seen[recording_id]})")
-        recordings.append(recording)
+        recordings.append(in_zone(recording, zone))
     return deque(normalise_upload(recordings))
 
 

@@ -31,6 +31,7 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recognise import KnownWalking, Recognised, recognise
 from app.services.recordings.result_files import DAMAGED, load_quality, load_result, save_result
 from app.services.recordings.smoothing import as_chosen
+from app.services.recordings.wall_clock import time_zone
 from app.services.sealing import Key
 from app.services.subscriptions import events
 from app.services.subscriptions.events import EventType
@@ -46,6 +47,7 @@ PREFIX = "recording-"
 SOURCE = "source"  # the file as uploaded
 TITLE_LENGTH, NOTES_LENGTH = 120, 4000  # characters
 ENDS = "ends"  # in the facts: when it does, in Unix seconds; earlier builds did not say
+ZONE = "zone"  # in the facts: in which a local clock without a zone is read
 DATED = "dated"  # in the facts: whether it was looked at when the recording begins
 AGAIN = ".again.npz"  # ends the name of a result that takes the place of another
 
@@ -58,11 +60,13 @@ def predict_file(
     mapping: ColumnMapping | None = None,
     place: str = "",
     walking: Path | None = None,
+    zone: str = "UTC",
 ) -> Recognised:
     """Recognise the activities in a file and store nothing; by the model that fits it unless one is named.
 
     ``model_key`` is a version's id, its label or its name; ``mapping`` says what the columns of a file in no known
-    layout are, ``place`` where the device was worn, ``walking`` is a recording of the person's walking with it there.
+    layout are, ``place`` where the device was worn, ``walking`` is a recording of the person's walking with it there,
+    ``zone`` in which it was set to its time, where the file does not say it.
 
     Raises
     ------
@@ -71,8 +75,9 @@ def predict_file(
     HarError : the file cannot be read or used.
     """
     candidates = reading.candidates_for(model_key)
-    known = KnownWalking(None, walking, walking.name, mapping) if walking else None
-    return recognise(path, name, candidates.models, on_event, mapping, place, known, candidates.alternatives)
+    known = KnownWalking(None, walking, walking.name, mapping, zone=zone) if walking else None
+    others, own_zone = candidates.alternatives, time_zone(zone)
+    return recognise(path, name, candidates.models, on_event, mapping, place, known, others, own_zone)
 
 
 def list_recordings(user_id: int) -> list[StoredRecording]:
@@ -133,7 +138,8 @@ def repredict(
         if done.summary.get("limit") != limit:
             _store_again(done, replace(result_of(done), limit=limit))
         return done
-    file = reading.File(uploaded_file(recording), recording.filename, keys.of(user_id), place, walking)
+    zone = zone_of(recording)
+    file = reading.File(uploaded_file(recording), recording.filename, keys.of(user_id), place, walking, zone)
     candidates, mapping = reading.candidates_for(version.id), mapping_of(recording)
     with reading.turn(user_id):
         read = reading.recognise(file, folder_of(recording), candidates, mapping, is_new=False)
@@ -155,7 +161,13 @@ def walking_of(user_id: int, place: str, of: StoredRecording | None = None) -> K
     """Return a person's own walking with the device in a place, to measure another recording against, ``of``."""
     if (own := known_walking.find(user_id, place, of)) is None:
         return None
-    return KnownWalking(own.id, uploaded_file(own), own.filename, mapping_of(own), known_walking.stretch_of(own))
+    stretch = known_walking.stretch_of(own)
+    return KnownWalking(own.id, uploaded_file(own), own.filename, mapping_of(own), stretch, zone_of(own))
+
+
+def zone_of(recording: StoredRecording) -> str:
+    """Return in which time zone a local clock of a recording was read; earlier builds took all for UTC."""
+    return str(recording.facts.get(ZONE, "UTC"))
 
 
 def _store_again(prediction: Prediction, result: PredictionResult, saved: Path | None = None) -> None:

@@ -57,6 +57,7 @@ def receive(
     *,
     token: str = "",
     only_new: bool = False,
+    zone: str = "UTC",
 ) -> Prediction | PendingUpload:
     """Recognise an upload and store it; one in no known layout is read by the user's saved mapping for it, or waits.
 
@@ -70,6 +71,7 @@ def receive(
     ----------
     token : of its progress, see `upload_progress`.
     only_new : refuse a file that this user has uploaded before.
+    zone : in which a device was set to local time, where the file does not say it: the person's own.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def receive(
     with (
         attempts.noted(user_id, filename, token) as note,
         reading.turn(user_id, on_event),
-        _received(user_id, filename, file, version_id, place, use_walking) as (upload, folder),
+        _received(user_id, filename, file, version_id, place, use_walking, zone) as (upload, folder),
     ):
         if only_new and (before := same_files.find(user_id, folder / SOURCE, upload.fingerprint)):
             raise same_files.known(before)
@@ -118,7 +120,13 @@ def receive_again(
     try:
         with sealing.opened(before.source) as file:
             outcome = receive(
-                user_id, before.filename, file, version_id, place=place or before.place, use_walking=before.use_walking
+                user_id,
+                before.filename,
+                file,
+                version_id,
+                place=place or before.place,
+                use_walking=before.use_walking,
+                zone=before.zone,
             )
     except HarError:
         _forget(before)
@@ -151,7 +159,7 @@ def _file(path: Path, waiting: PendingUpload) -> reading.File:
     """Return an upload with what its owner said of it."""
     place = waiting.place or ""
     walking = recordings.walking_of(waiting.user_id, place, _replaced(waiting)) if waiting.use_walking else None
-    return reading.File(path, waiting.filename, keys.of(waiting.user_id), place, walking)
+    return reading.File(path, waiting.filename, keys.of(waiting.user_id), place, walking, waiting.zone)
 
 
 def confirm(
@@ -224,10 +232,10 @@ def reopen(user_id: int, recording_id: int) -> PendingUpload:
     stored = recording.facts.get("mapping")
     if not stored:
         raise Conflict("This recording is in a known layout: its columns need no mapping.")
-    version_id = recordings.get_prediction(recording).model_version_id
+    version_id, zone = recordings.get_prediction(recording).model_version_id, recordings.zone_of(recording)
     with (
         sealing.opened(recordings.uploaded_file(recording)) as file,
-        _received(user_id, recording.filename, file, version_id, recording.place) as (upload, folder),
+        _received(user_id, recording.filename, file, version_id, recording.place, zone=zone) as (upload, folder),
     ):
         return pending.keep(replace(upload, document=stored["document"], replaces=recording.id), folder)
 
@@ -267,6 +275,7 @@ def _received(
     version_id: int | None,
     place: str | None = None,
     use_walking: bool = True,
+    zone: str = "UTC",
 ) -> Iterator[tuple[PendingUpload, Path]]:
     """Save an upload in a recording's folder, which goes when the block fails.
 
@@ -282,7 +291,9 @@ def _received(
     room.require(Path(current_app.config["UPLOADS"]), room.RECORDING_FACTOR * n_bytes)
     name = recordings.shown_name(filename)
     token = uuid.uuid4().hex
-    upload = PendingUpload(token, user_id, name, version_id, time.time(), place=place, use_walking=use_walking)
+    upload = PendingUpload(
+        token, user_id, name, version_id, time.time(), place=place, use_walking=use_walking, zone=zone
+    )
     with _recording_folder(upload.token) as folder:
         digest = sha256()
         with sealing.created(folder / SOURCE, keys.of(user_id)) as target:
@@ -335,6 +346,7 @@ def _stored(
         "bytes": sealing.size(folder / SOURCE),
         **read.facts,
         recordings.DATED: True,
+        recordings.ZONE: upload.zone,
         recordings.ENDS: ends.timestamp() if (ends := read.result.ends) else None,
         **({"mapping": mapping} if mapping else {}),
     }

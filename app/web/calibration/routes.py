@@ -124,7 +124,9 @@ def upload(calibration_id: int) -> ResponseReturnValue:
 def _received(file: FileStorage, place: str) -> int | PendingUpload:
     """Return the number of the recording of a file; one that the person has already is not stored twice."""
     try:
-        read = uploads.receive(current_user.id, file.filename or "", file.stream, place=place, only_new=True)
+        read = uploads.receive(
+            current_user.id, file.filename or "", file.stream, place=place, only_new=True, zone=str(reader_zone())
+        )
     except AlreadyThere as known:
         flash(f"{known} That recording is used here.", "info")
         return known.recording_id

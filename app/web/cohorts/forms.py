@@ -40,7 +40,7 @@ class CohortForm(PageForm):
         description="Without one there are no intensities.",
     )
     zone = StringField(
-        "Time zone in which days are cut", [DataRequired("Name a time zone.")], default="UTC",
+        "Time zone of days, and of clocks without one", [DataRequired("Name a time zone.")], default="UTC",
         render_kw={"autocomplete": "off", "maxlength": 60},
     )  # fmt: skip
     submit = SubmitField("Start")

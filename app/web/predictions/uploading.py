@@ -24,7 +24,7 @@ from app.services.recordings.held import Held
 from app.services.recordings.pending import PendingUpload
 from app.services.recordings.recordings import shown_name
 from app.web.access import access
-from app.web.downloads import attachment
+from app.web.downloads import attachment, reader_zone
 from app.web.errors import status_of, wants_json
 from app.web.predictions.blueprint import bp
 from app.web.predictions.forms import AgainForm, UploadForm
@@ -83,6 +83,7 @@ def _received(form: UploadForm, file: FileStorage) -> str:
                 form.use_walking.data,
                 token=token,
                 only_new=form.only_new.data,
+                zone=str(reader_zone()),
             )
     except (ServiceError, HarError) as error:
         record(Action.UPLOAD, outcome="refused", reason=type(error).__name__)

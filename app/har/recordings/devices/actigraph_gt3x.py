@@ -94,7 +94,7 @@ def _read_one(member: Member) -> Recording:
     origin_s = origin_s and origin_s - (device.behind_utc_s or 0.0)
     return build_recording(
         member.name, member.name, member.name, [part], gravity="included", problems=problems, app=APP,
-        origin_utc_s=origin_s,
+        origin_utc_s=origin_s, local_clock=device.behind_utc_s is None,
     )  # fmt: skip
 
 

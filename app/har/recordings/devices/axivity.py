@@ -236,5 +236,5 @@ def _recording(file: _File) -> Recording:
         )
     return build_recording(
         file.name, file.name, file.name, parts, gravity="included", problems=problems, app=APP,
-        origin_utc_s=file.origin_s,
+        origin_utc_s=file.origin_s, local_clock=True,
     )  # fmt: skip

@@ -128,7 +128,7 @@ def _read_one(member: Member) -> Recording:
     _take(held, waiting, origin_s, gain, offset, last=True)
     time, values = held.finish()
     part = stream_of_samples(member.name, "accelerometer", time, values, "g, by the format", STANDARD_GRAVITY)
-    problems = []
+    problems, ahead_s = [], _ahead_of_utc_s(pages.head)
     if pages.n_faulty:
         detail = f"{pages.n_faulty:,} of {pages.n:,} pages cannot be read; {quote(pages.first_fault)}"
         problems.append(Problem(member.name, ProblemKind.CORRUPT_ROWS, detail, "left out: a hole"))
@@ -138,7 +138,7 @@ def _read_one(member: Member) -> Recording:
         problems.append(Problem(member.name, ProblemKind.CUT_OFF, detail, "read as far as it goes"))
     return build_recording(
         member.name, member.name, member.name, [part], gravity="included", problems=problems, app=APP,
-        origin_utc_s=origin_s - _ahead_of_utc_s(pages.head),
+        origin_utc_s=origin_s - (ahead_s or 0.0), local_clock=ahead_s is None,
     )  # fmt: skip
 
 
@@ -158,9 +158,9 @@ def _calibration(name: str, head: bytes) -> tuple[NDArray[np.float64], NDArray[n
     return gain, offset
 
 
-def _ahead_of_utc_s(head: bytes) -> float:
+def _ahead_of_utc_s(head: bytes) -> float | None:
     zone = ZONE.search(head)
-    return (-1 if zone[1] == b"-" else 1) * (int(zone[2]) * 3600.0 + int(zone[3]) * 60.0) if zone else 0.0
+    return (-1 if zone[1] == b"-" else 1) * (int(zone[2]) * 3600.0 + int(zone[3]) * 60.0) if zone else None
 
 
 def _seconds(text: bytes) -> float | None:

@@ -72,8 +72,9 @@ def _read_one(source: Source) -> Recording:
     unit = "g, by the format"
     part = raw_stream(source, frame, "accelerometer", "time", AXES, unit=unit, factor=STANDARD_GRAVITY, in_seconds=True)
     return build_recording(
-        source.name, source.name, source.name, [part], gravity="included", app=APP, origin_utc_s=start
-    )
+        source.name, source.name, source.name, [part], gravity="included", app=APP, origin_utc_s=start,
+        local_clock=True,
+    )  # fmt: skip
 
 
 def _refuse_counts(source: Source) -> None:

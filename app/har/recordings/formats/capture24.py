@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from app.har.errors import UnreadableData
 from app.har.recordings.build import build_recording, label_codes, raw_stream, read_each
-from app.har.recordings.date_times import EXAMPLE, date_time_seconds
+from app.har.recordings.date_times import EXAMPLE, date_time_seconds, names_zone
 from app.har.recordings.layout import Layout
 from app.har.recordings.tables import Source, columns
 from app.har.signals.types import Recording
@@ -49,5 +49,5 @@ def _read_one(source: Source) -> Recording:
     subject = source.layout.stem.upper()
     return build_recording(
         source.name, source.name, subject, [part], gravity="included", activities=activities, app=APP,
-        origin_utc_s=origin,
+        origin_utc_s=origin, local_clock=not names_zone(frame["time"]),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Physics Toolbox Suite: `time,gFx,gFy,gFz,ax,ay,az,wx,wy,wz,`, after a blank line, rows end in a comma.
 
 Format: vieyrasoftware.net. gF in g with gravity, a in m/s² without, w in rad/s, B in µT, p in hPa, I in lux. Time in
-s, or as a clock: `hh:mm:ss:mmm` on Android, `yyyy-mm-dd hh:mm:ss.ffff` on iOS, without a zone (taken for UTC). All
+s, or as a clock: `hh:mm:ss:mmm` on Android, `yyyy-mm-dd hh:mm:ss.ffff` on iOS, without a zone (local time). All
 sensors are written at every row, so most values are repeats of the one before, and zeros until a sensor has spoken.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from app.har.errors import HarError, UnreadableData
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import raw_stream, read_each
-from app.har.recordings.date_times import date_time_seconds, over_midnight
+from app.har.recordings.date_times import date_time_seconds, names_zone, over_midnight
 from app.har.recordings.layout import Layout
 from app.har.recordings.sensors import Reading, assemble, identify_sensor_and_unit
 from app.har.recordings.tables import Source, columns
@@ -69,11 +69,11 @@ def _read_one(source: Source) -> Recording:
         axis: (names.index(axis), pl.Float32) for axes, _, _ in sensors for axis in axes
     }
     frame = columns(source, wanted)
-    origin = None
+    origin, local = None, False
     if is_clock:
         dated = date_time_seconds(frame["time"])
         if (dated.drop_nulls() > A_YEAR_S).mean() == 1 and dated.null_count() < len(dated) / 2:
-            origin = float(dated.drop_nulls()[0])
+            origin, local = float(dated.drop_nulls()[0]), not names_zone(frame["time"])
             frame = frame.with_columns((dated - origin).alias("time"))
         else:
             frame = frame.with_columns(_clock(frame["time"]))
@@ -93,7 +93,7 @@ def _read_one(source: Source) -> Recording:
         readings.append(replace(reading, problems=(*unusable, *silent, *reading.problems)))
     if not readings:
         raise UnreadableData(problems[-1].detail)
-    return assemble(readings, source.name, app=APP, origin_utc_s=origin, problems=problems)
+    return assemble(readings, source.name, app=APP, origin_utc_s=origin, local_clock=local, problems=problems)
 
 
 def _clock(cells: pl.Series) -> pl.Series:

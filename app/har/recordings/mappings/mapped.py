@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import numpy as np
 from app.har.errors import InvalidDescription, UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import MAX_STEP_S, MIN_STEP_S, build_recording, label_codes, raw_stream
-from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first
+from app.har.recordings.date_times import EXAMPLE, date_time_seconds, is_date, is_day_first, names_zone
 from app.har.recordings.mappings.guess_columns import unit_in
 from app.har.recordings.mappings.mapping import (
     APP,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Parts = list[tuple[Stream, list[Problem]]]
+IN_UTC = re.compile(r"utc|gmt", re.I)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class _Timed:
     time: str
     origin: float | None  # the first time, where it counts from 1970
     problems: tuple[Problem, ...] = ()  # of the time
+    local: bool = False  # whether the origin is by a clock on the wall, in a zone that is not said
 
 
 def read(sources: Sequence[Source], mapping: ColumnMapping) -> list[Recording]:
@@ -152,7 +155,7 @@ def _recording(
     return build_recording(
         name, name, subject, parts, gravity=gravity, activities=activities,
         problems=[*layout_problems(source), *timed.problems], app=APP,
-        origin_utc_s=timed.origin,
+        origin_utc_s=timed.origin, local_clock=timed.local,
     )  # fmt: skip
 
 
@@ -186,7 +189,7 @@ def _read_together(sources: Sequence[Source], mapping: ColumnMapping) -> Recordi
     parts, gravity = _with_total([part for own in each for part in _parts(own, origin)], mapping)
     return build_recording(
         name, name, name, parts, gravity=gravity,
-        problems=problems, app=APP, origin_utc_s=origin,
+        problems=problems, app=APP, origin_utc_s=origin, local_clock=any(own.local for own in each),
     )  # fmt: skip
 
 
@@ -275,7 +278,14 @@ def _timed(source: Source, frame: pl.DataFrame, mapping: ColumnMapping, day_firs
     else:
         problems = [] if day_first is not None else [_date_in_doubt(source, column, origin)]
     timed = frame.with_columns(seconds.alias(mapping.time))
-    return _Timed(source, mapping, timed, mapping.time, origin, tuple(problems))
+    return _Timed(source, mapping, timed, mapping.time, origin, tuple(problems), _is_local(column, mapping))
+
+
+def _is_local(column: pl.Series, mapping: ColumnMapping) -> bool:
+    """Tell whether times are by a clock on the wall: dates whose zone neither they nor their heading say."""
+    if IN_UTC.search(column.name):
+        return False
+    return mapping.time_unit == DAYS or (mapping.time_unit == DATE_TIME and not names_zone(column))
 
 
 def _date_in_doubt(source: Source, column: pl.Series, origin: float) -> Problem:

@@ -126,6 +126,7 @@ class Upload:
     use_walking: bool = True
     only_new: bool = True
     follow: Annotated[str, Len(0, 32)] = ""
+    tz: Annotated[str, Len(0, 64)] = "UTC"
 
 
 @dataclass(frozen=True)

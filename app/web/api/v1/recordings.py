@@ -69,7 +69,8 @@ def upload_recording(form: asked.Upload) -> Made:
     """Upload a recording.
 
     It is read and recognised before the answer comes; meanwhile, GET /uploads says how far it is. ``follow`` is a name
-    of your own for it: up to 32 small letters and digits. 202: its layout is not known, and it waits for a day for
+    of your own for it: up to 32 small letters and digits. ``tz`` is the time zone to whose time a device was set, where
+    the file does not say it. 202: its layout is not known, and it waits for a day for
     its owner to name the columns on a page.
     """
     file = request.files.get("file")
@@ -90,6 +91,7 @@ def upload_recording(form: asked.Upload) -> Made:
                 form.use_walking,
                 token=token,
                 only_new=form.only_new,
+                zone=str(_zone(form.tz)),
             )
     except (ServiceError, HarError) as error:
         record(Action.UPLOAD, outcome="refused", reason=type(error).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,6 @@ import pytest
 from scipy.io import savemat
 
 from app.har.errors import UnknownTable, UnreadableData
-from app.har.recordings.devices import garmin_fit
 from app.har.recordings.files import in_memory
 from app.har.recordings.matrices import tables_of_matrices
 from app.har.signals.clocks import sampling_rate
@@ -72,7 +72,7 @@ def test_damaged_and_lacking_fit_files_are_told(tmp_path: Path) -> None:
     data = devices.fit(walk(20), calibration=CALIBRATION)
     cut = read_one(tmp_path, data[: len(data) // 2], "cut.fit")
     assert kinds(cut)[0] == "cut off"
-    assert f"{len(data) - 16:,} bytes" in cut.problems[0].detail
+    assert f"{len(data) - 16:,} bytes, and the file ends at byte {len(data) // 2:,}" in cut.problems[0].detail
     changed = bytearray(data)
     changed[-30] ^= 0x01
     assert kinds(read_one(tmp_path, bytes(changed), "changed.fit"))[0] == "corrupt rows"
@@ -80,7 +80,23 @@ def test_damaged_and_lacking_fit_files_are_told(tmp_path: Path) -> None:
         read_one(tmp_path, devices.fit(walk(5)), "raw.fit")
     with pytest.raises(UnreadableData, match="found 5 records"):
         read_one(tmp_path, devices.fit(walk(5), sensor=99), "ride.fit")
-    assert garmin_fit.checksum(b"123456789") == 0xBB3D  # of CRC-16/ARC
+
+
+def test_fit_files_that_were_changed_anywhere_are_read_as_far_as_they_go_or_told(tmp_path: Path) -> None:
+    data, rng, read = devices.fit(walk(6), calibration=CALIBRATION), np.random.default_rng(1), 0
+    for _ in range(150):
+        changed = bytearray(data)
+        for place in rng.integers(14, len(data), 3):
+            changed[place] = rng.integers(256)
+        recording = None
+        with suppress(UnreadableData):
+            recording = read_one(tmp_path, bytes(changed[: rng.integers(40, len(data))]), "a.fit")
+        if recording is None:
+            continue
+        read += 1
+        assert recording.problems
+        assert np.isfinite(stream(recording, "accelerometer").values).all()
+    assert read > 50
 
 
 def test_a_movesense_document_is_read_at_the_rate_of_its_blocks(tmp_path: Path) -> None:

@@ -48,7 +48,11 @@ FILES: dict[str, tuple[str, Callable[[], bytes], bool]] = {
     ),
     "GENEActiv": ("a.bin", lambda: devices.geneactiv(counts(1500)).replace(b"Time Zone", b"Nothing"), True),
     "GENEActiv that says its zone": ("a.bin", lambda: devices.geneactiv(counts(1500)), False),
-    "Movesense": ("a.json", lambda: json.dumps(devices.movesense(np.round(counts(1000) / 26, 2).tolist())).encode(), False),
+    "Movesense": (
+        "a.json",
+        lambda: json.dumps(devices.movesense(np.round(counts(1000) / 26, 2).tolist())).encode(),
+        False,
+    ),
 }
 
 

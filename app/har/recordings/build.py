@@ -148,6 +148,8 @@ def stream_of_samples(
         detail = f"{modality}: {len(stray):,} of {len(time_s):,} samples with a time far from that of those around them"
         problems.append(Problem(source, ProblemKind.TIMESTAMP_OUTLIERS, detail, "samples dropped"))
         time_s, values = np.delete(time_s, stray), np.delete(values, stray, axis=0)
+        if len(time_s) < 2:
+            raise UnreadableData(f"{source} ({detail}): expected times that go on by a sensor's steps.")
     if modality.endswith(("accelerometer", "gyroscope")) and (frozen := frozen_samples(time_s, values)).any():
         problems.append(_frozen_problem(source, Stream(modality, time_s, values), frozen))
         time_s, values = _without(time_s, values, frozen)

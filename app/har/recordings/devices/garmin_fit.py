@@ -3,20 +3,21 @@
 Format: Garmin's FIT protocol and profile (developer.garmin.com/fit). Messages of an accelerometer, gyroscope or
 magnetometer hold some samples each: raw counts, which a message of calibration before them makes g, deg/s or gauss, or
 values that the watch has calibrated itself. Times are UTC, to the millisecond. Heart rate comes once a second.
+fitdecode reads the messages; what they say of the sensors is put together here.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.errors import HarError, UnreadableData
+from app.har.errors import UnreadableData, quote
 from app.har.problems import Problem, ProblemKind
 from app.har.recordings.build import build_recording, read_each, stream_of_samples
 from app.har.recordings.files import Member
@@ -32,12 +33,6 @@ LARGEST_YEAR_S = 4_102_444_800.0  # 2100
 RECORD, CALIBRATION = 20, 167
 TIME, PULSE = 253, 3  # fields; the second of a record
 MATRIX_SCALE = 65_535.0
-# Of a base type, by its lowest five bits: how it is packed, and what stands for no value
-TYPES: dict[int, tuple[str, float | None]] = {
-    0: ("B", 0xFF), 1: ("b", 0x7F), 2: ("B", 0xFF), 3: ("h", 0x7FFF), 4: ("H", 0xFFFF), 5: ("i", 0x7FFFFFFF),
-    6: ("I", 0xFFFFFFFF), 8: ("f", None), 9: ("d", None), 10: ("B", 0), 11: ("H", 0), 12: ("I", 0), 13: ("B", 0xFF),
-    14: ("q", 2**63 - 1), 15: ("Q", 2**64 - 1), 16: ("Q", 0),
-}  # fmt: skip
 NAMES = {0: "file", 18: "sessions", 19: "laps", 20: "records", 21: "events", 55: "monitoring"}  # of messages
 
 
@@ -56,25 +51,10 @@ KINDS = {
     164: _Kind("gyroscope", 1, "deg/s", ROTATION["deg/s"]),
     208: _Kind("magnetometer", 2, "gauss", 100.0),
 }
+READ = {RECORD, CALIBRATION, *KINDS}
+# What the library raises besides errors of its own, of files that were cut or changed at random
+OF_DAMAGE = (AssertionError, AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)
 MILLISECONDS, OFFSETS, RAW, CALIBRATED, MILLI_G = 0, 1, (2, 3, 4), (5, 6, 7), (8, 9, 10)  # fields of a sensor's message
-
-
-@dataclass(frozen=True)
-class _Definition:
-    """How the messages of one local type are packed."""
-
-    number: int
-    size: int  # of a message, developers' fields included
-    fields: tuple[tuple[int, int, struct.Struct, float | None], ...]  # number, place, how it is packed, no value
-
-    def values(self, data: bytes, at: int) -> dict[int, tuple[float, ...]]:
-        """Return the fields that have a value."""
-        found: dict[int, tuple[float, ...]] = {}
-        for number, place, packed, nothing in self.fields:
-            values = packed.unpack_from(data, at + place)
-            if nothing is None or any(value != nothing for value in values):
-                found[number] = values
-        return found
 
 
 @dataclass(frozen=True)
@@ -123,15 +103,32 @@ def read(members: list[Member], upload: str) -> list[Recording]:
 
 
 def _read_one(member: Member) -> Recording:
+    import fitdecode
+
     if member.size > MAX_BYTES:
         raise UnreadableData(f"{member.name}: is FIT of {member.size:,} bytes; at most {MAX_BYTES:,} are read.")
     file = _File(member.name)
-    data, at = member.read(), 0
-    while at < len(data):
-        if not matches(member, data[at : at + 14]):
-            _cut_off(file, f"expected another file's header at byte {at:,}")
-            break
-        at = _read_part(file, data, at)
+    reader = fitdecode.FitReader(
+        io.BytesIO(member.read()),
+        processor=None,
+        check_crc=fitdecode.CrcCheck.READONLY,
+        error_handling=fitdecode.ErrorHandling.IGNORE,
+        keep_raw_chunks=False,
+    )
+    try:
+        for frame in reader:
+            if frame.frame_type == fitdecode.FIT_FRAME_DATA:
+                _take(file, frame)
+            elif frame.frame_type == fitdecode.FIT_FRAME_CRC and not frame.matched:
+                detail = "its checksum is wrong: at least one byte is not as the watch wrote it"
+                file.problems.append(Problem(file.name, ProblemKind.CORRUPT_ROWS, detail, "read all the same"))
+    except fitdecode.FitEOFError as error:
+        size, end = reader.last_header.body_size if reader.last_header else 0, error.offset + error.got
+        _cut_off(file, f"its head announces {size:,} bytes, and the file ends at byte {end:,}")
+    except fitdecode.FitError as error:
+        _cut_off(file, quote(str(error)))
+    except OF_DAMAGE as error:  # the library looks at what it reads, but not at all of it
+        _cut_off(file, f"a message that cannot be one ({type(error).__name__})")
     return _recording(file)
 
 
@@ -139,112 +136,34 @@ def _cut_off(file: _File, detail: str) -> None:
     file.problems.append(Problem(file.name, ProblemKind.CUT_OFF, detail, "read as far as it goes"))
 
 
-def _read_part(file: _File, data: bytes, first: int) -> int:
-    """Read the file that begins at a byte; return where it ends."""
-    head, announced = data[first], int.from_bytes(data[first + 4 : first + 8], "little")
-    end = first + head + announced
-    if end + 2 > len(data):
-        _cut_off(file, f"its head announces {announced:,} bytes, {len(data) - first - head:,} are there")
-    elif checksum(data[first : end + 2]):
-        detail = "its checksum is wrong: at least one byte is not as the watch wrote it"
-        file.problems.append(Problem(file.name, ProblemKind.CORRUPT_ROWS, detail, "read all the same"))
-    try:
-        for number, values in _messages(data, first + head, min(end, len(data))):
-            file.messages[number] += 1
-            if number == CALIBRATION:
-                _keep_calibration(file, values)
-            elif number in KINDS:
-                _keep_samples(file, number, values)
-            elif number == RECORD and PULSE in values and TIME in values:
-                file.pulse.append((values[TIME][0] + EPOCH_S, values[PULSE][0]))
-    except _Damaged as error:
-        _cut_off(file, str(error))
-    return end + 2
+def _take(file: _File, message: Any) -> None:
+    """Take what is read here out of a message."""
+    number = message.global_mesg_num
+    file.messages[number] += 1
+    if number not in READ:
+        return
+    values = dict(filter(None, map(_values, message.fields)))
+    if number == CALIBRATION:
+        _keep_calibration(file, values)
+    elif number in KINDS:
+        _keep_samples(file, number, values)
+    elif PULSE in values and TIME in values:
+        file.pulse.append((values[TIME][0] + EPOCH_S, values[PULSE][0]))
 
 
-class _Damaged(HarError):
-    """A message that cannot be one."""
+def _values(own: Any) -> tuple[int, tuple[float, ...]] | None:
+    """Return a field's number and its values as the watch wrote them, NaN where there is none; None of no such field.
 
-
-def _messages(data: bytes, at: int, end: int) -> Iterator[tuple[int, dict[int, tuple[float, ...]]]]:
-    """Yield the number and fields of each message, with its time where its head alone holds it.
-
-    Raises
-    ------
-    _Damaged : there is a byte that begins none.
+    A field without a definition of its own is a time of five bits, which the library has completed, or made of another.
     """
-    definitions: dict[int, _Definition] = {}
-    last = 0
-    while at < end:
-        head = data[at]
-        local = head >> 5 & 3 if head & 0x80 else head & 0xF
-        if head & 0x40 and not head & 0x80:
-            definitions[local], at = _definition(data, at, end, developers=bool(head & 0x20))
-            continue
-        definition = definitions.get(local)
-        if definition is None or at + 1 + definition.size > end:
-            wanted = "a definition" if definition is None else f"{definition.size} bytes of a message"
-            raise _Damaged(f"byte {at:,}: expected {wanted}, found {'a message' if definition is None else 'the end'}")
-        values = definition.values(data, at + 1)
-        if head & 0x80:  # five bits of the time
-            last += ((head & 0x1F) - last) & 0x1F
-            values.setdefault(TIME, (float(last),))
-        elif TIME in values:
-            last = int(values[TIME][0])
-        yield definition.number, values
-        at += 1 + definition.size
-
-
-def _definition(data: bytes, at: int, end: int, *, developers: bool) -> tuple[_Definition, int]:
-    """Return a definition, and where it ends."""
-    if at + 6 > end:
-        raise _Damaged(f"byte {at:,}: expected a definition, found the end")
-    order = ">" if data[at + 2] else "<"
-    (number,) = struct.unpack_from(f"{order}H", data, at + 3)
-    count, place, size = data[at + 5], at + 6, 0
-    if place + 3 * count + developers > end:
-        raise _Damaged(f"byte {at:,}: expected a definition of {count} fields, found the end")
-    fields: list[tuple[int, int, struct.Struct, float | None]] = []
-    for own in range(place, place + 3 * count, 3):
-        letter, nothing = TYPES.get(data[own + 2] & 0x1F, ("", None))
-        n = data[own + 1] // struct.calcsize(letter or "B")
-        counted = data[own] != TIME or nothing is not None  # a time is a number of seconds, never a fraction
-        if letter and n and counted and n * struct.calcsize(letter) == data[own + 1]:
-            fields.append((data[own], size, _packed(f"{order}{n}{letter}"), nothing))
-        size += data[own + 1]
-    place += 3 * count
-    if developers:
-        n = data[place]
-        if place + 1 + 3 * n > end:
-            raise _Damaged(f"byte {at:,}: expected a definition of {n} developers' fields, found the end")
-        size += sum(data[place + 2 : place + 1 + 3 * n : 3])
-        place += 1 + 3 * n
-    kept = tuple(own for own in fields if number in (RECORD, CALIBRATION, *KINDS) or own[0] == TIME)
-    return _Definition(number, size, kept), place
-
-
-@lru_cache(maxsize=256)
-def _packed(how: str) -> struct.Struct:
-    return struct.Struct(how)
-
-
-def checksum(data: bytes) -> int:
-    """Return the CRC of 16 bits that FIT uses (polynomial 8005, reflected); 0 of data that end with their own."""
-    table, crc = _crc_table(), 0
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
-    return crc
-
-
-@lru_cache(maxsize=1)
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-        table.append(crc)
-    return tuple(table)
+    if (own.field_def is None and own.def_num != TIME) or (own.field_def is not None and own.field_def.is_dev):
+        return None
+    raw = own.raw_value if isinstance(own.raw_value, tuple) else (own.raw_value,)
+    if own.def_num == TIME and not all(isinstance(value, int) for value in raw):  # never a fraction
+        return None
+    if not all(isinstance(value, int | float | None) for value in raw) or all(value is None for value in raw):
+        return None
+    return own.def_num, tuple(np.nan if value is None else float(value) for value in raw)
 
 
 def _keep_calibration(file: _File, values: dict[int, tuple[float, ...]]) -> None:
@@ -269,8 +188,10 @@ def _keep_samples(file: _File, number: int, values: dict[int, tuple[float, ...]]
         if not factor and calibration is None:
             own.uncalibrated += len(time_s)
             return
-        own.time_s.append(time_s)
-        own.values.append(found * factor if factor or calibration is None else calibration(found))
+        found = found * factor if factor or calibration is None else calibration(found)
+        there = np.isfinite(time_s) & np.isfinite(found).all(axis=0)
+        own.time_s.append(time_s[there])
+        own.values.append(found[:, there])
         return
 
 
@@ -300,9 +221,11 @@ def _recording(file: _File) -> Recording:
     if len(file.pulse) > 1:
         time, pulse = np.array(file.pulse).T
         values = pulse[:, None].astype(np.float32)
-        parts.append(
-            stream_of_samples(file.name, "heart_rate", time - origin_s, values, "beats/min, by the format", 1.0)
-        )
+        unit = "beats/min, by the format"
+        try:
+            parts.append(stream_of_samples(file.name, "heart_rate", time - origin_s, values, unit, 1.0))
+        except UnreadableData as error:
+            problems.append(Problem(file.name, ProblemKind.UNREADABLE_SENSOR, str(error), "left out"))
     return build_recording(
         file.name, file.name, file.name, parts, gravity="included", problems=problems, app=APP, origin_utc_s=origin_s
     )

@@ -41,8 +41,9 @@ def fill(kept: Kept, people: list[str]) -> None:
     kept.prepare()
     names = [(f"{person}/monday.csv", person) for person in people]
     kept.begin((Item(name, 1, "s"), "s", person) for name, person in [*names, ("broken.csv", "broken")])
-    for n, (name, _) in enumerate(names):
-        rare = {"Cycling": 2.0} if n < 3 else {}
-        kept.keep(name, answer_of(Walking=5.0 + n, Sitting=40.0 - 3 * n % 11, **rare))
-    reason = "broken.csv: expected columns of numbers, found none."
-    kept.keep("broken.csv", {"failure": {"kind": "UnreadableData", "reason": reason}, "cost": {}})
+    with kept.keeping() as keep:
+        for n, (name, _) in enumerate(names):
+            rare = {"Cycling": 2.0} if n < 3 else {}
+            keep(name, answer_of(Walking=5.0 + n, Sitting=40.0 - 3 * n % 11, **rare))
+        reason = "broken.csv: expected columns of numbers, found none."
+        keep("broken.csv", {"failure": {"kind": "UnreadableData", "reason": reason}, "cost": {}})

@@ -169,21 +169,6 @@ LAYOUTS = (
         origin_utc_s=START_S,
     ),
     PublicLayout(
-        "Polar Sensor Logger, text",
-        "the app by J. Happonen; Polar BLE SDK: ns since 1 January 2000",
-        "the sensor's ns count from 2000: taken for Unix time they are of 1994",
-        {
-            f"Polar_Sense_1_20240205_093000_{sensor}.txt": text(
-                [*dates("%Y-%m-%dT%H:%M:%S"), *counted(760_440_600 * 10**9, 10**7), *num(own, 3)],
-                f"Phone timestamp;sensor timestamp [ns];X [{unit}];Y [{unit}];Z [{unit}]",
-                separator=";",
-            )
-            for sensor, own, unit in (("ACC", A / ONE_G * 1000, "mg"), ("GYRO", W * DEG, "dps"))
-        },
-        BOTH,
-        origin_utc_s=START_S,
-    ),
-    PublicLayout(
         "AndroSensor, CSV",
         "fivasim.com/androsensor: a column a sensor and axis, between semicolons",
         "a date with underscores in its heading and a colon before the milliseconds; columns of places and sound",

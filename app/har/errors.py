@@ -34,6 +34,10 @@ class UnreadableData(HarError):
     """A file or archive cannot be read as what it claims to be (truncated, binary, hostile, too large)."""
 
 
+class UnreadableDevice(UnreadableData):
+    """A file as a device writes it is damaged or lacks something: it holds no columns that a person could name."""
+
+
 class UnrecognisedData(UnreadableData):
     """A file or folder is readable but in none of the layouts known here."""
 

@@ -21,6 +21,8 @@ HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the c
     "FIT": "Garmin and other sports watches. With an app on the watch that logs the accelerometer, upload the .fit "
     "file of the activity (Garmin Connect: Export Original).",
     "Movesense": "Sensor on chest or limb. Upload the .json that the app or sbem2json wrote.",
+    "Polar Sensor Logger": "Polar's straps and bands (H10, Verity Sense). In the app choose ACC, and GYRO and HR if "
+    "you like; then share the text files, those of one recording in one zip.",
     "Apple Health": "iPhone, Apple Watch. Its export holds steps and pulse, no acceleration; record with Sensor Logger "
     "instead.",
     "ActiGraph": "Wrist or waist monitor. In ActiLife or CentrePoint, export the raw data (not counts or epochs) as "
@@ -30,8 +32,7 @@ HOW_TO_EXPORT: Mapping[str, str] = {  # apps and watches that people have, the c
 }
 AFTER_A_QUESTION: Mapping[str, str] = {  # tables whose columns a person confirms
     "Movella DOT, Xsens, MbientLab": "Sensors on the body. Export CSV or text from the app of the maker.",
-    "SensorLog, Polar Sensor Logger, AndroSensor, MATLAB Mobile": "Phones and chest straps. Export or share the "
-    "recording as CSV or text.",
+    "SensorLog, AndroSensor, MATLAB Mobile": "Phones. Export or share the recording as CSV or text.",
     "MATLAB, HDF5": "Matrices (.mat of any version, .h5): arrays of as many samples are the columns of a table.",
 }
 CONFIRM = "Kinelab shows what it takes the columns for, and you confirm it"

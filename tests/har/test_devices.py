@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.har.errors import UnreadableDevice
 from app.har.recordings.devices import gathered
 from app.har.signals.clocks import sampling_rate
 from app.har.signals.types import Recording
@@ -206,3 +208,19 @@ def test_a_device_that_hangs_for_a_while_reads_the_same_from_a_file(
     assert len(on_disk.streams[0].time_s) == 3400
     np.testing.assert_array_equal(on_disk.streams[0].time_s, in_memory.streams[0].time_s)
     np.testing.assert_array_equal(on_disk.streams[0].values, in_memory.streams[0].values)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.cwa", lambda: devices.cwa(counts(2000))[100:], "begins with the letters MD; found the bytes 20 20"),
+        ("a.cwa", lambda: devices.cwa(counts(2000))[:700], "expected blocks of 512 bytes"),
+        ("a.bin", lambda: devices.geneactiv(counts(1500))[200:], "begins with the line 'Device Identity'"),
+        ("a.gt3x", lambda: zipped({"info.txt": devices.gt3x_info(30, START_S)})[:150], "damaged or incomplete"),
+    ],
+)
+def test_a_damaged_file_of_a_device_is_no_table_that_a_person_could_name_columns_of(
+    tmp_path: Path, name: str, content: Callable[[], bytes], found: str
+) -> None:
+    with pytest.raises(UnreadableDevice, match=found):
+        upload(tmp_path, content(), name)

@@ -129,8 +129,10 @@ def test_a_run_goes_on_after_its_process_was_killed(tmp_path: Path) -> None:
     kept.prepare()
     items = [(Item(f"r{n}.csv", 10 + n, "stamp"), "stamp-model", f"p{n}") for n in range(4)]
     kept.begin(items)
-    kept.keep("r2.csv", answer_of(Walking=3.0))
-    kept.keep("r1.csv", {"failure": {"kind": DIED, "reason": "r1.csv: gone"}, "cost": {}})
+    with kept.keeping() as keep:
+        keep("r2.csv", answer_of(Walking=3.0))
+        keep("r1.csv", {"failure": {"kind": DIED, "reason": "r1.csv: gone"}, "cost": {}})
+        assert kept.counts().done == 2  # whoever reads meanwhile sees what is kept
     kept.prepare()
     kept.begin(items)
     assert kept.missing() == ["r3.csv", "r0.csv"]  # the largest first

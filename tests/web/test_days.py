@@ -6,6 +6,9 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import datetime
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -16,12 +19,14 @@ from app.services import accounts, audit_reading
 from app.services.audit import Action
 from app.services.audit_reading import AuditQuery
 from app.services.care import consents
+from app.services.measures import people
 from app.tables import User
 from tests.api import call, token_of
 from tests.days import a_result, a_week, store_day
 from tests.web.test_care import agree
 
 ZONE = {"tz": "Europe/Berlin"}
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def account(name: str) -> User:
@@ -51,6 +56,20 @@ def test_days_are_shown_the_newest_first_with_what_is_not_known(ursula: FlaskCli
     assert re.search(r"\d\d:\d\d – 0[67]:\d\d", newest[9])
     assert first[9] == "–"
     assert text.count('class="day-bar"') == 2
+
+
+def test_a_day_that_is_yet_to_come_hides_none_and_earlier_days_are_told_of(
+    app: Flask, ursula: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (datetime(2021, 3, 4, tzinfo=BERLIN), datetime(2091, 3, 4, tzinfo=BERLIN)):
+        store_day(app, account("ursula").id, a_result(start=day))
+    now = datetime(2026, 11, 30, tzinfo=BERLIN).timestamp()
+    monkeypatch.setattr(people, "time", SimpleNamespace(time=lambda: now))
+    text = ursula.get("/days/", query_string=ZONE).text
+    assert "Tue 24 Nov 2026" in [row[0] for row in cells(text)]
+    assert re.search(r"earlier days, the last of them <a href=\"/days/\?last=2021-03-04\">Thu 4 Mar 2021</a>", text)
+    assert re.search(r"first=2091-03-04\">Sun 4 Mar 2091</a>, which is yet to come", text)
+    assert "Thu 4 Mar 2021" in ursula.get("/days/", query_string={**ZONE, "last": "2021-03-04"}).text
 
 
 def test_who_says_an_age_group_gets_intensities_and_may_take_it_back(ursula: FlaskClient) -> None:

@@ -21,7 +21,7 @@ from app.har.errors import HarError, UnreadableData, quote
 from app.har.recordings import workbook_child
 from app.har.recordings.alike import Known
 from app.har.recordings.device_files import refuse_devices
-from app.har.recordings.devices.registry import DeviceReader, reader_of
+from app.har.recordings.devices.registry import DeviceReader, reader_of, require_beginning
 from app.har.recordings.files import HEAD_BYTES, WORKBOOK, Member, in_memory, is_document, shown
 from app.har.recordings.hourly_files import join_hours
 from app.har.recordings.importers import importer_of
@@ -122,6 +122,7 @@ def open_tables(members: Sequence[Member]) -> Tables:
             if reader := reader_of(member):
                 devices.append((reader, member))
             else:
+                require_beginning(member)
                 sources.extend(sources_in(member, known))
         except HarError as error:
             unread.append((member.name, error))

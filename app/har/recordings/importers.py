@@ -19,6 +19,7 @@ from app.har.recordings.formats import (
     pamap2,
     phyphox,
     physics_toolbox,
+    polar,
     sensor_logger,
     sisfall,
     sp_sw_har,
@@ -67,6 +68,7 @@ IMPORTERS: tuple[Importer, ...] = (
     stm_har,
     actigraph,
     capture24,
+    polar,
 )
 
 

@@ -7,11 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.har.errors import HarError, InvalidDescription, UnknownTable, UnrecognisedData
+from app.har.errors import (
+    HarError,
+    InvalidDescription,
+    UnknownTable,
+    UnreadableData,
+    UnreadableDevice,
+    UnrecognisedData,
+)
 from app.har.problems import Problem, ProblemKind
 from app.har.progress import OnEvent, Stage, ignore_event
 from app.har.recordings.conversions import Tables, open_tables
-from app.har.recordings.devices.registry import DeviceReader
+from app.har.recordings.devices.registry import DEVICES, DeviceReader, by_ending
 from app.har.recordings.files import Member, Opener, open_files, open_plain, shown
 from app.har.recordings.importers import IMPORTERS, importer_of
 from app.har.recordings.mappings import mapped
@@ -78,8 +85,13 @@ def open_upload(
     UnreadableData : nothing there, or an archive that is damaged or hostile.
     """
     on_event({"stage": Stage.READING, "fraction": 0.0})
-    with open_files(path, shown(name), opener=opener) as members:
-        yield Upload(shown(name), open_tables(_watched(members, on_event)), on_event)
+    try:
+        with open_files(path, shown(name), opener=opener) as members:
+            yield Upload(shown(name), open_tables(_watched(members, on_event)), on_event)
+    except UnreadableData as error:  # of an archive, too, that a device's file is
+        if by_ending(name) and not isinstance(error, UnreadableDevice):
+            raise UnreadableDevice(str(error)) from error
+        raise
 
 
 def read_upload(
@@ -154,12 +166,15 @@ def _sorted_by_importer(tables: Tables) -> _SortedTables:
 def _refusal(upload: Upload, tables: _SortedTables) -> HarError:
     """Return why nothing of an upload could be read: what a known file lacks, rather than what a strange one is."""
     known = [error for _, error in tables.errors]
+    if tables.devices and not tables.groups and not tables.strangers:
+        return UnreadableDevice(str(known[-1]))
     if tables.groups or tables.devices or (known and not tables.strangers and len(known) == 1):
         return known[-1]
     found = [f"{source.name}: {source.layout.describe()}" for source in tables.strangers] or [str(e) for e in known]
     kind = UnknownTable if any(is_table(source.layout) for source in tables.strangers) else UnrecognisedData
     return kind(
-        f"{upload.name}: in none of the layouts known here ({', '.join(i.APP for i in IMPORTERS)}). "
+        f"{upload.name}: in none of the layouts known here (tables as text, workbook, MATLAB, HDF5 or JSON: "
+        f"{', '.join(i.APP for i in IMPORTERS)}; files of devices: {', '.join(d.APP for d in DEVICES)}). "
         f"Found {found[0] if found else 'no file'}."
     )
 

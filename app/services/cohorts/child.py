@@ -102,12 +102,13 @@ def _run(document: dict[str, Any], out: Path, emit: Emit) -> dict[str, Any]:
         with (
             tempfile.TemporaryDirectory(prefix="kinelab-cohort-") as scratch,
             cluster.opened(cluster.Where(**document["where"]), limits, Path(scratch)) as workers,
+            kept.keeping() as keep,
         ):
             workers.check(job)
             progress.tell(RECOGNISING)
             sizes = {item.name: item.size for item in items}
             for name, answer in workers.answers(job, missing, lambda: not stop.exists()):
-                kept.keep(name, answer)
+                keep(name, answer)
                 progress.took(sizes[name], failed="failure" in answer)
     progress.tell(WRITING)
     tables.write(kept, out)

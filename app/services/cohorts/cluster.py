@@ -1,8 +1,9 @@
 """The workers: a cluster of Dask, of this machine or one that exists already.
 
-Dask repeats what a dead worker was busy with, and gives up after four deaths, whosever they were. Here no worker has
-more than one recording at a time, a death is told at once (no failures are allowed to the scheduler of our own), and
-counts for the recording that the worker had: it is tried once more, and then it is a failure.
+Dask repeats what a dead worker was busy with, and gives up after four deaths, whosever they were. Here a death is told
+at once (no failures are allowed to the scheduler of our own), and counts for the recording that the worker was busy
+with: it is tried once more, and then it is a failure. A worker of ours has the next recording already, so that it never
+waits for one; when it dies, that one is handed out anew, as if nothing had been.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
@@ -32,6 +33,8 @@ STARTING_S = 120.0
 COUNT_EVERY_S = 0.5  # how many workers there are
 GONE_S = 600.0  # without any worker there is no hope
 REACHED_S = 20.0
+TOGETHER_S = 0.2  # within which all is told that a dead worker had
+AHEAD = 1
 DIED = "WorkerDied"
 OWN = {  # of a cluster of our own
     # 15 s after a death, Dask closes for good what restarts a worker, if that worker is dead again at that moment
@@ -80,6 +83,7 @@ class Cluster:
     client: Client
     limits: Limits | None
     attempts: int
+    ahead: int = 0  # recordings that a worker has besides the one that it is busy with
 
     def check(self, job: Job) -> None:
         """Look whether every worker has the program, the folder and the model.
@@ -99,7 +103,8 @@ class Cluster:
         from distributed.scheduler import KilledWorker
 
         text, waiting, deaths = json.dumps(job.as_dict()), deque(names), Counter[str]()
-        running: dict[Any, str] = {}  # by key of what was handed out
+        running: dict[Any, str] = {}  # by key of what was handed out, in the order of that
+        dead = set[str]()  # addresses of workers whose death was counted
         done = as_completed(with_results=True, raise_errors=False, loop=self.client.loop)
         room, counted, seen = 0, 0.0, time.monotonic()
         while (waiting or running) and goes_on():
@@ -108,28 +113,46 @@ class Cluster:
                 seen = counted if room else seen
                 if counted - seen > GONE_S:
                     raise ClusterFailed("All workers are gone. What was recognised is kept: start the run again.")
-            while waiting and len(running) < room:
+            # Of the last recordings none waits behind another while a worker has nothing to do
+            while waiting and len(running) < room * (1 + self.ahead * (len(waiting) > room)):
                 name = waiting.popleft()
                 future = self.client.submit(
                     recogniser.answer, text, name, self.limits, pure=False, key=f"recognise-{uuid4().hex}"
                 )
                 running[future.key] = name
                 done.add(future)
-            try:  # by its queue: its own iteration looks for nothing else, neither the end nor new workers
-                future, result = done.queue.get(timeout=COUNT_EVERY_S)
-            except Empty:
-                continue
-            name = running.pop(future.key)
-            if future.status == "finished":
-                yield name, result
-                continue
-            counted = 0.0  # whoever died is no worker at this moment
-            error = result[1] if isinstance(result, tuple) else result
-            deaths[name] += 1
-            if isinstance(error, KilledWorker) and deaths[name] < self.attempts:
-                waiting.append(name)
-                continue
-            yield name, self._lost(name, error, isinstance(error, KilledWorker))
+            for future, result in self._come(done, running):
+                name = running.pop(future.key)
+                if future.status == "finished":
+                    yield name, result
+                    continue
+                counted = 0.0  # whoever died is no worker at this moment
+                error = result[1] if isinstance(result, tuple) else result
+                died = isinstance(error, KilledWorker)
+                if died and error.last_worker.address in dead:  # it waited behind the one that counts
+                    waiting.appendleft(name)
+                    continue
+                if died:
+                    dead.add(error.last_worker.address)
+                deaths[name] += 1
+                if died and deaths[name] < self.attempts:
+                    waiting.append(name)
+                    continue
+                yield name, self._lost(name, error, died)
+
+    def _come(self, done: Any, running: Iterable[Any]) -> list[tuple[Any, Any]]:
+        """Return what has come, in the order in which it was handed out; of a death all that the worker had."""
+        try:  # by its queue: its own iteration looks for nothing else, neither the end nor new workers
+            found = [done.queue.get(timeout=COUNT_EVERY_S)]
+        except Empty:
+            return []
+        if self.ahead and found[0][0].status != "finished":
+            time.sleep(TOGETHER_S)
+        with suppress(Empty):
+            while True:
+                found.append(done.queue.get_nowait())
+        order = {key: number for number, key in enumerate(running)}
+        return sorted(found, key=lambda each: order[each[0].key])
 
     def _lost(self, name: str, error: object, died: bool) -> Answer:
         if not died:  # it could not even be handed over
@@ -193,7 +216,7 @@ def _own(workers: int, limits: Limits, scratch: Path) -> Iterator[Cluster]:
         Client(cluster, security=security) as client,
     ):
         client.wait_for_workers(workers, timeout=STARTING_S)
-        yield Cluster(client, limits, ATTEMPTS)
+        yield Cluster(client, limits, ATTEMPTS, AHEAD)
 
 
 @contextmanager

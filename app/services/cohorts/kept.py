@@ -10,10 +10,11 @@ import json
 import secrets
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,17 +123,17 @@ class Kept:
         with closing(self._connect()) as connection:
             return [name for (name,) in connection.execute(query)]
 
-    def keep(self, name: str, answer: Mapping[str, Any]) -> None:
-        """Keep what came of a recording in place of what came of it before."""
-        failure = answer.get("failure")
-        kind, line = (failure["kind"], {"reason": failure["reason"]}) if failure else ("", answer["row"])
-        several = None if failure else {name: answer[name] for name in SEVERAL}
-        packed = zlib.compress(json.dumps(several).encode())
-        with closing(self._connect()) as connection, connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO answer SELECT name, stamp, ?, ?, ?, ? FROM item WHERE name = ?",
-                (kind, json.dumps(line), packed, json.dumps(answer["cost"]), name),
-            )
+    @contextmanager
+    def keeping(self) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+        """Hand out what keeps what came of a recording in place of what came of it before, each in a transaction.
+
+        The file stays open meanwhile, and transactions go to a log beside it: to open it and to wait for the disk, for
+        each answer, took the process that hands them out longer than to write. No answer is lost if that is killed.
+        """
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            yield partial(_keep, connection)
 
     def counts(self, again: bool = False) -> Counts:
         """Return how far the cohort is; ``again``: as if nothing had failed."""
@@ -163,3 +164,15 @@ class Kept:
             cursor = connection.execute(query)
             while rows := cursor.fetchmany(size):
                 yield [(name, person, json.loads(zlib.decompress(packed))[which]) for name, person, packed in rows]
+
+
+def _keep(connection: sqlite3.Connection, name: str, answer: Mapping[str, Any]) -> None:
+    failure = answer.get("failure")
+    kind, line = (failure["kind"], {"reason": failure["reason"]}) if failure else ("", answer["row"])
+    several = None if failure else {table: answer[table] for table in SEVERAL}
+    packed = zlib.compress(json.dumps(several).encode())
+    with connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO answer SELECT name, stamp, ?, ?, ?, ? FROM item WHERE name = ?",
+            (kind, json.dumps(line), packed, json.dumps(answer["cost"]), name),
+        )

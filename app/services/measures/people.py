@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
@@ -26,6 +27,7 @@ from app.tables import StoredRecording, User
 log = logging.getLogger(__name__)
 
 USUAL_DAYS, MOST_DAYS = 14, 62  # that are shown at once
+DAY_S = 86_400.0
 FIRST_YEAR, LAST_YEAR = 2000, 2100  # between which clocks count
 
 
@@ -78,10 +80,28 @@ def _day(text: str, field: str) -> date | None:
 
 
 def newest_day(user_ids: Sequence[int], zone: tzinfo) -> date | None:
-    """Return the last day on which a recording of some people ends."""
+    """Return the last day on which a recording of some people ends, of those that are not yet to come if there is one.
+
+    A clock that was set wrong may say any year; the days that people look at are to be found all the same.
+    """
     ends = StoredRecording.facts[recordings.ENDS].as_float()
-    last = db.session.scalar(select(func.max(ends)).where(StoredRecording.user_id.in_(user_ids)))
-    return None if last is None else datetime.fromtimestamp(last - 1e-3, zone).date()
+    every = select(func.max(ends)).where(StoredRecording.user_id.in_(user_ids))
+    last = db.session.scalar(every.where(ends < time.time() + DAY_S))
+    last = db.session.scalar(every) if last is None else last
+    return None if last is None else _day_of_end(last, zone)
+
+
+def _day_of_end(end_s: float, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(end_s - 1e-3, zone).date()
+
+
+def around(user_ids: Sequence[int], span: Span, zone: tzinfo) -> tuple[date | None, date | None]:
+    """Return the last day before a span, and the first after it, of which there is a recording of some people."""
+    ends, whose = StoredRecording.facts[recordings.ENDS].as_float(), StoredRecording.user_id.in_(user_ids)
+    begin, end = _midnight(span.first, zone), _midnight(span.last + timedelta(days=1), zone)
+    before = db.session.scalar(select(func.max(ends)).where(whose, ends <= begin.timestamp()))
+    after = db.session.scalar(select(func.min(StoredRecording.recorded)).where(whose, StoredRecording.recorded >= end))
+    return before and _day_of_end(before, zone), after and after.astimezone(zone).date()
 
 
 def undated(user_id: int) -> int:

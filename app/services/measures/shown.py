@@ -59,7 +59,11 @@ def mean_of_valid(rows: Sequence[Row]) -> dict[str, Any]:
 
 def title(row: Row) -> str:
     """Name a day: Sun 29 Nov 2026."""
-    day = date.fromisoformat(row["date"])
+    return day_title(date.fromisoformat(row["date"]))
+
+
+def day_title(day: date) -> str:
+    """Write a day: Sun 29 Nov 2026."""
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 

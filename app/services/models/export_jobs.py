@@ -25,7 +25,7 @@ def start(version_id: int, format_: str, weights: str) -> Job:
     exports.check(format_, weights)
     version = model_versions.get(version_id)
     exports.check_exportable(version)
-    what = f"{version.label} as {format_}, {weights}"
+    what = f"{version.label} as {exports.TITLES[format_][0]}, {weights}"
 
     def work(job: Job) -> None:
         def on_event(event: dict[str, Any]) -> None:

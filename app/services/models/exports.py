@@ -36,6 +36,12 @@ from app.services.files import DRAFT
 from app.services.models import model_files, model_versions
 from app.tables import Dataset, ModelVersion
 
+TITLES = {  # by format: its name, and what it is for
+    "c": ("C", "one header and one source file, for microcontrollers"),
+    "onnx": ("ONNX", "one file for ONNX Runtime, for phones and other programs"),
+    "browser": ("Browser", "recognition on a phone by itself, without the server"),
+    "litert": ("LiteRT", "one file for LiteRT, for Android and small boards"),
+}
 CHILD = ["-m", "app.services.models.export_child"]
 MOST_BYTES = 64 * 2**20  # of an archive, with what is written on the way
 MOST_S = 1800.0  # after which an export has gone wrong

@@ -51,6 +51,7 @@ class PendingUpload:
     use_walking: bool = True  # measure against the person's own walking there, where it is known
     fingerprint: str = ""  # SHA-256 of the file; "" of an earlier build
     refused: bool = False  # it could not be read: it is kept so that another model, or a mapping, can be tried
+    device: bool = False  # refused as a device's file: it has no columns that a person could name
 
     @property
     def until(self) -> datetime:

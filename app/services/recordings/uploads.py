@@ -22,7 +22,7 @@ from flask import current_app
 from sqlalchemy import select, update
 
 from app.extensions import db
-from app.har.errors import HarError
+from app.har.errors import HarError, UnreadableDevice
 from app.har.progress import OnEvent, ignore_event
 from app.services import accounts, audit, keys, leftovers, room, sealing
 from app.services.audit import Action
@@ -91,7 +91,9 @@ def receive(
         try:
             read = reading.recognise_unasked(_file(folder / SOURCE, upload), folder, candidates, documents, on_event)
         except HarError as error:
-            note.file_token = pending.keep(replace(upload, refused=True, note=str(error)), folder).token
+            device = isinstance(error, UnreadableDevice)
+            refused = replace(upload, refused=True, note=str(error), device=device)
+            note.file_token = pending.keep(refused, folder).token
             raise
         saved = by_layout.get(read.fingerprint)
         if isinstance(read, reading.Waits):

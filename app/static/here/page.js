@@ -177,7 +177,11 @@ async function hop() {
     if (old > 0) [own.time, ...own.axes].forEach((list) => list.splice(0, old));
   }
   const sensors = [...mine.sensors].filter(([, own]) => own.time.length > 2).map(([name, own]) => ({ name, gravity: own.gravity, time_s: Float64Array.from(own.time), axes: own.axes.map((axis) => Float64Array.from(axis)) }));
-  if (!sensors.length) return write("now", performance.now() - mine.began > 3000 ? "The browser gives no motion. Is it allowed for this site?" : "Listening …");
+  if (!sensors.length) {
+    if (performance.now() - mine.began > 3000) write("trouble", "The browser gives no motion. Is it allowed for this site?");
+    return write("now", "Listening …");
+  }
+  write("trouble", "");
   mine.asking = true;
   try {
     const [window] = await recogniser.ask("recognise", { sensors, last: true });

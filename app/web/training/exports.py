@@ -12,6 +12,7 @@ from app.har.exports.formats import EXACT, FORMATS, SMALL
 from app.services.errors import Conflict, Invalid, NoRoom
 from app.services.formatting import duration
 from app.services.models import export_jobs, exports, model_versions
+from app.services.models.exports import TITLES
 from app.web.access import access
 from app.web.errors import flashed
 from app.web.training.blueprint import bp
@@ -19,12 +20,6 @@ from app.web.training.blueprint import bp
 if TYPE_CHECKING:
     from app.tables import ModelVersion
 
-TITLES = {  # by format: its name, and what it is for
-    "c": ("C", "one header and one source file, for microcontrollers"),
-    "onnx": ("ONNX", "one file for ONNX Runtime, for phones and other programs"),
-    "browser": ("Browser", "recognition on a phone by itself, without the server"),
-    "litert": ("LiteRT", "one file for LiteRT, for Android and small boards"),
-}
 NOTES = {EXACT: " (exact)", SMALL: " (another model, which this one teaches, in 64 KB)"}
 
 
@@ -102,7 +97,8 @@ def delete_export(version_id: int, format_: str, weights: str) -> Response:
     """Delete what was exported."""
     version = model_versions.get(version_id)
     exports.remove(version, format_, weights)
-    flash(f"{version.label} as {format_}, {weights}, was deleted. It can be made again.", "success")
+    title, _ = TITLES[format_]
+    flash(f"{version.label} as {title}, {weights}, was deleted. It can be made again.", "success")
     return _to_exports(version_id)
 
 

@@ -213,6 +213,7 @@ def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCa
     Administrators may read by path what lies beside the home.
     """
     from app.services import audit
+    from app.services.datasets import exports
 
     homes.copy_database(migrated_home, home)
     settings = {"TESTING": True, "WTF_CSRF_ENABLED": False, "RATELIMIT_ENABLED": False}
@@ -222,6 +223,8 @@ def application(home: Path, migrated_home: Path, templates: FileSystemBytecodeCa
         app.test_client_class = ServerLikeClient
         app.jinja_env.bytecode_cache = templates
         yield app
+    for give_back in [exports.begin() for _ in range(exports.MOST_AT_ONCE)]:  # no test keeps a place of this process
+        give_back()
     postgresql.forget(home)
 
 

@@ -9,7 +9,8 @@ from pathlib import PurePath
 
 from flask import Response, request
 
-from app.services.errors import ServiceError
+from app.services.datasets import exports
+from app.services.errors import Busy, ServiceError
 from app.services.recordings.wall_clock import time_zone
 
 
@@ -37,4 +38,21 @@ def attachment(body: str | bytes | Iterator[str], name: str, mimetype: str) -> R
 def named(response: Response, name: str) -> Response:
     """Give a response the name of a file that a browser keeps."""
     response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def one_of_few(response: Response) -> Response:
+    """Let a response that is made while it is sent take one of the places for such, until it is closed.
+
+    Nothing that can fail comes between the two, or the place would be lost until the next start.
+
+    Raises
+    ------
+    Busy : all places are taken.
+    """
+    try:
+        response.call_on_close(exports.begin())
+    except Busy:
+        response.close()  # before the page that says so is made: what streams has begun to hold its context
+        raise
     return response

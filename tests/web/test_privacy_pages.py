@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import Mock
 from zipfile import ZipFile
 
 import pytest
@@ -14,7 +15,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app.extensions import db
-from app.services import accounts, consents, keys, sealing
+from app.services import accounts, audit, consents, keys, sealing
+from app.services.datasets import exports
+from app.services.errors import NoRoom
 from app.services.privacy import retention
 from app.services.purposes import Purpose
 from app.services.recordings import recordings, slot_files
@@ -53,6 +56,22 @@ def test_everything_about_a_person_comes_as_one_zip(app: Flask, log_in: Clients)
     assert all(f'href="{name}"' in page for name in names - {"index.html"} if " " not in name)
     assert b"otto" not in whole
     assert other.get("/account/data").status_code == 200
+
+
+def test_a_download_that_fails_before_it_begins_keeps_no_place_and_one_too_many_is_refused_in_words(
+    app: Flask, log_in: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = log_in("ursula")
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "record", Mock(side_effect=NoRoom))
+        for _ in range(exports.MOST_AT_ONCE):
+            assert client.get("/account/everything.zip").status_code == 507
+    others = [exports.begin() for _ in range(exports.MOST_AT_ONCE)]
+    refused = [client.get(f"/account/{name}") for name in ("everything.zip", "activities.json")]
+    for give_back in others:
+        give_back()
+    assert [answer.status_code for answer in refused] == [503, 503]
+    assert client.get("/account/everything.zip").mimetype == "application/zip"
 
 
 def test_a_damaged_file_keeps_nobody_from_the_rest_of_what_is_theirs(app: Flask, log_in: Clients) -> None:

@@ -22,7 +22,6 @@ from app.services import consents as agreed
 from app.services.api import tokens
 from app.services.audit import Action
 from app.services.care import consents as care
-from app.services.datasets import exports
 from app.services.errors import Conflict, Forbidden, Invalid, ServiceError
 from app.services.identity import deletion, sessions
 from app.services.identity import second_factor as factor
@@ -36,7 +35,7 @@ from app.web.access import access
 from app.web.account.forms import SecondFactorForm, SubscriptionForm, TokenForm
 from app.web.auth.forms import DetailsForm, OwnPasswordForm
 from app.web.auth.owner import check_owner
-from app.web.downloads import named, reader_zone
+from app.web.downloads import named, one_of_few, reader_zone
 from app.web.errors import flashed, show_in_form
 
 bp = Blueprint("account", __name__)
@@ -176,11 +175,8 @@ def data() -> str:
 @access("account")
 def everything() -> Response:
     """Download everything that is kept of one, made while it is sent."""
-    give_back = exports.begin()
     content = stream_with_context(exporting.zipped(current_user.id))
-    response = named(Response(content, mimetype="application/zip"), "everything-about-me.zip")
-    response.call_on_close(give_back)
-    return response
+    return one_of_few(named(Response(content, mimetype="application/zip"), "everything-about-me.zip"))
 
 
 @bp.get("/activities.json")
@@ -192,11 +188,9 @@ def activities() -> ResponseReturnValue:
     except Invalid as error:
         flash(str(error), "danger")
         return redirect(url_for(".data"))
-    give_back = exports.begin()
     content = stream_with_context(all_activities.as_json(current_user.id, day, reader_zone()))
-    response = named(Response(content, mimetype=fhir.MEDIA_TYPE), f"activities{f'-{day}' if day else ''}-fhir.json")
-    response.call_on_close(give_back)
-    return response
+    response = Response(content, mimetype=fhir.MEDIA_TYPE)
+    return one_of_few(named(response, f"activities{f'-{day}' if day else ''}-fhir.json"))
 
 
 @bp.get("/looked")

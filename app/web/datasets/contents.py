@@ -11,6 +11,7 @@ from app.services.datasets import exports, library, recorded_rows
 from app.services.paging import page_of
 from app.web.access import access
 from app.web.datasets.routes import bp
+from app.web.downloads import named, one_of_few
 
 PAGE_SIZE = 50
 PROBLEMS_SHOWN = 100  # of a kind
@@ -76,9 +77,5 @@ def problems(name: str) -> str:
 def export(name: str) -> Response:
     """Download a data set in Kinelab's own layout or as BIDS-Motion."""
     layout = request.args.get("layout", "")
-    named = exports.files(library.get(name), layout)
-    give_back = exports.begin()
-    response = Response(exports.zipped(named, name), mimetype="application/zip")
-    response.call_on_close(give_back)
-    response.headers.set("Content-Disposition", "attachment", filename=f"{name}-{layout}.zip")
-    return response
+    content = exports.zipped(exports.files(library.get(name), layout), name)
+    return one_of_few(named(Response(content, mimetype="application/zip"), f"{name}-{layout}.zip"))

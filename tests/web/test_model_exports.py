@@ -27,7 +27,7 @@ def test_a_model_is_exported_on_its_page_and_taken_along(
     while admin_client.get(f"{address}/progress").json["status"] == "running":  # type: ignore[index]
         time.sleep(0.05)
     shown = admin_client.get(address, follow_redirects=True).text
-    assert "reference-physiotherapy/1 as browser, int8: made, tried, and ready to take along." in shown
+    assert "reference-physiotherapy/1 as Browser, int8: made, tried, and ready to take along." in shown
     assert "nobody held out is here" in shown
     assert "of 96 windows" in shown
     archive = f"{page}/exports/browser/int8"
@@ -67,7 +67,7 @@ def test_while_one_is_made_the_page_says_how_far_it_is_and_no_second_one_begins(
     address = admin_client.post(f"/models/{version.id}/exports", data={"kind": "c int8"}).headers["Location"]
     try:
         page = admin_client.get(address).text
-        assert "Exporting reference-physiotherapy/1 as c, int8" in page
+        assert "Exporting reference-physiotherapy/1 as C, int8" in page
         assert 'style="width: 90%"' in page
         again = admin_client.post(f"/models/{version.id}/exports", data={"kind": "c int8"}, follow_redirects=True)
         assert "A model is being exported at this moment" in again.text

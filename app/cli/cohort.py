@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.output import json_option, needs_home, print_json, reports_errors
+from app.cli.output import json_option, needs_home, print_json, reports_errors, text_of
 from app.har.measures.cut_points import AGES
 from app.services.formatting import duration
 from app.services.recordings.places import PLACES
@@ -24,6 +24,7 @@ WITH_FAILURES, STOPPED = 3, 4  # exit statuses
 LINE_EVERY_S = 10.0  # where there is no terminal
 PARQUET = click.Path(dir_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False)
+YAML = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -45,6 +46,7 @@ def cohort() -> None:
 @click.option(
     "--tz", default="UTC", show_default=True, help="The time zone of days and of clocks without one: Europe/Berlin."
 )
+@click.option("--map", "mapping", type=YAML, help="Read files in no known layout by this mapping; see flask map.")
 @click.option(
     "--people",
     default="folder",
@@ -68,6 +70,7 @@ def run(
     place: str | None,
     age: str | None,
     tz: str,
+    mapping: Path | None,
     people: str,
     again: bool,
     report: Path | None,
@@ -78,6 +81,7 @@ def run(
     A second run does only what is missing or has changed. Exit status: 0, or 3 if recordings failed, 4 if it was
     stopped.
     """
+    from app.har.recordings.mappings.mapping import ColumnMapping
     from app.services.cohorts import running, tables
     from app.services.cohorts.cluster import Where
     from app.services.cohorts.report import write_report
@@ -87,7 +91,8 @@ def run(
     if workers and scheduler:
         raise click.UsageError("Give --workers, or --scheduler, which has its own.")
     out = out.absolute()
-    job = running.job_for(folder, model, place=place or "", age=age or "", zone=tz, people=people)
+    columns = ColumnMapping.from_yaml(text_of(mapping), mapping.name) if mapping else None
+    job = running.job_for(folder, model, place=place or "", age=age or "", zone=tz, people=people, mapping=columns)
     where = Where(workers or os.cpu_count() or 1, scheduler, tls_ca or "", tls_cert or "", tls_key or "")
     shown = _Shown()
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -18,14 +19,16 @@ from flask import Flask
 
 from app.har.errors import ModelIntegrityError
 from app.har.recordings.reach import ANYWHERE, Reach
-from app.services.cohorts import cohorts, folder, report, running, tables
+from app.services.cohorts import cohorts, folder, recogniser, report, running, tables
 from app.services.cohorts.cluster import DIED
 from app.services.cohorts.folder import Item
 from app.services.cohorts.job import Job
 from app.services.cohorts.kept import Kept
 from app.services.errors import Conflict, Invalid
 from app.services.recordings.model_choice import StoredModel
+from app.services.recordings.table_preview import guess_mapping
 from tests.cohorts import an_ended_cohort, answer_of, fill
+from tests.tables import labelled
 from tests.trained import Example, recording_csv, register_model
 
 KILLS = 1  # of a run; `benchmarks.bench_cohort` kills five of two hundred
@@ -235,3 +238,22 @@ def test_a_cohort_goes_on_only_where_the_settings_of_today_let_it_read(app: Flas
 def test_a_cohort_whose_model_was_deleted_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelIntegrityError, match="lab/1 is no longer here"):
         Job("/data", StoredModel(1, "lab/1", str(tmp_path / "gone"), None, 0.9)).digest()
+
+
+def test_files_in_no_known_layout_are_read_by_a_mapping_and_others_as_ever(lab: Flask, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(labelled(seconds=12.0))
+    (tmp_path / "known.csv").write_bytes(recording_csv(12))
+    mapping = guess_mapping(tmp_path / "own.csv").mapping
+    plain = running.job_for(tmp_path, None)
+    mapped = Job.from_dict(json.loads(json.dumps(running.job_for(tmp_path, None, mapping=mapping).as_dict())))
+    for job, name, kind in (
+        (plain, "own.csv", "UnknownTable"),
+        (plain, "known.csv", None),
+        (mapped, "own.csv", None),
+        (mapped, "known.csv", None),
+    ):
+        answer = recogniser.answer(json.dumps(job.as_dict()), name)
+        assert answer.get("failure", {}).get("kind") == kind, answer
+    assert plain.digest() != mapped.digest()
+    former = {name: value for name, value in plain.as_dict().items() if name != "mapping"}
+    assert Job.from_dict(former) == plain

@@ -33,6 +33,7 @@ class Job:
     within: tuple[str, ...] | None = None  # see `Reach`
     outside: tuple[str, ...] = ()
     quotes: bool = True
+    mapping: dict[str, Any] | None = None  # what the columns are, of files in no known layout
 
     @property
     def reach(self) -> Reach:
@@ -47,7 +48,7 @@ class Job:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Job:
         """Read what `as_dict` made, from JSON as well."""
-        own = {field.name: values[field.name] for field in fields(cls)}
+        own = {"mapping": None, **{field.name: values[field.name] for field in fields(cls) if field.name in values}}
         within = None if own["within"] is None else tuple(own["within"])
         return cls(**{**own, "model": StoredModel(**own["model"]), "within": within, "outside": tuple(own["outside"])})
 
@@ -68,6 +69,7 @@ class Job:
         manifest_of(manifest)  # it holds the digests of all files
         said = {"limit": self.model.limit, "prior": self.model.prior, "place": self.place, "zone": self.zone}
         said |= {"age": self.age, "worn_enough_h": self.worn_enough_h}
+        said |= {"mapping": self.mapping} if self.mapping else {}
         text = json.dumps([TABLES_SINCE, hashlib.sha256(manifest).hexdigest(), said], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

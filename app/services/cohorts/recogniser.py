@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.har.errors import HarError
+from app.har.errors import HarError, UnknownTable
 from app.har.recordings.files import open_files, shown
 from app.services.cohorts.job import Job
 from app.services.readers import child
@@ -149,13 +149,20 @@ def _limit_memory(memory_mib: int) -> None:
 def _answer(job: str, name: str) -> Answer:
     from app.har.measures.dictionary import columns
     from app.har.recordings.conversions import open_tables
+    from app.har.recordings.mappings.mapping import ColumnMapping
     from app.har.recordings.upload import Upload
     from app.services.measures.measured import of_recognised
 
     own = _job(job)
     with open_files(Path(own.folder) / name, shown(name), own.reach) as members:
         upload, zone = Upload(shown(name), open_tables(members)), time_zone(own.zone)
-        recognised = recognise_upload(upload, always(_model(job)), place=own.place, zone=zone)
+        try:
+            recognised = recognise_upload(upload, always(_model(job)), place=own.place, zone=zone)
+        except UnknownTable:
+            if own.mapping is None:
+                raise
+            mapping = ColumnMapping.from_document(own.mapping, upload.name)
+            recognised = recognise_upload(upload, always(_model(job)), mapping=mapping, place=own.place, zone=zone)
     result = as_chosen(recognised.result)
     bouts = result_tables.bouts(result, zone).drop(columns=list(NOT_OF_A_COHORT))
     days = of_recognised(replace(recognised, result=result), zone, own.age, worn_enough_h=own.worn_enough_h)

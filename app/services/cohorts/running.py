@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
@@ -24,6 +24,9 @@ from app.services.errors import Conflict, Invalid
 from app.services.recordings import reading
 from app.services.recordings.places import PLACES
 from app.services.recordings.wall_clock import time_zone
+
+if TYPE_CHECKING:
+    from app.har.recordings.mappings.mapping import ColumnMapping
 
 ROOT = Path(__file__).resolve().parents[3]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -52,6 +55,7 @@ def job_for(
     zone: str = "UTC",
     people: str = "folder",
     by_page: bool = False,
+    mapping: ColumnMapping | None = None,
 ) -> Job:
     """Return a job of what a person asked for.
 
@@ -59,6 +63,7 @@ def job_for(
     ----------
     model : name/version, or a name for its newest version; None is the default one.
     by_page : only what administrators may read by path.
+    mapping : what the columns are, of files in no known layout.
 
     Raises
     ------
@@ -86,6 +91,7 @@ def job_for(
         within=within,
         outside=tuple(map(str, reach.outside)),
         quotes=reach.quotes,
+        mapping=mapping and mapping.as_dict(),
     )
 
 

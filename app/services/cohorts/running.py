@@ -91,7 +91,7 @@ def job_for(
         within=within,
         outside=tuple(map(str, reach.outside)),
         quotes=reach.quotes,
-        mapping=mapping and mapping.as_dict(),
+        mapping=mapping.as_dict() if mapping else None,
     )
 
 

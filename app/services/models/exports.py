@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -60,7 +61,7 @@ def made(version: ModelVersion) -> list[dict[str, Any]]:
     for name, kinds in FORMATS.items():
         for weights in kinds:
             path = model_versions.exports_folder(version) / f"{name}-{weights}" / DESCRIPTION
-            if path.is_file():
+            with suppress(FileNotFoundError):  # not made, or deleted at this moment with its model
                 document = json.loads(path.read_text(encoding="utf-8"))
                 document["outdated"] = document["output"]["limit"] != model_versions.limit_of(version)
                 found.append(document)

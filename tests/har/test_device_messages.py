@@ -224,3 +224,12 @@ def test_apple_health_is_told_from_a_recording(tmp_path: Path) -> None:
     ):
         with pytest.raises(UnreadableData, match=r"3 of HeartRate, 1 of StepCount.*no acceleration"):
             upload(tmp_path, content, name)
+
+
+def test_cells_and_several_structures_of_matlab_are_named_where_nothing_can_be_read(tmp_path: Path) -> None:
+    cells = np.empty((1, 2), object)
+    cells[0, 0] = cells[0, 1] = np.zeros((200, 3))
+    runs = np.zeros((1, 2), [("acc", object)])
+    runs["acc"][0, 0] = runs["acc"][0, 1] = np.zeros((200, 3))
+    with pytest.raises(UnreadableData, match=r"found cells \(cells\), runs \(structures\)\.$"):
+        read_one(tmp_path, matlab(cells=cells, runs=runs), "a.mat")

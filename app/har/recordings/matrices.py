@@ -72,8 +72,9 @@ def tables_of_matrices(member: Member) -> list[Member]:
         ) from error
     tables = list(_tables(member.name, arrays))
     if not tables:
-        opaque = any(isinstance(array, str) for array in arrays.values()) or b"MCOS" in data
-        names = quote(", ".join(list(arrays)[:10])) or "nothing"
+        opaque = "object" in [array for array in arrays.values() if isinstance(array, str)] or b"MCOS" in data
+        said = [f"{name} ({own})" if isinstance(own, str) else name for name, own in list(arrays.items())[:10]]
+        names = quote(", ".join(said)) or "nothing"
         raise UnreadableData(
             f"{member.name}: expected arrays of numbers of {FEWEST} samples at least; found {names}."
             + (f" {TIMETABLE}" if opaque else "")
@@ -104,6 +105,8 @@ def _fields(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
             yield from _fields(f"{name}.{field}", value[field].ravel()[0], depth - 1)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim <= 2:
         yield name, value
+    elif isinstance(value, np.ndarray) and (value.dtype.names or value.dtype.kind == "O"):
+        yield name, "structures" if value.dtype.names else "cells"  # which are named, not read
 
 
 def _of_hdf5(source: str, data: bytes) -> Iterator[tuple[str, Any]]:

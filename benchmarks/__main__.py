@@ -46,6 +46,7 @@ NAMES = [
     "live_answers",
     "alarm_delay",
     "transfer",
+    "unlabelled",
     "directions",
     "smoothing",
     "federation",

@@ -88,6 +88,7 @@ def _show(event: Event) -> None:
 @_settings(TrainConfig.models)
 @click.option("--from", "base", default="", metavar="MODEL", help=help_on("base"))
 @click.option("--fine-tune", is_flag=True, help=help_on("fine_tune"))
+@click.option("--unlabelled", default="", metavar="DATA_SET", help=help_on("unlabelled"))
 @click.option("--keep-sums", is_flag=True, help=help_on("keep_sums"))
 @click.option("--promote", is_flag=True, help="Make the trained model the default; of two that are kept, the first.")
 @json_option
@@ -96,6 +97,7 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
     """Train and compare models on a data set, or on several as one."""
     from app.har.training.results import METRIC_NAMES, flat_metrics
     from app.services.models import model_versions, training
+    from app.services.models.unlabelled_gain import what_unlabelled_was_worth
 
     if settings["base"] and _is_default("models"):
         settings["models"] = (DEPLOYABLE_MODEL,)  # others take minutes, and have no base
@@ -119,6 +121,7 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
         "data_sets": _by_dataset(run.result),
         "left_out": run.result["left_out"],
         "transfer": run.result.get("transfer"),
+        "unlabelled": run.result.get("unlabelled"),
     }
     if as_json:
         print_json(document)
@@ -126,6 +129,8 @@ def train(dataset: str, promote: bool, as_json: bool, **settings: Any) -> None:
     _print_table(scores)
     _print_by_dataset(run.result)
     _print_curve(document["transfer"])
+    if document["unlabelled"]:
+        click.echo("\n" + what_unlabelled_was_worth(document["unlabelled"]))
     for label in document["model_versions"].values():
         click.echo(f"Stored as model {label}" + (", promoted." if promote and label == version else "."))
 

@@ -33,6 +33,7 @@ class Stage(str, Enum):
     STARTING = "starting", "starting"
     WINDOWS = "windows", "cutting windows"
     SPLIT = "split", "splitting"
+    UNLABELLED = "unlabelled", "learning from recordings without labels"
     FIT = "fit", "preparing"
     FEATURES = "features", "computing features"
     SELECTION = "selection", "ranking features by Random Forest"

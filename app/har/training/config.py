@@ -88,6 +88,14 @@ class TrainConfig:
     leave_out: Annotated[
         tuple[str, ...], Doc("Subjects who are neither trained on nor tested on, with commas between them.")
     ] = ()
+    unlabelled: Annotated[
+        str,
+        Doc(
+            "A data set whose recordings ELM-GRU-AM also learns from without their labels, where it is sure by what "
+            "people left out show. Of the data set that is trained on, the stretches without a label. It needs labels "
+            "of several people, and is left out where it would make them worse recognised."
+        ),
+    ] = ""
 
     keep: Annotated[bool, Doc("Keep the models that people can use; without, they are only tested.")] = True
 
@@ -141,6 +149,12 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
     if config.base and DEPLOYABLE_MODEL not in config.models:
         title = CATALOGUE[DEPLOYABLE_MODEL].title
         raise InvalidSetting(f"Only {title} is built on a stored model. Choose it, or start from scratch.", "models")
+    if config.unlabelled and (config.base or DEPLOYABLE_MODEL not in config.models):
+        title = CATALOGUE[DEPLOYABLE_MODEL].title
+        raise InvalidSetting(
+            f"Only {title}, trained from scratch, learns from recordings without labels. Choose it, or leave them out.",
+            "unlabelled",
+        )
     if config.fine_tune and not config.base:
         raise InvalidSetting("To fine-tune a network, choose the stored model that it comes from.", "fine_tune")
     if config.protocol == "dataset" and config.folds:

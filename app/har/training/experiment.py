@@ -42,6 +42,7 @@ from app.har.training.results import (
     write_result,
 )
 from app.har.training.transfer import Base, learning_curve
+from app.har.training.unlabelled import Gain, give_activities, without_labels
 from app.har.types import FloatArray
 from app.har.windows import WindowSet, make_windows
 
@@ -56,6 +57,7 @@ class Outcome:
     folds: tuple[ModelFigures, ...]  # of each test part
     epochs: tuple[Event, ...]
     answers: tuple[dict[str, Any], ...] = ()  # of the everyday model: how deep and how true, of each test part
+    gains: tuple[Gain, ...] = ()  # of what was learnt without labels, for each test part
 
 
 def run_experiment(
@@ -68,6 +70,7 @@ def run_experiment(
     plots: bool = True,
     everyday: SignalSet | None = None,
     base: Base | None = None,
+    unlabelled: SignalSet | None = None,
 ) -> Result:
     """Train and compare ``config.models`` on one split, or on folds, and write everything under `folder`.
 
@@ -85,6 +88,8 @@ def run_experiment(
     everyday : the same data sets as the everyday model reads them (`movement_and_gravity`); for that model alone.
     base : the stored model that ELM-GRU-AM builds on, which must not know whom it is tested on. The signals are as that
         one reads them. Default None, from scratch.
+    unlabelled : what ELM-GRU-AM learns from without labels where ``config.unlabelled`` asks for it, read as `signals`
+        are; its labels are not looked at. Default None, the stretches of `signals` without a label.
 
     Returns
     -------
@@ -95,7 +100,7 @@ def run_experiment(
     InsufficientData : the data set cannot be split as the configuration says.
     """
     on_event({"stage": Stage.WINDOWS})
-    signals = without_people(signals, config.leave_out)
+    whole, signals = signals, without_people(signals, config.leave_out)
     everyday = None if everyday is None else without_people(everyday, config.leave_out)
     preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)
     windows = make_windows(prepare(signals, preparation), config.window_length_s, config.overlap)
@@ -104,6 +109,10 @@ def run_experiment(
     if windows.datasets is not None:
         windows, ambiguous = with_flat_labels(windows)
         left_out += _left_out(ambiguous, "the label holds others that there are")
+    unknown_windows = None
+    if config.unlabelled:
+        source = whole if unlabelled is None else unlabelled
+        unknown_windows = without_labels(prepare(source, preparation), windows, config.leave_out, unlabelled is None)
     rows = None
     if EVERYDAY_MODEL in config.models:
         if everyday is None:
@@ -125,6 +134,7 @@ def run_experiment(
             data,
             _with(on_event, model_index=index, n_models=len(config.models)),
             base,
+            unknown_windows if name == DEPLOYABLE_MODEL else None,
         )
         for index, name in enumerate(config.models)
     }
@@ -159,6 +169,8 @@ def run_experiment(
     }
     if base is not None:
         result["transfer"] = base.described(windows.activities, config.fine_tune) | curve
+    if unknown_windows is not None:
+        result["unlabelled"] = {**data.get("without_labels", {}), "parts": list(outcomes[DEPLOYABLE_MODEL].gains)}
     write_result(result, folder)
     whence = {"subjects": test.subjects, "recordings": test.recordings, "start_s": test.start_s}
     arrays: dict[str, Any] = {"y": test.y, "index": index, **whence, **probabilities}
@@ -189,10 +201,12 @@ def fit_and_score(
     on_event: OnEvent,
     options: Mapping[str, Any] | None = None,
     base: Base | None = None,
+    given: WindowSet | None = None,
 ) -> tuple[Classifier, FloatArray, Metrics]:
     """Fit one model on the training windows, and look at the test windows once.
 
     The answers are as the model gives them; those of the everyday model are scored in the activities of the test.
+    ``given`` are windows that were given an activity, for ELM-GRU-AM.
     """
     on_event({"stage": Stage.FIT})
     if name == DEPLOYABLE_MODEL:
@@ -201,6 +215,8 @@ def fit_and_score(
         classifier: Classifier = base.classifier(train.activities, config)
     else:
         classifier = make_classifier(name, options)
+        if isinstance(classifier, ActivityClassifier):
+            classifier.given = given
     started = time.perf_counter()
     classifier.fit(train, epochs=config.epochs, seed=config.seed, on_event=on_event)
     fit_seconds = time.perf_counter() - started
@@ -254,8 +270,10 @@ def _assess(
     data: Mapping[str, Any],
     on_event: OnEvent,
     base: Base | None,
+    unlabelled: WindowSet | None,
 ) -> Outcome:
     """Fit a model on the training part of each split, test it on the other, and score all test parts together."""
+    gains: list[Gain] = []
     epochs: list[Event] = []
 
     def keep_epochs(event: Event) -> None:
@@ -276,7 +294,13 @@ def _assess(
             report = _with(report, dataset=split.dataset)
         train = everyday.to_learn(split, windows) if everyday else windows.take(split.train)
         test = (everyday.tested if everyday else windows).take(split.test)
-        classifier, proba, metrics = fit_and_score(name, train, test, config, report, options, base)
+        given = None
+        if unlabelled is not None:
+            report({"stage": Stage.UNLABELLED})
+            found = give_activities(train, _of_others(unlabelled, test, config), config.seed)
+            given = found.windows if found.gain["used"] else None
+            gains.append(found.gain)
+        classifier, proba, metrics = fit_and_score(name, train, test, config, report, options, base, given)
         if isinstance(classifier, EverydayClassifier):
             of_part = depth_and_truth(proba, np.array(test.activities)[test.y].tolist(), classifier.answer_limit_)
             answers.append({"dataset": split.dataset, **of_part})
@@ -297,7 +321,14 @@ def _assess(
         seed=config.seed,
     )
     report({"stage": Stage.SCORED, "accuracy": metrics.accuracy.value, "f1": metrics.f1.value})
-    return Outcome(classifier, probabilities, metrics, tuple(folds), tuple(epochs), tuple(answers))
+    return Outcome(classifier, probabilities, metrics, tuple(folds), tuple(epochs), tuple(answers), tuple(gains))
+
+
+def _of_others(unlabelled: WindowSet, test: WindowSet, config: TrainConfig) -> WindowSet:
+    """Return what was not recorded by the people tested; at random, where the test knows everybody, all of it."""
+    if config.protocol == "random":
+        return unlabelled
+    return unlabelled.take(~np.isin(unlabelled.subjects, test.subjects))
 
 
 def _save(classifier: Classifier, unseen: WindowSet, seed: int, result: Result, folder: Path) -> None:
@@ -307,6 +338,8 @@ def _save(classifier: Classifier, unseen: WindowSet, seed: int, result: Result, 
     extra = {"data": result["data"], "split": result["split"], "config": result["config"], "metrics": metrics}
     if "transfer" in result:
         extra["transfer"] = result["transfer"]
+    if "unlabelled" in result:
+        extra["unlabelled"] = result["unlabelled"]
     title = str(result["data"].get("dataset", classifier.name))
     kept: dict[str, Any] = {"kept": classifier.head_rows_.size} if classifier.head_rows_ else {}
     if classifier.too_many_:

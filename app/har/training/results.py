@@ -87,6 +87,7 @@ class Result(TypedDict):
     data: dict[str, Any]  # name and fingerprint of the data set, or of each of several
     environment: dict[str, str]
     transfer: NotRequired[dict[str, Any]]  # the stored model that ELM-GRU-AM was built on, see `Base.described`
+    unlabelled: NotRequired[dict[str, Any]]  # what was learnt from without labels, and the `Gain` of each part
     history: list[Event]  # those of epochs
 
 

@@ -42,6 +42,9 @@ class ChosenBase:
         """Return name and fingerprint of every data set that the model, or one that it was built on, has seen."""
         data = self.manifest.get("data", {})
         own = [{key: one.get(key, "") for key in ("dataset", "fingerprint")} for one in data.get("datasets", [data])]
+        unlabelled = self.manifest.get("unlabelled")
+        if unlabelled and not unlabelled["own"]:
+            own.append({key: unlabelled[key] for key in ("dataset", "fingerprint")})
         return own + list(self.manifest.get("transfer", {}).get("seen", []))
 
     @property

@@ -91,6 +91,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
     if base:
         config = bases.settings_on(base, config, choices)
     training_data.check_usable(datasets, config)
+    more = training_data.without_labels(config.unlabelled, choices) if config.unlabelled else None
     if lacking := what_is_lacking(config.models, in_closed_form=base is not None and not config.fine_tune):
         raise Conflict(lacking)
     room.require(Path(current_app.config["INSTANCE"]))
@@ -115,7 +116,7 @@ def start(names: str, config: TrainConfig, *, started_by_id: int | None = None, 
         folder = runs.folder(run_id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        process = _launch(choices, config, folder, base)
+        process = _launch(choices, config, folder, base, more)
         audit.record(Action.TRAINING_STARTED, f"training {run_id}", data=names, protocol=config.protocol)
         return TrainingProcess(run_id, process, lock, folder)
     except BaseException as error:
@@ -154,13 +155,18 @@ def what_is_lacking(models: Iterable[str], *, in_closed_form: bool = False) -> s
 
 
 def _launch(
-    choices: Sequence[training_data.Choice], config: TrainConfig, folder: Path, base: bases.ChosenBase | None
+    choices: Sequence[training_data.Choice],
+    config: TrainConfig,
+    folder: Path,
+    base: bases.ChosenBase | None,
+    more: training_data.WithoutLabels | None,
 ) -> subprocess.Popen[str]:
     job = {
         "folder": str(folder),
         "stores": [str(library.store_folder(one.dataset)) for one in choices],
         "config": asdict(config),
-        "data": training_data.provenance(choices),
+        "data": training_data.provenance(choices) | ({"without_labels": more.facts} if more else {}),
+        "unlabelled": str(library.store_folder(more.dataset)) if more and not more.own else None,
         "base": base.as_job() if base else None,
         "plots": current_app.config.get("TRAINING_PLOTS", True),  # tests that look at none do without
     }

@@ -73,8 +73,17 @@ def _work(job: dict[str, Any], folder: Path, emit: Any) -> None:
     base = _base(job["base"], members) if job["base"] else None
     signals, data = _signals(members, job["data"], wants_everyday, base.model.format_ if base else None)
     everyday = _for_everyday(members) if wants_everyday else None
+    more = _without_labels(job["unlabelled"], data, signals) if job["unlabelled"] else None
     run_experiment(
-        signals, config, unfinished, data=data, on_event=emit, plots=job["plots"], everyday=everyday, base=base
+        signals,
+        config,
+        unfinished,
+        data=data,
+        on_event=emit,
+        plots=job["plots"],
+        everyday=everyday,
+        base=base,
+        unlabelled=more,
     )
     unfinished.rename(folder / OUTPUT)  # so that there is one only when it is whole
 
@@ -123,6 +132,20 @@ def _signals(
     (one,) = members
     signals = of_device(one.signals, one.device) if one.device else one.signals
     return together([replace(one, signals=signals)]) if shared_names else signals, data
+
+
+def _without_labels(store: str, data: dict[str, Any], like: SignalSet) -> SignalSet:
+    """Return the recordings of another data set as these are read; its people are no one's here."""
+    from app.har.datasets.as_read import as_read
+    from app.har.datasets.store import open_store
+
+    name = data["without_labels"]["dataset"]
+    signals = as_read(open_store(Path(store)).signals, like.channels, like.sampling_rate_hz, like.gravity)
+    return replace(
+        signals,
+        subjects=tuple(f"{name}/{subject}" for subject in signals.subjects),
+        recording_ids=tuple(f"{name}/{recording}" for recording in signals.recording_ids),
+    )
 
 
 def _for_everyday(members: list[Member]) -> SignalSet:

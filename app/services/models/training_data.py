@@ -109,6 +109,57 @@ def people_left_out(datasets: Sequence[Dataset], config: TrainConfig) -> tuple[s
         raise Invalid(str(error), error.setting) from error
 
 
+@dataclass(frozen=True)
+class WithoutLabels:
+    """A data set to learn from without its labels."""
+
+    dataset: Dataset
+    own: bool  # it is trained on, so what has no label in it is meant
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what result and manifest say of it."""
+        return {"dataset": self.dataset.name, "fingerprint": self.dataset.fingerprint, "own": self.own}
+
+
+def without_labels(name: str, choices: Sequence[Choice]) -> WithoutLabels:
+    """Return the data set of this name, to learn from without labels beside those that are trained on.
+
+    Raises
+    ------
+    NotFound : there is none.
+    Invalid : it is trained on and has labels throughout, or it lacks what is read of the one that is trained on.
+    """
+    from app.har.datasets.as_read import check_readable
+    from app.har.datasets.pool import of_device
+    from app.har.signals.types import UNLABELLED
+
+    dataset = library.get(name)
+    signals = library.open_dataset(dataset).signals
+    if any(one.dataset.fingerprint == dataset.fingerprint for one in choices):
+        if not (np.asarray(signals.labels) == UNLABELLED).any():
+            raise Invalid(
+                f"All of {name} has labels. Choose another data set to learn from without labels.", "unlabelled"
+            )
+        return WithoutLabels(dataset, own=True)
+    if len(choices) == 1:
+        (one,) = choices
+        like = library.open_dataset(one.dataset).signals
+        wanted = of_device(like, one.device) if one.device else like
+        try:
+            check_readable(
+                signals.channels,
+                signals.gravity,
+                signals.sampling_rate_hz,
+                wanted.channels,
+                wanted.gravity,
+                wanted.sampling_rate_hz,
+            )
+        except HarError as error:
+            raise Invalid(f"{name} cannot be read as {one.text}: {error}", "unlabelled") from error
+    return WithoutLabels(dataset, own=False)
+
+
 def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
     """Refuse at once what the trainer would find out after seconds."""
     from app.har.datasets.pool import rate_together

@@ -131,6 +131,7 @@ class TrainForm(PageForm):
     separate_gravity = BooleanField("Train without gravity", description=help_on("separate_gravity"))
     rotation_augmentation = BooleanField("Any device orientation", description=help_on("rotation_augmentation"))
     keep_sums = BooleanField("Keep features by person", description=help_on("keep_sums"))
+    unlabelled = SelectField("Learn from recordings without labels", default="", description=help_on("unlabelled"))
     leave_out = StringField("People to leave out", validators=[Length(max=500)], description=help_on("leave_out"))
     name = StringField(
         "Name of the run",
@@ -155,6 +156,7 @@ class TrainForm(PageForm):
             rotation_augmentation=bool(self.rotation_augmentation.data),
             keep_sums=bool(self.keep_sums.data),
             leave_out=tuple(filter(None, map(str.strip, (self.leave_out.data or "").split(",")))),
+            unlabelled=self.unlabelled.data or "",
             base=self.base.data or "",
             fine_tune=bool(self.fine_tune.data),
         )
@@ -180,6 +182,9 @@ def answers_of(run: TrainingRun, choices: Collection[str], stored: Collection[st
     if (base := config.get("base", "")) and base not in stored:
         lost.append(f"The model {base} that it was built on is not here any longer; it starts from scratch.")
         base, config = "", {**config, "fine_tune": False}
+    if (more := config.get("unlabelled", "")) and more not in choices:
+        lost.append(f"The data set {more}, learnt from without labels, is not here any longer.")
+        more = ""
     models = [name for name in config["models"] if name in CATALOGUE]
     if len(models) < len(config["models"]):
         lost.append("Some of its models do not exist any longer.")
@@ -192,7 +197,7 @@ def answers_of(run: TrainingRun, choices: Collection[str], stored: Collection[st
     answers = {name: config[name] for name in (*settings, *switches) if config.get(name) is not None}
     answers["leave_out"] = ", ".join(config.get("leave_out", []))
     again = {"dataset": [name for name in names if name in choices], "models": models, "folds": folds, "name": run.name}
-    return answers | again | {"base": base}, lost
+    return answers | again | {"base": base, "unlabelled": more}, lost
 
 
 class ForgetForm(PageForm):

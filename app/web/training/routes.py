@@ -24,6 +24,7 @@ from app.services.models import (
     training,
     training_data,
 )
+from app.services.models.unlabelled_gain import what_unlabelled_was_worth
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training import side_by_side
@@ -85,6 +86,7 @@ def _form_like(run: TrainingRun, without: str = "") -> TrainForm:
 
 def _with_choices(form: TrainForm) -> TrainForm:
     form.dataset.choices = list(_choices().items())
+    form.unlabelled.choices = [("", "No"), *((name, name) for name in _choices() if ":" not in name)]
     form.base.choices = [("", "Scratch: everything is learnt from these data"), *_bases()]
     return form
 
@@ -150,6 +152,7 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
         titles=titles,
         comparisons=compared(run.result.get("comparisons", []), titles, split) if split else [],
         cannot_say=what_it_cannot_say(split) if split else "",
+        unlabelled_worth=what_unlabelled_was_worth(run.result.get("unlabelled") or {"parts": []}),
         worth=what_a_base_is_worth(run.result.get("transfer") or {}),
         fewest_people=FEWEST_PEOPLE,
         linked=tested_windows.are_kept(run.id),

@@ -65,6 +65,7 @@ def settings_of(run: TrainingRun) -> dict[str, str]:
         "Train without gravity": switches["separate_gravity"],
         "Any device orientation": switches["rotation_augmentation"],
         "Keep features by person": switches["keep_sums"],
+        "Learn without labels from": config.get("unlabelled") or "nothing",
         "People left out": ", ".join(config.get("leave_out", ())) or "nobody",
         "Trained on": f"{split['train_windows']:,} windows of {split['train_subjects']} subjects",
         "Tested on": f"{split['test_windows']:,} windows of {split['test_subjects']} subjects",

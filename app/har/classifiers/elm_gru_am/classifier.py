@@ -79,6 +79,8 @@ class ActivityClassifier(Recogniser):
     Parameters
     ----------
     config : settings; default None, those that are meant for every data set.
+    given : windows of the same format whose activities were concluded (see `app.har.training.unlabelled`): they are
+        learnt from, but neither is anything combined nor calibrated by them. Default none.
 
     Examples
     --------
@@ -108,8 +110,8 @@ class ActivityClassifier(Recogniser):
     head_rows_: HeadRows | None = None  # what the head learnt from, where it is kept, until the model is saved
     too_many_: Mapping[str, int] | None = None  # how many rows that were, where they were to be kept and are too many
 
-    def __init__(self, config: ModelConfig | None = None) -> None:
-        self.config = config or ModelConfig()
+    def __init__(self, config: ModelConfig | None = None, given: WindowSet | None = None) -> None:
+        self.config, self.given = config or ModelConfig(), given
 
     @property
     def layout(self) -> SensorLayout:
@@ -241,6 +243,8 @@ class ActivityClassifier(Recogniser):
 
     def _fit(self, windows: WindowSet, epochs: int | None, seed: int, on_event: OnEvent) -> None:
         on_event({"stage": Stage.FEATURES, "fraction": 0.0})
+        if self.given is not None:
+            windows = WindowSet.joined([windows, self.given])
         part = self._describe_training_part(windows, seed)
         on_event({"stage": Stage.SELECTION, "fraction": 0.2})
         scaled = self._select_and_scale(part, seed)
@@ -254,7 +258,9 @@ class ActivityClassifier(Recogniser):
     def _describe_training_part(self, windows: WindowSet, seed: int) -> TrainingPart:
         """Draw the people held out and the random convolutions, and describe all windows and their copies."""
         config = self.config
-        fitted, held_out = split_inner(windows, seed, config.held_out_fraction)
+        n_labelled = len(windows) - (0 if self.given is None else len(self.given))
+        fitted, held_out = split_inner(windows.take(slice(0, n_labelled)), seed, config.held_out_fraction)
+        fitted = np.append(fitted, np.arange(n_labelled, len(windows)))
         self.describer_ = self._new_describer(windows, fitted, seed)
         share = 0.0 if config.lacks("slow copies") else config.low_rate_augmentation
         copied, copies = device_copies(windows, share, seed, rotation_augmentation=config.rotation_augmentation)

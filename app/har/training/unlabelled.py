@@ -1,0 +1,261 @@
+"""Activities for windows that nobody labelled, given only where heads are sure by what they score on people left out.
+
+Heads of labelled people, each without a part of them, say what windows without labels show. How high the right activity
+of people left out scores gives a limit; the activities of a window that reach it are its conformal set, and where that
+holds exactly one activity, the window is learnt from as if it had been labelled so. Then the same again, with heads
+that have learnt from these windows, too. As each head never meets the people whom it is judged by, neither by their
+labels nor by what was concluded from these, the heads also tell what all of this is worth: where people left out are
+recognised worse than without, nothing is given.
+
+References
+----------
+Yarowsky (1995), Unsupervised word sense disambiguation rivaling supervised methods, ACL: self-training.
+Vovk (2015), Cross-conformal predictors, Annals of Mathematics and Artificial Intelligence 74.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.elm_gru_am.config import ModelConfig
+from app.har.classifiers.elm_gru_am.convolutions import SAMPLE
+from app.har.classifiers.elm_gru_am.description import WindowDescriber
+from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
+from app.har.classifiers.elm_gru_am.features import per_chunk
+from app.har.classifiers.elm_gru_am.scaling import CLIP, Scaler
+from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
+from app.har.errors import InsufficientData
+from app.har.evaluation.scores import confusion_matrix, macro_scores
+from app.har.signals.types import UNLABELLED, SignalSet
+from app.har.sums import Matrix, Sums
+from app.har.types import FloatArray, IntArray
+from app.har.windows import WindowSet, make_windows
+
+PARTS = 4  # of the labelled people, each left out of one head
+ROUNDS = 3
+MISSED = 0.1  # share of the windows of people left out whose right activity is below the limit
+NODES, RIDGE = 1000, 100.0  # of a head: a third of the model's, because many are solved
+SHARE_OF_LABELS = 0.3  # of all weight, at least, is that of labelled windows
+SMOOTHED = 2  # times that scores are averaged with those of the windows before and after
+SCALED_BY = 2000  # windows with labels, and as many without
+MOST = 20_000  # windows without labels: beyond, whole recordings are left out at random
+
+
+class Gain(TypedDict):
+    """What windows without labels were worth."""
+
+    labelled: int  # windows
+    judged: float  # share of them whose activity people of several parts show, so that it can be judged
+    unlabelled: int  # windows that there were
+    given: int  # of them, windows that got an activity
+    by_activity: dict[str, int]
+    f1_without: float  # macro F1 of heads alone on labelled people who were left out of them
+    f1_with: float
+    used: bool  # False: they would have made it worse, or nothing was sure enough
+
+
+@dataclass(frozen=True)
+class Given:
+    """Windows that got an activity, none where they would make it worse, and what they are worth."""
+
+    windows: WindowSet
+    gain: Gain
+
+
+def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -> Given:
+    """Give activities to windows without labels where a conformal set holds exactly one.
+
+    Parameters
+    ----------
+    labelled : windows of at least two people.
+    unlabelled : windows of the same format in the order of time; their labels are not looked at.
+    seed : for everything that is drawn at random; default 0.
+
+    Raises
+    ------
+    InsufficientData : the labels are of one person, or there is no window without a label.
+    """
+    if len(np.unique(labelled.subjects)) < 2:
+        raise InsufficientData(
+            "To learn from recordings without labels, labels of at least two people are needed: what is concluded "
+            "from those of some is judged by others."
+        )
+    unlabelled = _at_most(unlabelled, seed)
+    if not len(unlabelled):
+        raise InsufficientData("There is no whole window without a label to learn from.")
+    n_activities, y, part = len(labelled.activities), labelled.y, _parts(labelled, seed)
+    hidden = HiddenLayer.of_both(labelled, unlabelled, seed)
+    known, unknown = hidden(labelled), hidden(unlabelled)
+    before, after = neighbours(unlabelled)
+    own_before, own_after = neighbours(labelled)
+    guesses = [np.full(len(unlabelled), UNLABELLED)] * (part.max() + 1)
+    learnt = np.stack([np.bincount(y[part != number], minlength=n_activities) > 0 for number in range(len(guesses))])
+    judged = learnt[part, y]  # an activity of people of one part alone is unknown to the head without them
+    scores_left_out: NDArray[np.float64] = np.zeros((len(y), n_activities))
+    f1, limit = [], np.inf
+    for _ in range(ROUNDS + 1):
+        given = []
+        for number, guess in enumerate(guesses):
+            others = part != number
+            beta = solved(known[others], y[others], unknown, guess, n_activities)
+            scores_left_out[~others] = known[~others] @ beta
+            given.append(_smoothed(unknown @ beta, before, after))
+        f1.append(_f1(y[judged], scores_left_out[judged], n_activities))
+        limit = _limit(_smoothed(scores_left_out, own_before, own_after)[np.arange(len(y)), y][judged])
+        guesses = [only_one(np.where(one, scores, -np.inf), limit) for one, scores in zip(learnt, given, strict=True)]
+    heads = np.maximum(learnt.sum(axis=0), 1)
+    mean = np.sum([np.where(one, scores, 0.0) for one, scores in zip(learnt, given, strict=True)], axis=0) / heads
+    guess = only_one(np.where(learnt.any(axis=0), mean, -np.inf), limit)
+    sure, used = guess != UNLABELLED, bool(f1[-1] >= f1[0] and (guess != UNLABELLED).any())
+    counts = np.bincount(guess[sure], minlength=n_activities).tolist()
+    windows = replace(unlabelled, y=guess, activities=labelled.activities).take(sure if used else slice(0, 0))
+    return Given(
+        windows,
+        {
+            "labelled": len(labelled),
+            "judged": float(judged.mean()),
+            "unlabelled": len(unlabelled),
+            "given": int(sure.sum()),
+            "by_activity": {name: n for name, n in zip(labelled.activities, counts, strict=True) if n},
+            "f1_without": f1[0],
+            "f1_with": f1[-1],
+            "used": used,
+        },
+    )
+
+
+def without_labels(signals: SignalSet, like: WindowSet, left_out: Sequence[str], own: bool) -> WindowSet:
+    """Cut windows to learn from without labels, of the format of labelled ones.
+
+    Parameters
+    ----------
+    signals : prepared as those of the labelled windows were.
+    left_out : people from whom nothing may be learnt.
+    own : whether these are the signals that the labelled windows are from: what has a label there is left out.
+    """
+    windows = make_windows(signals, like.window_length_s, by_label=False)
+    kept = ~np.isin(windows.subjects, left_out) & ((windows.y == UNLABELLED) | (not own))
+    kept &= ~np.isnan(windows.X[:, 0]).any(axis=1)
+    channels = [windows.channels.index(channel) for channel in like.channels]
+    windows = windows.take(kept)
+    datasets = np.full(len(windows), "") if like.datasets is not None and windows.datasets is None else windows.datasets
+    return replace(
+        windows,
+        X=windows.X[:, :, channels],
+        y=np.full(len(windows), UNLABELLED),
+        channels=like.channels,
+        activities=like.activities,
+        datasets=None if like.datasets is None else datasets,
+    )
+
+
+def only_one(scores: NDArray[np.float64], limit: float) -> IntArray:
+    """Return the one activity of each window (n, n_activities) that reaches the limit, UNLABELLED where not one does.
+
+    A window of an activity that nobody labelled reaches it for none, as a rule, and one between two for both.
+    """
+    reaches = scores >= limit
+    return np.where(reaches.sum(axis=1) == 1, reaches.argmax(axis=1), UNLABELLED)
+
+
+def neighbours(windows: WindowSet) -> tuple[IntArray, IntArray]:
+    """Return the window before and the one after each, (n,); itself where its recording has a gap or an end there."""
+    order = np.lexsort((windows.start_s, windows.recordings)).astype(np.int64)
+    first, second = order[:-1], order[1:]
+    apart_s = windows.start_s[second] - windows.start_s[first]
+    next_to = (windows.recordings[first] == windows.recordings[second]) & (apart_s < 1.5 * windows.window_length_s)
+    first, second = first[next_to], second[next_to]
+    before, after = np.arange(len(windows)), np.arange(len(windows))
+    before[second], after[first] = first, second
+    return before, after
+
+
+def _smoothed(scores: NDArray[np.float64], before: IntArray, after: IntArray) -> NDArray[np.float64]:
+    for _ in range(SMOOTHED):
+        scores = (scores + scores[before] + scores[after]) / 3
+    return scores
+
+
+def _limit(of_right: NDArray[np.float64]) -> float:
+    """Return what all but `MISSED` of the right activities' scores reach; of too few windows, nothing is known."""
+    rank = int(MISSED * (len(of_right) + 1))
+    return float(np.sort(of_right)[rank - 1]) if rank else -np.inf
+
+
+def _parts(windows: WindowSet, seed: int) -> IntArray:
+    """Return the part of the people that each window's person is in, (n,)."""
+    people, person = np.unique(windows.subjects, return_inverse=True)
+    part = np.random.default_rng(seed).permutation(len(people)) % min(PARTS, len(people))
+    return part[person].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class HiddenLayer:
+    """The outputs of a random hidden layer for windows, with what scales its inputs."""
+
+    describe: WindowDescriber
+    scaler: Scaler
+    elm: ExtremeLearningMachine
+
+    @classmethod
+    def of(cls, windows: WindowSet, seed: int) -> HiddenLayer:
+        """Draw it; some of these windows, labelled or not, decide the scaling."""
+        layout = SensorLayout(windows.channels)
+        bare = WindowDescriber(ModelConfig(), layout, windows.sampling_rate_hz, windows.X.shape[1])
+        describe = bare.with_convolutions(windows.take(slice(0, SAMPLE)), seed)
+        parts = per_chunk(windows, describe)
+        n, columns = len(layout.sensors), parts[0].columns
+        elm = ExtremeLearningMachine(NODES, RIDGE, seed, columns[:n], columns[n:])
+        return cls(describe, Scaler.of(np.concatenate([part.whole for part in parts])), elm)
+
+    def __call__(self, windows: WindowSet) -> FloatArray:
+        """Return (n, n_nodes)."""
+        whole = np.concatenate(per_chunk(windows, lambda chunk: self.describe(chunk).whole))
+        return self.elm.hidden(self.scaler(whole, CLIP))
+
+    @classmethod
+    def of_both(cls, labelled: WindowSet, unlabelled: WindowSet, seed: int) -> HiddenLayer:
+        """Draw one for windows with labels and without."""
+        random = np.random.default_rng(seed)
+        return cls.of(
+            WindowSet.joined([part.take(random.permutation(len(part))[:SCALED_BY]) for part in (unlabelled, labelled)]),
+            seed,
+        )
+
+
+def solved(known: FloatArray, y: IntArray, unknown: FloatArray, guess: IntArray, n_activities: int) -> Matrix:
+    """Return output weights of labelled windows and of those that were given an activity, every activity alike."""
+    sure = guess != UNLABELLED
+    H, labels = np.concatenate([known, unknown[sure]]), np.append(y, guess[sure])
+    weights: NDArray[np.float64] = np.ones(len(labels))
+    weights[: len(y)] = max(1.0, SHARE_OF_LABELS / (1 - SHARE_OF_LABELS) * sure.sum() / len(y))
+    total = np.bincount(labels, weights, n_activities)
+    even = len(labels) / np.count_nonzero(total) / np.where(total > 0, total, 1)
+    targets = np.eye(n_activities)[labels]
+    if len(H) >= H.shape[1]:
+        return Sums.of(H, targets, weights * even[labels]).solve(RIDGE)
+    root = np.sqrt(weights * even[labels])[:, None]  # of few rows, the same by way of their products
+    rows = root * H
+    return np.asarray(rows.T @ np.linalg.solve(rows @ rows.T + RIDGE * np.eye(len(rows)), root * targets), np.float64)
+
+
+def _f1(y: IntArray, scores: NDArray[np.float64], n_activities: int) -> float:
+    if not len(y):
+        return 0.0
+    confusion = confusion_matrix(y, scores.argmax(axis=1), n_activities)
+    return float(macro_scores(confusion[None])[0][3])
+
+
+def _at_most(windows: WindowSet, seed: int) -> WindowSet:
+    """Return windows of so many recordings, drawn at random, that there are at most `MOST`; of one, the first."""
+    if len(windows) <= MOST:
+        return windows
+    names, recording = np.unique(windows.recordings, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    rows = np.concatenate([np.flatnonzero(recording == one) for one in order])
+    return windows.take(np.sort(rows[:MOST]))

@@ -37,6 +37,7 @@ NAMES = [
     "depth",
     "everyday",
     "unknown",
+    "labelling",
     "personal",
     "personal_speed",
     "correction",

@@ -17,6 +17,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _never_met(results["everyday_rivals"]),
         _true_at_their_depth(results["everyday"]),
         _explained(results["explanations"]),
+        _labelling(results["labelling"]),
         _smoothing(results["smoothing"]),
         _on_a_stored_model(results["transfer"]),
         _without_labels(results["unlabelled"]),
@@ -69,6 +70,29 @@ def _explained(explanations: Figures) -> str:
         "- **Why.** By how much of the area under its curve an answer falls sooner where what is said to matter is "
         f"taken away, and rises sooner where it is put back, than in random order: {of}; from 0.15 on, by the mean of "
         "both, a page may explain (`explanations`)."
+    )
+
+
+def _labelling(labelling: Figures) -> str:
+    titles = {"ku-har": "KU-HAR", "hapt": "HAPT"}
+    of = "; ".join(
+        f"{title} {rows['10 minutes']['ours']:.3f} with 10 minutes of ours, "
+        f"{rows['10 minutes']['random']:.3f} with 10 and {rows['30 minutes']['random']:.3f} with 30 of random choice"
+        for name, title in titles.items()
+        for rows in [labelling[f"{name}, plain-elm, macro F1"]]
+    )
+    reached = all(
+        labelling[f"{name}, {model}, macro F1"]["10 minutes"]["ours"]
+        >= labelling[f"{name}, {model}, macro F1"]["30 minutes"]["random"]
+        for name in titles
+        for model in ("plain-elm", "svm")
+    )
+    asked = "was reached by each model on each set" if reached else "was not reached by each model on each set"
+    pages = labelling["pages, ms"]
+    return (
+        f"- **Which minute to label next.** Macro F1 of new people: {of}. That 10 minutes of ours do what 30 of random "
+        f"choice do {asked}; below three minutes, ours is no better than chance on HAPT. The next screen takes "
+        f"{pages['next screen, median']:.0f} ms (`labelling`)."
     )
 
 

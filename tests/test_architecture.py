@@ -44,6 +44,7 @@ CORE = {  # in the way of the data; docs/ARCHITECTURE.md draws it
     "app.har.height": {"app.har.signals"},
     "app.har.classifiers": {"app.har.evaluation", "app.har.personal", "app.har.signals", "app.har.windows"},
     "app.har.explanations": {"app.har.classifiers", "app.har.signals", "app.har.windows"},
+    "app.har.labelling": {"app.har.classifiers", "app.har.signals", "app.har.windows"},
     "app.har.live": {"app.har.classifiers", "app.har.recordings", "app.har.signals", "app.har.windows"},
     "app.har.exports": {"app.har.classifiers", "app.har.evaluation", "app.har.signals", "app.har.windows"},
     "app.har.falls": {"app.har.classifiers", "app.har.datasets", "app.har.signals"},

@@ -85,6 +85,7 @@ class Action(str, Enum):
     MAPPING_DELETED = "mapping deleted"
     DATASET_ADDED = "data set added"
     DATASET_CHANGED = "data set changed"
+    DATASET_LABELLED = "data set labelled"
     DATASET_DELETED = "data set deleted"
     DATASET_EXPORTED = "data set exported"
     TRAINING_STARTED = "training started"

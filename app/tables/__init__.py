@@ -2,6 +2,7 @@
 
 from app.tables.alarm import Alarm, AlarmRule, AlarmStep, CareConsent, Notice, NoticeTarget
 from app.tables.api_token import ApiToken, KeptAnswer
+from app.tables.bout_label import BoutLabel
 from app.tables.correction import Calibration, Consent, Correction, PersonalHead
 from app.tables.dataset import Dataset
 from app.tables.erasure import Erasure
@@ -26,6 +27,7 @@ __all__ = [
     "AlarmRule",
     "AlarmStep",
     "ApiToken",
+    "BoutLabel",
     "Calibration",
     "CareConsent",
     "Consent",

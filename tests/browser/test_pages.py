@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,9 @@ ADMIN = [
     "/datasets/physiotherapy-example/recordings?text=nothing",
     "/datasets/physiotherapy-example/problems",
     "/datasets/physiotherapy-example/settings",
+    "/datasets/raw",
+    "/datasets/raw/people",
+    "/datasets/raw/label",
     "/datasets/shared-corrections",
     "/cohorts/",
     "/cohorts/1",
@@ -117,7 +121,8 @@ NOT_VISITED = {
     "authority.page", "authority.profile", "care.events",
     "bootstrap.static", "datasets.adding", "datasets.distribution", "datasets.export",
     "cohorts.figure", "cohorts.progress", "cohorts.report", "cohorts.table",
-    "datasets.preview", "datasets.progress", "datasets.recording", "datasets.shared_corrections_zip",
+    "datasets.label_progress", "datasets.preview", "datasets.progress", "datasets.recording",
+    "datasets.shared_corrections_zip",
     "datasets.suggestions", "days.columns_csv", "days.download", "health.live", "health.metrics_text", "health.ready",
     "home.plotly_js", "live.events", "live.here_file", "live.here_model", "live.here_models",
     "mappings.download", "predictions.activities_json", "predictions.alike_json", "predictions.download_many",
@@ -157,8 +162,25 @@ def furnished(finished_home: Path, clinic: Provider, tmp_path_factory: pytest.Te
         with transaction() as session:
             session.add(TrainingRun(status=run.status, config=run.config | {"seed": 1}, result=run.result))
         an_ended_cohort()
+        recordings_to_label(accounts.find(ADMINISTRATOR).id)
     with running(home) as site:
         yield site
+
+
+def recordings_to_label(person: int) -> None:
+    """Add recordings without labels, of which somebody has labelled two stretches and skipped one."""
+    from app.har.datasets.description import Description
+    from app.har.labelling import make_map
+    from app.services.datasets import labelling, library
+
+    description = Description.from_yaml("label: {from: later}\nsubject: {from: folder}\n", "spec.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "raw.zip"
+        path.write_bytes(zipped({f"{i}/walk.csv": kinelab_csv(None, i, 15.0) for i in (1, 2)}))
+        dataset = library.add("raw", path, description=description)
+    make_map(library.open_dataset(dataset).signals).save(library.store_folder(dataset) / labelling.MAP)
+    for bout, activity in enumerate(("Walking", "limping", "")):
+        labelling.say("raw", person, bout, activity, 2.0)
 
 
 def check(page: Page, address: str = "") -> None:

@@ -131,6 +131,10 @@ ROWS = {  # by the revision that made their table: what a build of that time wro
         "VALUES (1, 1, 'https://login.lab.example', 'abc', '2026-11-29')",
     ],
     "0025": ["UPDATE \"user\" SET age_group = 'adult' WHERE id = 1"],
+    "0026": [
+        "INSERT INTO bout_label (id, dataset_id, user_id, recording, start_s, end_s, activity, work_s, created) "
+        "VALUES (1, 1, 1, 'walk', 3.0, 9.0, 'Walking', 2.5, '2026-11-29')",
+    ],
 }
 REVISIONS = sorted(ROWS)
 

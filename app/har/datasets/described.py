@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.har.datasets.description import AnnotationSource, Clock, Description
+from app.har.datasets.description import AnnotationSource, Clock, Description, LabelSource
 from app.har.datasets.label_table import Row, read_label_table
 from app.har.datasets.name_patterns import NamePattern, name_pattern
 from app.har.errors import HarError, UnreadableData
@@ -96,7 +96,7 @@ class LabelAssignment:
         self._rows = {name: read_label_table(by_name[name], names) for name in tables}
 
     @cached_property
-    def _sources(self) -> Mapping[str, AnnotationSource]:
+    def _sources(self) -> Mapping[str, AnnotationSource | LabelSource]:
         return {"label": self.description.label, "subject": self.description.subject}
 
     @cached_property
@@ -137,7 +137,7 @@ class LabelAssignment:
             ("subject", assigned.subject, ProblemKind.NO_SUBJECT),
         ):
             source = self._sources[part]
-            if text or source.kind == "column" or (part == "label" and assigned.rows):
+            if text or source.kind in ("column", "later") or (part == "label" and assigned.rows):
                 continue
             where = f"no line of {source.table}" if source.kind == "table" else f"no {source.kind}"
             action = "kept without label" if part == "label" else f"subject {UNKNOWN_SUBJECT!r}"
@@ -170,6 +170,11 @@ class DescribedDataset:
     FORMAT: str = field(default="own", init=False)
     TITLE: str = field(default="Own recordings", init=False)
     SHOW_RECORDING: bool = field(default=True, init=False)
+
+    @property
+    def labelled_later(self) -> bool:
+        """Whether there may be no label at all."""
+        return self.description.label.kind == "later"
 
     def matches(self, layout: Layout) -> bool:
         """Return False: it is described, not recognised."""
@@ -311,7 +316,7 @@ class DescribedDataset:
                 problems += (Problem(name, ProblemKind.NO_SUBJECT, detail, f"subject {UNKNOWN_SUBJECT!r}"),)
         recording = replace(recording, recording_id=name, subject=printable(subject), problems=problems)
         label = self.description.label
-        if label.kind == "column":
+        if label.kind in ("column", "later"):
             return recording
         activity = printable(assigned.label) if assigned.label else None
         streams = tuple(replace(stream, labels=None) for stream in recording.streams)

@@ -69,15 +69,21 @@ class OneForAll(Source):
     value: str = Field(description="the subject's name")
 
 
-LabelSource = FromColumn | FromFolder | FromName | FromTable
-AnnotationSource = LabelSource | OneForAll
+class LabelledLater(Source):
+    """Nothing says it, or not of all: people label the stretches later, on a page of their own."""
+
+    kind: Literal["later"] = Field(default="later", alias="from")
+
+
+LabelSource = FromColumn | FromFolder | FromName | FromTable | LabelledLater
+AnnotationSource = FromColumn | FromFolder | FromName | FromTable | OneForAll
 
 
 class Description(Document):
     """How to make a data set of recordings."""
 
     label: LabelSource = Field(
-        discriminator="kind", description="the key from (column, folder, name or table), and what belongs to it"
+        discriminator="kind", description="the key from (column, folder, name, table or later), and what belongs to it"
     )
     subject: AnnotationSource = Field(
         discriminator="kind",

@@ -238,7 +238,8 @@ class _Writer:
             start_s=signals.start_s,
         )
         check_labels(signals.activities, name)
-        summary = _summary(signals, self.loader, entries, [*self.problems, *short_labels(signals, name)], fingerprint)
+        short = [] if getattr(self.loader, "labelled_later", False) else short_labels(signals, name)
+        summary = _summary(signals, self.loader, entries, [*self.problems, *short], fingerprint)
         manifest = {
             "version": FORMAT_VERSION,
             "summary": summary.as_dict(),

@@ -71,6 +71,17 @@ def add(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
     return summary.as_dict()
 
 
+def map_bouts(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
+    """Make the map of the bouts of the store in ``folder``, and keep it there; return how many there are."""
+    from app.har.datasets.store import open_store
+    from app.har.labelling import make_map
+
+    folder = Path(arguments["folder"])
+    found = make_map(open_store(folder).signals, on_event)
+    found.save(folder / "bouts.npz")
+    return {"bouts": len(found.bouts)}
+
+
 def draw_distribution(folder: Path, activities: Mapping[str, int]) -> None:
     """Draw how many windows there are of each activity, beside a store."""
     from app.har.training import plots

@@ -167,6 +167,13 @@ def check_usable(datasets: Sequence[Dataset], config: TrainConfig) -> None:
     if not datasets:
         raise Invalid("Choose at least one data set.", "dataset")
     several, whole = len(datasets) > 1, " and ".join(dataset.name for dataset in datasets)
+    for dataset in datasets:
+        if not dataset.summary["activities"]:
+            raise Invalid(
+                f"Nothing in {dataset.name} has a label. Label it on its page, and train on the data set that is made "
+                "of the labels.",
+                "dataset",
+            )
     if len({dataset.fingerprint for dataset in datasets}) < len(datasets):
         raise Invalid(f"Of {whole}, some are the same data: a copy would be trained on and tested.", "dataset")
     if config.protocol == "dataset" and not several:

@@ -51,6 +51,7 @@ TABLES: dict[str, Kept] = {
     "upload_attempt": Kept("uploads that were not read", {"user_id": USER}, ("token", "file_token")),
 }
 NOBODYS = {  # why there is nothing of a person in them
+    "bout_label": "of the lab's data sets, with which they go; who labelled goes",
     "dataset": "of the lab; who added it goes, and a person's shared corrections are taken out (`taken_back`)",
     "erasure": "that it happened, not to whom",
     "failed_attempts": "keyed hashes that end after an hour; those of the name go with the account",

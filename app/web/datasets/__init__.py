@@ -1,4 +1,4 @@
-from app.web.datasets import contents, shared  # whose routes belong to the blueprint
+from app.web.datasets import contents, labelling, shared  # whose routes belong to the blueprint
 from app.web.datasets.routes import bp
 
-__all__ = ["bp", "contents", "shared"]
+__all__ = ["bp", "contents", "labelling", "shared"]

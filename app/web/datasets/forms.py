@@ -78,7 +78,7 @@ WAYS = [
 class DescribeForm(PageForm):
     """Where label and subject of each recording come from, and what the columns are."""
 
-    label_from = RadioField("Label", choices=WAYS[:-1])
+    label_from = RadioField("Label", choices=[*WAYS[:-1], ("later", "Nothing yet: the stretches are labelled here")])
     label_level = SelectField("Folder with the label", choices=list(enumerate(LEVELS, 1)), coerce=int)
     subject_from = RadioField("Subject", choices=WAYS)
     subject_level = SelectField("Folder with the subject", choices=list(enumerate(LEVELS, 1)), coerce=int)

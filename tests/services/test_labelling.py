@@ -1,0 +1,194 @@
+"""Labelling a data set without labels: what is shown first, what is kept, and what becomes of it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.extensions import db
+from app.har.datasets.description import Description
+from app.har.labelling import Choice, make_map
+from app.har.training.config import TrainConfig
+from app.services import accounts
+from app.services.datasets import imports, labelling, library
+from app.services.datasets.labelling import Desk
+from app.services.errors import Invalid, NotFound
+from app.services.models import training_data
+from app.tables import BoutLabel, Dataset
+from tests import synthetic
+from tests.bad_inputs import zipped
+from tests.synthetic import STRENGTHS, kinelab_csv
+
+LATER = "label: {from: later}\nsubject: {from: folder}\n"
+TRULY = ("Rest", "Walk", "Run")
+
+
+@pytest.fixture
+def unlabelled(app: Flask, tmp_path: Path, reads_here: None) -> Dataset:
+    """Give the application recordings without any label, of two people, each at rest for most of the time."""
+    files = {
+        f"{person}/{activity.lower()}.csv": without_label(activity, person, 60.0 if activity == "Rest" else 12.0)
+        for person in (1, 2)
+        for activity in TRULY
+    }
+    path = tmp_path / "raw.zip"
+    path.write_bytes(zipped(files))
+    return library.add("raw", path, description=Description.from_yaml(LATER, "spec.yaml"))
+
+
+def without_label(activity: str, person: int, seconds: float) -> str:
+    lines = kinelab_csv(activity, person, seconds, gravity="included").splitlines()
+    return "\n".join(line.rpartition(",")[0] for line in lines) + "\n"
+
+
+@pytest.fixture
+def desk(unlabelled: Dataset) -> Desk:
+    """Return what labelling it needs."""
+    assert labelling.desk_of(unlabelled) is None
+    assert labelling._making[unlabelled.folder].done.wait(60)
+    found = labelling.desk_of(unlabelled)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def people(app: Flask) -> tuple[int, int]:
+    """Return two administrators."""
+    made = [accounts.register(name, "a long password", "", f"{name}@b.edu", "", "admin").id for name in ("ada", "bea")]
+    return made[0], made[1]
+
+
+def label_next(dataset: Dataset, desk: Desk, person: int) -> str:
+    """Label the stretch that somebody is shown, as it truly is."""
+    shown = labelling.next_bout(dataset, desk, labelling.labels_of(dataset), person)
+    assert shown is not None
+    labelling.say(dataset.name, person, shown.number, shown.recording.rpartition("/")[2].capitalize(), 2.0)
+    return shown.recording
+
+
+def test_the_first_stretches_are_of_all_activities_though_nothing_has_a_label(
+    unlabelled: Dataset, desk: Desk, people: tuple[int, int]
+) -> None:
+    assert unlabelled.summary["activities"] == {}
+    first = [label_next(unlabelled, desk, people[0]) for _ in range(4)]
+    assert {name.rpartition("/")[2] for name in first} == {"rest", "walk", "run"}
+    for _ in range(5):
+        label_next(unlabelled, desk, people[0])
+    named = labelling._named(desk, labelling.labels_of(unlabelled))
+    files = desk.store.signals.recording_ids
+    right = 0
+    for number, recording in enumerate(desk.choice.map.bouts.recording):
+        guess = desk.choice.guess(named, number)
+        assert guess is not None
+        right += guess.activity == files[recording].rpartition("/")[2].capitalize()
+    assert right >= 0.9 * desk.n_bouts
+
+
+def test_two_people_see_different_stretches_and_each_undoes_their_own_alone(
+    unlabelled: Dataset, desk: Desk, people: tuple[int, int]
+) -> None:
+    ada, bea = people
+    one, other = (labelling.next_bout(unlabelled, desk, [], person) for person in people)
+    assert one is not None
+    assert other is not None
+    assert one.number != other.number
+    row = labelling.say("raw", ada, one.number, "walking", 500.0)
+    assert row.activity == "Walking"  # as the vocabulary writes it
+    assert row.work_s == labelling.AWAY_S
+    labelling.say("raw", bea, other.number, "", 3.0)
+    told = labelling.progress(desk, labelling.labels_of(unlabelled), ada)
+    assert (told.bouts, told.signal_s, told.work_s) == (2, one.end_s - one.start_s, 63.0)
+    with pytest.raises(NotFound, match="undone already"):
+        labelling.undo("raw", bea, row.id)
+    labelling.undo("raw", ada, row.id)
+    assert [label.activity for label in labelling.labels_of(unlabelled)] == [""]
+    again = labelling.next_bout(unlabelled, desk, labelling.labels_of(unlabelled), ada)
+    assert again is not None
+    assert again.number == one.number
+    for bout, activity in ((one.number, "<b>"), (10_000, "Walking"), (-1, "Walking")):
+        with pytest.raises((Invalid, NotFound)):
+            labelling.say("raw", ada, bout, activity, 1.0)
+
+
+def test_what_is_labelled_becomes_a_data_set_that_holds_it_alone(
+    unlabelled: Dataset, desk: Desk, people: tuple[int, int]
+) -> None:
+    for _ in range(8):
+        label_next(unlabelled, desk, people[0])
+    labelling.say("raw", people[0], int(np.argmax(desk.choice.map.bouts.start_s)), "", 1.0)  # skipped
+    job = labelling.make_dataset("raw", "made", people[0])
+    assert job.done.wait(60)
+    assert job.status is imports.ImportStatus.FINISHED, job.message
+    db.session.rollback()
+    made = library.open_dataset(library.get("made")).signals
+    told = labelling.progress(desk, labelling.labels_of(unlabelled), people[0])
+    assert (made.labels >= 0).all()
+    assert len(made.signal) / made.sampling_rate_hz == pytest.approx(told.signal_s, abs=0.1)
+    for name, i in zip(made.recording_ids, range(len(made.recording_ids)), strict=True):
+        rows = np.isin(np.repeat(made.recording, made.length), i)
+        assert {made.activities[each] for each in made.labels[rows]} == {name.rpartition("_")[2].capitalize()}
+
+
+def test_labels_go_with_their_data_set_and_stay_without_who_gave_them(
+    unlabelled: Dataset, desk: Desk, people: tuple[int, int]
+) -> None:
+    label_next(unlabelled, desk, people[0])
+    db.session.delete(accounts.get(people[0]))
+    db.session.commit()
+    assert [label.user_id for label in labelling.labels_of(unlabelled)] == [None]
+    library.remove("raw")
+    assert db.session.query(BoutLabel).count() == 0
+
+
+def test_a_rare_activity_is_found_sooner_than_by_chance() -> None:
+    signals = synthetic.signal_set(subjects=6, seconds=60.0)
+    choice, chosen = Choice(make_map(signals)), {}
+    bouts = choice.map.bouts
+    for _ in range(len(STRENGTHS) + 2):
+        bout = choice.next(chosen)
+        assert bout is not None
+        sample = np.searchsorted(signals.recording, bouts.recording[bout])
+        chosen[bout] = signals.activities[int(signals.labels[signals.first[sample]])]
+    assert set(chosen.values()) == set(STRENGTHS)
+
+
+def test_the_page_takes_a_key_a_name_of_ones_own_and_a_skip_and_tells_what_is_missing(
+    admin_client: FlaskClient, unlabelled: Dataset, desk: Desk
+) -> None:
+    page = admin_client.get("/datasets/raw/label").text
+    assert "No guess yet" in page
+    for sent in ({"activity": "is:Walking"}, {"activity": "other", "other": "limping"}, {"activity": "skip"}):
+        shown = page.partition('name="bout" value="')[2].partition('"')[0]
+        answer = admin_client.post("/datasets/raw/label", data=sent | {"bout": shown, "shown_at": "0"})
+        assert answer.status_code == 302
+        page = admin_client.get("/datasets/raw/label").text
+    assert [label.activity for label in labelling.labels_of(unlabelled)] == ["Walking", "limping", ""]
+    assert "Guess: <strong>" in page
+    empty = admin_client.post("/datasets/raw/label", data={"activity": "other", "other": "", "bout": "0"})
+    assert (empty.status_code, "Write what it is" in empty.text) == (422, True)
+    for path in ("", "/people", "/recordings", "/settings", "/problems"):
+        assert admin_client.get(f"/datasets/raw{path}").status_code == 200
+    assert admin_client.get("/training/?dataset=raw").status_code == 200
+    with pytest.raises(Invalid, match="Nothing in raw has a label"):
+        training_data.check_usable([unlabelled], TrainConfig())
+    assert admin_client.get("/datasets/none/label").status_code == 404
+
+
+def test_files_without_labels_are_added_by_saying_so(
+    admin_client: FlaskClient, tmp_path: Path, reads_here: None
+) -> None:
+    files = {"1/a.csv": without_label("Walk", 1, 12.0), "2/b.csv": without_label("Run", 2, 12.0)}
+    data = {"name": "mine", "file": (io.BytesIO(zipped(files)), "mine.zip")}
+    response = admin_client.post("/datasets/add", data=data, content_type="multipart/form-data")
+    token = response.location.rpartition("/")[2]
+    assert imports.get(token).done.wait(60)
+    answers = {"label_from": "later", "subject_from": "folder", "subject_level": "1", "clock": "start", "submit": "1"}
+    admin_client.post(f"/datasets/add/{token}/describe", data=answers)
+    assert imports.get(token).done.wait(60)
+    db.session.rollback()
+    assert library.get("mine").summary["activities"] == {}

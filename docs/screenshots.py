@@ -7,11 +7,15 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from app.har.datasets.description import Description
+from app.har.datasets.exports import kinelab
 from app.services import accounts
+from app.services.datasets import library
 from tests import homes
 from tests.bad_inputs import zipped
 from tests.browser.site import Site, chromium, create_administrator, register, start_training
@@ -61,6 +65,7 @@ def photograph(browser: Browser, site: Site) -> None:
     camera.shoot("add-data-set", "/datasets/add")
     describe(page, camera)
     camera.shoot("data-set", "/datasets/physiotherapy-example")
+    label(page, camera)
     camera.shoot("training", "/training/")
     camera.shoot("models-at-first", "/models/")
     start_training(page, site.address, models=("elm-gru-am", "random-forest", "cnn"), epochs=12, keep_sums=True)
@@ -130,6 +135,26 @@ def photograph(browser: Browser, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Upload|Recognise")).first.click()
     page.wait_for_timeout(1500)
     camera.shoot("upload-refused")
+
+
+def label(page: Page, camera: Camera) -> None:
+    """Add the example's recordings without their labels, and label some of their stretches."""
+    with homes.at_home(camera.site.home), tempfile.TemporaryDirectory() as folder:
+        signals = replace(library.open_dataset(library.get(library.EXAMPLE_NAME)).signals, activities=())
+        path = Path(folder) / "at-home.zip"
+        path.write_bytes(zipped({name: b"".join(parts) for name, parts in kinelab.files(signals)}))
+        later = Description.from_yaml("label: {from: later}\nsubject: {from: folder}\n", "spec.yaml")
+        library.add("at-home", path, description=later)
+    page.goto(camera.site.address + "/datasets/at-home/label")
+    page.wait_for_selector("#label-form", timeout=MINUTES)
+    for number in range(8):
+        with page.expect_navigation():
+            if number < 3:
+                page.locator("#other").fill(("Pendulum", "Abduction", "Forward elevation")[number])
+                page.locator("[value=other]").click()
+            else:
+                page.locator(".label-keys .btn-primary").click()
+    camera.shoot("label")
 
 
 def correct(page: Page, camera: Camera) -> None:

@@ -267,7 +267,7 @@ SPEC_FAULTS = {
     "no label": ("subject: {from: column}\n", "label: expected the key from"),
     "an unknown way": (
         FOLDERS.replace("from: folder}", "from: magic}"),
-        "label.from: expected one of column, folder, name, table, found 'magic'",
+        "label.from: expected one of column, folder, name, table, later, found 'magic'",
     ),
     "one label for all": (
         FOLDERS.replace("label: {from: folder}", "label: {from: one, value: x}"),

@@ -1,7 +1,7 @@
 """Which stretches of a data set are most worth a label next, and what each probably is. No network is trained.
 
 In: the signal of a data set, and what was labelled up to now. Out: its bouts, the next one, a guess.
-May import: signals, windows, classifiers (how a window is described).
+May import: classifiers, signals, windows.
 """
 
 from app.har.labelling.bouts import Bouts

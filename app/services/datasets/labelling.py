@@ -179,7 +179,7 @@ def _desk(folder: Path) -> Desk:
     store, map_ = open_store(folder), LabellingMap.load(folder / MAP)
     known: dict[int, str] = {}
     signals, bouts = store.signals, map_.bouts
-    if signals.activities:
+    if signals.activities and (signals.labels >= 0).any():
         for i in range(len(bouts)):
             label, counts = np.unique(signals.labels[_samples(signals, bouts, i)], return_counts=True)
             if label[counts.argmax()] >= 0 and counts.max() >= MOSTLY * counts.sum():

@@ -67,24 +67,28 @@ def _item(name: str, files: list[os.stat_result]) -> Item:
 
 
 def _belong_together(folder: Path, names: list[str], reach: Reach) -> bool:
-    """Look at the first files of a folder: whether an app writes a recording as several such files."""
+    """Look at the first files of a folder: whether an app writes a recording as several such files.
+
+    The first file of a layout that is a recording by itself decides: beside an export of several there is none.
+    """
     from app.har.datasets.described import ONE_FILE
     from app.har.recordings.conversions import open_source, tables_in
     from app.har.recordings.devices.registry import reader_of
     from app.har.recordings.files import is_archive
     from app.har.recordings.importers import importer_of
 
-    def of_several(member: Member) -> bool:
+    def of_several(member: Member) -> bool | None:
+        """Tell whether it is one of several, None where it does not say."""
         if reader_of(member) or is_archive(member) or tables_in(member) is not None:
-            return False
+            return None
         importer = importer_of(open_source(member).layout)
-        return importer is not None and importer not in ONE_FILE
+        return None if importer is None else importer not in ONE_FILE
 
     for name in names[:LOOKED_AT]:
         try:
             with open_files(folder / name, name, reach) as members:
-                if len(members) == 1 and of_several(members[0]):
-                    return True
+                if len(members) == 1 and (decided := of_several(members[0])) is not None:
+                    return decided
         except HarError:  # whoever reads it will say so
             continue
     return False

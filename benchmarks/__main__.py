@@ -42,6 +42,7 @@ NAMES = [
     "personal_speed",
     "correction",
     "explanations",
+    "explanations_everyday",
     "explanations_speed",
     "falls",
     "live_answers",

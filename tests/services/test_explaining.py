@@ -17,7 +17,8 @@ from app.har.explanations import about
 from app.services.models import model_versions
 from app.services.recordings import explaining, recordings, uploads
 from app.tables import ModelVersion, Prediction, User
-from tests import trained
+from tests import everyday, trained
+from tests.live import add_everyday
 from tests.trained import Example
 
 TESTED = {"passed": True, "windows": 90, "people": 4, "deletion": [0.3, 0.2, 0.4], "insertion": [0.2, 0.1, 0.3]}
@@ -104,3 +105,26 @@ def test_the_page_of_a_model_says_what_it_tells_activities_by(model: ModelVersio
 def test_a_deleted_model_explains_nothing(recognised: Prediction) -> None:
     recognised.model_version = None
     assert explaining.refusal(recognised) == explaining.NO_MODEL
+
+
+def test_an_answer_of_the_everyday_model_is_explained_by_its_questions(
+    example: Flask, user_client: FlaskClient, reads_here: None
+) -> None:
+    add_everyday(example)
+    parts = [everyday.signal(what, 5, n, seed=i) for i, (what, n) in enumerate([("Walking", 12), ("Standing", 6)])]
+    values = np.concatenate(parts).reshape(-1, 9)
+    table = np.column_stack([np.arange(len(values)) / everyday.RATE_HZ, values[:, :3] + values[:, 6:], values[:, 3:6]])
+    head = "time_s,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
+    file = io.BytesIO()
+    np.savetxt(file, table, delimiter=",", header=head, comments="", fmt="%.5f")
+    user = db.session.scalars(select(User).where(User.username == "ursula")).one()
+    version = model_versions.get("reference-everyday")
+    prediction = uploads.store_and_recognise(user.id, "walk.csv", io.BytesIO(file.getvalue()), version.id)
+    say_tested(version)
+    found = user_client.get(address(prediction, begin=40.0, end=54.0)).get_json()
+    assert found["answer"] in ("Still", "Standing")
+    assert found["questions"][0]["title"] == "Still, on foot or running?"
+    assert "m/s²" in json.dumps(found["questions"][0]["told_by"], ensure_ascii=False)
+    assert user_client.get(address(prediction, "alike")).get_json()["windows"] == []
+    say_tested(version, passed=False)
+    assert "by another model" in user_client.get(address(prediction)).get_json()["refused"]

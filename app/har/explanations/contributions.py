@@ -74,6 +74,10 @@ class Contributions:
     start: FloatArray  # (n,), what an average window has in the head
     levels: FloatArray  # (n, n_groups), how far a group's features lie above the training mean, in deviations
 
+    def take(self, rows: slice) -> Contributions:
+        """Return those of some windows."""
+        return Contributions(self.groups[rows], self.network[rows], self.start[rows], self.levels[rows])
+
 
 def contributions(
     model: ActivityClassifier,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,17 +12,18 @@ import numpy as np
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.explanations.bare import bare_windows, probabilities
 from app.har.explanations.cells import Cells
-from app.har.explanations.contributions import Group, contributions, groups_of
+from app.har.explanations.contributions import Contributions, Group, contributions, groups_of
 from app.har.explanations.values import falls, without_each
 from app.har.explanations.words import group_in_words, movement_in_words, sensor_in_words
 from app.har.signals.cores import one_core_each
-from app.har.types import FloatArray
+from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
 FOR, AGAINST = 5, 2  # groups of features that are named
 NAMED = 0.1  # of the largest contribution: what adds less is not named
 FLIPS = (1, 2, 4, 8)  # cells taken away together, to see what changes the answer
 MOST_WINDOWS = 3  # of a bout
+AT_ONCE = 16  # bouts: each becomes some sixty windows
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,49 @@ class Explainer:
             ``features`` with what they add to how much likelier the answer is than the other; ``movement`` in words;
             ``change``: with which cells made neutral the answer is another, None where no few of them do that.
         """
-        windows = _some(windows)
+        return self.explain_each([windows])[0]
+
+    def explain_each(self, bouts: Sequence[WindowSet]) -> list[dict[str, Any]]:
+        """Explain what a model answers to each of many bouts, see `explain`; many cost less together."""
+        some = [_some(windows) for windows in bouts]
+        parts = [some[i : i + AT_ONCE] for i in range(0, len(some), AT_ONCE)]
+        return [said for part in parts for said in self._explained(part)]
+
+    def _explained(self, bouts: Sequence[WindowSet]) -> list[dict[str, Any]]:
         model, cells = self.model, self.cells
-        n = len(windows)
-        all_ = bare_windows(model, without_each(cells, windows.X))
+        X = np.concatenate([windows.X for windows in bouts])
+        all_ = bare_windows(model, without_each(cells, X))
         with one_core_each():
             description = model.describer_(all_)
-            p_of_all = model.recognise_described(all_, description).probabilities.reshape(n, len(cells) + 1, -1)
+            p_of_all = model.recognise_described(all_, description).probabilities.reshape(len(X), len(cells) + 1, -1)
         p, whole = p_of_all[:, 0], description.whole[:: len(cells) + 1]
-        answer, other = (int(i) for i in np.argsort(-p.mean(axis=0), kind="stable")[:2])
-        answers, missing = np.full(n, answer), model.layout.missing(windows.X)
+        sizes = [len(windows) for windows in bouts]
+        rows = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes).tolist(), strict=True)]
+        ranked = np.array([np.argsort(-p[own].mean(axis=0), kind="stable")[:2] for own in rows], np.int64)
+        answers, others = np.repeat(ranked, sizes, axis=0).T
         values = falls(p_of_all, answers)
-        shown = _most_typical(values)
-        groups = self.groups
-        found = contributions(model, groups, whole, missing, p, answers, np.full(n, other))
+        shown = np.array([own.start + _most_typical(values[own]) for own in rows], np.int64)
+        missing = model.layout.missing(X)
+        found = contributions(model, self.groups, whole, missing, p, answers, others)
+        changes = self._changes(X[shown], values[shown], ranked[:, 0])
+        return [
+            self._in_words(X[at], p[own], int(at) - own.start, values[own], found.take(own), pair, change)
+            for own, at, pair, change in zip(rows, shown.tolist(), ranked.tolist(), changes, strict=True)
+        ]
+
+    def _in_words(
+        self,
+        X: FloatArray,
+        p: FloatArray,
+        shown: int,
+        values: FloatArray,
+        found: Contributions,
+        pair: Sequence[int],
+        change: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Say what was found of one bout, see `explain`; ``X`` is the window that is shown."""
+        model, cells, groups = self.model, self.cells, self.groups
+        answer, other = pair
         added, levels = found.groups.mean(axis=0), found.levels.mean(axis=0)
         ranked = [i for i in np.argsort(-added).tolist() if abs(added[i]) >= NAMED * np.abs(added).max()]
         named = [i for i in ranked if added[i] > 0][:FOR] + [i for i in ranked if added[i] < 0][-AGAINST:]
@@ -74,7 +105,7 @@ class Explainer:
             "other": model.activities[other],
             "probability": round(float(p[:, answer].mean()), 4),
             "other_probability": round(float(p[:, other].mean()), 4),
-            "windows": n,
+            "windows": len(p),
             "shown": shown,
             "cells": [
                 {
@@ -95,29 +126,31 @@ class Explainer:
                 for i in named
             ],
             "network": round(float(found.network.mean()), 3),
-            "movement": movement_in_words(windows.X[shown], model.channels, model.sampling_rate_hz, model.gravity),
-            "change": self._change(windows.X[shown], values[shown], answer),
+            "movement": movement_in_words(X, model.channels, model.sampling_rate_hz, model.gravity),
+            "change": change,
         }
 
-    def _change(self, X: FloatArray, values: FloatArray, answer: int) -> dict[str, Any] | None:
-        """Take away the cells that matter most, a few together, until the answer is another."""
-        cells = self.cells
-        order = np.argsort(-values)
-        counts = [count for count in FLIPS if count <= np.count_nonzero(values > 0)]
-        kept = np.ones((len(counts), len(cells)), bool)
-        for row, count in zip(kept, counts, strict=True):
-            row[order[:count]] = False
-        if not counts:
-            return None
-        p = probabilities(self.model, cells.cut(X[None]).with_cells(np.zeros(len(counts), np.int64), kept))
-        for count, of_count in zip(counts, p, strict=True):
-            if (other := int(of_count.argmax())) != answer:
-                return {
+    def _changes(self, X: FloatArray, values: FloatArray, answers: IntArray) -> list[dict[str, Any] | None]:
+        """Take away the cells of each window that matter most, a few together, until its answer is another."""
+        cells, order = self.cells, np.argsort(-values, axis=1, kind="stable")
+        counts = np.array([count for count in FLIPS if count <= len(cells)])
+        kept = np.argsort(order, axis=1)[:, None] >= counts[:, None]  # (n, n_counts, n_cells)
+        helping = (
+            counts <= np.count_nonzero(values > 0, axis=1)[:, None]
+        )  # taking away what speaks against is no change
+        row, number = np.nonzero(helping)
+        said: list[dict[str, Any] | None] = [None] * len(X)
+        if not len(row):
+            return said
+        p = probabilities(self.model, cells.cut(X).with_cells(row, kept[row, number]))
+        for i, count, of_count in zip(row.tolist(), counts[number].tolist(), p, strict=True):
+            if said[i] is None and (other := int(of_count.argmax())) != answers[i]:
+                said[i] = {
                     "answer": self.model.activities[other],
                     "probability": round(float(of_count[other]), 4),
-                    "cells": sorted(order[:count].tolist()),
+                    "cells": sorted(order[i, :count].tolist()),
                 }
-        return None
+        return said
 
 
 def _some(windows: WindowSet) -> WindowSet:

@@ -81,16 +81,21 @@ def interval(gain: NDArray[np.float64], people: NDArray[np.str_], seed: int = 0)
 
 def even_sample(windows: WindowSet, per_activity: int = PER_ACTIVITY, seed: int = 0) -> WindowSet:
     """Return so many windows of each activity, of as many people as possible."""
+    return windows.take(evenly(windows.y, windows.subjects, per_activity, seed))
+
+
+def evenly(kinds: IntArray, people: NDArray[np.str_], per_kind: int, seed: int = 0) -> IntArray:
+    """Return the positions of so many of each kind, of as many people as possible, in their order."""
     random = np.random.default_rng(seed)
     chosen: list[int] = []
-    for activity in np.unique(windows.y):
-        rows = random.permutation(np.flatnonzero(windows.y == activity))
+    for kind in np.unique(kinds):
+        rows = random.permutation(np.flatnonzero(kinds == kind))
         turn = np.zeros(len(rows), np.int64)  # the how manieth window of its person each is
-        for person in np.unique(windows.subjects[rows]):
-            own = np.flatnonzero(windows.subjects[rows] == person)
+        for person in np.unique(people[rows]):
+            own = np.flatnonzero(people[rows] == person)
             turn[own] = np.arange(len(own))
-        chosen += rows[np.argsort(turn, kind="stable")][:per_activity].tolist()
-    return windows.take(np.sort(np.array(chosen, np.int64)))
+        chosen += rows[np.argsort(turn, kind="stable")][:per_kind].tolist()
+    return np.sort(np.array(chosen, np.int64))
 
 
 def measured(model: ActivityClassifier, windows: WindowSet, seed: int = 0) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_windows
 from app.har.evaluation.types import Metrics, Split
 from app.har.explanations import about
+from app.har.explanations.questions_tested import Examined, about_questions
 from app.har.progress import Event, OnEvent, Stage, ignore_event
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
@@ -189,7 +190,11 @@ def run_experiment(
         seen = rows.learnt if config.in_folds else rows.to_learn(splits[0], windows)
         shortest_s = shortest_bout(bout_lengths(everyday, set(seen.recordings.tolist())))
         classifier = outcomes[EVERYDAY_MODEL].classifier
-        _save_everyday(classifier, rows, shortest_s, config, result, folder / KEPT[EVERYDAY_MODEL])
+        if not isinstance(classifier, EverydayClassifier):
+            raise TypeError(f"{classifier.name} is no everyday model")
+        unseen = rows.tested.take(splits[-1].test)  # by the model as it was fitted last
+        explained = about_questions([Examined.of(classifier, unseen)], config.seed)
+        _save_everyday(classifier, rows, shortest_s, config, result, folder / KEPT[EVERYDAY_MODEL], explained)
     return result
 
 
@@ -350,7 +355,13 @@ def _save(classifier: Classifier, unseen: WindowSet, seed: int, result: Result, 
 
 
 def _save_everyday(
-    classifier: Classifier, rows: EverydayRows, shortest_s: float, config: TrainConfig, result: Result, folder: Path
+    classifier: Classifier,
+    rows: EverydayRows,
+    shortest_s: float,
+    config: TrainConfig,
+    result: Result,
+    folder: Path,
+    explained: Mapping[str, Any],
 ) -> None:
     """Keep the everyday model: of data sets that were left out in turn, one that is trained on all of them."""
     if not isinstance(classifier, EverydayClassifier):
@@ -366,7 +377,8 @@ def _save_everyday(
     title = str(result["data"].get("dataset", classifier.name))
     besides = classifier.besides_.movements if classifier.besides_ else ()
     card = everyday_card(title, trained_on(extra), everyday_figures(extra, classifier.answer_limit_), besides)
-    everyday_files.save_model(classifier, folder, extra=extra, texts={CARD: card})
+    texts = {CARD: card, about.FILE: about.as_text(dict(explained))}
+    everyday_files.save_model(classifier, folder, extra=extra, texts=texts)
 
 
 def _draw(activities: Sequence[str], outcomes: Mapping[str, Outcome], folder: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from app.har.classifiers.catalogue import DEPLOYABLE_MODEL
+from flask import current_app
+
+from app.har.classifiers.catalogue import DEPLOYABLE_MODEL, EVERYDAY_MODEL
 from app.services.models import model_versions
 from app.tables import ModelVersion
 
@@ -21,7 +24,12 @@ class Explained:
 
 def can_be(version: ModelVersion) -> bool:
     """Tell whether a model is of a kind whose answers are explained."""
-    return model_versions.provenance(version).get("model") == DEPLOYABLE_MODEL
+    return model_versions.provenance(version).get("model") in (DEPLOYABLE_MODEL, EVERYDAY_MODEL)
+
+
+def is_everyday(version: ModelVersion | None) -> bool:
+    """Tell whether a model is one of small questions, which are explained by themselves."""
+    return version is not None and model_versions.provenance(version).get("model") == EVERYDAY_MODEL
 
 
 def of(version: ModelVersion, answer: str = "") -> Explained:
@@ -33,5 +41,16 @@ def of(version: ModelVersion, answer: str = "") -> Explained:
     """
     from app.har.explanations import about
 
-    measured = about.of_folder(model_versions.directory(version))
+    folder = model_versions.directory(version)
+    measured = about.of_folder(folder) or about.of_folder(_released(folder, version))
     return Explained(measured, about.why_not(measured, answer), about.in_words(measured))
+
+
+def _released(folder: Path, version: ModelVersion) -> Path:
+    """Return where the same model comes with the program, where it does: it may have been tested since."""
+    released = Path(current_app.config["REFERENCE_MODELS"]) / version.name
+    try:
+        same = (released / "manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
+    except OSError:
+        same = False
+    return released if same else folder

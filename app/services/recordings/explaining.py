@@ -14,7 +14,7 @@ from app.services import keys
 from app.services.errors import NotFound
 from app.services.models import explained, model_files, model_versions
 from app.services.personal.view import View
-from app.services.recordings import reading, recordings
+from app.services.recordings import explaining_everyday, reading, recordings
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.stored_signal import StoredSignal
 from app.services.recordings.timeline import sensor_title
@@ -31,10 +31,11 @@ MOST_PEOPLE = 12  # whose windows are looked through for those most alike
 POINTS = 150  # of an axis that is drawn
 MOMENT_S = 1e-3
 NO_MODEL = "The model of this result was deleted, so its answers can no longer be explained."
-EVERYDAY = (
-    "Answers of this model are not explained yet: it looks at the whole recording before it answers. Recognise the "
-    "recording by another model below, and its answers can be."
+OTHER_KIND = (
+    "Answers of this model are not explained. Recognise the recording by another model below, and its answers can be."
 )
+BY_ANOTHER = "Recognise the recording by another model below, and its answers can be explained."
+AGAIN_AT_MOST = 2400  # windows that are read from the file again, two hours: they come through a pipe
 ELSEWHERE = (
     "The signal that is kept of this recording is not what this model answered to, so its answers cannot be explained. "
     "Recognise the recording again."
@@ -62,6 +63,8 @@ def why(
     """
     if reason := refusal(prediction):
         return {"refused": reason}
+    if explained.is_everyday(prediction.model_version):
+        return _why_everyday(prediction, seen, recording_index, clock, from_s, to_s)
     asked = _asked(prediction, recording_index, from_s, to_s)
     if asked is None:
         return {"refused": ELSEWHERE}
@@ -88,7 +91,51 @@ def refusal(prediction: Prediction) -> str:
     version = prediction.model_version
     if version is None:
         return NO_MODEL
-    return explained.of(version).why_not if explained.can_be(version) else EVERYDAY
+    if not explained.can_be(version):
+        return OTHER_KIND
+    why_not = explained.of(version).why_not
+    return f"{why_not} {BY_ANOTHER}" if why_not and explained.is_everyday(version) else why_not
+
+
+def _why_everyday(
+    prediction: Prediction, seen: View, recording_index: int, clock: WallClock, from_s: float, to_s: float
+) -> dict[str, Any]:
+    """Explain an answer of the everyday model by its questions, see `har.explanations.everyday`."""
+    version, result = prediction.model_version, recordings.result_of(prediction)
+    if version is None:
+        return {"refused": NO_MODEL}
+    positions, chosen = _chosen(result, recording_index, from_s, to_s)
+    found = None
+    for samples in (_kept, _read_again):
+
+        def cut(model: Any, result: PredictionResult, at: IntArray, samples: Any = samples) -> WindowSet | None:
+            X = samples(prediction, model, result, at)
+            return None if X is None else _windows(model, X, result, at)
+
+        too_many = (
+            samples is _read_again and np.count_nonzero(result.recording_index == recording_index) > AGAIN_AT_MOST
+        )
+        if not too_many and (found := explaining_everyday.explain(prediction, version, recording_index, chosen, cut)):
+            break
+    if not found:
+        return {"refused": ELSEWHERE}
+    said, windows = found
+    measured = explained.of(version, said["answer"])
+    if measured.why_not:
+        return {"refused": f"{measured.why_not} {BY_ANOTHER}"}
+    middle = len(windows) // 2
+    start_s = float(windows.start_s[middle])
+    return {
+        **said,
+        "model": version.label,
+        "in_all": len(positions),
+        "when": clock.write_span(start_s, start_s + windows.window_length_s),
+        "stretch": clock.write_span(from_s, to_s),
+        "length_s": windows.window_length_s,
+        "signal": _drawn(windows, middle),
+        "tested": measured.tested,
+        "page_says": _page_says(seen.result, positions, said["answer"]),
+    }
 
 
 def alike(prediction: Prediction, recording_index: int, from_s: float, to_s: float) -> dict[str, Any]:
@@ -96,7 +143,9 @@ def alike(prediction: Prediction, recording_index: int, from_s: float, to_s: flo
 
     They are read from the data set, where it is still on this server; a model keeps none. Whose they are is not said.
     """
-    if refusal(prediction) or (asked := _asked(prediction, recording_index, from_s, to_s)) is None:
+    if refusal(prediction) or explained.is_everyday(prediction.model_version):
+        return {"windows": [], "missing": ""}
+    if (asked := _asked(prediction, recording_index, from_s, to_s)) is None:
         return {"windows": [], "missing": ""}
     model, version = asked.explainer.model, asked.version
     examples = _examples_of(version, model)
@@ -158,18 +207,11 @@ def _asked(prediction: Prediction, recording_index: int, from_s: float, to_s: fl
     ------
     NotFound : there is no window in the stretch.
     """
-    from app.har.explanations.explain import MOST_WINDOWS
-
     version = prediction.model_version
     if version is None:
         raise NotFound(NO_MODEL)
     result = recordings.result_of(prediction)
-    inside = (result.start_s >= from_s - MOMENT_S) & (result.end_s <= to_s + MOMENT_S)
-    positions = np.flatnonzero(inside & (result.recording_index == recording_index))
-    if not len(positions):
-        raise NotFound("There is no whole window between these moments.")
-    spread = np.linspace(0, len(positions), 2 * MOST_WINDOWS + 1)[1::2].astype(np.int64)
-    chosen = positions[spread] if len(positions) > MOST_WINDOWS else positions
+    positions, chosen = _chosen(result, recording_index, from_s, to_s)
     loaded: Any = model_files.load(model_versions.directory(version), version.label)
     model: ActivityClassifier = loaded
     for samples in (_kept, _read_again):
@@ -180,6 +222,23 @@ def _asked(prediction: Prediction, recording_index: int, from_s: float, to_s: fl
         if np.abs(model.predict_proba(windows) - result.proba[chosen]).max() <= SAME:
             return Asked(version, _explainer(model), windows, positions)
     return None
+
+
+def _chosen(result: PredictionResult, recording_index: int, from_s: float, to_s: float) -> tuple[IntArray, IntArray]:
+    """Return the positions of all windows of a stretch, and of a few of them, evenly over it.
+
+    Raises
+    ------
+    NotFound : there is no window in the stretch.
+    """
+    from app.har.explanations.explain import MOST_WINDOWS
+
+    inside = (result.start_s >= from_s - MOMENT_S) & (result.end_s <= to_s + MOMENT_S)
+    positions = np.flatnonzero(inside & (result.recording_index == recording_index))
+    if not len(positions):
+        raise NotFound("There is no whole window between these moments.")
+    spread = np.linspace(0, len(positions), 2 * MOST_WINDOWS + 1)[1::2].astype(np.int64)
+    return positions, positions[spread] if len(positions) > MOST_WINDOWS else positions
 
 
 def _kept(

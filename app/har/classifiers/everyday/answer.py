@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.har.classifiers.everyday.calibration import Calibration, Trial, probability
 from app.har.classifiers.everyday.evidence import Evidence
 from app.har.classifiers.everyday.posture import postures
-from app.har.classifiers.everyday.wearing import Track
+from app.har.classifiers.everyday.wearing import Bools, Track
 from app.har.types import FloatArray
 from app.har.vocabulary import (
     ANYTHING,
@@ -40,21 +40,31 @@ TABLE_REACH = 2  # windows on either side whose median counts: a table stays one
 
 def probabilities(track: Track, evidence: Evidence, calibration: Calibration) -> FloatArray:
     """Return (n, n_activities) in the order of ACTIVITIES."""
+    answer = put_together(evidence, calibration, ~np.isnan(track.gravity[:, 0]), on_table(track))
+    answer[np.isinf(track.movement_rms)] = 1 / len(ACTIVITIES)
+    return answer
+
+
+def put_together(
+    evidence: Evidence, calibration: Calibration, sees_gravity: Bools, table: NDArray[np.float64]
+) -> FloatArray:
+    """Return the same of windows with acceleration, from what each question says of them.
+
+    Parameters
+    ----------
+    sees_gravity, table : (n,) whether gravity is known, and how probable it is that nobody wears the device.
+    """
     level = calibration.level * evidence.level
     level = np.exp(level - level.max(axis=1, keepdims=True))
     still, on_foot, running = (level / level.sum(axis=1, keepdims=True)).T
-    odds = calibration.stairs(evidence.stairs, np.full(len(track), evidence.known), evidence.n_on_foot)
+    odds = calibration.stairs(evidence.stairs, np.full(len(evidence.stairs), evidence.known), evidence.n_on_foot)
     guess = np.clip(calibration.stairs_raw(evidence.stairs_raw), -GUESS, GUESS)
     stairs = probability(np.where(np.isnan(odds), guess, odds))
-    by_gravity = ~np.isnan(track.gravity[:, 0])
-    down = np.where(by_gravity, calibration.down(evidence), calibration.down_without_gravity(evidence))
+    down = np.where(sees_gravity, calibration.down(evidence), calibration.down_without_gravity(evidence))
     posture = postures(evidence.tilt_deg, evidence.place)
-    table = on_table(track)
     worn_still = (still * (1 - table))[:, None] * posture
     columns = [on_foot * (1 - stairs), on_foot * stairs * (1 - down), on_foot * stairs * down, running, still * table]
-    answer: FloatArray = np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
-    answer[np.isinf(track.movement_rms)] = 1 / len(ACTIVITIES)
-    return answer
+    return np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
 
 
 def choose_limit(trials: Sequence[Trial], calibration: Calibration) -> float:

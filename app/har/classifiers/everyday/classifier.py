@@ -120,6 +120,13 @@ class EverydayClassifier(Recogniser):
             raise UnusableRecording("The model needs an accelerometer; the recording has none.")
         return self._recognised(track, said, place, walking)
 
+    def evidence(
+        self, batches: Iterable[WindowSet], place: str = "", walking: WalkingReference | None = None
+    ) -> tuple[Track, Evidence]:
+        """Return what the questions say of windows, see `recognise_all`."""
+        track, said = self._asked(self.track(windows, place) for windows in batches)
+        return track, gather(track, self.columns, self.questions_, walking, said.log_level)
+
     def recognise_track(self, track: Track, place: str = "", walking: WalkingReference | None = None) -> Recognition:
         """Return the same of windows that were described already, see `track`."""
         return self._recognised(*self._asked([track]), place, walking)

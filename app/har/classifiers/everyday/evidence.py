@@ -52,6 +52,8 @@ class Evidence:
     place: Odds  # (n, 4) probability of PLACES, of the wearing
     known: bool | Bools  # stairs are measured against a known stretch of walking; of all windows, or (n,) of each
     walked: tuple[IntArray, ...]  # a wearing: positions of the walking found in it
+    usual: tuple[FloatArray, ...] = ()  # a wearing: (n_features,) that stairs are told by; NaN: none
+    usual_stairs: tuple[FloatArray, ...] = ()  # the same of the stairs that up and down are told by
 
 
 def gather(
@@ -104,7 +106,8 @@ def gather(
         usual = _usual(track, [rows[on_foot[rows]] for rows in groups])
     stairs = ask(questions.contrast, usual, all_windows, columns.contrast, STAIRS_REACH)
     climbed = [rows[np.nan_to_num(stairs[rows], nan=-1) >= 0] for rows in groups]
-    down = ask(questions.direction, _usual(track, climbed), all_windows, columns.everything, DIRECTION_REACH)
+    usual_stairs = _usual(track, climbed)
+    down = ask(questions.direction, usual_stairs, all_windows, columns.everything, DIRECTION_REACH)
     against_walking = sees_gravity & (known is not None)
     down_from_walking = ask(
         questions.direction_from_walking, usual, against_walking, columns.everything, DIRECTION_REACH
@@ -130,6 +133,8 @@ def gather(
         place=place,
         known=known is not None,
         walked=tuple(walked),
+        usual=tuple(usual),
+        usual_stairs=tuple(usual_stairs),
     )
 
 
@@ -137,7 +142,7 @@ def log_levels(features: FloatArray, columns: Columns, questions: Questions) -> 
     """Return the log probability of LEVELS of each window by itself, (n, 3)."""
     if questions.level is None:
         raise ValueError("fit the model on at least two of still, on foot and running")
-    return _log(questions.level.predict_proba(features[:, columns.level]))
+    return log_of(questions.level.predict_proba(features[:, columns.level]))
 
 
 def _groups(numbers: IntArray) -> list[IntArray]:
@@ -180,7 +185,7 @@ def guessed_place(track: Track, columns: Columns, questions: Questions, walk: In
     if questions.place is None or len(walk) < FEWEST:
         return np.full(len(PLACES), 1 / len(PLACES))
     said = [questions.place.predict_proba(track.features_of(part)[:, columns.contrast]) for part in _parts(walk)]
-    mean = _log(np.concatenate(said)).mean(axis=0)
+    mean = log_of(np.concatenate(said)).mean(axis=0)
     share = np.exp(PLACE_SLOPE * (mean - mean.max()))
     return np.asarray(share / share.sum())
 
@@ -208,7 +213,8 @@ def runs_among(runs: IntArray, wearing: IntArray, rows: IntArray) -> IntArray:
     return np.cumsum(new) - 1
 
 
-def _log(probability: FloatArray) -> NDArray[np.float64]:
+def log_of(probability: FloatArray) -> NDArray[np.float64]:
+    """Return logarithms of probabilities that are never quite 0."""
     return np.asarray(np.log(probability.astype(np.float64) + FLOOR))
 
 

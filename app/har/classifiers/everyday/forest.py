@@ -33,6 +33,45 @@ class Forest:
             or [np.zeros((0, self.share.shape[1]), np.float32)]
         )
 
+    def said_by(self, rows: FloatArray, group: IntArray) -> tuple[FloatArray, NDArray[np.float64]]:
+        """Divide what is answered to rows among groups of features: each step down a tree is its feature's.
+
+        Parameters
+        ----------
+        rows : (n, n_features)
+        group : (n_features,) of each feature, from 0 on.
+
+        Returns
+        -------
+        What is answered where nothing is known, (n_classes,), and what each group adds to that, (n, n_groups,
+        n_classes): the sum is `predict_proba`, as far as shares of half precision are exact.
+        """
+        values, (n, n_groups, n_trees) = np.nan_to_num(rows), (len(rows), int(group.max()) + 1, len(self.root))
+        at, row = np.tile(self.root, n), np.repeat(np.arange(n), n_trees)
+        added = np.zeros((n * n_groups, self.share.shape[1]))
+        while len(at):
+            inner = self.feature[at] != LEAF
+            at, row = at[inner], row[inner]
+            feature = self.feature[at]
+            to = np.where(values[row, feature] > self.threshold[at], self.right[at], at + 1)
+            step, of = self._share_below[to] - self._share_below[at], row * n_groups + group[feature]
+            for number in range(added.shape[1]):
+                added[:, number] += np.bincount(of, step[:, number], len(added))
+            at = to
+        return self._share_below[self.root].mean(axis=0), added.reshape(n, n_groups, -1) / n_trees
+
+    @cached_property
+    def _share_below(self) -> FloatArray:
+        """(n_nodes, n_classes) of a leaf its share, elsewhere the mean of the two children: neither way is known."""
+        found = self.share.astype(np.float32)
+        inner = np.flatnonzero(self.feature != LEAF)
+        left, right = inner + 1, self.right[inner]
+        while True:  # as often as the deepest tree is deep
+            mean = (found[left] + found[right]) / 2
+            if np.array_equal(mean, found[inner]):
+                return found
+            found[inner] = mean
+
     @cached_property
     def _children(self) -> NDArray[np.int32]:
         """The two children of each node one after the other; those of a leaf are the leaf itself."""

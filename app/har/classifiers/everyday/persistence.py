@@ -54,10 +54,10 @@ def save_model(
     }
     forests[BESIDES] = model.besides_.forest if model.besides_ else None
     arrays: Arrays = {
-        f"{question}_{name}": array
+        f"{question}_{field.name}": getattr(forest, field.name)
         for question, forest in forests.items()
         if forest is not None
-        for name, array in vars(forest).items()
+        for field in fields(Forest)
     }
     arrays |= {f"novelty_{name}": value for name, value in vars(model.novelty_).items() if name != "limit"}
     arrays |= {f"{BESIDES}_limits": model.besides_.limits} if model.besides_ else {}

@@ -59,6 +59,7 @@ export function explainable() {
       const found = await get(section.dataset.url, stretch, signal);
       if (found.refused) { part("status").textContent = found.refused; return; }
       fill(found);
+      if (found.questions) return; // that model keeps no windows to compare with
       part("alike-status").textContent = "Looking for them …";
       part("alike-windows").replaceChildren();
       fillAlike(await get(section.dataset.alike, stretch, signal));
@@ -74,16 +75,48 @@ export function explainable() {
     const several = found.in_all > 1 ? ` ${found.windows} of ${found.in_all} windows were looked at; the signal is that of ${found.when}.` : "";
     const instead = found.page_says ? ` The page says “${found.page_says}” there, after the limit, smoothing and corrections; this is about the model’s own guess.` : "";
     part("status").textContent = `${found.stretch}: ${found.answer} ${percent(found.probability)}, then ${found.other} ${percent(found.other_probability)}, by ${found.model}.${several}${instead}`;
-    part("signal").replaceChildren(picture(found.signal, found.length_s, found.cells));
+    part("signal").replaceChildren(picture(found.signal, found.length_s, found.cells ?? []));
+    for (const name of ["legend", "bands", "movement", "features", "alike"]) part(name).hidden = Boolean(found.questions);
+    part("questions").hidden = !found.questions;
+    part("tested").textContent = found.tested;
+    part("body").hidden = false;
+    if (found.questions) { fillQuestions(found); return; }
     bars(part("bands"), found.bands);
+    part("signal-title").textContent = "Where in the signal";
     part("other-title").textContent = `Why not “${found.other}”?`;
     part("movement").replaceChildren(...found.movement.map((line) => item(line)));
     bars(part("features"), [...found.features, { words: "the network, as a whole", value: found.network }]);
     part("change").textContent = found.change
       ? `With an average movement in ${found.change.cells.length === 1 ? "the part that matters most" : `the ${found.change.cells.length} parts that matter most`}, it would say “${found.change.answer}” (${percent(found.change.probability)}).`
       : "No few parts of the signal decide alone: with an average movement in those that matter most, the answer stays the same.";
-    part("tested").textContent = found.tested;
-    part("body").hidden = false;
+  }
+
+  // Of the everyday model: one small question after the other, each with what it was told by.
+  function fillQuestions({ questions, change }) {
+    part("signal-title").textContent = "The signal";
+    part("other-title").textContent = "What was asked";
+    const most = Math.max(...questions.flatMap(({ told_by }) => told_by.map(({ value }) => Math.abs(value))), 1e-6);
+    part("questions").replaceChildren(...questions.map(({ title, answer, probability, against, told_by }) => {
+      const block = document.createElement("div");
+      const heading = document.createElement("h4");
+      heading.textContent = `${title} ${answer}, ${percent(probability)}`;
+      const list = document.createElement("ul");
+      list.className = "why-bars";
+      bars(list, told_by, most);
+      block.append(heading);
+      if (against) {
+        const words = document.createElement("p");
+        words.className = "form-text mt-0 mb-2";
+        words.textContent = against;
+        block.append(words);
+      }
+      block.append(list);
+      return block;
+    }));
+    const said = change && (change.answer === "Uncertain" ? "it would be uncertain" : `it would say “${change.answer}”`);
+    part("change").textContent = change
+      ? `Had it not known ${change.parts.length === 1 ? `the ${change.parts[0]}` : `these ${change.parts.length}, ${said}: ${change.parts.join("; ")}`}${change.parts.length === 1 ? `, ${said}` : ""}.`
+      : "No few of these decide alone: without those that matter most, the answer stays the same.";
   }
 
   function fillAlike({ windows, missing, own, length_s }) {
@@ -104,8 +137,7 @@ export function explainable() {
     return made;
   }
 
-  function bars(list, rows) {
-    const most = Math.max(...rows.map(({ value }) => Math.abs(value)), 1e-6);
+  function bars(list, rows, most = Math.max(...rows.map(({ value }) => Math.abs(value)), 1e-6)) {
     list.replaceChildren(...rows.map(({ words, value }) => {
       const made = item("");
       const bar = document.createElement("span");

@@ -219,7 +219,7 @@ def physics_toolbox(recording: Recording, *, clock: str = "seconds") -> str:
 
 AWARE = {
     "accelerometer": "accelerometer", "gyroscope": "gyroscope", "linear_accelerometer": "linear_accelerometer",
-    "gravity": "gravity", "magnetometer": "magnetometer",
+    "gravity": "gravity", "magnetometer": "magnetometer", "pressure": "barometer", "light": "light",
 }  # fmt: skip
 
 
@@ -235,7 +235,8 @@ def aware(recording: Recording, *, unit_g: bool = False) -> dict[str, str]:
             *(cells(column) for column in own.values.T * factor),
             ["3"] * len(own.time_s),
         ]
-        header = "timestamp,device_id,double_values_0,double_values_1,double_values_2,accuracy"
+        axes = [f"double_values_{i}" for i in range(own.values.shape[1])]
+        header = ",".join(["timestamp,device_id", *(["double_light_lux"] if own.kind == "light" else axes), "accuracy"])
         files[("linear_accelerometer" if free else AWARE[own.modality]) + ".csv"] = rows(header, columns)
     return files
 

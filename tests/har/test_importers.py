@@ -390,6 +390,16 @@ def test_aware_on_an_iphone_is_in_g_with_apples_sign(tmp_path: Path) -> None:
     assert_same(found, both, time_atol=6e-4)
 
 
+@pytest.mark.parametrize("unit_g", [False, True])
+def test_awares_barometer_and_light_have_one_column_each(unit_g: bool, tmp_path: Path) -> None:
+    beside = [own for own in in_surroundings().streams if own.kind not in ("heart_rate", "sound_level")]
+    written = replace(in_surroundings(), streams=tuple(beside))
+    (found,) = upload(tmp_path, exports.aware(written, unit_g=unit_g))
+    assert_same(found, written, time_atol=6e-4)
+    assert stream(found, "pressure").unit_found == "hPa, by its size"
+    assert stream(found, "light").unit_found == "lux, by the format"
+
+
 def test_hhar_is_read_back_with_its_activity(tmp_path: Path) -> None:
     written = walk()
     (found,) = upload(tmp_path, exports.hhar(written))

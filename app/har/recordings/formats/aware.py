@@ -2,12 +2,14 @@
 
 Format: awareframework.com, the tables of its motion sensors. Time in ms since 1970; m/s² and rad/s on Android, g on
 iOS, where acceleration has Apple's sign (at rest it points down) in every table. The sensor comes from the file's name
-or, failing that, from the size of the values.
+or, failing that, from the size of the values. Its barometer has `double_values_0` alone, in hPa, its light
+`double_light_lux`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,13 +30,21 @@ if TYPE_CHECKING:
 APP = "AWARE"
 TIME, DEVICE, LABEL = "timestamp", "device_id", "label"
 AXES = ("double_values_0", "double_values_1", "double_values_2")
+SINGLES = {AXES[0]: "pressure", "double_light_lux": "light"}  # kinds of one column
+UNITS = {"pressure": "", "light": "lux"}  # of the air's pressure by its size
 TURNED = "acceleration is in g, as AWARE writes it on iOS alone, where it has the opposite sign"
 DESCRIPTION = f"AWARE: columns {TIME}, {', '.join(AXES)}"
 
 
 def matches(layout: Layout) -> bool:
-    """Tell whether the header has AWARE's time and its three values."""
-    return {TIME, *AXES} <= set(layout.names)
+    """Tell whether the header has AWARE's time and its three values, or with its device the one of another sensor."""
+    names = set(layout.names)
+    return {TIME, *AXES} <= names or ({TIME, DEVICE} <= names and _single(layout.names) != "")
+
+
+def _single(names: Sequence[str]) -> str:
+    """Return the column of a table that has one value a row, "" of one that has three."""
+    return "" if AXES[1] in names else next((name for name in SINGLES if name in names), "")
 
 
 def read(sources: list[Source], upload: str) -> list[Recording]:
@@ -58,7 +68,8 @@ def _frame(source: Source) -> pl.DataFrame:
     names = source.layout.names
     ruined = any("e" in cell.lower() or "." in cell for cell in source.layout.column(names.index(TIME)))
     wanted: dict[str, tuple[int, Any]] = {TIME: (names.index(TIME), pl.Float64 if ruined else pl.Int64)}
-    wanted |= {axis: (names.index(axis), pl.Float32) for axis in AXES}
+    values = [single] if (single := _single(names)) else AXES
+    wanted |= {axis: (names.index(axis), pl.Float32) for axis in values}
     wanted |= {name: (names.index(name), pl.String) for name in (DEVICE, LABEL) if name in names}
     frame = columns(source, wanted)
     return frame if DEVICE in frame.columns else frame.with_columns(pl.lit("").alias(DEVICE))
@@ -97,6 +108,11 @@ def _read_sensor(source: Source, rows: pl.DataFrame, origin: int, names: dict[st
         if found:
             codes = np.array([*(names.setdefault(name, len(names)) for name in found), UNLABELLED], np.int64)[ids]
     timed = rows.with_columns(((rows[TIME] - origin) * 1e-3).alias(TIME))
+    if single := _single(source.layout.names):
+        kind = SINGLES[single]
+        stream, problems = raw_stream(source, timed, kind, TIME, [single], codes, in_seconds=True)
+        reading = identify_sensor_and_unit(stream, source.name, kind, UNITS[kind], "by the format")
+        return replace(reading, problems=(*problems, *reading.problems))
     stream, problems = raw_stream(source, timed, "accelerometer", TIME, AXES, codes, in_seconds=True)
     kind = kind_of_name(PurePosixPath(source.name).stem)
     reading = identify_sensor_and_unit(stream, source.name, kind, unit, "as its gravity")

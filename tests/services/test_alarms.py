@@ -23,7 +23,8 @@ from app.services.alarms.watching import Seen
 from app.services.audit_reading import AuditQuery
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.transaction import transaction
-from app.tables import Alarm, AlarmStep, Device, LiveSession, Role, User
+from app.tables import Alarm, AlarmStep, Device, LiveSession, Prediction, Role, StoredRecording, User
+from app.web.alarms.words import noticed_of
 from tests import homes
 from tests.services.alarm_people import T0, add_person, agree, fall, fresh, notices, raised
 
@@ -405,6 +406,13 @@ def test_a_window_of_movement_by_mistake_ends_no_stillness(person: int) -> None:
     assert live(person, "inactivity") is not None
 
 
+def test_a_stillness_begins_when_a_walk_ends_however_long_that_was(person: int) -> None:
+    session = add_session(person)
+    now = do(person, session, "Walking", 3600, NOON, step=5)
+    do(person, session, "Sitting", minutes("afternoon_min") + 20, now, step=5)
+    assert live(person, "inactivity") is not None
+
+
 def test_two_devices_do_not_make_a_stillness_twice_as_long_and_either_ends_it(person: int) -> None:
     phone, watch, now = add_session(person), add_session(person), NOON
     while now < NOON + 0.9 * minutes("afternoon_min"):
@@ -453,6 +461,50 @@ def test_a_heart_rate_that_is_back_or_was_not_heard_meanwhile_is_not_held(person
     assert live(person, "heart_rate") is not None
     watching.on_heart_rate(person, session, 80, "Sitting", T0 + 630)
     assert live(person, "heart_rate") is None
+
+
+def add_heart(user_id: int, days: int, minutes: dict[str, dict[str, float]]) -> None:
+    """Give a person a recording a day, up to yesterday, of which is known how fast their heart was in what."""
+    with transaction() as session:
+        for day in range(1, days + 1):
+            at = datetime.fromtimestamp(T0 - 86_400 * day, timezone.utc)
+            own = StoredRecording(user_id=user_id, filename="day.csv", folder=f"r{day}", facts={}, recorded=at)
+            summary = {"minutes_per_heart_rate": minutes}
+            session.add(Prediction(recording=own, model_label="m", summary=summary))
+
+
+AT_REST = {"Sitting": {"60": 20.0, "65": 20.0, "70": 10.0}, "Walking": {"95": 20.0, "100": 5.0}}
+
+
+@pytest.mark.parametrize(
+    ("days", "bpm", "answer", "usual"),
+    [(3, 105, "Sitting", "Sitting"), (2, 105, "Sitting", None), (3, 90, "Sitting", None), (3, 70, "Walking", None),
+     (3, 130, "Stairs up", "On foot"), (3, 105, "Lying", "Sitting or lying"), (3, 105, "Uncertain", None)],
+)  # fmt: skip
+def test_a_heart_rate_is_judged_by_what_is_usual_for_the_person_in_it(
+    person: int, days: int, bpm: float, answer: str, usual: str | None
+) -> None:
+    add_heart(person, days, AT_REST)
+    session = add_session(person)
+    for second in range(0, 121, 20):
+        watching.on_heart_rate(person, session, bpm, answer, T0 + second, answer)
+    alarm = live(person, "heart_rate")
+    assert (alarm.facts["activity"] if alarm else None) == usual
+    if alarm and usual == "Sitting":
+        assert (alarm.facts["usual"], alarm.facts["days"]) == ([60.6, 73.8], 3)
+        assert noticed_of(alarm) == "105 beats a minute; you usually have 61 to 74 at “Sitting”, by 3 days."
+
+
+def test_who_has_just_moved_is_not_judged_as_at_rest(person: int) -> None:
+    add_heart(person, 3, AT_REST)
+    session = add_session(person)
+    now = do(person, session, "Walking", 15, T0)
+    for since in (0, 280):  # the second begins when movement is nearly five minutes ago
+        for second in range(since, since + 121, 20):
+            watching.on_heart_rate(person, session, 105, "Sitting", now + second, "Sitting")
+        assert live(person, "heart_rate") is None
+    watching.on_heart_rate(person, session, 105, "Sitting", now + 421, "Sitting")
+    assert live(person, "heart_rate") is not None
 
 
 # --- devices

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.har.classifiers.types import Wearing
 from app.har.errors import HarError, ModelIntegrityError, UnreadableData, UnusableRecording
+from app.har.measures.heart_rate import usual_by_node
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.services.errors import Conflict, NotFound
 from app.services.models import model_versions, reference_models
@@ -415,6 +416,9 @@ def test_heart_rate_skin_temperature_and_conductance_have_lanes_of_their_own(use
         lanes = {trace["sensor"]: trace for trace in signal}
         assert list(lanes)[-3:] == ["Heart rate (beats/min)", "Skin conductance (µS)", "Skin temperature (°C)"]
         assert next(iter(lanes)).startswith("Acceleration")
+        usual = usual_by_node([(1, prediction.summary["minutes_per_heart_rate"])])
+        assert usual
+        assert all(50 < own.low < own.median < own.high < 130 for own in usual.values())
         for name, low, high in (("Heart rate (beats/min)", 50, 130), ("Skin temperature (°C)", 25, 30)):
             assert low < min(filter(None, lanes[name]["values"])) < max(filter(None, lanes[name]["values"])) < high
             assert len(lanes[name]["values"]) <= 4000

@@ -85,6 +85,8 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("foot_high", "On foot, highest", "beats/min", 160, 80, 240),
         Field("sport_low", "Running or cycling, lowest", "beats/min", 50, 25, 180),
         Field("sport_high", "Running or cycling, highest", "beats/min", 190, 80, 250),
+        Field("beyond", "Or beyond what is usual for you in the activity, by", "beats/min", 20, 5, 200),
+        Field("own_days", "Days with the activity that this needs", "days", 3, 2, 60),
         Field("held_s", "For at least", "s", 120, 5, 3600),
         Field("countdown_s", "Count down", "s", 60, 5, 1800),
         _REMIND,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,8 +22,8 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
-from app.har.vocabulary import CYCLING, NO_ANSWER, NOT_WORN, ON_FOOT, OTHER, RUNNING, STILL, node_of, path_of
-from app.services.alarms import alarms, clock, false_alarms, life, rules, unusual
+from app.har.vocabulary import ANYTHING, CYCLING, NO_ANSWER, NOT_WORN, ON_FOOT, OTHER, RUNNING, STILL, node_of, path_of
+from app.services.alarms import alarms, clock, false_alarms, life, rules, unusual, usual_heart
 from app.services.errors import Busy, NoRoom
 from app.services.files import written_whole
 from app.tables import LiveSession, User
@@ -95,6 +96,7 @@ class _Person:
     heart_out_since: float | None = None
     heart_heard: float = 0.0
     heart_told: bool = False
+    moved_at: float = -math.inf  # when the person was last seen to move for a while
     faults: dict[int, set[str]] = field(default_factory=dict)  # of each device: "silent", "battery"
     known: bool = False  # what was live before a restart
 
@@ -200,8 +202,10 @@ def on_windows(user_id: int, session_id: int, windows: Sequence[Seen], now: floa
         path = window.path
         _count_steps(user_id, person, window, path, passed_s, at)
         moves = any(node in path for node in MOVING)
-        person.moving_s = person.moving_s + passed_s if moves else max(0.0, person.moving_s - passed_s)
+        # No more than ends a stillness, or an hour's walk would have to be sat out before one begins
+        person.moving_s = min(max(person.moving_s + (passed_s if moves else -passed_s), 0.0), MOVED_S)
         if person.moving_s >= MOVED_S:
+            person.moved_at = at
             _moved(user_id, person, at)
         elif STILL in path and _leads(person, session_id, at):
             _count_stillness(user_id, session_id, person, passed_s, at)
@@ -256,8 +260,18 @@ def _count_stillness(user_id: int, session_id: int, person: _Person, passed_s: f
         _do(lambda: alarms.notice(user_id, life.INACTIVITY, facts, session_id, at, WAIT_S), at)
 
 
-def on_heart_rate(user_id: int, session_id: int, bpm: float, activity: str, now: float | None = None) -> None:
-    """Take in a heart rate with what the person does; out of its bounds for long enough, it is noticed."""
+def on_heart_rate(
+    user_id: int, session_id: int, bpm: float, activity: str, now: float | None = None, answer: str = ANYTHING
+) -> None:
+    """Take in a heart rate with what the person does; out of its bounds for long enough, it is noticed.
+
+    The bounds are the rule's, and the person's own where their recordings tell what is usual for them in it.
+
+    Parameters
+    ----------
+    activity : the likeliest one, which the rule's bounds go by.
+    answer : what is sure, which the person's own go by.
+    """
     at = time.time() if now is None else now
     if not HEART_RANGE[0] <= bpm <= HEART_RANGE[1]:
         return
@@ -265,10 +279,12 @@ def on_heart_rate(user_id: int, session_id: int, bpm: float, activity: str, now:
     path = () if activity in NO_ANSWER else path_of(node_of(activity))
     part = "sport" if RUNNING in path or CYCLING in path else "rest" if STILL in path else "foot"
     low, high = rule.number(f"{part}_low"), rule.number(f"{part}_high")
+    own = usual_heart.bounds_of(user_id, answer, rule, at - person.moved_at, at)
     if abs(at - person.heart_heard) > HEART_GAP_S:
         person.heart_out_since = None
     person.heart_heard = at
-    if low <= bpm <= high:
+    by_rule = low <= bpm <= high
+    if by_rule and (own is None or own.low <= bpm <= own.high):
         person.heart_out_since = None
         if person.heart_told:
             person.heart_told = False
@@ -277,7 +293,9 @@ def on_heart_rate(user_id: int, session_id: int, bpm: float, activity: str, now:
     person.heart_out_since = at if person.heart_out_since is None else min(person.heart_out_since, at)
     if at - person.heart_out_since >= rule.number("held_s") and not person.heart_told:
         person.heart_told = True
-        facts = {"time_s": at, "bpm": round(bpm), "low": low, "high": high, "activity": activity}
+        facts: dict[str, Any] = {"time_s": at, "bpm": round(bpm), "low": low, "high": high, "activity": activity}
+        if by_rule and own is not None:
+            facts |= {"activity": own.node, "usual": [own.usual.low, own.usual.high], "days": own.usual.days}
         _do(lambda: alarms.notice(user_id, life.HEART_RATE, facts, session_id, at, WAIT_S), at)
 
 
@@ -366,6 +384,7 @@ def tick(now: float | None = None, steady: float | None = None) -> None:
 
 def forget(user_id: int) -> None:
     """Forget what is remembered of a person who is erased, in memory and in the file."""
+    usual_heart.forget(user_id)
     state: _State | None = current_app.extensions.get("alarm_watching")
     if state is not None:
         state.people.pop(user_id, None)

@@ -207,7 +207,8 @@ class Engine:
             pulse = batch.sensors.get("heart_rate")
             if pulse is not None and len(pulse.time_s):
                 bpm = float(pulse.values[pulse.time_s.argmax(), 0])
-                watching.on_heart_rate(stream.user_id, stream.id, bpm, stream.activity or ANYTHING, time.time())
+                guess, answer = stream.activity or ANYTHING, stream.answer or ANYTHING
+                watching.on_heart_rate(stream.user_id, stream.id, bpm, guess, time.time(), answer)
 
     def _notice(self, stream: Stream, own: _Own, fall: FallCandidate, ago_s: float) -> None:
         if all(abs(fall.time_s - before) > SAME_FALL_S for before in own.noticed):

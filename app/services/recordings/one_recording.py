@@ -26,7 +26,8 @@ def of_one(result: PredictionResult, position: int) -> PredictionResult:
     name = result.recording_ids[position]
     others = {*result.recording_ids} - {name}
     but = {ProblemKind.MODEL_MISFIT} if fits(result.unfamiliar[keep]) else set()  # the model may fit this one
-    columns = ("proba", "start_s", "end_s", "labels", "sensor_attention", "unfamiliar", "features", "height")
+    columns = ("proba", "start_s", "end_s", "labels", "sensor_attention", "unfamiliar", "features", "height",
+               "heart_rate")  # fmt: skip
     return replace(
         result,
         **{column: getattr(result, column)[keep] for column in columns if len(getattr(result, column))},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.har.classifiers.types import Wearing
 from app.har.colours import activity_colours
+from app.har.measures.heart_rate import minutes_of
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
 from app.har.types import FloatArray, IntArray, TimeArray
@@ -83,6 +84,8 @@ class PredictionResult:
     # (n_windows,) what air pressure says of each, see `har.height.answers`; empty where it was not measured
     height: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     climbs: tuple[Climbed, ...] = ()  # by height; of recordings without air pressure, or of earlier builds, none
+    # (n_windows,) beats/min in the middle of each, NaN where unknown; empty where it was not measured
+    heart_rate: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     smoothed_s: float = (
         0.0  # shorter bouts took the answer of what surrounds them; 0: windows alone, as they are stored
     )
@@ -385,6 +388,7 @@ class PredictionResult:
             "minutes": round(float((self.end_s - self.start_s).sum() / 60), 3),
             "minutes_per_activity": minutes,
             "windows_per_activity": windows,
+            "minutes_per_heart_rate": self._heart_rates(),
             "minutes_per_deepest_activity": deepest_minutes,
             "windows_per_depth": self._depths(),
             "mean_confidence": round(float(self.answer_confidence[self.answered].mean()), 4)
@@ -419,6 +423,18 @@ class PredictionResult:
         windows = np.bincount(chosen[there], minlength=len(names))
         order = [i for i in np.argsort(-minutes, kind="stable") if windows[i]]
         return {names[i]: round(float(minutes[i]), 3) for i in order}, {names[i]: int(windows[i]) for i in order}
+
+    def _heart_rates(self) -> dict[str, dict[str, float]]:
+        """Return for how many minutes the heart was how fast, by answer, see `har.measures.heart_rate`."""
+        if not len(self.heart_rate):
+            return {}
+        seconds = self.end_s - self.start_s
+        by_answer = {
+            self.answer_names[answer]: minutes_of(self.heart_rate[own], seconds[own])
+            for answer in np.unique(self.answers).tolist()
+            if len(own := np.flatnonzero(self.answers == answer))
+        }
+        return {answer: minutes for answer, minutes in by_answer.items() if minutes}
 
     def _depths(self) -> dict[str, int]:
         """Return how many windows are answered how deeply: an activity, a group of several, or not at all."""

@@ -19,7 +19,7 @@ from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
 from app.services import sealing
-from app.services.recordings import heights, lanes
+from app.services.recordings import heart_rates, heights, lanes
 from app.services.recordings.demands import (
     Alternative,
     Alternatives,
@@ -236,7 +236,7 @@ def _recognised(
     origin_utc_s = {recording.recording_id: recording.origin_utc_s for recording in recordings}
     beside = tuple(lanes.beside(recordings, classifier.channels))
     slots = {each.recording_id: found for each in recordings if (found := slots_of(each)) is not None}
-    measured = heights.measure(recordings)
+    measured, pulse = heights.measure(recordings), heart_rates.measure(recordings)
     try:
         signals, problems = resample(_each_once(recordings, on_event), classifier, name)
         signals = prepare(signals, classifier.preparation)
@@ -273,7 +273,7 @@ def _recognised(
         if result.layout == "timeline"
         else (),
     )
-    result = heights.with_heights(result, measured)
+    result = heart_rates.with_heart_rates(heights.with_heights(result, measured), pulse)
     return Recognised(result, signals, quality, model, beside, slots), share_unlike_training(recognition)
 
 

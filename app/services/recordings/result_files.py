@@ -68,6 +68,7 @@ def save_result(path: Path, result: PredictionResult, key: Key | None) -> None:
             unfamiliar=result.unfamiliar,
             features=result.features,
             height=result.height,
+            heart_rate=result.heart_rate.astype(np.float32),
         )
 
 
@@ -82,6 +83,7 @@ def load_result(path: Path) -> PredictionResult:
         "unfamiliar": np.zeros(n, bool),
         "features": np.zeros((n, 0), np.float16),
         "height": np.zeros(0, np.int8),
+        "heart_rate": np.zeros(0, np.float32),
     }
     arrays = {**former, **arrays}
     return PredictionResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from zoneinfo import available_timezones
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -10,7 +11,7 @@ from flask_login import current_user
 
 from app.services import falls
 from app.services.alarms import rules as alarm_rules
-from app.services.alarms import targets
+from app.services.alarms import targets, usual_heart
 from app.services.alarms.words import KINDS
 from app.services.care import consents, messages
 from app.services.errors import Invalid
@@ -39,6 +40,7 @@ def _page(kind: str = "", error: Invalid | None = None) -> str:
         can_wait=[KINDS[each] for each in alarm_rules.CAN_WAIT],
         method=falls.method_in_words(),
         fall=messages.fall_limit_of(current_user.id),
+        usual_hearts=usual_heart.of(current_user.id, time.time()),
         verdicts=messages.verdicts_of(current_user.id),
         caregivers=consents.caregivers_of(current_user.id),
         targets=targets.list_of(current_user.id),

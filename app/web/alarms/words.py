@@ -11,7 +11,8 @@ ABOUT = {  # on the page of rules
     life.FALL: "An impact like that of a fall. Kinelab asks you first; regular steps cancel it.",
     life.INACTIVITY: "No movement for long, outside your sleeping hours. A device that is not worn says nothing of it.",
     life.UNUSUAL: "A day far from your own days before it: much more or less lying, standing or walking.",
-    life.HEART_RATE: "A heart rate out of its bounds for what you are doing, if a device of yours measures it.",
+    life.HEART_RATE: "A heart rate out of its bounds for what you are doing, or far from what is usual for you in it, "
+    "if a device of yours measures it.",
     life.SILENT: "A device that should be heard is silent, or its battery is low: a fault, which mutes no alarm.",
 }
 VERDICTS = {life.TRUE: "true alarm", life.FALSE: "false alarm", life.UNSAID: ""}
@@ -46,6 +47,10 @@ def noticed_of(alarm: Any) -> str:
     if alarm.kind == life.INACTIVITY and "still_s" in facts:
         return f"No movement for {duration(facts['still_s'])}."
     if alarm.kind == life.HEART_RATE and "bpm" in facts:
+        if "usual" in facts:
+            low, high = facts["usual"]
+            usual = f"you usually have {low:.0f} to {high:.0f}"
+            return f"{facts['bpm']} beats a minute; {usual} at “{facts['activity']}”, by {facts['days']} days."
         bounds = f"{facts['low']:.0f} to {facts['high']:.0f}"
         return f"{facts['bpm']} beats a minute; the rule allows {bounds} at “{facts.get('activity', '')}”."
     if alarm.kind == life.UNUSUAL and "measure" in facts:

@@ -9,6 +9,7 @@ import pytest
 
 from app.har.height.answers import DOWN, LEVEL, STAIRS_MS, UNKNOWN, UP, held_against, of_windows
 from app.har.height.climbs import Climb, find_climbs, pushed
+from app.har.height.heard import PressureHeard
 from app.har.height.rate import Heights, height_of, heights
 from app.har.signals.types import Stream
 from benchmarks import air
@@ -123,3 +124,24 @@ def test_who_sits_or_runs_is_left_alone_and_so_is_a_model_without_stairs() -> No
         np.testing.assert_array_equal(held([LEVEL, UP], row), np.tile(np.float32(row), (2, 1)))
     np.testing.assert_array_equal(held([UP], [0.2, 0.8], ("Sit", "Walk")), np.float32([[0.2, 0.8]]))
     np.testing.assert_allclose(held([UP, DOWN], [0.9, 0.1], ("Walk", "Stairs")), [[0, 1], [0, 1]], atol=1e-6)
+
+
+def test_a_live_session_says_of_its_windows_what_an_upload_says_once_nine_seconds_have_passed() -> None:
+    seconds = np.arange(0.0, 90.0, 0.2)
+    metres = np.clip(seconds - 40.0, 0.0, 20.0) * 0.3  # up the stairs from 40 to 60 s
+    hpa = 1000.0 - (metres + np.random.default_rng(5).normal(0, 0.05, len(seconds))) / 8.4
+    start_s = np.arange(0.0, 84.0, 3.0)
+    measured = heights(seconds, hpa)
+    assert measured is not None
+    whole = of_windows(measured, find_climbs(measured), start_s, start_s + 3.0)
+    heard, live = PressureHeard(), np.full(len(start_s), UNKNOWN, np.int8)
+    for first in range(0, len(seconds), 15):  # three seconds a batch
+        heard.add(seconds[first : first + 15][::-1], hpa[first : first + 15][::-1])
+        ripe = np.flatnonzero(start_s <= seconds[min(first + 14, len(seconds) - 1)] - 12.0)
+        if len(ripe):
+            live[ripe[-1]] = heard.told(start_s[: ripe[-1] + 1], start_s[: ripe[-1] + 1] + 3.0)[-1]
+    walked = (start_s < 36) | (start_s > 63)
+    climbed = (start_s >= 45) & (start_s <= 55)
+    assert set(whole[climbed]) == set(live[climbed]) == {UP}
+    assert not set(live[walked]) & {UP, DOWN}
+    assert np.mean(live[walked] == LEVEL) > 0.6

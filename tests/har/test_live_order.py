@@ -39,6 +39,15 @@ def test_sensors_have_our_names_and_the_time_is_in_seconds() -> None:
     assert (batch.message_id, batch.battery) == (3, 0.5)
 
 
+def test_a_barometer_comes_in_hectopascal_and_light_and_loudness_refuse_nothing() -> None:
+    for told in (1003.25, 100.325):
+        air = {"name": "barometer", "time": NS, "values": {"pressure": told, "relativeAltitude": 0.1}}
+        beside = [{"name": "light", "time": NS, "values": {"lux": 3}}, {"name": "microphone", "time": NS, "values": {}}]
+        batch = read_batch(message(entry("gravity", 0, 0, 9.8), air, *beside))
+        assert set(batch.sensors) == {"gravity", "pressure"}
+        np.testing.assert_allclose(batch.sensors["pressure"].values, [[1003.25]], rtol=1e-6)
+
+
 def test_an_uncalibrated_accelerometer_in_g_shows_apple_s_sign_of_all_acceleration() -> None:
     batch = read_batch(message(entry("accelerometeruncalibrated", 0, 0, -1), entry("gravity", 0, 0, -9.8)))
     np.testing.assert_allclose(batch.sensors["acceleration"].values, [[0, 0, 9.80665]], atol=1e-4)

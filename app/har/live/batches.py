@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from operator import itemgetter
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from app.har.errors import UnreadableData, quote
 from app.har.recordings.formats.sensor_logger import FILES, IN_SI, MOTION
 from app.har.signals.normalisation import MOST
-from app.har.signals.units import STANDARD_GRAVITY
+from app.har.signals.units import PRESSURE, STANDARD_GRAVITY, pressure_unit
 
 WATCH = "watch"
 WRIST = "wristmotion"  # one entry of three sensors, as an Apple Watch gives them
@@ -35,6 +35,7 @@ SENSORS = {
     "gyroscope": "rotation",
     "magnetometer": "magnetometer",
     "heart_rate": "heart_rate",
+    "pressure": "pressure",
 }
 MODALITIES = {
     "acceleration": "accelerometer",
@@ -43,9 +44,11 @@ MODALITIES = {
     "rotation": "gyroscope",
     "magnetometer": "magnetometer",
     "heart_rate": "heart_rate",
+    "pressure": "pressure",
 }
 TURNED = ("total", "linear", "gravity")  # kinds in which Apple's sign is the other one
-AXES, PULSE = ("x", "y", "z"), ("bpm",)
+AXES = ("x", "y", "z")
+SINGLES = {"heart_rate": ("bpm",), "pressure": ("pressure",)}  # of one value; they are of no device
 MAX_KEY = 64  # characters of a session's name
 MAX_ID = 2**53
 
@@ -55,7 +58,7 @@ class Samples:
     """Samples of one sensor in one batch."""
 
     time_s: NDArray[np.float64]  # (n,) Unix seconds by the device's clock, not necessarily in order
-    values: NDArray[np.float32]  # (n, k) m/s², rad/s, µT, beats/min; k is 3, of a pulse 1
+    values: NDArray[np.float32]  # (n, k) m/s², rad/s, µT, beats/min, hPa; k is 3, or 1 of SINGLES
 
     @cached_property
     def start_s(self) -> float:
@@ -88,8 +91,8 @@ class Batch:
 def read_batch(document: Any) -> Batch:
     """Read a message ``{messageId, sessionId, deviceId, payload: [{name, time, values}, …]}``.
 
-    Sensors that are not known, such as orientation or location, are left out, and so are samples without a value, or
-    with one that no sensor gives.
+    Sensors that are not used, such as orientation, location, light or loudness, are left out, and so are samples
+    without a value, or with one that no sensor gives.
 
     Raises
     ------
@@ -179,11 +182,21 @@ def _readings(name: str, entries: _Entries) -> list[_Reading]:
     if name == WRIST:
         return [_reading(name, device, kind, entries, axes) for kind, axes in MOTION.items()]
     kind = FILES.get(name.removeprefix(WATCH))
-    if kind is None:
+    if kind is None or kind not in SENSORS:
         return []
-    if kind == "heart_rate":
-        return [_reading(name, "", kind, entries, PULSE)]  # a pulse alone is of no device
+    if kind in SINGLES:
+        return [_in_hpa(_reading(name, "", kind, entries, SINGLES[kind]))]
     return [_reading(name, device, kind, entries, AXES)]
+
+
+def _in_hpa(reading: _Reading) -> _Reading:
+    """Convert a pressure that is in another unit, as a watch's; what is none of the air's is no sample."""
+    if reading.kind != "pressure" or not len(reading.values):
+        return reading
+    unit = pressure_unit(float(np.median(reading.values)))
+    if not unit:
+        return replace(reading, time_s=reading.time_s[:0], values=reading.values[:0])
+    return replace(reading, values=reading.values * np.float32(PRESSURE[unit]))
 
 
 def _reading(name: str, device: str, kind: str, entries: _Entries, axes: Sequence[str]) -> _Reading:

@@ -23,7 +23,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.live.batches import AXES, PULSE, Batch, Samples
+from app.har.live.batches import AXES, SINGLES, Batch, Samples
 
 PLAIN, SEALED = MARKS = b"KLJ1", b"KLJ2"
 HEAD = struct.Struct("<4sIII")  # mark, bytes of the description, bytes of what follows it, CRC-32 of all that
@@ -124,6 +124,7 @@ TABLES = {
     "rotation": "Gyroscope",
     "magnetometer": "Magnetometer",
     "heart_rate": "HeartRate",
+    "pressure": "Barometer",
 }
 COPY_BYTES = 2**20
 LATEST_S = 60.0  # by which a batch may be late
@@ -163,7 +164,7 @@ def write_recording(paths: Sequence[Path], target: Path, files: Files = PLAIN_FI
                         if name not in tables:
                             own = Path(folder) / f"{_title(name)}.csv"
                             file = stack.enter_context(files.create(own))
-                            tables[name] = _Table(own, file, samples.values.shape[1])
+                            tables[name] = _Table(own, file, SINGLES.get(name, AXES[::-1]))
                         tables[name].add(samples)
                 for table in tables.values():
                     table.write(LATEST_S)
@@ -183,9 +184,9 @@ def _title(name: str) -> str:
 class _Table:
     """The samples of one sensor on their way to a file."""
 
-    def __init__(self, path: Path, file: IO[bytes], n_columns: int) -> None:
+    def __init__(self, path: Path, file: IO[bytes], columns: Sequence[str]) -> None:
         self.path, self._file = path, file
-        self._columns = ("z", "y", "x") if n_columns == len(AXES) else PULSE
+        self._columns = columns
         self._waiting: list[Samples] = []
         self._first: float | None = None
         self._last = -np.inf
@@ -218,6 +219,6 @@ class _Table:
             "time": np.round(time_s * 1e9).astype(np.int64),
             "seconds_elapsed": time_s - self._first,
         }
-        by_axis = values[:, ::-1] if len(self._columns) == len(AXES) else values
+        by_axis = values[:, ::-1]  # one column stays as it is
         columns |= {name: np.ascontiguousarray(by_axis[:, i]) for i, name in enumerate(self._columns)}
         self._file.write(pl.DataFrame(columns).write_csv(include_header=False).encode())

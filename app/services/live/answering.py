@@ -16,9 +16,11 @@ import numpy as np
 
 from app.har.classifiers.types import ReferenceSource
 from app.har.colours import MISSING, activity_colours
+from app.har.height.answers import held_against
+from app.har.height.heard import PressureHeard
 from app.har.live.recogniser import LiveRecogniser, LiveWindow
 from app.har.smoothing import FEWEST_WINDOWS, WINDOWS_UNKNOWN, smoothed
-from app.har.types import FloatArray
+from app.har.types import FloatArray, TimeArray
 from app.har.vocabulary import ANYTHING, NOT_WORN, UNFAMILIAR, AnswerTree, node_of
 from app.services.recordings.answers_in_words import left_open
 
@@ -100,6 +102,7 @@ class _Row:
     on_grid: bool
     reference: ReferenceSource
     wearing: int
+    by_height: bool = False  # air pressure says something of it
 
 
 class Answering:
@@ -118,6 +121,11 @@ class Answering:
         self._rows: dict[float, _Row] = {}
         self._told: dict[float, str] = {}
         self._smoothed_to = -np.inf
+        self._pressure = PressureHeard()
+
+    def hear_pressure(self, time_s: TimeArray, hpa: FloatArray) -> None:
+        """Take in air pressure: what it says of windows is said with what is smoothed, as it knows what came after."""
+        self._pressure.add(time_s, hpa)
 
     def answer(self, windows: Sequence[LiveWindow], lasted_s: float, at_end: bool = False) -> list[dict[str, Any]]:
         """Return what a page shows of new windows, and of earlier ones of which something else is said now.
@@ -149,6 +157,7 @@ class Answering:
         unknown = [window.start_s for window in windows if window.start_s not in self._rows]
         if unknown and self._rows and not at_end and max(self._rows) - max(unknown) > SHOWN_S:
             self.put_back, self._rows, self._told, self._smoothed_to = True, {}, {}, -np.inf
+            self._pressure = PressureHeard()
         for one, own, strange in zip(windows, proba, unfamiliar, strict=True):
             self._rows[one.start_s] = _Row(
                 one.start_s, one.end_s, own, bool(strange), one.unworn, one.on_grid, one.reference, one.wearing
@@ -192,6 +201,7 @@ class Answering:
         grid = [row for start, row in sorted(self._rows.items()) if row.on_grid and start > oldest]
         if not grid or not ripe:
             return {}
+        grid = self._held_against_height(grid)
         final = self._without_short_bouts(grid) if again or _differ(grid) else grid
         starts = np.array([row.start_s for row in final])
         rows = []
@@ -202,6 +212,15 @@ class Answering:
                 rows.append(replace(around, start_s=own.start_s, end_s=own.end_s))
         told = self._in_words(rows, smooth=True)
         return {at: one for at, one in told.items() if one["answer"] != self._told.get(at)}
+
+    def _held_against_height(self, grid: list[_Row]) -> list[_Row]:
+        """Return windows whose answers agree with height, as those of an upload, before bouts are made of them."""
+        start_s, end_s = (np.array([getattr(row, name) for row in grid]) for name in ("start_s", "end_s"))
+        told = self._pressure.told(start_s, end_s)
+        if not told.any():
+            return grid
+        proba = held_against(np.stack([row.proba for row in grid]), self.names.activities, told)
+        return [replace(row, proba=own, by_height=bool(said)) for row, own, said in zip(grid, proba, told, strict=True)]
 
     def _without_short_bouts(self, grid: list[_Row]) -> list[_Row]:
         """Return windows that follow each other, smoothed as those of an upload."""
@@ -246,6 +265,7 @@ class Answering:
                 "unworn": row.unworn,
                 "reference": row.reference,
                 "smoothed": smooth,
+                "by_height": row.by_height,
             }
         return found
 

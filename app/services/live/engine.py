@@ -200,10 +200,12 @@ class Engine:
         self._tell_health(stream)
 
     def _watch_for_falls(self, stream: Stream, own: _Own, batches: Sequence[Batch]) -> None:
-        """Look for falls in what has come, and at the pulse."""
+        """Look for falls in what has come, at the pulse, and at the air pressure."""
         for batch in batches:
             for fall in own.falls.step(batch.sensors):
                 self._notice(stream, own, fall, batch.end_s - fall.time_s)
+            if (pressure := batch.sensors.get("pressure")) is not None:
+                own.answering.hear_pressure(pressure.time_s, pressure.values[:, 0])
             pulse = batch.sensors.get("heart_rate")
             if pulse is not None and len(pulse.time_s):
                 bpm = float(pulse.values[pulse.time_s.argmax(), 0])

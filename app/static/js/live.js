@@ -53,7 +53,7 @@ function draw(panel) {
   write(root.querySelector(".stream-word"), last.answer + (last.open ? ` (${last.open})` : ""));
   root.querySelector(".stream-swatch").style.backgroundColor = last.colour;
   const guess = last.activity && last.activity !== last.answer ? ` · likeliest: ${last.activity}` : "";
-  write(root.querySelector(".stream-sure"), last.unworn || last.unfamiliar ? "" : `${percent(last.confidence)} sure${guess}${REFERENCES[last.reference] ?? ""}`);
+  write(root.querySelector(".stream-sure"), last.unworn || last.unfamiliar ? "" : `${percent(last.confidence)} sure${guess}${REFERENCES[last.reference] ?? ""}${last.by_height ? " · by air pressure" : ""}`);
   const end = last.end_s;
   const bands = [];
   windows.forEach((window, i) => { // windows overlap: each is shown until the next begins

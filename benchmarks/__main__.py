@@ -6,7 +6,8 @@ Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own
 The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them. One that
 was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds``, ``flower``, ``measures`` and
 ``everyday_rivals`` need a second environment, ``answering``, ``load`` and ``trials`` another build to compare with
-(``python -m benchmarks.bench_answering --against CHECKOUT``), and ``steps``, ``height`` and ``stress`` other data.
+(``python -m benchmarks.bench_answering --against CHECKOUT``), and ``steps``, ``height``, ``stress`` and ``body`` other
+data.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ ELSEWHERE = [
     "height",
     "measures",
     "stress",
+    "body",
 ]
 # Of docs/; what is above the mark stays, what is below is written
 PAGES = {"cohort": "SCALE.md", "reliability": "RELIABILITY.md"}

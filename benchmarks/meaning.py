@@ -29,6 +29,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _height(results["height"]),
         _measures(results["measures"]),
         _stress(results["stress"]),
+        _body(results["body"]),
         _kills(results["kills"]),
         *_limits(results),
         _exports(results["export"]),
@@ -160,6 +161,24 @@ def _stress(stress: Figures) -> str:
         f"{' and '.join(name for name in others if name not in earning)} earned nothing that an interval shows. But "
         f"the minutes since the start alone reach {rows['time alone, by a forest']['area']}, for everybody had the "
         f"tasks in one order: the score does not show that it is stress, and no page has such an indicator (`stress`)."
+    )
+
+
+def _body(body: Figures) -> str:
+    """Say what heart and skin add to movement, and whose they need to be."""
+    rows = body["with movement"]
+    gains = {name: row for name, row in rows.items() if row["more than movement"]}
+    own = [name for name, row in gains.items() if _earns(row["more than of another"])]
+    listed = "; ".join(
+        f"{name} {row['more than movement']}, of another {row['of another']}" for name, row in gains.items()
+    )
+    verdict = f"Beyond that, {' and '.join(own)} gained." if own else "None gains beyond that, so the model reads none."
+    return (
+        f"- **Heart and skin are no input of the model.** Which task {body['people']} people of Stress-Predict do or "
+        f"whether they rest, movement alone tells with a macro F1 of {rows['movement alone']['macro F1']} a person, "
+        f"the minutes since the start with {rows['minutes alone']['macro F1']}. What channels gain on movement, and what "
+        f"they gain where they are another person's at the same minute: {listed}. {verdict} PAMAP2 was not measured "
+        f"(`body`)."
     )
 
 

@@ -176,9 +176,9 @@ def _body(body: Figures) -> str:
     return (
         f"- **Heart and skin are no input of the model.** Which task {body['people']} people of Stress-Predict do or "
         f"whether they rest, movement alone tells with a macro F1 of {rows['movement alone']['macro F1']} a person, "
-        f"the minutes since the start with {rows['minutes alone']['macro F1']}. What channels gain on movement, and what "
-        f"they gain where they are another person's at the same minute: {listed}. {verdict} PAMAP2 was not measured "
-        f"(`body`)."
+        f"the minutes since the start with {rows['minutes alone']['macro F1']}. What channels gain on movement, and "
+        f"what they gain where they are another person's at the same minute: {listed}. {verdict} PAMAP2 was not "
+        f"measured (`body`)."
     )
 
 

@@ -41,7 +41,7 @@ def test_what_is_said_to_matter_decides_more_than_chance_and_its_opposite_less(t
 def test_too_few_windows_say_nothing_of_a_model_but_what_it_is_told_by(tested: Examined) -> None:
     found = about_questions([tested])
     assert not found["test"]["passed"]
-    assert 0 < found["test"]["windows"] < len(tested.answers)
+    assert 0 < found["test"]["windows"] <= len(tested.answers)
     assert "fast movement" in found["told_by"]["Running"]
 
 

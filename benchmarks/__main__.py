@@ -85,6 +85,7 @@ ELSEWHERE = [
     "measures",
     "stress",
     "body",
+    "transitions",
 ]
 # Of docs/; what is above the mark stays, what is below is written
 PAGES = {"cohort": "SCALE.md", "reliability": "RELIABILITY.md"}

@@ -67,6 +67,7 @@ _POSTURE = r"(?:sit(?:ting)?|stand(?:ing)?|lie|lay|lying|laying)"
 _TRANSITION = re.compile(
     rf"{_POSTURE} (?:to )?{_POSTURE}|(?:stand|get)(?:ing|ting)? up|sit(?:ting)? down|turn(?:ing)?(?: around)?"
 )
+_END_OF = {"sit": SITTING, "sta": STANDING, "lie": LYING, "lay": LYING, "lyi": LYING}
 _NODE_OF = {name: node for node, names in _NAMES.items() for name in names}
 # As people write labels, besides: read where labels are compared, and never to name the activities of a model
 _LABELS: Mapping[str, Sequence[str]] = {
@@ -133,6 +134,27 @@ def shared_name(name: str) -> str:
     A transition between postures is "": it is no activity of the vocabulary, and lasts for less than a window.
     """
     return shared_node(name) or ("" if _TRANSITION.fullmatch(normalised(name)) else name)
+
+
+def transition_ends(name: str) -> tuple[str, str] | None:
+    """Return from which posture to which a transition leads by its name, None of what is no transition.
+
+    ``STAND_TO_SIT`` → standing, sitting. Who walks, or turns, counts as standing here: upright.
+    """
+    words = normalised(name)
+    if shared_node(name) or not _TRANSITION.fullmatch(words):
+        return None
+    first, last = words.split()[0], words.split()[-1]
+    if first.startswith("turn"):
+        return STANDING, STANDING
+    if last == "up":
+        return SITTING_OR_LYING, STANDING
+    return (STANDING, SITTING) if last == "down" else (_END_OF[first[:3]], _END_OF[last[:3]])
+
+
+def stands_up(name: str) -> bool:
+    """Tell whether a transition leads from sitting to standing; standing up from wherever counts."""
+    return transition_ends(name) in ((SITTING, STANDING), (SITTING_OR_LYING, STANDING))
 
 
 def shared_names(activities: Iterable[str], chosen: Mapping[str, str]) -> dict[str, str]:

@@ -329,3 +329,17 @@ def test_each_activity_has_a_column_and_each_column_a_definition_and_a_source() 
     }
     assert all(column.definition and column.source for column in columns("day"))
     assert len(NODES) == 15
+
+
+# --- standing up
+
+
+def test_standing_up_is_counted_once_and_by_the_recording_that_counts() -> None:
+    minutes = np.array([[10.0, 10.05], [30.0, 30.05], [70.0, 70.1]])
+    sat = did((0, 60, SITTING), stood_up=minutes * MINUTE + MIDNIGHT)  # the last one is of no time of its own
+    short = did((5, 20, SITTING), stood_up=minutes[:1] * MINUTE + MIDNIGHT)
+    row = day(sat, short)
+    assert (row["sit_to_stand"], row["sit_to_stand_mean_s"]) == (2, 3.0)
+    unknown = day(sat, did((60, 90, SITTING)))
+    assert (unknown["sit_to_stand"], unknown["sit_to_stand_mean_s"]) == (None, None)
+    assert (day(did((0, 60, SITTING), stood_up=np.zeros((0, 2))))["sit_to_stand"]) == 0

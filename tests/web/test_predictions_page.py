@@ -94,7 +94,9 @@ def test_what_was_measured_beside_movement_is_on_the_page_and_what_height_change
     proba[:20, day.activities.index("Sit")] = proba[20:, day.activities.index("Stair-up")] = 0.9
     ride = (0, 15.0, 42.0, 40.5, True)
     level = np.full(len(day), LEVEL, np.int8)
-    prediction = store(app, user.id, signals, replace(day, proba=proba, height=level, climbs=(ride,)))
+    rises = ((0, 20.0, 22.5, "SIT_TO_STAND"), (0, 90.0, 93.5, "SIT_TO_STAND"))
+    own = replace(day, proba=proba, height=level, climbs=(ride,), transitions=rises)
+    prediction = store(app, user.id, signals, own)
     url, seconds = f"/predictions/{prediction.recording_id}", np.arange(0, 360.0)
     loud = ("day.csv", "sound_level", seconds, np.full(360, -40, np.float32))
     lanes.save(recordings.folder_of(prediction.recording), [loud], keys.of(user.id))
@@ -102,6 +104,7 @@ def test_what_was_measured_beside_movement_is_on_the_page_and_what_height_change
     assert "Height: used (barometer). On foot, no stairs. It changed 66.7 % of the answers: Stair-up → Walk" in text
     assert re.search(r"22:00:15 – 22:00:42 ?: lift, up 40 m", text)
     assert "Sit -40 (-40 to -40)" in text
+    assert "SIT_TO_STAND 2 3.0 s 2.5 to 3.5 s" in text
     assert "no sound and no speech is read or stored" in text
     assert user_client.get(f"{url}/result.json").json["summary"]["height_used"] is True
 

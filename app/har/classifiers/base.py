@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from app.har.signals.filters import Preparation
 from app.har.signals.types import Gravity
 from app.har.types import FloatArray
 from app.har.windows import WindowSet
+
+if TYPE_CHECKING:
+    from app.har.classifiers.transitions.finder import TransitionFinder
 
 C = TypeVar("C", bound="Classifier")
 
@@ -53,6 +56,7 @@ class Classifier(ABC):
     name: ClassVar[str]
     preparation = Preparation()  # of the signals that the windows were cut from
     shortest_bout_s: float | None = None  # of the recordings learnt from, see `smoothing`; None: not known
+    finder: TransitionFinder | None = None  # of transitions between activities; None where none were labelled
     format_: WindowFormat
 
     @property

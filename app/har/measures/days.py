@@ -142,6 +142,7 @@ class Days:
             "worn_h": _rounded((signal - per_node[NODES[OFF]]) / HOUR_S, 3),
             "recordings": [len(self._sources(a, b)) for a, b in zip(starts, ends, strict=True)],
             "steps": [self._steps(a, b) for a, b in zip(starts, ends, strict=True)],
+            **self._stood_up(starts, ends),
         }
 
     def _within(self, start: float, end: float) -> slice:
@@ -175,6 +176,30 @@ class Days:
         if any(self.measured[i].steps is None for i in walked):
             return None
         return int(np.diff(np.searchsorted(self._step_times, (start, end)))[0])
+
+    # --- standing up
+
+    @cached_property
+    def _stood(self) -> TimeArray:
+        """When somebody began to stand up and how long it took, (n, 2), each by the recording that counts then."""
+        kept = [np.zeros((0, 2))]
+        for i, each in enumerate(self.measured):
+            if each.stood_up is not None and len(each.stood_up):
+                place = self.timeline.at(each.stood_up[:, 0])
+                own = (place != NOTHING) & (self.timeline.source[place] == i)
+                kept.append(np.column_stack([each.stood_up[own, 0], np.diff(each.stood_up[own])[:, 0]]))
+        found = np.concatenate(kept)
+        return found[np.argsort(found[:, 0], kind="stable")]
+
+    def _stood_up(self, starts: TimeArray, ends: TimeArray) -> Row:
+        counts: list[int | None] = []
+        means: list[float | None] = []
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            known = all(self.measured[i].stood_up is not None for i in self._sources(start, end))
+            own = self._stood[slice(*np.searchsorted(self._stood[:, 0], (start, end)).tolist()), 1]
+            counts.append(len(own) if known else None)
+            means.append(round(float(own.mean()), 2) if known and len(own) else None)
+        return {"sit_to_stand": counts, "sit_to_stand_mean_s": means}
 
     # --- sitting
 

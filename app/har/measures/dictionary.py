@@ -14,6 +14,7 @@ TROIANO = "Troiano et al., Med Sci Sports Exerc 40(1): 181-8, 2008"
 SBRN = "terms of Tremblay et al., Int J Behav Nutr Phys Act 14: 75, 2017; gaps: Kinelab"
 HDCZA = "van Hees et al., Sci Rep 8: 12975, 2018 (wrist); Kinelab (from lying)"
 SALVI = "after Salvi et al., EMBC 2018; measured: docs/BENCHMARKS.md"
+FOUND = "Kinelab; measured: docs/BENCHMARKS.md (transitions)"
 PUBLISHED = "the publication in cut_points"
 
 
@@ -61,6 +62,11 @@ COLUMNS: tuple[Column, ...] = (
     ),
     *ACTIVITIES,
     Column("steps", "number", "Steps while answered to be on foot; empty where a sensor cannot tell", SALVI),
+    Column(
+        "sit_to_stand", "number",
+        "How often somebody stood up from sitting; empty where a model was taught no transitions", FOUND,
+    ),
+    Column("sit_to_stand_mean_s", "s", "How long standing up took, from the first move to standing: the mean", FOUND),
     Column("sedentary_min", "min", "Minutes answered sitting, lying, or either, outside the rest window", SBRN),
     Column(
         "sedentary_bouts_30", "number",

@@ -54,6 +54,7 @@ class Measured:
     end_s: TimeArray
     node: IntArray  # (n,) position in `NODES`
     steps: TimeArray | None = None  # (n_steps,) when; None where they cannot be counted
+    stood_up: NDArray[np.float64] | None = None  # (n, 2) from when to when, from sitting; None where nobody can tell
     slots: Slots | None = None
     place: str = ""  # of the body, where that is known for sure
     cut_points: CutPoints | None = None

@@ -17,6 +17,7 @@ from app.har.classifiers.elm_gru_am.persistence import save_model
 from app.har.classifiers.everyday import persistence as everyday_files
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.registry import make_classifier
+from app.har.classifiers.transitions.finder import fit_finder
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_windows
 from app.har.evaluation.types import Metrics, Split
@@ -104,7 +105,8 @@ def run_experiment(
     whole, signals = signals, without_people(signals, config.leave_out)
     everyday = None if everyday is None else without_people(everyday, config.leave_out)
     preparation = Preparation(config.low_pass_hz, config.separate_gravity, config.gap_s)
-    windows = make_windows(prepare(signals, preparation), config.window_length_s, config.overlap)
+    prepared = prepare(signals, preparation)
+    windows = make_windows(prepared, config.window_length_s, config.overlap)
     windows, incomplete = with_complete_sensors(windows)
     left_out = _left_out(incomplete, "a sensor is missing")
     if windows.datasets is not None:
@@ -185,6 +187,7 @@ def run_experiment(
         classifier.preparation = preparation
         learnt = set(windows.recordings[splits[0].train].tolist())
         classifier.shortest_bout_s = shortest_bout(bout_lengths(signals, learnt))
+        classifier.finder = fit_finder(prepared, learnt, seed=config.seed)
         _save(classifier, windows.take(splits[0].test), config.seed, result, folder / KEPT[DEPLOYABLE_MODEL])
     if rows is not None and everyday is not None and config.keeps_everyday:
         seen = rows.learnt if config.in_folds else rows.to_learn(splits[0], windows)

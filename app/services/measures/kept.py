@@ -26,7 +26,7 @@ from app.tables import Prediction
 log = logging.getLogger(__name__)
 
 FILE = "measures.npz"
-BUILD = 1  # of what is kept; another number makes it anew
+BUILD = 2  # of what is kept; another number makes it anew
 
 
 def parts_of_prediction(prediction: Prediction) -> list[Part]:
@@ -66,13 +66,16 @@ def _read(path: Path, made_from: str) -> list[Part] | None:
 
 
 def _parts(arrays: dict[str, Any], about: list[list[Any]]) -> list[Part]:
-    found, first, step = [], 0, 0
-    for name, origin_s, n, n_steps in about:
+    found, first, step, stood = [], 0, 0, 0
+    for name, origin_s, n, n_steps, n_stood in about:
         own, made = slice(first, first + n), slice(step, step + (n_steps or 0))
+        rose = slice(stood, stood + (n_stood or 0))
         columns = arrays["start_s"][own], arrays["end_s"][own], arrays["node"][own].astype(np.int64)
         origin = np.nan if origin_s is None else float(origin_s)
-        found.append(Part(str(name), origin, *columns, None if n_steps is None else arrays["steps"][made]))
-        first, step = own.stop, made.stop
+        counted = None if n_steps is None else arrays["steps"][made]
+        stood_up = None if n_stood is None else arrays["stood_up"][rose]
+        found.append(Part(str(name), origin, *columns, counted, stood_up))
+        first, step, stood = own.stop, made.stop, rose.stop
     return found
 
 
@@ -83,6 +86,7 @@ def _write(path: Path, made_from: str, parts: Sequence[Part], key: Key) -> None:
             float(part.origin_s) if np.isfinite(part.origin_s) else None,
             len(part.start_s),
             None if part.steps is None else len(part.steps),
+            None if part.stood_up is None else len(part.stood_up),
         ]
         for part in parts
     ]
@@ -96,6 +100,9 @@ def _write(path: Path, made_from: str, parts: Sequence[Part], key: Key) -> None:
                 end_s=np.concatenate([none, *(part.end_s for part in parts)]),
                 node=np.concatenate([none, *(part.node for part in parts)]).astype(np.uint8),
                 steps=np.concatenate([none, *(part.steps for part in parts if part.steps is not None)]),
+                stood_up=np.concatenate(
+                    [none.reshape(0, 2), *(part.stood_up for part in parts if part.stood_up is not None)]
+                ),
             )
     except OSError as error:  # a full disk keeps nobody from what is theirs
         log.warning("the days of a recording cannot be kept: %s", error)

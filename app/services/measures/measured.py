@@ -8,12 +8,14 @@ from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.measures import cut_points
 from app.har.measures.days import WORN_ENOUGH_H, Days, Period, Row
 from app.har.measures.slots import WRIST, Slots
 from app.har.measures.timeline import Measured, node_positions
 from app.har.types import IntArray, TimeArray
+from app.services.recordings import transitions
 from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.steps import Steps
 
@@ -46,6 +48,7 @@ class Part:
     end_s: TimeArray
     node: IntArray  # (n,) position in `NODES`
     steps: TimeArray | None  # when
+    stood_up: NDArray[np.float64] | None = None  # (n, 2) from when to when, from sitting; None where nobody can tell
 
 
 def parts_of(result: PredictionResult, counted: Steps) -> list[Part]:
@@ -55,7 +58,8 @@ def parts_of(result: PredictionResult, counted: Steps) -> list[Part]:
         if len(own := result.positions(i)):
             bouts = result.bout_columns(i)
             origin = float(result.origins[own].min())  # NaN where that of any is
-            found.append(Part(name, origin, bouts.start_s, bouts.end_s, nodes[bouts.activity], counted.times[i]))
+            stretches = bouts.start_s, bouts.end_s, nodes[bouts.activity]
+            found.append(Part(name, origin, *stretches, counted.times[i], transitions.stood_up(result, i)))
     return found
 
 
@@ -75,6 +79,7 @@ def by_world_clock(part: Part, slots: Slots | None, app: str, said_place: str, a
         end_s=part.end_s + origin_s,
         node=part.node,
         steps=None if part.steps is None else part.steps + origin_s,
+        stood_up=None if part.stood_up is None else part.stood_up + origin_s,
         slots=slots,
         place=place,
         cut_points=chosen,

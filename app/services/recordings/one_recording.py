@@ -40,6 +40,9 @@ def of_one(result: PredictionResult, position: int) -> PredictionResult:
         wearings=tuple(wearing for wearing in result.wearings if wearing.recording == name),
         unworn=_of(result.unworn, position),
         too_little=_of(result.too_little, position),
+        transitions=None
+        if result.transitions is None
+        else tuple((0, *each[1:]) for each in result.transitions if each[0] == position),
         climbs=tuple((0, *climb[1:]) for climb in result.climbs if climb[0] == position),
         said=tuple((0, start_s, end_s, words) for own, start_s, end_s, words in result.said if own == position),
     )

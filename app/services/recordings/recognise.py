@@ -19,7 +19,7 @@ from app.har.signals.types import Recording, SignalSet
 from app.har.vocabulary import DEFAULT_LIMIT
 from app.har.windows import WindowSet
 from app.services import sealing
-from app.services.recordings import heart_rates, heights, lanes
+from app.services.recordings import heart_rates, heights, lanes, transitions
 from app.services.recordings.demands import (
     Alternative,
     Alternatives,
@@ -274,6 +274,7 @@ def _recognised(
         else (),
     )
     result = heart_rates.with_heart_rates(heights.with_heights(result, measured), pulse)
+    result = transitions.with_transitions(result, signals, classifier.finder)
     return Recognised(result, signals, quality, model, beside, slots), share_unlike_training(recognition)
 
 

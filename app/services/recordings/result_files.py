@@ -27,7 +27,7 @@ DAMAGED = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)
 FORMER: dict[str, Any] = {  # what earlier builds did not store
     "sensors": [], "origin_utc_s": [], "limit": DEFAULT_LIMIT, "wearings": [], "place": "", "walking_recording": None,
     "chosen_because": "", "prior": {}, "unworn": [], "too_little": [],
-    "shortest_bout_s": None, "climbs": [],
+    "shortest_bout_s": None, "climbs": [], "transitions": None,
 }  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def save_result(path: Path, result: PredictionResult, key: Key | None) -> None:
         "too_little": result.too_little,
         "shortest_bout_s": result.shortest_bout_s,
         "climbs": result.climbs,
+        "transitions": result.transitions,
     }
     with written_whole(path) as draft, sealing.created(draft, key) as file:
         np.savez_compressed(
@@ -101,6 +102,7 @@ def load_result(path: Path) -> PredictionResult:
         prior=names["prior"],
         shortest_bout_s=names["shortest_bout_s"],
         climbs=tuple(tuple(climb) for climb in names["climbs"]),
+        transitions=None if names["transitions"] is None else tuple(tuple(each) for each in names["transitions"]),
         unworn=tuple((recording, start, end) for recording, start, end in names["unworn"]),
         too_little=tuple((recording, start, end) for recording, start, end in names["too_little"]),
         wearings=tuple(Wearing(**wearing) for wearing in names["wearings"]),

@@ -31,6 +31,7 @@ from app.services.recordings import (
     smoothing,
     steps,
     table_texts,
+    transitions,
 )
 from app.services.recordings.activity_times import clock_of
 from app.services.recordings.answers_in_words import left_open, may_be_a_walk, wearings_in_words
@@ -105,6 +106,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         walking_stretch=known_walking.stretch_of(recording),
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         beside=beside.by_activity(recording, result, recording_index),
+        moves=transitions.kinds(result, recording_index),
         height=by_height.of(prediction, seen, smooth(), personal(), recording_index),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,

@@ -30,6 +30,7 @@ def forget(folder: Path, subject: str, target: Path, label: str) -> dict[str, An
     """
     manifest = model_folder.verify(folder)
     model = persistence.load_model(folder)
+    model.finder = None  # a forest cannot forget
     rows, weights = head_sums.read(folder, manifest)
     model.head_rows_, facts = head_sums.without(model.elm_, rows, weights, subject)
     by_activity = {

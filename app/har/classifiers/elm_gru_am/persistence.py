@@ -21,6 +21,8 @@ from app.har.classifiers.elm_gru_am.familiarity import Familiarity
 from app.har.classifiers.elm_gru_am.plain_network import PlainNetwork
 from app.har.classifiers.elm_gru_am.scaling import Compander, Scaler
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
+from app.har.classifiers.everyday.forest import Forest
+from app.har.classifiers.transitions.finder import TransitionFinder
 from app.har.personal.space import Space
 from app.har.renamed import with_current_names
 from app.har.signals.filters import Preparation
@@ -53,6 +55,7 @@ def save_model(
         "window_length_s": model.window_length_s,
         "preparation": asdict(model.preparation),
         "shortest_bout_s": model.shortest_bout_s,
+        "transitions_of": list(model.finder.activities) if model.finder else None,
         "importances": model.importances_,
         "combinations": [[list(present), list(weights)] for present, weights in model.combinations_.items()],
         "elm_seed": model.elm_.seed,
@@ -74,6 +77,7 @@ def save_model(
     for prefix, number, value in numbered:
         arrays |= _arrays_of(value, prefix, number)
     arrays |= _arrays_of(model.space_, "space_") if model.space_ else {}
+    arrays |= _arrays_of(model.finder.forest, "transitions_") if model.finder else {}
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
     if model.head_rows_:  # to solve it again
@@ -96,6 +100,8 @@ def load_model(folder: Path) -> ActivityClassifier:
     model.format_ = _with_tuples(WindowFormat, {field.name: manifest[field.name] for field in fields(WindowFormat)})
     model.preparation = Preparation(**manifest.get("preparation", {}))
     model.shortest_bout_s = manifest.get("shortest_bout_s")
+    if named := manifest.get("transitions_of"):
+        model.finder = TransitionFinder(tuple(named), _from_arrays(Forest, arrays, "transitions_"))
     layout = SensorLayout(model.channels)
     n_sensors, n_devices = len(layout.sensors), len(layout.devices)
     convolutions = tuple(

@@ -1,0 +1,103 @@
+"""Finds transitions, and when exactly activities change: a forest looks at each quarter of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.har.classifiers.everyday.forest import Forest, fit_forest
+from app.har.classifiers.transitions.courses import costs, likeliest
+from app.har.classifiers.transitions.moments import describe, hop, with_surroundings
+from app.har.signals.types import UNLABELLED, SignalSet
+from app.har.types import FloatArray, IntArray, TimeArray
+from app.har.vocabulary import transition_ends
+from app.har.windows import label_segments
+
+TREES, LEAF = 60, 3
+EVERY = 2  # of the labelled moments to learn from: those beside each other are nearly alike
+FEWEST = 10  # labelled transitions, or there is nothing to learn
+
+
+@dataclass(frozen=True)
+class Course:
+    """Stretches of one activity each, in the order of recordings and time, as columns."""
+
+    recording: IntArray  # (n,) position in the recordings of the signals
+    start_s: TimeArray  # on that recording's clock
+    end_s: TimeArray
+    activity: IntArray  # (n,) position in `TransitionFinder.activities`
+
+    def take(self, rows: NDArray[np.bool_]) -> Course:
+        """Return some of the stretches."""
+        return Course(self.recording[rows], self.start_s[rows], self.end_s[rows], self.activity[rows])
+
+
+@dataclass(frozen=True)
+class TransitionFinder:
+    """What was learnt from labelled signals; it reads all their channels, at their rate."""
+
+    activities: tuple[str, ...]
+    forest: Forest
+
+    def course(self, signals: SignalSet) -> Course:
+        """Return what is likeliest at each moment; stretches in which a sensor is missing have none."""
+        cost = costs(self.activities)
+        columns: list[tuple[IntArray, TimeArray, TimeArray, IntArray]] = []
+        for stretch, (first, length) in enumerate(zip(signals.first.tolist(), signals.length.tolist(), strict=True)):
+            signal = signals.signal[first : first + length]
+            described = describe(signal, signals.channels, signals.sampling_rate_hz)
+            if not len(described) or not np.isfinite(described).all():
+                continue
+            proba = np.concatenate([self.forest.predict_proba(rows) for rows in with_surroundings(described)])
+            states = likeliest(proba, cost)
+            change = np.flatnonzero(np.diff(states)) + 1
+            inner_s = (change + 0.5) * hop(signals.sampling_rate_hz) / signals.sampling_rate_hz
+            edges_s = signals.start_s[stretch] + np.array([0.0, *inner_s, length / signals.sampling_rate_hz])
+            owner = np.full(len(change) + 1, signals.recording[stretch], np.int64)
+            columns.append((owner, edges_s[:-1], edges_s[1:], states[np.append(0, change)]))
+        if not columns:
+            nothing, never = np.zeros(0, np.int64), np.zeros(0)
+            return Course(nothing, never, never, nothing)
+        recording, start_s, end_s, activity = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return Course(recording, start_s, end_s, activity)
+
+    def transitions(self, signals: SignalSet) -> Course:
+        """Return the transitions alone."""
+        course = self.course(signals)
+        short = np.array([transition_ends(name) is not None for name in self.activities])
+        return course.take(short[course.activity])
+
+
+def fit_finder(
+    signals: SignalSet, recordings: Collection[str] | None = None, *, seed: int = 0, trees: int = TREES
+) -> TransitionFinder | None:
+    """Learn from labelled signals; None where too few transitions are labelled.
+
+    Parameters
+    ----------
+    signals : of a data set, at its uniform rate, prepared as those that are to be recognised.
+    recordings : those that are learnt from; default all.
+    """
+    learnt = np.isin(np.array(signals.recording_ids, np.str_), list(recordings or signals.recording_ids))
+    segments = label_segments(signals)
+    short = [i for i, name in enumerate(signals.activities) if transition_ends(name) is not None]
+    if (np.isin(segments.label, short) & learnt[signals.recording[segments.stretch]]).sum() < FEWEST:
+        return None
+    rows: list[FloatArray] = []
+    labels: list[IntArray] = []
+    step = hop(signals.sampling_rate_hz)
+    for stretch in np.flatnonzero(learnt[signals.recording]).tolist():
+        first, length = int(signals.first[stretch]), int(signals.length[stretch])
+        described = describe(signals.signal[first : first + length], signals.channels, signals.sampling_rate_hz)
+        middle = signals.labels[first + step * (1 + np.arange(len(described)))].astype(np.int64)
+        wanted = np.flatnonzero((middle != UNLABELLED) & np.isfinite(described).all(axis=1))[::EVERY]
+        rows += with_surroundings(described, wanted.tolist()) if len(wanted) else []
+        labels.append(middle[wanted])
+    X, y = np.nan_to_num(np.concatenate(rows)), np.concatenate(labels)
+    often = np.bincount(y, minlength=len(signals.activities))
+    weights = (1 / np.sqrt(np.maximum(often, 1)))[y].astype(np.float32)
+    forest = fit_forest(X, y, weights, len(signals.activities), n_trees=trees, leaf=LEAF, seed=seed)
+    return TransitionFinder(signals.activities, forest)

@@ -44,10 +44,10 @@ run: setup ## start the site (HOST, PORT, HAR_HOME and DATA_FOLDERS are respecte
 run-https: setup ## start the site for phones: over HTTPS, on every network of this machine, with an authority of its own
 	@HTTPS=own $(BIN)/python run.py
 
-# The few long browser tests come first, or one core waits for them in the end. Three at a time keep two cores busy: the
-# browser and whoever waits for it take turns
-test: $(VENV)/.dev ## run the tests, three at a time; some of them: make test ARGS="tests/har -k elm"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
+# The few long browser tests come first, or one core waits for them in the end. Four at a time keep two cores busy: many
+# wait for a browser, a reader or a training
+test: $(VENV)/.dev ## run the tests, four at a time; some of them: make test ARGS="tests/har -k elm"
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev ## run the few trainings that make test leaves out, for other tests do each of their parts
 	@$(BIN)/python -m pytest -m long $(ARGS)

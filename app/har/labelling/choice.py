@@ -20,6 +20,7 @@ from app.har.types import FloatArray, IntArray
 
 CANDIDATES, STOOD_FOR = 6000, 1500  # bouts at most that are chosen among, and that chosen ones stand for
 REACH = 0.02  # share of all pairs of bouts that are nearer than how far a label reaches
+LEAST_REACH = 0.1  # of the mean squared distance
 NODES, BIAS = 800, 0.5
 RIDGE = 0.1  # of the mean of a row's squared length
 SHARPNESS = 0.15  # score by which an activity becomes e times as probable
@@ -57,7 +58,8 @@ class Choice:
         """How far each candidate stands for each of some bouts, (candidates, some), which these are, and how far."""
         some = np.random.RandomState(1).permutation(self._candidates)[:STOOD_FOR]
         between = _squared(self.means[self._candidates], self.means[some])
-        reach = float(np.quantile(between[:: -(-len(between) // 400)], REACH)) + 1e-6
+        # Where most of the signal is one activity, most pairs are near: a label reaches some way all the same
+        reach = float(max(np.quantile(between[:: -(-len(between) // 400)], REACH), LEAST_REACH * between.mean())) + 1e-6
         return np.exp(-between / reach), some.astype(np.int64), reach
 
     @cached_property

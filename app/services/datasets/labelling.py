@@ -365,8 +365,9 @@ def labelled_signals(signals: SignalSet, said: Sequence[BoutLabel]) -> SignalSet
     names = tuple(dict.fromkeys([*signals.activities, *(label.activity for label in said if label.activity)]))
     labels = np.array(signals.labels)
     for label in said:
-        if label.activity and label.recording in place:
-            labels[span(signals, place[label.recording], label.start_s, label.end_s)] = names.index(label.activity)
+        if label.recording in place:
+            own = span(signals, place[label.recording], label.start_s, label.end_s)
+            labels[own] = names.index(label.activity) if label.activity else signals.labels[own]
     whole = replace(signals, labels=labels, activities=names)
     pieces = label_segments(whole)
     kept = np.flatnonzero(pieces.label != UNLABELLED)

@@ -363,7 +363,9 @@ def _without_labels(unlabelled: Figures) -> str:
         "- **From recordings without labels.** Macro F1 of heads on people not seen in training, without and with what "
         f"recordings without labels show, by the share of labels: {'; '.join(of_sets)}. Where these recordings hold "
         f"two activities that nobody labelled, F1 on the others changes by {of_other[0]} thousandths; where all are of "
-        f"another data set, by {of_other[1]} (`unlabelled`). Networks that are pretrained were not measured."
+        f"another data set, by {of_other[1]} (`unlabelled`). Networks that are pretrained were not measured. **To be "
+        "measured anew:** these figures were put together from several runs, one row from an older version, and some "
+        "of the test people were looked at while the method was chosen."
     )
 
 

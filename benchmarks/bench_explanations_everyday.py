@@ -29,7 +29,7 @@ from app.har.classifiers.everyday.wearing import Track
 from app.har.explanations import about
 from app.har.explanations.faithfulness import evenly, interval, passes
 from app.har.explanations.questions import Questioned
-from app.har.explanations.questions_tested import Examined, about_questions, gains, own_values, replaced_values
+from app.har.explanations.questions_tested import Examined, about_questions, gains, replaced_values
 from app.har.types import IntArray
 from app.har.vocabulary import ANYTHING
 from benchmarks.bench_explanations import written
@@ -100,7 +100,7 @@ def _figures(tested: Examined, seed: int) -> dict[str, Any]:
     rows = said[evenly(tested.answers[said], people[said], PER_ANSWER, seed)]
     replaced = tested.replacements(seed + 1)  # others than those of the test
     rankings = {
-        "ours": own_values,
+        "ours": Questioned.values,
         "replaced": lambda asked, answers: replaced_values(asked, replaced, answers),
         "often": lambda asked, answers: _how_often(asked),
     }

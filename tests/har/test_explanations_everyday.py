@@ -9,7 +9,7 @@ from app.har.classifiers.everyday.answer import TREE, probabilities
 from app.har.classifiers.everyday.evidence import gather
 from app.har.explanations.everyday import Answered
 from app.har.explanations.questions import CLIMBS, LEVEL, Questioned, aspect_of
-from app.har.explanations.questions_tested import Examined, about_questions, gains, own_values
+from app.har.explanations.questions_tested import Examined, about_questions, gains
 from tests import everyday
 
 OUTING = [("Standing", 5), ("Walking", 9), ("Stairs up", 5), ("Stairs down", 5), ("Running", 6), ("Sitting", 5)]
@@ -33,7 +33,7 @@ def test_what_was_asked_again_is_the_very_answer_and_its_parts_add_up(tested: Ex
 
 def test_what_is_said_to_matter_decides_more_than_chance_and_its_opposite_less(tested: Examined) -> None:
     rows = tested.sample(3)
-    found = gains(tested, rows, {"ours": own_values, "opposite": lambda *asked: -own_values(*asked)})
+    found = gains(tested, rows, {"ours": Questioned.values, "opposite": lambda *asked: -Questioned.values(*asked)})
     ours, opposite = (gain.mean() for gain in found.values())
     assert ours > 0 > opposite
 

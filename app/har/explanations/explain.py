@@ -135,9 +135,8 @@ class Explainer:
         cells, order = self.cells, np.argsort(-values, axis=1, kind="stable")
         counts = np.array([count for count in FLIPS if count <= len(cells)])
         kept = np.argsort(order, axis=1)[:, None] >= counts[:, None]  # (n, n_counts, n_cells)
-        helping = (
-            counts <= np.count_nonzero(values > 0, axis=1)[:, None]
-        )  # taking away what speaks against is no change
+        # What speaks against the answer is never taken away: that could not change it
+        helping = counts <= np.count_nonzero(values > 0, axis=1)[:, None]
         row, number = np.nonzero(helping)
         said: list[dict[str, Any] | None] = [None] * len(X)
         if not len(row):

@@ -167,11 +167,6 @@ def _with_parts(asked: Questioned, replaced: Mapping[str, FloatArray], kept: NDA
     return TREE.probabilities(proba).reshape(n, q, -1)
 
 
-def own_values(asked: Questioned, answers: IntArray) -> NDArray[np.float64]:
-    """Return the ranking that is shown."""
-    return asked.values(answers)
-
-
 def replaced_values(asked: Questioned, replaced: Mapping[str, FloatArray], answers: IntArray) -> NDArray[np.float64]:
     """Return how much less sure of its answer the model is with each part replaced by those of other windows."""
     n, n_parts = len(asked), len(asked.parts)
@@ -192,7 +187,7 @@ class Gains:
     def of(cls, tested: Examined, seed: int = 0) -> Gains:
         """Test what is shown of a model."""
         rows = tested.sample(seed=seed)
-        gain = gains(tested, rows, {"ours": own_values}, seed)["ours"]
+        gain = gains(tested, rows, {"ours": Questioned.values}, seed)["ours"]
         return cls(gain, np.array(TREE.nodes)[tested.answers[rows]], tested.track.subjects[rows])
 
     @classmethod

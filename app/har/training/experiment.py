@@ -192,12 +192,9 @@ def run_experiment(
     if rows is not None and everyday is not None and config.keeps_everyday:
         seen = rows.learnt if config.in_folds else rows.to_learn(splits[0], windows)
         shortest_s = shortest_bout(bout_lengths(everyday, set(seen.recordings.tolist())))
-        classifier = outcomes[EVERYDAY_MODEL].classifier
-        if not isinstance(classifier, EverydayClassifier):
-            raise TypeError(f"{classifier.name} is no everyday model")
         unseen = rows.tested.take(splits[-1].test)  # by the model as it was fitted last
-        explained = about_questions([Examined.of(classifier, unseen)], config.seed)
-        _save_everyday(classifier, rows, shortest_s, config, result, folder / KEPT[EVERYDAY_MODEL], explained)
+        classifier = outcomes[EVERYDAY_MODEL].classifier
+        _save_everyday(classifier, rows, unseen, shortest_s, config, result, folder / KEPT[EVERYDAY_MODEL])
     return result
 
 
@@ -360,15 +357,16 @@ def _save(classifier: Classifier, unseen: WindowSet, seed: int, result: Result, 
 def _save_everyday(
     classifier: Classifier,
     rows: EverydayRows,
+    unseen: WindowSet,
     shortest_s: float,
     config: TrainConfig,
     result: Result,
     folder: Path,
-    explained: Mapping[str, Any],
 ) -> None:
     """Keep the everyday model: of data sets that were left out in turn, one that is trained on all of them."""
     if not isinstance(classifier, EverydayClassifier):
         raise TypeError(f"{classifier.name} is no everyday model")
+    explained = about.as_text(about_questions([Examined.of(classifier, unseen)], config.seed))
     split: dict[str, Any] = dict(result["split"])
     if config.in_folds:
         classifier = EverydayClassifier(classifier.place_of).fit(rows.learnt, seed=config.seed)
@@ -380,8 +378,7 @@ def _save_everyday(
     title = str(result["data"].get("dataset", classifier.name))
     besides = classifier.besides_.movements if classifier.besides_ else ()
     card = everyday_card(title, trained_on(extra), everyday_figures(extra, classifier.answer_limit_), besides)
-    texts = {CARD: card, about.FILE: about.as_text(dict(explained))}
-    everyday_files.save_model(classifier, folder, extra=extra, texts=texts)
+    everyday_files.save_model(classifier, folder, extra=extra, texts={CARD: card, about.FILE: explained})
 
 
 def _draw(activities: Sequence[str], outcomes: Mapping[str, Outcome], folder: Path) -> None:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAP = "bouts.npz"  # in the folder of a data set
 MOSTLY = 0.6  # of a bout: labelled in the files already
 AWAY_S = 60.0  # who looks at a bout for longer is not at work
 SHOWN_S = 180.0  # for which a bout that somebody looks at is nobody else's
@@ -132,12 +131,12 @@ def desk_of(dataset: Dataset) -> Desk | None:
     Conflict : it could not be made; the message says why.
     """
     folder = library.store_folder(dataset)
-    if (folder / MAP).exists():
+    if (folder / reading_tasks.BOUTS).exists():
         try:
             return _desk(folder)
         except UnreadableData as error:
             log.warning("%s; it is made again", error)
-            (folder / MAP).unlink(missing_ok=True)
+            (folder / reading_tasks.BOUTS).unlink(missing_ok=True)
     with _lock:
         making = _making.get(dataset.folder)
         if making is None:
@@ -176,7 +175,7 @@ def _desk(folder: Path) -> Desk:
     from app.har.datasets.store import open_store
     from app.har.labelling import Choice, LabellingMap
 
-    store, map_ = open_store(folder), LabellingMap.load(folder / MAP)
+    store, map_ = open_store(folder), LabellingMap.load(folder / reading_tasks.BOUTS)
     known: dict[int, str] = {}
     signals, bouts = store.signals, map_.bouts
     if signals.activities and (signals.labels >= 0).any():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.har.datasets.description import Description
 
 Arguments = Mapping[str, Any]
+BOUTS = "bouts.npz"  # the map of a data set's bouts, in its folder
 LOOKED_AT = 40  # files among which one is looked for that a mapping is tried on
 
 
@@ -78,7 +79,7 @@ def map_bouts(arguments: Arguments, on_event: OnEvent) -> dict[str, Any]:
 
     folder = Path(arguments["folder"])
     found = make_map(open_store(folder).signals, on_event)
-    found.save(folder / "bouts.npz")
+    found.save(folder / BOUTS)
     return {"bouts": len(found.bouts)}
 
 

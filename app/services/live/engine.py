@@ -174,7 +174,7 @@ class Engine:
             return
         for (stream, own, batches), windows in zip(ready, found, strict=True):
             try:
-                self._watch_for_falls(stream, own, batches)
+                self._watch_over(stream, own, batches)
                 self._say(stream, own, windows)
             except Exception:
                 self._failed(stream)
@@ -186,7 +186,7 @@ class Engine:
             batches = stream.in_order()
             own.noticed = _falls_of(stream)
             (windows,) = model.recogniser.step([(own.track, batches)])
-            self._watch_for_falls(stream, own, batches)
+            self._watch_over(stream, own, batches)
             self._say(stream, own, windows)
         except Exception:
             self._failed(stream)
@@ -199,7 +199,7 @@ class Engine:
         stream.faulty = f"What you do could not be recognised just now. It is tried again in {RESTS_S:.0f} s."
         self._tell_health(stream)
 
-    def _watch_for_falls(self, stream: Stream, own: _Own, batches: Sequence[Batch]) -> None:
+    def _watch_over(self, stream: Stream, own: _Own, batches: Sequence[Batch]) -> None:
         """Look for falls in what has come, at the pulse, and at the air pressure."""
         for batch in batches:
             for fall in own.falls.step(batch.sensors):

@@ -26,7 +26,7 @@ EQUALLY_LIKELY = 1e-3  # of two probabilities
 MIN_ATTENTION = 1e-3  # below it, a sensor was ignored
 SAME_MOMENT_S = 1e-3
 Climbed = tuple[int, float, float, float, bool | None]  # position, from, to, metres, whether a lift was felt to push
-Stretched = tuple[int, float, float, str]  # position in `recording_ids`, from, to, the name of a transition
+Transition = tuple[int, float, float, str]  # position in `recording_ids`, from, to, the name of a transition
 Said = tuple[int, float, float, str]  # position in `recording_ids`, from, to, what the person says they did
 YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
 
@@ -88,7 +88,7 @@ class PredictionResult:
     # (n_windows,) beats/min in the middle of each, NaN where unknown; empty where it was not measured
     heart_rate: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     # Standing up, lying down …, beside the answers; None of a model that was not taught any, or of earlier builds
-    transitions: tuple[Stretched, ...] | None = None
+    transitions: tuple[Transition, ...] | None = None
     smoothed_s: float = (
         0.0  # shorter bouts took the answer of what surrounds them; 0: windows alone, as they are stored
     )

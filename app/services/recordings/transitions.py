@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.har.signals.types import SignalSet
 from app.har.vocabulary import stands_up
-from app.services.recordings.prediction_result import PredictionResult, Stretched
+from app.services.recordings.prediction_result import PredictionResult, Transition
 
 if TYPE_CHECKING:
     from app.har.classifiers.transitions.finder import TransitionFinder
@@ -34,7 +33,7 @@ def with_transitions(result: PredictionResult, signals: SignalSet, finder: Trans
         return result
     found = finder.transitions(signals)
     place = {name: i for i, name in enumerate(result.recording_ids)}
-    rows: list[Stretched] = []
+    rows: list[Transition] = []
     columns = (found.recording, found.start_s, found.end_s, found.activity)
     for recording, start_s, end_s, activity in zip(*(column.tolist() for column in columns), strict=True):
         if (position := place.get(signals.recording_ids[recording])) is not None:
@@ -60,8 +59,5 @@ def stood_up(result: PredictionResult, recording_index: int) -> NDArray[np.float
     """
     if result.transitions is None:
         return None
-    return _spans([each for each in result.transitions if each[0] == recording_index and stands_up(each[3])])
-
-
-def _spans(found: Sequence[Stretched]) -> NDArray[np.float64]:
-    return np.array([(start_s, end_s) for _, start_s, end_s, _ in found], np.float64).reshape(-1, 2)
+    spans = [each[1:3] for each in result.transitions if each[0] == recording_index and stands_up(each[3])]
+    return np.array(spans, np.float64).reshape(-1, 2)

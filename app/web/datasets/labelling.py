@@ -71,7 +71,6 @@ def say_label(name: str) -> ResponseReturnValue:
         said = written if activity == "other" else "" if activity == "skip" else activity.removeprefix("is:")
         labelling.say(name, current_user.id, request.form.get("bout", -1, type=int), said, looked_s)
     except (Invalid, NotFound) as error:
-        library.get(name)
         return _page(name, str(error), status_of(error))
     return redirect(url_for(".label", name=name))
 
@@ -83,7 +82,6 @@ def undo_label(name: str) -> ResponseReturnValue:
     try:
         labelling.undo(name, current_user.id, request.form.get("label", 0, type=int))
     except NotFound as error:
-        library.get(name)
         return _page(name, str(error), status_of(error))
     return redirect(url_for(".label", name=name))
 

@@ -70,8 +70,8 @@ def upload_recording(form: asked.Upload) -> Made:
 
     It is read and recognised before the answer comes; meanwhile, GET /uploads says how far it is. ``follow`` is a name
     of your own for it: up to 32 small letters and digits. ``tz`` is the time zone to whose time a device was set, where
-    the file does not say it. 202: its layout is not known, and it waits for a day for
-    its owner to name the columns on a page.
+    the file does not say it. 202: its layout is not known, and it waits for a day for its owner to name the columns on
+    a page.
     """
     file = request.files.get("file")
     if file is None:

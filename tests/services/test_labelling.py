@@ -173,7 +173,7 @@ def test_the_page_takes_a_key_a_name_of_ones_own_and_a_skip_and_tells_what_is_mi
     assert (empty.status_code, "Write what it is" in empty.text) == (422, True)
     for path in ("", "/people", "/recordings", "/settings", "/problems"):
         assert admin_client.get(f"/datasets/raw{path}").status_code == 200
-    assert admin_client.get("/training/?dataset=raw").status_code == 200
+    assert "raw (nothing is labelled yet)" in admin_client.get("/training/?dataset=raw").text
     with pytest.raises(Invalid, match="Nothing in raw has a label"):
         training_data.check_usable([unlabelled], TrainConfig())
     assert admin_client.get("/datasets/none/label").status_code == 404

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -56,6 +57,16 @@ def test_days_are_shown_the_newest_first_with_what_is_not_known(ursula: FlaskCli
     assert re.search(r"\d\d:\d\d – 0[67]:\d\d", newest[9])
     assert first[9] == "–"
     assert text.count('class="day-bar"') == 2
+
+
+def test_standing_up_is_a_column_where_a_model_finds_it(app: Flask, ursula: FlaskClient) -> None:
+    assert "Sit to stand" not in cells(ursula.get("/days/", query_string=ZONE).text)[0]
+    result = a_result(start=datetime(2026, 11, 25, tzinfo=BERLIN))
+    rises = ((0, 40_000.0, 40_002.0, "SIT_TO_STAND"), (0, 50_000.0, 50_003.0, "SIT_TO_STAND"))
+    store_day(app, account("ursula").id, replace(result, transitions=rises))
+    heading, newest, before = cells(ursula.get("/days/", query_string=ZONE).text)[:3]
+    column = heading.index("Sit to stand")
+    assert (newest[column].split(), before[column]) == (["2", "2.5", "s", "each"], "–")
 
 
 def test_a_day_that_is_yet_to_come_hides_none_and_earlier_days_are_told_of(

@@ -100,11 +100,13 @@ def test_what_was_measured_beside_movement_is_on_the_page_and_what_height_change
     url, seconds = f"/predictions/{prediction.recording_id}", np.arange(0, 360.0)
     loud = ("day.csv", "sound_level", seconds, np.full(360, -40, np.float32))
     lanes.save(recordings.folder_of(prediction.recording), [loud], keys.of(user.id))
-    text = " ".join(re.sub(r"<[^>]+>", " ", user_client.get(url).text).split())
+    page = user_client.get(url).text
+    assert '<a href="#transitions-title">Between activities</a>' in page
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "Height: used (barometer). On foot, no stairs. It changed 66.7 % of the answers: Stair-up → Walk" in text
     assert re.search(r"22:00:15 – 22:00:42 ?: lift, up 40 m", text)
     assert "Sit -40 (-40 to -40)" in text
-    assert "SIT_TO_STAND 2 3.0 s 2.5 to 3.5 s" in text
+    assert "Sit to stand 2 3.0 s 2.5 to 3.5 s" in text
     assert "no sound and no speech is read or stored" in text
     assert user_client.get(f"{url}/result.json").json["summary"]["height_used"] is True
 

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
 
+from app.extensions import db
 from app.har.classifiers.catalogue import CATALOGUE
 from app.har.training.config import TrainConfig
 from app.services.datasets import library
@@ -144,6 +145,21 @@ def test_what_a_finished_training_made_can_be_downloaded(
     assert response.content_type.startswith(kind)
     assert "attachment" in response.headers["Content-Disposition"]
     assert admin_client.get(f"{address}/files/../events.jsonl").status_code == 404
+
+
+def test_what_recordings_without_labels_were_worth_is_one_figure_an_activity_over_all_folds(
+    finished_run: int, admin_client: FlaskClient
+) -> None:
+    run = runs.get(finished_run)
+    part = {"used": True, "given": 7, "unlabelled": 9, "judged": 1.0, "f1_without": 0.8, "f1_with": 0.9}
+    parts = [part | {"by_activity": {"Walk": 3, "Run": 4}}, part | {"by_activity": {"Walk": 6, "Run": 1}}]
+    parts.append(part | {"used": False, "by_activity": {"Walk": 50}})
+    run.result = {**run.result, "unlabelled": {"dataset": "more", "own": True, "parts": parts}}
+    db.session.commit()
+    page = admin_client.get(f"/training/{finished_run}").text
+    section = page.partition('id="unlabelled-title"')[2].partition("</section>")[0]
+    assert "learnt from 14 of 18 windows without labels of more, used in 2 of 3 trainings" in section
+    assert re.findall(r"<li[^>]*>(.*?)</li>", section) == ["Walk: 9 windows", "Run: 5 windows"]
 
 
 def test_an_evaluation_by_folds_shows_differences_folds_and_subjects_and_keeps_no_model(

@@ -10,6 +10,15 @@ from app.services.formatting import percent
 FEW_JUDGED = 0.8  # share of the labelled windows: below, the gain is of some activities alone
 
 
+def given_by_activity(unlabelled: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many windows were given which activity in the parts that learnt from them, the most first."""
+    counts: dict[str, int] = {}
+    for part in unlabelled["parts"]:
+        for activity, n in part["by_activity"].items() if part["used"] else ():
+            counts[activity] = counts.get(activity, 0) + n
+    return dict(sorted(counts.items(), key=lambda each: -each[1]))
+
+
 def what_unlabelled_was_worth(unlabelled: Mapping[str, Any]) -> str:
     """Say how much was learnt from, and what it changed for labelled people who were left out; several parts together.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.types import SignalSet
-from app.har.vocabulary import stands_up
+from app.har.vocabulary import normalised, stands_up
 from app.services.recordings.prediction_result import PredictionResult, Transition
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def kinds(result: PredictionResult, recording_index: int | None = None) -> list[
     for position, start_s, end_s, name in result.transitions:
         if recording_index in (None, position):
             lengths.setdefault(name, []).append(end_s - start_s)
-    return [Kind(name, len(own), sum(own) / len(own), min(own), max(own)) for name, own in sorted(lengths.items())]
+    return [
+        Kind(normalised(name).capitalize(), len(own), sum(own) / len(own), min(own), max(own))
+        for name, own in sorted(lengths.items())
+    ]
 
 
 def stood_up(result: PredictionResult, recording_index: int) -> NDArray[np.float64] | None:

@@ -29,6 +29,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("submit", (event) => { // a second press must not name the next stretch unseen
+  if (event.defaultPrevented) return;
   if (isSent) event.preventDefault();
   isSent = true;
 });

@@ -24,7 +24,7 @@ from app.services.models import (
     training,
     training_data,
 )
-from app.services.models.unlabelled_gain import what_unlabelled_was_worth
+from app.services.models.unlabelled_gain import given_by_activity, what_unlabelled_was_worth
 from app.web.access import access
 from app.web.errors import show_at_field, status_of
 from app.web.training import side_by_side
@@ -107,7 +107,8 @@ def _bases() -> list[tuple[str, str, dict[str, str]]]:
 def _choices() -> dict[str, str]:
     """Return what can be trained on, by what is sent, as it is shown."""
     return {
-        one.text: f"{one.dataset.name}, only its {one.device}" if one.device else one.dataset.name
+        one.text: (f"{one.dataset.name}, only its {one.device}" if one.device else one.dataset.name)
+        + ("" if one.dataset.summary["activities"] else " (nothing is labelled yet)")
         for one in training_data.all_choices()
     }
 
@@ -153,6 +154,7 @@ def run_page(run: TrainingRun, form: RunForm | None = None) -> str:
         comparisons=compared(run.result.get("comparisons", []), titles, split) if split else [],
         cannot_say=what_it_cannot_say(split) if split else "",
         unlabelled_worth=what_unlabelled_was_worth(run.result.get("unlabelled") or {"parts": []}),
+        unlabelled_given=given_by_activity(run.result.get("unlabelled") or {"parts": []}),
         worth=what_a_base_is_worth(run.result.get("transfer") or {}),
         fewest_people=FEWEST_PEOPLE,
         linked=tested_windows.are_kept(run.id),

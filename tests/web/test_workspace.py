@@ -405,3 +405,12 @@ def test_ordinary_users_are_not_told_names_of_settings(
     assert "USER_QUOTA" not in refused
     message = send(admin_client, (recording_csv(), "walk.csv"), headers=AS_SCRIPT).get_json()["message"]
     assert "USER_QUOTA_MB" in message
+
+
+def test_a_damaged_file_of_a_device_can_be_dismissed_alone(user_client: FlaskClient, model: ModelVersion) -> None:
+    send(user_client, (b"   \x00" * 500, "wrist.cwa"))
+    page = user_client.get("/").text
+    assert "begins with the letters MD; found the bytes 20 20" in page
+    assert "The file is deleted by" in page
+    assert "Try again" not in page
+    assert "Say what its columns are" not in page

@@ -45,9 +45,9 @@ run-https: setup ## start the site for phones: over HTTPS, on every network of t
 	@HTTPS=own $(BIN)/python run.py
 
 # The few long browser tests come first, or one core waits for them in the end. Four at a time keep two cores busy: many
-# wait for a browser, a reader or a training
+# wait for a browser, a reader or a training. All are as nice as can be, so that those that are nicer do not starve: trainings
 test: $(VENV)/.dev ## run the tests, four at a time; some of them: make test ARGS="tests/har -k elm"
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
+	@nice -n 19 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev ## run the few trainings that make test leaves out, for other tests do each of their parts
 	@$(BIN)/python -m pytest -m long $(ARGS)
@@ -56,7 +56,7 @@ test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings 
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not real_data and not browser" $(ARGS)
 
 test-postgres: $(VENV)/.dev ## run tests against a server of PostgreSQL that the run starts (Debian's package): make test-postgres ARGS=tests/web
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@TEST_DATABASE=postgresql nice -n 19 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-pythons: $(VENV)/.dev ## a start of the site on the oldest and newest Python that is promised, types on the oldest (ARGS=all: a start on each, and fast tests of the core on the oldest)
 	@bash devtools/test_pythons.sh $(BIN)/uv $(ARGS)

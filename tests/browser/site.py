@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests import homes
 
@@ -166,3 +167,10 @@ def start_training(
     page.locator("input[name=keep_sums]").set_checked(keep_sums)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_selector("#progress")
+
+
+def width(page: Page, wanted: int) -> int:
+    """Return how wide the page is; plots follow the window a moment later, so up to 5 s are given for them to fit."""
+    with suppress(PlaywrightTimeout):
+        page.wait_for_function("wanted => document.documentElement.scrollWidth <= wanted", arg=wanted, timeout=5000)
+    return int(page.evaluate("document.documentElement.scrollWidth"))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.services.recordings import recordings
 from tests import homes
-from tests.browser.site import ADMINISTRATOR, Site, log_in, register
+from tests.browser.site import ADMINISTRATOR, Site, log_in, register, width
 from tests.browser.test_pages import check
 from tests.corrected import a_result, recorded
 from tests.trained import recording_csv
@@ -116,7 +116,7 @@ def test_on_a_telephone_a_touched_band_is_corrected(browser: Browser, site: Site
     page.get_by_label("Another activity").fill("Rowing")
     page.locator("#correct-form").get_by_role("button", name="Save").tap()
     expect(page.locator(STATUS)).to_have_text("Saved: 1 stretch of Rowing.")
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert width(page, 390) == 390
     context.close()
 
 

@@ -18,7 +18,7 @@ from pyotp import TOTP
 
 from tests import homes, oidc
 from tests.bad_inputs import zipped
-from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, log_out, register, running
+from tests.browser.site import ADMINISTRATOR, PASSWORD, Site, log_in, log_out, register, running, width
 from tests.cohorts import an_ended_cohort
 from tests.days import a_week
 from tests.oidc import Provider
@@ -194,9 +194,7 @@ def check(page: Page, address: str = "") -> None:
     assert unseen_focus(page) == [], page.url
     assert not re.search(PLURAL_OF_ONE, page.inner_text("main")), page.url
     page.set_viewport_size({"width": 390, "height": 844})
-    if page.locator(".js-plotly-plot").count():
-        page.wait_for_timeout(500)  # plots follow the width a moment later
-    wide = page.evaluate("document.documentElement.scrollWidth")
+    wide = width(page, 390)
     page.set_viewport_size({"width": 1280, "height": 900})
     assert wide <= 390, f"{page.url} is {wide} pixels wide on a phone"
     page.evaluate(SHORTEN)

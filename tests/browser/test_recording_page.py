@@ -17,7 +17,7 @@ from sqlalchemy import select
 from app.har.classifiers.types import Wearing
 from app.services.recordings.prediction_result import PredictionResult
 from tests import exports
-from tests.browser.site import Site, register
+from tests.browser.site import Site, register, width
 from tests.browser.test_pages import check
 from tests.long_recording import a_day, store, unsure_day
 
@@ -222,7 +222,7 @@ def test_answers_that_are_none_are_hatched_and_all_fits_a_phone(
     expect(page.locator("#windows tbody tr").first).to_contain_text("deepest guess: Sit, 34 %")
     check(page, page.url)
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert width(page, 390) == 390
     for table in ("bouts", "windows", "hours"):  # nor is one of them to be pushed sideways
         region = page.locator(f"#{table}").locator("..")
         assert region.evaluate("(region) => region.scrollWidth <= region.clientWidth"), table

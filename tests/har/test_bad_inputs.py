@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -31,15 +31,20 @@ def stored(case: BadInput, folder: Path) -> Path:
     return path
 
 
+def processor_s() -> float:
+    """Return the processor time of this process and of those that it waited for: others may keep both cores busy."""
+    return sum(os.times()[:4])
+
+
 @refused
 def test_an_unusable_upload_is_refused_quickly_with_a_message_that_names_the_file(
     case: BadInput, tmp_path: Path
 ) -> None:
     path = stored(case, tmp_path)
-    start = time.perf_counter()
+    start = processor_s()
     with pytest.raises(HarError) as caught:
         read_upload(path, case.name)
-    assert time.perf_counter() - start < 5
+    assert processor_s() - start < 5
     message = str(caught.value)
     assert case.message in message
     assert case.name in message or any(part in message for part in (".csv", ".zip", ".txt", "a.jpg", "a.cwa"))

@@ -21,8 +21,8 @@ from tests.corrected import recorded
 from tests.services.conftest import a_user
 
 STAY = {  # without the account: what others use or must know, and models, which are of many people
-    "consent", "dataset", "erasure", "failed_attempts", "installation_key", "model_version", "promotion", "retention",
-    "site", "training_run",
+    "bout_label", "consent", "dataset", "erasure", "failed_attempts", "installation_key", "model_version",
+    "promotion", "retention", "site", "training_run",
 }  # fmt: skip
 
 

@@ -7,13 +7,13 @@ lower, and a twentieth higher. Bins of 5 beats a minute are kept, which days can
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import FloatArray, TimeArray
+from app.har.types import FloatArray, IntArray, TimeArray
 from app.har.vocabulary import NO_ANSWER, NOT_WORN, node_of, path_of
 
 HELD_S = 15.0  # that a value holds: wristbands give one a second, watches one in five
@@ -61,6 +61,22 @@ def minutes_of(bpm: FloatArray, seconds: NDArray[np.floating]) -> dict[str, floa
     bins = (bpm[known] // BIN_BPM).astype(np.int64)
     minutes = np.bincount(bins, seconds[known] / 60)
     return {str(i * BIN_BPM): round(float(minutes[i]), 2) for i in np.flatnonzero(minutes).tolist()}
+
+
+def minutes_of_each(
+    bpm: FloatArray, seconds: NDArray[np.floating], answers: IntArray, names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Return these minutes by answer, of the answers of which a heart rate is known.
+
+    Parameters
+    ----------
+    answers : (n,) position of each window's answer in ``names``.
+    """
+    known = np.isfinite(bpm)
+    return {
+        names[answer]: minutes_of(bpm[answers == answer], seconds[answers == answer])
+        for answer in np.unique(answers[known]).tolist()
+    }
 
 
 def usual_by_node(measured: Iterable[tuple[Hashable, Mapping[str, Minutes]]]) -> dict[str, Usual]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from app.har.signals.types import UNLABELLED
 from app.har.types import IntArray, TimeArray
 from app.har.vocabulary import MISSING
-from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
+from app.services.recordings.bouts import Bouts
+from app.services.recordings.prediction_result import Opinion, PredictionResult
 from app.services.recordings.wall_clock import Period, WallClock
 
 SHORTEST_PAUSE_S = 0.1  # less is the step from one sample to the next, not a stretch that is missing

@@ -9,7 +9,8 @@ import numpy as np
 
 from app.har.types import FloatArray, TimeArray
 from app.services.recordings import lanes
-from app.services.recordings.prediction_result import Bouts, PredictionResult
+from app.services.recordings.bouts import Bouts
+from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.recordings import folder_of
 from app.services.recordings.timeline import sensor_title
 from app.tables import StoredRecording

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from app.har.classifiers.types import Wearing
 from app.har.colours import activity_colours
-from app.har.measures.heart_rate import minutes_of
+from app.har.measures.heart_rate import minutes_of_each
 from app.har.problems import Problem
 from app.har.signals.types import UNLABELLED
 from app.har.types import FloatArray, IntArray, TimeArray
 from app.har.vocabulary import DEFAULT_LIMIT, NOT_WORN, TOO_LITTLE, UNFAMILIAR, AnswerTree, shared_node
+from app.services.recordings.bouts import Bouts
 from app.services.recordings.sensor_names import in_words
 from app.services.recordings.unanswered import Stretch
 
@@ -29,20 +30,6 @@ Climbed = tuple[int, float, float, float, bool | None]  # position, from, to, me
 Transition = tuple[int, float, float, str]  # position in `recording_ids`, from, to, the name of a transition
 Said = tuple[int, float, float, str]  # position in `recording_ids`, from, to, what the person says they did
 YEAR_2000, YEAR_2100 = 946_684_800.0, 4_102_444_800.0
-
-
-@dataclass(frozen=True)
-class Bouts:
-    """Stretches of one activity, or of what was too little for an answer, as columns in the order of time."""
-
-    start_s: TimeArray  # (n_bouts,) on the recording's clock
-    end_s: TimeArray
-    activity: IntArray  # position in `names` of what they are stretches of
-    windows: IntArray  # 0 of what was too little
-    confidence: TimeArray  # mean over the windows; NaN without an answer
-    recording: IntArray  # position in `recording_ids`
-    deepest: IntArray  # the activity that is likeliest over the windows: position in the model's activities
-    deepest_confidence: TimeArray  # its mean probability
 
 
 @dataclass(frozen=True)
@@ -431,13 +418,7 @@ class PredictionResult:
         """Return for how many minutes the heart was how fast, by answer, see `har.measures.heart_rate`."""
         if not len(self.heart_rate):
             return {}
-        seconds = self.end_s - self.start_s
-        by_answer = {
-            self.answer_names[answer]: minutes_of(self.heart_rate[own], seconds[own])
-            for answer in np.unique(self.answers).tolist()
-            if len(own := np.flatnonzero(self.answers == answer))
-        }
-        return {answer: minutes for answer, minutes in by_answer.items() if minutes}
+        return minutes_of_each(self.heart_rate, self.end_s - self.start_s, self.answers, self.answer_names)
 
     def _depths(self) -> dict[str, int]:
         """Return how many windows are answered how deeply: an activity, a group of several, or not at all."""

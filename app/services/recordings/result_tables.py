@@ -19,7 +19,8 @@ from app.har.texts import to_csv
 from app.har.types import FloatArray, IntArray, TimeArray
 from app.har.vocabulary import MISSING, TOO_LITTLE
 from app.services.recordings.activity_times import SHORTEST_PAUSE_S, clock_of, per_period
-from app.services.recordings.prediction_result import MIN_ATTENTION, Bouts, Opinion, PredictionResult
+from app.services.recordings.bouts import Bouts
+from app.services.recordings.prediction_result import MIN_ATTENTION, Opinion, PredictionResult
 from app.services.recordings.sensor_names import in_words
 from app.services.recordings.table_texts import in_utc, in_zone, records
 from app.services.recordings.wall_clock import Period

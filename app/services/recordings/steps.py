@@ -17,7 +17,8 @@ from app.har.signals.types import SignalSet, channels_of
 from app.har.types import FloatArray, TimeArray
 from app.har.vocabulary import ON_FOOT, node_of, path_of
 from app.services.recordings import recordings
-from app.services.recordings.prediction_result import Bouts, PredictionResult
+from app.services.recordings.bouts import Bouts
+from app.services.recordings.prediction_result import PredictionResult
 from app.services.recordings.result_files import DAMAGED
 from app.services.recordings.sensor_names import sensors_of
 from app.services.recordings.stored_signal import HeldSignal, StoredSignal

@@ -16,8 +16,9 @@ from app.services.errors import ServiceError
 from app.services.formatting import duration, percent
 from app.services.recordings.activity_times import Bands, bands
 from app.services.recordings.answers_in_words import left_open
+from app.services.recordings.bouts import Bouts
 from app.services.recordings.lanes import HEIGHT
-from app.services.recordings.prediction_result import Bouts, Opinion, PredictionResult
+from app.services.recordings.prediction_result import Opinion, PredictionResult
 from app.services.recordings.stored_signal import StoredSignal
 from app.services.recordings.wall_clock import WallClock
 

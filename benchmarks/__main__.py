@@ -52,6 +52,7 @@ NAMES = [
     "unlabelled",
     "directions",
     "smoothing",
+    "context",
     "federation",
     "rates",
     "export",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Double, ForeignKey, String, Text
+from sqlalchemy import Double, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Model
@@ -20,7 +20,7 @@ class BoutLabel(Model):
     recording: Mapped[str] = mapped_column(Text)  # as the data set calls it
     start_s: Mapped[float] = mapped_column(Double)  # on the recording's own clock
     end_s: Mapped[float] = mapped_column(Double)
-    activity: Mapped[str] = mapped_column(String(64))  # "" where it was looked at and has no name
+    activity: Mapped[str] = mapped_column(Text)  # "" where it was looked at and has no name
     work_s: Mapped[float] = mapped_column(Double)  # for which it was looked at
     created: Mapped[Created]
     undone_at: Mapped[Moment | None]

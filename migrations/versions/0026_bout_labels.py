@@ -23,7 +23,7 @@ def upgrade():
         sa.Column("recording", sa.Text(), nullable=False),
         sa.Column("start_s", sa.Double(), nullable=False),
         sa.Column("end_s", sa.Double(), nullable=False),
-        sa.Column("activity", sa.String(length=64), nullable=False),
+        sa.Column("activity", sa.Text(), nullable=False),
         sa.Column("work_s", sa.Double(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),

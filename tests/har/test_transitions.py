@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.har.classifiers.transitions import finder as finder_module
 from app.har.classifiers.transitions.courses import costs, likeliest
 from app.har.classifiers.transitions.finder import TransitionFinder, fit_finder
 from app.har.classifiers.transitions.moments import AROUND, describe, with_surroundings
@@ -114,6 +115,35 @@ def test_standing_up_is_found_in_others_when_it_was(finder: TransitionFinder) ->
 def test_where_a_sensor_is_missing_nothing_is_found(finder: TransitionFinder) -> None:
     signals = people(1, seed=2)
     assert not len(finder.course(replace(signals, signal=np.full_like(signals.signal, np.nan))).start_s)
+
+
+def test_where_a_sensor_is_missing_in_all_that_has_transitions_nothing_is_taught() -> None:
+    signals = people(3)
+    signals.signal[:, 1] = np.nan
+    assert fit_finder(signals) is None
+    beside = people(1, seed=3)  # of another data set, that has all sensors and no transitions
+    beside.labels[np.isin(beside.labels, (RISE, LOWER))] = SIT
+    n = len(signals.signal)
+    both = replace(
+        signals,
+        signal=np.concatenate([signals.signal, beside.signal]),
+        labels=np.concatenate([signals.labels, beside.labels]),
+        recording_ids=(*signals.recording_ids, "beside"),
+        subjects=(*signals.subjects, "beside"),
+        first=np.append(signals.first, n),
+        length=np.append(signals.length, len(beside.signal)),
+        recording=np.append(signals.recording, len(signals.recording)),
+        start_s=np.append(signals.start_s, 0.0),
+    )
+    assert fit_finder(both) is None
+
+
+def test_of_a_large_data_set_fewer_moments_are_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = []
+    monkeypatch.setattr(finder_module, "fit_forest", lambda X, *_, **__: learnt.append(len(X)))
+    monkeypatch.setattr(finder_module, "MOST", 300)
+    fit_finder(people(4))
+    assert 200 < learnt[0] <= 310
 
 
 def test_a_data_set_without_transitions_teaches_none() -> None:

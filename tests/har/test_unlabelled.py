@@ -13,7 +13,15 @@ from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.errors import InsufficientData, InvalidSetting
 from app.har.signals.types import UNLABELLED
 from app.har.training.config import validated
-from app.har.training.unlabelled import Given, give_activities, neighbours, only_one, solved, without_labels
+from app.har.training.unlabelled import (
+    Given,
+    give_activities,
+    neighbours,
+    of_others,
+    only_one,
+    solved,
+    without_labels,
+)
 from app.har.windows import WindowSet, make_windows
 from app.services.models.unlabelled_gain import what_unlabelled_was_worth
 from tests import synthetic
@@ -103,12 +111,26 @@ def test_people_left_out_and_windows_with_a_label_are_not_learnt_from() -> None:
     assert (other.y == UNLABELLED).all()
 
 
+@pytest.mark.parametrize(
+    ("known_as", "tested"), [("raw/{}", "{}"), ("raw/{}", "made/{}"), ("{}", "{}"), ("raw/ward/{}", "made/ward_{}")]
+)
+def test_who_is_tested_is_not_learnt_from_under_the_name_of_another_data_set(
+    people: WindowSet, known_as: str, tested: str
+) -> None:
+    names = sorted(set(people.subjects.tolist()))
+    unlabelled = replace(people, subjects=np.array([known_as.format(name) for name in people.subjects.tolist()]))
+    left = of_others(unlabelled, [tested.format(name) for name in names[:2]])
+    assert set(left.subjects.tolist()) == {known_as.format(name) for name in names[2:]}
+
+
 def test_labels_of_one_person_and_other_models_are_refused(people: WindowSet) -> None:
     one = people.take(people.subjects == people.subjects[0])
     with pytest.raises(InsufficientData, match="at least two people"):
         give_activities(one, people)
     with pytest.raises(InvalidSetting, match="recordings without labels"):
         validated({"models": ["svm"], "unlabelled": "other"})
+    with pytest.raises(InvalidSetting, match="cannot be taken back"):  # a certificate of forgetting would not be true
+        validated({"models": ["elm-gru-am"], "unlabelled": "other", "keep_sums": True})
 
 
 def test_few_rows_have_the_solution_of_many() -> None:

@@ -507,6 +507,17 @@ def test_who_has_just_moved_is_not_judged_as_at_rest(person: int) -> None:
     assert live(person, "heart_rate") is not None
 
 
+def test_a_restart_does_not_forget_that_somebody_has_just_moved(app: Flask, person: int) -> None:
+    add_heart(person, 3, AT_REST)
+    session = add_session(person)
+    now = do(person, session, "Walking", 15, T0)
+    watching.tick(now + watching.SAVED_S)
+    restart(app)
+    for second in range(60, 181, 20):
+        watching.on_heart_rate(person, session, 105, "Sitting", now + second, "Sitting")
+    assert live(person, "heart_rate") is None
+
+
 # --- devices
 
 

@@ -12,14 +12,18 @@ from flask.testing import FlaskClient
 
 from app.extensions import db
 from app.har.datasets.description import Description
+from app.har.errors import UnreadableData
 from app.har.labelling import Choice, make_map
+from app.har.labelling import choice as choice_module
+from app.har.labelling.map import LabellingMap
 from app.har.training.config import TrainConfig
 from app.services import accounts
 from app.services.datasets import imports, labelling, library
 from app.services.datasets.labelling import Desk
 from app.services.errors import Invalid, NotFound
 from app.services.models import training_data
-from app.tables import BoutLabel, Dataset
+from app.services.transaction import transaction
+from app.tables import BoutLabel, Consent, Dataset
 from tests import synthetic
 from tests.bad_inputs import zipped
 from tests.synthetic import STRENGTHS, kinelab_csv
@@ -121,10 +125,14 @@ def test_what_is_labelled_becomes_a_data_set_that_holds_it_alone(
     for _ in range(8):
         label_next(unlabelled, desk, people[0])
     labelling.say("raw", people[0], int(np.argmax(desk.choice.map.bouts.start_s)), "", 1.0)  # skipped
+    shared = Consent(user_id=people[1], purpose="training", version=2, pseudonym="1", copies={"datasets": ["raw"]})
+    db.session.add(shared)
+    db.session.commit()
     job = labelling.make_dataset("raw", "made", people[0])
     assert job.done.wait(60)
     assert job.status is imports.ImportStatus.FINISHED, job.message
     db.session.rollback()
+    assert shared.copies == {"datasets": ["made", "raw"]}  # who takes theirs back is taken out of both
     made = library.open_dataset(library.get("made")).signals
     told = labelling.progress(desk, labelling.labels_of(unlabelled), people[0])
     assert (made.labels >= 0).all()
@@ -143,6 +151,42 @@ def test_labels_go_with_their_data_set_and_stay_without_who_gave_them(
     assert [label.user_id for label in labelling.labels_of(unlabelled)] == [None]
     library.remove("raw")
     assert db.session.query(BoutLabel).count() == 0
+
+
+def test_labels_of_recordings_that_are_taken_out_go_with_them(small: Dataset, started_home: Path) -> None:
+    there = library.open_dataset(small).signals.recording_ids[0]
+    with transaction() as session:
+        for recording in (there, "of somebody who took it back"):
+            session.add(BoutLabel(dataset_id=small.id, recording=recording, start_s=0, end_s=3, activity="", work_s=1))
+    library.renew("small", started_home / "small.zip")
+    assert [label.recording for label in labelling.labels_of(small)] == [there]
+
+
+def test_a_damaged_map_is_told_from_one_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "bouts.npz"
+    made = make_map(synthetic.signal_set(subjects=1, seconds=12.0))
+    made.save(path)
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:5], whole[:-9], whole[: len(whole) // 2], whole.replace(b"first", b"frist")):
+        path.write_bytes(damaged)
+        with pytest.raises(UnreadableData):
+            LabellingMap.load(path)
+    path.write_bytes(whole)
+    assert len(LabellingMap.load(path).bouts) == len(made.bouts)
+
+
+def test_however_many_labels_there_are_the_rare_ones_count_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = Choice(make_map(synthetic.signal_set(subjects=6, seconds=60.0)))
+    labels = dict.fromkeys(range(len(choice.map.bouts)), "often") | {3: "rare", 7: "rare", 9: ""}
+    left = {bout: name for bout, name in labels.items() if bout != 11}
+    before, learnt = choice.next(left), []
+    monkeypatch.setattr(choice_module, "MOST_LEARNT", 4)
+    monkeypatch.setattr(choice_module, "AT_ONCE", 5)
+    monkeypatch.setattr(Choice, "_hidden", lambda self, bouts: learnt.append(bouts) or np.ones((len(bouts), 2)))
+    assert choice.next(left) == before == 11
+    choice.guess(left, 11)
+    assert len(learnt[-2]) == 6
+    assert {3, 7} <= set(learnt[-2].tolist())
 
 
 def test_a_rare_activity_is_found_sooner_than_by_chance() -> None:
@@ -171,6 +215,17 @@ def test_the_page_takes_a_key_a_name_of_ones_own_and_a_skip_and_tells_what_is_mi
     assert "Guess: <strong>" in page
     empty = admin_client.post("/datasets/raw/label", data={"activity": "other", "other": "", "bout": "0"})
     assert (empty.status_code, "Write what it is" in empty.text) == (422, True)
+    far = "9" * 400
+    for path, sent, status in (
+        ("", {"activity": "is:Walking", "bout": far, "shown_at": far}, 404),
+        ("", {"activity": "skip", "bout": "-" + far, "shown_at": "-" + far}, 404),
+        ("", {"bout": "0"}, 422),
+        ("", {"activity": "is:", "bout": "0"}, 422),
+        ("/undo", {"label": far}, 404),
+        ("/undo", {"label": "-1"}, 404),
+    ):
+        assert admin_client.post(f"/datasets/raw/label{path}", data=sent).status_code == status
+    assert len(labelling.labels_of(unlabelled)) == 3
     for path in ("", "/people", "/recordings", "/settings", "/problems"):
         assert admin_client.get(f"/datasets/raw{path}").status_code == 200
     assert "raw (nothing is labelled yet)" in admin_client.get("/training/?dataset=raw").text

@@ -26,6 +26,8 @@ RIDGE = 0.1  # of the mean of a row's squared length
 SHARPNESS = 0.15  # score by which an activity becomes e times as probable
 SURE = 0.02  # what a bout counts whose guess has no doubt at all
 TRUSTED = 60  # named bouts from which on the guess counts in full
+MOST_LEARNT = 500  # bouts of an activity, evenly over those that have it: files may label a hundred thousand
+AT_ONCE = 2048  # bouts whose distances are held at once
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ class Choice:
             rest = np.setdiff1d(np.arange(len(self.map.bouts)), taken)
             return int(rest[0]) if len(rest) else None
         covered = np.zeros(len(some), np.float32)
-        if len(taken):
-            covered = np.exp(-_squared(self.means[taken], self.means[some]) / reach).max(axis=0)
+        for first in range(0, len(taken), AT_ONCE):
+            nearest = _squared(self.means[taken[first : first + AT_ONCE]], self.means[some]).min(axis=0)
+            covered = np.maximum(covered, np.exp(-nearest / reach))
         gain = np.maximum(stands_for[left] - covered, 0) @ self.doubt(labels, some)
         return int(self._candidates[left[gain.argmax()]])
 
@@ -122,12 +125,19 @@ class Choice:
 
     def _probabilities(self, labels: Mapping[int, str], activities: list[str], bouts: IntArray) -> FloatArray:
         """Return the probability of each activity for some bouts, (n, activities), learnt from those that have one."""
-        named = {bout: activity for bout, activity in labels.items() if activity in activities}
-        y = np.array([activities.index(activity) for activity in named.values()], np.int64)
-        beta, centre, base = _solved(self._hidden(np.array(list(named), np.int64)), y, len(activities))
+        named = [(bout, activities.index(activity)) for bout, activity in labels.items() if activity in activities]
+        learnt, y = np.array(named, np.int64).T
+        of_each = (np.flatnonzero(y == i) for i in range(len(activities)))
+        some = np.sort(np.concatenate([_evenly(own, MOST_LEARNT) for own in of_each]))
+        beta, centre, base = _solved(self._hidden(learnt[some]), y[some], len(activities))
         scores = ((self._hidden(bouts) - centre) @ beta + base) / SHARPNESS
         raised = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+
+
+def _evenly(rows: IntArray, most: int) -> IntArray:
+    """Return so many rows at most, evenly over them, the last one among them."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def _solved(H: FloatArray, y: IntArray, n_outputs: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -52,12 +53,12 @@ class LabellingMap:
         UnreadableData : it is of another format, or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = dict(stored)
             if arrays.pop("format") != FORMAT:
                 raise ValueError
             return cls(coordinates=arrays.pop("coordinates"), bouts=Bouts(**arrays))
-        except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+        except (KeyError, TypeError, ValueError, OSError, EOFError, BadZipFile) as error:
             raise UnreadableData(f"{path.name} is of another version, or damaged.") from error
 
 

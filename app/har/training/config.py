@@ -155,6 +155,12 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
             f"Only {title}, trained from scratch, learns from recordings without labels. Choose it, or leave them out.",
             "unlabelled",
         )
+    if config.unlabelled and config.keep_sums:
+        raise InvalidSetting(
+            "What is concluded from the labels of all people cannot be taken back with one of them. Keep no features "
+            "by person, or learn from no recordings without labels.",
+            "keep_sums",
+        )
     if config.fine_tune and not config.base:
         raise InvalidSetting("To fine-tune a network, choose the stored model that it comes from.", "fine_tune")
     if config.protocol == "dataset" and config.folds:

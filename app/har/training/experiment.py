@@ -44,7 +44,7 @@ from app.har.training.results import (
     write_result,
 )
 from app.har.training.transfer import Base, learning_curve
-from app.har.training.unlabelled import Gain, give_activities, without_labels
+from app.har.training.unlabelled import Gain, give_activities, of_others, without_labels
 from app.har.types import FloatArray
 from app.har.windows import WindowSet, make_windows
 
@@ -173,7 +173,9 @@ def run_experiment(
     if base is not None:
         result["transfer"] = base.described(windows.activities, config.fine_tune) | curve
     if unknown_windows is not None:
-        result["unlabelled"] = {**data.get("without_labels", {}), "parts": list(outcomes[DEPLOYABLE_MODEL].gains)}
+        unlabelled_people = sorted(set(unknown_windows.subjects.tolist()))
+        gains = list(outcomes[DEPLOYABLE_MODEL].gains)
+        result["unlabelled"] = {**data.get("without_labels", {}), "subjects": unlabelled_people, "parts": gains}
     write_result(result, folder)
     whence = {"subjects": test.subjects, "recordings": test.recordings, "start_s": test.start_s}
     arrays: dict[str, Any] = {"y": test.y, "index": index, **whence, **probabilities}
@@ -333,7 +335,7 @@ def _of_others(unlabelled: WindowSet, test: WindowSet, config: TrainConfig) -> W
     """Return what was not recorded by the people tested; at random, where the test knows everybody, all of it."""
     if config.protocol == "random":
         return unlabelled
-    return unlabelled.take(~np.isin(unlabelled.subjects, test.subjects))
+    return of_others(unlabelled, test.subjects.tolist())
 
 
 def _save(classifier: Classifier, unseen: WindowSet, seed: int, result: Result, folder: Path) -> None:

@@ -15,7 +15,7 @@ Vovk (2015), Cross-conformal predictors, Annals of Mathematics and Artificial In
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -29,6 +29,7 @@ from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.features import per_chunk
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Scaler
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
+from app.har.datasets.exports.names import file_name
 from app.har.errors import InsufficientData
 from app.har.evaluation.scores import confusion_matrix, macro_scores
 from app.har.signals.types import UNLABELLED, SignalSet
@@ -87,7 +88,7 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
         )
     unlabelled = _at_most(unlabelled, seed)
     if not len(unlabelled):
-        raise InsufficientData("There is no whole window without a label to learn from.")
+        raise InsufficientData("There is no whole window without a label to learn from, of people who are not tested.")
     n_activities, y, part = len(labelled.activities), labelled.y, _parts(labelled, seed)
     hidden = HiddenLayer.of_both(labelled, unlabelled, seed)
     known, unknown = hidden(labelled), hidden(unlabelled)
@@ -135,14 +136,14 @@ def without_labels(signals: SignalSet, like: WindowSet, left_out: Sequence[str],
     Parameters
     ----------
     signals : prepared as those of the labelled windows were.
-    left_out : people from whom nothing may be learnt.
+    left_out : people from whom nothing may be learnt, see `of_others`.
     own : whether these are the signals that the labelled windows are from: what has a label there is left out.
     """
     windows = make_windows(signals, like.window_length_s, by_label=False)
-    kept = ~np.isin(windows.subjects, left_out) & ((windows.y == UNLABELLED) | (not own))
+    kept = (windows.y == UNLABELLED) | (not own)
     kept &= ~np.isnan(windows.X[:, 0]).any(axis=1)
     channels = [windows.channels.index(channel) for channel in like.channels]
-    windows = windows.take(kept)
+    windows = of_others(windows.take(kept), left_out)
     datasets = np.full(len(windows), "") if like.datasets is not None and windows.datasets is None else windows.datasets
     return replace(
         windows,
@@ -152,6 +153,24 @@ def without_labels(signals: SignalSet, like: WindowSet, left_out: Sequence[str],
         activities=like.activities,
         datasets=None if like.datasets is None else datasets,
     )
+
+
+def of_others(windows: WindowSet, people: Iterable[str]) -> WindowSet:
+    """Return the windows of nobody who is called like one of these people, whatever data set they are of.
+
+    A data set that was made of the labels of another holds the same people: *lab/3* of the one is *3* of the other.
+    """
+    theirs = {name for person in set(people) for name in _called(person)}
+    subjects = windows.subjects.tolist()
+    other = {subject: theirs.isdisjoint(_called(subject)) for subject in set(subjects)}
+    return windows.take(np.array([other[subject] for subject in subjects], bool))
+
+
+def _called(person: str) -> set[str]:
+    """Return what a person may be called in another data set, with and without what stands before, as files allow."""
+    return {
+        file_name(name).casefold() for name in (person, person.partition("/")[2], person.rpartition("/")[2]) if name
+    }
 
 
 def only_one(scores: NDArray[np.float64], limit: float) -> IntArray:

@@ -417,9 +417,14 @@ def _save(state: _State, now: float) -> None:
     for deleted in state.people.keys() - there:
         del state.people[deleted]
     people = {
-        str(number): {"still_s": person.still_s, "told": person.still_told, "seen": person.seen}
+        str(number): {
+            "still_s": person.still_s,
+            "told": person.still_told,
+            "seen": person.seen,
+            "moved_at": person.moved_at if math.isfinite(person.moved_at) else None,
+        }
         for number, person in state.people.items()
-        if person.still_s or person.still_told
+        if person.still_s or person.still_told or now - person.moved_at < usual_heart.RECOVERY_S
     }
     if people or _file().exists():
         with written_whole(_file()) as draft:
@@ -436,6 +441,7 @@ def _read(now: float) -> dict[int, _Person]:
                     still_s=float(each["still_s"]),
                     still_told=bool(each["told"]),
                     seen={int(session): float(end) for session, end in each["seen"].items()},
+                    moved_at=-math.inf if each.get("moved_at") is None else float(each["moved_at"]),
                 )
                 for number, each in kept["people"].items()
             }

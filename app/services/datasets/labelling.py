@@ -47,6 +47,7 @@ AWAY_S = 60.0  # who looks at a bout for longer is not at work
 SHOWN_S = 180.0  # for which a bout that somebody looks at is nobody else's
 RECENT = 5
 FOLDER = "labelled"
+MAX_ID = 2**31 - 1  # of a row
 
 _making: dict[str, Making] = {}  # by the data set's folder
 _shown: dict[tuple[int, int], tuple[int, float]] = {}  # data set and person: the bout before them, since when
@@ -144,7 +145,7 @@ def desk_of(dataset: Dataset) -> Desk | None:
             app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
             Thread(target=_make, args=(app, folder, making), daemon=True).start()
     if making.error:
-        del _making[dataset.folder]  # the next look tries again
+        _making.pop(dataset.folder, None)  # the next look tries again; two may look at once
         raise Conflict(making.error)
     return None
 
@@ -168,6 +169,11 @@ def _make(app: Flask, folder: Path, making: Making) -> None:
             log.exception("the bouts of %s could not be found", folder.name)
             making.error = "The recordings could not be prepared for labelling. See the server's log for details."
         making.done.set()
+
+
+def close() -> None:
+    """Let go of the stores that are open: one of them is deleted, or holds something else."""
+    _desk.cache_clear()
 
 
 @lru_cache(maxsize=4)
@@ -295,6 +301,8 @@ def undo(name: str, user_id: int, label_id: int) -> None:
     NotFound : it is undone already, or somebody else's.
     """
     dataset = library.get(name)
+    if not 0 < label_id <= MAX_ID:
+        raise NotFound("There is no such label. Nothing was changed.")
     with transaction() as session:
         query = select(BoutLabel).filter_by(id=label_id, dataset_id=dataset.id, user_id=user_id, undone_at=None)
         row = session.scalar(query)
@@ -335,6 +343,7 @@ def make_dataset(name: str, new_name: str, added_by_id: int) -> imports.DatasetI
     Invalid : the name.
     """
     from app.har.datasets.exports import kinelab
+    from app.services.personal import consents, taken_back
 
     dataset = library.get(name)
     said = [label for label in labels_of(dataset) if label.activity]
@@ -346,6 +355,9 @@ def make_dataset(name: str, new_name: str, added_by_id: int) -> imports.DatasetI
         job = imports.start_import(
             new_name, upload=file, filename=f"what is labelled in {name}", added_by_id=added_by_id
         )
+    if people := consents.of_copies(name):  # theirs is taken out of this one, too, when they take their consent back
+        consents.note_copy(new_name, people)
+        taken_back.begin(after=job.done)
     audit.record(Action.DATASET_EXPORTED, name, stretches=len(said))
     return job
 

@@ -32,7 +32,7 @@ from app.services.errors import Conflict, Invalid, NoRoom, NotFound
 from app.services.names import NAME_RULE, is_name
 from app.services.readers import pool
 from app.services.transaction import BACKGROUND_WAIT_S, rows_changed, transaction
-from app.tables import Consent, Dataset, TrainingRun
+from app.tables import BoutLabel, Consent, Dataset, TrainingRun
 from app.tables.training_run import RunStatus
 
 if TYPE_CHECKING:
@@ -117,10 +117,11 @@ def renew(name: str, path: Path) -> None:
         running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
         new = {"folder": folder.name, "fingerprint": summary["fingerprint"], "summary": summary}
         held = update(Dataset).where(Dataset.id == dataset.id, ~running.exists())
-        if _is_pooled_now(dataset) or rows_changed(held.values(new)) == 0:
+        if _is_read_besides(dataset) or rows_changed(held.values(new)) == 0:
             raise _in_use(name)
+        _forget_labels(dataset, folder)
     audit.record(Action.DATASET_CHANGED, name, recordings=summary["recordings"])
-    _open.cache_clear()
+    _close()
     leftovers.delete(before)
 
 
@@ -238,12 +239,12 @@ def remove(name: str) -> None:
     running = select(TrainingRun.id).filter_by(dataset_id=dataset.id, status=RunStatus.RUNNING)
     with transaction():
         if (
-            _is_pooled_now(dataset)
+            _is_read_besides(dataset)
             or rows_changed(delete(Dataset).where(Dataset.id == dataset.id, ~running.exists())) == 0
         ):
             raise _in_use(name)
     audit.record(Action.DATASET_DELETED, name)
-    _open.cache_clear()
+    _close()
     leftovers.delete(folder)
 
 
@@ -251,10 +252,30 @@ def _in_use(name: str) -> Conflict:
     return Conflict(f"“{name}” is being used for training. Stop the training, or wait until it has finished.")
 
 
-def _is_pooled_now(dataset: Dataset) -> bool:
-    """Tell whether a training on several data sets as one is reading this one."""
-    configs = db.session.scalars(select(TrainingRun.config).filter_by(status=RunStatus.RUNNING, dataset_id=None))
-    return any(each["dataset"] == dataset.name for config in configs for each in config.get("datasets", []))
+def _is_read_besides(dataset: Dataset) -> bool:
+    """Tell whether a training reads this one as one of several, or learns from it without its labels."""
+    return any(
+        dataset.name in (config.get("unlabelled"), *(each["dataset"] for each in config.get("datasets", [])))
+        for config in db.session.scalars(select(TrainingRun.config).filter_by(status=RunStatus.RUNNING))
+    )
+
+
+def _forget_labels(dataset: Dataset, folder: Path) -> None:
+    """Within a transaction: delete what was said of recordings that a data set no longer holds."""
+    from app.har.datasets.store import open_store
+
+    there = set(open_store(folder).signals.recording_ids)
+    for label in db.session.scalars(select(BoutLabel).filter_by(dataset_id=dataset.id)):
+        if label.recording not in there:
+            db.session.delete(label)
+
+
+def _close() -> None:
+    """Let go of the stores that are open: one of them is deleted."""
+    from app.services.datasets import labelling
+
+    _open.cache_clear()
+    labelling.close()
 
 
 def distribution_plot(dataset: Dataset, file_format: str) -> Path:

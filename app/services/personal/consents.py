@@ -103,6 +103,11 @@ def note_copy(dataset: str, ids: list[int]) -> None:
             consent.copies = {"datasets": sorted({*consent.copies.get("datasets", []), dataset})}
 
 
+def of_copies(dataset: str) -> list[int]:
+    """Return the consents, taken back or not, that a data set was made with."""
+    return [one.id for one in db.session.scalars(select(Consent)) if dataset in one.copies.get("datasets", [])]
+
+
 def shared_datasets() -> set[str]:
     """Return the names of the data sets that were made of what people shared."""
     return {name for copies in db.session.scalars(select(Consent.copies)) for name in copies.get("datasets", [])}

@@ -17,6 +17,7 @@ from app.web.datasets.routes import bp
 from app.web.errors import status_of
 
 KEYS = "123456789abcdefghijklmopqrtvwxyz"  # n: a new name, s: skip, u: undo
+LATEST = 2**53  # ms
 
 
 @bp.get("/<name>/label")
@@ -64,11 +65,14 @@ def say_label(name: str) -> ResponseReturnValue:
     """Keep what a stretch is: one of the names, another that is written, or none."""
     activity = request.form.get("activity", "").strip()
     written = request.form.get("other", "").strip()
-    looked_s = time.time() - request.form.get("shown_at", 0, type=int) / 1000
+    shown_at = min(max(request.form.get("shown_at", 0, type=int), 0), LATEST)
+    looked_s = time.time() - shown_at / 1000
     try:
         if activity == "other" and not written:
             raise Invalid("Write what it is, or skip it. Nothing was saved.", field="other")
         said = written if activity == "other" else "" if activity == "skip" else activity.removeprefix("is:")
+        if not said and activity != "skip":
+            raise Invalid("Say what it is, or skip it. Nothing was saved.")
         labelling.say(name, current_user.id, request.form.get("bout", -1, type=int), said, looked_s)
     except (Invalid, NotFound) as error:
         return _page(name, str(error), status_of(error))

@@ -19,6 +19,7 @@ from app.har.windows import label_segments
 TREES, LEAF = 60, 3
 EVERY = 2  # of the labelled moments to learn from: those beside each other are nearly alike
 FEWEST = 10  # labelled transitions, or there is nothing to learn
+MOST = 150_000  # moments to learn from, each with what is around it: of more, fewer are taken from each stretch
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,19 @@ def fit_finder(
     rows: list[FloatArray] = []
     labels: list[IntArray] = []
     step = hop(signals.sampling_rate_hz)
+    lasts = np.where(segments.label != UNLABELLED, segments.length, 0)[learnt[signals.recording[segments.stretch]]]
+    every = max(EVERY, -(-int(lasts.sum()) // (step * MOST)))
     for stretch in np.flatnonzero(learnt[signals.recording]).tolist():
         first, length = int(signals.first[stretch]), int(signals.length[stretch])
         described = describe(signals.signal[first : first + length], signals.channels, signals.sampling_rate_hz)
         middle = signals.labels[first + step * (1 + np.arange(len(described)))].astype(np.int64)
-        wanted = np.flatnonzero((middle != UNLABELLED) & np.isfinite(described).all(axis=1))[::EVERY]
+        wanted = np.flatnonzero((middle != UNLABELLED) & np.isfinite(described).all(axis=1))[::every]
         rows += with_surroundings(described, wanted.tolist()) if len(wanted) else []
         labels.append(middle[wanted])
-    X, y = np.nan_to_num(np.concatenate(rows)), np.concatenate(labels)
+    y = np.concatenate(labels)
+    if not np.isin(y, short).any():  # where there are transitions, a sensor is missing
+        return None
+    X = np.nan_to_num(np.concatenate(rows), copy=False)
     often = np.bincount(y, minlength=len(signals.activities))
     weights = (1 / np.sqrt(np.maximum(often, 1)))[y].astype(np.float32)
     forest = fit_forest(X, y, weights, len(signals.activities), n_trees=trees, leaf=LEAF, seed=seed)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
 from app.har.classifiers.transitions import finder as finder_module
 from app.har.classifiers.transitions.courses import costs, likeliest
 from app.har.classifiers.transitions.finder import TransitionFinder, fit_finder
@@ -149,3 +151,17 @@ def test_of_a_large_data_set_fewer_moments_are_learnt_from(monkeypatch: pytest.M
 def test_a_data_set_without_transitions_teaches_none() -> None:
     signals = people(2)
     assert fit_finder(replace(signals, activities=tuple(f"exercise {i}" for i in range(12)))) is None
+
+
+def test_a_model_that_is_stored_finds_the_same(finder: TransitionFinder, small_base: Path, tmp_path: Path) -> None:
+    model = load_model(small_base)
+    assert model.finder is None
+    model.finder = finder
+    save_model(model, tmp_path / "model", extra={})
+    stored, signals = load_model(tmp_path / "model").finder, people(1, seed=1)
+    assert stored is not None
+    assert stored.activities == finder.activities
+    for ours, kept in zip(
+        vars(finder.transitions(signals)).values(), vars(stored.transitions(signals)).values(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, kept)

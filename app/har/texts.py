@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # What a spreadsheet takes for the beginning of a formula, after spaces or the mark of text, wide signs included
 FORMULA = re.compile(r"['\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 A_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+LONGEST_NAME = 60  # characters: of those that take four bytes, with an ending, no more are a file's name on Linux
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # no file of Windows can be called so
 MARK = "'"  # before it, a spreadsheet takes a cell for text
 
 
@@ -54,3 +56,9 @@ def to_csv(table: pd.DataFrame, header: bool = True) -> str:
             safe[name] = safe[name].map(texts)
     text: str = safe.to_csv(index=False, header=header, lineterminator="\r\n")
     return text
+
+
+def file_name(text: str) -> str:
+    """Return a text as a name that a file can have anywhere."""
+    name = re.sub(r"[^\w .()-]+", "_", text).strip(" .")[:LONGEST_NAME].rstrip(" .")
+    return f"_{name}" if not name or _RESERVED.match(name) else name

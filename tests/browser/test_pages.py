@@ -171,14 +171,14 @@ def recordings_to_label(person: int) -> None:
     """Add recordings without labels, of which somebody has labelled two stretches and skipped one."""
     from app.har.datasets.description import Description
     from app.har.labelling import make_map
-    from app.services.datasets import labelling, library
+    from app.services.datasets import labelling, library, reading_tasks
 
     description = Description.from_yaml("label: {from: later}\nsubject: {from: folder}\n", "spec.yaml")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "raw.zip"
         path.write_bytes(zipped({f"{i}/walk.csv": kinelab_csv(None, i, 15.0) for i in (1, 2)}))
         dataset = library.add("raw", path, description=description)
-    make_map(library.open_dataset(dataset).signals).save(library.store_folder(dataset) / labelling.MAP)
+    make_map(library.open_dataset(dataset).signals).save(library.store_folder(dataset) / reading_tasks.BOUTS)
     for bout, activity in enumerate(("Walking", "limping", "")):
         labelling.say("raw", person, bout, activity, 2.0)
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from app.har.datasets.exports import bids, kinelab
-from app.har.datasets.exports.names import distinct, file_name, label
+from app.har.datasets.exports.names import distinct, label
 from app.har.datasets.store import Store, build_store, open_store
 from app.har.signals.types import UNLABELLED, SignalSet
+from app.har.texts import file_name
 from tests.bad_inputs import zipped
 from tests.synthetic import ku_har_zip, sp_sw_files
 

@@ -29,11 +29,11 @@ from app.har.classifiers.elm_gru_am.elm import ExtremeLearningMachine
 from app.har.classifiers.elm_gru_am.features import per_chunk
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Scaler
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
-from app.har.datasets.exports.names import file_name
 from app.har.errors import InsufficientData
 from app.har.evaluation.scores import confusion_matrix, macro_scores
 from app.har.signals.types import UNLABELLED, SignalSet
 from app.har.sums import Matrix, Sums
+from app.har.texts import file_name
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet, make_windows
 

@@ -171,11 +171,6 @@ def _make(app: Flask, folder: Path, making: Making) -> None:
         making.done.set()
 
 
-def close() -> None:
-    """Let go of the stores that are open: one of them is deleted, or holds something else."""
-    _desk.cache_clear()
-
-
 @lru_cache(maxsize=4)
 def _desk(folder: Path) -> Desk:
     from app.har.datasets.store import open_store
@@ -190,6 +185,9 @@ def _desk(folder: Path) -> Desk:
             if label[counts.argmax()] >= 0 and counts.max() >= MOSTLY * counts.sum():
                 known[i] = signals.activities[int(label[counts.argmax()])]
     return Desk(store, Choice(map_), known)
+
+
+library.KEPT_OPEN.append(_desk.cache_clear)
 
 
 def _samples(signals: SignalSet, bouts: Any, i: int) -> slice:

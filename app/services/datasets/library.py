@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -46,6 +46,7 @@ EXAMPLE_NAME = "physiotherapy-example"
 EXAMPLE_PATH = "embedded-example"  # what one writes instead of a path to add it again
 UPLOAD_PREFIX = "dataset-"
 PLOT_FORMATS = ("png", "svg")
+KEPT_OPEN: list[Callable[[], object]] = []  # what lets go of what other services keep of a store
 
 
 def check_name(name: str) -> None:
@@ -271,11 +272,10 @@ def _forget_labels(dataset: Dataset, folder: Path) -> None:
 
 
 def _close() -> None:
-    """Let go of the stores that are open: one of them is deleted."""
-    from app.services.datasets import labelling
-
+    """Let go of the stores that are open, and of what others keep of them: one of them is deleted."""
     _open.cache_clear()
-    labelling.close()
+    for let_go in KEPT_OPEN:
+        let_go()
 
 
 def distribution_plot(dataset: Dataset, file_format: str) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from app.har.datasets.exports.names import distinct, file_name
+from app.har.datasets.exports.names import distinct
 from app.har.recordings.formats.kinelab_csv import write_csv
 from app.har.signals.types import SignalSet
+from app.har.texts import file_name
 
 
 def files(signals: SignalSet, without: str | None = None) -> Iterator[tuple[str, Iterable[bytes]]]:

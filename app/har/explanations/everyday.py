@@ -63,7 +63,8 @@ class Answered:
         near = np.clip(chosen[:, None] + np.arange(-1, 2), 0, n - 1).ravel()
         at = np.searchsorted(feet, chosen)[:, None] + np.arange(-REACH, REACH + 1)
         on_foot = feet[np.clip(at, 0, len(feet) - 1).ravel()] if len(feet) else feet
-        return np.unique(np.concatenate([near, on_foot])).astype(np.int64)
+        around: IntArray = np.unique(np.concatenate([near, on_foot])).astype(np.int64)
+        return around
 
     def explain(self, chosen: IntArray, windows: WindowSet, limit: float) -> dict[str, Any]:
         """Explain the answer to some windows of a bout, on average.

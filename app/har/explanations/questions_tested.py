@@ -113,7 +113,7 @@ def gains(
     rankings : from a `Questioned` and the answers to values of its parts, (n, n_parts).
     """
     random, replaced = np.random.default_rng(seed), tested.replacements(seed)
-    found = {name: np.zeros((len(rows), 2)) for name in rankings}
+    found: dict[str, NDArray[np.float64]] = {name: np.zeros((len(rows), 2)) for name in rankings}
     answers = tested.answers[rows]
     for answer in np.unique(answers).tolist():
         places = np.flatnonzero(answers == answer)

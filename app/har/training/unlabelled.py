@@ -94,7 +94,7 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
     known, unknown = hidden(labelled), hidden(unlabelled)
     before, after = neighbours(unlabelled)
     own_before, own_after = neighbours(labelled)
-    guesses = [np.full(len(unlabelled), UNLABELLED)] * (part.max() + 1)
+    guesses: list[IntArray] = [np.full(len(unlabelled), UNLABELLED)] * (part.max() + 1)
     learnt = np.stack([np.bincount(y[part != number], minlength=n_activities) > 0 for number in range(len(guesses))])
     judged = learnt[part, y]  # an activity of people of one part alone is unknown to the head without them
     scores_left_out: NDArray[np.float64] = np.zeros((len(y), n_activities))

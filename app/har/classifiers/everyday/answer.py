@@ -64,7 +64,8 @@ def put_together(
     posture = postures(evidence.tilt_deg, evidence.place)
     worn_still = (still * (1 - table))[:, None] * posture
     columns = [on_foot * (1 - stairs), on_foot * stairs * (1 - down), on_foot * stairs * down, running, still * table]
-    return np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
+    answered: FloatArray = np.concatenate([worn_still, np.stack(columns, axis=1)], axis=1).astype(np.float32)
+    return answered
 
 
 def choose_limit(trials: Sequence[Trial], calibration: Calibration) -> float:

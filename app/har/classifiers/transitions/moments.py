@@ -52,7 +52,8 @@ def describe(signal: FloatArray, channels: Sequence[str], sampling_rate_hz: floa
         spread = np.log(np.sqrt(np.maximum(square - mean**2, 0)) + FLOOR)
         n = len(channels)
         parts.append(np.column_stack([mean, spread, np.log(jerk[:, :n] * sampling_rate_hz + FLOOR)]))
-    return np.concatenate(parts).astype(np.float32)
+    described: FloatArray = np.concatenate(parts).astype(np.float32)
+    return described
 
 
 def with_surroundings(described: FloatArray, rows: Sequence[int] | None = None) -> Iterator[FloatArray]:

@@ -56,7 +56,7 @@ test-fast: $(VENV)/.dev ## run what needs neither a browser nor real recordings 
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not real_data and not browser" $(ARGS)
 
 test-postgres: $(VENV)/.dev ## run tests against a server of PostgreSQL that the run starts (Debian's package): make test-postgres ARGS=tests/web
-	@TEST_DATABASE=postgresql nice -n 19 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-pythons: $(VENV)/.dev ## a start of the site on the oldest and newest Python that is promised, types on the oldest (ARGS=all: a start on each, and fast tests of the core on the oldest)
 	@bash devtools/test_pythons.sh $(BIN)/uv $(ARGS)

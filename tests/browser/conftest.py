@@ -38,7 +38,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("pageerror", lambda error: errors.append(f"{error} {error.stack}"))
     page.on("console", lambda m: errors.append(m.text) if "Content Security Policy" in m.text else None)
     elsewhere: list[str] = []
     page.on(

@@ -3,4 +3,5 @@ import { showPreview } from "./dataset/preview.js";
 import { followRows } from "./dataset/rows.js";
 
 followRows();
-showPreview(document.querySelector("[data-preview-url]"));
+const preview = document.querySelector("[data-preview-url]"); // not where nothing has a label yet
+if (preview) showPreview(preview);

@@ -178,8 +178,8 @@ def test_what_passes_by_itself_is_told_from_what_does_not(app: Flask, code: str,
 def test_a_server_that_was_started_anew_is_found_again(app: Flask, user: User) -> None:
     db.session.commit()
     with db.engine.connect() as connection:
-        own = connection.scalar(text("SELECT current_database()"))  # other processes' tests use the server, too
-        postgresql.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{own}'")
+        own = connection.scalar(text("SELECT pg_backend_pid()"))  # other processes' tests use the server, too
+        postgresql.run(f"SELECT pg_terminate_backend({own})")
         with pytest.raises(DBAPIError) as told:
             connection.execute(text("SELECT 1"))
         assert type(passing_reason(told.value)) is Unreachable

@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 export HOST PORT HAR_HOME HAR_DATA_DIR DATA_FOLDERS TLS_NAMES
+# Images of containers set it; each of a run's many processes would compile TensorFlow, Kinelab and the tests for itself
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup federated run run-https test test-long test-fast test-postgres test-pythons lint bench reference reference-models migration lock audit sbom
 

@@ -49,6 +49,22 @@ def where(home: Path) -> dict[str, str]:
     return {"HAR_HOME": str(home), "DATABASE_URL": postgresql.address_of(home) if postgresql.is_used() else ""}
 
 
+class Statements(dict[Any, Any]):
+    """Statements of SQL that some application of this process compiled, by the kind of database.
+
+    SQLAlchemy keeps them by the connection's dialect, which each application has one of its own of.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((type(key[0]), *key[1:]), compiled)
+
+
+STATEMENTS = Statements()
+
+
 @contextmanager
 def at_home(home: Path, **settings: object) -> Iterator[Flask]:
     """Run the application in a home, with some settings of ``Config`` and of the extensions replaced."""
@@ -60,6 +76,7 @@ def at_home(home: Path, **settings: object) -> Iterator[Flask]:
         from config import Config
 
         config = Config()
+        config.SQLALCHEMY_ENGINE_OPTIONS["execution_options"] = {"compiled_cache": STATEMENTS}
         for name, value in settings.items():
             setattr(config, name, value)
         app = create_app(config)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 
@@ -17,10 +19,12 @@ from app.services import sealing
 from app.services.identity import deletion
 from app.services.live import devices, hub, keeping, sessions
 from app.services.live.engine import RESTS_S, SILENT_S, engine
+from app.services.live.simulated import Person
 from app.services.live.streams import ENDING
 from app.services.models import model_versions
 from app.services.recordings import recordings
 from app.tables import LiveSession, User
+from benchmarks import air
 from tests.live import Streamer, add_everyday, restart, streamer
 from tests.services.conftest import a_user
 
@@ -70,6 +74,25 @@ def test_sessions_that_are_recognised_together_are_answered_as_each_alone(phone:
         assert told[0] == told[1]
     assert engine()._rests == {}
     assert {"On foot", "Walking"} & {window["answer"] for window in people[True][0].windows().values()}
+
+
+def test_air_pressure_tells_live_when_who_walks_climbs(phone: Streamer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Person, "doing", lambda *_: "walking")
+    course = air.course("stairs", air.PHONES["Android, 12.5 values a second"], 2)
+    for second, message in enumerate(phone.messages(75)):
+        document = json.loads(message)
+        for at in np.flatnonzero(course.time_s // 1 == second).tolist():
+            time_ns = round((phone.base + course.time_s[at]) * 1e9)
+            values = {"pressure": course.pressure_hpa[at], "relativeAltitude": 0.0}
+            document["payload"].append({"name": "barometer", "time": time_ns, "values": values})
+        phone.send(json.dumps(document).encode())
+    windows = phone.windows()
+    middle_s = np.array(list(windows)) + 1.5
+    climbs = middle_s[np.isin(course.truth_at(middle_s), [air.UP, air.DOWN])]
+    said = {start + 1.5 for start, window in windows.items() if window["answer"] == "Stairs up"}
+    assert all(windows[middle - 1.5]["by_height"] for middle in said)
+    assert len(said.intersection(climbs)) > 0.9 * len(climbs)
+    assert all(np.abs(climbs - middle).min() <= 3 for middle in said)  # landings are of their flight
 
 
 @pytest.mark.parametrize("lost", [(), (13, 27)])  # 5 % and more

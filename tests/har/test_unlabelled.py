@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.errors import InsufficientData, InvalidSetting
 from app.har.signals.types import UNLABELLED
+from app.har.training import experiment
 from app.har.training.config import validated
 from app.har.training.unlabelled import (
     Given,
@@ -142,3 +144,35 @@ def test_few_rows_have_the_solution_of_many() -> None:
     padded = np.concatenate([H, np.zeros((12, 20), np.float32)])  # rows of nothing, but more than there are columns
     np.testing.assert_allclose(solved(padded, np.tile(y, 2), H[:0], none, 2), few, atol=1e-9)
     assert not np.allclose(solved(twice, np.tile(y, 3), H[:0], none, 2), few)
+
+
+class Reached(Exception):
+    """A training has come this far."""
+
+
+def test_a_fold_whose_windows_without_labels_are_all_of_who_is_tested_learns_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    signals = synthetic.signal_set(subjects=3)
+    rows = np.repeat(signals.recording, signals.length)
+    half = np.arange(len(rows)) % 1200 < 600
+
+    def given(*_: object) -> Given:
+        raise Reached("with others")
+
+    def fitted(*arguments: object) -> None:
+        assert arguments[-1] is None
+        raise Reached("alone")
+
+    monkeypatch.setattr(experiment, "give_activities", given)
+    monkeypatch.setattr(experiment, "fit_and_score", fitted)
+    config, reached = validated({"models": ["elm-gru-am"], "unlabelled": "own", "folds": 3}), []
+    for person in sorted(set(signals.subjects)):
+        own = np.isin(rows, [i for i, whose in enumerate(signals.subjects) if whose == person])
+        some = replace(signals, labels=np.where(own & half, UNLABELLED, signals.labels))
+        with pytest.raises(Reached) as end:
+            experiment.run_experiment(some, config, tmp_path, data={}, plots=False)
+        reached.append(str(end.value))
+    assert sorted(reached) == ["alone", "with others", "with others"]
+    with pytest.raises(InsufficientData, match="of people who are tested, or there are none"):
+        experiment.run_experiment(signals, config, tmp_path, data={}, plots=False)

@@ -18,6 +18,7 @@ from app.har.classifiers.everyday import persistence as everyday_files
 from app.har.classifiers.everyday.classifier import EverydayClassifier
 from app.har.classifiers.registry import make_classifier
 from app.har.classifiers.transitions.finder import fit_finder
+from app.har.errors import InsufficientData
 from app.har.evaluation.scores import compare, evaluate
 from app.har.evaluation.splits import fold_windows, leave_datasets_out, split_windows
 from app.har.evaluation.types import Metrics, Split
@@ -280,7 +281,14 @@ def _assess(
     unlabelled: WindowSet | None,
 ) -> Outcome:
     """Fit a model on the training part of each split, test it on the other, and score all test parts together."""
-    gains: list[Gain] = []
+    gains: list[Gain] = []  # of each split that somebody is left for, from whom is learnt without labels
+    if unlabelled is not None and not any(
+        len(_of_others(unlabelled, windows.take(split.test), config)) for split in splits
+    ):
+        raise InsufficientData(
+            "All windows without a label are of people who are tested, or there are none: nothing can be learnt from "
+            "them. Choose another data set to learn from without labels, or none."
+        )
     epochs: list[Event] = []
 
     def keep_epochs(event: Event) -> None:
@@ -302,9 +310,10 @@ def _assess(
         train = everyday.to_learn(split, windows) if everyday else windows.take(split.train)
         test = (everyday.tested if everyday else windows).take(split.test)
         given = None
-        if unlabelled is not None:
+        others = None if unlabelled is None else _of_others(unlabelled, test, config)
+        if others:  # of a fold, all may be of who is tested
             report({"stage": Stage.UNLABELLED})
-            found = give_activities(train, _of_others(unlabelled, test, config), config.seed)
+            found = give_activities(train, others, config.seed)
             given = found.windows if found.gain["used"] else None
             gains.append(found.gain)
         classifier, proba, metrics = fit_and_score(name, train, test, config, report, options, base, given)

@@ -218,11 +218,18 @@ def _open(folder: Path) -> Store:
 
 
 def rename(name: str, new_name: str) -> Dataset:
-    """Give a data set another name; models and results that were made from it keep the name that it had."""
+    """Give a data set another name; models and results that were made from it keep the name that it had.
+
+    Raises
+    ------
+    Conflict : the name is taken, or a training reads it besides another, by its name.
+    """
     dataset = get(name)
     check_name(new_name)
     try:
         with transaction() as session:
+            if _is_read_besides(dataset):
+                raise _in_use(name)
             dataset.name = new_name
             for consent in session.scalars(select(Consent)):  # who shared what is in it is still found
                 if name in (names := consent.copies.get("datasets", [])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from app.har.datasets.description import (
     FromFolder,
     FromName,
     FromTable,
+    LabelledLater,
     LabelSource,
     OneForAll,
 )
@@ -29,6 +31,7 @@ from app.har.recordings.parts import natural_sort_key
 from app.har.recordings.tables import Source
 
 LOOKED_AT = 40
+PERSON = re.compile(r"(?:p|s|id|subj(?:ect)?|person|participant|patient|user|proband)?[ _-]?\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,33 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     words = ("{subject}", "{label}", "{trial}", *(f"{{part_{letter}}}" for letter in "abcde"))
     by_name = FromName(pattern="_".join(words[:pieces]) if 1 < pieces <= len(words) else "{subject}_{label}")
     table = FromTable(table=found.tables[0]) if found.tables else None
+    people = next((level for level in range(1, depth + 1) if _names_people(found.names, level)), None)
     label: LabelSource = by_name
     if table or (columns and columns.label):
         label = table or FromColumn()
+    elif people == 1:  # what is recorded of a person lies in a folder with nothing more
+        label = _by_file_name(found.names)
     elif depth:
         label = FromFolder()
     own_subject = FromColumn() if columns and columns.subject else None
-    around = FromFolder(level=2) if depth > 1 else None
+    level = people or (2 if depth > 1 else None)
+    around = FromFolder(level=level) if level else None
     subject = table or own_subject or around or (by_name if pieces > 1 else OneForAll(value="unknown"))
     return Description(label=label, subject=subject, columns=columns)
+
+
+def _names_people(names: Sequence[str], level: int) -> bool:
+    """Tell whether all folders of a level are called as people are: by a number."""
+    return all(PERSON.fullmatch(PurePosixPath(name).parts[-1 - level]) for name in names)
+
+
+def _by_file_name(names: Sequence[str]) -> LabelSource:
+    """Return where files of one person have their labels from: from words in their names, if there are any but one."""
+    stems = {PurePosixPath(name).stem for name in names}
+    words = {stem.partition("_")[0] for stem in stems if stem[:1].isalpha()}
+    if len(words) < 2:
+        return LabelledLater()
+    return FromName(pattern="{label}_{trial+}" if all("_" in stem for stem in stems) else "{label+}")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.extensions import db
-from app.har.datasets.description import Description
+from app.har.datasets.description import Description, FromFolder
+from app.har.datasets.survey import Survey, suggest
 from app.har.errors import UnreadableData
 from app.har.labelling import Choice, make_map
 from app.har.labelling import choice as choice_module
@@ -212,6 +214,9 @@ def test_the_page_takes_a_key_a_name_of_ones_own_and_a_skip_and_tells_what_is_mi
         assert answer.status_code == 302
         page = admin_client.get("/datasets/raw/label").text
     assert [label.activity for label in labelling.labels_of(unlabelled)] == ["Walking", "limping", ""]
+    keys = re.findall(r'value="is:([^"]+)" data-key="(.)"', page)
+    assert keys[:4] == [("Walking", "1"), ("limping", "2"), ("Still", "a"), ("Standing", "b")]  # the own ones first
+    assert len({key for _, key in keys}) == len(keys) == 15
     assert "Guess: <strong>" in page
     empty = admin_client.post("/datasets/raw/label", data={"activity": "other", "other": "", "bout": "0"})
     assert (empty.status_code, "Write what it is" in empty.text) == (422, True)
@@ -232,6 +237,22 @@ def test_the_page_takes_a_key_a_name_of_ones_own_and_a_skip_and_tells_what_is_mi
     with pytest.raises(Invalid, match="Nothing in raw has a label"):
         training_data.check_usable([unlabelled], TrainConfig())
     assert admin_client.get("/datasets/none/label").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("names", "label", "level"),
+    [
+        (("07/recording.csv", "08/recording.csv"), "later", 1),
+        (("study/P 1/a.csv", "study/P 2/b.csv"), "name", 1),
+        (("1/a/x.csv", "2/b/x.csv"), "folder", 2),
+        (("site/1/a/x.csv", "site/2/b/x.csv"), "folder", 2),
+        (("lab/ada/x.csv", "lab/bea/x.csv"), "folder", 2),
+    ],
+)
+def test_the_folder_that_numbers_people_is_taken_for_theirs(names: tuple[str, ...], label: str, level: int) -> None:
+    found = suggest(Survey(names, (), (), len(names), (), (), known=True), None)
+    assert isinstance(found.subject, FromFolder)
+    assert (found.label.kind, found.subject.level) == (label, level)
 
 
 def test_files_without_labels_are_added_by_saying_so(

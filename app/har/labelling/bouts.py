@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.har.types import FloatArray, IntArray, TimeArray
+from app.har.types import IntArray, TimeArray
 
 LONGEST = 2  # windows: what is longer takes longer to look at, and shows little more
 CHANGE = 1.2  # of the mean squared distance of any two windows: neighbours farther apart are of two bouts
 ROUNDING_S = 0.01
+AT_ONCE = 65_536  # windows that are compared with the next
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Bouts:
         """Return which bout each window is of."""
         return np.repeat(np.arange(len(self)), self.windows)
 
-    def mean(self, rows: NDArray[Any]) -> FloatArray:
+    def mean(self, rows: NDArray[np.float16]) -> NDArray[np.float16]:
         """Return the mean of what the windows of each bout have, (n, d)."""
-        sums = np.add.reduceat(np.asarray(rows, np.float64), self.first, axis=0)
-        return np.asarray(sums / self.windows[:, None], np.float32)
+        sums = np.add.reduceat(rows, self.first, axis=0)
+        return np.asarray(sums / self.windows[:, None].astype(np.float16), np.float16)
 
 
-def cut_bouts(coordinates: FloatArray, recording: IntArray, start_s: TimeArray, window_s: float) -> Bouts:
+def cut_bouts(coordinates: NDArray[np.float16], recording: IntArray, start_s: TimeArray, window_s: float) -> Bouts:
     """Put windows that follow each other together as long as they are alike.
 
     Parameters
@@ -47,7 +47,11 @@ def cut_bouts(coordinates: FloatArray, recording: IntArray, start_s: TimeArray, 
     recording, start_s : (n,) in the order of time.
     """
     follows = (np.diff(recording) == 0) & (np.abs(np.diff(start_s) - window_s) < ROUNDING_S)
-    alike = np.square(np.diff(coordinates, axis=0)).sum(axis=1) < 2 * CHANGE
+    squares = [
+        np.square(np.diff(coordinates[at : at + AT_ONCE + 1].astype(np.float32), axis=0)).sum(axis=1)
+        for at in range(0, len(coordinates) - 1, AT_ONCE)
+    ]
+    alike = np.concatenate(squares or [np.zeros(0)]) < 2 * CHANGE
     first, held = [], LONGEST
     for i, joined in enumerate(np.concatenate(([False], follows & alike)).tolist()):
         if joined and held < LONGEST:

@@ -44,10 +44,9 @@ class Choice:
 
     map: LabellingMap
 
-    @cached_property
-    def means(self) -> FloatArray:
-        """The coordinates of bouts, (n, d)."""
-        return self.map.bouts.mean(self.map.coordinates)
+    def _at(self, bouts: IntArray) -> FloatArray:
+        """Return the coordinates of some bouts, (n, d)."""
+        return self.map.means[bouts].astype(np.float32)
 
     @cached_property
     def _candidates(self) -> IntArray:
@@ -59,7 +58,7 @@ class Choice:
     def _stands_for(self) -> tuple[FloatArray, IntArray, float]:
         """How far each candidate stands for each of some bouts, (candidates, some), which these are, and how far."""
         some = np.random.RandomState(1).permutation(self._candidates)[:STOOD_FOR]
-        between = _squared(self.means[self._candidates], self.means[some])
+        between = _squared(self._at(self._candidates), self._at(some))
         # Where most of the signal is one activity, most pairs are near: a label reaches some way all the same
         reach = float(max(np.quantile(between[:: -(-len(between) // 400)], REACH), LEAST_REACH * between.mean())) + 1e-6
         return np.exp(-between / reach), some.astype(np.int64), reach
@@ -68,13 +67,13 @@ class Choice:
     def _layer(self) -> tuple[FloatArray, FloatArray]:
         """The weights and biases of the hidden layer, which is random and never trained."""
         random = np.random.RandomState(2)
-        weights = random.standard_normal((self.means.shape[1], NODES)).astype(np.float32)
+        weights = random.standard_normal((self.map.means.shape[1], NODES)).astype(np.float32)
         return weights, (BIAS * random.standard_normal(NODES)).astype(np.float32)
 
     def _hidden(self, bouts: IntArray) -> FloatArray:
         """Return the hidden layer's outputs for some bouts, (n, nodes)."""
         weights, bias = self._layer
-        return np.asarray(np.maximum(self.means[bouts] @ weights + bias, 0), np.float32)
+        return np.asarray(np.maximum(self._at(bouts) @ weights + bias, 0), np.float32)
 
     def next(self, labels: Mapping[int, str], shown: frozenset[int] = frozenset()) -> int | None:
         """Return the bout most worth a label; None where all have one.
@@ -92,7 +91,7 @@ class Choice:
             return int(rest[0]) if len(rest) else None
         covered = np.zeros(len(some), np.float32)
         for first in range(0, len(taken), AT_ONCE):
-            nearest = _squared(self.means[taken[first : first + AT_ONCE]], self.means[some]).min(axis=0)
+            nearest = _squared(self._at(taken[first : first + AT_ONCE]), self._at(some)).min(axis=0)
             covered = np.maximum(covered, np.exp(-nearest / reach))
         gain = np.maximum(stands_for[left] - covered, 0) @ self.doubt(labels, some)
         return int(self._candidates[left[gain.argmax()]])

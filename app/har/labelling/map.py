@@ -12,6 +12,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.har.classifiers.elm_gru_am.features import per_chunk, window_features
 from app.har.errors import InsufficientData, UnreadableData
@@ -28,20 +29,20 @@ DIRECTIONS = 48
 CLIP = 4.0
 HELD_BACK = 0.5  # power of its deviation by which a direction is divided: 1 would make all alike
 LEAST = 1e-3
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class LabellingMap:
-    """Bouts, and where their windows lie."""
+    """Bouts, and where they lie."""
 
     bouts: Bouts
-    coordinates: FloatArray  # (n_windows, d), of mean square 1
+    means: NDArray[np.float16]  # (n_bouts, d) coordinates; those of windows have the mean square 1
 
     def save(self, path: Path) -> None:
         """Write the map whole, or not at all."""
         draft = path.with_name(f".{path.name}.partial.npz")
-        np.savez(draft, format=FORMAT, coordinates=self.coordinates, **vars(self.bouts))
+        np.savez(draft, format=FORMAT, means=self.means, **vars(self.bouts))
         draft.replace(path)
 
     @classmethod
@@ -57,7 +58,7 @@ class LabellingMap:
                 arrays = dict(stored)
             if arrays.pop("format") != FORMAT:
                 raise ValueError
-            return cls(coordinates=arrays.pop("coordinates"), bouts=Bouts(**arrays))
+            return cls(means=arrays.pop("means"), bouts=Bouts(**arrays))
         except (KeyError, TypeError, ValueError, OSError, EOFError, BadZipFile) as error:
             raise UnreadableData(f"{path.name} is of another version, or damaged.") from error
 
@@ -70,20 +71,20 @@ def make_map(signals: SignalSet, on_event: OnEvent = ignore_event) -> LabellingM
     InsufficientData : no recording lasts for a window.
     """
     directions = _directions(signals)
-    parts: list[FloatArray] = []
+    parts: list[NDArray[np.float16]] = []  # of a million windows, half as much to hold
     recordings: list[IntArray] = []
     starts: list[TimeArray] = []
     place = {name: i for i, name in enumerate(signals.recording_ids)}
     for windows, fraction in iter_window_batches(signals, WINDOW_S, BATCH):
-        parts.append(directions(_features(windows)))
+        parts.append(directions(_features(windows)).astype(np.float16))
         recordings.append(np.array([place[name] for name in windows.recordings.tolist()], np.int64))
         starts.append(windows.start_s)
         on_event({"stage": Stage.READING, "fraction": fraction})
+    squares = sum(float(np.square(part, dtype=np.float32).sum()) for part in parts) / sum(map(len, parts))
     coordinates = np.concatenate(parts)
-    coordinates /= np.sqrt(np.square(coordinates).sum(axis=1).mean()) + LEAST
-    return LabellingMap(
-        cut_bouts(coordinates, np.concatenate(recordings), np.concatenate(starts), WINDOW_S), coordinates
-    )
+    coordinates /= np.float16(np.sqrt(squares) + LEAST)
+    bouts = cut_bouts(coordinates, np.concatenate(recordings), np.concatenate(starts), WINDOW_S)
+    return LabellingMap(bouts, bouts.mean(coordinates))
 
 
 def _features(windows: WindowSet) -> FloatArray:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.har.labelling.stretches import span
 from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS
-from app.services.datasets.labelling import Desk, Shown, span
+from app.services.datasets.labelling import Desk, Shown
 from app.services.formatting import sensor_name
 from app.services.recordings.stored_signal import lowest_and_highest
 

@@ -11,11 +11,11 @@ import logging
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from flask import Flask, current_app
@@ -29,7 +29,7 @@ from app.har.vocabulary import PARENT, normalised, shared_node
 from app.services import activity_names, audit
 from app.services.audit import Action
 from app.services.datasets import exports, imports, library, reading_tasks
-from app.services.errors import Conflict, Invalid, NotFound
+from app.services.errors import Conflict, NotFound
 from app.services.readers import pool
 from app.services.transaction import transaction
 from app.tables import BoutLabel, Dataset
@@ -37,7 +37,7 @@ from app.tables._columns import now
 
 if TYPE_CHECKING:
     from app.har.datasets.store import Store
-    from app.har.labelling import Choice, Guess
+    from app.har.labelling import Bouts, Choice, Guess
     from app.har.signals.types import SignalSet
 
 log = logging.getLogger(__name__)
@@ -190,23 +190,11 @@ def _desk(folder: Path) -> Desk:
 library.KEPT_OPEN.append(_desk.cache_clear)
 
 
-def _samples(signals: SignalSet, bouts: Any, i: int) -> slice:
+def _samples(signals: SignalSet, bouts: Bouts, i: int) -> slice:
     """Return where the samples of a bout are."""
+    from app.har.labelling.stretches import span
+
     return span(signals, int(bouts.recording[i]), float(bouts.start_s[i]), float(bouts.end_s[i]))
-
-
-def span(signals: SignalSet, recording: int, start_s: float, end_s: float) -> slice:
-    """Return the samples of a recording between two moments, of the stretch that holds the first."""
-    own = np.flatnonzero(signals.recording == recording)
-    ends = signals.start_s[own] + signals.length[own] / signals.sampling_rate_hz
-    held = np.flatnonzero((signals.start_s[own] <= start_s + 1e-6) & (ends > start_s))
-    stretch = int(own[held[-1]] if len(held) else own[0])
-    first, length = int(signals.first[stretch]), int(signals.length[stretch])
-    begin, end = (
-        int(np.clip(round((at - float(signals.start_s[stretch])) * signals.sampling_rate_hz), 0, length))
-        for at in (start_s, end_s)
-    )
-    return slice(first + begin, first + end)
 
 
 def labels_of(dataset: Dataset) -> list[BoutLabel]:
@@ -220,12 +208,12 @@ def _named(desk: Desk, said: Sequence[BoutLabel]) -> dict[int, str]:
     return desk.known | {bout: label.activity for label in said for bout in desk.bouts_of(label)}
 
 
-def activities(dataset: Dataset, said: Sequence[BoutLabel]) -> list[str]:
-    """Return what a person may say with one key, each always with the same: what was named first stays first."""
-    first: dict[str, str] = {}
-    for name in (*dataset.summary["activities"], *PARENT, *(label.activity for label in said if label.activity)):
-        first.setdefault(shared_node(name) or normalised(name) or name, name)
-    return list(first.values())
+def activities(dataset: Dataset, said: Sequence[BoutLabel]) -> tuple[list[str], list[str]]:
+    """Return what a person may say with one key: what is named here, first of all; then the rest of the vocabulary."""
+    named: dict[str, str] = {}
+    for name in (*dataset.summary["activities"], *(label.activity for label in said if label.activity)):
+        named.setdefault(shared_node(name) or normalised(name) or name, name)
+    return list(named.values()), [node for node in PARENT if node not in named]
 
 
 def next_bout(dataset: Dataset, desk: Desk, said: Sequence[BoutLabel], user_id: int) -> Shown | None:
@@ -273,7 +261,8 @@ def say(name: str, user_id: int, bout: int, activity: str, work_s: float) -> Bou
     desk = desk_of(dataset)
     if desk is None or not 0 <= bout < desk.n_bouts:
         raise NotFound("There is no such stretch. Nothing was saved.")
-    if activity.strip() and activity not in (known := activities(dataset, labels_of(dataset))):
+    named, others = activities(dataset, labels_of(dataset))
+    if activity.strip() and activity not in (known := [*named, *others]):
         activity = activity_names.checked(activity, "other", known)
     bouts = desk.choice.map.bouts
     row = BoutLabel(
@@ -339,8 +328,10 @@ def make_dataset(name: str, new_name: str, added_by_id: int) -> imports.DatasetI
     ------
     Conflict : nothing is labelled here.
     Invalid : the name.
+    InsufficientData : what is labelled is in the data set no more.
     """
     from app.har.datasets.exports import kinelab
+    from app.har.labelling.stretches import labelled_signals
     from app.services.personal import consents, taken_back
 
     dataset = library.get(name)
@@ -358,41 +349,3 @@ def make_dataset(name: str, new_name: str, added_by_id: int) -> imports.DatasetI
         taken_back.begin(after=job.done)
     audit.record(Action.DATASET_EXPORTED, name, stretches=len(said))
     return job
-
-
-def labelled_signals(signals: SignalSet, said: Sequence[BoutLabel]) -> SignalSet:
-    """Return the labelled stretches of a data set with what was said of them, and nothing else.
-
-    Raises
-    ------
-    Invalid : none of what was said is of it.
-    """
-    from app.har.signals.types import UNLABELLED
-    from app.har.windows import label_segments
-
-    place = {name: i for i, name in enumerate(signals.recording_ids)}
-    names = tuple(dict.fromkeys([*signals.activities, *(label.activity for label in said if label.activity)]))
-    labels = np.array(signals.labels)
-    for label in said:
-        if label.recording in place:
-            own = span(signals, place[label.recording], label.start_s, label.end_s)
-            labels[own] = names.index(label.activity) if label.activity else signals.labels[own]
-    whole = replace(signals, labels=labels, activities=names)
-    pieces = label_segments(whole)
-    kept = np.flatnonzero(pieces.label != UNLABELLED)
-    if not len(kept):
-        raise Invalid("Nothing is labelled that is in the data set.")
-    first, length, stretch = pieces.first[kept], pieces.length[kept], pieces.stretch[kept]
-    used, recording = np.unique(signals.recording[stretch], return_inverse=True)
-    rows = np.concatenate([np.arange(a, a + n) for a, n in zip(first.tolist(), length.tolist(), strict=True)])
-    return replace(
-        whole,
-        signal=np.asarray(signals.signal[rows]),
-        labels=labels[rows],
-        recording_ids=tuple(signals.recording_ids[i] for i in used),
-        subjects=tuple(signals.subjects[i] for i in used),
-        first=np.cumsum(length) - length,
-        length=length,
-        recording=recording.astype(np.int64),
-        start_s=signals.start_s[stretch] + (first - signals.first[stretch]) / signals.sampling_rate_hz,
-    )

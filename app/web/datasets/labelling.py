@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from itertools import zip_longest
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from app.har.errors import InsufficientData
+from app.har.vocabulary import PARENT
 from app.services.datasets import bout_drawing, labelling, library
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.formatting import duration
@@ -16,7 +19,8 @@ from app.web.access import access
 from app.web.datasets.routes import bp
 from app.web.errors import status_of
 
-KEYS = "123456789abcdefghijklmopqrtvwxyz"  # n: a new name, s: skip, u: undo
+OWN_KEYS = "123456789pqrtvwxyz"
+SHARED_KEYS = dict(zip(PARENT, "abcdefghijklmo", strict=True))  # n: a new name, s: skip, u: undo
 LATEST = 2**53  # ms
 
 
@@ -37,10 +41,10 @@ def _page(name: str, message: str = "", status: int = 200) -> ResponseReturnValu
         return render_template("datasets/label.html", dataset=dataset, making=labelling.making_of(dataset))
     said = labelling.labels_of(dataset)
     shown = labelling.next_bout(dataset, desk, said, current_user.id)
-    names = labelling.activities(dataset, said)
+    named, others = labelling.activities(dataset, said)
     page = render_template(
         "datasets/label.html", dataset=dataset, shown=shown, drawn=shown and bout_drawing.draw(desk, shown),
-        choices=[(each, KEYS[i] if i < len(KEYS) else "") for i, each in enumerate(names)],
+        choices=[*zip_longest(named, OWN_KEYS[: len(named)]), *((each, SHARED_KEYS[each]) for each in others)],
         progress=labelling.progress(desk, said, current_user.id), message=message, height=bout_drawing.HEIGHT,
         shown_at=round(1000 * time.time()), new_name=request.form.get("new_name", "")[:64],
     )  # fmt: skip
@@ -96,6 +100,6 @@ def make_labelled(name: str) -> ResponseReturnValue:
     """Make a data set of what is labelled."""
     try:
         job = labelling.make_dataset(name, request.form.get("new_name", "").strip(), current_user.id)
-    except (Conflict, Invalid) as error:
+    except (Conflict, Invalid, InsufficientData) as error:
         return _page(name, str(error), status_of(error))
     return redirect(url_for(".adding", token=job.token))

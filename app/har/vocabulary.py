@@ -152,6 +152,13 @@ def transition_ends(name: str) -> tuple[str, str] | None:
     return (STANDING, SITTING) if last == "down" else (_END_OF[first[:3]], _END_OF[last[:3]])
 
 
+def rises(name: str) -> int:
+    """Return 1 of a transition that leads to a more upright posture, -1 of one that leads down, 0 of any other name."""
+    height = {LYING: 0.0, SITTING_OR_LYING: 0.5, SITTING: 1.0, STANDING: 2.0}
+    before, after = (height[end] for end in transition_ends(name) or (STANDING, STANDING))
+    return (after > before) - (after < before)
+
+
 def stands_up(name: str) -> bool:
     """Tell whether a transition leads from sitting to standing; standing up from wherever counts."""
     return transition_ends(name) in ((SITTING, STANDING), (SITTING_OR_LYING, STANDING))

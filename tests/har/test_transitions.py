@@ -10,7 +10,7 @@ import pytest
 
 from app.har.classifiers.elm_gru_am.persistence import load_model, save_model
 from app.har.classifiers.transitions import finder as finder_module
-from app.har.classifiers.transitions.courses import costs, likeliest
+from app.har.classifiers.transitions.courses import Rules, likeliest
 from app.har.classifiers.transitions.finder import TransitionFinder, fit_finder
 from app.har.classifiers.transitions.moments import AROUND, describe, with_surroundings
 from app.har.recordings.formats.hapt import ACTIVITIES, TRANSITIONS
@@ -86,10 +86,32 @@ def test_a_course_follows_the_names_where_single_moments_do_not() -> None:
     proba = np.full((20, 12), 0.01, np.float32)
     proba[:, SIT] = 0.4
     proba[10, ACTIVITIES.index("STAND_TO_LIE")] = 0.9
-    assert set(likeliest(proba, costs(ACTIVITIES))) == {SIT}
+    rules = Rules.of(ACTIVITIES)
+    assert set(likeliest(proba, rules)) == {SIT}
     proba[10:] = 0.01
     proba[10:14, RISE], proba[14:, STAND] = 0.9, 0.9
-    assert likeliest(proba, costs(ACTIVITIES)).tolist() == [SIT] * 10 + [RISE] * 4 + [STAND] * 6
+    assert likeliest(proba, rules).tolist() == [SIT] * 10 + [RISE] * 4 + [STAND] * 6
+
+
+def test_nobody_stands_up_in_a_quarter_of_a_second() -> None:
+    proba = np.full((40, 12), 0.01, np.float32)
+    proba[:20, SIT], proba[20, RISE], proba[21:, STAND] = 0.9, 0.9, 0.9
+    lasts = np.where(np.isin(ACTIVITIES, TRANSITIONS), 5, 1)
+    course = likeliest(proba, Rules.of(ACTIVITIES), lasts).tolist()
+    assert course.count(RISE) in (0, 5)
+    proba[18:23, RISE] = 0.6
+    course = likeliest(proba, Rules.of(ACTIVITIES), lasts).tolist()
+    assert course == [SIT] * 18 + [RISE] * 5 + [STAND] * 17
+
+
+def test_a_transition_begins_where_the_signal_looks_like_that() -> None:
+    proba = np.full((40, 12), 0.01, np.float32)
+    proba[:12, SIT], proba[28:, STAND] = 0.9, 0.9
+    proba[12:28, SIT] = proba[12:28, RISE] = proba[12:28, STAND] = 0.3  # no moment says when it was
+    change = np.full(40, 0.01, np.float32)
+    change[[17, 18, 23, 24]] = 0.9
+    course = likeliest(proba, Rules.of(ACTIVITIES), change=change)
+    assert (np.flatnonzero(np.diff(course)) + 1).tolist() == [18, 24]
 
 
 def test_moments_are_described_alike_however_long_the_stretch_is() -> None:
@@ -142,9 +164,10 @@ def test_where_a_sensor_is_missing_in_all_that_has_transitions_nothing_is_taught
 
 def test_of_a_large_data_set_fewer_moments_are_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
     learnt = []
-    monkeypatch.setattr(finder_module, "fit_forest", lambda X, *_, **__: learnt.append(len(X)))
+    fit = finder_module.fit_forest
+    monkeypatch.setattr(finder_module, "fit_forest", lambda X, *a, **k: learnt.append(len(X)) or fit(X, *a, **k))
     monkeypatch.setattr(finder_module, "MOST", 300)
-    fit_finder(people(4))
+    fit_finder(people(4), trees=1)
     assert 200 < learnt[0] <= 310
 
 
@@ -161,7 +184,16 @@ def test_a_model_that_is_stored_finds_the_same(finder: TransitionFinder, small_b
     stored, signals = load_model(tmp_path / "model").finder, people(1, seed=1)
     assert stored is not None
     assert stored.activities == finder.activities
+    assert stored.changes is not None
+    assert stored.lasts is not None
+    assert stored.lasts[RISE] == 4  # of 8 moments
     for ours, kept in zip(
         vars(finder.transitions(signals)).values(), vars(stored.transitions(signals)).values(), strict=True
     ):
         np.testing.assert_array_equal(ours, kept)
+    model.finder = replace(finder, lasts=None, changes=None)  # of a build that did not know when they begin
+    save_model(model, tmp_path / "earlier", extra={})
+    earlier = load_model(tmp_path / "earlier").finder
+    assert earlier is not None
+    assert earlier.lasts is earlier.changes is None
+    assert len(earlier.transitions(signals).start_s) == 7

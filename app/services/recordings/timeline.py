@@ -14,6 +14,7 @@ from app.har.signals.types import MODALITY_CHANNELS, MODALITY_UNITS, UNLABELLED,
 from app.har.types import TimeArray
 from app.services.errors import ServiceError
 from app.services.formatting import duration, percent
+from app.services.recordings import transitions
 from app.services.recordings.activity_times import Bands, bands
 from app.services.recordings.answers_in_words import left_open
 from app.services.recordings.bouts import Bouts
@@ -66,6 +67,7 @@ def timeline(
     seen = (max(start_s, clock.start_s), max(min(end_s, clock.end_s), clock.start_s, start_s))
     recognised, thinned = bands(result.bout_columns(recording_index), len(result.answer_names), *seen)
     labelled, labels_thinned = bands(result.bout_columns(recording_index, "label"), len(result.label_activities), *seen)
+    between, left_out = transitions.drawn(result, recording_index, clock, start_s, end_s)
     return {
         "layout": "timeline",
         "whole_s": whole,
@@ -75,10 +77,11 @@ def timeline(
         "ticks": clock.ticks(start_s, end_s),
         "signal": _traces(signal, start_s, end_s, axes) if signal else [],
         "recognised": _rows(recognised, result, "answer", clock),
+        "between": between,
         "said": _said(result, recording_index, clock, *seen),
         "before": _before(before, recording_index, clock, *seen) if before else [],
         "labelled": [row for row in _rows(labelled, result, "label", clock) if row["activity"] is not None],
-        "thinned": thinned or labels_thinned,
+        "thinned": thinned or labels_thinned or left_out,
         "colours": (before.colours if before else {}) | result.colours,
         "missing_colour": MISSING,
         "hatches": HATCHES,

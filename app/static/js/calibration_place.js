@@ -16,7 +16,7 @@ function draw() {
     activity, start_s: start + later(), end_s: end + later(), text: [activity, `${Math.round(end - start)} s`],
   }));
   const outside = bands.filter((band) => band.end_s < data.whole_s[0] || band.start_s > data.whole_s[1]).length;
-  const { traces, layout } = figure({ ...data, said: [], before: [], labelled: [], recognised: bands, colours }, "Steps");
+  const { traces, layout } = figure({ ...data, said: [], before: [], between: [], labelled: [], recognised: bands, colours }, "Steps");
   layout.dragmode = false;
   plot.style.height = `${layout.height}px`;
   Plotly.react(plot, traces, layout, { ...QUIET, doubleClick: false });

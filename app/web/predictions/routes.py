@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 ROWS_A_PAGE = 15
 BOUTS_A_PAGE = 20
+SECONDS_AROUND = 10.0  # of a transition, which says nothing without what is before and after it
 LONGEST_WALK_MIN = 30  # of a recording that a person is asked about: nobody walks all through a day
 
 
@@ -144,9 +145,19 @@ def _bout_page(result: PredictionResult, recording_index: int, zone: tzinfo) -> 
     return page_of(len(rows), request.args.get("bouts", 1, type=int), BOUTS_A_PAGE, fetch)
 
 
-def _around(start_s: float, end_s: float) -> dict[str, str]:
+def _move_page(result: PredictionResult, recording_index: int) -> Page[dict[str, Any]]:
+    """Return the transitions of a recording, a page at a time."""
+    found = transitions.of_recording(result, recording_index)
+
+    def fetch(start: int, stop: int) -> list[dict[str, Any]]:
+        return [each | {"view": _around(each["start_s"], each["end_s"], SECONDS_AROUND)} for each in found[start:stop]]
+
+    return page_of(len(found), request.args.get("moves", 1, type=int), BOUTS_A_PAGE, fetch)
+
+
+def _around(start_s: float, end_s: float, at_least_s: float = 0.0) -> dict[str, str]:
     """Return the range, in an address, that shows a bout with something before and after it."""
-    margin = (end_s - start_s) / 4
+    margin = max((end_s - start_s) / 4, at_least_s)
     return {"from": f"{start_s - margin:.3f}", "to": f"{end_s + margin:.3f}"}
 
 
@@ -166,6 +177,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     return {
         "clock": clock,
         "bouts": _bout_page(result, recording_index, clock.zone),
+        "each_move": _move_page(result, recording_index),
         "worn": wearings_in_words(
             result.wearings,
             result.recording_ids[recording_index],

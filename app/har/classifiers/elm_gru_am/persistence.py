@@ -29,6 +29,8 @@ from app.har.signals.filters import Preparation
 
 Arrays = dict[str, NDArray[Any]]
 T = TypeVar("T")
+FORESTS = "transitions_", "transition_changes_"  # of the finder; models of earlier builds lack the second,
+LASTS = "transitions_last"  # and this
 NETWORK, KERAS_FILE = "network ", "network.keras"  # before the network's arrays; where they were up to format 3
 
 
@@ -77,7 +79,12 @@ def save_model(
     for prefix, number, value in numbered:
         arrays |= _arrays_of(value, prefix, number)
     arrays |= _arrays_of(model.space_, "space_") if model.space_ else {}
-    arrays |= _arrays_of(model.finder.forest, "transitions_") if model.finder else {}
+    for prefix, forest in zip(
+        FORESTS, (model.finder.forest, model.finder.changes) if model.finder else (), strict=False
+    ):
+        arrays |= _arrays_of(forest, prefix) if forest else {}
+    if model.finder and model.finder.lasts is not None:
+        arrays[LASTS] = model.finder.lasts
     arrays |= {f"columns_{number}": columns for number, columns in enumerate(model.window_columns_)}
     arrays |= {f"beta_{number}": beta for number, beta in enumerate(model.elm_.betas.values())}
     if model.head_rows_:  # to solve it again
@@ -101,7 +108,11 @@ def load_model(folder: Path) -> ActivityClassifier:
     model.preparation = Preparation(**manifest.get("preparation", {}))
     model.shortest_bout_s = manifest.get("shortest_bout_s")
     if named := manifest.get("transitions_of"):
-        model.finder = TransitionFinder(tuple(named), _from_arrays(Forest, arrays, "transitions_"))
+        known = _name(FORESTS[1], "root", None) in arrays
+        changes = _from_arrays(Forest, arrays, FORESTS[1]) if known else None
+        model.finder = TransitionFinder(
+            tuple(named), _from_arrays(Forest, arrays, FORESTS[0]), arrays.get(LASTS), changes
+        )
     layout = SensorLayout(model.channels)
     n_sensors, n_devices = len(layout.sensors), len(layout.devices)
     convolutions = tuple(

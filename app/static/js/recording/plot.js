@@ -1,7 +1,8 @@
 // What Plotly draws of a recording: a strip of activities for each opinion, and a panel for each sensor.
 import { escapeHtml, isNarrow, paper, theme } from "../lib/plots.js";
 
-const [STRIP_HEIGHT, SPACE, TITLE, BELOW] = [34, 12, 20, 58]; // pixels
+const [STRIP_HEIGHT, LANE_HEIGHT, SPACE, TITLE, BELOW] = [34, 18, 12, 20, 58]; // pixels
+const SYMBOLS = { "▲": "triangle-up", "▼": "triangle-down", "●": "circle" }; // as in the legend
 const SLOW = /Heart rate|Skin|Height|Loudness|Light/;
 
 // Bands become cells of a heat map of one row: one trace, however many there are. Between them, cells are empty.
@@ -36,6 +37,23 @@ function hatching(bands, data, yaxis) {
   };
 }
 
+// Transitions take seconds, of a day less than a pixel: a mark in the middle of each has always the same size.
+function lane(moves, yaxis) {
+  const middle = moves.map((move) => (move.start_s + move.end_s) / 2);
+  return [
+    {
+      type: "bar", x: middle, width: moves.map((move) => move.end_s - move.start_s), y: moves.map(() => 1), yaxis,
+      hoverinfo: "skip", marker: { color: theme("accent"), opacity: 0.3, line: { width: 0 } },
+    },
+    {
+      type: "scatter", mode: "markers", x: middle, y: moves.map(() => 0.5), yaxis, cliponaxis: false,
+      marker: { symbol: moves.map((move) => SYMBOLS[move.sign]), size: 11, color: theme("ink") },
+      text: moves.map(({ text: [name, ...rest] }) => [`<b>${escapeHtml(name)}</b>`, ...rest.map(escapeHtml)].join("<br>")),
+      hovertemplate: "%{text}<extra></extra>",
+    },
+  ];
+}
+
 function bySensor(signal) {
   const groups = new Map();
   for (const trace of signal) groups.set(trace.sensor, [...(groups.get(trace.sensor) || []), trace]);
@@ -53,9 +71,10 @@ function timeAxis(data) {
 // Rows are stacked from the top; each gets a y axis of its own.
 export function figure(data, title = "Recognised") {
   const strips = [[title, data.recognised], ["Model alone", data.before ?? []], ["You said", data.said ?? []], ["In the file", data.labelled]].filter(([, bands]) => bands.length);
+  const moves = data.between ?? [];
   const panels = bySensor(data.signal);
   const heightOf = (title) => (SLOW.test(title) ? 70 : isNarrow() ? 115 : 135);
-  const inner = strips.length * (STRIP_HEIGHT + SPACE) + panels.reduce((sum, [title]) => sum + TITLE + heightOf(title) + SPACE, 0);
+  const inner = strips.length * (STRIP_HEIGHT + SPACE) + (moves.length && LANE_HEIGHT + SPACE) + panels.reduce((sum, [title]) => sum + TITLE + heightOf(title) + SPACE, 0);
   const axisColours = ["x", "y", "z"].map((axis) => theme(`axis-${axis}`));
   const layout = {
     ...paper(), height: inner + BELOW, margin: { l: isNarrow() ? 80 : 84, r: 16, t: 4, b: BELOW }, annotations: [], showlegend: false,
@@ -74,6 +93,10 @@ export function figure(data, title = "Recognised") {
     const yaxis = axis(STRIP_HEIGHT, { range: [0, 1], tickvals: [0.5], ticktext: [`${title} `], ticks: "", showgrid: false });
     traces.push(strip(bands, data, yaxis), hatching(bands, data, yaxis));
     top -= STRIP_HEIGHT + SPACE;
+    if (bands === data.recognised && moves.length) {
+      traces.push(...lane(moves, axis(LANE_HEIGHT, { range: [0, 1], tickvals: [0.5], ticktext: ["Between "], ticks: "", showgrid: false })));
+      top -= LANE_HEIGHT + SPACE;
+    }
   }
   for (const [title, channels] of panels) {
     layout.annotations.push({ text: escapeHtml(title), x: 0, xref: "paper", xanchor: "left", y: top / inner, yref: "paper", yanchor: "top", showarrow: false });

@@ -5,9 +5,9 @@ What does not measure how well or how fast, but whether anything breaks, has a p
 Each ``bench_<name>.py`` is a program of its own (so that peak memory is its own, too) that prints one JSON document.
 The last result of each is kept in ``docs/benchmarks/<name>.json``; the page is written anew from all of them. One that
 was run elsewhere is taken over by ``make bench ARGS="folds=result.json"``: ``folds``, ``flower``, ``measures``,
-``transitions`` and ``everyday_rivals`` need a second environment, ``answering``, ``load`` and ``trials`` another build to compare with
-(``python -m benchmarks.bench_answering --against CHECKOUT``), and ``steps``, ``height``, ``stress`` and ``body`` other
-data.
+``transitions`` and ``everyday_rivals`` need a second environment, ``answering``, ``load`` and ``trials`` another build
+to compare with (``python -m benchmarks.bench_answering --against CHECKOUT``), and ``steps``, ``height``, ``stress``
+and ``body`` other data.
 """
 
 from __future__ import annotations

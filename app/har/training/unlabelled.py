@@ -1,11 +1,12 @@
 """Activities for windows that nobody labelled, given only where heads are sure by what they score on people left out.
 
-Heads of labelled people, each without a part of them, say what windows without labels show. How high the right activity
-of people left out scores gives a limit; the activities of a window that reach it are its conformal set, and where that
-holds exactly one activity, the window is learnt from as if it had been labelled so. Then the same again, with heads
-that have learnt from these windows, too. As each head never meets the people whom it is judged by, neither by their
-labels nor by what was concluded from these, the heads also tell what all of this is worth: where people left out are
-recognised worse than without, nothing is given.
+Heads of labelled people, each without a part of them, say how far the right activity of people left out leads the best
+other one. What nine of ten such leads reach is the limit; the activities of a window that reach it are its conformal
+set, and where that holds exactly one activity, the window is learnt from as if it had been labelled so. Then the same
+again, with heads that have learnt from these windows, too. As each head never meets the people whom it is judged by,
+neither by their labels, nor by their windows without labels, nor by what was concluded from either, the heads also tell
+what all of this is worth: where people left out are recognised worse than without, nothing is given. The activities
+come from a head that leaves nobody out.
 
 References
 ----------
@@ -39,10 +40,10 @@ from app.har.windows import WindowSet, make_windows
 
 PARTS = 4  # of the labelled people, each left out of one head
 ROUNDS = 3
-MISSED = 0.1  # share of the windows of people left out whose right activity is below the limit
+MISSED = 0.1  # share of the windows of people left out whose right activity's lead is below the limit
 NODES, RIDGE = 1000, 100.0  # of a head: a third of the model's, because many are solved
 SHARE_OF_LABELS = 0.3  # of all weight, at least, is that of labelled windows
-SMOOTHED = 2  # times that scores are averaged with those of the windows before and after
+SMOOTHED = 6  # times that scores are averaged with those of the windows before and after
 SCALED_BY = 2000  # windows with labels, and as many without
 MOST = 20_000  # windows without labels: beyond, whole recordings are left out at random
 
@@ -89,29 +90,32 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
     unlabelled = _at_most(unlabelled, seed)
     if not len(unlabelled):
         raise InsufficientData("There is no whole window without a label to learn from, of people who are not tested.")
-    n_activities, y, part = len(labelled.activities), labelled.y, _parts(labelled, seed)
+    n, n_activities, y, part = len(labelled), len(labelled.activities), labelled.y, _parts(labelled, seed)
     hidden = HiddenLayer.of_both(labelled, unlabelled, seed)
-    known, unknown = hidden(labelled), hidden(unlabelled)
-    before, after = neighbours(unlabelled)
-    own_before, own_after = neighbours(labelled)
-    guesses: list[IntArray] = [np.full(len(unlabelled), UNLABELLED)] * (part.max() + 1)
-    learnt = np.stack([np.bincount(y[part != number], minlength=n_activities) > 0 for number in range(len(guesses))])
+    rows = np.concatenate([hidden(labelled), hidden(unlabelled)])
+    before, after = neighbours(WindowSet.joined([labelled, unlabelled]))
+    # Whose labels each head learns from, and whose windows without labels; the last one leaves nobody out.
+    heads = [part != number for number in range(part.max() + 1)] + [np.ones(n, bool)]
+    others = [are_others(unlabelled, labelled.subjects[~head].tolist()) for head in heads]
+    learnt = np.stack([np.bincount(y[head], minlength=n_activities) > 0 for head in heads])
     judged = learnt[part, y]  # an activity of people of one part alone is unknown to the head without them
-    scores_left_out: NDArray[np.float64] = np.zeros((len(y), n_activities))
+    guesses: list[IntArray] = [np.full(len(unlabelled), UNLABELLED)] * len(heads)
+    left_out: NDArray[np.float64] = np.zeros((2, n, n_activities))  # scores of a window alone; leads with neighbours
     f1, limit = [], np.inf
     for _ in range(ROUNDS + 1):
-        given = []
-        for number, guess in enumerate(guesses):
-            others = part != number
-            beta = solved(known[others], y[others], unknown, guess, n_activities)
-            scores_left_out[~others] = known[~others] @ beta
-            given.append(_smoothed(unknown @ beta, before, after))
-        f1.append(_f1(y[judged], scores_left_out[judged], n_activities))
-        limit = _limit(_smoothed(scores_left_out, own_before, own_after)[np.arange(len(y)), y][judged])
-        guesses = [only_one(np.where(one, scores, -np.inf), limit) for one, scores in zip(learnt, given, strict=True)]
-    heads = np.maximum(learnt.sum(axis=0), 1)
-    mean = np.sum([np.where(one, scores, 0.0) for one, scores in zip(learnt, given, strict=True)], axis=0) / heads
-    guess = only_one(np.where(learnt.any(axis=0), mean, -np.inf), limit)
+        leads = []
+        for number, (head, guess) in enumerate(zip(heads, guesses, strict=True)):
+            beta = solved(rows[:n][head], y[head], rows[n:], guess, n_activities)
+            scores = np.where(learnt[number], rows @ beta, -np.inf)
+            lead = _lead(_smoothed(scores, before, after))
+            left_out[:, ~head] = scores[:n][~head], lead[:n][~head]
+            leads.append(lead[n:])
+        f1.append(_f1(y[judged], left_out[0][judged], n_activities))
+        limit = _limit(left_out[1][np.arange(n), y][judged])
+        guesses = [
+            np.where(other, only_one(lead, limit), UNLABELLED) for other, lead in zip(others, leads, strict=True)
+        ]
+    guess = guesses[-1]
     sure, used = guess != UNLABELLED, bool(f1[-1] >= f1[0] and (guess != UNLABELLED).any())
     counts = np.bincount(guess[sure], minlength=n_activities).tolist()
     windows = replace(unlabelled, y=guess, activities=labelled.activities).take(sure if used else slice(0, 0))
@@ -149,10 +153,16 @@ def without_labels(signals: SignalSet, like: WindowSet, left_out: Sequence[str],
         windows,
         X=windows.X[:, :, channels],
         y=np.full(len(windows), UNLABELLED),
+        recordings=windows.recordings if own else elsewhere(windows.recordings),
         channels=like.channels,
         activities=like.activities,
         datasets=None if like.datasets is None else datasets,
     )
+
+
+def elsewhere(recordings: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return names that are those of no labelled recording, or windows of both would pass for neighbours."""
+    return np.asarray(np.char.add("another data set's ", recordings), np.str_)
 
 
 def of_others(windows: WindowSet, people: Iterable[str]) -> WindowSet:
@@ -160,10 +170,15 @@ def of_others(windows: WindowSet, people: Iterable[str]) -> WindowSet:
 
     A data set that was made of the labels of another holds the same people: *lab/3* of the one is *3* of the other.
     """
+    return windows.take(are_others(windows, people))
+
+
+def are_others(windows: WindowSet, people: Iterable[str]) -> NDArray[np.bool_]:
+    """Return which windows are of nobody who is called like one of these people, (n,)."""
     theirs = {name for person in set(people) for name in _called(person)}
     subjects = windows.subjects.tolist()
     other = {subject: theirs.isdisjoint(_called(subject)) for subject in set(subjects)}
-    return windows.take(np.array([other[subject] for subject in subjects], bool))
+    return np.array([other[subject] for subject in subjects], bool)
 
 
 def _called(person: str) -> set[str]:
@@ -173,12 +188,22 @@ def _called(person: str) -> set[str]:
     }
 
 
-def only_one(scores: NDArray[np.float64], limit: float) -> IntArray:
+def _lead(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much each activity leads the best other one, (n, n_activities); all but the best trail it."""
+    best, place = scores.max(axis=1), scores.argmax(axis=1)
+    lead: NDArray[np.float64] = scores - best[:, None]
+    rest = scores.copy()
+    rest[np.arange(len(scores)), place] = -np.inf
+    lead[np.arange(len(scores)), place] = best - rest.max(axis=1)
+    return lead
+
+
+def only_one(leads: NDArray[np.float64], limit: float) -> IntArray:
     """Return the one activity of each window (n, n_activities) that reaches the limit, UNLABELLED where not one does.
 
-    A window of an activity that nobody labelled reaches it for none, as a rule, and one between two for both.
+    A window between two activities reaches a limit below 0 for both, and one above it for none.
     """
-    reaches = scores >= limit
+    reaches = leads >= limit
     return np.where(reaches.sum(axis=1) == 1, reaches.argmax(axis=1), UNLABELLED)
 
 
@@ -201,7 +226,7 @@ def _smoothed(scores: NDArray[np.float64], before: IntArray, after: IntArray) ->
 
 
 def _limit(of_right: NDArray[np.float64]) -> float:
-    """Return what all but `MISSED` of the right activities' scores reach; of too few windows, nothing is known."""
+    """Return what all but `MISSED` of the right activities' leads reach; of too few windows, nothing is known."""
     rank = int(MISSED * (len(of_right) + 1))
     return float(np.sort(of_right)[rank - 1]) if rank else -np.inf
 

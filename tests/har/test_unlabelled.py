@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.classifiers.elm_gru_am.config import ModelConfig
 from app.har.errors import InsufficientData, InvalidSetting
 from app.har.signals.types import UNLABELLED
-from app.har.training import experiment
+from app.har.sums import Matrix
+from app.har.training import experiment, unlabelled
 from app.har.training.config import validated
 from app.har.training.unlabelled import (
     Given,
@@ -24,6 +26,7 @@ from app.har.training.unlabelled import (
     solved,
     without_labels,
 )
+from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet, make_windows
 from app.services.models.unlabelled_gain import what_unlabelled_was_worth
 from tests import synthetic
@@ -40,6 +43,13 @@ def people() -> WindowSet:
 def halves(people: WindowSet) -> tuple[WindowSet, WindowSet]:
     labelled = np.isin(people.subjects, np.unique(people.subjects)[:5])
     return people.take(labelled), people.take(~labelled)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_nodes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unlabelled, "NODES", 100)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +89,41 @@ def test_a_model_learns_from_given_windows_but_is_calibrated_without_them(
 
 def test_what_would_make_it_worse_is_not_learnt_from(people: WindowSet) -> None:
     rng = np.random.default_rng(0)
+    people = people.take(slice(0, None, 4))
     mislabelled = replace(people, y=rng.permutation(people.y))  # nobody can be recognised by such labels
     found = give_activities(mislabelled, people)
     assert not found.gain["used"] or found.gain["f1_with"] >= found.gain["f1_without"]
     assert len(found.windows) == (found.gain["given"] if found.gain["used"] else 0)
     worse = {**found.gain, "given": 7, "used": False, "f1_without": 0.9, "f1_with": 0.8}
     assert "they would have made it worse" in what_unlabelled_was_worth({"parts": [worse]})
+
+
+def test_no_head_meets_the_people_by_whom_it_is_judged(people: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = people.take(slice(0, None, 4))
+    part = unlabelled._parts(people, seed=0)
+    own: list[int] = []
+
+    def solving(known: FloatArray, y: IntArray, unknown: FloatArray, guess: IntArray, n_activities: int) -> Matrix:
+        number = len(own) % (part.max() + 2)  # the last head leaves nobody out
+        own.append(int((guess != UNLABELLED)[part == number].sum()))
+        assert number > part.max() or len(y) == (part != number).sum()
+        return solved(known, y, unknown, guess, n_activities)
+
+    monkeypatch.setattr(unlabelled, "solved", solving)
+    assert give_activities(people, people).gain["given"]
+    assert sum(own) == 0
+
+
+def test_chance_is_how_much_a_change_hangs_on_single_people() -> None:
+    right, wrong = np.array([[4, 0], [0, 4]]), np.array([[0, 4], [4, 0]])
+    assert unlabelled._chance(np.array([right] * 3), np.array([right] * 3)) == 0.0
+    one = unlabelled._chance(np.array([right] * 3), np.array([right, right, wrong]))
+    assert one == pytest.approx(1 / 3)  # of a loss of 1/3: one person of three is all of it
+
+
+def test_a_lead_is_over_the_best_other_activity() -> None:
+    leads = unlabelled._lead(np.array([[0.9, 0.2, 0.6], [0.5, -np.inf, 0.5]]))
+    np.testing.assert_allclose(leads, [[0.3, -0.7, -0.3], [0.0, -np.inf, 0.0]])
 
 
 def test_a_window_is_given_an_activity_only_where_exactly_one_reaches_the_limit() -> None:
@@ -120,8 +159,8 @@ def test_who_is_tested_is_not_learnt_from_under_the_name_of_another_data_set(
     people: WindowSet, known_as: str, tested: str
 ) -> None:
     names = sorted(set(people.subjects.tolist()))
-    unlabelled = replace(people, subjects=np.array([known_as.format(name) for name in people.subjects.tolist()]))
-    left = of_others(unlabelled, [tested.format(name) for name in names[:2]])
+    known = replace(people, subjects=np.array([known_as.format(name) for name in people.subjects.tolist()]))
+    left = of_others(known, [tested.format(name) for name in names[:2]])
     assert set(left.subjects.tolist()) == {known_as.format(name) for name in names[2:]}
 
 

@@ -313,7 +313,8 @@ def _assess(
         others = None if unlabelled is None else _of_others(unlabelled, test, config)
         if others:  # of a fold, all may be of who is tested
             report({"stage": Stage.UNLABELLED})
-            found = give_activities(train, others, config.seed)
+            own = bool(data.get("without_labels", {}).get("own"))
+            found = give_activities(train, others, config.seed, own)
             given = found.windows if found.gain["used"] else None
             gains.append(found.gain)
         classifier, proba, metrics = fit_and_score(name, train, test, config, report, options, base, given)

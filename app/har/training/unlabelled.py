@@ -5,8 +5,8 @@ other one. What nine of ten such leads reach is the limit; the activities of a w
 set, and where that holds exactly one activity, the window is learnt from as if it had been labelled so. Then the same
 again, with heads that have learnt from these windows, too. As each head never meets the people whom it is judged by,
 neither by their labels, nor by their windows without labels, nor by what was concluded from either, the heads also tell
-what all of this is worth: where people left out are recognised worse than without, nothing is given. The activities
-come from a head that leaves nobody out.
+what all of this is worth: where people left out are recognised worse than without, nothing is given; of the data set
+of the labels itself, worse by more than chance between people. The activities come from a head that leaves nobody out.
 
 References
 ----------
@@ -31,7 +31,7 @@ from app.har.classifiers.elm_gru_am.features import per_chunk
 from app.har.classifiers.elm_gru_am.scaling import CLIP, Scaler
 from app.har.classifiers.elm_gru_am.sensor_layout import SensorLayout
 from app.har.errors import InsufficientData
-from app.har.evaluation.scores import confusion_matrix, macro_scores
+from app.har.evaluation.scores import macro_scores
 from app.har.signals.types import UNLABELLED, SignalSet
 from app.har.sums import Matrix, Sums
 from app.har.texts import file_name
@@ -58,6 +58,7 @@ class Gain(TypedDict):
     by_activity: dict[str, int]
     f1_without: float  # macro F1 of heads alone on labelled people who were left out of them
     f1_with: float
+    tolerated: float  # loss of it that may be chance
     used: bool  # False: they would have made it worse, or nothing was sure enough
 
 
@@ -69,7 +70,7 @@ class Given:
     gain: Gain
 
 
-def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -> Given:
+def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0, own: bool = False) -> Given:
     """Give activities to windows without labels where a conformal set holds exactly one.
 
     Parameters
@@ -77,6 +78,8 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
     labelled : windows of at least two people.
     unlabelled : windows of the same format in the order of time; their labels are not looked at.
     seed : for everything that is drawn at random; default 0.
+    own : whether both are of one data set, by the same device in the same place: a loss of labelled people left out
+        that may be chance does not count then. Default False.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
     judged = learnt[part, y]  # an activity of people of one part alone is unknown to the head without them
     guesses: list[IntArray] = [np.full(len(unlabelled), UNLABELLED)] * len(heads)
     left_out: NDArray[np.float64] = np.zeros((2, n, n_activities))  # scores of a window alone; leads with neighbours
-    f1, limit = [], np.inf
+    answers, limit = [], np.inf
     for _ in range(ROUNDS + 1):
         leads = []
         for number, (head, guess) in enumerate(zip(heads, guesses, strict=True)):
@@ -110,13 +113,17 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
             lead = _lead(_smoothed(scores, before, after))
             left_out[:, ~head] = scores[:n][~head], lead[:n][~head]
             leads.append(lead[n:])
-        f1.append(_f1(y[judged], left_out[0][judged], n_activities))
+        answers.append(left_out[0].argmax(axis=1))
         limit = _limit(left_out[1][np.arange(n), y][judged])
         guesses = [
             np.where(other, only_one(lead, limit), UNLABELLED) for other, lead in zip(others, leads, strict=True)
         ]
     guess = guesses[-1]
-    sure, used = guess != UNLABELLED, bool(f1[-1] >= f1[0] and (guess != UNLABELLED).any())
+    counted = [_by_person(labelled.take(judged), answer[judged]) for answer in (answers[0], answers[-1])]
+    f1_without, f1_with = (_f1(confusion.sum(axis=0)) for confusion in counted)
+    tolerated = _chance(*counted) if own else 0.0
+    sure = guess != UNLABELLED
+    used = bool(f1_with >= f1_without - tolerated and sure.any())
     counts = np.bincount(guess[sure], minlength=n_activities).tolist()
     windows = replace(unlabelled, y=guess, activities=labelled.activities).take(sure if used else slice(0, 0))
     return Given(
@@ -127,8 +134,9 @@ def give_activities(labelled: WindowSet, unlabelled: WindowSet, seed: int = 0) -
             "unlabelled": len(unlabelled),
             "given": int(sure.sum()),
             "by_activity": {name: n for name, n in zip(labelled.activities, counts, strict=True) if n},
-            "f1_without": f1[0],
-            "f1_with": f1[-1],
+            "f1_without": f1_without,
+            "f1_with": f1_with,
+            "tolerated": tolerated,
             "used": used,
         },
     )
@@ -288,11 +296,24 @@ def solved(known: FloatArray, y: IntArray, unknown: FloatArray, guess: IntArray,
     return np.asarray(rows.T @ np.linalg.solve(rows @ rows.T + RIDGE * np.eye(len(rows)), root * targets), np.float64)
 
 
-def _f1(y: IntArray, scores: NDArray[np.float64], n_activities: int) -> float:
-    if not len(y):
-        return 0.0
-    confusion = confusion_matrix(y, scores.argmax(axis=1), n_activities)
-    return float(macro_scores(confusion[None])[0][3])
+def _by_person(windows: WindowSet, answer: IntArray) -> IntArray:
+    """Return how often each activity got which answer, (n_people, n_activities, n_activities)."""
+    n = len(windows.activities)
+    people, person = np.unique(windows.subjects, return_inverse=True)
+    confusion = np.zeros((len(people), n, n), np.int64)
+    np.add.at(confusion, (person, windows.y, answer), 1)
+    return confusion
+
+
+def _f1(confusion: IntArray) -> float:
+    return float(macro_scores(confusion[None])[0][3]) if confusion.any() else 0.0
+
+
+def _chance(without: IntArray, with_: IntArray) -> float:
+    """Return the standard error over people of a difference of macro F1 (jackknife: each person left out in turn)."""
+    n, (all_without, all_with) = len(without), (without.sum(axis=0), with_.sum(axis=0))
+    changes = [_f1(all_with - b) - _f1(all_without - a) for a, b in zip(without, with_, strict=True)]
+    return float(np.sqrt((n - 1) * np.var(changes))) if n else 0.0
 
 
 def _at_most(windows: WindowSet, seed: int) -> WindowSet:

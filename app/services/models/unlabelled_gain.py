@@ -43,6 +43,8 @@ def what_unlabelled_was_worth(unlabelled: Mapping[str, Any]) -> str:
         f"sure of exactly one activity. On labelled people left out, {scores}. The test people are not among them. "
         "Activities that nobody labelled may be taken for others: look at how many windows each got."
     )
+    if with_ < without:
+        text += " What was lost there may be chance between people."
     if not unlabelled.get("own", False):
         text += (
             " These recordings are of another data set. Where devices or places differ, that can do harm that people "

@@ -50,6 +50,7 @@ NAMES = [
     "alarm_delay",
     "transfer",
     "unlabelled",
+    "pretraining",
     "directions",
     "smoothing",
     "context",

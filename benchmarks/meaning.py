@@ -23,6 +23,7 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _context(results["context"]),
         _on_a_stored_model(results["transfer"]),
         _without_labels(results["unlabelled"]),
+        _pretrained(results["pretraining"]),
         _falls(results["falls"]),
         _asked(results["alarm_delay"]),
         _live(results["live_answers"]["share of windows with the same answer"]),
@@ -409,7 +410,7 @@ def _without_labels(unlabelled: Figures) -> str:
     of_other = [f"{1000 * min(found):+.0f} to {1000 * max(found):+.0f}" for found in gains.values()]
     return (
         "- **From recordings without labels.** Macro F1 of heads on people not seen in training, without and with what "
-        f"recordings without labels show, by the share of labels: {'; '.join(of_sets)} (seeds {unlabelled['seeds']}). "
+        f"recordings without labels show, by the share of labels: {'; '.join(of_sets)} (seed {unlabelled['seeds']}). "
         f"5 % of the labels, in pieces of up to five windows, then reach {', '.join(few)} of the F1 with all of them; "
         f"5 % labelled window by window, and so of more people, {', '.join(spread)}. Where recordings hold two "
         f"activities that nobody labelled, F1 on the others changes by {of_other[0]} thousandths; where all are of "
@@ -417,6 +418,27 @@ def _without_labels(unlabelled: Figures) -> str:
         f"others {len(losses)} did worse on the test people, by {-1000 * min(losses, default=0):.0f} thousandths at "
         f"most. Giving activities to {max(most['without labels']):,.0f} windows without labels took "
         f"{max(most['seconds']):.0f} s of a processor (`unlabelled`)."
+    )
+
+
+def _pretrained(pretraining: Figures) -> str:
+    ((title, rows),) = pretraining.items()
+    about = rows["pretraining"]
+    shares = {share: row for share, row in rows.items() if "of the labels" in share}
+
+    def changes(of: str) -> str:
+        return ", ".join(
+            f"{row[f'{of}, without']:.3f} → {row[f'{of}, with']:.3f} with {share.removesuffix(' of the labels')}"
+            for share, row in shares.items()
+        )
+
+    return (
+        f"- **Pretraining is not part of the product.** Masked reconstruction of {about['windows without labels']:,} "
+        f"windows by the network, before it learns from the labels (HAPT{title.removeprefix('hapt')}; "
+        f"{about['people tested']} people tested): macro F1 of the network alone {changes('network')} of the labels; "
+        f"of the whole model, whose head it does not change, {changes('whole model')}. One draw of people, so "
+        "differences of a hundredth show nothing. 20,000 windows would take "
+        f"{about['20,000 windows, computed (min)']:.1f} min of a processor (computed from these; `pretraining`)."
     )
 
 

@@ -1,4 +1,4 @@
-"""``flask models list|info|promote|history|limit|prior|export|forget|delete|restore``."""
+"""``flask models list|info|promote|history|limit|prior|explain|export|forget|delete|restore``."""
 
 from __future__ import annotations
 
@@ -161,6 +161,28 @@ def prior_model(name: str, how: str | None, as_json: bool) -> None:
         return
     shares = ", ".join(f"{node.lower()} {share:.1%}" for node, share in version.prior.items())
     click.echo(f"{version.label} expects activities " + (f"as in daily life: {shares}." if shares else "all alike."))
+
+
+@models.command("explain")
+@click.argument("name")
+@json_option
+@needs_home
+def explain_model(name: str, as_json: bool) -> None:
+    """Test whether explanations of a stored model are true.
+
+    A training does that itself. This is for models that were trained by an earlier build: it takes the people held out
+    of the training, from the data set, which must still be on this server. What passes is explained from then on.
+    """
+    from app.services.models import explained
+
+    found = explained.measure(name)
+    if as_json:
+        print_json(found.measured)
+        return
+    click.echo(found.why_not or "Explanations are shown.")
+    click.echo(found.tested)
+    if found.unexplained and not found.why_not:
+        click.echo(f"Not of: {', '.join(found.unexplained)}.")
 
 
 @models.command("export")

@@ -102,13 +102,19 @@ def why_not(document: dict[str, Any] | None, answer: str = "") -> str:
             "Explanations of this model were tested and were not clearly better than chance, so none are shown: its "
             "answers did not change as they should where what was said to matter was taken away."
         )
-    gain = tested["answers"].get(answer)
-    if gain and not passes(gain):
+    if answer in unexplained(document):
         return (
             f"Explanations of “{answer}” by this model were tested and were not clearly better than chance, so none "
             "are shown."
         )
     return ""
+
+
+def unexplained(document: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return the answers of which explanations failed the test, where those of the model passed."""
+    if document is None or not document["test"]["passed"]:
+        return ()
+    return tuple(answer for answer, gain in document["test"]["answers"].items() if not passes(gain))
 
 
 def in_words(document: dict[str, Any] | None) -> str:

@@ -107,6 +107,18 @@ class CutWindows:
             X[:, :, channels] = (neutral + share[:, number, :, :, None] * (own - neutral)).sum(axis=1)
         return X
 
+    def without_each(self) -> FloatArray:
+        """Return each window whole, then without each of its cells: (n · (n_cells + 1), n_timesteps, n_channels)."""
+        cells, n = self.cells, len(self.own)
+        X = np.repeat(self.own.sum(axis=1)[:, None], len(cells) + 1, axis=1)
+        more = self.own - self.neutral
+        for number, channels in enumerate(cells.sensors.values()):
+            taken = cells.moments[:, :, None] * more[:, :, None, :, channels]  # (n, n_bands, n_moments, n_timesteps, …)
+            first = 1 + number * len(BANDS) * cells.n_moments
+            own = X[:, first : first + len(BANDS) * cells.n_moments]
+            own[..., channels] -= taken.reshape(n, -1, *taken.shape[3:])
+        return X.reshape(-1, *X.shape[2:])
+
 
 def in_bands(X: FloatArray, sampling_rate_hz: float) -> FloatArray:
     """Return windows as a sum of bands, the mean in the slowest: (n, n_bands, n_timesteps, n_channels)."""

@@ -15,7 +15,7 @@ from app.har.explanations.cells import Cells
 from app.har.explanations.contributions import Contributions, Group, contributions, groups_of
 from app.har.explanations.values import falls, without_each
 from app.har.explanations.words import group_in_words, movement_in_words, sensor_in_words
-from app.har.signals.cores import one_core_each
+from app.har.signals.cores import on_every_core
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
 
@@ -23,7 +23,7 @@ FOR, AGAINST = 5, 2  # groups of features that are named
 NAMED = 0.1  # of the largest contribution: what adds less is not named
 FLIPS = (1, 2, 4, 8)  # cells taken away together, to see what changes the answer
 MOST_WINDOWS = 3  # of a bout
-AT_ONCE = 16  # bouts: each becomes some sixty windows
+AT_ONCE = 4  # bouts: each becomes some sixty windows, of which more would not stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,17 @@ class Explainer:
         return self.explain_each([windows])[0]
 
     def explain_each(self, bouts: Sequence[WindowSet]) -> list[dict[str, Any]]:
-        """Explain what a model answers to each of many bouts, see `explain`; many cost less together."""
+        """Explain what a model answers to each of many bouts, see `explain`, on all cores; many cost less together."""
         some = [_some(windows) for windows in bouts]
         parts = [some[i : i + AT_ONCE] for i in range(0, len(some), AT_ONCE)]
-        return [said for part in parts for said in self._explained(part)]
+        return [said for part in on_every_core(self._explained, parts) for said in part]
 
     def _explained(self, bouts: Sequence[WindowSet]) -> list[dict[str, Any]]:
         model, cells = self.model, self.cells
         X = np.concatenate([windows.X for windows in bouts])
         all_ = bare_windows(model, without_each(cells, X))
-        with one_core_each():
-            description = model.describer_(all_)
-            p_of_all = model.recognise_described(all_, description).probabilities.reshape(len(X), len(cells) + 1, -1)
+        description = model.describer_(all_)
+        p_of_all = model.recognise_described(all_, description).probabilities.reshape(len(X), len(cells) + 1, -1)
         p, whole = p_of_all[:, 0], description.whole[:: len(cells) + 1]
         sizes = [len(windows) for windows in bouts]
         rows = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes).tolist(), strict=True)]
@@ -96,7 +95,8 @@ class Explainer:
         model, cells, groups = self.model, self.cells, self.groups
         answer, other = pair
         added, levels = found.groups.mean(axis=0), found.levels.mean(axis=0)
-        ranked = [i for i in np.argsort(-added).tolist() if abs(added[i]) >= NAMED * np.abs(added).max()]
+        least = NAMED * np.abs(added).max()
+        ranked = [i for i in np.argsort(-added).tolist() if abs(added[i]) >= least]
         named = [i for i in ranked if added[i] > 0][:FOR] + [i for i in ranked if added[i] < 0][-AGAINST:]
         by_band = values.mean(axis=0).reshape(-1, cells.n_moments).sum(axis=1)
         in_band = cells.list[:: cells.n_moments]

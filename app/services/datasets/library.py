@@ -186,6 +186,11 @@ def list_datasets() -> list[Dataset]:
     return list(db.session.scalars(select(Dataset).order_by(Dataset.name)))
 
 
+def of_fingerprint(mark: str | None) -> Dataset | None:
+    """Return a data set by the fingerprint of its content, None where it is not here."""
+    return next((one for one in list_datasets() if mark and one.fingerprint == mark), None)
+
+
 def get(name: str) -> Dataset:
     """Return the data set of this name."""
     dataset = db.session.scalar(select(Dataset).filter_by(name=name))

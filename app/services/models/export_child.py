@@ -71,35 +71,13 @@ def _work(job: dict[str, Any], emit: Any) -> dict[str, Any]:
 
 def _windows(manifest: dict[str, Any], store: Path, device: str) -> tuple[HeldOut | None, WindowSet | None]:
     """Return the windows that the model was tested on, of people or drawn at random, and those that it learnt from."""
-    import numpy as np
-
-    from app.har.datasets.pool import of_device
     from app.har.datasets.store import open_store
-    from app.har.evaluation.splits import split_windows
     from app.har.exports.check import held_out_of, whole
-    from app.har.signals.filters import Preparation, prepare
-    from app.har.windows import make_windows
+    from app.har.training.held_out import of_model
 
-    split, config = manifest.get("split", {}), manifest.get("config", {})
-    signals = open_store(store).signals
-    if device:
-        signals = of_device(signals, device)
-    if list(signals.activities) != manifest["activities"] or list(signals.channels) != manifest["channels"]:
-        return None, None  # a model built on another, or of chosen activities, has its own way of reading these
-    signals = prepare(signals, Preparation(**manifest.get("preparation", {})))
-    windows = make_windows(signals, manifest["window_length_s"], config.get("overlap", 0.0))
-    if split.get("protocol") == "subject":
-        tested, learnt = (
-            np.flatnonzero(np.isin(windows.subjects, split["subjects"][part])) for part in ("test", "train")
-        )
-        whose = f"{split['test_subjects']} people held out of {manifest['data']['dataset']}"
-    elif split.get("protocol") == "random":
-        parts = split_windows(windows, "random", split["seed"], config.get("test_fraction", 0.2))
-        tested, learnt = parts.test, parts.train
-        whose = f"windows held out of {manifest['data']['dataset']}, of people it learnt from"
-    else:
+    if (parts := of_model(manifest, open_store(store).signals, device)) is None:
         return None, None
-    return held_out_of(windows.take(tested), whose), whole(windows.take(learnt))
+    return held_out_of(parts.tested, parts.whose), whole(parts.learnt)
 
 
 def _exit_with_parent(stream: TextIO = sys.stdin) -> None:

@@ -35,7 +35,7 @@ from app.services.environment import without_secrets
 from app.services.errors import Invalid, NotFound
 from app.services.files import DRAFT
 from app.services.models import model_files, model_versions
-from app.tables import Dataset, ModelVersion
+from app.tables import ModelVersion
 
 TITLES = {  # by format: its name, and what it is for
     "c": ("C", "one header and one source file, for microcontrollers"),
@@ -198,7 +198,7 @@ def make(key: int | str, format_: str, weights: str = EXACT, on_event: OnEvent =
 def _job(version: ModelVersion, format_: str, weights: str, draft: Path) -> dict[str, Any]:
     directory = model_versions.directory(version)
     data = model_files.manifest(directory).get("data", {})
-    found = _dataset_of(data)
+    found = library.of_fingerprint(data.get("fingerprint"))
     return {
         "model": str(directory),
         "label": version.label,
@@ -209,12 +209,6 @@ def _job(version: ModelVersion, format_: str, weights: str, draft: Path) -> dict
         "store": str(library.store_folder(found)) if found else None,
         "device": data.get("dataset", "").partition(":")[2],
     }
-
-
-def _dataset_of(data: dict[str, Any]) -> Dataset | None:
-    """Return the data set that a model learnt from, where it is here; of several as one, none."""
-    mark = data.get("fingerprint")
-    return next((one for one in library.list_datasets() if mark and one.fingerprint == mark), None)
 
 
 def _in_child(job: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:

@@ -45,6 +45,11 @@ def exports_folder(version: ModelVersion) -> Path:
     return Path(current_app.config["INSTANCE"]) / "exports" / version.name / str(version.version)
 
 
+def measured_file(version: ModelVersion) -> Path:
+    """Return where what was measured of a version after its training is kept; see `explained`."""
+    return Path(current_app.config["INSTANCE"]) / "explained" / version.name / f"{version.version}.json"
+
+
 def list_versions(*, with_metrics: bool = False) -> list[ModelVersion]:
     """Return every version, the newest first; with their metrics in the same query where all are shown."""
     query = select(ModelVersion).order_by(ModelVersion.id.desc())
@@ -173,13 +178,14 @@ def set_prior(key: int | str, name: str) -> ModelVersion:
 def delete(key: int | str) -> None:
     """Remove a version and its files; predictions made with it stay and keep its label."""
     version = get(key)
-    label, folder, exports = version.label, directory(version), exports_folder(version)
+    label, folder, exports, measured = version.label, directory(version), exports_folder(version), measured_file(version)
     with transaction():
         if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
             raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")
     audit.record(Action.MODEL_DELETED, label)
     leftovers.delete(folder)
     shutil.rmtree(exports, ignore_errors=True)
+    measured.unlink(missing_ok=True)
     head_files.sweep()
 
 

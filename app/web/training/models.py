@@ -12,7 +12,7 @@ from app.har.classifiers.catalogue import BALANCED, DAILY
 from app.har.errors import HarError
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.formatting import duration, percent
-from app.services.models import explained, forgetting, forgetting_jobs, model_versions, reference_models
+from app.services.models import explained, explained_jobs, forgetting, forgetting_jobs, model_versions, reference_models
 from app.web.access import access
 from app.web.errors import flashed, show_at_field, status_of
 from app.web.training import exports
@@ -21,6 +21,7 @@ from app.web.training.cards import title_and_text
 from app.web.training.forms import PROTOCOLS, ForgetForm, LimitForm, NotesForm, PriorForm
 
 if TYPE_CHECKING:
+    from app.services.models.background import Job
     from app.tables import ModelVersion
 
 
@@ -82,7 +83,8 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
         certificates=forgetting.certificates_of(version),
         still_knowing=forgetting.still_knowing(version),
         exports=exports.in_words(version),
-        explained=explained.of(version) if explained.can_be(version) else None,
+        explained=(told := explained.of(version) if explained.can_be(version) else None),
+        why_not_testable=explained.why_not_testable(version) if told and told.measured is None else "",
     )
 
 
@@ -124,7 +126,13 @@ def forgetting_now(token: str) -> str | Response:
     """Show that a person is being forgotten; then go to the page of the new version."""
     job = forgetting_jobs.get(token)
     if not job.done.is_set():
-        return render_template("training/forgetting.html", job=job, version=model_versions.get(job.version_id))
+        return render_template(
+            "training/working.html",
+            job=job,
+            title=f"Forgetting {job.what[:40]}",
+            then=f"The new version of {model_versions.get(job.version_id).name} will be in the list of models.",
+            progress_url=url_for(".forgetting_progress", token=token),
+        )
     flash(job.message, "success" if job.made_id else "danger")
     if job.made_id:
         return redirect(url_for(".model", version_id=job.made_id, _anchor="forgotten-title"))
@@ -135,9 +143,46 @@ def forgetting_now(token: str) -> str | Response:
 @access("admin")
 def forgetting_progress(token: str) -> dict[str, str]:
     """Return whether it goes on and for how long, for the page's script."""
-    job = forgetting_jobs.get(token)
+    return _progress(forgetting_jobs.get(token))
+
+
+def _progress(job: Job) -> dict[str, str]:
     status = "ended" if job.done.is_set() else "running"
     return {"status": status, "stage": job.stage, "elapsed": duration(job.elapsed_s)}
+
+
+@bp.post("/models/<int:version_id>/explain")
+@access("admin")
+def explain(version_id: int) -> Response:
+    """Begin to test whether explanations of a version are true, and go to its page, or to how far it is."""
+    with flashed(Invalid, Conflict):
+        job = explained_jobs.start(version_id)
+        return redirect(url_for(".explaining_now", token=job.token))
+    return redirect(url_for(".model", version_id=version_id, _anchor="explained-title"))
+
+
+@bp.get("/models/explaining/<token>")
+@access("admin")
+def explaining_now(token: str) -> str | Response:
+    """Show that explanations are being tested; then go to what was found."""
+    job = explained_jobs.get(token)
+    if not job.done.is_set():
+        return render_template(
+            "training/working.html",
+            job=job,
+            title=f"Testing explanations of {job.what}",
+            then="The page of the model will show what was found.",
+            progress_url=url_for(".explaining_progress", token=token),
+        )
+    flash(job.message, "success" if job.made_id else "danger")
+    return redirect(url_for(".model", version_id=job.version_id, _anchor="explained-title"))
+
+
+@bp.get("/models/explaining/<token>/progress")
+@access("admin")
+def explaining_progress(token: str) -> dict[str, str]:
+    """Return whether it goes on and for how long, for the page's script."""
+    return _progress(explained_jobs.get(token))
 
 
 @bp.get("/models/<int:version_id>/forgotten")

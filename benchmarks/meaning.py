@@ -8,6 +8,7 @@ from typing import Any
 Figures = dict[str, Any]
 OURS = "elm-gru-am"
 NEUTRAL, ATTENTION = "made neutral, in bands", "the network's attention"
+BY_QUESTIONS = "what each part said, exactly"
 OXFORD, PHONE = "Oxford's own", "the phone's own"
 
 
@@ -18,6 +19,8 @@ def lines(results: dict[str, Figures]) -> list[str]:
         _never_met(results["everyday_rivals"]),
         _true_at_their_depth(results["everyday"]),
         _explained(results["explanations"]),
+        _explained_by_questions(results["explanations_everyday"]),
+        _explained_at_once(results["explanations_speed"]),
         _labelling(results["labelling"]),
         _smoothing(results["smoothing"]),
         _context(results["context"]),
@@ -75,6 +78,27 @@ def _explained(explanations: Figures) -> str:
         "- **Why.** By how much of the area under its curve an answer falls sooner where what is said to matter is "
         f"taken away, and rises sooner where it is put back, than in random order: {of}; from 0.15 on, by the mean of "
         "both, a page may explain (`explanations`)."
+    )
+
+
+def _explained_by_questions(everyday: Figures) -> str:
+    of = "; ".join(
+        f"{title.partition(',')[0]} {rows['deletion'].split()[0]} and {rows['insertion'].split()[0]}"
+        for title, figures in everyday.items()
+        if "better than random order by" in figures
+        for rows in [figures["better than random order by"][BY_QUESTIONS]]
+    )
+    return f"- **Why, by questions.** The same of the everyday model, each left out: {of} (`explanations_everyday`)."
+
+
+def _explained_at_once(speed: Figures) -> str:
+    return (
+        f"- **Why, of a day.** {speed['bouts, of three windows each']} bouts are explained at once in "
+        f"{speed['explain all bouts together, as it passes (s)']:.1f} s "
+        f"({speed['explain all bouts together, processor (s)']:.1f} s of the processor's time; one by one "
+        f"{speed['explain all bouts one by one, processor (s)']:.1f} s), by the everyday model in "
+        f"{speed['the everyday model: all bouts together, as it passes (s)']:.1f} s; a window takes "
+        f"{speed['in times of its recognition']:.1f} times its recognition (`explanations_speed`)."
     )
 
 

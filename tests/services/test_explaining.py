@@ -64,9 +64,20 @@ def test_a_bout_is_explained_with_its_signal_and_examples_of_others_only_to_its_
     assert set(explaining._examples_of(model, trained.load(model)).windows.subjects) <= learnt_from
     page = user_client.get(f"/predictions/{recognised.recording_id}").text
     assert page.count("data-why=") >= 2
+    assert "No reasons are given" not in page
+    lines = user_client.get(f"/predictions/{recognised.recording_id}/reasons.json").get_json()
+    assert lines
+    assert all(page.count(f'data-reason="{stretch}"') == page.count(f'data-why="{stretch}"') for stretch in lines)
+    for stretch, line in list(lines.items())[:2]:  # the very words of who asks about that bout alone
+        begin, _, end = stretch.partition(",")
+        assert line.endswith(
+            user_client.get(address(recognised, begin=float(begin), end=float(end))).get_json()["in_short"]
+        )
+        assert "m/s²" in line
     assert user_client.get(address(recognised, begin=1e6, end=1e6 + 9)).status_code == 404
     assert user_client.get(address(recognised, end=-5)).status_code == 400
     other = log_in("oscar")
+    assert other.get(f"/predictions/{recognised.recording_id}/reasons.json").status_code == 404
     assert other.get(address(recognised)).status_code == other.get(address(recognised, "alike")).status_code == 404
 
 
@@ -82,9 +93,17 @@ def test_nothing_is_explained_where_it_was_not_shown_to_be_true(
     recognised: Prediction, user_client: FlaskClient, model: ModelVersion
 ) -> None:
     answer = user_client.get(address(recognised)).get_json()["answer"]
+    page, reasons = f"/predictions/{recognised.recording_id}", f"/predictions/{recognised.recording_id}/reasons.json"
+    offered, lines = user_client.get(page).text.count("data-why="), len(user_client.get(reasons).get_json())
     say_tested(model, answers={answer: [0.1, 0.1]})
+    assert user_client.get(page).text.count("data-why=") < offered
+    assert user_client.get(page).text.count(f"No reasons are given for “{answer}”") == 1
+    assert len(user_client.get(reasons).get_json()) < lines
     assert f"“{answer}”" in user_client.get(address(recognised)).get_json()["refused"]
     say_tested(model, passed=False)
+    assert "data-why=" not in user_client.get(page).text
+    assert user_client.get(page).text.count("were tested and were not clearly better than chance") == 1
+    assert user_client.get(reasons).get_json() == {}
     assert "not clearly better than chance" in user_client.get(address(recognised)).get_json()["refused"]
     (model_versions.directory(model) / about.FILE).unlink()
     assert "not tested" in user_client.get(address(recognised)).get_json()["refused"]
@@ -126,5 +145,7 @@ def test_an_answer_of_the_everyday_model_is_explained_by_its_questions(
     assert found["questions"][0]["title"] == "Still, on foot or running?"
     assert "m/s²" in json.dumps(found["questions"][0]["told_by"], ensure_ascii=False)
     assert user_client.get(address(prediction, "alike")).get_json()["windows"] == []
+    lines = user_client.get(f"/predictions/{prediction.recording_id}/reasons.json").get_json()
+    assert any(line.startswith("Still, on foot or running? ") and "told most by" in line for line in lines.values())
     say_tested(version, passed=False)
     assert "by another model" in user_client.get(address(prediction)).get_json()["refused"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,18 @@ from app.har.classifiers.everyday.training import LEVELS
 from app.har.classifiers.everyday.wearing import Track
 from app.har.classifiers.types import WalkingReference
 from app.har.explanations.question_words import TITLES, measured_in_words
-from app.har.explanations.questions import CLIMBS, LEVEL, POSTURE, WAY, WAY_WALKING, WORN, Questioned, questions_of
+from app.har.explanations.questions import (
+    CLIMBS,
+    LEVEL,
+    POSTURE,
+    WAY,
+    WAY_WALKING,
+    WORN,
+    Features,
+    Questioned,
+    questions_of,
+)
+from app.har.signals.cores import on_every_core
 from app.har.types import FloatArray, IntArray
 from app.har.vocabulary import (
     ANYTHING,
@@ -79,16 +90,27 @@ class Answered:
         -------
         dict : ``answer``, the deepest node that is sure enough or else the likeliest activity, and ``probability``;
             ``other``, another activity; ``questions`` with ``title``, ``answer``, ``probability``, and what it was
-            ``told_by``, each with how much less sure the model would be without; ``change``: what changes the answer.
+            ``told_by``, each with how much less sure the model would be without; ``change``: what changes the answer;
+            ``in_short``, one line of words.
         """
-        described, at = self.model.track(windows), self.around(chosen)
-        asked = Questioned.of(
-            self.model,
-            self.track,
-            self.evidence,
-            chosen,
-            lambda rows: described.features[np.searchsorted(at, rows)],
-        )
+        return self.explain_each([chosen], windows, limit)[0]
+
+    def explain_each(self, bouts: Sequence[IntArray], windows: WindowSet, limit: float) -> list[dict[str, Any]]:
+        """Explain the answers to some windows of each of many bouts, see `explain`; described once for all.
+
+        Parameters
+        ----------
+        windows : those at `around` all of them together.
+        """
+        described, at = self.model.track(windows), self.around(np.concatenate(bouts))
+
+        def features(rows: IntArray) -> FloatArray:
+            return described.features[np.searchsorted(at, rows)]
+
+        return on_every_core(lambda chosen: self._explained(chosen, features, limit), bouts)
+
+    def _explained(self, chosen: IntArray, features: Features, limit: float) -> dict[str, Any]:
+        asked = Questioned.of(self.model, self.track, self.evidence, chosen, features)
         nodes = asked.nodes.mean(axis=0)
         target = _target(nodes, limit)
         values = asked.values(np.full(len(chosen), target)).mean(axis=0)
@@ -99,6 +121,7 @@ class Answered:
             for question in (LEVEL, WORN, POSTURE, CLIMBS, WAY, WAY_WALKING)
             if question in wanted and any(part.question == question for part in asked.parts)
         ]
+        questions = [question for question in questions if question["told_by"]]
         other = next(i for i in np.argsort(-nodes[: len(TREE.activities)]).tolist() if i != target)
         return {
             "answer": TREE.nodes[target],
@@ -106,8 +129,9 @@ class Answered:
             "other": TREE.nodes[other],
             "other_probability": round(float(nodes[other]), 4),
             "windows": len(chosen),
-            "questions": [question for question in questions if question["told_by"]],
+            "questions": questions,
             "change": _change(asked, named, target, limit),
+            "in_short": _in_short(questions),
         }
 
 
@@ -131,6 +155,14 @@ def _question(question: str, asked: Questioned, values: FloatArray) -> dict[str,
             for i in ranked[:OF_QUESTION]
         ],
     }
+
+
+def _in_short(questions: list[dict[str, Any]]) -> str:
+    """Say which question the answer hangs on most of all, and what it was told by."""
+    if not questions:
+        return ""
+    most = max(questions, key=lambda question: float(question["told_by"][0]["value"]))
+    return f"{most['title']} {most['answer']}, told most by {most['told_by'][0]['words']}."
 
 
 def _answer_to(question: str, asked: Questioned) -> tuple[str, float]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
 from app.har.explanations.bare import bare_windows, probabilities
-from app.har.explanations.cells import Cells
-from app.har.explanations.contributions import Contributions, Group, contributions, groups_of
+from app.har.explanations.cells import BANDS, Cell, Cells
+from app.har.explanations.contributions import PACES, Contributions, Group, contributions, groups_of
 from app.har.explanations.values import falls, without_each
 from app.har.explanations.words import group_in_words, movement_in_words, sensor_in_words
 from app.har.signals.cores import on_every_core
@@ -50,7 +50,8 @@ class Explainer:
         dict : ``answer`` and ``other``, the likeliest activities, with their probabilities; ``cells`` of the window
             that is ``shown``, each with what it adds to the log-odds of the answer; ``bands`` the same of all windows;
             ``features`` with what they add to how much likelier the answer is than the other; ``movement`` in words;
-            ``change``: with which cells made neutral the answer is another, None where no few of them do that.
+            ``change``: with which cells made neutral the answer is another, None where no few of them do that;
+            ``in_short``, one line of words.
         """
         return self.explain_each([windows])[0]
 
@@ -100,6 +101,7 @@ class Explainer:
         named = [i for i in ranked if added[i] > 0][:FOR] + [i for i in ranked if added[i] < 0][-AGAINST:]
         by_band = values.mean(axis=0).reshape(-1, cells.n_moments).sum(axis=1)
         in_band = cells.list[:: cells.n_moments]
+        movement = movement_in_words(X, model.channels, model.sampling_rate_hz, model.gravity)
         return {
             "answer": model.activities[answer],
             "other": model.activities[other],
@@ -126,9 +128,27 @@ class Explainer:
                 for i in named
             ],
             "network": round(float(found.network.mean()), 3),
-            "movement": movement_in_words(X, model.channels, model.sampling_rate_hz, model.gravity),
+            "movement": movement,
             "change": change,
+            "in_short": self._in_short(movement, in_band, by_band, levels),
         }
+
+    def _in_short(self, movement: list[str], in_band: list[Cell], by_band: FloatArray, levels: FloatArray) -> str:
+        """Say what was measured, and what the answer hangs on most of all: the tested values of cells decide."""
+        best = int(by_band.argmax())
+        if by_band[best] <= 0:
+            return " ".join(movement)
+        sensor, aspect = in_band[best].sensor, PACES[BANDS.index(in_band[best].band)][1]
+        level = next(
+            (
+                x
+                for group, x in zip(self.groups, levels.tolist(), strict=True)
+                if (group.sensor, group.aspect) == (sensor, aspect)
+            ),
+            0.0,
+        )
+        told_by = group_in_words(Group(sensor, aspect, np.empty(0, np.int64)), level, self.model.gravity)
+        return " ".join([*movement, f"Told most by {told_by}."])
 
     def _changes(self, X: FloatArray, values: FloatArray, answers: IntArray) -> list[dict[str, Any] | None]:
         """Take away the cells of each window that matter most, a few together, until its answer is another."""

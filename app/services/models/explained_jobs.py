@@ -28,6 +28,9 @@ def start(version_id: int) -> Job:
 
     def work(job: Job) -> None:
         found = explained.measure(version_id)
-        job.made_id, job.message = version_id, found.why_not or f"Explanations were tested and are shown. {found.tested}"
+        job.made_id, job.message = (
+            version_id,
+            found.why_not or f"Explanations were tested and are shown. {found.tested}",
+        )
 
     return _jobs.start(Job(version_id, version.label, STAGE), work, background.SOON_S)

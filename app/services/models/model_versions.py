@@ -178,7 +178,12 @@ def set_prior(key: int | str, name: str) -> ModelVersion:
 def delete(key: int | str) -> None:
     """Remove a version and its files; predictions made with it stay and keep its label."""
     version = get(key)
-    label, folder, exports, measured = version.label, directory(version), exports_folder(version), measured_file(version)
+    label, folder, exports, measured = (
+        version.label,
+        directory(version),
+        exports_folder(version),
+        measured_file(version),
+    )
     with transaction():
         if rows_changed(sql_delete(ModelVersion).where(ModelVersion.id == version.id, ~ModelVersion.promoted)) == 0:
             raise Conflict(f"{label} is the default model. Make another model the default first, then delete this one.")

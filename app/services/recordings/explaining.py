@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -43,12 +44,20 @@ ELSEWHERE = (
 
 
 class Asked(NamedTuple):
-    """Some windows of a stretch, with the model that recognised them."""
+    """A few windows of each of some stretches, with the model that recognised them."""
 
     version: ModelVersion
     explainer: Explainer
-    windows: WindowSet  # a few, evenly over the stretch
-    positions: IntArray  # of all windows in the stretch, in the result
+    stretches: list[WindowSet]  # of each a few windows, evenly over it
+
+
+class Said(NamedTuple):
+    """Why the answer to a stretch is what it is."""
+
+    words: dict[str, Any]  # what `Explainer.explain` or `Answered.explain` says
+    windows: WindowSet  # that were looked at
+    shown: int  # which of them is drawn
+    positions: IntArray  # of all windows of the stretch, in the result
 
 
 def why(
@@ -58,31 +67,30 @@ def why(
 
     Returns
     -------
-    dict : what `Explainer.explain` says, with the signal that it is about, and the moment; or ``refused``, a sentence
-        that says why nothing is explained.
+    dict : what `Explainer.explain` or `Answered.explain` says, with the signal that it is about, and the moment; or
+        ``refused``, a sentence that says why nothing is explained.
     """
-    if reason := refusal(prediction):
-        return {"refused": reason}
-    if explained.is_everyday(prediction.model_version):
-        return _why_everyday(prediction, seen, recording_index, clock, from_s, to_s)
-    asked = _asked(prediction, recording_index, from_s, to_s)
-    if asked is None:
+    version = prediction.model_version
+    if version is None or (reason := refusal(prediction)):
+        return {"refused": NO_MODEL if version is None else reason}
+    said = explain(prediction, version, recording_index, [(from_s, to_s)], SOURCES)
+    if said is None:
         return {"refused": ELSEWHERE}
-    said = asked.explainer.explain(asked.windows)
-    measured = explained.of(asked.version, said["answer"])
+    ((words, windows, shown, positions),) = said
+    measured = explained.of(version, words["answer"])
     if measured.why_not:
-        return {"refused": measured.why_not}
-    start_s = float(asked.windows.start_s[said["shown"]])
+        return {"refused": _or_another(version, measured.why_not)}
+    start_s = float(windows.start_s[shown])
     return {
-        **said,
-        "model": asked.version.label,
-        "in_all": len(asked.positions),
-        "when": clock.write_span(start_s, start_s + asked.windows.window_length_s),
+        **words,
+        "model": version.label,
+        "in_all": len(positions),
+        "when": clock.write_span(start_s, start_s + windows.window_length_s),
         "stretch": clock.write_span(from_s, to_s),
-        "length_s": asked.windows.window_length_s,
-        "signal": _drawn(asked.windows, said["shown"]),
+        "length_s": windows.window_length_s,
+        "signal": _drawn(windows, shown),
         "tested": measured.tested,
-        "page_says": _page_says(seen.result, asked.positions, said["answer"]),
+        "page_says": page_says(seen.result, positions, words["answer"]),
     }
 
 
@@ -93,49 +101,72 @@ def refusal(prediction: Prediction) -> str:
         return NO_MODEL
     if not explained.can_be(version):
         return OTHER_KIND
-    why_not = explained.of(version).why_not
+    return _or_another(version, explained.of(version).why_not)
+
+
+def _or_another(version: ModelVersion, why_not: str) -> str:
+    """Add to a refusal of the everyday model, which may be the only one that knows these activities, what helps."""
     return f"{why_not} {BY_ANOTHER}" if why_not and explained.is_everyday(version) else why_not
 
 
-def _why_everyday(
-    prediction: Prediction, seen: View, recording_index: int, clock: WallClock, from_s: float, to_s: float
-) -> dict[str, Any]:
-    """Explain an answer of the everyday model by its questions, see `har.explanations.everyday`."""
-    version, result = prediction.model_version, recordings.result_of(prediction)
-    if version is None:
-        return {"refused": NO_MODEL}
-    positions, chosen = _chosen(result, recording_index, from_s, to_s)
-    found = None
-    for samples in (_kept, _read_again):
+def explain(
+    prediction: Prediction,
+    version: ModelVersion,
+    recording_index: int,
+    stretches: Sequence[tuple[float, float]],
+    sources: Sequence[Source],
+) -> list[Said] | None:
+    """Explain the answers to stretches, at once; None where no source of their signal gives what was recognised.
 
-        def cut(model: Any, result: PredictionResult, at: IntArray, samples: Any = samples) -> WindowSet | None:
-            X = samples(prediction, model, result, at)
+    Raises
+    ------
+    NotFound : there is no window in a stretch.
+    """
+    if not stretches:
+        return []
+    result = recordings.result_of(prediction)
+    positions = [within(result, recording_index, *stretch) for stretch in stretches]
+    bouts = [_some(own) for own in positions]
+    if explained.is_everyday(version):
+        found = _by_questions(prediction, version, recording_index, bouts, sources)
+    else:
+        found = _by_cells(prediction, version, result, bouts, sources)
+    return found and [Said(*one, own) for one, own in zip(found, positions, strict=True)]
+
+
+def _by_cells(
+    prediction: Prediction,
+    version: ModelVersion,
+    result: PredictionResult,
+    bouts: list[IntArray],
+    sources: Sequence[Source],
+) -> list[tuple[dict[str, Any], WindowSet, int]] | None:
+    asked = _asked(prediction, version, result, bouts, sources)
+    if asked is None:
+        return None
+    said = asked.explainer.explain_each(asked.stretches)
+    return [(words, windows, words["shown"]) for words, windows in zip(said, asked.stretches, strict=True)]
+
+
+def _by_questions(
+    prediction: Prediction,
+    version: ModelVersion,
+    recording_index: int,
+    bouts: list[IntArray],
+    sources: Sequence[Source],
+) -> list[tuple[dict[str, Any], WindowSet, int]] | None:
+    """Explain answers of the everyday model, which is asked about the whole recording again."""
+    for source in sources:
+
+        def cut(model: Any, result: PredictionResult, at: IntArray, source: Source = source) -> WindowSet | None:
+            if source is _read_again and np.count_nonzero(result.recording_index == recording_index) > AGAIN_AT_MOST:
+                return None
+            X = source(prediction, model, result, at)
             return None if X is None else _windows(model, X, result, at)
 
-        too_many = (
-            samples is _read_again and np.count_nonzero(result.recording_index == recording_index) > AGAIN_AT_MOST
-        )
-        if not too_many and (found := explaining_everyday.explain(prediction, version, recording_index, chosen, cut)):
-            break
-    if not found:
-        return {"refused": ELSEWHERE}
-    said, windows = found
-    measured = explained.of(version, said["answer"])
-    if measured.why_not:
-        return {"refused": f"{measured.why_not} {BY_ANOTHER}"}
-    middle = len(windows) // 2
-    start_s = float(windows.start_s[middle])
-    return {
-        **said,
-        "model": version.label,
-        "in_all": len(positions),
-        "when": clock.write_span(start_s, start_s + windows.window_length_s),
-        "stretch": clock.write_span(from_s, to_s),
-        "length_s": windows.window_length_s,
-        "signal": _drawn(windows, middle),
-        "tested": measured.tested,
-        "page_says": _page_says(seen.result, positions, said["answer"]),
-    }
+        if found := explaining_everyday.explain(prediction, version, recording_index, bouts, cut):
+            return [(words, windows, len(windows) // 2) for words, windows in found]
+    return None
 
 
 def alike(prediction: Prediction, recording_index: int, from_s: float, to_s: float) -> dict[str, Any]:
@@ -143,20 +174,23 @@ def alike(prediction: Prediction, recording_index: int, from_s: float, to_s: flo
 
     They are read from the data set, where it is still on this server; a model keeps none. Whose they are is not said.
     """
-    if refusal(prediction) or explained.is_everyday(prediction.model_version):
+    version = prediction.model_version
+    if version is None or refusal(prediction) or explained.is_everyday(version):
         return {"windows": [], "missing": ""}
-    if (asked := _asked(prediction, recording_index, from_s, to_s)) is None:
+    result = recordings.result_of(prediction)
+    bout = _some(within(result, recording_index, from_s, to_s))
+    if (asked := _asked(prediction, version, result, [bout], SOURCES)) is None:
         return {"windows": [], "missing": ""}
-    model, version = asked.explainer.model, asked.version
+    model, (windows,) = asked.explainer.model, asked.stretches
     examples = _examples_of(version, model)
     if examples is None:
         return {"windows": [], "missing": "The data set that the model learnt from is not on this server."}
-    middle = asked.windows.take(slice(len(asked.windows) // 2, len(asked.windows) // 2 + 1))
+    middle = windows.take(slice(len(windows) // 2, len(windows) // 2 + 1))
     found = examples.nearest(model, middle)
     activities = examples.windows.activities
     return {
         "missing": "",
-        "length_s": asked.windows.window_length_s,
+        "length_s": windows.window_length_s,
         "own": _drawn(middle, 0),
         "windows": [
             {"activity": activities[int(examples.windows.y[i])], "signal": _drawn(examples.windows, i)}
@@ -200,45 +234,49 @@ def _explainer(model: ActivityClassifier) -> Explainer:
     return Explainer(model)
 
 
-def _asked(prediction: Prediction, recording_index: int, from_s: float, to_s: float) -> Asked | None:
-    """Return windows of a stretch; None where their signal is no longer what was recognised.
-
-    Raises
-    ------
-    NotFound : there is no window in the stretch.
-    """
-    version = prediction.model_version
-    if version is None:
-        raise NotFound(NO_MODEL)
-    result = recordings.result_of(prediction)
-    positions, chosen = _chosen(result, recording_index, from_s, to_s)
+def _asked(
+    prediction: Prediction,
+    version: ModelVersion,
+    result: PredictionResult,
+    bouts: list[IntArray],
+    sources: Sequence[Source],
+) -> Asked | None:
+    """Return windows at some positions of each bout; None where their signal is no longer what was recognised."""
     loaded: Any = model_files.load(model_versions.directory(version), version.label)
     model: ActivityClassifier = loaded
-    for samples in (_kept, _read_again):
-        X = samples(prediction, model, result, chosen)
+    together = np.concatenate(bouts)
+    for source in sources:
+        X = source(prediction, model, result, together)
         if X is None:
             continue
-        windows = _windows(model, X, result, chosen)
-        if np.abs(model.predict_proba(windows) - result.proba[chosen]).max() <= SAME:
-            return Asked(version, _explainer(model), windows, positions)
+        windows = _windows(model, X, result, together)
+        if np.abs(model.predict_proba(windows) - result.proba[together]).max() <= SAME:
+            ends = np.cumsum([len(own) for own in bouts]).tolist()
+            parts = [windows.take(slice(end - len(own), end)) for own, end in zip(bouts, ends, strict=True)]
+            return Asked(version, _explainer(model), parts)
     return None
 
 
-def _chosen(result: PredictionResult, recording_index: int, from_s: float, to_s: float) -> tuple[IntArray, IntArray]:
-    """Return the positions of all windows of a stretch, and of a few of them, evenly over it.
+def within(result: PredictionResult, recording_index: int, from_s: float, to_s: float) -> IntArray:
+    """Return the positions of all windows of a stretch.
 
     Raises
     ------
-    NotFound : there is no window in the stretch.
+    NotFound : there is none.
     """
-    from app.har.explanations.explain import MOST_WINDOWS
-
     inside = (result.start_s >= from_s - MOMENT_S) & (result.end_s <= to_s + MOMENT_S)
     positions = np.flatnonzero(inside & (result.recording_index == recording_index))
     if not len(positions):
         raise NotFound("There is no whole window between these moments.")
+    return positions
+
+
+def _some(positions: IntArray) -> IntArray:
+    """Return a few of them, evenly."""
+    from app.har.explanations.explain import MOST_WINDOWS
+
     spread = np.linspace(0, len(positions), 2 * MOST_WINDOWS + 1)[1::2].astype(np.int64)
-    return positions, positions[spread] if len(positions) > MOST_WINDOWS else positions
+    return positions[spread] if len(positions) > MOST_WINDOWS else positions
 
 
 def _kept(
@@ -276,6 +314,13 @@ def _read_again(
     return None if found is None else np.array(found, np.float32)
 
 
+Source = Callable[[Prediction, Any, PredictionResult, IntArray], FloatArray | None]
+SOURCES: tuple[Source, ...] = (
+    _kept,
+    _read_again,
+)  # of a signal: the next where the one before is not what was answered
+
+
 def _windows(model: ActivityClassifier, X: FloatArray, result: PredictionResult, chosen: IntArray) -> WindowSet:
     from app.har.explanations.bare import bare_windows
 
@@ -298,7 +343,7 @@ def _drawn(windows: WindowSet, number: int) -> list[dict[str, Any]]:
     return drawn
 
 
-def _page_says(result: PredictionResult, positions: IntArray, answer: str) -> str:
+def page_says(result: PredictionResult, positions: IntArray, answer: str) -> str:
     """Return what the page shows there, where that is not what the model answers to the windows by themselves."""
     shown = np.bincount(result.answers[positions][result.answers[positions] >= 0], minlength=1)
     name = result.answer_names[int(shown.argmax())] if shown.any() else ""

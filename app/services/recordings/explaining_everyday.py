@@ -13,7 +13,7 @@ from app.services.recordings.prediction_result import PredictionResult
 from app.tables import ModelVersion, Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from app.har.classifiers.everyday.classifier import EverydayClassifier
     from app.har.explanations.everyday import Answered
@@ -33,32 +33,38 @@ class Again(NamedTuple):
 
 
 def explain(
-    prediction: Prediction, version: ModelVersion, recording_index: int, chosen: IntArray, cut: Cut
-) -> tuple[dict[str, Any], WindowSet] | None:
-    """Explain the answer to some windows of a stored result; None where their signal is no longer what was recognised.
+    prediction: Prediction, version: ModelVersion, recording_index: int, bouts: Sequence[IntArray], cut: Cut
+) -> list[tuple[dict[str, Any], WindowSet]] | None:
+    """Explain the answers to windows of bouts of a stored result; None where their signal is not what was recognised.
 
     Parameters
     ----------
-    chosen : positions of the windows in the result.
+    bouts : of each, the positions of some windows in the result.
     cut : returns windows of the recording at some positions, as the model takes them.
 
     Returns
     -------
-    What `Answered.explain` says, and the windows.
+    Of each bout, what `Answered.explain` says, and the windows.
     """
     result = recordings.result_of(prediction)
     loaded: Any = model_files.load(model_versions.directory(version), version.label)
     model: EverydayClassifier = loaded
     if (again := _again(prediction, model, result, recording_index, cut)) is None:
         return None
-    here = np.searchsorted(again.positions, chosen)
-    if _apart(result, chosen, again.answered.proba[here]) > SAME:
+    together = np.concatenate(bouts)
+    here = np.searchsorted(again.positions, together)
+    if _apart(result, together, again.answered.proba[here]) > SAME:
         return None
     around = cut(model, result, again.positions[again.answered.around(here)])
-    shown = cut(model, result, chosen)
+    shown = cut(model, result, together)
     if around is None or shown is None:
         return None
-    return again.answered.explain(here, around, result.limit), shown
+    ends = np.cumsum([len(chosen) for chosen in bouts])
+    said = again.answered.explain_each(np.split(here, ends[:-1]), around, result.limit)
+    return [
+        (one, shown.take(slice(end - len(chosen), end)))
+        for one, chosen, end in zip(said, bouts, ends.tolist(), strict=True)
+    ]
 
 
 def _apart(result: PredictionResult, chosen: IntArray, proba: FloatArray) -> float:

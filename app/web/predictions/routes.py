@@ -23,6 +23,7 @@ from app.services.personal.effect import doubts_of
 from app.services.personal.view import View
 from app.services.recordings import (
     beside,
+    explained_bouts,
     figures,
     fitting,
     known_walking,
@@ -108,6 +109,7 @@ def show(recording_id: int) -> ResponseReturnValue:
         may_be_walk=summary["minutes"] <= LONGEST_WALK_MIN and may_be_a_walk(summary["minutes_per_activity"]),
         beside=beside.by_activity(recording, result, recording_index),
         moves=transitions.kinds(result, recording_index),
+        why=explained_bouts.offered(prediction) if in_time["clock"] else None,
         height=by_height.of(prediction, seen, smooth(), personal(), recording_index),
         unmeasured=any(not wearing.reference and wearing.place != "table" for wearing in result.wearings),
         problems=result.problems,
@@ -133,7 +135,7 @@ def _window_page(result: PredictionResult, recording_index: int | None, zone: tz
     return page_of(len(rows), request.args.get("page", 1, type=int), ROWS_A_PAGE, fetch)
 
 
-def _bout_page(result: PredictionResult, recording_index: int, zone: tzinfo) -> Page[dict[str, Any]]:
+def bout_page(result: PredictionResult, recording_index: int, zone: tzinfo) -> Page[dict[str, Any]]:
     """Return the bouts of a recording and what is missing between them, a page at a time."""
     by_length = request.args.get("sort") == "length"
     found, rows = result_tables.bout_rows(result, recording_index, by_length=by_length)
@@ -176,7 +178,7 @@ def _in_time(result: PredictionResult, recording_index: int | None) -> dict[str,
     }
     return {
         "clock": clock,
-        "bouts": _bout_page(result, recording_index, clock.zone),
+        "bouts": bout_page(result, recording_index, clock.zone),
         "each_move": _move_page(result, recording_index),
         "worn": wearings_in_words(
             result.wearings,

@@ -9,7 +9,26 @@ const element = (name, attributes, text = "") => {
   return made;
 };
 
+// A line of words beside each bout of the table, asked for once the table is on the screen.
+function reasons() {
+  const table = document.querySelector("[data-reasons]");
+  if (!table) return;
+  new IntersectionObserver(async (entries, observer) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    observer.disconnect();
+    const response = await fetch(table.dataset.reasons, { headers: { Accept: "application/json" } });
+    if (!response.ok) return; // the table says what it said before
+    const found = await response.json();
+    for (const line of table.querySelectorAll("[data-reason]")) {
+      line.textContent = found[line.dataset.reason] ?? "";
+      line.hidden = !line.textContent;
+    }
+  }).observe(table);
+}
+
 export function explainable() {
+  reasons();
+  document.addEventListener("arrived", reasons);
   const section = document.getElementById("why");
   if (!section) return;
   const part = (name) => document.getElementById(`why-${name}`);

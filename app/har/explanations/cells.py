@@ -79,7 +79,12 @@ class Cells:
 
     def cut(self, X: FloatArray) -> CutWindows:
         """Cut windows (n, n_timesteps, n_channels)."""
-        return CutWindows(self, in_bands(X, self.sampling_rate_hz), in_bands(self.neutral[None], self.sampling_rate_hz))
+        return CutWindows(self, in_bands(X, self.sampling_rate_hz), self.neutral_bands)
+
+    @cached_property
+    def neutral_bands(self) -> FloatArray:
+        """Return what stands in for cells, in bands: (1, n_bands, n_timesteps, n_channels)."""
+        return in_bands(self.neutral[None], self.sampling_rate_hz)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,10 @@ class CutWindows:
     cells: Cells
     own: FloatArray  # (n, n_bands, n_timesteps, n_channels)
     neutral: FloatArray  # (1, n_bands, n_timesteps, n_channels)
+
+    def take(self, rows: IntArray) -> CutWindows:
+        """Return some of them."""
+        return CutWindows(self.cells, self.own[rows], self.neutral)
 
     def with_cells(self, rows: IntArray, kept: NDArray[np.bool_]) -> FloatArray:
         """Return windows in which all cells but those kept are neutral: (q, n_timesteps, n_channels).

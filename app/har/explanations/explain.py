@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from app.har.classifiers.elm_gru_am.classifier import ActivityClassifier
-from app.har.explanations.bare import bare_windows, probabilities
-from app.har.explanations.cells import BANDS, Cell, Cells
+from app.har.explanations.bare import bare_windows
+from app.har.explanations.cells import BANDS, Cell, Cells, CutWindows
 from app.har.explanations.contributions import PACES, Contributions, Group, contributions, groups_of
-from app.har.explanations.values import falls, without_each
-from app.har.explanations.words import group_in_words, movement_in_words, sensor_in_words
+from app.har.explanations.values import falls
+from app.har.explanations.words import ABOUT_AS_USUAL, group_in_words, movement_in_words, sensor_in_words
 from app.har.signals.cores import on_every_core
 from app.har.types import FloatArray, IntArray
 from app.har.windows import WindowSet
@@ -64,7 +64,8 @@ class Explainer:
     def _explained(self, bouts: Sequence[WindowSet]) -> list[dict[str, Any]]:
         model, cells = self.model, self.cells
         X = np.concatenate([windows.X for windows in bouts])
-        all_ = bare_windows(model, without_each(cells, X))
+        cut = cells.cut(X)
+        all_ = bare_windows(model, cut.without_each())
         description = model.describer_(all_)
         p_of_all = model.recognise_described(all_, description).probabilities.reshape(len(X), len(cells) + 1, -1)
         p, whole = p_of_all[:, 0], description.whole[:: len(cells) + 1]
@@ -76,7 +77,7 @@ class Explainer:
         shown = np.array([own.start + _most_typical(values[own]) for own in rows], np.int64)
         missing = model.layout.missing(X)
         found = contributions(model, self.groups, whole, missing, p, answers, others)
-        changes = self._changes(X[shown], values[shown], ranked[:, 0])
+        changes = self._changes(cut.take(shown), values[shown], ranked[:, 0])
         return [
             self._in_words(X[at], p[own], int(at) - own.start, values[own], found.take(own), pair, change)
             for own, at, pair, change in zip(rows, shown.tolist(), ranked.tolist(), changes, strict=True)
@@ -139,18 +140,13 @@ class Explainer:
         if by_band[best] <= 0:
             return " ".join(movement)
         sensor, aspect = in_band[best].sensor, PACES[BANDS.index(in_band[best].band)][1]
-        level = next(
-            (
-                x
-                for group, x in zip(self.groups, levels.tolist(), strict=True)
-                if (group.sensor, group.aspect) == (sensor, aspect)
-            ),
-            0.0,
-        )
+        level_of = {(group.sensor, group.aspect): level for group, level in zip(self.groups, levels, strict=True)}
+        level = float(level_of.get((sensor, aspect), 0))
         told_by = group_in_words(Group(sensor, aspect, np.empty(0, np.int64)), level, self.model.gravity)
+        told_by = told_by.removesuffix(ABOUT_AS_USUAL)
         return " ".join([*movement, f"Told most by {told_by}."])
 
-    def _changes(self, X: FloatArray, values: FloatArray, answers: IntArray) -> list[dict[str, Any] | None]:
+    def _changes(self, cut: CutWindows, values: FloatArray, answers: IntArray) -> list[dict[str, Any] | None]:
         """Take away the cells of each window that matter most, a few together, until its answer is another."""
         cells, order = self.cells, np.argsort(-values, axis=1, kind="stable")
         counts = np.array([count for count in FLIPS if count <= len(cells)])
@@ -158,10 +154,11 @@ class Explainer:
         # What speaks against the answer is never taken away: that could not change it
         helping = counts <= np.count_nonzero(values > 0, axis=1)[:, None]
         row, number = np.nonzero(helping)
-        said: list[dict[str, Any] | None] = [None] * len(X)
+        said: list[dict[str, Any] | None] = [None] * len(values)
         if not len(row):
             return said
-        p = probabilities(self.model, cells.cut(X).with_cells(row, kept[row, number]))
+        windows = bare_windows(self.model, cut.with_cells(row, kept[row, number]))
+        p = self.model.recognise_described(windows, self.model.describer_(windows)).probabilities
         for i, count, of_count in zip(row.tolist(), counts[number].tolist(), p, strict=True):
             if said[i] is None and (other := int(of_count.argmax())) != answers[i]:
                 said[i] = {

@@ -26,17 +26,12 @@ def cell_values(model: ActivityClassifier, cells: Cells, X: FloatArray, answers:
     X : (n, n_timesteps, n_channels)
     answers : (n,), the activity that is explained.
     """
-    p = probabilities(model, without_each(cells, X))
+    p = probabilities(model, cells.cut(X).without_each())
     return falls(p.reshape(len(X), len(cells) + 1, -1), answers)
 
 
-def without_each(cells: Cells, X: FloatArray) -> FloatArray:
-    """Return each window as it is, then without each of its cells: (n · (n_cells + 1), n_timesteps, n_channels)."""
-    return cells.cut(X).without_each()
-
-
 def falls(p: FloatArray, answers: IntArray) -> FloatArray:
-    """Return the same of probabilities, (n, n_cells + 1, n_activities), of the windows that `without_each` made."""
+    """Return the same of probabilities, (n, n_cells + 1, n_activities), of windows from `CutWindows.without_each`."""
     odds = log_odds(p[np.arange(len(p)), :, answers])
     return odds[:, :1] - odds[:, 1:]
 

@@ -14,6 +14,7 @@ SENSORS = {"acc": "acceleration", "gyro": "rotation", "mag": "magnetic field", "
 MORE = 0.35  # deviations from the mean of training, from which it is more or less than usual
 RHYTHMIC, RHYTHM_HZ = 0.35, (0.6, 4.0)  # of the power is at one frequency, among those of walking and running
 STRONGEST = 0.5  # of the movement is along one axis
+ABOUT_AS_USUAL = ": about as usual"
 STILL = 0.15  # m/s², below which nothing that moves is described
 
 
@@ -36,7 +37,7 @@ def group_in_words(group: Group, level: float, gravity: Gravity) -> str:
         return f"rhythm of the {of}" if group.aspect == RHYTHM else f"how the axes of the {of} move together"
     what = f"strength of the {of}" if group.aspect == STRENGTH else f"{group.aspect} in the {of}"
     if abs(level) < MORE:
-        return f"{what}: about as usual"
+        return what + ABOUT_AS_USUAL
     return f"{what}: {'more' if level > 0 else 'less'} than usual"
 
 

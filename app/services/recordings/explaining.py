@@ -131,7 +131,7 @@ def explain(
         found = _by_questions(prediction, version, recording_index, bouts, sources)
     else:
         found = _by_cells(prediction, version, result, bouts, sources)
-    return found and [Said(*one, own) for one, own in zip(found, positions, strict=True)]
+    return None if found is None else [Said(*one, own) for one, own in zip(found, positions, strict=True)]
 
 
 def _by_cells(

@@ -1,6 +1,6 @@
 """What explanations cost beside recognition, by the reference model of KU-HAR and the everyday model; JSON on stdout.
 
-In processor time, but for what several cores do at once: as it passes. The everyday model explains bouts of people of
+All in processor time; bouts explained together may be so by several cores. The everyday model explains bouts of people of
 HAPT, whose windows it has answered already, as the page of a recording asks it.
 
 python -m benchmarks.bench_explanations_speed; needs the recordings in HAR_DATA_DIR.
@@ -37,10 +37,10 @@ def main() -> None:
     starts = random.integers(0, len(windows) - MOST_WINDOWS, BOUTS)
     bouts = [windows.take(slice(start, start + MOST_WINDOWS)) for start in starts]
     recognise, explain = medians_ms([lambda: model.recognise(one), lambda: explainer.explain(one)])
-    alone, _ = seconds(lambda: [explainer.explain(bout) for bout in bouts])
-    together, passed = seconds(lambda: explainer.explain_each(bouts))
+    alone = seconds(lambda: [explainer.explain(bout) for bout in bouts])
+    together = seconds(lambda: explainer.explain_each(bouts))
     same = agreement(explainer, windows, random)
-    of_questions, passed_of_questions = everyday_bouts(random)
+    of_questions = everyday_bouts(random)
     figures = {
         "recognise one window, processor (ms)": round(recognise, 2),
         "explain one window, processor (ms)": round(explain, 2),
@@ -48,11 +48,9 @@ def main() -> None:
         "bouts, of three windows each": BOUTS,
         "explain all bouts one by one, processor (s)": round(alone, 2),
         "explain all bouts together, processor (s)": round(together, 2),
-        "explain all bouts together, as it passes (s)": round(passed, 2),
         "explain one bout by itself, processor (ms)": round(1000 * alone / BOUTS, 1),
         "bouts in which one window names the same sensor and pace as three": round(same, 2),
         "the everyday model: all bouts together, processor (s)": round(of_questions, 2),
-        "the everyday model: all bouts together, as it passes (s)": round(passed_of_questions, 2),
     }
     print(json.dumps(figures, indent=1))
 
@@ -74,7 +72,7 @@ def _best(said: dict[str, Any]) -> str:
     return str(max(said["bands"], key=lambda band: float(band["value"]))["words"])
 
 
-def everyday_bouts(random: np.random.Generator) -> tuple[float, float]:
+def everyday_bouts(random: np.random.Generator) -> float:
     """Return how long the everyday model takes to explain as many bouts, see `seconds`."""
     model = load_model(ROOT / "reference_models" / NAME)
     windows = windows_in_time("hapt")
@@ -86,14 +84,14 @@ def everyday_bouts(random: np.random.Generator) -> tuple[float, float]:
     return seconds(lambda: answered.explain_each(bouts, around, model.answer_limit_))
 
 
-def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Return the least that a piece of work took of `ROUNDS` times: of the processor, and as it passes."""
+def seconds(work: Callable[[], object]) -> float:
+    """Return the least processor time that a piece of work took of `ROUNDS` times."""
     taken = []
     for _ in range(ROUNDS):
-        started = time.process_time(), time.perf_counter()
+        started = time.process_time()
         work()
-        taken.append((time.process_time() - started[0], time.perf_counter() - started[1]))
-    return min(own for own, _ in taken), min(passed for _, passed in taken)
+        taken.append(time.process_time() - started)
+    return min(taken)
 
 
 def medians_ms(works: Sequence[Callable[[], object]]) -> list[float]:

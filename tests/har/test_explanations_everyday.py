@@ -57,6 +57,10 @@ def test_an_answer_is_explained_by_its_questions_with_what_was_measured(tested: 
     (level,) = said["questions"]
     assert level["title"] == "Still, on foot or running?"
     assert any(part["words"].startswith("fast movement: ") for part in level["told_by"])
+    standing = np.array([1, 2, 3])
+    both = np.concatenate([running, standing])
+    many = answered.explain_each([running, standing], windows.take(answered.around(both)), 0.5)
+    assert many == [said, answered.explain(standing, windows.take(answered.around(standing)), 0.5)]
     assert said["change"] is None or said["change"]["answer"] in TREE.nodes
 
 

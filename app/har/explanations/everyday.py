@@ -22,11 +22,9 @@ from app.har.explanations.questions import (
     WAY,
     WAY_WALKING,
     WORN,
-    Features,
     Questioned,
     questions_of,
 )
-from app.har.signals.cores import on_every_core
 from app.har.types import FloatArray, IntArray
 from app.har.vocabulary import (
     ANYTHING,
@@ -107,13 +105,17 @@ class Answered:
         def features(rows: IntArray) -> FloatArray:
             return described.features[np.searchsorted(at, rows)]
 
-        return on_every_core(lambda chosen: self._explained(chosen, features, limit), bouts)
+        asked = Questioned.of(self.model, self.track, self.evidence, np.concatenate(bouts), features)
+        ends = np.cumsum([len(chosen) for chosen in bouts]).tolist()
+        return [
+            self._explained(asked.take(slice(end - len(chosen), end)), limit)
+            for chosen, end in zip(bouts, ends, strict=True)
+        ]
 
-    def _explained(self, chosen: IntArray, features: Features, limit: float) -> dict[str, Any]:
-        asked = Questioned.of(self.model, self.track, self.evidence, chosen, features)
+    def _explained(self, asked: Questioned, limit: float) -> dict[str, Any]:
         nodes = asked.nodes.mean(axis=0)
         target = _target(nodes, limit)
-        values = asked.values(np.full(len(chosen), target)).mean(axis=0)
+        values = asked.values(np.full(len(asked), target)).mean(axis=0)
         named = values * asked.matter(target)
         wanted = questions_of(TREE.nodes[target])
         questions = [
@@ -128,7 +130,7 @@ class Answered:
             "probability": round(float(nodes[target]), 4),
             "other": TREE.nodes[other],
             "other_probability": round(float(nodes[other]), 4),
-            "windows": len(chosen),
+            "windows": len(asked),
             "questions": questions,
             "change": _change(asked, named, target, limit),
             "in_short": _in_short(questions),

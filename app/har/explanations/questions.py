@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from app.har.classifiers.everyday.evidence import (
 )
 from app.har.classifiers.everyday.features import AMPLITUDE, BAND_EDGES_HZ
 from app.har.classifiers.everyday.forest import Forest
+from app.har.classifiers.everyday.training import Columns
 from app.har.classifiers.everyday.wearing import Bools, Track
 from app.har.explanations.values import log_odds as sureness
 from app.har.types import FloatArray, IntArray
@@ -65,6 +66,19 @@ class Asked:
     of: IntArray  # (n_rows,) which of the windows that are explained
     weight: Odds  # (n_rows,) sums to 1 over each of them
     n_windows: int  # that are explained; one that was not asked this has no rows
+
+    def take(self, windows: slice) -> Asked:
+        """Return what was asked of some of the windows that are explained."""
+        here = np.flatnonzero((self.of >= windows.start) & (self.of < windows.stop))
+        n = windows.stop - windows.start
+        return replace(
+            self,
+            values=self.values[here],
+            usual=self.usual[here],
+            of=self.of[here] - windows.start,
+            weight=self.weight[here],
+            n_windows=n,
+        )
 
     @property
     def lacking(self) -> NDArray[np.bool_]:
@@ -142,7 +156,7 @@ class Questioned:
             values = np.asarray(values - compared, np.float32)
             weight = _weights(forest, values, of, alike=usual is None)
             asked[question] = Asked(forest, group, values, compared, of, weight, len(chosen))
-            parts += [part for part in own if not asked[question].lacking[group == part.number].all()]
+            parts += [part for part in own if not _lacks(asked[question], part)]
         parts += [Part(POSTURE), Part(WORN)]
         here = _taken(evidence, chosen)
         return cls(model, parts, here, asked, gravity[chosen], on_table(track)[chosen])
@@ -150,11 +164,24 @@ class Questioned:
     def __len__(self) -> int:
         return len(self.table)
 
+    def take(self, windows: slice) -> Questioned:
+        """Return the same of some of the windows; what was worked out of all of them is not worked out again."""
+        index = np.arange(windows.start, windows.stop)
+        asked = {question: own for question, each in self.asked.items() if len((own := each.take(windows)).of)}
+        parts = [part for part in self.parts if part.question in (*asked, POSTURE, WORN)]
+        parts = [part for part in parts if part.question not in asked or not _lacks(asked[part.question], part)]
+        evidence = _taken(self.evidence, index)
+        found = Questioned(self.model, parts, evidence, asked, self.sees_gravity[index], self.table[index])
+        vars(found)["told"] = {question: self.told[question][index] for question in asked}
+        for question, own in asked.items():
+            rows = np.flatnonzero((self.asked[question].of >= windows.start) & (self.asked[question].of < windows.stop))
+            p, added = self.asked[question].by_part
+            vars(own)["by_part"] = p[rows], added[rows]
+        return found
+
     def columns_of(self, question: str) -> list[str]:
         """Return the names of the features that a question looks at."""
-        columns = self.model.columns
-        among = {LEVEL: columns.level, CLIMBS: columns.contrast}.get(question, columns.everything)
-        return [name for name, there in zip(columns.names, among.tolist(), strict=True) if there]
+        return _columns_of(self.model.columns, question)
 
     @cached_property
     def told(self) -> dict[str, Odds]:
@@ -229,6 +256,12 @@ class Questioned:
         return np.array([part.question in wanted for part in self.parts])
 
 
+@lru_cache(maxsize=16)
+def _columns_of(columns: Columns, question: str) -> list[str]:
+    among = {LEVEL: columns.level, CLIMBS: columns.contrast}.get(question, columns.everything)
+    return [name for name, there in zip(columns.names, among.tolist(), strict=True) if there]
+
+
 def questions_of(node: str) -> set[str]:
     """Return the questions that an answer of a node needs."""
     path, found = path_of(node), {LEVEL}
@@ -266,6 +299,11 @@ def _parts(question: str, names: list[str]) -> tuple[list[Part], IntArray]:
     every = list(dict.fromkeys(keys))
     parts = [Part(question, *key, number) for number, key in enumerate(every)]
     return parts, np.array([every.index(key) for key in keys], np.int64)
+
+
+def _lacks(asked: Asked, part: Part) -> bool:
+    """Tell whether nothing is known of a part in any window."""
+    return bool(asked.lacking[asked.group == part.number].all())
 
 
 def _around(chosen: IntArray, rows: IntArray, runs: IntArray, reach: int) -> tuple[IntArray, IntArray]:

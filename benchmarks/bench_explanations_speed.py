@@ -1,6 +1,6 @@
 """What explanations cost beside recognition, by the reference model of KU-HAR and the everyday model; JSON on stdout.
 
-All in processor time; bouts explained together may be so by several cores. The everyday model explains bouts of people of
+All in processor time; several cores may explain bouts together. The everyday model explains bouts of people of
 HAPT, whose windows it has answered already, as the page of a recording asks it.
 
 python -m benchmarks.bench_explanations_speed; needs the recordings in HAR_DATA_DIR.

@@ -85,7 +85,7 @@ def _explained_by_questions(everyday: Figures) -> str:
     of = "; ".join(
         f"{title.partition(',')[0]} {rows['deletion'].split()[0]} and {rows['insertion'].split()[0]}"
         for title, figures in everyday.items()
-        if "better than random order by" in figures
+        if title.endswith("left out")
         for rows in [figures["better than random order by"][BY_QUESTIONS]]
     )
     return f"- **Why, by questions.** The same of the everyday model, each left out: {of} (`explanations_everyday`)."

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from app.har.datasets.pool import of_device
 from app.har.evaluation.splits import split_windows
 from app.har.signals.filters import Preparation, prepare
 from app.har.signals.types import SignalSet
@@ -24,7 +23,7 @@ class Parts:
     whose: str  # the tested ones are: of people held out, or drawn at random
 
 
-def of_model(manifest: Mapping[str, Any], signals: SignalSet, device: str = "") -> Parts | None:
+def of_model(manifest: Mapping[str, Any], signals: SignalSet) -> Parts | None:
     """Divide a data set as the training of a model did; None where that cannot be done again.
 
     A model built on another, or of chosen activities, has its own way of reading a data set; one that was tested on
@@ -33,11 +32,9 @@ def of_model(manifest: Mapping[str, Any], signals: SignalSet, device: str = "") 
     Parameters
     ----------
     manifest : of the model.
-    device : the one of the data set that the model learnt from, where it has several; default all.
+    signals : of the data set, of one of its devices where the model learnt from that alone.
     """
     split, config = manifest.get("split", {}), manifest.get("config", {})
-    if device:
-        signals = of_device(signals, device)
     if list(signals.activities) != manifest["activities"] or list(signals.channels) != manifest["channels"]:
         return None
     signals = prepare(signals, Preparation(**manifest.get("preparation", {})))

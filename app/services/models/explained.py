@@ -110,6 +110,7 @@ def measure(key: int | str) -> Explained:
     ------
     Invalid : there is nobody to test them on, see `why_not_testable`, or the model was deleted meanwhile.
     """
+    from app.har.datasets.pool import of_device
     from app.har.explanations import about
     from app.har.training import held_out
 
@@ -121,7 +122,8 @@ def measure(key: int | str) -> Explained:
     manifest, target = model_files.manifest(folder), model_versions.measured_file(version)
     model: Any = model_files.load(folder, label)
     device = manifest["data"].get("dataset", "").partition(":")[2]
-    parts = held_out.of_model(manifest, library.open_dataset(dataset).signals, device)
+    signals = library.open_dataset(dataset).signals
+    parts = held_out.of_model(manifest, of_device(signals, device) if device else signals)
     if parts is None or not len(parts.tested):
         raise Invalid(f"{dataset.name} cannot be read again as {label} was trained on it.")
     document = {"manifest_sha256": manifest["manifest_sha256"], "explained": about.about(model, parts.tested)}

@@ -71,11 +71,13 @@ def _work(job: dict[str, Any], emit: Any) -> dict[str, Any]:
 
 def _windows(manifest: dict[str, Any], store: Path, device: str) -> tuple[HeldOut | None, WindowSet | None]:
     """Return the windows that the model was tested on, of people or drawn at random, and those that it learnt from."""
+    from app.har.datasets.pool import of_device
     from app.har.datasets.store import open_store
     from app.har.exports.check import held_out_of, whole
     from app.har.training.held_out import of_model
 
-    if (parts := of_model(manifest, open_store(store).signals, device)) is None:
+    signals = open_store(store).signals
+    if (parts := of_model(manifest, of_device(signals, device) if device else signals)) is None:
         return None, None
     return held_out_of(parts.tested, parts.whose), whole(parts.learnt)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from pathlib import Path
@@ -32,8 +33,9 @@ SECONDS = 30
 
 
 @pytest.fixture
-def phone(app: Flask, user: User) -> Streamer:
-    """Return a person with a phone, on a server that has the everyday model."""
+def phone(app: Flask, user: User, monkeypatch: pytest.MonkeyPatch) -> Streamer:
+    """Return a person with a phone, on a server that has the everyday model, and is never so busy as to say less."""
+    monkeypatch.setattr("app.services.live.engine.LAGS_S", math.inf)
     add_everyday(app)
     return streamer(user)
 

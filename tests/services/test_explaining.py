@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.har.explanations import about
 from app.services.models import model_versions
-from app.services.recordings import explaining, recordings, uploads
+from app.services.recordings import explained_bouts, explaining, recordings, uploads
 from app.tables import ModelVersion, Prediction, User
 from tests import everyday, trained
 from tests.live import add_everyday
@@ -79,6 +79,21 @@ def test_a_bout_is_explained_with_its_signal_and_examples_of_others_only_to_its_
     other = log_in("oscar")
     assert other.get(f"/predictions/{recognised.recording_id}/reasons.json").status_code == 404
     assert other.get(address(recognised)).status_code == other.get(address(recognised, "alike")).status_code == 404
+
+
+def test_lines_that_are_remembered_may_go_while_they_are_asked_for(
+    recognised: Prediction, user_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons, explain = f"/predictions/{recognised.recording_id}/reasons.json", explaining.explain
+    before = user_client.get(reasons).get_json()
+
+    def another_takes_their_room(*asked: Any) -> Any:
+        explained_bouts._remembered.clear()
+        return explain(*asked)
+
+    monkeypatch.setattr(explaining, "explain", another_takes_their_room)
+    assert before
+    assert user_client.get(reasons).get_json() == before
 
 
 def test_windows_that_the_stored_signal_no_longer_gives_are_read_from_the_file(

@@ -62,20 +62,22 @@ def in_short(
     path = recordings.result_file(prediction)
     written = path.stat().st_mtime
     keys = [(str(path), written, recording_index, begin, end) for begin, end in stretches]
-    new = [key for key in keys if key not in _remembered]
+    lines = {key: line for key in keys if (line := _remembered.get(key))}  # others may drop it while new ones are made
+    new = [key for key in keys if key not in lines]
     said = explaining.explain(prediction, version, recording_index, [key[3:] for key in new], explaining.SOURCES[:1])
     if said is None:
         return [""] * len(stretches)
-    for key, one in zip(new, said, strict=True):
-        _remembered[key] = one.words["answer"], one.words["in_short"]
-    lines = [_remembered[key] for key in keys]
+    lines |= {key: (one.words["answer"], one.words["in_short"]) for key, one in zip(new, said, strict=True)}
+    _remembered.update(lines)
     while len(_remembered) > REMEMBERED:
         _remembered.popitem(last=False)
     refused = explained.of(version).unexplained
     return [
         "" if answer in refused else _told(words, answer, explaining.page_says(seen.result, at, answer))
         for (answer, words), at in zip(
-            lines, (explaining.within(seen.result, recording_index, *stretch) for stretch in stretches), strict=True
+            (lines[key] for key in keys),
+            (explaining.within(seen.result, recording_index, *stretch) for stretch in stretches),
+            strict=True,
         )
     ]
 

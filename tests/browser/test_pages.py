@@ -126,11 +126,12 @@ NOT_VISITED = {
     "datasets.suggestions", "days.columns_csv", "days.download", "health.live", "health.metrics_text", "health.ready",
     "home.plotly_js", "live.events", "live.here_file", "live.here_model", "live.here_models",
     "mappings.download", "predictions.activities_json", "predictions.alike_json", "predictions.download_many",
-    "predictions.why_json",
+    "predictions.reasons_json", "predictions.why_json",
     "predictions.example_csv", "predictions.index", "predictions.progress", "predictions.quality_json",
     "predictions.result_json", "predictions.running", "predictions.table_csv", "predictions.table_json",
     "predictions.timeline_image", "predictions.timeline_json", "sign_on.come_back", "static", "training.artefact",
-    "training.certificates", "training.exported", "training.exporting", "training.exporting_progress",
+    "training.certificates", "training.explaining_now", "training.explaining_progress", "training.exported",
+    "training.exporting", "training.exporting_progress",
     "training.forgetting_now", "training.forgetting_progress", "training.progress",
 }  # fmt: skip
 

@@ -265,7 +265,7 @@ def test_files_without_labels_are_added_by_saying_so(
     assert imports.get(token).done.wait(60)
     answers = {"label_from": "later", "subject_from": "folder", "subject_level": "1", "clock": "start", "submit": "1"}
     checked = admin_client.post(f"/datasets/add/{token}/describe", data=answers | {"submit": ""}).text
-    assert "labelled here</td>" in " ".join(checked.split()).replace(" </td>", "</td>")
+    assert "to be labelled here</td>" in " ".join(checked.split()).replace(" </td>", "</td>")
     assert "No file gets an activity" not in checked
     admin_client.post(f"/datasets/add/{token}/describe", data=answers)
     assert imports.get(token).done.wait(60)

@@ -42,7 +42,8 @@ def _remaining(latest: Event, elapsed_s: float) -> str:
     if (seconds := latest.get("run_remaining_s")) is None:
         titles = [_title(name) for name in latest.get("run_unknown", [])]
         were = "was" if len(titles) == 1 else "were"
-        why = f": {' and '.join(titles)} {were} not trained here before on about as much data" if titles else ""
+        listed = " and ".join(filter(None, (", ".join(titles[:-1]), *titles[-1:])))
+        why = f": {listed} {were} not trained here before on about as much data" if titles else ""
         return f"Remaining time unknown yet{why}"
     left_s = seconds - max(elapsed_s - latest["at_s"], 0.0)
     return f"About {duration(left_s)} remaining" if left_s >= 1 else "It takes longer than earlier trainings did"

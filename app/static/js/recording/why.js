@@ -134,7 +134,7 @@ export function explainable() {
     }));
     const said = change && (change.answer === "Uncertain" ? "it would be uncertain" : `it would say “${change.answer}”`);
     part("change").textContent = change
-      ? `Had it not known ${change.parts.length === 1 ? `the ${change.parts[0]}` : `these ${change.parts.length}, ${said}: ${change.parts.join("; ")}`}${change.parts.length === 1 ? `, ${said}` : ""}.`
+      ? `Had it not known ${change.parts.length === 1 ? `the ${change.parts[0].replace(/: (.+)$/, " ($1)")}` : `these ${change.parts.length}, ${said}: ${change.parts.join("; ")}`}${change.parts.length === 1 ? `, ${said}` : ""}.`
       : "No few of these decide alone: without those that matter most, the answer stays the same.";
   }
 

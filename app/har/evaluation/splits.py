@@ -129,7 +129,10 @@ def check_trainable(windows: WindowSet) -> None:
         )
     rare = [f"{windows.activities[i]!r}" for i in present if counts[i] < 2]
     if rare:
-        raise InsufficientData(f"Each activity needs at least 2 windows; only one was found of {', '.join(rare)}.")
+        raise InsufficientData(
+            f"Each activity needs at least 2 windows; only one was found of {', '.join(rare)}. "
+            "Shorter or overlapping windows give more."
+        )
 
 
 def _at_random(windows: WindowSet, seed: int, fraction: float) -> tuple[IntArray, IntArray]:

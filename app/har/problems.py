@@ -67,7 +67,7 @@ class ProblemKind(str, Enum):
     TIME_UNIT_IN_DOUBT = "time unit in doubt", "The clock may be in another unit than the mapping says."
     DATE_IN_DOUBT = "date in doubt", "06/05 may be May or June; only the calendar date is in doubt."
     DATE_NOT_USED = "date not used", "The date could not be understood; times count from the start."
-    LOW_RATE = "low rate", "Few samples for each second of the recording: a slow sensor, whose fast movement is lost, or long gaps."
+    LOW_RATE = "low rate", "Few samples a second: a slow sensor, whose fast movement is lost, or long gaps."
     REPEATED_VALUES = "repeated values", "The file repeats values, so the sensor is slower than the rows suggest."
     FROZEN_VALUES = (
         "frozen values",

@@ -25,7 +25,7 @@ def short_labels(signals: SignalSet, name: str) -> list[Problem]:
         which = "its recording names no activity" if n == 1 else f"none of its {n:,} recordings names an activity"
         raise Unlabelled(
             f"{name}: {which}, so no model could be trained on it. Describe where the labels are: in a column, in the "
-            "names of folders or files, or in a table of labels; or say that there are none yet, and label it on the site."
+            "names of folders or files, or in a table of labels; or say that there are none yet, and label on the site."
         )
     longest_s = float(length.max()) / signals.sampling_rate_hz
     found = f"the longest stretch of one activity without a gap lasts {longest_s:.2g} s"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,10 +25,13 @@ ASIDE = ".leftovers"
 DELETED = ".deleted-"  # begins the name of a folder whose row is gone because somebody wanted it
 KEPT_DAYS = 30
 DRAFT_S = 86_400.0  # in which somebody who works on a draft has written something
+REMEMBERED: list[Callable[[Path], None]] = []  # what forgets what is in memory of a folder that is deleted
 
 
 def delete(folder: Path) -> None:
     """Delete a folder whose row a person deleted; what cannot be deleted now is deleted at the next start."""
+    for forget in REMEMBERED:
+        forget(folder)
     with suppress(OSError):
         folder = folder.rename(folder.with_name(f"{DELETED}{folder.name}"))
     shutil.rmtree(folder, ignore_errors=True)

@@ -171,6 +171,15 @@ def test_of_a_large_data_set_fewer_moments_are_learnt_from(monkeypatch: pytest.M
     assert 200 < learnt[0] <= 310
 
 
+def test_an_exercise_of_minutes_that_is_called_like_a_transition_takes_no_state_for_each_moment() -> None:
+    signals = people(4)
+    labels = np.where(signals.labels == SIT, RISE, signals.labels)
+    found = fit_finder(replace(signals, labels=labels), trees=1)
+    assert found is not None
+    assert found.lasts is not None
+    assert found.lasts[RISE] == finder_module.SURELY
+
+
 def test_a_data_set_without_transitions_teaches_none() -> None:
     signals = people(2)
     assert fit_finder(replace(signals, activities=tuple(f"exercise {i}" for i in range(12)))) is None

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app.har.explanations import about
+from app.har.signals.types import SignalSet
+from app.har.training import held_out
 from app.services.datasets import library
 from app.services.errors import Invalid
-from app.services.models import explained, model_versions
-from app.tables import ModelVersion
+from app.services.models import explained, model_files, model_versions
+from app.services.transaction import transaction
+from app.tables import Dataset, ModelVersion
 from tests import homes, trained
 
 
@@ -61,3 +66,29 @@ def test_without_people_held_out_nothing_is_tested(untested: ModelVersion, app: 
     run = app.test_cli_runner().invoke(args=["models", "explain", untested.label])
     assert run.exit_code == 1
     assert "nobody on whom" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        lambda signals: replace(signals, subjects=(*signals.subjects[1:], signals.subjects[0])),
+        lambda signals: replace(signals, sampling_rate_hz=2 * signals.sampling_rate_hz),
+        lambda signals: replace(signals, gravity="removed"),
+    ],
+)
+def test_the_same_files_described_otherwise_do_not_pass_for_people_held_out(
+    untested: ModelVersion, otherwise: Callable[[SignalSet], SignalSet]
+) -> None:
+    manifest = model_files.manifest(model_versions.directory(untested))
+    signals = library.open_dataset(library.get(homes.EXAMPLE)).signals
+    assert held_out.of_model(manifest, signals)
+    assert held_out.of_model(manifest, otherwise(signals)) is None
+    assert held_out.of_model({**manifest, "config": {**manifest["config"], "leave_out": ["nobody"]}}, signals) is None
+
+
+def test_of_the_same_files_read_twice_that_of_the_name_is_taken(untested: ModelVersion) -> None:
+    one = library.get(homes.EXAMPLE)
+    with transaction() as session:
+        session.add(Dataset(name="a-first", folder="?", source="", fingerprint=one.fingerprint, summary={}))
+    assert library.of_fingerprint(one.fingerprint, f"{one.name}:watch") == one
+    assert explained._dataset_of(untested) == one

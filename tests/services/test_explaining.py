@@ -14,10 +14,11 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.har.explanations import about
+from app.services.datasets import library
 from app.services.models import model_versions
-from app.services.recordings import explained_bouts, explaining, recordings, uploads
+from app.services.recordings import explained_bouts, explaining, explaining_everyday, recordings, uploads
 from app.tables import ModelVersion, Prediction, User
-from tests import everyday, trained
+from tests import everyday, homes, trained
 from tests.live import add_everyday
 from tests.trained import Example
 
@@ -134,6 +135,21 @@ def test_the_page_of_a_model_says_what_it_tells_activities_by(model: ModelVersio
     assert "by 0.30 of the area" in page
     path.unlink()
     assert "It was not tested" in admin_client.get(f"/models/{model.id}").text
+
+
+def test_what_is_remembered_of_a_recording_and_of_a_data_set_goes_with_them(
+    recognised: Prediction, user_client: FlaskClient
+) -> None:
+    folder, number = str(recordings.folder_of(recognised.recording)), recognised.recording_id
+    assert user_client.get(f"/predictions/{number}/reasons.json").get_json()
+    assert user_client.get(address(recognised, "alike")).get_json()["windows"]
+    explaining_everyday._kept[folder + "/1.npz", 0, 0.0] = explaining_everyday.Again(None, np.arange(1))  # type: ignore[arg-type]
+    assert any(key[0].startswith(folder) for key in explained_bouts._remembered)
+    recordings.delete(recognised.recording.user_id, number)
+    assert not any(key[0].startswith(folder) for key in (*explained_bouts._remembered, *explaining_everyday._kept))
+    assert explaining._examples.cache_info().currsize
+    library.remove(homes.EXAMPLE)
+    assert not explaining._examples.cache_info().currsize
 
 
 def test_a_deleted_model_explains_nothing(recognised: Prediction) -> None:

@@ -244,6 +244,7 @@ def test_the_page_takes_a_key_a_name_of_ones_own_and_a_skip_and_tells_what_is_mi
     [
         (("07/recording.csv", "08/recording.csv"), "later", 1),
         (("study/P 1/a.csv", "study/P 2/b.csv"), "name", 1),
+        (("walking/P1/x.csv", "sitting/P1/y.csv", "walking/P2/x.csv"), "folder", 1),
         (("1/a/x.csv", "2/b/x.csv"), "folder", 2),
         (("site/1/a/x.csv", "site/2/b/x.csv"), "folder", 2),
         (("lab/ada/x.csv", "lab/bea/x.csv"), "folder", 2),
@@ -253,6 +254,7 @@ def test_the_folder_that_numbers_people_is_taken_for_theirs(names: tuple[str, ..
     found = suggest(Survey(names, (), (), len(names), (), (), known=True), None)
     assert isinstance(found.subject, FromFolder)
     assert (found.label.kind, found.subject.level) == (label, level)
+    assert getattr(found.label, "level", None) != level
 
 
 def test_files_without_labels_are_added_by_saying_so(

@@ -61,7 +61,7 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
     if table or (columns and columns.label):
         label = table or FromColumn()
     elif people == 1:  # what is recorded of a person lies in a folder with nothing more
-        label = _by_file_name(found.names)
+        label = FromFolder(level=2) if _are_in_several(found.names) else _by_file_name(found.names)
     elif depth:
         label = FromFolder()
     own_subject = FromColumn() if columns and columns.subject else None
@@ -74,6 +74,13 @@ def suggest(found: Survey, columns: ColumnMapping | None) -> Description:
 def _names_people(names: Sequence[str], level: int) -> bool:
     """Tell whether all folders of a level are called as people are: by a number."""
     return all(PERSON.fullmatch(PurePosixPath(name).parts[-1 - level]) for name in names)
+
+
+def _are_in_several(names: Sequence[str]) -> bool:
+    """Tell whether people's folders lie in folders of what they did: that of somebody is in several, then."""
+    around = {PurePosixPath(name).parts[-3:-1] for name in names}
+    people = Counter(person for *activity, person in around if activity)
+    return max(people.values(), default=0) > 1
 
 
 def _by_file_name(names: Sequence[str]) -> LabelSource:

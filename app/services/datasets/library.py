@@ -186,9 +186,13 @@ def list_datasets() -> list[Dataset]:
     return list(db.session.scalars(select(Dataset).order_by(Dataset.name)))
 
 
-def of_fingerprint(mark: str | None) -> Dataset | None:
-    """Return a data set by the fingerprint of its content, None where it is not here."""
-    return next((one for one in list_datasets() if mark and one.fingerprint == mark), None)
+def of_fingerprint(mark: str | None, name: str = "") -> Dataset | None:
+    """Return a data set by the fingerprint of its files, None where it is not here.
+
+    The same files may be here twice, read in two ways: that of the ``name`` first, which may end in ``:device``.
+    """
+    found = [one for one in list_datasets() if mark and one.fingerprint == mark]
+    return min(found, key=lambda one: one.name != name.partition(":")[0], default=None)
 
 
 def get(name: str) -> Dataset:

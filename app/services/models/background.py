@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from flask import Flask, current_app
 
+from app.har.errors import HarError
 from app.services import audit
 from app.services.errors import Conflict, NotFound, ServiceError
 
@@ -78,7 +79,7 @@ class OneAtATime:
         try:
             with app.app_context(), audit.acting(begun_by):
                 work(job)
-        except ServiceError as error:
+        except (HarError, ServiceError) as error:
             job.message = str(error)
         except Exception:  # the person must hear of it, whatever it was
             log.exception("a job on a model failed")

@@ -98,7 +98,8 @@ def why_not_testable(version: ModelVersion) -> str:
 
 
 def _dataset_of(version: ModelVersion) -> Dataset | None:
-    return library.of_fingerprint(model_versions.provenance(version).get("data", {}).get("fingerprint"))
+    data = model_versions.provenance(version).get("data", {})
+    return library.of_fingerprint(data.get("fingerprint"), data.get("dataset", ""))
 
 
 def measure(key: int | str) -> Explained:

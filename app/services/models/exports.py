@@ -198,7 +198,7 @@ def make(key: int | str, format_: str, weights: str = EXACT, on_event: OnEvent =
 def _job(version: ModelVersion, format_: str, weights: str, draft: Path) -> dict[str, Any]:
     directory = model_versions.directory(version)
     data = model_files.manifest(directory).get("data", {})
-    found = library.of_fingerprint(data.get("fingerprint"))
+    found = library.of_fingerprint(data.get("fingerprint"), data.get("dataset", ""))
     return {
         "model": str(directory),
         "label": version.label,

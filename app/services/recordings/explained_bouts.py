@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from app.har.vocabulary import ANYTHING
+from app.services import leftovers
 from app.services.models import explained
 from app.services.personal.view import View
 from app.services.recordings import explaining, recordings
@@ -80,6 +82,15 @@ def in_short(
             strict=True,
         )
     ]
+
+
+def _forget(folder: Path) -> None:
+    """Forget the lines of a recording that is deleted."""
+    for key in [key for key in _remembered if Path(key[0]).parent == folder]:
+        _remembered.pop(key, None)
+
+
+leftovers.REMEMBERED.append(_forget)
 
 
 def _told(words: str, answer: str, page_says: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from app.har.types import FloatArray, IntArray
 from app.services import keys
+from app.services.datasets import library
 from app.services.errors import NotFound
 from app.services.models import explained, model_files, model_versions
 from app.services.personal.view import View
@@ -200,7 +201,6 @@ def alike(prediction: Prediction, recording_index: int, from_s: float, to_s: flo
 
 
 def _examples_of(version: ModelVersion, model: ActivityClassifier) -> Any:
-    from app.services.datasets import library
     from app.services.personal.consents import shared_datasets
 
     known = model_versions.provenance(version)
@@ -225,6 +225,9 @@ def _examples(folder: Path, label: str, store: Path, people: tuple[str, ...]) ->
     known = sorted(set(people) & set(signals.subjects))
     some = np.random.default_rng(0).permutation(known)[:MOST_PEOPLE].tolist()
     return Examples.of(model, without_people(signals, sorted(set(signals.subjects) - set(some))))
+
+
+library.KEPT_OPEN.append(_examples.cache_clear)
 
 
 @lru_cache(maxsize=2)

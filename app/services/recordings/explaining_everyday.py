@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from app.har.types import FloatArray, IntArray
+from app.services import leftovers
 from app.services.models import model_files, model_versions
 from app.services.recordings import reading, recordings
 from app.services.recordings.prediction_result import PredictionResult
@@ -93,6 +95,15 @@ def _again(
         _kept.clear()
         _kept[key] = again
     return again
+
+
+def _forget(folder: Path) -> None:
+    """Forget the answers to a recording that is deleted."""
+    for key in [key for key in _kept if Path(key[0]).parent == folder]:
+        _kept.pop(key, None)
+
+
+leftovers.REMEMBERED.append(_forget)
 
 
 def _answered(

@@ -17,7 +17,8 @@ from app.har.vocabulary import transition_ends
 from app.har.windows import label_segments
 
 TREES, LEAF, LEAF_OF_CHANGES = 60, 8, 3
-OF_USUAL = 0.5  # a transition lasts for at least half as long as the median of its kind
+OF_USUAL = 0.5  # a transition lasts for at least half as long as the median of its kind,
+SURELY = 20  # moments at most: each is a state, and what is called so may be an exercise of minutes
 ABOUT_S = 0.3  # a moment is at a change that is so near to its middle
 EVERY = 2  # of the labelled moments to learn from: those beside each other are nearly alike
 FEWEST = 10  # labelled transitions, or there is nothing to learn
@@ -141,7 +142,7 @@ def learn(
         for i, short in enumerate(transition_ends(name) is not None for name in signals.activities)
     ]
     changes = grown[1] if is_change.any() else None
-    return TransitionFinder(signals.activities, grown[0], np.maximum(shortest, 1), changes)
+    return TransitionFinder(signals.activities, grown[0], np.clip(shortest, 1, SURELY), changes)
 
 
 def _changes(signals: SignalSet) -> IntArray:

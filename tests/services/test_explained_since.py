@@ -86,9 +86,8 @@ def test_the_same_files_described_otherwise_do_not_pass_for_people_held_out(
     assert held_out.of_model({**manifest, "config": {**manifest["config"], "leave_out": ["nobody"]}}, signals) is None
 
 
-def test_of_the_same_files_read_twice_that_of_the_name_is_taken(untested: ModelVersion) -> None:
+def test_of_the_same_files_read_twice_that_of_the_name_is_taken(example: Flask) -> None:
     one = library.get(homes.EXAMPLE)
     with transaction() as session:
         session.add(Dataset(name="a-first", folder="?", source="", fingerprint=one.fingerprint, summary={}))
     assert library.of_fingerprint(one.fingerprint, f"{one.name}:watch") == one
-    assert explained._dataset_of(untested) == one

@@ -153,12 +153,13 @@ def test_what_recordings_without_labels_were_worth_is_one_figure_an_activity_ove
     run = runs.get(finished_run)
     part = {"used": True, "given": 7, "unlabelled": 9, "judged": 1.0, "f1_without": 0.8, "f1_with": 0.9}
     parts = [part | {"by_activity": {"Walk": 3, "Run": 4}}, part | {"by_activity": {"Walk": 6, "Run": 1}}]
-    parts.append(part | {"used": False, "by_activity": {"Walk": 50}})
+    parts.append(part | {"used": False, "f1_with": 0.1, "by_activity": {"Walk": 50}})
     run.result = {**run.result, "unlabelled": {"dataset": "more", "own": True, "parts": parts}}
     db.session.commit()
     page = admin_client.get(f"/training/{finished_run}").text
     section = page.partition('id="unlabelled-title"')[2].partition("</section>")[0]
     assert "learnt from 14 of 18 windows without labels of more, used in 2 of 3 trainings" in section
+    assert "may be chance" not in section  # that part was not learnt from
     assert re.findall(r"<li[^>]*>(.*?)</li>", section) == ["Walk: 9 windows", "Run: 5 windows"]
 
 

@@ -43,7 +43,7 @@ def what_unlabelled_was_worth(unlabelled: Mapping[str, Any]) -> str:
         f"sure of exactly one activity. On labelled people left out, {scores}. The test people are not among them. "
         "Activities that nobody labelled may be taken for others: look at how many windows each got."
     )
-    if with_ < without:
+    if any(part["f1_with"] < part["f1_without"] for part in used):
         text += " What was lost there may be chance between people."
     if not unlabelled.get("own", False):
         text += (

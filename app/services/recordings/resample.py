@@ -184,11 +184,12 @@ def _missing_sensors(recording: Recording, needed: Sequence[str], derived: Set[s
     if "gravity" in needed and not unused:
         missing.discard("gyroscope")  # such a model learnt every window again without it
     if missing:
-        detail = f"the {in_words(missing)} is missing; the model was trained on {in_words(needed)}"
+        are, it = ("are", "them") if len(missing) > 1 else ("is", "it")
+        detail = f"the {in_words(missing)} {are} missing; the model was trained on {in_words(needed)}"
         advice = "Upload one zip file with the files of all sensors for a better result"
         if unused:
-            advice = "Columns that seem to belong to it were not used; see that entry"
-        action = f"recognised without it. {advice}"
+            advice = f"Columns that seem to belong to {it} were not used; see that entry"
+        action = f"recognised without {it}. {advice}"
         found.append(Problem(recording.recording_id, ProblemKind.MISSING_SENSOR, detail, action))
     return found
 

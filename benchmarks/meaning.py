@@ -94,6 +94,7 @@ def _explained_by_questions(everyday: Figures) -> str:
 def _explained_at_once(speed: Figures) -> str:
     return (
         f"- **Why, of a day.** {speed['bouts, of three windows each']} bouts are explained at once in "
+        f"{speed['explain all bouts together, by the clock (s)']:.1f} s by the clock (aim: 2) and "
         f"{speed['explain all bouts together, processor (s)']:.1f} s of the processor's time (one by one in "
         f"{speed['explain all bouts one by one, processor (s)']:.1f} s), by the everyday model in "
         f"{speed['the everyday model: all bouts together, processor (s)']:.1f} s; a window takes "

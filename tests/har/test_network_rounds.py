@@ -122,16 +122,21 @@ def test_data_of_a_site_are_the_same_from_their_file(halves: list[SiteData], tmp
         np.testing.assert_array_equal(again.inputs[name], value)
 
 
-@pytest.mark.slow
-def test_a_site_that_is_lost_in_a_round_ends_neither_it_nor_the_training(
-    network: SharedNetwork, fresh: Vector, halves: list[SiteData]
-) -> None:
-    post = Post(network, {1: (NORTH, halves[0]), 2: (SOUTH, halves[1])}, lost_in={2: 2})
-    weights, reports = trained(network, post)
+def test_a_site_that_is_lost_in_a_round_ends_neither_it_nor_the_training(network: SharedNetwork) -> None:
+    post = Post(network, {1: (NORTH, None), 2: (SOUTH, None)}, lost_in={2: 2})
+    _, reports = trained(network, post)
     assert [set(report["sites"]) for report in reports] == [{"north", "south"}, {"north"}, {"north"}]
     assert [task.round for task in post.tasks] == [1, 2, 3]
     rates = [task.learning_rate for task in post.tasks]
     assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.long  # of its parts, the one above is quick, and tests/services/test_network.py has the training
+def test_what_a_lost_site_has_given_and_the_others_learn_goes_on(
+    network: SharedNetwork, fresh: Vector, halves: list[SiteData]
+) -> None:
+    post = Post(network, {1: (NORTH, halves[0]), 2: (SOUTH, halves[1])}, lost_in={2: 2})
+    weights, reports = trained(network, post)
     assert reports[-1]["sites"]["north"]["loss"] < reports[0]["sites"]["north"]["loss"]
     assert share_right(network, weights, halves[1]) > share_right(network, fresh, halves[1]) + 0.2
 

@@ -24,7 +24,7 @@ PEOPLE, SECONDS = 16, 5.0  # ten of them teach: the fewest that do
 
 @pytest.mark.usefixtures("reads_here")
 def test_who_was_taught_to_sit_down_is_found_to_by_the_page(
-    user_client: FlaskClient, small_base: Path, tmp_path: Path
+    user_client: FlaskClient, admin_client: FlaskClient, small_base: Path, tmp_path: Path
 ) -> None:
     files = hapt_files(PEOPLE + 1, SECONDS)
     new = {name: text for name, text in files.items() if f"_user{PEOPLE + 1:02d}" in name}
@@ -40,7 +40,8 @@ def test_who_was_taught_to_sit_down_is_found_to_by_the_page(
     (tmp_path / "run").mkdir()
     config, data = TrainConfig(models=("elm-gru-am",)), {"dataset": "moves", "fingerprint": "11"}
     run_experiment(signals, config, tmp_path / "run", data=data, plots=False, base=Base(base, facts, {}, {}))
-    model_versions.promote(model_versions.register("moves", tmp_path / "run" / "model", {}).id)
+    version_id = model_versions.promote(model_versions.register("moves", tmp_path / "run" / "model", {}).id).id
+    assert "Stand to sit: marked in the timeline" in admin_client.get(f"/models/{version_id}").text
     upload = {"file": (io.BytesIO(zipped(new)), "new.zip")}
     page = user_client.post("/predictions/", data=upload, follow_redirects=True)
     text = " ".join(re.sub(r"<[^>]+>", " ", page.text).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.har.signals.types import SignalSet
-from app.har.vocabulary import normalised, rises, stands_up
+from app.har.vocabulary import normalised, rises, stands_up, transition_ends
 from app.services.formatting import duration
 from app.services.recordings.prediction_result import PredictionResult, Transition
 from app.services.recordings.wall_clock import WallClock
@@ -46,6 +47,11 @@ def with_transitions(result: PredictionResult, signals: SignalSet, finder: Trans
         if (position := place.get(signals.recording_ids[recording])) is not None:
             rows.append((position, round(start_s, 3), round(end_s, 3), finder.activities[activity]))
     return replace(result, transitions=tuple(rows))
+
+
+def looked_for(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the transitions that a model finds besides its answers, by its manifest, in words."""
+    return [_words(name) for name in manifest.get("transitions_of") or () if transition_ends(name)]
 
 
 def kinds(result: PredictionResult, recording_index: int | None = None) -> list[Kind] | None:

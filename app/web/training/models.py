@@ -13,6 +13,7 @@ from app.har.errors import HarError
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError
 from app.services.formatting import duration, percent
 from app.services.models import explained, explained_jobs, forgetting, forgetting_jobs, model_versions, reference_models
+from app.services.recordings import transitions
 from app.web.access import access
 from app.web.errors import flashed, show_at_field, status_of
 from app.web.training import exports
@@ -70,7 +71,8 @@ def _model_page(version: ModelVersion, form: NotesForm | None = None, limit_form
     return render_template(
         "training/model.html",
         version=version,
-        info=model_versions.info(version),
+        info=(info := model_versions.info(version)),
+        transitions=transitions.looked_for(info["manifest"]),
         form=form or NotesForm(formdata=None, obj=version),
         limit_form=limit_form or LimitForm(formdata=None, answer_limit=limit),
         recommended_limit=model_versions.recommended_limit(version),

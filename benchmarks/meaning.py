@@ -124,8 +124,8 @@ def _labelling(labelling: Figures) -> str:
         f"label: {rest}; there it {more}. So learnt, 10 minutes of ours are worth at least 30 of random choice whose "
         f"labels are learnt from alone on {_worth(labelling, titles)}. The next screen takes "
         f"{pages[f'next screen, median, {own}']:.0f} ms {own}, "
-        f"95 of 100 at most {pages[f'next screen, 95 of 100, {own}']:.0f} ms; beside other work that kept the machine "
-        f"busy, {pages['next screen, median']:.0f} and {pages['next screen, 95 of 100']:.0f} ms (`labelling`)."
+        f"95 of 100 at most {pages[f'next screen, 95 of 100, {own}']:.0f} ms; by the clock "
+        f"{pages['next screen, median']:.0f} and {pages['next screen, 95 of 100']:.0f} ms (`labelling`)."
     )
 
 

@@ -86,6 +86,11 @@ def at_home(home: Path, **settings: object) -> Iterator[Flask]:
             db.engine.dispose()
 
 
+def copied(home: Path, other: Path) -> Path:
+    """Copy a home that tests share: not what SQLite keeps beside its database while another process reads it."""
+    return Path(shutil.copytree(home, other, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-wal", "*-shm")))
+
+
 def migrate(home: Path) -> None:
     """Make an empty database as the migrations do."""
     from app.services import installation, keys
@@ -101,7 +106,7 @@ def start(home: Path, migrated: Path) -> None:
     from app.services import installation
     from app.services.datasets import library
 
-    shutil.copytree(migrated, home, dirs_exist_ok=True)
+    copied(migrated, home)
     with at_home(home):
         installation.prepare()
         library.add(SMALL, ku_har_zip(home / "small.zip", subjects=2, seconds=12.5), reach=ANYWHERE)
@@ -112,7 +117,7 @@ def add_other(home: Path, started: Path) -> None:
     from app.har.recordings.reach import ANYWHERE
     from app.services.datasets import library
 
-    shutil.copytree(started, home, dirs_exist_ok=True)
+    copied(started, home)
     with at_home(home):
         library.add(OTHER, ku_har_zip(home / "other.zip", subjects=3, seconds=9.5), reach=ANYWHERE)
 
@@ -123,7 +128,7 @@ def finish_a_run(home: Path, started: Path) -> None:
     from app.har.training.config import TrainConfig
     from app.services.models import training
 
-    shutil.copytree(started, home, dirs_exist_ok=True)
+    copied(started, home)
     events: list[Event] = []
     with at_home(home):
         run = training.train(EXAMPLE, TrainConfig(models=("random-forest",)), on_event=events.append)
@@ -139,7 +144,7 @@ DEPLOY = (
 
 def deploy(home: Path, started: Path) -> None:
     """Train ELM-GRU-AM on the embedded example from a shell, with every option but plots; keep what was said."""
-    shutil.copytree(started, home, dirs_exist_ok=True)
+    copied(started, home)
     with at_home(home, TRAINING_PLOTS=False) as app:
         result = app.test_cli_runner().invoke(args=DEPLOY)
         assert result.exit_code == 0, result.stderr
@@ -149,7 +154,7 @@ def deploy(home: Path, started: Path) -> None:
 
 def add_ku_har(home: Path, migrated: Path, archive: Path) -> None:
     """Add the real KU-HAR from a shell; keep what was said."""
-    shutil.copytree(migrated, home, dirs_exist_ok=True)
+    copied(migrated, home)
     with at_home(home) as app:
         result = app.test_cli_runner().invoke(args=["datasets", "add", "ku-har", str(archive), "--json"])
         assert result.exit_code == 0, result.stderr

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from tests import homes
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "deployment"
@@ -71,7 +72,7 @@ def test_the_unit_starts_the_site_without_rights_where_it_may_write_to_its_home_
         pytest.skip("only root can set up such a sandbox")
     unit = UNITS[0]
     home = tmp_path / "home"
-    shutil.copytree(started_home, home)
+    homes.copied(started_home, home)
     for path in (home, *home.rglob("*")):
         os.chown(path, 65534, 65534)
     (command,) = settings(unit, "ExecStart")

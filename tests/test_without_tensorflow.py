@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +71,7 @@ with app.app_context():
     ids=["there", "missing"],
 )
 def test_recognition_does_without_tensorflow(code: str, started_home: Path, tmp_path: Path) -> None:
-    shutil.copytree(started_home, tmp_path, dirs_exist_ok=True)
+    homes.copied(started_home, tmp_path)
     (tmp_path / "walk.csv").write_text(synthetic.kinelab_csv(seconds=12))
     environment = os.environ | homes.where(tmp_path) | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(

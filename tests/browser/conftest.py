@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def inhabited_home(tmp_path_factory: pytest.TempPathFactory, started_home: Path)
     """Return a home after the first start that has an administrator."""
     from app.services import accounts
 
-    home = shutil.copytree(started_home, tmp_path_factory.mktemp("inhabited") / "home")
+    home = homes.copied(started_home, tmp_path_factory.mktemp("inhabited") / "home")
     with homes.at_home(home):
         accounts.register(ADMINISTRATOR, PASSWORD, "+44 20 7946 0000", "chief@example.org", "1 High Street", "admin")
     return home
@@ -64,14 +63,14 @@ def inhabited_home(tmp_path_factory: pytest.TempPathFactory, started_home: Path)
 @pytest.fixture(scope="session")
 def site(inhabited_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Run one site for many tests; each registers a person under a name that no other test uses."""
-    with running(shutil.copytree(inhabited_home, tmp_path_factory.mktemp("site") / "home")) as site:
+    with running(homes.copied(inhabited_home, tmp_path_factory.mktemp("site") / "home")) as site:
         yield site
 
 
 @pytest.fixture
 def separate_site(inhabited_home: Path, tmp_path: Path) -> Iterator[Site]:
     """Run the same for one test that ends it."""
-    with running(shutil.copytree(inhabited_home, tmp_path / "home")) as site:
+    with running(homes.copied(inhabited_home, tmp_path / "home")) as site:
         yield site
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -155,7 +154,7 @@ def furnished(finished_home: Path, clinic: Provider, tmp_path_factory: pytest.Te
     from app.services.transaction import transaction
     from app.tables import TrainingRun
 
-    home = shutil.copytree(finished_home, tmp_path_factory.mktemp("furnished") / "home")
+    home = homes.copied(finished_home, tmp_path_factory.mktemp("furnished") / "home")
     with homes.at_home(home):
         accounts.register(ADMINISTRATOR, PASSWORD, "+44 20 7946 0000", "chief@example.org", "1 High Street", "admin")
         accounts.register("carla", PASSWORD, "", "carla@example.org", "", "caregiver")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -291,7 +290,7 @@ def test_a_program_that_comes_and_goes_meets_the_locks_of_who_has_a_database_ope
 ) -> None:
     home = tmp_path / "home"
     if not is_new:
-        shutil.copytree(migrated_home, home)
+        homes.copied(migrated_home, home)
         with homes.at_home(home):
             database_changing.change(False)
     with homes.at_home(home), db.engine.connect() as first:

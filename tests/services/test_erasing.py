@@ -196,7 +196,7 @@ def test_a_thousand_recordings_are_erased_within_ten_seconds(app: Flask) -> None
 
 
 def test_the_start_of_a_server_resumes(migrated_home: Path, tmp_path: Path) -> None:
-    home = shutil.copytree(migrated_home, tmp_path / "home")
+    home = homes.copied(migrated_home, tmp_path / "home")
     with homes.at_home(home) as app:
         user = furnished(app)
         tombstones.write(user, [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.services.datasets import library
 from app.services.models import model_versions
 from app.tables import TrainingRun
 from app.tables.training_run import RunStatus
+from tests import homes
 from tests.conftest import ROOT
 from tests.homes import DATABASE, EXAMPLE, at_home, where
 from tests.tables import labelled
@@ -68,7 +68,7 @@ def test_a_home_that_was_prepared_is_left_alone(
     started_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    shutil.copytree(started_home, home)
+    homes.copied(started_home, home)
     for module in ("flask_migrate", "app.har.datasets.store", "app.har.classifiers.model_folder"):
         monkeypatch.setitem(sys.modules, module, None)  # importing it would now fail
     with at_home(home):

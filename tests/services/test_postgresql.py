@@ -93,7 +93,7 @@ def test_what_the_server_refuses_is_said_in_words(tmp_path: Path, monkeypatch: p
 
 
 def test_an_empty_database_beside_files_of_another_is_refused(tmp_path: Path, started_home: Path) -> None:
-    shutil.copytree(started_home / "instance", tmp_path / "home" / "instance")
+    homes.copied(started_home / "instance", tmp_path / "home" / "instance")
     with homes.at_home(tmp_path / "home"):
         with pytest.raises(Conflict, match=r"empty database, and .* holds recordings or data sets"):
             installation.prepare()

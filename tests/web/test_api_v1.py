@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -279,7 +278,7 @@ def test_the_second_of_two_at_the_same_moment_is_asked_to_wait(app: Flask, own: 
 
 
 def test_too_many_requests_are_told_when_to_come_again(tmp_path: Path, migrated_home: Path) -> None:
-    shutil.copytree(migrated_home, tmp_path / "limited")
+    homes.copied(migrated_home, tmp_path / "limited")
     with at_home(tmp_path / "limited", TESTING=True, RATELIMIT_ENABLED=True, API_REQUESTS_A_MINUTE=3) as app:
         try:
             own, other = (token_of(person(name)) for name in ("ursula", "vera"))
